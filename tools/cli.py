@@ -1,0 +1,54 @@
+"""`python -m tools VERB`: finds the verb's module and runs it.
+
+A verb is a module with a docstring (its first line is the help text),
+`add_arguments(parser)` and `run(args)`, which returns None or an exit status
+and raises `UserError` for whatever a person can mend. Only the verb asked for
+is imported, so that every verb starts fast.
+"""
+
+import argparse
+import importlib
+import sys
+
+from tools.errors import UserError
+
+# verb -> (module, one line of help)
+VERBS = {
+    "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
+}
+
+
+def build_parser(verb=None):
+    """The argument parser; with `verb`, that verb's own arguments are in it."""
+    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__.split("\n")[0])
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, (module, text) in VERBS.items():
+        sub = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == verb:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(sub)
+            sub.set_defaults(run=loaded.run)
+    return parser
+
+
+def main(argv=None):
+    """Run one verb; returns the exit status: 0 done, 1 refused or failed, 2 wrong usage."""
+    argv = sys.argv[1:] if argv is None else argv
+    verb = next((word for word in argv if not word.startswith("-")), None)
+    try:
+        args = build_parser(verb).parse_args(argv)
+        return args.run(args) or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.status
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "tools":
+            raise
+        print(f"error: the Python package '{error.name}' is missing; run 'make setup' "
+              "and start the tools with .venv/bin/python", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("error: stopped by Ctrl-C", file=sys.stderr)
+        return 130
