@@ -15,6 +15,8 @@ from tools.errors import UserError
 # verb -> (module, one line of help)
 VERBS = {
     "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
+    "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
+    "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
 }
 
 

@@ -1,0 +1,55 @@
+"""The verb `image`: one flash image from a certificate, roots and settings, for factories and emulated boards."""
+
+import json
+from pathlib import Path
+
+from tools import private
+from tools.errors import UserError
+from tools.image import flash, identity
+
+
+def add_arguments(parser):
+    parser.add_argument("--board", default="ESP32_GENERIC", help="a folder of boards/ (default %(default)s)")
+    parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
+    parser.add_argument("--root", metavar="FILE", action="append", default=[],
+                        help="extra root certificate, DER or PEM; may be given again")
+    parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
+    parser.add_argument("--out", metavar="FILE", default="build/flash.bin", help="default %(default)s")
+    parser.add_argument("--anyway", action="store_true", help="go on outside the documented regions and editions")
+    parser.add_argument("--json", action="store_true", help="say what was built as JSON")
+
+
+def run(args):
+    who = identity.load(args.cert) if args.cert else None
+    settings = read_config(args.config) if args.config else None
+    image = flash.build(args.board, who, roots=args.root, config=settings)
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    private.write(out, image)
+    report = {"file": str(out), "board": args.board, "size": len(image), "identity": who.masked() if who else None,
+              "roots": [Path(path).name for path in args.root],
+              "not_in_it": "bootloader and application: flash a stock MicroPython image for those"}
+    print(json.dumps(report) if args.json else _words(report))
+
+
+def read_config(path):
+    """The dict of a board's config.json; UserError when it is not a JSON object."""
+    try:
+        settings = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{path} is not JSON") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{path} is not a JSON object")
+    return settings
+
+
+def _words(report):
+    lines = [f"{report['file']}: {report['size'] // 1024} KB for {report['board']}"]
+    for name, value in (report["identity"] or {"identity": "none"}).items():
+        lines.append(f"  {name}: {value}")
+    if report["roots"]:
+        lines.append(f"  extra roots: {', '.join(report['roots'])}")
+    lines.append(f"  not in it: {report['not_in_it']}")
+    return "\n".join(lines)

