@@ -17,6 +17,7 @@ VERBS = {
     "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
+    "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
 }
 
 

@@ -1,0 +1,151 @@
+"""`ca check`: reads files as the console and a board would, and says everything that is wrong with each."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tools.ca import devices, disk, facts, names, rules, serials
+from tools.ca.rules import Finding
+from tools.errors import UserError
+
+KINDS = ("ca", "verification", "device", "key", "association")
+_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in one file."""
+
+    path: str
+    kind: str
+    about: str
+    findings: tuple
+
+    @property
+    def good(self):
+        return all(finding.level != "error" for finding in self.findings)
+
+    def plain(self):
+        """This report as what JSON can hold."""
+        return {"path": self.path, "kind": self.kind, "about": self.about, "good": self.good,
+                "findings": [asdict(finding) for finding in self.findings]}
+
+
+class Checker:
+    """Checks files at the time `now` (Unix seconds), against a CA (`Facts`), its ledger and a code if given."""
+
+    def __init__(self, now, ca=None, ledger=None, code=None, name=None):
+        self._now, self._ca, self._ledger, self._code, self._name = now, ca, ledger, code, name
+
+    def check(self, path, kind=None):
+        """The `Report` on the file at `path`; UserError only if it cannot be read at all."""
+        path = Path(path)
+        kind = kind or _kind_by_ending(path)
+        try:
+            if kind == "association":
+                return self._association(path)
+            data = disk.read(path, _LIMIT)
+            if kind == "key":
+                return self._key(path, data)
+            return self._certificate(path, facts.certificate(data), kind)
+        except facts.Unreadable as fault:
+            return Report(str(path), kind or "certificate", "", tuple(rules.error(str(fault))))
+
+    def _association(self, path):
+        try:
+            rows = devices.table(path)
+        except UserError as fault:
+            if not path.is_file():
+                raise
+            return Report(str(path), "association", "", tuple(rules.error(str(fault).removeprefix(f"{path} "))))
+        found = rules.association_rows(rows, self._known if self._ledger else None)
+        if path.suffix.lower() != ".csv":
+            found = rules.error("the console takes a .csv file") + found
+        return Report(str(path), "association", f"{max(0, len(rows) - 1)} rows", tuple(found))
+
+    def _known(self, product_key, device_name, serial):
+        row = self._ledger.find(serial)
+        if row is None or row.state != "issued":
+            return f"CertSN {serial} was not issued by this CA"
+        if (row.product_key, row.device_name) != (product_key, device_name):
+            return f"CertSN {serial} was issued to {row.product_key},{row.device_name}"
+        return None
+
+    def _key(self, path, data):
+        public, faults = facts.private_key(data)
+        found = [Finding("error", fault) for fault in faults]
+        if public.key_size < 2048:
+            found += rules.error(f"the key has {public.key_size} bits; 2048 is the least that TLS libraries accept")
+        if path.stat().st_mode & 0o077:
+            found += rules.warning(f"others may read this key; chmod 600 {path}")
+        return Report(str(path), "key", f"RSA {public.key_size}", tuple(found))
+
+    def _certificate(self, path, held, kind):
+        kind = kind or self._kind_of(path, held)
+        found = rules.file_ending(path.suffix)
+        if kind == "ca":
+            found += rules.ca_certificate(held, self._now)
+            found += rules.ca_name(self._name) if self._name is not None else []
+        elif kind == "verification":
+            found += rules.verification_certificate(held, self._now, self._ca, self._code)
+        else:
+            found += rules.device_certificate(held, self._now, self._ca, path.stem)
+            found += _pair(path, held)
+        return Report(str(path), kind, self._about(held), tuple(found))
+
+    def _kind_of(self, path, held):
+        if held.is_ca or (held.is_ca is None and held.subject is not None and held.subject == held.issuer):
+            return "ca"
+        if _is_device_stem(path.stem):
+            return "device"
+        if self._code is not None or (held.common_name and len(held.common_name) == 64):
+            return "verification"
+        return "device"
+
+    def _about(self, held):
+        parts = [f"CN={held.common_name}" if held.common_name else "no Common Name"]
+        if held.serial is not None and held.serial > 0:
+            parts.append(f"serial {serials.text(held.serial)}")
+        if held.rsa_bits:
+            parts.append(f"RSA {held.rsa_bits}")
+        if held.end is not None:
+            parts.append(f"{rules.days_left(held.end, self._now)} days left")
+        return ", ".join(parts)
+
+
+def _kind_by_ending(path):
+    return {".csv": "association", ".key": "key"}.get(path.suffix.lower())
+
+
+def _is_device_stem(stem):
+    try:
+        names.Stem.parse(stem)
+    except ValueError:
+        return False
+    return True
+
+
+def _pair(path, held):
+    """Does the key beside a device's certificate belong to it?"""
+    beside = path.with_suffix(".key")
+    if not beside.is_file() or held.public is None:
+        return []
+    try:
+        public, _ = facts.private_key(disk.read(beside, _LIMIT))
+    except facts.Unreadable as fault:
+        return rules.error(f"the key beside it, {beside.name}: {fault}")
+    if not facts.same_key(public, held.public):
+        return rules.error(f"the key beside it, {beside.name}, is of another certificate")
+    return []
+
+
+def read_ca(path, clock):
+    """(`Facts` of a CA, its ledger or None) from a CA's folder or a CA certificate's file."""
+    path = Path(path)
+    if path.is_dir():
+        from tools.ca.authority import Authority       # deferred: checking a file needs no database
+        ca = Authority(path, clock)
+        return facts.certificate(disk.read(path / "ca.cer", _LIMIT)), ca.ledger
+    try:
+        return facts.certificate(disk.read(path, _LIMIT)), None
+    except facts.Unreadable as fault:
+        raise UserError(f"{path}: {fault}") from None

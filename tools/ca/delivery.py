@@ -1,0 +1,105 @@
+"""The folder that issued pairs go to: `[ProductKey]_[DeviceName]_[CA_SN].cer` and `.key` (x509.md 3).
+
+A pair is staged under hidden names that carry its serial, then the ledger is
+told, then both get their names, the key first. A run that was killed is put
+right by the next one: what the ledger calls issued gets its names, the rest goes.
+"""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from cryptography import x509
+
+from tools.ca import disk, names, serials
+from tools.errors import UserError
+
+_STAGED = re.compile(r"\.(?P<stem>.+)\.(?P<serial>[0-9A-F]+)(?P<ending>\.key|\.cer)")
+_PARTIAL = re.compile(r"\..+\.(key|cer)\.[0-9]+\.partial")
+_LIMIT = 1 << 20
+
+
+class Delivery:
+    """An output folder held by one run; made by `open_folder`."""
+
+    def __init__(self, folder, ca):
+        self.folder = folder
+        self._ca = ca
+
+    def holds(self, row):
+        """True if the certificate of this ledger row lies here under its name."""
+        path = self.folder / (self._stem(row.product_key, row.device_name) + ".cer")
+        if not path.is_file():
+            return False
+        with contextlib.suppress(ValueError):
+            certificate = x509.load_pem_x509_certificate(disk.read(path, _LIMIT))
+            return serials.text(certificate.serial_number) == row.serial
+        return False
+
+    def refuse_taken(self, devices):
+        """UserError if a file of one of these devices is here already: no pair is ever overwritten."""
+        for product_key, device_name in devices:
+            stem = self._stem(product_key, device_name)
+            for path in (self.folder / (stem + ".key"), self.folder / (stem + ".cer")):
+                if path.exists():
+                    raise UserError(f"{path} is there already and is never overwritten; name another folder with --out")
+
+    def stage(self, issued):
+        """Store a pair durably under its hidden names."""
+        if issued.key_pem:
+            disk.write(self._staged(issued.stem, issued.serial, ".key"), issued.key_pem, disk.PRIVATE)
+        disk.write(self._staged(issued.stem, issued.serial, ".cer"), issued.certificate_pem)
+
+    def deliver(self, stem, serial):
+        """Give a staged pair its names; returns the paths, certificate first."""
+        final = [self._name(stem, serial, ending) for ending in (".key", ".cer")]
+        with disk.told(f"write {self.folder}"):
+            disk.sync_folder(self.folder)
+        return [path for path in reversed(final) if path]
+
+    def _name(self, stem, serial, ending):
+        staged, final = self._staged(stem, serial, ending), self.folder / (stem + ending)
+        if not staged.exists():
+            return None
+        if final.exists():
+            raise UserError(f"{final} is there already and is never overwritten; move it away and run this again")
+        with disk.told(f"write {final}"):
+            os.rename(staged, final)
+        return final
+
+    def put_right(self):
+        """Finish or remove what a killed run left behind; returns how many pairs were finished."""
+        finished = set()
+        for path in sorted(self.folder.iterdir()):
+            match = _STAGED.fullmatch(path.name)
+            if match and self._is_issued(match["serial"]):
+                finished.add((match["stem"], match["serial"]))
+            elif match or _PARTIAL.fullmatch(path.name):
+                path.unlink()
+        for stem, serial in sorted(finished):
+            self.deliver(stem, serial)
+        return len(finished)
+
+    def _is_issued(self, serial):
+        row = self._ca.ledger.find(serial)
+        return row is not None and row.state == "issued"
+
+    def _stem(self, product_key, device_name):
+        return str(names.Stem(product_key, device_name, self._ca.serial))
+
+    def _staged(self, stem, serial, ending):
+        return self.folder / f".{stem}.{serial}{ending}"
+
+
+@contextlib.contextmanager
+def open_folder(path, ca):
+    """A `Delivery` into the folder `path`, made if needed; UserError if another run writes there."""
+    folder = Path(path)
+    with disk.told(f"make {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with disk.locked(folder / ".issuing", f"another 'ca issue' writes into {folder}; wait for it or name another --out"):
+        delivery = Delivery(folder, ca)
+        with disk.told(f"write {folder}"):
+            delivery.finished = delivery.put_right()
+        yield delivery

@@ -1,0 +1,52 @@
+"""Where the passphrase of a CA comes from: a file, the environment, or a prompt; never an argument."""
+
+import getpass
+import os
+import stat
+import sys
+
+from tools.errors import UserError
+
+VARIABLE = "ALIOT_CA_PASSPHRASE"
+SHORTEST = 12
+
+
+def read(file=None, new=False, environment=os.environ, prompt=getpass.getpass, warn=None):
+    """The passphrase as bytes: the first line of `file`, else of the variable, else typed in.
+
+    `new` asks twice and refuses one shorter than 12 characters.
+    """
+    if file is not None:
+        phrase = _from_file(file, warn or (lambda line: print(line, file=sys.stderr)))
+    elif VARIABLE in environment:
+        phrase = environment[VARIABLE]
+    else:
+        phrase = _typed(new, prompt)
+    if not phrase:
+        raise UserError("the passphrase is empty")
+    if new and len(phrase) < SHORTEST:
+        raise UserError(f"the passphrase has fewer than {SHORTEST} characters; choose a longer one")
+    return phrase.encode()
+
+
+def _from_file(file, warn):
+    try:
+        with open(file, encoding="utf-8") as stream:
+            readable = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077
+            phrase = stream.readline().rstrip("\r\n")
+    except OSError as error:
+        raise UserError(f"cannot read the passphrase file {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise UserError(f"the passphrase file {file} is not UTF-8 text") from None
+    if readable:
+        warn(f"warning: others may read {file}; chmod 600 {file}")
+    return phrase
+
+
+def _typed(new, prompt):
+    if prompt is getpass.getpass and not sys.stdin.isatty():
+        raise UserError(f"no passphrase: give --passphrase-file FILE or set {VARIABLE} (there is no terminal to ask)")
+    phrase = prompt("Passphrase of the CA key: ")
+    if new and prompt("The same again: ") != phrase:
+        raise UserError("the two passphrases differ")
+    return phrase
