@@ -15,6 +15,7 @@ from tools.errors import UserError
 # verb -> (module, one line of help)
 VERBS = {
     "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
+    "boards": ("tools.boards", "list and check the boards of boards/, or hold one against a stock image"),
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
