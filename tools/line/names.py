@@ -1,0 +1,77 @@
+"""DeviceNames: which are valid, and how a board's MAC or a serial number becomes one.
+
+The MAC's forms are those of the record's NAME_RULE field, so that the name the
+ledger knows is the name that the firmware makes on the board.
+"""
+
+import re
+
+from stdnum.exceptions import ValidationError
+from stdnum.iso7064 import mod_11_10
+
+from tools.errors import UserError
+
+VALID = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")  # direct.md 1.4
+PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{6,20}")  # 11 in every example, buffers allow 20: direct.md 1.4
+SECRET = re.compile(r"[\x21-\x7e]{6,64}")  # SDK buffers hold 64: direct.md 1.4
+_MAC = re.compile(r"[0-9a-f]{12}")
+
+MAC_RULES = {
+    "mac": lambda digits: digits,
+    "MAC": lambda digits: digits.upper(),
+    "mac:": lambda digits: colons(digits),
+    "MAC:": lambda digits: colons(digits).upper(),
+}
+SERIAL_RULE = "serial"
+
+
+def colons(digits):
+    return ":".join(digits[i:i + 2] for i in range(0, 12, 2))
+
+
+def mac(text):
+    """A MAC in any usual form as twelve lower-case hex digits. UserError otherwise."""
+    digits = re.sub(r"[\s:.\-]", "", str(text)).lower()
+    if not _MAC.fullmatch(digits):
+        raise UserError(f"'{text}' is not a MAC: twelve hex digits, such as 24:0a:c4:00:00:01")
+    if int(digits[:2], 16) & 1 or not int(digits, 16):
+        raise UserError(f"'{text}' is a group or empty MAC; no board has it")
+    return digits
+
+
+def of_mac(rule, address):
+    """The DeviceName of the board with this MAC under one of the four MAC rules."""
+    if rule not in MAC_RULES:
+        raise UserError(f"'{rule}' is no DeviceName rule; say one of {', '.join(MAC_RULES)} or {SERIAL_RULE}")
+    return MAC_RULES[rule](mac(address))
+
+
+def serial(prefix, number, width):
+    """`prefix`, the number with leading zeros, and its ISO 7064 Mod 11,10 check digit."""
+    digits = f"{number:0{width}d}"
+    if len(digits) > width:
+        raise UserError(f"serial {number} does not fit into {width} digits")
+    name = prefix + digits + mod_11_10.calc_check_digit(digits)
+    check(name)
+    return name
+
+
+def check_serial(prefix, name):
+    """UserError unless `name` is a serial with this prefix whose check digit is right."""
+    try:
+        if not name.startswith(prefix):
+            raise ValidationError
+        mod_11_10.validate(name[len(prefix):])
+    except ValidationError:
+        raise UserError(f"serial '{name}' is mistyped: its check digit is wrong") from None
+
+
+def check(name):
+    """UserError unless `name` is a DeviceName that the platform accepts (direct.md 1.4)."""
+    if not VALID.fullmatch(name):
+        raise UserError(f"'{name[:40]}' is no DeviceName: 4 to 32 letters, digits and - _ @ . :")
+
+
+def check_product_key(text):
+    if not PRODUCT_KEY.fullmatch(text):
+        raise UserError(f"'{text[:40]}' is no ProductKey: 6 to 20 letters and digits")
