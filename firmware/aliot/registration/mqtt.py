@@ -1,0 +1,45 @@
+"""Dynamic registration over MQTT: the platform pushes what it issues after CONNACK; direct.md 3 and 4."""
+
+from aliot import registration
+from aliot.errors import ConnectRefused, RegistrationError
+from aliot.login import Login
+from aliot.mqtt import Client
+from aliot.transport import Deadline, connect
+from micropython import const
+
+_LIMIT = const(1024)
+_TOPICS = (b"/ext/register", b"/ext/regnwl")  # documentation and SDKs disagree for regnwl: listen to both
+
+
+def register(credential, endpoint, sign_method, timeout):
+    """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
+    fields = login(credential, endpoint, registration.random(), sign_method)
+    deadline = Deadline(timeout)
+    stream = connect("tls", endpoint.host, endpoint.port, endpoint.roots, timeout)
+    client = Client(stream, fields.client_id, fields.username, fields.password, 60, timeout, _LIMIT)
+    pushed = []
+    client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
+    try:
+        client.connect(True, deadline.left())
+        while not pushed:
+            if not deadline.left() or client.dropped:
+                raise RegistrationError("the platform sent nothing" if deadline.left() == 0 else "an answer too large")
+            client.poll(deadline.left())
+        client.disconnect()
+    except ConnectRefused as problem:
+        refused = RegistrationError(problem.detail, "register." + problem.code)
+        refused.retry = problem.retry
+        raise refused
+    finally:
+        client.close()
+    return registration.issued(registration.parse(pushed[0]), credential)
+
+
+def login(credential, endpoint, nonce, sign_method):
+    """The CONNECT fields of a registration; direct.md 3. clientId, authType and instanceId are not signed."""
+    kind = "regnwl" if credential.method == "regnwl" else "register"
+    client_id = "%s|securemode=%d,authType=%s,random=%s,signmethod=%s%s|" % (
+        credential.device_name, endpoint.register_mode, kind, nonce, sign_method,
+        ",instanceId=" + endpoint.instance if endpoint.instance else "")
+    return Login(client_id, credential.device_name + "&" + credential.product_key,
+                 registration.signature(credential, nonce, sign_method))
