@@ -1,0 +1,93 @@
+"""The part of the chip's `esp32` module that firmware uses: NVS in Espressif's format, on the board's flash.
+
+On the chip NVS is C and takes none of Python's heap. Here its code is loaded
+for the length of a call and let go again; what stays is its state.
+"""
+
+import struct
+import sys
+
+_I32 = 0x14
+
+_flash = None
+_nvs = None  # packed
+
+
+def start(flash):
+    """Power on with this `flash.Flash`: mount the partition "nvs". True when that erased it, as the chip's boot may.
+
+    OSError(2) when the partition table has none.
+    """
+    global _flash, _nvs
+    _flash = flash
+    for kind, subtype, offset, size, label, _ in rows():
+        if (kind, subtype, label) == (1, 2, "nvs"):
+            import nvs_boot
+
+            storage, erased = nvs_boot.boot(flash, offset, size)
+            _nvs = storage.pack()
+            _let_go()
+            return erased
+    raise OSError(2)
+
+
+def rows():
+    """The partition table's rows as `Partition.info()` gives them."""
+    for at in range(0x8000, 0x8C00, 32):
+        row = _flash.read(at, 32)
+        if row[:2] != b"\xaa\x50":
+            return
+        kind, subtype, offset, size = struct.unpack_from("<BBII", row, 2)
+        yield kind, subtype, offset, size, row[12:28].rstrip(b"\0").decode(), row[28] & 1 == 1
+
+
+def _let_go():
+    for name in ("nvs_boot", "nvs", "nvs_page"):
+        sys.modules.pop(name, None)
+
+
+def _do(what, *args):
+    global _nvs
+    import nvs
+
+    storage = nvs.unpack(*_nvs)
+    try:
+        return getattr(storage, what)(*args)
+    finally:
+        _nvs = storage.pack()
+        _let_go()
+
+
+class NVS:
+    """A namespace of the partition "nvs"; created when it is not there."""
+
+    def __init__(self, namespace):
+        self._space = _do("namespace", namespace)
+
+    def set_i32(self, key, value):
+        if not -0x80000000 <= value <= 0x7FFFFFFF:
+            raise OverflowError("overflow converting long int to machine word")
+        _do("set_number", self._space, _I32, key, struct.pack("<i", value) + b"\xff" * 4)
+
+    def get_i32(self, key):
+        return struct.unpack("<i", _do("get_number", self._space, _I32, key)[:4])[0]
+
+    def set_blob(self, key, value):
+        _do("set_blob", self._space, key, value.encode() if isinstance(value, str) else bytes(value))
+
+    def get_blob(self, key, buffer):
+        return _do("get_blob", self._space, key, buffer)
+
+    def erase_key(self, key):
+        _do("erase_key", self._space, key)
+
+    def commit(self):
+        """Nothing is left to do: every set and erase is on flash when it returns."""
+
+
+def __getattr__(name):
+    if name == "Partition":
+        from esp32_partition import Partition
+
+        return Partition
+    raise AttributeError(name)
