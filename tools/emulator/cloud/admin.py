@@ -1,0 +1,301 @@
+"""The admin API: JSON over HTTP on loopback, what the console and the cloud's own API do for a person."""
+
+import re
+
+from tools.emulator.cloud import faults
+from tools.emulator.cloud.identifier import DEVICE_NAME
+from tools.emulator.cloud.instance import text_payload
+from tools.emulator.cloud.topics import device_of
+from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
+
+BODY_MAX = 16 * 1024 * 1024
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "")
+ROUTES = []
+
+
+def route(method, pattern):
+    """Registers a function for `pattern`, in which {name} stands for one level of the path."""
+    expression = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
+
+    def keep(function):
+        ROUTES.append((method, pattern, expression, function))
+        return function
+    return keep
+
+
+def masked(secret, shown):
+    return secret if shown else "****" + secret[-4:] if len(secret) > 8 else "****"
+
+
+class AdminApp:
+    """Answers admin requests for `server` (its instance and listeners)."""
+
+    def __init__(self, server):
+        self.server, self.instance = server, server.instance
+
+    def peer(self, link):
+        link.settle()
+        return HttpPeer(link, self, BODY_MAX)
+
+    def __call__(self, request, link):
+        if "origin" in request.headers or request.headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK:
+            return answer_json({"error": "the admin API answers on loopback, and no web page"}, 403)
+        try:
+            return self.dispatch(request)
+        except BadRequest as error:
+            return answer_json({"error": str(error)}, error.status)
+        except ValueError as error:
+            return answer_json({"error": f"bad request: {error}"}, 400)
+
+    def dispatch(self, request):
+        methods = []
+        for method, _, expression, function in ROUTES:
+            found = expression.fullmatch(request.path)
+            if found and method == request.method:
+                answer = function(self, request, **found.groupdict())
+                return answer if not isinstance(answer, (dict, list)) else answer_json(answer)
+            methods += [method] if found else []
+        if methods:
+            raise BadRequest(405, f"{request.path} takes {', '.join(methods)}")
+        raise BadRequest(404, f"{request.path} is not known; GET / lists what is")
+
+    def product(self, pk):
+        product = self.instance.registry.products.get(pk)
+        if product is None:
+            raise BadRequest(404, f"no product {pk}")
+        return product
+
+    def device(self, pk, dn):
+        device = self.product(pk).devices.get(dn)
+        if device is None:
+            raise BadRequest(404, f"no device {dn} in product {pk}")
+        return device
+
+
+def body(request, **kinds):
+    """The request's JSON object; each of `kinds` is there and of that type."""
+    values = request.json()
+    if not isinstance(values, dict):
+        raise BadRequest(400, "the body must be a JSON object")
+    for name, kind in kinds.items():
+        if type(values.get(name)) is not kind:
+            raise BadRequest(400, f"{name} must be a JSON {kind.__name__}")
+    return values
+
+
+@route("GET", "/")
+def index(app, request):
+    return {"routes": [f"{method} {pattern}" for method, pattern, _, _ in ROUTES]}
+
+
+@route("GET", "/products")
+def list_products(app, request):
+    shown = request.query.get("secret") == "1"
+    return [{"product_key": product.product_key, "product_secret": masked(product.secret, shown),
+             "auth": product.auth, "node": product.node, "dynamic_registration": product.dynamic_registration,
+             "preregistration_free": product.preregistration_free, "devices": len(product.devices)}
+            for product in app.instance.registry.products.values()]
+
+
+@route("POST", "/products/{pk}/dynamic_registration")
+def set_dynamic_registration(app, request, pk):
+    product = app.product(pk)
+    enabled = body(request, enabled=bool)["enabled"]
+    if enabled and product.auth != "secret":
+        raise BadRequest(409, f"product {pk} authenticates by {product.auth}")
+    app.instance.registry.set_dynamic_registration(product, enabled)
+    return {"product_key": pk, "dynamic_registration": product.dynamic_registration}
+
+
+@route("POST", "/products/{pk}/devices")
+def create_devices(app, request, pk):
+    product = app.product(pk)
+    names = body(request, device_names=list)["device_names"]
+    for name in names:
+        if not isinstance(name, str) or not DEVICE_NAME.fullmatch(name):
+            raise BadRequest(400, f"DeviceName {name!r} must be 4 to 32 characters out of letters, digits and - _ @ . :")
+        if name in product.devices or names.count(name) > 1 and len(names) < 100:
+            raise BadRequest(409, f"DeviceName {name} is there already")
+    if len(set(names)) != len(names):
+        raise BadRequest(409, "a DeviceName is there twice")
+    shown = request.query.get("secret") == "1"
+    return [{"device_name": device.device_name, "device_secret": masked(device.secret, shown)}
+            for device in app.instance.registry.add(product, names)]
+
+
+@route("GET", "/devices")
+def list_devices(app, request):
+    return [{"product_key": device.product_key, "device_name": device.device_name,
+             "status": app.instance.status(device)}
+            for product in app.instance.registry.products.values() for device in product.devices.values()]
+
+
+@route("GET", "/devices/{pk}/{dn}")
+def show_device(app, request, pk, dn):
+    device, shown = app.device(pk, dn), request.query.get("secret") == "1"
+    sessions = app.instance.sessions.of(pk, dn)
+    online = {session.key[2] for session in sessions if session.peer}
+    return {
+        "product_key": pk, "device_name": dn, "status": app.instance.status(device),
+        "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
+        "registration": "closed" if device.registration_closed else "open",
+        "registrations": device.issued, "preregistration_free": device.free,
+        "clients": [{"client_id": unit.client_id, "device_token": masked(unit.token, shown),
+                     "activated_at": unit.activated_at, "blocked": unit.blocked,
+                     "online": unit.client_id in online} for unit in device.units.values()],
+        "sessions": [{"client_id": session.key[2], "online": session.peer is not None,
+                      "clean": not session.persistent, "system": session.system,
+                      "subscriptions": sorted(session.filters), "waiting": len(session.waiting),
+                      "unacknowledged": len(session.flying)} for session in sessions],
+        "properties": app.instance.thing(pk, dn).properties,
+        "traffic": app.instance.account(pk, dn).show(),
+    }
+
+
+@route("POST", "/devices/{pk}/{dn}/reset")
+def reset(app, request, pk, dn):
+    app.instance.registry.reset(app.device(pk, dn))
+    return {"done": "reset"}
+
+
+@route("POST", "/devices/{pk}/{dn}/disable")
+def disable(app, request, pk, dn):
+    app.instance.disable(app.device(pk, dn))
+    return {"done": "disable"}
+
+
+@route("POST", "/devices/{pk}/{dn}/enable")
+def enable(app, request, pk, dn):
+    app.instance.enable(app.device(pk, dn))
+    return {"done": "enable"}
+
+
+@route("POST", "/devices/{pk}/{dn}/delete")
+def delete(app, request, pk, dn):
+    app.instance.delete(app.device(pk, dn))
+    return {"done": "delete"}
+
+
+@route("POST", "/devices/{pk}/{dn}/kick")
+def kick(app, request, pk, dn):
+    how = body(request).get("how", "close")
+    if how not in ("close", "reset"):
+        raise BadRequest(400, "how must be close or reset")
+    app.instance.kick(app.device(pk, dn), "by the admin", how=how)
+    return {"done": "kick"}
+
+
+@route("POST", "/devices/{pk}/{dn}/clients")
+def clients(app, request, pk, dn):
+    device, values = app.device(pk, dn), body(request)
+    if values == {"clear": True}:
+        app.instance.clear_units(device)
+        return {"done": "clear"}
+    if set(values) != {"keep"} or not isinstance(values["keep"], str):
+        raise BadRequest(400, 'the body must be {"keep": ClientID} or {"clear": true}')
+    if values["keep"] not in device.units:
+        raise BadRequest(404, f"{dn} has no such ClientID")
+    app.instance.keep_unit(device, values["keep"])
+    return {"done": "keep"}
+
+
+@route("POST", "/devices/{pk}/{dn}/property")
+def set_property(app, request, pk, dn):
+    request_id, outcomes = app.instance.request(app.device(pk, dn), "thing/service/property/set",
+                                                "thing.service.property.set", body(request, params=dict)["params"],
+                                                qos_of(body(request)))
+    return {"id": request_id, **outcomes}
+
+
+@route("POST", "/devices/{pk}/{dn}/service/{service}")
+def call_service(app, request, pk, dn, service):
+    values = body(request, params=dict)
+    request_id, outcomes = app.instance.request(app.device(pk, dn), f"thing/service/{service}",
+                                                f"thing.service.{service}", values["params"], qos_of(values))
+    return {"id": request_id, **outcomes}
+
+
+@route("POST", "/devices/{pk}/{dn}/rrpc")
+def call_rrpc(app, request, pk, dn):
+    device, values = app.device(pk, dn), body(request)
+    topic = values.get("topic")
+    if topic is not None and (not isinstance(topic, str) or not topic.startswith("/")):
+        raise BadRequest(400, "topic must be a topic of the device, or left out")
+
+    async def call():
+        answer = await app.instance.call(device, text_payload(values.get("payload", "")), topic)
+        if answer is None:
+            return answer_json({"error": "the device is offline, has not subscribed, or did not answer in time"}, 504)
+        return answer_json({"payload": answer.decode(errors="replace"), "payload_hex": answer.hex()})
+    return call()
+
+
+def qos_of(values):
+    qos = values.get("qos", 0)
+    if type(qos) is not int or qos not in (0, 1):
+        raise BadRequest(400, "qos must be 0 or 1")
+    return qos
+
+
+@route("POST", "/publish")
+def publish(app, request):
+    values = body(request, topic=str)
+    topic, qos = values["topic"], qos_of(values)
+    if "payload_hex" in values:
+        payload = bytes.fromhex(body(request, payload_hex=str)["payload_hex"])
+    else:
+        payload = text_payload(values.get("payload", ""))
+    levels = topic.split("/")
+    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+        raise BadRequest(400, "topic must be a topic name without wildcards")
+    if levels[:2] == ["", "broadcast"] and len(levels) > 2:
+        return app.instance.broadcast(app.product(levels[2]).product_key, topic, payload, qos)
+    found = device_of(topic)
+    if found is None:
+        raise BadRequest(400, f"{topic} names no device")
+    app.device(*found)
+    return app.instance.send_down(*found, topic, payload, qos)
+
+
+@route("GET", "/messages")
+def messages(app, request):
+    query = dict(request.query)
+    after = int(query.pop("after", 0))
+    unknown = set(query) - {"pk", "dn", "direction", "topic"}
+    if unknown:
+        raise BadRequest(400, f"{', '.join(sorted(unknown))}: not a filter; there are after, pk, dn, direction, topic")
+    return app.instance.journal.select_messages(after, **query)
+
+
+@route("GET", "/log")
+def events(app, request):
+    query = dict(request.query)
+    return app.instance.journal.select_events(int(query.pop("after", 0)), **query)
+
+
+@route("GET", "/stats")
+def stats(app, request):
+    listeners = {listener.where: {"accepted": listener.accepted, "open": len(listener.links),
+                                  "tls_handshakes": listener.handshakes,
+                                  "failed_handshakes": listener.failed_handshakes}
+                 for listener in app.server.listeners}
+    return {"listeners": listeners, "online": len(app.instance.sessions.live())}
+
+
+@route("GET", "/faults")
+def armed(app, request):
+    return [fault.show() for fault in app.instance.faults.armed]
+
+
+@route("POST", "/faults")
+def arm(app, request):
+    values = request.json()
+    made = [faults.read(one) for one in (values if isinstance(values, list) else [values])]
+    app.instance.faults.armed += made
+    return [fault.show() for fault in made]
+
+
+@route("DELETE", "/faults")
+def disarm(app, request):
+    app.instance.faults.armed.clear()
+    return {"done": "cleared"}

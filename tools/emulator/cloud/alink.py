@@ -1,0 +1,116 @@
+"""What the platform answers to a device's own topics: properties, events, NTP, RRPC (direct.md 7).
+
+`answers` is pure: an uplink message in, downlink messages out. A topic nobody
+knows gets no answer.
+"""
+
+import json
+import time
+
+from tools.emulator.cloud.web import compact
+
+SUCCESS, BAD_REQUEST, BAD_PARAMETER = 200, 400, 460
+
+
+def envelope(request_id, method, params):
+    """A request from the platform to a device."""
+    return compact({"id": request_id, "version": "1.0", "params": params, "method": method})
+
+
+def reply(request, code=SUCCESS, data=None, message="success", method=""):
+    """The reply to `request`, its id verbatim; all six keys, which satisfies every SDK."""
+    return compact({"code": code, "data": {} if data is None else data, "id": request.get("id", ""),
+                    "message": message, "method": request.get("method", method), "version": "1.0"})
+
+
+def parse(payload):
+    """The JSON object in `payload`, or None."""
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def wants_reply(request):
+    system = request.get("sys")
+    return not (isinstance(system, dict) and system.get("ack") == 0)
+
+
+def post_property(thing, request, limits):
+    params = request.get("params")
+    if not isinstance(params, dict) or len(params) > limits.properties:
+        return BAD_PARAMETER, {}, "request parameter error"
+    for name, value in params.items():
+        thing.properties[name] = value.get("value") if isinstance(value, dict) and "value" in value else value
+    return SUCCESS, {}, "success"
+
+
+def post_event(thing, request, limits):
+    if not isinstance(request.get("params"), dict):
+        return BAD_PARAMETER, {}, "request parameter error"
+    return SUCCESS, {}, "success"
+
+
+def accept(thing, request, limits):
+    return SUCCESS, {}, "success"
+
+
+def get_desired(thing, request, limits):
+    return SUCCESS, {}, "success"
+
+
+# levels after /sys/{pk}/{dn}/ -> what happens; `+` stands for one level
+METHODS = {
+    "thing/event/property/post": post_property,
+    "thing/event/+/post": post_event,
+    "thing/property/desired/get": get_desired,
+    "thing/property/desired/delete": accept,
+    "thing/deviceinfo/update": accept,
+    "thing/deviceinfo/delete": accept,
+    "thing/awss/enrollee/match": accept,
+    "thing/reset": accept,
+}
+
+
+def method_of(tail):
+    if tail in METHODS:
+        return METHODS[tail]
+    levels = tail.split("/")
+    if len(levels) == 4 and levels[:2] == ["thing", "event"] and levels[3] == "post":
+        return METHODS["thing/event/+/post"]
+    return None
+
+
+def answer_system(thing, topic, payload, limits):
+    """The reply to a request on /sys/{pk}/{dn}/..., as a list of (topic, payload)."""
+    tail = topic.split("/", 4)[4]
+    method = method_of(tail)
+    if method is None:
+        return []
+    request = parse(payload)
+    if request is None:
+        return [(topic + "_reply", reply({}, BAD_REQUEST, None, "request error", tail.replace("/", ".")))]
+    code, data, message = method(thing, request, limits)
+    if not wants_reply(request):
+        return []
+    return [(topic + "_reply", reply(request, code, data, message, tail.replace("/", ".")))]
+
+
+def answer_ntp(topic, payload, now):
+    """The NTP topic: times in the type, number or text, that the request used."""
+    request = parse(payload) or {}
+    sent = request.get("deviceSendTime")
+    moment = int(now * 1000)
+    moment = moment if isinstance(sent, (int, float)) else str(moment)
+    body = {"deviceSendTime": sent, "serverRecvTime": moment, "serverSendTime": moment}
+    return [(topic.removesuffix("request") + "response", compact(body))]
+
+
+def answers(thing, topic, payload, limits, wall=time.time):
+    """What the platform sends to `thing` after it published `payload` on its own `topic`: (topic, payload) pairs."""
+    if topic.startswith("/ext/ntp/"):
+        return answer_ntp(topic, payload, wall())
+    if topic.startswith("/sys/"):
+        return answer_system(thing, topic, payload, limits)
+    return []

@@ -1,0 +1,69 @@
+"""Run the emulated IoT Platform: MQTT, HTTPS registration, SNTP and an admin API on loopback."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from tools.emulator.cloud.config import load
+from tools.emulator.cloud.server import PORTS, Server, raise_file_limit
+from tools.errors import UserError
+
+OPTIONS = {"mqtt_tls": "MQTT over TLS", "mqtt_tcp": "MQTT over plain TCP", "https": "HTTPS registration",
+           "admin": "the admin API, always on 127.0.0.1", "ntp": "SNTP (UDP)"}
+
+
+def port(text):
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
+def add_arguments(parser):
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="instance, products, devices (TOML)")
+    parser.add_argument("--run-dir", required=True, type=Path, metavar="DIR",
+                        help="where ready.json, ca.pem, ca.der and the state are kept")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    for name in PORTS:
+        parser.add_argument("--" + name.replace("_", "-"), type=port, default=0, metavar="PORT",
+                            help=f"{OPTIONS[name]}; 0 takes a free port")
+    parser.add_argument("--tls13", action="store_true", help="offer TLS 1.3 too; the chip speaks 1.2 at most")
+    parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--json", action="store_true", help="say what is served in one line of JSON")
+
+
+def run(args):
+    config = load(args.config)
+    warning = raise_file_limit()
+    if warning:
+        print(f"note: {warning}", file=sys.stderr)
+    server = Server(config, args.run_dir, args.host, {name: getattr(args, name) for name in PORTS}, args.tls13)
+    asyncio.run(serve(server, args))
+
+
+async def serve(server, args):
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, done.set)
+    if args.until_eof:
+        loop.add_reader(sys.stdin.fileno(), lambda: sys.stdin.buffer.read1(4096) or done.set())
+    try:
+        await server.start()
+        announce(server, args)
+        await done.wait()
+    finally:
+        await server.stop()
+
+
+def announce(server, args):
+    if args.json:
+        line = json.dumps({"ready": str(args.run_dir), "ports": server.ports})
+    else:
+        served = ", ".join(f"{name} {number}" for name, number in server.ports.items())
+        line = f"ready on {server.host}: {served}; CA in {args.run_dir / 'ca.pem'}; Ctrl-C stops"
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise UserError("nobody reads standard output") from None

@@ -1,0 +1,231 @@
+"""cloud.toml: read, checked, and turned into `Config`. Every fault in it is one line with key and line."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
+from tools.emulator.cloud.switches import LIMITS, REGIONS, SWITCHES, TIMING, OrderOf, SomeOf
+from tools.errors import UserError
+
+AUTHS = ("secret", "x509", "id2")
+NODES = ("direct", "gateway", "subdevice")
+SECRET = re.compile(r"[\x21-\x7e]{1,64}")
+INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
+
+
+@dataclass(frozen=True)
+class DeviceSeed:
+    device_name: str
+    device_secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ProductSeed:
+    product_key: str
+    product_secret: str | None = field(repr=False)
+    auth: str
+    node: str
+    dynamic_registration: bool
+    preregistration_free: bool
+    devices: tuple
+
+
+@dataclass(frozen=True)
+class Config:
+    """What cloud.toml says, defaults filled in. `switches`, `timing` and `limits` by attribute."""
+
+    kind: str
+    instance_id: str | None
+    region: str
+    products: tuple
+    switches: SimpleNamespace
+    timing: SimpleNamespace
+    limits: SimpleNamespace
+
+
+class Source:
+    """The text of the file, to tell in which line a key stands."""
+
+    def __init__(self, name, text):
+        self.name = name
+        self.lines = text.splitlines()
+
+    def line(self, table, key):
+        """The line of `key` in the table that `table` names as a tuple such as ("product", 2, "device", 1)."""
+        wanted, counts, current = tuple(table), {}, ()
+        header_line = None
+        for number, line in enumerate(self.lines, 1):
+            header = re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\- ]+?)\s*\]", line)
+            if header:
+                current = self.path(header, counts)
+                header_line = number if current == wanted else header_line
+            elif current == wanted and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+                return number
+        return header_line
+
+    def path(self, header, counts):
+        names, path = header[2].split("."), ()
+        for depth, name in enumerate(names):
+            last, path = depth == len(names) - 1, (*path, name)
+            if header[1] == "[[" and last:
+                counts[path] = counts.get(path, 0) + 1
+            if path in counts:
+                path = (*path, counts[path])
+        return path
+
+    def error(self, table, key, text):
+        number = self.line(table, key)
+        place = f"{self.name}, line {number}" if number else self.name
+        dotted = ".".join(str(part) for part in (*table, key) if not isinstance(part, int))
+        return UserError(f"{place}: {dotted}: {text}")
+
+
+class Table:
+    """One TOML table; each key is taken once and what is left over is refused."""
+
+    def __init__(self, source, path, values, keys):
+        self.source, self.path, self.values = source, path, values
+        if not isinstance(values, dict):
+            raise source.error(path[:-1], path[-1], "must be a table")
+        for key in values:
+            if key not in keys:
+                raise self.error(key, f"is not known here; known are {', '.join(keys)}")
+
+    def error(self, key, text):
+        return self.source.error(self.path, key, text)
+
+    def get(self, key, kind, default=None, needed=False):
+        if key not in self.values:
+            if needed:
+                raise self.error(key, "is missing")
+            return default
+        value = self.values[key]
+        if type(value) is not kind:
+            raise self.error(key, f"must be {KINDS[kind]}")
+        return value
+
+    def choice(self, key, allowed, default):
+        value = self.get(key, type(default), default)
+        if value not in allowed:
+            raise self.error(key, f"{value!r} is not one of {', '.join(map(repr, allowed))}")
+        return value
+
+    def matching(self, key, pattern, rule, needed=False):
+        value = self.get(key, str, needed=needed)
+        if value is not None and not pattern.fullmatch(value):
+            raise self.error(key, rule)
+        return value
+
+    def tables(self, key):
+        """(path, values) of each table of the array `key`, counted from 1."""
+        found = self.get(key, list, [])
+        return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
+
+
+KINDS = {str: "a string", bool: "true or false", list: "an array of tables", int: "a whole number"}
+NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
+
+
+def load(path):
+    """The `Config` of the file at `path`; raises UserError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name a cloud.toml with --config") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text") from None
+    return parse(text, path.name)
+
+
+def parse(text, name="cloud.toml"):
+    """The `Config` that `text` says; raises UserError naming key and line."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name} is not valid TOML: {error}") from None
+    source = Source(name, text)
+    top = Table(source, (), values, ("instance", "product", "switches", "timing", "limits"))
+    kind, instance_id, region = instance(source, top)
+    seen = {}
+    products = tuple(product(source, path, values, seen) for path, values in top.tables("product"))
+    return Config(kind, instance_id, region, products,
+                  SimpleNamespace(**switch_values(source, values.get("switches", {}))),
+                  SimpleNamespace(**figure_values(source, "timing", TIMING, values.get("timing", {}))),
+                  SimpleNamespace(**figure_values(source, "limits", LIMITS, values.get("limits", {}))))
+
+
+def instance(source, top):
+    table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region"))
+    kind = table.choice("kind", ("enterprise", "public"), "public")
+    instance_id = table.matching("id", INSTANCE_ID, "must be letters, digits and - only, such as iot-06z00abc")
+    if kind == "enterprise" and instance_id is None:
+        raise table.error("id", "is missing; an Enterprise instance has one, such as iot-06z00abc")
+    return kind, instance_id, table.choice("region", REGIONS, "cn-shanghai")
+
+
+def product(source, path, values, seen):
+    table = Table(source, path, values, ("product_key", "product_secret", "auth", "node",
+                                         "dynamic_registration", "preregistration_free", "device"))
+    key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
+    if key in seen:
+        raise table.error("product_key", f"{key} is there twice")
+    seen[key] = names = set()
+    auth = table.choice("auth", AUTHS, "secret")
+    dynamic = table.get("dynamic_registration", bool, False)
+    free = table.get("preregistration_free", bool, False)
+    if auth != "secret" and (dynamic or free):
+        raise table.error("dynamic_registration" if dynamic else "preregistration_free",
+                          f"needs auth = \"secret\", not {auth!r}")
+    return ProductSeed(
+        key, table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters"),
+        auth, table.choice("node", NODES, "direct"), dynamic, free,
+        tuple(device(source, path, values, names) for path, values in table.tables("device")))
+
+
+def device(source, path, values, names):
+    table = Table(source, path, values, ("device_name", "device_secret"))
+    name = table.matching("device_name", DEVICE_NAME, NAME_RULE, needed=True)
+    if name in names:
+        raise table.error("device_name", f"{name} is there twice in this product")
+    names.add(name)
+    return DeviceSeed(name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters"))
+
+
+def switch_values(source, values):
+    table = Table(source, ("switches",), values, tuple(SWITCHES))
+    return {name: switch_value(table, name, switch) for name, switch in SWITCHES.items()}
+
+
+def switch_value(table, name, switch):
+    value = table.values.get(name, switch.default)
+    if isinstance(switch.allowed, OrderOf):
+        if not isinstance(value, (list, tuple)) or sorted(map(str, value)) != sorted(switch.allowed.names):
+            raise table.error(name, f"must list each of {', '.join(switch.allowed.names)} once")
+        return tuple(value)
+    if isinstance(switch.allowed, SomeOf):
+        if not isinstance(value, (list, tuple)) or not set(map(str, value)) <= set(switch.allowed.names):
+            raise table.error(name, f"must be a list out of {', '.join(switch.allowed.names)}")
+        return tuple(value)
+    if isinstance(switch.allowed, range):
+        if type(value) is not int or value not in switch.allowed:
+            low, high = switch.allowed[0], switch.allowed[-1]
+            raise table.error(name, f"must be a whole number from {low} to {high}")
+    elif not any(type(value) is type(one) and value == one for one in switch.allowed):
+        raise table.error(name, f"{value!r} is not one of {', '.join(map(repr, switch.allowed))}")
+    return value
+
+
+def figure_values(source, name, figures, values):
+    table = Table(source, (name,), values, tuple(figures))
+    return {key: figure_value(table, key, figure) for key, figure in figures.items()}
+
+
+def figure_value(table, key, figure):
+    value = table.values.get(key, figure.default)
+    fits = type(value) in ((int,) if figure.whole else (int, float)) and figure.low <= value < float("inf")
+    if not fits:
+        kind = "a whole number" if figure.whole else "a number"
+        raise table.error(key, f"must be {kind} of at least {figure.low}")
+    return value

@@ -1,0 +1,155 @@
+"""Faults that can be armed: which there are, how a request for one is checked, and which one strikes.
+
+A fault strikes at a *stage* (`when`) of a listener (`where`). The kinds that
+shape bytes (delay, trickle, cut) count from the first byte of the answer at
+that stage and stay on that connection. README.md lists all.
+"""
+
+from dataclasses import dataclass, field
+
+MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver")
+STAGES = {
+    "mqtt_tls": ("handshake", *MQTT_STAGES),
+    "mqtt_tcp": MQTT_STAGES,
+    "https": ("accept", "handshake", "register"),
+    "ntp": ("request",),
+}
+CERTIFICATES = ("wrong_host", "expired", "not_yet_valid", "untrusted")
+ENDS = ("close", "reset", "open")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a kind: `low`..`high` for whole numbers, else one of `choices`, else `type`."""
+
+    type: type = int
+    default: object = None
+    low: int = 0
+    high: int = 2 ** 31
+    choices: tuple = ()
+
+
+PROCESSED = {"processed": Parameter(bool, True)}
+ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request")
+# kind -> (stages, parameters)
+KINDS = {
+    "refuse": (("connect", "register", "subscribe"),
+               {"code": Parameter(int, 3), "message": Parameter(str), "status": Parameter(int, low=100, high=599)}),
+    "delay": (("accept", "handshake", *ANSWERS), {"ms": Parameter(int, 1000)}),
+    "trickle": (("handshake", *ANSWERS), {"ms": Parameter(int, 100), "bytes": Parameter(int, 1, low=1)}),
+    "cut": (("handshake", *ANSWERS), {"bytes": Parameter(int, 0), "end": Parameter(str, "close", choices=ENDS)}),
+    "close": (("accept", "handshake", *ANSWERS), PROCESSED),
+    "reset": (("accept", "handshake", *ANSWERS), PROCESSED),
+    "half_open": (("accept", "handshake", *ANSWERS), PROCESSED),
+    "silent": (ANSWERS, PROCESSED),
+    "wrong_json": (("register", "push"), {"body": Parameter(str)}),
+    "wrong_device": (("register", "push"), {"device_name": Parameter(str, "somebody_else")}),
+    "oversize": (("register", "push"), {"bytes": Parameter(int, 65_536)}),
+    "status": (("register",), {"status": Parameter(int, 503, low=100, high=599), "body": Parameter(str)}),
+    "chunked": (("register",), {}),
+    "certificate": (("handshake",), {"certificate": Parameter(str, "expired", choices=CERTIFICATES)}),
+    "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
+    "kiss": (("request",), {}),
+}
+ONLY = {"status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
+NTP_KINDS = ("silent", "delay", "cut", "wrong_year", "kiss")
+ENDING = ("close", "reset", "half_open", "silent")
+
+
+@dataclass(eq=False)
+class Fault:
+    """An armed fault; `left` is how often it still strikes, None for ever; `skip` how many it lets pass."""
+
+    where: str
+    when: str
+    kind: str
+    left: int | None = 1
+    skip: int = 0
+    pk: str | None = None
+    dn: str | None = None
+    parameters: dict = field(default_factory=dict)
+
+    def __getitem__(self, name):
+        return self.parameters[name]
+
+    @property
+    def unprocessed(self):
+        """Whether it strikes before the request takes effect."""
+        return self.kind in ENDING and not self.parameters["processed"]
+
+    def show(self):
+        return {"where": self.where, "when": self.when, "kind": self.kind, "times": self.left,
+                "after": self.skip, "pk": self.pk, "dn": self.dn, **self.parameters}
+
+
+def read(values):
+    """The `Fault` that a JSON object asks for; raises ValueError saying what is wrong."""
+    if not isinstance(values, dict):
+        raise ValueError("a fault is a JSON object")
+    values = dict(values)
+    where = choose(values, "where", STAGES)
+    when = choose(values, "when", STAGES[where])
+    allowed = [kind for kind, (stages, _) in KINDS.items() if when in stages and where in ONLY.get(kind, (where,))
+               and (where != "ntp" or kind in NTP_KINDS)]
+    kind = choose(values, "kind", allowed)
+    fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
+                  whole(values, "after", Parameter(default=0)),
+                  typed(values, "pk", Parameter(str)), typed(values, "dn", Parameter(str)))
+    for name, parameter in KINDS[kind][1].items():
+        fault.parameters[name] = (whole if parameter.type is int else typed)(values, name, parameter)
+    if values:
+        raise ValueError(f"{', '.join(sorted(values))}: not known for kind {kind}; it takes "
+                         f"{', '.join((*KINDS[kind][1], 'times', 'after', 'pk', 'dn'))}")
+    return fault
+
+
+def choose(values, name, allowed):
+    value = values.pop(name, None)
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+    return value
+
+
+def whole(values, name, parameter, optional=False):
+    """A whole number; `null` means None where `optional`, or where the default is None."""
+    value = values.pop(name, parameter.default)
+    if value is None and (optional or parameter.default is None):
+        return None
+    if type(value) is not int or not parameter.low <= value <= parameter.high:
+        raise ValueError(f"{name}: {value!r} is not a whole number from {parameter.low} to {parameter.high}")
+    return value
+
+
+def typed(values, name, parameter):
+    value = values.pop(name, parameter.default)
+    if value is not None and type(value) is not parameter.type:
+        raise ValueError(f"{name}: {value!r} is not a {parameter.type.__name__}")
+    if parameter.choices and value not in parameter.choices:
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(parameter.choices)}")
+    return value
+
+
+class Faults:
+    """The armed faults, first armed first struck."""
+
+    def __init__(self, journal):
+        self.journal = journal
+        self.armed = []
+
+    def take(self, where, when, pk=None, dn=None):
+        """The fault that strikes now, or None; one that names a device strikes no other."""
+        for fault in self.armed:
+            if (fault.where, fault.when) != (where, when):
+                continue
+            if fault.pk not in (None, pk) or fault.dn not in (None, dn):
+                continue
+            if fault.skip:
+                fault.skip -= 1
+                continue
+            if fault.left is not None:
+                fault.left -= 1
+                if not fault.left:
+                    self.armed.remove(fault)
+            self.journal.event("fault", where=where, when=when, kind=fault.kind, pk=pk, dn=dn)
+            return fault
+        return None

@@ -1,0 +1,254 @@
+"""One platform instance: what a login, a registration, a message or the console brings about."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections import deque
+
+from tools.emulator.cloud import alink, login, topics
+from tools.emulator.cloud import journal as log
+from tools.emulator.cloud.faults import Faults
+from tools.emulator.cloud.journal import Journal
+from tools.emulator.cloud.registry import Registry
+from tools.emulator.cloud.sessions import Sessions
+
+
+class Account:
+    """What one device has used: connections, handshakes, bytes each way on the wire, TLS included."""
+
+    def __init__(self):
+        self.connections = self.handshakes = self.bytes_in = self.bytes_out = 0
+        self.links = set()
+
+    def begin(self, link):
+        self.connections += 1
+        self.handshakes += link.tls is not None
+        self.links.add(link)
+
+    def end(self, link):
+        self.links.discard(link)
+        self.bytes_in += link.bytes_in
+        self.bytes_out += link.bytes_out
+
+    def show(self):
+        return {"connections": self.connections, "tls_handshakes": self.handshakes,
+                "bytes_in": self.bytes_in + sum(link.bytes_in for link in self.links),
+                "bytes_out": self.bytes_out + sum(link.bytes_out for link in self.links)}
+
+
+class Thing:
+    """What a device has told about itself; lives as long as the cloud's process."""
+
+    def __init__(self):
+        self.properties = {}
+
+
+class Instance:
+    """`config` and `store` make it; `wall` and `monotonic` are its clocks."""
+
+    def __init__(self, config, store, wall=time.time, monotonic=time.monotonic):
+        self.config, self.wall, self.monotonic = config, wall, monotonic
+        self.journal = Journal(wall)
+        self.faults = Faults(self.journal)
+        self.registry = Registry(config, store)
+        self.sessions = Sessions(store, config.limits, config.timing, wall, monotonic)
+        self.accounts, self.things = {}, {}
+        self.attempts = {}
+        self.rrpc = {}
+        self.numbers = itertools.count(1)
+
+    def account(self, product_key, device_name):
+        """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
+        product = self.registry.products.get(product_key)
+        if product is None or not (product.preregistration_free or device_name in product.devices):
+            return Account()
+        return self.accounts.setdefault((product_key, device_name), Account())
+
+    def thing(self, product_key, device_name):
+        return self.things.setdefault((product_key, device_name), Thing())
+
+    # ---- logins and registrations
+
+    def decide(self, connect, link):
+        """The `login.Verdict` on a CONNECT, rate of connects included."""
+        verdict = login.decide(connect, link.listener.transport, link.server_name, self.registry, self.config,
+                               self.wall())
+        policy = self.config.switches.connect_rate
+        if policy != "off" and verdict.product_key and self.too_often((verdict.product_key, verdict.device_name)):
+            return login.Verdict(None if policy == "close" else policy, "more connects in a minute than allowed",
+                                 "", verdict.product_key, verdict.device_name)
+        return verdict
+
+    def too_often(self, key):
+        now, tries = self.monotonic(), self.attempts.setdefault(key, deque())
+        while tries and tries[0] <= now - 60:
+            tries.popleft()
+        tries.append(now)
+        return len(tries) > self.config.limits.connects_per_minute
+
+    def register(self, verdict):
+        """Carries out an accepted registration; returns (topics of the push, its fields in order)."""
+        product = self.registry.products[verdict.product_key]
+        names = {"productKey": verdict.product_key, "deviceName": verdict.device_name}
+        if verdict.way == "register":
+            issued = {"deviceSecret": self.registry.issue(product.devices[verdict.device_name])}
+            to = ("/ext/register",)
+        else:
+            _, unit = self.registry.issue_unit(product, verdict.device_name, self.wall())
+            issued = {"clientId": unit.client_id, "deviceToken": unit.token}
+            choice = self.config.switches.regnwl_topic
+            to = ("/ext/regnwl", "/ext/register") if choice == "both" else (choice,)
+        first = self.config.switches.push_order == "secret_first"
+        return to, (issued | names if first else names | issued)
+
+    def go_online(self, peer, verdict, clean):
+        """Activates, throws an older connection off, opens the session; returns (session, present)."""
+        device = self.registry.find(verdict.product_key, verdict.device_name)
+        unit = device.units[verdict.client_id] if verdict.way == "unit" else None
+        if unit is None:
+            self.registry.activate(device, self.wall())
+        else:
+            self.registry.activate_unit(device, unit, self.wall())
+        key = (verdict.product_key, verdict.device_name, unit.client_id if unit else "")
+        older = self.sessions.get(key).peer
+        if older is not None:
+            older.kick("the same device has connected again", self.config.switches.second_connect)
+        session, present = self.sessions.open(key, clean, peer)
+        session.system = verdict.extra.get("_ss") == "1"
+        extension = verdict.extra.get("ext", "")
+        session.extension = int(extension) if extension.isdecimal() else 0
+        peer.note("online", code=200, way=verdict.way, keep_alive=verdict.keep_alive, clean=clean,
+                  sdk=verdict.extra.get("_v"))
+        return session, present
+
+    def go_offline(self, session):
+        session.peer.note("offline", bytes_in=session.peer.link.bytes_in, bytes_out=session.peer.link.bytes_out)
+        self.sessions.close(session)
+
+    # ---- messages
+
+    def uplink(self, peer, packet):
+        """A device has published. Foreign topics go no further than the log (direct.md 9)."""
+        product_key, device_name = peer.names
+        topic, payload, qos = packet.topic, packet.payload, packet.qos
+        own = topics.in_scope(topic, topics.PUBLISHES, product_key, device_name)
+        if not own or not topics.fits(topic, self.config.limits):
+            peer.note("foreign topic" if not own else "topic too long", topic=topic, code=log.NOT_ALLOWED,
+                      action="publish")
+            if self.config.switches.foreign_publish == "close" and not own:
+                peer.over("foreign topic", log.NOT_ALLOWED)
+            return
+        self.journal.message("up", product_key, device_name, topic, payload, qos)
+        if self.answered_rrpc(topic, payload):
+            return
+        session = peer.session
+        if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
+            self.send_down(product_key, device_name, topic, payload, qos)
+        if session is None:
+            return
+        thing = self.thing(product_key, device_name)
+        always = not self.config.switches.replies_need_subscription
+        for answer_topic, answer in alink.answers(thing, topic, payload, self.config.limits, self.wall):
+            outcome = self.sessions.deliver(session, answer_topic, answer, 0, always, "reply")
+            self.journal.message("down", product_key, device_name, answer_topic, answer, 0, outcome)
+
+    def send_down(self, product_key, device_name, topic, payload, qos):
+        """A message towards a device, to each of its units; returns how often sent, kept and dropped."""
+        outcomes = {"sent": 0, "kept": 0, "dropped": 0}
+        for session in self.sessions.of(product_key, device_name):
+            outcome = self.sessions.deliver(session, topic, payload, qos)
+            outcomes[outcome] += 1
+            self.journal.message("down", product_key, device_name, topic, payload, qos, outcome)
+        return outcomes
+
+    def broadcast(self, product_key, topic, payload, qos):
+        """A message to every device of a product that has subscribed (direct.md 7)."""
+        total = {"sent": 0, "kept": 0, "dropped": 0}
+        for key in [key for key in self.sessions.by_device if key[0] == product_key]:
+            for outcome, count in self.send_down(*key, topic, payload, qos).items():
+                total[outcome] += count
+        return total
+
+    def request(self, device, tail, method, params, qos=0):
+        """The platform asks a device something on /sys/{pk}/{dn}/`tail`; returns (id, outcomes)."""
+        request_id = str(next(self.numbers))
+        topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
+        payload = alink.envelope(request_id, method, params)
+        return request_id, self.send_down(device.product_key, device.device_name, topic, payload, qos)
+
+    async def call(self, device, payload, topic=None):
+        """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late)."""
+        message_id = str(10 ** 18 + next(self.numbers))
+        if topic is None:
+            base = f"/sys/{device.product_key}/{device.device_name}/rrpc"
+            asked, answered = f"{base}/request/{message_id}", f"{base}/response/{message_id}"
+        else:
+            asked = answered = f"/ext/rrpc/{message_id}{topic}"
+        future = self.rrpc[answered] = asyncio.get_running_loop().create_future()
+        try:
+            if not self.send_down(device.product_key, device.device_name, asked, payload, 0)["sent"]:
+                return None
+            return await asyncio.wait_for(future, self.config.timing.rrpc_seconds)
+        except TimeoutError:
+            return None
+        finally:
+            del self.rrpc[answered]
+
+    def answered_rrpc(self, topic, payload):
+        future = self.rrpc.get(topic)
+        if future is not None and not future.done():
+            future.set_result(payload)
+        return future is not None
+
+    # ---- the console
+
+    def kick(self, device, reason, client_id=None, how="close"):
+        """Closes the connections of a device, or of one unit of it."""
+        for session in self.sessions.of(device.product_key, device.device_name):
+            if session.peer and client_id in (None, session.key[2]):
+                session.peer.kick(reason, how)
+
+    def disable(self, device):
+        self.request(device, "thing/disable", "thing.disable", {})
+        self.registry.set_disabled(device, True)
+        self.kick(device, "disabled")
+
+    def enable(self, device):
+        self.registry.set_disabled(device, False)
+        self.request(device, "thing/enable", "thing.enable", {})
+
+    def delete(self, device):
+        self.request(device, "thing/delete", "thing.delete", {})
+        self.registry.delete(device)
+        self.kick(device, "deleted")
+        self.sessions.forget(device.product_key, device.device_name)
+        self.things.pop((device.product_key, device.device_name), None)
+
+    def keep_unit(self, device, client_id):
+        self.registry.keep_unit(device, client_id)
+        for session in self.sessions.of(device.product_key, device.device_name):
+            if session.peer and session.key[2] != client_id:
+                session.peer.kick("another ClientID is the valid one")
+
+    def clear_units(self, device):
+        cleared = set(device.units)
+        self.registry.clear_units(device)
+        for session in self.sessions.of(device.product_key, device.device_name):
+            if session.key[2] in cleared:
+                if session.peer:
+                    session.peer.kick("its ClientID was cleared")
+                self.sessions.wipe(session)
+
+    def status(self, device):
+        """What the console shows: inactive, online, offline or disabled (direct.md 1.8)."""
+        if device.disabled:
+            return "disabled"
+        if any(session.peer for session in self.sessions.of(device.product_key, device.device_name)):
+            return "online"
+        return "inactive" if device.activated_at is None else "offline"
+
+
+def text_payload(value):
+    """Bytes of what an admin call names as payload: text as it is, anything else as compact JSON."""
+    return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()

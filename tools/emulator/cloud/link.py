@@ -1,0 +1,356 @@
+"""One accepted connection, down to the byte: TCP or TLS, counters, and the faults that shape what it sends.
+
+TLS runs here over memory buffers, so that a fault can strike before, inside
+and after the handshake, and a cut is exact to the byte of the plaintext (or
+of the handshake). A handler (MQTT or HTTP) sits on top and sees plaintext.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+
+LINGER_SECONDS = 1.0            # how long the end of the peer is awaited after our own FIN
+SEND_BACKLOG = 8 * 1024 * 1024  # a peer that lets this many bytes pile up is dropped
+HANDSHAKE = 0x16                # first byte of a TLS record that may open a handshake
+
+
+class Handler:
+    """What a `Link` carries. `received` gets plaintext; `lost` comes once, at the end."""
+
+    def received(self, data):
+        raise NotImplementedError
+
+    def lost(self):
+        pass
+
+
+class Listener:
+    """One listening port. `where` is its name in faults and log; `contexts` are for TLS, None for plain TCP."""
+
+    def __init__(self, where, make_handler, faults, journal, connect_seconds, contexts=None):
+        self.where, self.make_handler, self.contexts = where, make_handler, contexts
+        self.faults, self.journal, self.connect_seconds = faults, journal, connect_seconds
+        self.links = set()
+        self.accepted = self.handshakes = self.failed_handshakes = 0
+        self.server = None
+
+    @property
+    def transport(self):
+        return "tls" if self.contexts else "tcp"
+
+    async def start(self, host, port):
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_server(lambda: Link(self, loop), host, port, backlog=4096)
+        return self.server.sockets[0].getsockname()[1]
+
+    def stop(self):
+        if self.server:
+            self.server.close()
+        for link in list(self.links):
+            link.abort()
+
+
+class Link(asyncio.Protocol):
+    """A connection of `listener`. `traffic`, set by `identify`, is the account of the device behind it."""
+
+    def __init__(self, listener, loop):
+        self.listener, self.loop = listener, loop
+        self.transport = self.tls = self.handler = self.deadline = None
+        self.bytes_in = self.bytes_out = 0
+        self.server_name = None
+        self.handshaken = self.ended = self.deaf = False
+        self.shaper = self.raw_shaper = None
+        self.traffic = None
+        self.on_close = None
+
+    # ---- the beginning
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.listener.links.add(self)
+        self.listener.accepted += 1
+        self.deadline = self.loop.call_later(self.listener.connect_seconds, self.expire)
+        fault = self.take("accept")
+        if fault and fault.kind == "delay":
+            transport.pause_reading()
+            self.loop.call_later(fault["ms"] / 1000, self.resume)
+        elif fault:
+            self.arm(fault)
+        if not self.listener.contexts:
+            self.handler = self.listener.make_handler(self)
+
+    def resume(self):
+        if not self.ended and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def expire(self):
+        """Nobody has logged in or asked within the time allowed."""
+        if not self.deaf:
+            self.listener.journal.event("expired", where=self.listener.where)
+            self.abort()
+
+    def settle(self):
+        """The handler knows who this is; the deadline of the beginning is off."""
+        self.deadline.cancel()
+
+    def identify(self, traffic):
+        """Puts this connection on a device's account."""
+        if self.traffic is None:
+            self.traffic = traffic
+            traffic.begin(self)
+
+    def take(self, when, pk=None, dn=None):
+        return self.listener.faults.take(self.listener.where, when, pk, dn) if self.listener.faults.armed else None
+
+    # ---- in
+
+    def data_received(self, data):
+        self.bytes_in += len(data)
+        if self.deaf or self.ended:
+            return
+        if not self.listener.contexts:
+            self.handler.received(data)
+            return
+        if self.tls is None and not self.hello():
+            return
+        self.incoming.write(data)
+        if self.handshaken or self.shake():
+            self.decrypt()
+
+    def hello(self):
+        """The first bytes of a TLS client: chooses the certificate, arms what strikes in the handshake."""
+        fault = self.take("handshake")
+        context = self.listener.contexts.get(fault["certificate"] if fault and fault.kind == "certificate" else None)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        if fault is None or fault.kind == "certificate":
+            return True
+        if fault.kind in SHAPERS:
+            self.raw_shaper = SHAPERS[fault.kind](self, self.put, fault)
+            return True
+        self.arm(fault)
+        return not (self.ended or self.deaf)
+
+    def shake(self):
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self.flush()
+            return False
+        except ssl.SSLError as error:
+            self.flush()
+            self.listener.failed_handshakes += 1
+            self.listener.journal.event("handshake failed", where=self.listener.where, server_name=self.name(),
+                                        reason=error.reason or str(error))
+            self.close()
+            return False
+        self.flush()
+        self.handshaken = True
+        self.listener.handshakes += 1
+        self.server_name = self.name()
+        self.listener.journal.event("handshake", where=self.listener.where, server_name=self.server_name,
+                                    version=self.tls.version(), cipher=self.tls.cipher()[0])
+        self.handler = self.listener.make_handler(self)
+        return True
+
+    def name(self):
+        return getattr(self.tls, "asked_name", None)
+
+    def decrypt(self):
+        while not self.ended and not self.deaf:
+            try:
+                data = self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                self.flush()
+                return
+            except ssl.SSLError:
+                data = b""
+            if not data:
+                self.close()
+                return
+            self.handler.received(data)
+
+    def eof_received(self):
+        return False
+
+    def connection_lost(self, error):
+        self.ended = True
+        self.deadline.cancel()
+        self.listener.links.discard(self)
+        if self.traffic is not None:
+            self.traffic.end(self)
+        if self.handler is not None:
+            self.handler.lost()
+
+    # ---- out
+
+    def write(self, data):
+        """Sends plaintext, through the fault that is armed."""
+        if self.ended or self.deaf:
+            return
+        if self.shaper:
+            self.shaper.write(data)
+        else:
+            self.emit(data)
+
+    def emit(self, data):
+        if self.ended or self.deaf:
+            return
+        if self.tls is None:
+            self.put(data)
+            return
+        view = memoryview(data)
+        with contextlib.suppress(ssl.SSLError):
+            while view:
+                view = view[self.tls.write(view):]
+        self.flush()
+
+    def flush(self):
+        if self.outgoing.pending:
+            data = self.outgoing.read()
+            if self.raw_shaper:
+                self.raw_shaper.write(data)
+            else:
+                self.put(data)
+
+    def put(self, data):
+        """Hands bytes to the socket."""
+        if self.transport.is_closing():
+            return
+        self.bytes_out += len(data)
+        self.transport.write(data)
+        if self.transport.get_write_buffer_size() > SEND_BACKLOG:
+            self.listener.journal.event("too slow", where=self.listener.where)
+            self.abort()
+
+    # ---- faults
+
+    def arm(self, fault):
+        """Lets `fault` strike; returns whether the answer at its stage is still to be sent."""
+        if fault.kind in SHAPERS:
+            self.shaper = SHAPERS[fault.kind](self, self.emit, fault)
+            return True
+        endings = {"close": self.close, "reset": self.reset, "half_open": self.hang}
+        if fault.kind in endings:
+            endings[fault.kind]()
+            return False
+        return fault.kind != "silent"
+
+    def hang(self):
+        """Half open: the socket stays, nothing is said or heard on it any more."""
+        self.deaf = True
+
+    def end(self, how):
+        {"close": self.cut, "reset": self.reset, "open": self.hang}[how]()
+
+    # ---- the end
+
+    def close(self):
+        """Ends in good order, once what a fault holds back is out."""
+        if self.ended or self.deaf:
+            return
+        for shaper in (self.shaper, self.raw_shaper):
+            if shaper and shaper.busy():
+                shaper.when_empty = self.close
+                return
+        if self.handshaken:
+            with contextlib.suppress(ssl.SSLError):
+                self.tls.unwrap()
+            self.flush()
+        self.cut()
+
+    def cut(self):
+        """FIN without a TLS goodbye; input is thrown away until the peer ends too, so that no RST overtakes."""
+        self.ended = True
+        if self.transport.is_closing():
+            return
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def reset(self):
+        """RST."""
+        self.ended = True
+        connection = self.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def abort(self):
+        self.ended = True
+        self.transport.abort()
+
+
+class Shaper:
+    """Stands between an answer and `out`; `when_empty` is called once nothing is held back."""
+
+    def __init__(self, link, out, fault):
+        self.link, self.out, self.fault = link, out, fault
+        self.held = bytearray()
+        self.when_empty = None
+
+    def busy(self):
+        return bool(self.held)
+
+    def emptied(self):
+        if self.when_empty and not self.held:
+            todo, self.when_empty = self.when_empty, None
+            todo()
+
+
+class Cut(Shaper):
+    """Lets exactly `bytes` bytes through, then ends the connection."""
+
+    def __init__(self, link, out, fault):
+        super().__init__(link, out, fault)
+        self.left = fault["bytes"]
+
+    def write(self, data):
+        piece = bytes(data[:self.left])
+        self.left -= len(piece)
+        if piece:
+            self.out(piece)
+        if not self.left:
+            self.link.end(self.fault["end"])
+
+
+class Delay(Shaper):
+    """Holds everything back until `ms` after the first byte."""
+
+    due = None
+
+    def write(self, data):
+        if self.due is None:
+            self.due = self.link.loop.call_later(self.fault["ms"] / 1000, self.release)
+        if self.due is False:
+            self.out(data)
+        else:
+            self.held += data
+
+    def release(self):
+        self.due = False
+        data, self.held = bytes(self.held), bytearray()
+        self.out(data)
+        self.emptied()
+
+
+class Trickle(Shaper):
+    """Lets `bytes` bytes through every `ms`."""
+
+    timer = None
+
+    def write(self, data):
+        self.held += data
+        if self.timer is None:
+            self.drip()
+
+    def drip(self):
+        size = self.fault["bytes"]
+        piece, self.held = bytes(self.held[:size]), self.held[size:]
+        self.timer = self.link.loop.call_later(self.fault["ms"] / 1000, self.drip) if self.held else None
+        self.out(piece)
+        self.emptied()
+
+
+SHAPERS = {"cut": Cut, "delay": Delay, "trickle": Trickle}

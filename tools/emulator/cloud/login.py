@@ -1,0 +1,228 @@
+"""Whether a CONNECT is let in: the decision table of direct.md 9, with its switches. Pure.
+
+`decide` changes nothing. It returns a `Verdict`; what an accepted one brings
+about (a secret issued, a unit activated) is the instance's business.
+"""
+
+from dataclasses import dataclass
+
+from tools.emulator.cloud import signing
+from tools.emulator.cloud.codec import PROTOCOLS
+from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
+
+KEEP_ALIVE = (30, 1200)     # seconds, direct.md 1.6
+REGISTRATIONS = ("register", "regnwl")
+# authType -> securemode by transport; direct.md 1.3. The third row's "2" is what SDKs send to register.
+SECUREMODES = {
+    "": {"tls": ("2",), "tcp": ("3",)},
+    "connwl": {"tls": ("-2", "2"), "tcp": ()},
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`code` is the CONNACK code, or None to close without one; `way` says what code 0 opens.
+
+    `way`: "device" (a DeviceSecret), "unit" (a device token), "register" or
+    "regnwl". `reason` is for the log and holds no secret.
+    """
+
+    code: int | None
+    reason: str = "success"
+    way: str = ""
+    product_key: str = ""
+    device_name: str = ""
+    client_id: str = ""
+    extra: dict = None
+    keep_alive: int = 0
+
+
+class Refused(Exception):
+    def __init__(self, code, reason):
+        super().__init__(reason)
+        self.code = code
+
+
+def decide(connect, transport, server_name, registry, instance, now):
+    """The `Verdict` on a CONNECT packet.
+
+    `transport` is "tls" or "tcp", `server_name` the TLS name asked for or
+    None, `instance` the configuration, `now` Unix seconds.
+    """
+    case = Case(connect, transport, server_name, registry, instance, now)
+    try:
+        case.check_protocol()
+        case.check_identifier()
+        case.check_username()
+        way = case.auth_type if case.auth_type in REGISTRATIONS else "unit" if case.auth_type else "device"
+        getattr(case, f"check_{way}")()
+    except Refused as refusal:
+        return Verdict(refusal.code, str(refusal), "", case.product_key, case.device_name,
+                       case.client_id, case.extra)
+    return Verdict(0, "success", way, case.product_key, case.device_name, case.client_id,
+                   case.extra, case.keep_alive)
+
+
+class Case:
+    """One CONNECT under examination; each check raises `Refused` or finds something out."""
+
+    def __init__(self, connect, transport, server_name, registry, instance, now):
+        self.connect, self.transport, self.server_name = connect, transport, server_name
+        self.registry, self.instance, self.now = registry, instance, now
+        self.switches = instance.switches
+        self.client_id, self.extra, self.auth_type = "", {}, ""
+        self.product_key = self.device_name = ""
+        self.keep_alive = connect.keep_alive
+
+    def check_protocol(self):
+        connect = self.connect
+        if (connect.protocol, connect.level) in PROTOCOLS:
+            if connect.will and self.switches.will != "ignored":
+                raise Refused(self.switches.will, "a will is not supported")
+            return
+        if connect.level == 5 and self.instance.kind == "public" and self.switches.mqtt5_public == "close":
+            raise Refused(None, "MQTT 5 needs an Enterprise instance")
+        raise Refused(1, f"protocol level {connect.level} is not accepted")
+
+    def check_identifier(self):
+        try:
+            parsed = parse_client_identifier(self.connect.client_id)
+        except ValueError as error:
+            raise Refused(self.switches.bad_client_id, str(error)) from None
+        self.client_id, self.extra = parsed.client_id, parsed.extra
+        self.auth_type = self.resolve_auth_type()
+        for key in ("securemode", *(("random",) if self.auth_type in REGISTRATIONS else ())):
+            if not self.extra.get(key):
+                raise Refused(self.switches.bad_client_id, f"{key} is missing")
+        if self.extra.get("authtype"):
+            raise Refused(self.switches.bad_client_id, "this listener knows no authtype")
+        self.check_securemode()
+        if self.auth_type != "connwl":
+            self.check_method()
+        if self.auth_type not in REGISTRATIONS:
+            self.check_keep_alive()
+
+    def resolve_auth_type(self):
+        """authType, with the contradiction of direct.md 10.6 settled by its switch."""
+        given, wanted = self.extra.get("authType", ""), self.switches.connwl_auth_type
+        if given == "regnwl" and "random" not in self.extra and wanted in ("regnwl", "either"):
+            return "connwl"
+        if given not in ("", "connwl", *REGISTRATIONS) or (given == "connwl" and wanted == "regnwl"):
+            raise Refused(self.switches.bad_client_id, "authType is not one of register, regnwl, connwl")
+        return given
+
+    def check_securemode(self):
+        mode = self.extra["securemode"]
+        if self.auth_type in REGISTRATIONS:
+            if self.transport != "tls":
+                raise Refused(2, "a registration needs TLS")
+            wanted = self.switches.registration_securemode
+            if mode not in (("2", "-2") if wanted == "either" else (wanted,)):
+                raise Refused(self.switches.bad_client_id, "securemode does not fit a registration")
+        elif self.switches.securemode == "checked" and mode not in SECUREMODES[self.auth_type][self.transport]:
+            raise Refused(self.switches.bad_client_id, f"securemode does not fit {self.transport.upper()}")
+
+    def check_method(self):
+        self.method = signing.method(self.extra.get("signmethod", "hmacmd5"))
+        if self.method is None:
+            raise Refused(self.switches.unknown_signmethod, "signmethod is not known")
+
+    def check_keep_alive(self):
+        low, high = KEEP_ALIVE
+        below, above = self.switches.keep_alive_low, self.switches.keep_alive_high
+        if self.keep_alive < low and below != "clamp":
+            raise Refused(below, f"keep alive {self.keep_alive} is below {low} s")
+        if self.keep_alive > high and above != "clamp":
+            raise Refused(above, f"keep alive {self.keep_alive} is above {high} s")
+        self.keep_alive = min(max(self.keep_alive, low), high)
+
+    def check_username(self):
+        try:
+            self.device_name, self.product_key = parse_username(self.connect.username)
+        except ValueError as error:
+            raise self.bad_login(str(error)) from None
+        self.product = self.registry.products.get(self.product_key)
+        if self.product is None or self.product.auth != "secret" or self.product.node == "subdevice":
+            raise self.bad_login("no such product here for direct connects with a secret")
+        if self.switches.host == "checked" and self.server_name not in (None, self.host()):
+            raise self.bad_login("the host is another product's or instance's")
+        try:
+            self.password = (self.connect.password or b"").decode("ascii")
+        except UnicodeDecodeError:
+            raise self.bad_login("the password is wrong") from None
+        self.device = self.product.devices.get(self.device_name)
+
+    def host(self):
+        if self.instance.kind == "enterprise":
+            return f"{self.instance.instance_id}.mqtt.iothub.aliyuncs.com"
+        return f"{self.product_key}.iot-as-mqtt.{self.instance.region}.aliyuncs.com"
+
+    def bad_login(self, reason):
+        return Refused(self.switches.bad_login, reason)
+
+    def check_device(self):
+        """A connect with the DeviceSecret, direct.md 1.2."""
+        if self.device is None:
+            raise self.bad_login("no such device")
+        fields = {"deviceName": self.device_name, "productKey": self.product_key}
+        fields |= {"clientId": self.client_id} if self.client_id else {}
+        fields |= {"timestamp": self.extra["timestamp"]} if "timestamp" in self.extra else {}
+        if self.device.free or not signing.matches(self.password, self.method, self.device.secret, fields):
+            raise self.bad_login("the password is wrong")
+        self.check_timestamp()
+        self.check_enabled()
+
+    def check_timestamp(self):
+        window = self.switches.timestamp_minutes
+        text = self.extra.get("timestamp")
+        if window and text is not None:
+            age = abs(self.now - int(text) / 1000) if text.isdecimal() else None
+            if age is None or age > window * 60:
+                raise self.bad_login("the timestamp is outside its window")
+
+    def check_enabled(self):
+        if self.device is not None and self.device.disabled:
+            raise Refused(self.switches.disabled, "the device is disabled")
+
+    def check_unit(self):
+        """A preregistration-free connect, direct.md 4."""
+        refused = self.switches.connwl_refused
+        unit = self.device and self.device.units.get(self.client_id)
+        if unit is None or not signing.same(self.password, unit.token):
+            raise Refused(refused, "no such ClientID, or its token is wrong")
+        self.check_enabled()
+        if not self.registry.may_connect_unit(self.device, unit):
+            raise Refused(refused, "the ClientID is blocked" if unit.blocked else
+                          f"{self.instance.limits.units} units are active")
+
+    def check_proof(self):
+        """What both registrations prove: the ProductSecret and the right instance, direct.md 3."""
+        fields = {"deviceName": self.device_name, "productKey": self.product_key, "random": self.extra["random"]}
+        if not signing.matches(self.password, self.method, self.product.secret, fields):
+            raise self.bad_login("the password is wrong")
+        given, mode = self.extra.get("instanceId"), self.switches.instance_id
+        if (mode == "required" and not given) or (
+                mode != "ignored" and given and self.instance.instance_id not in (None, given)):
+            raise self.bad_login("instanceId is missing or another instance's")
+
+    def check_register(self):
+        self.check_proof()
+        refused = self.switches.register_refused
+        if not self.product.dynamic_registration:
+            raise Refused(refused, "6288 dynamic registration is off")
+        if self.device is None:
+            raise Refused(refused, "6100 no such device")
+        self.check_enabled()
+        if not self.registry.may_register(self.device):
+            raise Refused(refused, "6289 the device is already active")
+
+    def check_regnwl(self):
+        self.check_proof()
+        refused, instance = self.switches.regnwl_refused, self.instance
+        if instance.kind != "enterprise" or instance.region not in self.switches.regnwl_regions:
+            raise Refused(refused, "this instance has no devices without pre-registration")
+        if not (self.product.dynamic_registration and self.product.preregistration_free):
+            raise Refused(refused, "6288 registration without pre-registration is off")
+        self.check_enabled()
+        if not self.registry.may_issue_unit(self.product, self.device_name):
+            raise Refused(refused, "the DeviceName has all its units, or is a pre-registered device in use")

@@ -1,0 +1,275 @@
+"""One MQTT connection: its packets, timers and limits, and the faults that strike at its answers."""
+
+from tools.emulator.cloud import journal as log
+from tools.emulator.cloud import login, topics
+from tools.emulator.cloud.codec import (Ack, Connack, Connect, Decoder, Disconnect, Malformed, Pingreq, Pingresp,
+                                        Publish, Suback, Subscribe, TooLarge, Unsubscribe)
+from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
+from tools.emulator.cloud.link import Handler
+from tools.emulator.cloud.web import compact
+
+HEAD_ROOM = 4096     # bytes that a PUBLISH may have beside its payload before it is refused unread
+
+
+class MqttPeer(Handler):
+    """`instance` is the platform behind. States: before CONNECT, registering, online, over."""
+
+    def __init__(self, link, instance):
+        self.link, self.instance, self.loop = link, instance, link.loop
+        self.config = instance.config
+        allowed = self.config.limits.payload_bytes
+        self.decoder = Decoder(HEAD_ROOM + (2 if self.config.switches.oversize_publish == "drop" else 1) * allowed)
+        self.session = None
+        self.registering = False
+        self.names = (None, None)
+        self.keep_alive = 0
+        self.heard = 0.0
+        self.timer = None
+        self.second, self.sent_in_second = 0, [0, 0]
+
+    # ---- in
+
+    def received(self, data):
+        try:
+            for packet in self.decoder.feed(data):
+                self.take(packet)
+                if self.link.ended or self.link.deaf:
+                    return
+        except TooLarge as error:
+            self.over(f"too large: {error}")
+        except Malformed as error:
+            self.over(f"malformed: {error}")
+
+    def take(self, packet):
+        kind = type(packet)
+        if self.session is None and not self.registering:
+            if kind is not Connect:
+                return self.over("no CONNECT first")
+            return self.connect(packet)
+        if self.registering:
+            return self.while_registering(packet)
+        handler = PACKETS.get(kind)
+        if handler is None:
+            return self.over(f"unexpected {kind.__name__.upper()}")
+        return handler(self, packet)
+
+    def while_registering(self, packet):
+        """A registration connection carries nothing but its push (direct.md 3)."""
+        if isinstance(packet, Pingreq):
+            self.send(Pingresp(), "ping")
+        elif isinstance(packet, Disconnect):
+            self.link.close()
+        elif not isinstance(packet, Ack):
+            self.over("a registration connection takes no requests")
+
+    def over(self, reason, code=None):
+        """Ends the connection and says so in the log."""
+        self.note("closed by the platform", reason=reason, code=code)
+        self.link.close()
+
+    def note(self, event, **fields):
+        self.instance.journal.event(event, where=self.link.listener.where, pk=self.names[0], dn=self.names[1],
+                                    **fields)
+
+    # ---- CONNECT
+
+    def connect(self, packet):
+        stage, self.names = said(packet)
+        fault = self.link.take(stage, *self.names)
+        if fault and fault.unprocessed:
+            return self.link.arm(fault)
+        if fault and fault.kind == "refuse":
+            return self.refuse(Connack(fault["code"]), "a fault", None)
+        verdict = self.instance.decide(packet, self.link)
+        if verdict.product_key:
+            self.names = (verdict.product_key, verdict.device_name)
+            self.link.identify(self.instance.account(*self.names))
+        if verdict.code is None:
+            return self.over(verdict.reason)
+        if verdict.code:
+            return self.refuse(Connack(verdict.code), verdict.reason, fault)
+        self.link.settle()
+        if verdict.way in login.REGISTRATIONS:
+            return self.register(verdict, fault)
+        return self.go_online(packet, verdict, fault)
+
+    def refuse(self, connack, reason, fault):
+        self.note("refused", code=connack.code, reason=reason)
+        if fault is None or self.link.arm(fault):
+            self.link.write(connack.encode())
+            self.link.close()
+
+    def register(self, verdict, fault):
+        """Accepted registration: the secret is in the store before the CONNACK goes out."""
+        self.registering = True
+        topics_, fields = self.instance.register(verdict)
+        self.note("registered", way=verdict.way, code=200)
+        self.timer = self.loop.call_later(self.config.timing.registration_seconds, self.over, "registration is over")
+        content = fault if fault and fault.kind in ("wrong_json", "wrong_device", "oversize") else None
+        if fault and not content and not self.link.arm(fault):
+            return
+        self.link.write(Connack().encode())
+        push = self.link.take("push", *self.names)
+        if push and push.kind in ("wrong_json", "wrong_device", "oversize"):
+            content = push
+        elif push and not self.link.arm(push):
+            return
+        payload = spoiled(fields, content)
+        switches = self.config.switches
+        for number, topic in enumerate(topics_, 1):
+            self.link.write(Publish(topic, payload, switches.push_qos, number if switches.push_qos else None,
+                                    switches.push_retain).encode())
+
+    def go_online(self, packet, verdict, fault):
+        self.session, present = self.instance.go_online(self, verdict, packet.clean_session)
+        self.keep_alive = verdict.keep_alive * self.config.timing.keep_alive_factor
+        self.heard = self.loop.time()
+        self.watch()
+        if fault and not self.link.arm(fault):
+            return
+        self.link.write(Connack(0, present).encode())
+        self.instance.sessions.resume(self.session)
+
+    def watch(self):
+        """Drops the link after 1.5 keep-alive intervals of silence (direct.md 1.6)."""
+        if self.link.deaf:
+            return None
+        left = self.heard + self.keep_alive - self.loop.time()
+        if left <= 0:
+            return self.over("keep alive ran out")
+        self.timer = self.loop.call_later(max(left, self.config.timing.keep_alive_check_seconds, 0.001), self.watch)
+
+    # ---- while online
+
+    def publish(self, packet):
+        self.heard = self.loop.time()
+        switches, limits = self.config.switches, self.config.limits
+        for broken, policy, reason in (
+                (packet.qos == 2, switches.qos2_publish, "QoS 2"),
+                (packet.retain, "close" if switches.retain == "close" else "", "retain"),
+                (len(packet.payload) > limits.payload_bytes, switches.oversize_publish, "payload too large")):
+            if broken and policy == "close":
+                return self.over(reason)
+            if broken and policy == "drop":
+                return self.note("dropped", topic=packet.topic, reason=reason)
+        if switches.uplink_rate == "drop" and self.too_fast(packet.qos, limits):
+            return self.note("dropped", topic=packet.topic, reason="uplink rate", code=429)
+        fault = self.link.take("publish", *self.names) if packet.qos else None
+        if fault and fault.unprocessed:
+            return self.link.arm(fault)
+        if packet.qos and (fault is None or self.link.arm(fault)):
+            self.link.write(Ack("puback", packet.packet_id).encode())
+        self.instance.uplink(self, packet)
+
+    def too_fast(self, qos, limits):
+        second = int(self.loop.time())
+        if second != self.second:
+            self.second, self.sent_in_second = second, [0, 0]
+        self.sent_in_second[qos] += 1
+        return self.sent_in_second[qos] > (limits.uplink_qos0, limits.uplink_qos1)[qos]
+
+    def subscribe(self, packet):
+        self.heard = self.loop.time()
+        fault = self.link.take("subscribe", *self.names)
+        if fault and fault.unprocessed:
+            return self.link.arm(fault)
+        if fault and fault.kind == "refuse":
+            return self.link.write(Suback(packet.packet_id, (0x80,) * len(packet.topics)).encode())
+        limit = self.config.limits.subscribe_topics
+        codes = tuple(self.grant(topic, qos) if index < limit else 0x80
+                      for index, (topic, qos) in enumerate(packet.topics))
+        self.instance.sessions.save(self.session)
+        if fault is None or self.link.arm(fault):
+            self.link.write(Suback(packet.packet_id, codes).encode())
+
+    def grant(self, topic, qos):
+        """The SUBACK code for one filter (direct.md 1.5, 9)."""
+        switches = self.config.switches
+        if qos == 2:
+            if switches.qos2_subscribe == "refuse":
+                return 0x80
+            qos = 1
+        if not topics.fits(topic, self.config.limits):
+            return 0x80
+        if not topics.in_scope(topic, topics.SUBSCRIBES, *self.names):
+            self.note("foreign topic", topic=topic, code=log.NOT_ALLOWED, action="subscribe")
+            return 0x80 if switches.foreign_subscribe == "refuse" else qos
+        return qos if self.instance.sessions.subscribe(self.session, topic) else 0x80
+
+    def unsubscribe(self, packet):
+        for topic in packet.topics:
+            self.session.filters.pop(topic, None)
+        self.instance.sessions.save(self.session)
+        self.send(Ack("unsuback", packet.packet_id), "subscribe")
+
+    def ping(self, packet):
+        self.heard = self.loop.time()
+        self.send(Pingresp(), "ping")
+
+    def acknowledged(self, packet):
+        self.heard = self.loop.time()
+        if packet.kind == "puback":
+            self.instance.sessions.acknowledge(self.session, packet.packet_id)
+        else:
+            self.over("QoS 2")
+
+    def disconnect(self, packet):
+        self.note("disconnected")
+        self.link.close()
+
+    # ---- out
+
+    def send(self, packet, stage):
+        """Sends one packet through the fault that strikes at `stage`."""
+        fault = self.link.take(stage, *self.names)
+        if fault is None or self.link.arm(fault):
+            self.link.write(packet.encode())
+
+    def kick(self, reason, how="close"):
+        """Throws the device off without a packet (direct.md 1.8)."""
+        self.note("kicked", reason=reason, code=log.KICKED)
+        self.leave()
+        if how == "reset":
+            self.link.reset()
+        else:
+            self.link.close()
+
+    def leave(self):
+        session, self.session = self.session, None
+        self.registering = True     # whatever still comes is not a CONNECT
+        if session is not None and session.peer is self:
+            self.instance.go_offline(session)
+        if self.timer:
+            self.timer.cancel()
+
+    def lost(self):
+        self.leave()
+
+
+PACKETS = {Publish: MqttPeer.publish, Subscribe: MqttPeer.subscribe, Unsubscribe: MqttPeer.unsubscribe,
+           Pingreq: MqttPeer.ping, Ack: MqttPeer.acknowledged, Disconnect: MqttPeer.disconnect}
+
+
+def said(packet):
+    """(stage, (pk, dn)) that a CONNECT claims, before anything is checked: what faults are chosen by."""
+    stage, names = "connect", (None, None)
+    try:
+        names = parse_username(packet.username)[::-1]
+        extra = parse_client_identifier(packet.client_id).extra
+        if extra.get("authType") in login.REGISTRATIONS and "random" in extra:
+            stage = "register"
+    except ValueError:
+        pass
+    return stage, names
+
+
+def spoiled(fields, fault):
+    """The JSON of a registration's result, spoiled as `fault` says (None: not at all)."""
+    if fault is None:
+        return compact(fields)
+    if fault.kind == "wrong_device":
+        return compact(fields | {"deviceName": fault["device_name"]})
+    if fault.kind == "oversize":
+        return compact(fields | {"padding": "x" * fault["bytes"]})
+    text = fault["body"]
+    return compact(fields)[:-20] if text is None else text.encode()

@@ -1,0 +1,139 @@
+"""The emulated cloud for tests and demos: a subprocess with its ports, its CA and its admin API."""
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+ROOT = Path(__file__).resolve().parents[3]
+CA_FILES = ("ca.pem", "ca.der", "ca.key.pem")
+START_SECONDS = 60
+
+
+class CloudError(Exception):
+    """The cloud did not start, or its admin API refused; the text is what it said."""
+
+
+class Cloud:
+    """`with Cloud(config, run_dir) as cloud:` runs `python -m tools cloud`.
+
+    `config` is the text of a cloud.toml or a dict of the same shape; `ca` is
+    the run directory of another cloud whose CA this one takes over.
+    """
+
+    def __init__(self, config, run_dir, tls13=False, ca=None):
+        self.run_dir, self.tls13 = Path(run_dir), tls13
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        self.config_path = self.run_dir / "cloud.toml"
+        self.config_path.write_text(config if isinstance(config, str) else toml(config))
+        for name in CA_FILES if ca else ():
+            shutil.copy(Path(ca) / name, self.run_dir / name)
+        self.ports, self.process = {}, None
+
+    ca_pem = property(lambda self: self.run_dir / "ca.pem")
+    ca_der = property(lambda self: self.run_dir / "ca.der")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Starts the process, on the ports it had before if it ran before; raises `CloudError`."""
+        command = [sys.executable, "-m", "tools", "cloud", "--json", "--until-eof", "--config", str(self.config_path),
+                   "--run-dir", str(self.run_dir), *(["--tls13"] if self.tls13 else [])]
+        for name, number in self.ports.items():
+            command += ["--" + name.replace("_", "-"), str(number)]
+        with open(self.run_dir / "cloud.log", "ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait(START_SECONDS)
+            last = (self.run_dir / "cloud.log").read_text(errors="replace").strip().splitlines()[-1:]
+            self.stop()
+            raise CloudError(*last or ["the cloud said nothing"])
+        self.ports = json.loads(line)["ports"]
+
+    def stop(self):
+        """Ends the process in good order."""
+        if self.process is None:
+            return
+        self.process.stdin.close()
+        try:
+            self.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+
+    def kill(self):
+        """Ends the process at once, as a crash would."""
+        self.process.kill()
+        self.stop()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def admin(self, method, path, body=None):
+        """One admin call; the answer's JSON. `path` levels must be quoted by the caller; raises `CloudError`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=START_SECONDS)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise CloudError(answer.get("error", f"HTTP {response.status}"))
+        return answer
+
+    def device(self, product_key, device_name, secret=False):
+        """What the console shows of a device; with `secret` unmasked."""
+        path = f"/devices/{quote(product_key, safe='')}/{quote(device_name, safe='')}"
+        return self.admin("GET", path + ("?secret=1" if secret else ""))
+
+    def act(self, product_key, device_name, action, body=None):
+        """POST /devices/{pk}/{dn}/{action}."""
+        path = f"/devices/{quote(product_key, safe='')}/{quote(device_name, safe='')}/{action}"
+        return self.admin("POST", path, body)
+
+    def arm(self, *faults):
+        """Arms faults, each a dict as in the README."""
+        return self.admin("POST", "/faults", list(faults))
+
+
+def toml(config):
+    """A cloud.toml of the dict `config`: tables, and arrays of tables for lists of dicts."""
+    lines = []
+    write_table(lines, (), config)
+    return "\n".join(lines) + "\n"
+
+
+def write_table(lines, path, table):
+    for key, value in table.items():
+        if not is_table(value):
+            lines.append(f"{key} = {literal(value)}")
+    for key, value in table.items():
+        for one in value if is_table(value) and isinstance(value, list) else [value] if is_table(value) else []:
+            name = ".".join((*path, key))
+            lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
+            write_table(lines, (*path, key), one)
+
+
+def is_table(value):
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def literal(value):
+    """A TOML value; JSON's text, numbers, booleans and lists are TOML's."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -1,0 +1,217 @@
+"""Products, devices and units, and what may become of them (direct.md 1.8, 2.5, 4).
+
+No sockets and no clock here: times come in as arguments. Every change is in
+the store before the call returns.
+"""
+
+import secrets
+import string
+from dataclasses import asdict, dataclass, field
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+def alphanumeric(n):
+    return "".join(secrets.choice(ALPHANUMERIC) for _ in range(n))
+
+
+@dataclass
+class Unit:
+    """One physical unit of a preregistration-free DeviceName: its ClientID and token (direct.md 4)."""
+
+    client_id: str
+    token: str = field(repr=False)
+    issued_at: float
+    activated_at: float | None = None
+    blocked: bool = False
+
+
+@dataclass
+class Device:
+    """One DeviceName. `registration_closed` is what ResetThing opens again; activation stays (direct.md 2.5)."""
+
+    product_key: str
+    device_name: str
+    secret: str = field(repr=False)
+    first_secret: str = field(repr=False)
+    activated_at: float | None = None
+    registration_closed: bool = False
+    issued: int = 0
+    disabled: bool = False
+    free: bool = False
+    units: dict = field(default_factory=dict)
+
+    def active_units(self):
+        return [unit for unit in self.units.values() if unit.activated_at is not None]
+
+
+@dataclass
+class Product:
+    """A product and its devices by DeviceName."""
+
+    product_key: str
+    secret: str = field(repr=False)
+    auth: str = "secret"
+    node: str = "direct"
+    dynamic_registration: bool = False
+    preregistration_free: bool = False
+    devices: dict = field(default_factory=dict)
+
+
+class Registry:
+    """All products of the instance. `switches` and `limits` are those of the configuration."""
+
+    def __init__(self, config, store):
+        self.store = store
+        self.switches, self.limits = config.switches, config.limits
+        kept = store.products()
+        self.products = {seed.product_key: self.product(seed, kept.get(seed.product_key)) for seed in config.products}
+        deleted = self.load()
+        self.seed(config.products, deleted)
+
+    def product(self, seed, kept):
+        kept = kept or {}
+        secret = seed.product_secret or kept.get("secret") or alphanumeric(16)
+        product = Product(seed.product_key, secret, seed.auth, seed.node,
+                          kept.get("dynamic_registration", seed.dynamic_registration), seed.preregistration_free)
+        if kept.get("secret") != secret:
+            self.save_product(product)
+        return product
+
+    def save_product(self, product):
+        self.store.save_product(product.product_key, {"secret": product.secret,
+                                                      "dynamic_registration": product.dynamic_registration})
+
+    def load(self):
+        """Takes the stored devices of known products in; returns the (pk, dn) that were deleted."""
+        deleted = set()
+        for pk, dn, body in self.store.devices():
+            if body is None:
+                deleted.add((pk, dn))
+            elif pk in self.products:
+                units = {key: Unit(**unit) for key, unit in body.pop("units").items()}
+                self.products[pk].devices[dn] = Device(pk, dn, units=units, **body)
+        return deleted
+
+    def seed(self, products, deleted):
+        """Creates what the configuration names and the store has never seen."""
+        rows = []
+        for product in products:
+            devices = self.products[product.product_key].devices
+            for seed in product.devices:
+                if seed.device_name not in devices and (product.product_key, seed.device_name) not in deleted:
+                    device = new_device(product.product_key, seed.device_name, seed.device_secret)
+                    devices[seed.device_name] = device
+                    rows.append(row(device))
+        if rows:
+            self.store.save_devices(rows)
+
+    def find(self, product_key, device_name):
+        """The device, or None."""
+        product = self.products.get(product_key)
+        return product.devices.get(device_name) if product else None
+
+    def save(self, device):
+        self.store.save_device(*row(device))
+
+    def add(self, product, names):
+        """Creates devices with fresh secrets as the console's batch creation does; returns them."""
+        devices = [new_device(product.product_key, name, None) for name in names]
+        self.store.save_devices([row(device) for device in devices])
+        product.devices.update((device.device_name, device) for device in devices)
+        return devices
+
+    def delete(self, device):
+        self.store.save_device(device.product_key, device.device_name, None)
+        del self.products[device.product_key].devices[device.device_name]
+
+    def set_dynamic_registration(self, product, enabled):
+        product.dynamic_registration = enabled
+        self.save_product(product)
+
+    def set_disabled(self, device, disabled):
+        device.disabled = disabled
+        self.save(device)
+
+    def reset(self, device):
+        """ResetThing: registration is open again; the activation status stays (direct.md 2.5)."""
+        device.registration_closed, device.issued = False, 0
+        self.save(device)
+
+    def may_register(self, device):
+        """Whether a registration for this device's secret is open (direct.md 2.5)."""
+        if device.free or device.registration_closed:
+            return False
+        return not (self.switches.repeat_registration == "once" and device.issued)
+
+    def issue(self, device):
+        """Gives out the DeviceSecret of an open registration; by default a fresh one, and the last one wins."""
+        keeps = self.switches.repeat_registration == "same"
+        device.secret = device.first_secret if keeps else secrets.token_hex(16)
+        device.issued += 1
+        self.save(device)
+        return device.secret
+
+    def activate(self, device, now):
+        """A connect with the DeviceSecret was accepted."""
+        if device.activated_at is None or not device.registration_closed:
+            device.activated_at = device.activated_at or now
+            device.registration_closed = True
+            self.save(device)
+
+    def may_issue_unit(self, product, device_name):
+        """Whether `device_name`, known or not, may have one more unit (direct.md 4)."""
+        device = product.devices.get(device_name)
+        if device is None:
+            return True
+        if device.registration_closed:
+            return False
+        return len(self.counted(device)) < self.limits.units
+
+    def counted(self, device):
+        return device.active_units() if self.switches.units_counted == "connect" else list(device.units.values())
+
+    def issue_unit(self, product, device_name, now):
+        """Registers one more unit; returns (device, unit). The device is created if it is new."""
+        device = product.devices.get(device_name)
+        if device is None:
+            device = new_device(product.product_key, device_name, None)
+            device.free = True
+            product.devices[device_name] = device
+        unit = Unit(alphanumeric(24), alphanumeric(32), now)
+        device.units[unit.client_id] = unit
+        self.save(device)
+        return device, unit
+
+    def may_connect_unit(self, device, unit):
+        """Whether `unit` may connect: not blocked, and active or with room for one more."""
+        if unit.blocked:
+            return False
+        return unit.activated_at is not None or len(device.active_units()) < self.limits.units
+
+    def activate_unit(self, device, unit, now):
+        if unit.activated_at is None:
+            unit.activated_at = now
+            device.activated_at = device.activated_at or now
+            self.save(device)
+
+    def keep_unit(self, device, client_id):
+        """The console's Switch: this ClientID is the valid one, the others are blocked."""
+        for unit in device.units.values():
+            unit.blocked = unit.client_id != client_id
+        self.save(device)
+
+    def clear_units(self, device):
+        """The console's Clear: no ClientID is valid any more and five may come again."""
+        device.units.clear()
+        self.save(device)
+
+
+def new_device(product_key, device_name, secret):
+    secret = secret or secrets.token_hex(16)
+    return Device(product_key, device_name, secret, secret)
+
+
+def row(device):
+    body = asdict(device)
+    return body.pop("product_key"), body.pop("device_name"), body

@@ -1,0 +1,115 @@
+"""The cloud as a process has it: run directory, listeners, ready.json."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import resource
+from pathlib import Path
+
+from tools.emulator.cloud.admin import AdminApp
+from tools.emulator.cloud.certificates import Contexts, host_names
+from tools.emulator.cloud.https import HttpsApp
+from tools.emulator.cloud.instance import Instance
+from tools.emulator.cloud.link import Listener
+from tools.emulator.cloud.mqtt import MqttPeer
+from tools.emulator.cloud.sntp import Sntp
+from tools.emulator.cloud.store import Store
+from tools.errors import UserError
+
+PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp")
+WANTED_FILES = 16_384      # open files: 5,000 devices, a gateway of tests, and room
+
+
+class Server:
+    """`config` served from `run_dir`; `ports` maps names of `PORTS` to numbers, 0 for any free one."""
+
+    def __init__(self, config, run_dir, host="127.0.0.1", ports=None, tls13=False):
+        self.config, self.run_dir, self.host = config, Path(run_dir), host
+        self.wanted = {name: (ports or {}).get(name, 0) for name in PORTS}
+        self.ports = {}
+        self.lock = lock(self.run_dir)
+        self.ready_path = self.run_dir / "ready.json"
+        self.ready_path.unlink(missing_ok=True)
+        contexts = Contexts(self.run_dir, host_names(config.region), tls13)
+        contexts.get()
+        self.store = Store(self.run_dir / "state.sqlite")
+        self.instance = Instance(config, self.store)
+        self.ntp = None
+        self.listeners = self.make_listeners(contexts)
+
+    def make_listeners(self, contexts):
+        def listener(where, make_handler, tls):
+            return Listener(where, make_handler, self.instance.faults, self.instance.journal,
+                            self.config.timing.connect_seconds, tls)
+
+        def mqtt(link):
+            return MqttPeer(link, self.instance)
+        return [listener("mqtt_tls", mqtt, contexts), listener("mqtt_tcp", mqtt, None),
+                listener("https", HttpsApp(self.instance).peer, contexts),
+                listener("admin", AdminApp(self).peer, None)]
+
+    async def start(self):
+        """Opens all ports, then writes ready.json; raises UserError."""
+        for listener in self.listeners:
+            host = "127.0.0.1" if listener.where == "admin" else self.host
+            with self.port_errors(listener.where, host):
+                self.ports[listener.where] = await listener.start(host, self.wanted[listener.where])
+        with self.port_errors("ntp", self.host):
+            self.ntp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: Sntp(self.instance.faults, self.instance.journal), (self.host, self.wanted["ntp"]))
+        self.ports["ntp"] = self.ntp.get_extra_info("sockname")[1]
+        fresh = self.ready_path.with_suffix(".new")
+        fresh.write_text(json.dumps({"ports": self.ports, "host": self.host, "pid": os.getpid()}) + "\n")
+        fresh.replace(self.ready_path)
+
+    @contextlib.contextmanager
+    def port_errors(self, name, host):
+        try:
+            yield
+        except OSError as error:
+            option = "--" + name.replace("_", "-")
+            where = f"{host}:{self.wanted[name]}"
+            if error.errno == errno.EADDRINUSE:
+                raise UserError(f"port {where} is in use; name another with {option}, or 0 for any") from None
+            raise UserError(f"cannot listen on {where} ({option}): {error.strerror or error}") from None
+
+    async def stop(self):
+        for listener in self.listeners:
+            listener.stop()
+        if self.ntp:
+            self.ntp.close()
+        await asyncio.sleep(0)
+        self.ready_path.unlink(missing_ok=True)
+        self.store.close()
+        os.close(self.lock)
+
+
+def lock(run_dir):
+    """Takes the run directory for this process; returns the open lock file."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UserError(f"cannot use the run directory {run_dir}: {error.strerror}; name another "
+                        "with --run-dir") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UserError(f"another cloud is running in {run_dir}; stop it or name another --run-dir") from None
+    return descriptor
+
+
+def raise_file_limit(wanted=WANTED_FILES):
+    """Raises the limit of open files to `wanted`; returns a line about it when that cannot be, else None."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < goal:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
+    if goal < wanted:
+        return (f"open files are limited to {goal} (ulimit -Hn), {wanted} are wanted: "
+                f"about {max(goal - 100, 0)} devices can connect")
+    return None

@@ -1,0 +1,168 @@
+"""MQTT sessions: subscriptions, QoS 1 on its way, and what waits for a device that is offline (direct.md 1.5)."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from tools.emulator.cloud import topics
+from tools.emulator.cloud.codec import Publish
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One QoS 1 message for a session; `row` is its id in the store, None when it is not kept."""
+
+    topic: str
+    payload: bytes
+    time: float
+    row: int | None = None
+
+
+@dataclass(eq=False)
+class Session:
+    """The state of one identity, `key` = (ProductKey, DeviceName, ClientID of the unit or "").
+
+    `filters` maps a filter to the monotonic time at which it takes effect;
+    `peer` is the live connection or None.
+    """
+
+    key: tuple
+    persistent: bool = False
+    filters: dict = field(default_factory=dict)
+    waiting: deque = field(default_factory=deque)
+    flying: dict = field(default_factory=dict)
+    next_id: int = 1
+    peer: object = None
+    system: bool = False        # _ss=1
+    extension: int = 0          # the `ext` bits
+
+    def takes(self, topic, now):
+        """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`)."""
+        if self.system and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
+            return True
+        if self.filters.get(topic, now + 1) <= now:
+            return True
+        return any(start <= now and topics.matches(one, topic) for one, start in self.filters.items())
+
+    def packet_id(self):
+        while self.next_id in self.flying:
+            self.next_id = self.next_id % 65535 + 1
+        chosen, self.next_id = self.next_id, self.next_id % 65535 + 1
+        return chosen
+
+
+class Sessions:
+    """All sessions, by device. Writes persistent ones through to the store."""
+
+    def __init__(self, store, limits, timing, wall, monotonic):
+        self.store, self.limits, self.timing = store, limits, timing
+        self.wall, self.monotonic = wall, monotonic
+        self.by_device = {}
+        for pk, dn, unit, body in store.sessions():
+            session = self.get((pk, dn, unit))
+            session.persistent = True
+            session.filters = dict.fromkeys(body["filters"], 0.0)
+        for row, key, topic, payload, time in list(store.messages()):
+            session = self.by_device.get(key[:2], {}).get(key[2])
+            if session is not None:
+                session.waiting.append(Waiting(topic, payload, time, row))
+
+    def get(self, key):
+        units = self.by_device.setdefault(key[:2], {})
+        if key[2] not in units:
+            units[key[2]] = Session(key)
+        return units[key[2]]
+
+    def of(self, product_key, device_name):
+        return list(self.by_device.get((product_key, device_name), {}).values())
+
+    def live(self):
+        return [session for units in self.by_device.values() for session in units.values() if session.peer]
+
+    def open(self, key, clean, peer):
+        """Attaches `peer`; returns (session, whether an earlier one was taken up)."""
+        session = self.get(key)
+        if clean:
+            self.wipe(session)
+        present = session.persistent
+        session.persistent = not clean
+        session.peer = peer
+        if session.persistent and not present:
+            self.save(session)
+        return session, present
+
+    def wipe(self, session):
+        if session.persistent:
+            self.store.drop_session(session.key)
+        session.persistent = False
+        session.filters.clear()
+        session.waiting.clear()
+        session.flying.clear()
+
+    def close(self, session):
+        """The connection is gone; a clean session goes with it."""
+        session.peer, session.system = None, False
+        if not session.persistent:
+            self.wipe(session)
+
+    def resume(self, session):
+        """After the CONNACK: what was never acknowledged goes out again, then what waits."""
+        for packet_id, waiting in session.flying.items():
+            session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id, dup=True), "deliver")
+        self.flush(session)
+
+    def forget(self, product_key, device_name):
+        """The device was deleted."""
+        for session in self.of(product_key, device_name):
+            self.wipe(session)
+        self.by_device.pop((product_key, device_name), None)
+
+    def save(self, session):
+        if session.persistent:
+            self.store.save_session(session.key, {"filters": list(session.filters)})
+
+    def subscribe(self, session, topic):
+        """Adds one filter; False when the device has all it may have."""
+        if topic not in session.filters:
+            if len(session.filters) >= self.limits.subscriptions:
+                return False
+            session.filters[topic] = self.monotonic() + self.timing.subscribe_seconds
+        return True
+
+    def deliver(self, session, topic, payload, qos, always=False, stage="deliver"):
+        """Sends, or keeps, one message for a session that takes it: "sent", "kept" or "dropped"."""
+        if not always and not session.takes(topic, self.monotonic()):
+            return "dropped"
+        if session.peer and not qos:
+            session.peer.send(Publish(topic, payload), stage)
+            return "sent"
+        if not qos or not (session.peer or session.persistent):
+            return "dropped"
+        now = self.wall()
+        row = self.store.keep_message(session.key, topic, payload, now) if session.persistent else None
+        session.waiting.append(Waiting(topic, payload, now, row))
+        if session.peer is None:
+            return "kept"
+        self.flush(session)
+        return "sent"
+
+    def flush(self, session):
+        """Sends what waits, as far as unacknowledged messages leave room."""
+        oldest = self.wall() - self.timing.offline_seconds
+        while session.waiting and session.peer and len(session.flying) < self.limits.unacknowledged:
+            waiting = session.waiting.popleft()
+            if waiting.time < oldest:
+                self.drop(waiting)
+                continue
+            packet_id = session.packet_id()
+            session.flying[packet_id] = waiting
+            session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id), "deliver")
+
+    def acknowledge(self, session, packet_id):
+        waiting = session.flying.pop(packet_id, None)
+        if waiting is not None:
+            self.drop(waiting)
+            self.flush(session)
+
+    def drop(self, waiting):
+        if waiting.row is not None:
+            self.store.drop_message(waiting.row)

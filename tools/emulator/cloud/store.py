@@ -1,0 +1,91 @@
+"""What outlives the cloud's process: one SQLite file in the run directory.
+
+Each call commits before it returns, so that what was acknowledged to a device
+survives a killed process (not a loss of power: there is no fsync per commit).
+"""
+
+import json
+import sqlite3
+
+from tools.errors import UserError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS product (pk TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS device (pk TEXT, dn TEXT, body TEXT NOT NULL, PRIMARY KEY (pk, dn)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS session (pk TEXT, dn TEXT, unit TEXT, body TEXT NOT NULL,
+                                    PRIMARY KEY (pk, dn, unit)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, unit TEXT,
+                                    topic TEXT, payload BLOB, time REAL);
+CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
+"""
+FORMAT = 1
+
+
+class Store:
+    """`device`, `product` and `session` bodies are JSON; a device body of None says deleted."""
+
+    def __init__(self, path):
+        try:
+            self.db = sqlite3.connect(path, isolation_level=None)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = NORMAL")
+            found = self.db.execute("PRAGMA user_version").fetchone()[0]
+            if found > FORMAT:
+                raise UserError(f"{path} was written by a newer version (format {found}); use another run directory")
+            self.db.executescript(SCHEMA + f"PRAGMA user_version = {FORMAT};")
+        except sqlite3.Error as error:
+            raise UserError(f"cannot use {path}: {error}; remove it or name another run directory") from None
+
+    def close(self):
+        self.db.close()
+
+    def products(self):
+        return {pk: json.loads(body) for pk, body in self.db.execute("SELECT pk, body FROM product")}
+
+    def save_product(self, pk, body):
+        self.db.execute("INSERT OR REPLACE INTO product VALUES (?, ?)", (pk, json.dumps(body)))
+
+    def devices(self):
+        """Yields (pk, dn, body) of every device ever seen."""
+        for pk, dn, body in self.db.execute("SELECT pk, dn, body FROM device"):
+            yield pk, dn, json.loads(body)
+
+    def save_devices(self, rows):
+        """Writes (pk, dn, body) rows in one transaction."""
+        with self.transaction():
+            self.db.executemany("INSERT OR REPLACE INTO device VALUES (?, ?, ?)",
+                                [(pk, dn, json.dumps(body)) for pk, dn, body in rows])
+
+    def save_device(self, pk, dn, body):
+        self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
+
+    def transaction(self):
+        self.db.execute("BEGIN")
+        return self.db
+
+    def sessions(self):
+        """Yields (pk, dn, unit, body)."""
+        for pk, dn, unit, body in self.db.execute("SELECT pk, dn, unit, body FROM session"):
+            yield pk, dn, unit, json.loads(body)
+
+    def save_session(self, key, body):
+        self.db.execute("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)", (*key, json.dumps(body)))
+
+    def drop_session(self, key):
+        """Forgets the session `key` = (pk, dn, unit) and its messages."""
+        with self.transaction():
+            self.db.execute("DELETE FROM session WHERE pk = ? AND dn = ? AND unit = ?", key)
+            self.db.execute("DELETE FROM message WHERE pk = ? AND dn = ? AND unit = ?", key)
+
+    def messages(self):
+        """Yields (id, (pk, dn, unit), topic, payload, time) in the order they were kept."""
+        for row in self.db.execute("SELECT id, pk, dn, unit, topic, payload, time FROM message ORDER BY id"):
+            yield row[0], row[1:4], row[4], bytes(row[5]), row[6]
+
+    def keep_message(self, key, topic, payload, time):
+        """Stores one QoS 1 message for the session `key`; returns its id."""
+        return self.db.execute("INSERT INTO message (pk, dn, unit, topic, payload, time) VALUES (?, ?, ?, ?, ?, ?)",
+                               (*key, topic, payload, time)).lastrowid
+
+    def drop_message(self, message_id):
+        self.db.execute("DELETE FROM message WHERE id = ?", (message_id,))

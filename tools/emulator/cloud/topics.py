@@ -1,0 +1,62 @@
+"""Which topics are a device's own, and how filters match (direct.md 1.5, 7). Pure."""
+
+# {pk} and {dn} stand for the device's own names; a last `#` for one level or more.
+PUBLISHES = (
+    "/{pk}/{dn}/user/#", "/sys/{pk}/{dn}/#", "/shadow/update/{pk}/{dn}", "/ota/device/inform/{pk}/{dn}",
+    "/ota/device/progress/{pk}/{dn}", "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/request",
+    "/ext/session/{pk}/{dn}/#", "/ext/rrpc/#",
+)
+SUBSCRIBES = (
+    "/{pk}/{dn}/user/#", "/sys/{pk}/{dn}/#", "/shadow/get/{pk}/{dn}", "/ota/device/upgrade/{pk}/{dn}",
+    "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/response", "/ext/session/{pk}/{dn}/#",
+    "/ext/error/{pk}/{dn}", "/ext/rrpc/#", "/broadcast/{pk}/#",
+)
+# what `_ss=1` subscribes a device to by itself
+SYSTEM = tuple(rule for rule in SUBSCRIBES if rule not in ("/{pk}/{dn}/user/#", "/broadcast/{pk}/#"))
+
+
+def in_scope(topic, rules, product_key, device_name):
+    """Whether `topic`, a name or a filter, stays inside one of `rules` for this device."""
+    levels = topic.split("/")
+    return any(covers(rule.split("/"), levels, product_key, device_name) for rule in rules)
+
+
+def covers(rule, levels, product_key, device_name):
+    own = {"{pk}": product_key, "{dn}": device_name}
+    for index, part in enumerate(rule):
+        if part == "#":
+            return len(levels) > index
+        if index >= len(levels) or levels[index] != own.get(part, part):
+            return False
+    return len(levels) == len(rule)
+
+
+def matches(topic_filter, topic):
+    """Whether the subscription `topic_filter` takes in `topic` (MQTT 3.1.1, 4.7)."""
+    if "+" not in topic_filter and "#" not in topic_filter:
+        return topic_filter == topic
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for index, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if index >= len(levels) or part not in ("+", levels[index]):
+            return False
+    return len(levels) == len(wanted)
+
+
+def fits(topic, limits):
+    """Whether `topic` keeps to the length and the slashes allowed; RRPC topics carry another inside."""
+    if len(topic.encode()) > limits.topic_bytes:
+        return False
+    return topic.count("/") <= limits.topic_slashes or topic.startswith("/ext/rrpc/")
+
+
+def device_of(topic):
+    """(ProductKey, DeviceName) that a topic names, or None: where a published message goes."""
+    levels = topic.split("/")
+    at = {"sys": 2, "shadow": 3, "ota": 4, "ext": 3}.get(levels[1] if len(levels) > 1 else "", 1)
+    if levels[0] or len(levels) < at + 2:
+        return None
+    return levels[at], levels[at + 1]

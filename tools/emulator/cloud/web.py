@@ -1,0 +1,167 @@
+"""HTTP/1.1 as a server speaks it on a `Link`: requests in, one answer each, byte for byte under our control."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tools.emulator.cloud.link import Handler
+
+HEAD_MAX = 16 * 1024
+REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+           405: "Method Not Allowed", 409: "Conflict", 411: "Length Required", 413: "Content Too Large",
+           429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
+           504: "Gateway Timeout"}
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: dict
+    headers: dict      # lower-case names
+    body: bytes = b""
+
+    def json(self):
+        """The body as JSON, {} if there is none; raises ValueError."""
+        return json.loads(self.body) if self.body else {}
+
+
+@dataclass
+class Response:
+    """`raw` replaces everything by bytes of its own; `chunked` sends the body in chunks instead of by length."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict = field(default_factory=dict)
+    chunked: bool = False
+    close: bool = False
+
+    def encode(self):
+        headers = {"Server": "Tengine", "Date": formatdate(usegmt=True),
+                   "Content-Type": "application/json;charset=utf-8", **self.headers}
+        body = self.body
+        if self.chunked:
+            headers["Transfer-Encoding"] = "chunked"
+            half = len(body) // 2
+            pieces = (body[:half], body[half:])
+            body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+        else:
+            headers["Content-Length"] = len(body)
+        headers["Connection"] = "close" if self.close else "keep-alive"
+        lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
+                 *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def compact(value):
+    """JSON without a blank, as old clients need it (direct.md 3)."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def answer_json(value, status=200, **more):
+    return Response(status, compact(value), **more)
+
+
+class BadRequest(Exception):
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+
+def parse_head(data):
+    """The `Request` in `data`, the bytes before the empty line, and the length of its body; raises `BadRequest`."""
+    try:
+        first, *lines = data.decode("latin-1").split("\r\n")
+        method, target, version = first.split(" ")
+        pairs = [line.split(":", 1) for line in lines]
+        headers = {name.lower(): value.strip() for name, value in pairs}
+        parts = urlsplit(target)
+    except ValueError:
+        raise BadRequest(400, "not an HTTP/1.1 request") from None
+    if version not in ("HTTP/1.1", "HTTP/1.0"):
+        raise BadRequest(400, "not an HTTP/1.1 request")
+    if "transfer-encoding" in headers:
+        raise BadRequest(411, "a body must come with Content-Length")
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise BadRequest(400, "Content-Length is not a number")
+    if version == "HTTP/1.0":
+        headers.setdefault("connection", "close")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return Request(method, unquote(parts.path), query, headers), int(length)
+
+
+class HttpPeer(Handler):
+    """Reads requests off `link`, one at a time; `app(request, link)` gives a `Response`, a coroutine of one, or None.
+
+    None means that a fault has answered in its own way.
+    """
+
+    def __init__(self, link, app, body_max):
+        self.link, self.app, self.body_max = link, app, body_max
+        self.buffer = bytearray()
+        self.request = None
+        self.missing = 0
+        self.busy = None
+
+    def received(self, data):
+        self.buffer += data
+        if self.busy is None:
+            self.serve()
+
+    def serve(self):
+        try:
+            while self.busy is None and not self.link.ended and self.complete():
+                request, self.request = self.request, None
+                request.body = bytes(self.buffer[:self.missing])
+                del self.buffer[:self.missing]
+                self.link.settle()
+                self.respond(request)
+        except BadRequest as error:
+            self.link.write(answer_json({"error": str(error)}, error.status, close=True).encode())
+            self.link.close()
+
+    def complete(self):
+        """Whether a whole request is in the buffer."""
+        if self.request is None:
+            end = self.buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self.buffer) > HEAD_MAX:
+                    raise BadRequest(413, "the head of the request is too long")
+                return False
+            self.request, self.missing = parse_head(bytes(self.buffer[:end]))
+            del self.buffer[:end + 4]
+            if self.missing > self.body_max:
+                raise BadRequest(413, f"the body is larger than {self.body_max} bytes")
+            if self.request.headers.get("expect", "").lower() == "100-continue" and len(self.buffer) < self.missing:
+                self.link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return len(self.buffer) >= self.missing
+
+    def respond(self, request):
+        response = self.app(request, self.link)
+        if asyncio.iscoroutine(response):
+            self.busy = asyncio.ensure_future(self.later(request, response))
+        else:
+            self.send(request, response)
+
+    async def later(self, request, response):
+        self.send(request, await response)
+        self.busy = None
+        self.serve()
+
+    def send(self, request, response):
+        if response is None:
+            return
+        response.close = response.close or request.headers.get("connection", "").lower() == "close"
+        data = response.encode()
+        if request.method == "HEAD":
+            data = data[:data.index(b"\r\n\r\n") + 4]
+        self.link.write(data)
+        if response.close:
+            self.link.close()
+
+    def lost(self):
+        if self.busy is not None:
+            self.busy.cancel()
