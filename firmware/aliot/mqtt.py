@@ -181,6 +181,13 @@ class Client(MQTTClient):
         packet = self._next(not once)
         return None if packet is None else self._handle(self._kind, packet)
 
+    def ages(self):
+        """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
+        now = ticks_ms()
+        pinged = self.pinged
+        return (ticks_diff(now, self.sock.sent), ticks_diff(now, self.heard),
+                None if pinged is None else ticks_diff(now, pinged))
+
     def close(self):
         """Close the stream without a word; may be called twice."""
         self.stream.close()

@@ -79,14 +79,15 @@ class Session:
         if not self._refusals and not self.twin:
             self._not_before = now + self._random(_RETURN)
 
-    def ping(self, now, sent, heard, pinged):
+    def ping(self, sent, heard, pinged):
         """What a connection needs: "ping", "dead" (the PINGRESP is overdue) or None.
 
-        `sent` and `heard` are when the last packet left and came, `pinged` when the open ping was sent, or None.
+        `sent` and `heard` say how long ago, in ms, the last packet left and came, `pinged` when the open
+        ping was sent, or None.
         """
         if pinged is not None:
-            return "dead" if now - pinged >= self._pong else None
-        return "ping" if now - min(sent, heard) >= self._keepalive // 2 else None
+            return "dead" if pinged >= self._pong else None
+        return "ping" if max(sent, heard) >= self._keepalive // 2 else None
 
     def _back_off(self, now):
         self._faults = min(self._faults + 1, 8)

@@ -1,0 +1,61 @@
+"""An application to keep and change: joins Wi-Fi, brings the device online, posts uptime and free memory.
+
+/config.json: {"ssid": "...", "password": "...", "region": ..., "instance": ..., "host": ..., "port": ...,
+"keepalive": 300, "watchdog": 0, "every": 60}; the identity is never in it.
+"""
+
+import gc
+import json
+import time
+
+from aliot import restart
+from aliot.device import Device
+from aliot.errors import AliotError
+from aliot.wifi import Wifi
+
+POST = "thing/event/property/post"
+SET = "thing/service/property/set"
+
+
+def main():
+    config = restart.settings("/config.json")
+    wifi = Wifi(config["ssid"], config.get("password", "")) if "ssid" in config else None
+    device = Device(config, wifi, keepalive=config.get("keepalive", 300), watchdog=config.get("watchdog", 0))
+
+    def on_reply(topic, payload):
+        print(json.dumps({"app": "acknowledged", "code": json.loads(payload).get("code")}))
+
+    def on_set(topic, payload):
+        asked = json.loads(payload)
+        device.publish(topic + "_reply", json.dumps({"id": asked["id"], "code": 200, "data": {}}))
+
+    device.subscribe(POST + "_reply", on_reply)
+    device.subscribe(SET, on_set)
+    device.start()
+    every = config.get("every", 60) * 1000
+    started = time.ticks_ms()
+    posted = None
+    count = uptime = 0
+    while True:
+        device.poll(500)
+        now = time.ticks_ms()
+        uptime += time.ticks_diff(now, started)
+        started = now
+        if device.connected and (posted is None or time.ticks_diff(now, posted) >= every):
+            posted = now
+            count += 1
+            params = {"Uptime": uptime // 1000, "FreeMemory": gc.mem_free()}
+            message = {"id": str(count), "version": "1.0", "params": params, "method": "thing.event.property.post"}
+            try:
+                device.publish(POST, json.dumps(message), 1)
+                print(json.dumps({"app": "posted", "id": count}))
+            except AliotError:
+                pass  # the device has said so, and connects again
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    print("stopped")
+except BaseException as problem:
+    restart.after(problem)

@@ -1,0 +1,9 @@
+"""Freezes aliot into a MicroPython build of your own: FROZEN_MANIFEST=firmware/manifest.py.
+
+The roots stay files: copy aliot/roots/*.der to /aliot/roots on the board.
+"""
+
+metadata(description="An identity on Alibaba Cloud IoT Platform", version="0.1.0", license="MIT")
+require("umqtt.simple")
+require("ntptime")
+package("aliot", opt=1)
