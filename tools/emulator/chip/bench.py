@@ -1,0 +1,60 @@
+"""An emulated chip in a thread of this process, for tests and tools that hold it in their hands."""
+
+import asyncio
+import threading
+
+from tools.emulator.chip.chip import Chip
+from tools.emulator.chip.efuses import Efuses, parse_mac
+from tools.emulator.chip.models import MODELS
+from tools.emulator.chip.nor import Nor
+from tools.emulator.chip.server import Server
+
+
+class Bench:
+    """A chip on a port of this machine, for the time of a `with`.
+
+    `url` is what esptool and mpremote take. `call(f, ...)` runs f in the
+    chip's thread. Arguments as for `python -m tools board`.
+    """
+
+    def __init__(self, flash, chip="esp32", mac="24:0a:c4:00:00:01", efuses=None, size=None, limit=None, style="bridge",
+                 faults=None, busy=False, cut_at=None, application=None, boot_blank=False):
+        model = MODELS[chip]
+        self.log = []
+        self.nor = Nor(flash, size, cut_at)
+        self.chip = Chip(model, self.nor, Efuses(model, parse_mac(mac), efuses), style, application, faults,
+                         self.log.append, boot_blank)
+        self.server = Server(self.chip, limit, busy)
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="emulated chip", daemon=True)
+
+    @property
+    def url(self):
+        return f"rfc2217://127.0.0.1:{self.server.port}"
+
+    def __enter__(self):
+        self._thread.start()
+        self._ready.wait()
+        self.call(self.chip.power_on)
+        return self
+
+    def __exit__(self, *error):
+        self.call(self.chip.power_off)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+        self.nor.close()
+
+    def call(self, function, *args):
+        """The result of `function(*args)`, run in the chip's thread."""
+        async def run():
+            return function(*args)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def _serve(self):
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self.server.start())
+        self._ready.set()
+        self._loop.run_forever()
