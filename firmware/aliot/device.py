@@ -179,10 +179,10 @@ class Device:
             if not self._up:
                 if self._up is False and self._asked != now:
                     self._session.returned(now)
-                self._state("wifi", up=True, name=self._network.name)
+                self._state("wifi", up=True, network=self._network.name)
         elif self._up is not False or now - self._asked >= _JOIN:
             self._asked = now
-            self._state("wifi", up=False, name=self._network.name)
+            self._state("wifi", up=False, network=self._network.name)
             self._network.join()
         self._up = up
         return up
