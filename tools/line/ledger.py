@@ -203,67 +203,92 @@ class Ledger:
 
     def add_product(self, product, who):
         """Take a product in. The same again changes nothing; other facts for the same key are refused."""
+        return self._unique(lambda c: self._add_product(c, product, who))
+
+    def _add_product(self, c, product, who):
         names.check_product_key(product.product_key)
-
-        def work(c):
-            row = c.execute(sa.select(products).where(products.c.product_key == product.product_key)).first()
-            if row is not None:
-                return self._same_product(row, product)
-            self._writable(c)
-            sealed = None
-            if product.secret is not None:
-                sealed = self.seal.shut(product.secret.reveal(), "products", product.product_key)
-            c.execute(products.insert().values(
-                product_key=product.product_key, way=product.way, name_rule=product.name_rule,
-                listed=product.listed, product_secret=sealed))
-            self._event(c, secrets.token_hex(16), "product", who, product_key=product.product_key)
-            return True
-
-        return self._unique(work)
+        row = c.execute(sa.select(products).where(products.c.product_key == product.product_key)).first()
+        if row is not None:
+            return self._same_product(row, product)
+        self._writable(c)
+        sealed = None
+        if product.secret is not None:
+            sealed = self.seal.shut(product.secret.reveal(), "products", product.product_key)
+        c.execute(products.insert().values(
+            product_key=product.product_key, way=product.way, name_rule=product.name_rule,
+            listed=product.listed, product_secret=sealed))
+        self._event(c, secrets.token_hex(16), "product", who, product_key=product.product_key)
+        return True
 
     def add_identities(self, product_key, rows, who, note=None):
-        """Take identities in: `rows` of (device name, {field: secret text}), all or none.
+        """Take identities of one product in: `rows` of (device name, {field: secret text}), all or none."""
+        return self.add_batches({product_key: list(rows)}, who, note)
 
-        Returns Taken. Raises UserError when a name is known with other secrets.
+    def add_batches(self, batches, who, note=None, products=()):
+        """Take identities in: {product key: rows as for `add_identities`}, all of them or none.
+
+        `products` are taken in first, if they are new. Returns Taken. Raises
+        UserError when a name is known with other secrets.
         """
-        rows = list(rows)
-
         def work(c):
             self._writable(c)
-            known = _known(c, product_key, [name for name, _ in rows])
-            taken = Taken(known=len(known))
-            at = stamp(self._clock())
-            fresh = []
-            for name, fields in rows:
-                if name in known:
-                    self._same_secrets(product_key, name, known[name], fields)
-                    continue
-                fresh.append({
-                    "product_key": product_key, "device_name": name, "state": transitions.FREE, "touched": False,
-                    "attempt": 0, "changed": at, "station": who.station, "operator": who.operator,
-                    "secret": self._shut(product_key, name, fields)})
-            if fresh:
-                c.execute(identities.insert(), fresh)
-                self._event(c, secrets.token_hex(16), "intake", who, product_key=product_key,
-                            note=f"{len(fresh)} identities" + (f" from {note}" if note else ""))
-            taken.new = len(fresh)
+            taken = Taken()
+            for product in products:
+                self._add_product(c, product, who)
+            for product_key, rows in batches.items():
+                known = _known(c, product_key, [name for name, _ in rows])
+                fresh = self._fresh(product_key, rows, known, who)
+                if fresh:
+                    c.execute(identities.insert(), fresh)
+                    self._event(c, secrets.token_hex(16), "intake", who, product_key=product_key,
+                                note=f"{len(fresh)} identities" + (f" from {note}" if note else ""))
+                taken.new += len(fresh)
+                taken.known += len(known)
             return taken
 
         return self._unique(work)
 
+    def known_secrets(self, product_key, device_names):
+        """{device name: {field: secret text}} of those names that the ledger has."""
+        stored = self.connection.read(lambda c: _known(c, product_key, device_names))
+        return {name: self._unseal(product_key, name, sealed) for name, sealed in stored.items()}
+
+    def _fresh(self, product_key, rows, known, who):
+        """Rows to insert; UserError for a known name with other secrets."""
+        at = stamp(self._clock())
+        fresh = []
+        for name, fields in rows:
+            if name not in known:
+                fresh.append({
+                    "product_key": product_key, "device_name": name, "state": transitions.FREE, "touched": False,
+                    "attempt": 0, "changed": at, "station": who.station, "operator": who.operator,
+                    "secret": self._shut(product_key, name, fields)})
+            elif self._unseal(product_key, name, known[name]) != dict(fields):
+                raise UserError(f"{name} of {product_key} is in the ledger with another secret; "
+                                "void it first if the platform really changed it")
+        return fresh
+
     # -- the station -------------------------------------------------------------------------------
 
-    def reserve(self, mac, product_key, who):
+    def reserve(self, mac, product_key, who, holds=None, replace=False):
         """The identity for this board: the one that it has, or a free one, bound to its MAC now.
+
+        `holds`: (ProductKey, DeviceName) that was read from the board, or None.
+        An identity that the ledger takes for free, but that is on the board, is
+        bound to it; any other one that is not the board's own is refused, or
+        with `replace` given up.
 
         Returns the Identity with its secrets open and a new `attempt`. UserError
         when none is free, or when the board holds an identity of another product.
         """
         mac = names.mac(mac)
         token = secrets.token_hex(16)
+        if replace:
+            holds = None
 
         def work(c):
-            return self._take_up(c, mac, product_key, who, token) or self._take(c, mac, product_key, who, token)
+            return (self._take_up(c, mac, product_key, who, token, holds)
+                    or self._take(c, mac, product_key, who, token, holds))
 
         return self._identity(self._unique(self._once(token, work)), with_secrets=True)
 
@@ -293,6 +318,19 @@ class Ledger:
                 self._event(c, token, "reject", who, mac=mac, note=note)
 
         self.connection.write(work)
+
+    def adopt(self, mac, product_key, device_name, who):
+        """Bind an identity that is on a board, but free in a ledger that came back from a backup, to that board.
+
+        Returns whether anything changed. UserError when the ledger says otherwise.
+        """
+        mac = names.mac(mac)
+        found = self.find(product_key=product_key, device_name=device_name)
+        if found is not None and found.mac == mac:
+            return False
+        row = self.reserve(mac, product_key, who, holds=(product_key, device_name))
+        self.begin_write(row, who)
+        return True
 
     # -- people ------------------------------------------------------------------------------------
 
@@ -337,6 +375,11 @@ class Ledger:
                         product_key=identity.product_key, device_name=identity.device_name)
 
         self.connection.write(work)
+
+    def has_issued(self, identity):
+        """Whether a backup of what registration issued is kept."""
+        query = sa.select(issued.c.identity_id).where(issued.c.identity_id == identity.id)
+        return self.connection.read(lambda c: c.execute(query).first()) is not None
 
     def issued(self, identity):
         """The kept backup of what registration issued, or None."""
@@ -417,7 +460,7 @@ class Ledger:
 
         return run
 
-    def _take_up(self, c, mac, product_key, who, token):
+    def _take_up(self, c, mac, product_key, who, token, holds):
         """The board is known: the same identity again, whatever became of it."""
         row = c.execute(sa.select(identities).where(identities.c.mac == mac).with_for_update()).first()
         if row is None:
@@ -425,18 +468,26 @@ class Ledger:
         if row.product_key != product_key:
             raise UserError(f"board {names.colons(mac)} holds {row.device_name} of product {row.product_key} "
                             f"({row.state}); 'line void --mac {names.colons(mac)}' frees the board for {product_key}")
+        if holds and holds != (row.product_key, row.device_name):
+            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, but the ledger gave it {row.device_name}; "
+                            "a job with 'replace = true' overwrites it")
         return self._store(c, row, transitions.step(row.state, "resume"), "resume", who, token,
                            {"attempt": row.attempt + 1})
 
-    def _take(self, c, mac, product_key, who, token):
+    def _take(self, c, mac, product_key, who, token, holds):
         """The board is new: bind a free identity, or the one that its MAC names, to it."""
         product = self._products.get(product_key)
         if product is None:  # a product's facts never change once they are in
             product = self._products[product_key] = _product(c, product_key)
         if product.name_rule in names.MAC_RULES:
             row = self._named(c, product, names.of_mac(product.name_rule, mac), who)
-        else:
+        elif holds is None:
             row = self._next_free(c, product_key)
+        else:
+            row = self._on_board(c, product_key, holds)
+        if holds and holds != (row.product_key, row.device_name):
+            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, not {row.device_name}; "
+                            "a job with 'replace = true' overwrites it")
         return self._store(c, row, transitions.step(row.state, "reserve"), "reserve", who, token,
                            {"attempt": row.attempt + 1, "mac": mac})
 
@@ -449,6 +500,21 @@ class Ledger:
         if row is None:
             raise UserError(f"no free identity of product {product_key} is left; "
                             "take more in with 'line intake'")
+        return row
+
+    def _on_board(self, c, product_key, holds):
+        """The identity that a board of unknown MAC holds already: bound to it if the ledger takes it for free."""
+        where = (identities.c.product_key == holds[0]) & (identities.c.device_name == holds[1])
+        row = c.execute(sa.select(identities).where(where).with_for_update()).first()
+        cure = "; a job with 'replace = true' overwrites it"
+        if row is None or row.product_key != product_key:
+            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, which "
+                            + ("the ledger does not know" if row is None else "is not this job's") + cure)
+        if row.state != transitions.FREE:
+            owner = row.mac or row.last_mac
+            raise UserError(f"the board holds {holds[1]}, which "
+                            + (f"board {names.colons(owner)} has: two boards with one identity" if row.mac else "is void")
+                            + cure)
         return row
 
     def _named(self, c, product, name, who):
@@ -517,18 +583,14 @@ class Ledger:
     def _shut(self, product_key, name, fields):
         return self.seal.shut(json.dumps(fields, sort_keys=True), "identities", product_key, name) if fields else None
 
-    def _open(self, row):
-        if row.secret is None:
+    def _unseal(self, product_key, name, stored):
+        if stored is None:
             return {}
-        text = self.seal.open(row.secret, "identities", row.product_key, row.device_name)
-        return {name: Secret(value) for name, value in json.loads(text).items()}
+        return json.loads(self.seal.open(stored, "identities", product_key, name))
 
-    def _same_secrets(self, product_key, name, stored, fields):
-        known = {} if stored is None else json.loads(
-            self.seal.open(stored, "identities", product_key, name))
-        if known != dict(fields):
-            raise UserError(f"{name} of {product_key} is in the ledger with another secret; "
-                            "void it first if the platform really changed it")
+    def _secrets(self, row):
+        fields = self._unseal(row.product_key, row.device_name, row.secret)
+        return {name: Secret(value) for name, value in fields.items()}
 
     def _same_product(self, row, product):
         if (row.way, row.name_rule, row.listed) != (product.way, product.name_rule, product.listed):
@@ -541,7 +603,7 @@ class Ledger:
 
     def _identity(self, row, with_secrets=False):
         values = {name: getattr(row, name) for name in Identity.__dataclass_fields__ if name != "secrets"}
-        return Identity(**values, secrets=self._open(row) if with_secrets else {})
+        return Identity(**values, secrets=self._secrets(row) if with_secrets else {})
 
 
 # every sealed column: table, column, and the place that its associated data names

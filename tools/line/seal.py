@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tools.errors import UserError
+from tools.private import mask
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
@@ -37,7 +38,7 @@ class Secret:
         return self._text
 
     def __repr__(self):
-        return "****" + (self._text[-4:] if len(self._text) >= 12 else "")
+        return mask(self._text)
 
     __str__ = __repr__
 

@@ -1,0 +1,288 @@
+"""The signed job file: what the line makes, fixed by the engineer, so that the station's operator can change none of it.
+
+A job is TOML. `line job sign` adds the SHA-256 of every file that it names and
+one last line, the Ed25519 signature over everything before it. The station
+believes only the public key that is pinned in its own station file.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import stat
+import tomllib
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tools import private
+from tools.errors import UserError
+from tools.image import identity
+
+MARK = b"# signed: ed25519 "
+ENDPOINT = ("region", "instance", "host", "port", "register_host", "sign_method", "method")
+SELF_TESTS = ("boot", "connected")
+
+# table -> {key: type}; "" is the top of the file
+FORM = {
+    "": {"name": str, "product_key": str, "board": str, "firmware": str, "files": str, "roots": list, "ledger": str,
+         "replace": bool, "endpoint": dict, "self_test": dict, "label": dict, "pinned": dict},
+    "endpoint": {"region": str, "instance": str, "host": str, "port": int, "register_host": str,
+                 "sign_method": str, "method": str},
+    "self_test": {"until": str, "seconds": (int, float), "wifi": bool},
+    "label": {"format": str, "qr": str, "text": list},
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. Paths are absolute; `firmware` and `files` may be None (identity only)."""
+
+    name: str
+    product_key: str
+    board: str
+    firmware: str | None = None
+    files: str | None = None
+    roots: tuple = ()
+    ledger: str | None = field(default=None, repr=False)
+    endpoint: dict = field(default_factory=dict)
+    until: str = "boot"
+    seconds: float = 60.0
+    wifi: bool = False
+    replace: bool = False  # overwrite an identity that is not the board's own
+    label: dict = field(default_factory=dict)
+    pinned: dict = field(default_factory=dict)
+    signer: str | None = None  # the key's fingerprint; None: unsigned
+
+    @property
+    def firmware_hash(self):
+        return self.pinned.get("firmware")
+
+    @property
+    def image_hash(self):
+        """One SHA-256 for what the job writes beside the firmware: the files and the extra roots."""
+        parts = {name: digest for name, digest in self.pinned.items() if name != "firmware"}
+        return _sha256(json.dumps(parts, sort_keys=True).encode()) if parts else None
+
+
+# -- keys ----------------------------------------------------------------------------------------------
+
+
+def keygen(path, passphrase=None):
+    """Write a new private key (0600, PEM) to `path` and its public key beside it (`path`.pub); returns the fingerprint."""
+    if os.path.exists(path):
+        raise UserError(f"{path} is there already; a key is never overwritten")
+    key = Ed25519PrivateKey.generate()
+    shut = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    private.write(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, shut))
+    with open(path + ".pub", "wb") as file:
+        file.write(key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return fingerprint(key.public_key())
+
+
+def fingerprint(public):
+    """16 hex digits that name a public key."""
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+
+def private_key(path, passphrase=None):
+    try:
+        with open(path, "rb") as file:
+            mode, data = os.fstat(file.fileno()).st_mode, file.read(1 << 16)
+    except OSError as error:
+        raise UserError(f"signing key {path} cannot be read: {error.strerror}") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise UserError(f"others can read signing key {path} (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
+    try:
+        key = serialization.load_pem_private_key(data, passphrase.encode() if passphrase else None)
+    except TypeError:
+        raise UserError(f"signing key {path} " + ("has no passphrase" if passphrase else "needs its passphrase: "
+                        "put it into ALIOT_JOB_PASSPHRASE")) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise UserError(f"signing key {path} does not open: wrong passphrase, or no PEM key") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UserError(f"signing key {path} is no Ed25519 key; 'line job keygen' makes one")
+    return key
+
+
+def public_key(text, where):
+    """An Ed25519 public key from PEM text."""
+    try:
+        key = serialization.load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise UserError(f"{where} holds no Ed25519 public key in PEM form")
+    return key
+
+
+# -- signing -------------------------------------------------------------------------------------------
+
+
+def sign(path, key):
+    """The bytes of the signed job for the job in `path`. UserError when it, or a file it names, is not good."""
+    text = _read(path)
+    if MARK in text:
+        raise UserError(f"{path} is signed already; sign the file that it was made from")
+    table = _parse(text, path)
+    if "pinned" in table:
+        raise UserError(f"{path}: [pinned] is written by 'line job sign', not by hand")
+    job = _job(table, path)
+    pinned = "".join(f"{json.dumps(name)} = {json.dumps(digest)}\n" for name, digest in sorted(hashes(job).items()))
+    body = text.rstrip() + b"\n\n[pinned]\n" + pinned.encode()
+    return body + MARK + fingerprint(key.public_key()).encode() + b" " + base64.b64encode(key.sign(body)) + b"\n"
+
+
+def load(path, public):
+    """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError if not."""
+    data = _read(path)
+    body, mark, line = data.rpartition(MARK)
+    if not mark or not body.endswith(b"\n"):
+        raise UserError(f"{path} is not signed; the line's engineer signs it with 'line job sign'")
+    signer, _, signature = line.strip().partition(b" ")
+    if signer != fingerprint(public).encode():
+        raise UserError(f"{path} is signed with key {signer[:16].decode(errors='replace')}, this station believes "
+                        f"only {fingerprint(public)}")
+    try:
+        public.verify(base64.b64decode(signature, validate=True), body)
+    except (InvalidSignature, ValueError, binascii.Error):
+        raise UserError(f"{path} was changed after it was signed; fetch the signed file again") from None
+    job = _job(_parse(body, path), path, fingerprint(public))
+    _compare(job, path)
+    return job
+
+
+def load_unsigned(path):
+    """The Job in a file for a desk, where no station file pins a key; a signature is not looked at."""
+    body = _read(path).partition(MARK)[0]
+    table = _parse(body, path)
+    table.pop("pinned", None)
+    job = _job(table, path)
+    return _with(job, pinned=hashes(job))
+
+
+def _compare(job, path):
+    now = hashes(job)
+    for name in sorted(now.keys() | job.pinned.keys()):
+        if now.get(name) != job.pinned.get(name):
+            raise UserError(f"{name} of job {job.name} is not the file that was signed; "
+                            f"put the right one beside {os.path.basename(path)}")
+
+
+def hashes(job):
+    """{name: SHA-256 hex} of every file that a job names: firmware, each root, each file of the tree."""
+    found = {}
+    if job.firmware:
+        found["firmware"] = _sha256(_read(job.firmware))
+    for root in job.roots:
+        found["root " + os.path.basename(root)] = _sha256(_read(root))
+    if job.files:
+        if not os.path.isdir(job.files):
+            raise UserError(f"there is no folder {job.files}")
+        for folder, _, files in sorted(os.walk(job.files)):
+            for file in sorted(files):
+                full = os.path.join(folder, file)
+                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
+    return found
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _parse(body, path):
+    try:
+        return tomllib.loads(body.decode())
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is no text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _job(table, path, signer=None):
+    """The checked Job of a parsed file."""
+    _check_form(table, "", path)
+    for name in ("endpoint", "self_test", "label"):
+        _check_form(table.get(name, {}), name, path)
+    for name in ("name", "product_key", "board"):
+        if name not in table:
+            raise UserError(f"{path}: {name} is missing")
+    test = table.get("self_test", {})
+    if test.get("until", "boot") not in SELF_TESTS:
+        raise UserError(f"{path}: self_test.until is one of {', '.join(SELF_TESTS)}")
+    if not 0 < test.get("seconds", 60) <= 3600:
+        raise UserError(f"{path}: self_test.seconds is between 0 and 3600")
+    if any(not isinstance(root, str) for root in table.get("roots", [])):
+        raise UserError(f"{path}: roots is a list of DER files")
+    _check_endpoint(table, path)
+    folder = os.path.dirname(os.path.abspath(path))
+
+    def place(name):
+        return os.path.normpath(os.path.join(folder, name)) if name else None
+
+    return Job(
+        name=table["name"], product_key=table["product_key"], board=table["board"],
+        firmware=place(table.get("firmware")), files=place(table.get("files")),
+        roots=tuple(place(root) for root in table.get("roots", [])), ledger=table.get("ledger"),
+        endpoint=table.get("endpoint", {}), until=test.get("until", "boot"), seconds=float(test.get("seconds", 60)),
+        wifi=test.get("wifi", False), replace=table.get("replace", False), label=table.get("label", {}), pinned=table.get("pinned", {}), signer=signer)
+
+
+def _check_form(table, name, path):
+    for key, value in table.items():
+        where = f"{path}: {name + '.' if name else ''}{key}"
+        if key not in FORM[name]:
+            raise UserError(f"{where} is no setting of a job; there are {', '.join(FORM[name])}")
+        kind = FORM[name][key]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise UserError(f"{where} has the wrong kind of value")
+
+
+def _check_endpoint(table, path):
+    """The endpoint's fields by the rules of an identity; the secret here is none."""
+    probe = {"product_key": table["product_key"], "product_secret": "x" * 16, "name_rule": "mac",
+             **table.get("endpoint", {})}
+    try:
+        identity.parse(probe)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _with(job, **changes):
+    from dataclasses import replace
+    return replace(job, **changes)
+
+
+def shown(job):
+    """What `line job show` prints, as a dict; a ledger URL without its password."""
+    from tools.line import connection
+    table = {
+        "job": job.name, "signed by": job.signer or "nobody", "product": job.product_key, "board": job.board,
+        "firmware": _named(job.firmware, job.firmware_hash), "files": job.files,
+        "extra roots": [f"{name[5:]} {digest[:16]}" for name, digest in sorted(job.pinned.items())
+                        if name.startswith("root ")],
+        "endpoint": job.endpoint, "self-test": f"until {job.until}, {job.seconds:g} s",
+        "line Wi-Fi": "handed over in RAM" if job.wifi else "none", "label": job.label or None,
+        "ledger": connection.shown(connection.parse_url(job.ledger)) if job.ledger else None,
+    }
+    return {name: value for name, value in table.items() if value not in (None, [], {})}
+
+
+def _named(path, digest):
+    return f"{os.path.basename(path)} {digest}" if path else None

@@ -1,0 +1,96 @@
+"""The station file: this station's name, the pinned job key, its bays. It belongs to root, not to the operator.
+
+    /etc/aliot/station.toml
+        name = "hall-2"
+        job_key = '''-----BEGIN PUBLIC KEY----- ... '''
+        ledger = "postgresql+psycopg://line@ledger.example/line"       # the password from ~/.pgpass
+        key_file = "/etc/aliot/ledger.key"
+        bays = [ {name = "1", usb = "1-1.4.2"}, {name = "2", port = "rfc2217://10.0.0.7:4000"} ]
+
+Where this file is, nothing on the command line or in the environment replaces
+it. Without it the machine is a desk: any file may be named, jobs need not be
+signed.
+"""
+
+import os
+import socket
+import stat
+import tomllib
+from dataclasses import dataclass, field
+
+from tools.errors import UserError
+from tools.line import job
+
+PLACE = "/etc/aliot/station.toml"
+FORM = {"name": str, "job_key": str, "ledger": str, "key_file": str, "bays": list}
+
+
+@dataclass(frozen=True)
+class Bay:
+    """One place for a board: bound to a USB location (`usb`), or a port given by name or URL."""
+
+    name: str
+    usb: str | None = None
+    port: str | None = None
+
+
+@dataclass(frozen=True)
+class Station:
+    name: str
+    job_key: object = None  # Ed25519 public key; None: a desk, where nothing is pinned
+    ledger: str | None = field(default=None, repr=False)
+    key_file: str | None = None
+    bays: tuple = ()
+
+    @property
+    def desk(self):
+        return self.job_key is None
+
+
+def find(named=None, place=PLACE, uid=None):
+    """The Station of this machine: from `place` if it is there, else from the file `named`, else a bare desk."""
+    uid = os.getuid() if uid is None else uid
+    if os.path.exists(place):
+        if named and os.path.realpath(named) != os.path.realpath(place):
+            raise UserError(f"this machine is a station ({place}); another station file cannot be named")
+        _out_of_reach(place, uid)
+        return read(place)
+    return read(named) if named else Station(socket.gethostname().split(".")[0][:64] or "desk")
+
+
+def _out_of_reach(path, uid):
+    """UserError when the operator could change the file, or the folder that it is in."""
+    for place in (path, os.path.dirname(path)):
+        found = os.stat(place)
+        mode = stat.S_IMODE(found.st_mode)
+        owned = found.st_uid == uid and uid != 0
+        if owned or mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_gid != 0):
+            raise UserError(f"{place} can be changed by the operator, so its job key proves nothing: "
+                            f"chown root:root {place} and chmod {'755' if place != path else '644'} {place}")
+
+
+def read(path):
+    """The Station in a file, wherever it is."""
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise UserError(f"station file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"station file {path}: {error}") from None
+    for key, value in table.items():
+        if key not in FORM or not isinstance(value, FORM[key]):
+            raise UserError(f"station file {path}: {key} is no setting, or has the wrong kind of value; "
+                            f"there are {', '.join(FORM)}")
+    if not table.get("name"):
+        raise UserError(f"station file {path}: name is missing")
+    key = job.public_key(table["job_key"], f"station file {path}: job_key") if "job_key" in table else None
+    return Station(table["name"][:64], key, table.get("ledger"), table.get("key_file"),
+                   tuple(_bay(entry, path) for entry in table.get("bays", [])))
+
+
+def _bay(entry, path):
+    if not isinstance(entry, dict) or not entry.get("name") or set(entry) - {"name", "usb", "port"} \
+            or ("usb" in entry) == ("port" in entry) or not all(isinstance(v, str) for v in entry.values()):
+        raise UserError(f"station file {path}: a bay is {{name = ..., usb = LOCATION}} or {{name = ..., port = URL}}")
+    return Bay(**entry)

@@ -1,0 +1,47 @@
+"""The production line: identities in a ledger, boards at a station, labels and reports after it.
+
+    line init | intake | product | names          before the boards
+    line burn                                     the station
+    line status | report | labels | inspect       around it
+    line void | release | restore                 returns and rework
+    line job keygen | sign | show                 what the line makes, signed
+    line backup | restore-ledger | rekey          the ledger's own life
+    line security plan | show | burn | verify     eFuses
+    line doctor                                   what is wrong with this station
+"""
+
+import importlib
+
+# sub-verb -> (module, help); the module has add_arguments(parser) and run(args), or a table of its own
+SUBVERBS = {
+    "init": ("tools.line.verbs.init", "make a ledger, and the key that seals its secrets"),
+    "intake": ("tools.line.verbs.intake", "take in the console's CSV of created devices"),
+    "product": ("tools.line.verbs.product", "take in a product whose devices register themselves"),
+    "names": ("tools.line.verbs.names", "make DeviceNames, and the CSVs that pre-register them"),
+    "burn": ("tools.line.verbs.burn", "the station: burn every board that is plugged in"),
+    "status": ("tools.line.verbs.status", "how many identities are where"),
+    "report": ("tools.line.verbs.report", "what the line did, as CSV, JSON or one HTML page"),
+    "labels": ("tools.line.verbs.labels", "labels with QR codes for finished boards"),
+    "inspect": ("tools.line.verbs.inspect", "everything the ledger knows of one board or name"),
+    "void": ("tools.line.verbs.void", "take an identity out of use, or undo that"),
+    "release": ("tools.line.verbs.release", "give back an identity that never began to be written"),
+    "restore": ("tools.line.verbs.restore", "put a board's own identity back onto it"),
+    "job": ("tools.line.verbs.job", "keys for jobs, signing and showing them"),
+    "backup": ("tools.line.verbs.backup", "copy the ledger while stations work"),
+    "restore-ledger": ("tools.line.verbs.restore_ledger", "bring a backup back to an empty place"),
+    "rekey": ("tools.line.verbs.rekey", "seal every secret with a new key"),
+    "security": ("tools.line.verbs.security", "eFuses and flash encryption: plan, show, burn, verify"),
+    "doctor": ("tools.line.verbs.doctor", "what is wrong with this station, and what to do"),
+}
+
+
+def add_arguments(parser):
+    subparsers = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
+    for name, (module, text) in SUBVERBS.items():
+        sub = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.set_defaults(module=module)
+        importlib.import_module(module).add_arguments(sub)
+
+
+def run(args):
+    return importlib.import_module(args.module).run(args)

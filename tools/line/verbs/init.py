@@ -1,0 +1,40 @@
+"""`line init`."""
+
+from tools.errors import UserError
+from tools.line import connection, desk, seal
+from tools.line.ledger import Ledger
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("--plain", action="store_true", help="store secrets unsealed; only for a ledger on a sealed disk")
+
+
+def run(args):
+    at = desk.station(args)
+    url = desk.url(args, at)
+    made = None
+    if args.plain:
+        key = None
+        if args.key_file:
+            raise UserError("--plain and --key-file exclude each other")
+    else:
+        try:
+            key = desk.key(args, at)
+        except UserError:
+            if not args.key_file or _exists(args.key_file):
+                raise
+            key, made = seal.make_key(args.key_file), args.key_file
+        if key is None:
+            raise UserError("a ledger's secrets are sealed: name the key's file with --key-file "
+                            "(it is made if it is not there), or ask for --plain")
+    Ledger.create(url, key, args.plain).close()
+    print(f"made the ledger {connection.shown(url)}, " + (f"sealed with key {key.id.hex()}" if key else
+                                                          "PLAIN: whoever reads it reads the secrets"))
+    if made:
+        print(f"made the key {made}: keep a copy apart from the ledger; without it no secret can be read")
+
+
+def _exists(path):
+    import os
+    return os.path.exists(path)

@@ -1,0 +1,41 @@
+"""`line inspect`: everything the ledger knows of one board or name; secrets masked."""
+
+import json
+from dataclasses import asdict
+
+from tools.line import desk, names
+from tools.line.verbs import board
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    board.add_arguments(parser)
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args):
+    with desk.open_ledger(args) as ledger:
+        found = board.find(ledger, args, void_too=True)
+        if ledger.seal.key or ledger.plain:
+            found = ledger.find(product_key=found.product_key, device_name=found.device_name, with_secrets=True)
+        events = [event for event in ledger.history(device_name=found.device_name)
+                  if event["product_key"] == found.product_key]
+        kept = ledger.has_issued(found)
+    facts = {name: value for name, value in asdict(found).items() if name not in ("secrets", "id")}
+    facts |= {name: str(secret) for name, secret in found.secrets.items()} | {"issued_backup": kept}
+    for name in ("mac", "last_mac"):
+        facts[name] = facts[name] and names.colons(facts[name])
+    if args.json:
+        print(json.dumps(facts | {"events": events}))
+        return
+    for name, value in facts.items():
+        if value not in (None, ""):
+            print(f"{name.replace('_', ' '):<16}{_plain(value)}")
+    for event in events:
+        step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
+        print(f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
+              + (f"  {event['note']}" if event["note"] else ""))
+
+
+def _plain(value):
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value

@@ -1,0 +1,47 @@
+"""`line names`: DeviceNames into the ledger, and the CSVs to upload to the console."""
+
+from dataclasses import replace
+
+from tools.errors import UserError
+from tools.line import desk, intake, names
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--macs", metavar="FILE", help="the boards' MACs, one a line, for a MAC rule")
+    source.add_argument("--count", type=int, help="how many serials to make, for the serial rule")
+    parser.add_argument("--prefix", default="", help="before each serial")
+    parser.add_argument("--first", type=int, default=1, help="the first serial (default 1)")
+    parser.add_argument("--width", type=int, default=8, help="digits of a serial, check digit apart (default 8)")
+    parser.add_argument("--out", metavar="FOLDER", default=".", help="where the CSVs go")
+    parser.add_argument("--piece", type=int, default=intake.PIECE,
+                        help=f"names in one CSV (default {intake.PIECE}; the console takes {intake.PIECE_X509} "
+                        "for a product with X.509)")
+
+
+def run(args):
+    if not 1 <= args.piece <= intake.PIECE:
+        raise UserError(f"--piece is 1 to {intake.PIECE}: the console drops what is beyond")
+    with desk.open_ledger(args) as ledger:
+        product = ledger.product(args.product_key)
+        made = _names(args, product)
+        taken = intake.take_names(ledger, replace(product, secret=None), made, desk.who(args))
+    paths = intake.write_pieces(made, args.out, f"{args.product_key}-names", args.piece)
+    print(f"{taken.new} DeviceNames taken in, {taken.known} known already; upload to the console:")
+    for path in paths:
+        print(f"  {path}")
+
+
+def _names(args, product):
+    if product.way != "product":
+        raise UserError(f"the devices of {product.product_key} have their own secrets; their names come with 'line intake'")
+    if (product.name_rule == names.SERIAL_RULE) != (args.count is not None):
+        raise UserError(f"product {product.product_key} has the rule {product.name_rule}: "
+                        + ("say --count" if args.count is None else "say --macs"))
+    if args.macs:
+        return [names.of_mac(product.name_rule, mac) for mac in intake.macs(intake.load(args.macs))]
+    if args.count < 1 or args.first < 0 or args.width < 1:
+        raise UserError("--count and --width are at least 1, --first at least 0")
+    return [names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)]

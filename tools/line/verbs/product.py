@@ -1,0 +1,39 @@
+"""`line product`: a product certificate, whose devices register themselves."""
+
+import getpass
+import os
+import sys
+
+from tools.errors import UserError
+from tools.line import desk, names
+from tools.line.ledger import Product
+from tools.line.seal import Secret
+
+VARIABLE = "ALIOT_PRODUCT_SECRET"
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("product_key", metavar="KEY")
+    parser.add_argument("--rule", choices=[*names.MAC_RULES, names.SERIAL_RULE], default="mac",
+                        help="how a board gets its DeviceName (default: mac, such as 240ac4000001)")
+    parser.add_argument("--listed", action="store_true",
+                        help="use only DeviceNames that 'line names' took in (the product pre-registers)")
+
+
+def run(args):
+    secret = read_secret()
+    with desk.open_ledger(args) as ledger:
+        new = ledger.add_product(Product(args.product_key, "product", args.rule, args.listed, secret), desk.who(args))
+    print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
+
+
+def read_secret():
+    """The ProductSecret from the environment, a prompt, or a line on standard input; never an argument."""
+    text = os.environ.get(VARIABLE)
+    if not text:
+        text = getpass.getpass("ProductSecret: ") if sys.stdin.isatty() else sys.stdin.readline()
+    text = text.strip()
+    if not names.SECRET.fullmatch(text):
+        raise UserError(f"no ProductSecret was given (6 to 64 printable characters): type it, pipe it in, or set {VARIABLE}")
+    return Secret(text)

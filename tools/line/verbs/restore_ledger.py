@@ -1,0 +1,17 @@
+"""`line restore-ledger`."""
+
+from tools.line import backup, connection, desk
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("file", help="what 'line backup' made")
+
+
+def run(args):
+    url = desk.url(args, desk.station(args))
+    made = backup.restore(args.file, url)
+    print(f"copied {made.rows['identities']} identities and {made.rows['events']} events to "
+          f"{connection.shown(url)}, verified (sha256 {made.digest[:16]})")
+    print("boards burned after this backup are not in it: take their events in with 'line burn --replay FILE' "
+          "before any station starts")

@@ -1,0 +1,27 @@
+"""`line status`."""
+
+import json
+
+from tools.line import connection, desk
+from tools.line.transitions import STATES
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("--product", metavar="KEY")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args):
+    with desk.open_ledger(args, with_key=False) as ledger:
+        counts, plain = ledger.counts(args.product), ledger.plain
+        where = connection.shown(ledger.connection.url)
+    if args.json:
+        print(json.dumps({"ledger": where, "sealed": not plain, "products": counts}))
+        return
+    print(f"ledger {where}" + (" (PLAIN: secrets are not sealed)" if plain else ""))
+    print("product".ljust(21) + "".join(state.rjust(10) for state in STATES))
+    for product, row in sorted(counts.items()):
+        print(product.ljust(21) + "".join(str(row[state]).rjust(10) for state in STATES))
+    if not counts:
+        print("no product yet; 'line intake' or 'line product' takes one in")

@@ -1,0 +1,200 @@
+"""One board's visit to a station, from the first look to green or red.
+
+The ledger is told before and after everything that the board could keep, so
+that a station that dies at any point finds the board again by its MAC and goes
+on: it never burns a second identity into it, and no identity is lost.
+"""
+
+import contextlib
+from dataclasses import dataclass
+
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image import identity as identities
+from tools.line import names, transitions
+from tools.line.wire import Rejected
+
+MEDIA = ("nvs", "littlefs")  # as the boot line names them
+CHIPS_WITHOUT_SECRETS = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`outcome`: done (burned now), already (was done before) or failed; `why` is one line."""
+
+    outcome: str
+    mac: str | None = None
+    device_name: str | None = None
+    why: str | None = None
+
+
+def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=0):
+    """Bring one board through. `tell(step, **facts)` hears of each step; returns Result.
+
+    `chip_name` and `flash_needed` (bytes): what the job's board has. Raises
+    Pulled when the board goes away, UserError when the ledger does.
+    """
+    chip = None
+    try:
+        tell("identify")
+        chip = wire.identify()
+        tell("identified", mac=chip.mac, chip=chip.name)
+        fit(chip, chip_name, flash_needed)
+        held = wire.held()
+        product = ledger.product(job.product_key, with_secret=True)
+        try:
+            row = ledger.reserve(chip.mac, job.product_key, who, holds(held, chip.mac), job.replace)
+        except UserError as error:
+            raise Rejected(str(error)) from None
+    except Rejected as error:
+        ledger.note_failure(chip.mac if chip else None, who, str(error))
+        tell("failed", why=str(error))
+        return Result("failed", chip.mac if chip else None, None, str(error))
+    return _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
+
+
+def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row):
+    tell("reserved", device_name=row.device_name, state=row.state)
+    wanted = wanted_identity(job, product, row)
+    try:
+        changed = wire.flash(job, lambda step, part: tell(step, part=part))
+        tell("flashed", **changed)
+        if row.state == transitions.DONE and same(held, wanted) and not changed["written"]:
+            tell("already")
+            return Result("already", chip.mac, row.device_name)
+        row = _burn(wire, ledger, job, who, tell, held, wanted, row)
+        _prove(wire, job, chip, wanted, wifi, tell)
+        ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
+    except Rejected as error:
+        with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
+            ledger.move(ledger_row(ledger, row), "fail", who, note=str(error))
+        tell("failed", why=str(error))
+        return Result("failed", chip.mac, row.device_name, str(error))
+    tell("done")
+    return Result("done", chip.mac, row.device_name)
+
+
+def _burn(wire, ledger, job, who, tell, held, wanted, row):
+    """Up to `verified`: burn what the board does not hold yet, take for written what it holds already."""
+    issued = ledger.issued(row)
+    if not same(held, wanted) or lacks_issued(held, issued):
+        if row.state != transitions.RESERVED:
+            row = ledger.move(row, "rework", who)
+        row = ledger.begin_write(row, who)
+        tell("burn", part=0.0)
+        wire.burn(wanted, issued, job.replace, lambda step, part: tell(step, part=part))
+    elif row.state == transitions.DONE:
+        row = ledger.move(row, "rework", who, note="new firmware or files")
+    if row.state == transitions.RESERVED:
+        row = ledger.begin_write(row, who) if not row.touched else row
+        row = ledger.move(row, "write", who, job.firmware_hash, job.image_hash)
+        tell("written")
+    if row.state == transitions.WRITTEN:
+        if not same(wire.held(), wanted):
+            raise Rejected("the identity read back from the board is not the one that was written")
+        row = ledger.move(row, "verify", who)
+    tell("verified")
+    return row
+
+
+def _prove(wire, job, chip, wanted, wifi, tell):
+    """The self-test, and that nothing of the line stays on the board."""
+    tell("self-test")
+    problem = judge(wire.self_test(job, wifi, lambda step, part: tell(step, part=part)), job, chip, wanted)
+    if problem is None:
+        problem = wire.left_over(job, wifi)
+    if problem:
+        raise Rejected(problem)
+
+
+def ledger_row(ledger, row):
+    """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by this one."""
+    from dataclasses import replace
+    found = ledger.find(product_key=row.product_key, device_name=row.device_name)
+    return replace(found, attempt=row.attempt)
+
+
+# -- what is decided without any board -----------------------------------------------------------------
+
+
+def fit(chip, chip_name, flash_needed):
+    """Rejected when the job cannot go onto this chip."""
+    if chip_name and chip.name != chip_name:
+        raise Rejected(f"this is an {chip.name}, the job is for an {chip_name}")
+    if chip.flash_size < flash_needed:
+        raise Rejected(f"its flash has {chip.flash_size >> 20} MB, the job needs {flash_needed >> 20} MB")
+    if chip.encrypted or chip.secure_boot:
+        raise Rejected(CHIPS_WITHOUT_SECRETS)
+
+
+def wanted_identity(job, product, row):
+    """The checked identity to burn: the ledger's secrets and the job's endpoint."""
+    values = {"product_key": row.product_key,
+              **{name: secret.reveal() for name, secret in row.secrets.items()}, **job.endpoint}
+    if product.way == "product":
+        if product.secret is None:
+            raise UserError(f"product {product.product_key} has no ProductSecret in the ledger")
+        values["product_secret"] = product.secret.reveal()
+        if product.name_rule in names.MAC_RULES:
+            values["name_rule"] = product.name_rule
+        else:
+            values["device_name"] = row.device_name
+    else:
+        values["device_name"] = row.device_name
+        values.pop("method", None)  # a device with its own secret does not register
+    return identities.parse(values)
+
+
+def holds(held, mac):
+    """(ProductKey, DeviceName) of what the board holds, or None."""
+    fields = held.burned
+    if fields is None:
+        return None
+    name = fields.get(record.DEVICE_NAME)
+    if name is None and record.NAME_RULE in fields:
+        return fields[record.PRODUCT_KEY].decode(), names.of_mac(fields[record.NAME_RULE].decode(), mac)
+    return fields.get(record.PRODUCT_KEY, b"").decode(), (name or b"").decode()
+
+
+def same(held, wanted):
+    """Whether the board's burned record says just what is wanted, its generation apart."""
+    return held.burned == wanted.fields()
+
+
+def lacks_issued(held, issued):
+    """Whether the ledger keeps an issued secret that the board does not hold."""
+    return bool(issued) and held.issued is None
+
+
+def judge(tested, job, chip, wanted):
+    """What the self-test's state lines say against the board, or None."""
+    boot = tested.last("boot")
+    if boot is None:
+        return f"no state line within {job.seconds:g} s: the application does not start"
+    if boot.get("mac", "").replace(":", "").lower() != chip.mac:
+        return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
+    for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
+        if boot.get(field, value) != value:
+            return f"the board runs with {field} {boot.get(field)}, not {value}"
+    if boot.get("way") is None:
+        return "the board found no identity in its flash"
+    sick = [f"{medium} {boot[medium]}" for medium in MEDIA if boot.get(medium, "ok") != "ok"]
+    if sick:
+        return f"a copy of the identity is not good after the first boot: {', '.join(sick)}"
+    extra = sorted(set(_roots(boot)) - set(_known_roots(job)))
+    if extra:
+        return f"the board trusts a root that the job does not name: {', '.join(extra)}"
+    if job.until == "connected" and tested.last("connected") is None:
+        last = tested.lines[-1]
+        return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
+            f" ({last['reason']})" if last.get("reason") else "")
+    return None
+
+
+def _roots(boot):
+    """First 8 hex digits of the SHA-256 of each extra root that the board names as `file:digits`."""
+    return [str(root).rpartition(":")[2] for root in boot.get("roots") or []]
+
+
+def _known_roots(job):
+    return [digest[:8] for name, digest in job.pinned.items() if name.startswith("root ")]
