@@ -317,16 +317,20 @@ READERS = {
 }
 
 
-def read_packet(head, data):
-    """One whole packet from its first byte and its body; raises `Malformed`."""
-    flags = head & 0x0F
+def check_head(head):
+    """Raises `Malformed` for a first byte that begins no packet."""
     wanted, reader = READERS.get(head >> 4, (None, None))
     if reader is None:
         raise Malformed(f"packet type {head >> 4}")
-    if wanted is not None and flags != wanted:
+    if wanted not in (None, head & 0x0F):
         raise Malformed("reserved flags of a fixed header")
+
+
+def read_packet(head, data):
+    """One whole packet from its first byte and its body; raises `Malformed`."""
+    check_head(head)
     body = Reader(data)
-    result = reader(flags, body)
+    result = READERS[head >> 4][1](head & 0x0F, body)
     if not (isinstance(result, Connect) and (result.protocol, result.level) not in PROTOCOLS):
         body.end()
     return result
@@ -336,7 +340,8 @@ class Decoder:
     """Bytes in any portions in, whole packets out.
 
     `limit` bounds the remaining length: a packet that announces more raises
-    `TooLarge` as soon as its header is there.
+    `TooLarge` as soon as its header is there, as a first byte that begins no
+    packet is `Malformed` at once.
     """
 
     def __init__(self, limit=MAX_REMAINING):
@@ -357,6 +362,8 @@ class Decoder:
     def header(self):
         """(where the body starts, where it ends) of the first packet, None if its header is incomplete."""
         value = 0
+        if self.buffer:
+            check_head(self.buffer[0])
         for index, byte in enumerate(self.buffer[1:5]):
             value |= (byte & 0x7F) << 7 * index
             if byte < 0x80:

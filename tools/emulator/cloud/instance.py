@@ -144,7 +144,7 @@ class Instance:
             return
         session = peer.session
         if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
-            self.send_down(product_key, device_name, topic, payload, qos)
+            self.send_down(product_key, device_name, topic, payload, qos, echo=True)
         if session is None:
             return
         thing = self.thing(product_key, device_name)
@@ -153,13 +153,17 @@ class Instance:
             outcome = self.sessions.deliver(session, answer_topic, answer, 0, always, "reply")
             self.journal.message("down", product_key, device_name, answer_topic, answer, 0, outcome)
 
-    def send_down(self, product_key, device_name, topic, payload, qos):
-        """A message towards a device, to each of its units; returns how often sent, kept and dropped."""
+    def send_down(self, product_key, device_name, topic, payload, qos, echo=False):
+        """A message towards a device, to each of its units; returns how often sent, kept and dropped.
+
+        An `echo` of the device's own message is noted only where it is taken.
+        """
         outcomes = {"sent": 0, "kept": 0, "dropped": 0}
         for session in self.sessions.of(product_key, device_name):
             outcome = self.sessions.deliver(session, topic, payload, qos)
             outcomes[outcome] += 1
-            self.journal.message("down", product_key, device_name, topic, payload, qos, outcome)
+            if not echo or outcome != "dropped":
+                self.journal.message("down", product_key, device_name, topic, payload, qos, outcome)
         return outcomes
 
     def broadcast(self, product_key, topic, payload, qos):
