@@ -22,6 +22,15 @@ REGISTRATION = {
     6619: ("never", "bound to another gateway", "detach the device from its gateway first"),
 }
 
+# CONNACK return codes; direct.md 1.7.
+CONNACK = {
+    1: "protocol version refused",
+    2: "identifier rejected",
+    3: "server unavailable",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+
 _ADVICE = {
     "credential": "burn an identity into this board",
     "store": "re-flash the board or replace its flash; the identity stays as it is",
@@ -36,6 +45,8 @@ _ADVICE = {
     "certificate.clock": "the clock is the likely cause: let the board reach an SNTP server (UDP port 123)",
     "certificate.expired": "the server's certificate has expired: check the endpoint, and the clock",
     "certificate.name": "the server is not the one asked for: check host, region and instance",
+    "certificate.root": "put a DER certificate there, or remove the file",
+    "endpoint": "correct the endpoint in config.json, or burn the identity again",
     "certificate.untrusted": "the server's root is not among the board's: check the endpoint, or add its root to /roots",
     "protocol": "check that the endpoint is the platform's MQTT port",
     "offline": "wait until the device is connected",

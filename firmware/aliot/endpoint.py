@@ -1,71 +1,59 @@
 """Region or instance -> host, port, trusted roots; direct.md 5.1 and 5.2. Pure."""
 
 from aliot import record
-from aliot.credentials import text
-from aliot.errors import CredentialError
+from aliot.credentials import sound, text
+from aliot.errors import AliotError, CredentialError
 
 _IOTHUB = ".mqtt.iothub.aliyuncs.com"
-_PUBLIC = ("globalsign_r1", "globalsign_r6")  # ports 443 and 1883
-_OWN = ("aliyun",)  # port 8883
+_PUBLIC = ("globalsign_r1", "globalsign_r6")  # what ports 443 and 1883 chain to; 8883 has the platform's own
 
 
 class Endpoint:
     """Where a device connects.
 
-    host, port: MQTT over TLS; roots: names of the built-in roots that port answers to;
-    instance: its id, or "" on the legacy public instance;
-    register_host, register_port, register_roots: HTTPS registration.
+    host, port, roots     MQTT over TLS, and the names of the built-in roots that this port answers to
+    instance              its id, "" on the legacy public instance
+    register_host, register_port, register_roots     HTTPS registration
+    register_mode         securemode of MQTT registration: -2 where an instanceId goes with it, else 2; direct.md 3
     """
+
+    register_port = 443
+    register_roots = _PUBLIC
 
     def __init__(self, product_key, region="", instance="", host="", port=0, register_host=""):
+        try:
+            for value in (region, instance, host, register_host):
+                sound("a part of the host name", value, 0, 100, ".-")
+            valid = 0 <= port < 65536
+        except (AliotError, TypeError):
+            valid = False
+        if not valid:
+            raise CredentialError("region, instance, host or port cannot be one", "endpoint")
         region = region or "cn-shanghai"
-        if host.endswith(_IOTHUB) and not instance:
+        if host.endswith(_IOTHUB):
             instance = host[: -len(_IOTHUB)]
-        for value in (region, instance, host, register_host):
-            if not all(["a" <= c <= "z" or "A" <= c <= "Z" or c in "0123456789.-" for c in value]):
-                raise CredentialError("'%s' cannot be part of a host name" % value, "endpoint")
-        if not isinstance(port, int) or not 0 <= port < 65536:
-            raise CredentialError("port %s is not 1 to 65535" % port, "endpoint")
-        self.region = region
         self.instance = instance
-        if host:
-            self.host = host
-        elif instance:
-            self.host = instance + _IOTHUB
-        else:
-            self.host = "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region)
+        self.register_mode = -2 if instance else 2
+        self.host = host or (instance + _IOTHUB if instance else
+                             "%s.iot-as-mqtt.%s.aliyuncs.com" % (product_key, region))
         # 8883 is documented for instances of the new kind; for legacy hosts 443 and 1883 are. direct.md 5.1
         self.port = port or (8883 if self.host.endswith(_IOTHUB) else 443)
-        self.roots = _OWN if self.port == 8883 else _PUBLIC
+        self.roots = ("aliyun",) if self.port == 8883 else _PUBLIC
         self.register_host = register_host or "iot-auth.%s.aliyuncs.com" % region
-        self.register_port = 443
-        self.register_roots = _PUBLIC
-
-    @property
-    def register_mode(self):
-        """securemode of MQTT registration: -2 where an instanceId goes with it, else 2. direct.md 3"""
-        return -2 if self.instance else 2
 
 
-def endpoint(product_key, fields, override=None):
+def endpoint(product_key, fields, override):
     """The endpoint in a burned record's fields; `override` (a dict, from config.json) goes before it.
 
-    Overriding any of region, instance or host drops what was burned of the other two, so that an old host
-    cannot outlive a new region.
+    Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
+    old host cannot outlive a new region.
     """
-    values = {
-        "region": text(fields, record.REGION),
-        "instance": text(fields, record.INSTANCE),
-        "host": text(fields, record.HOST),
-        "port": int.from_bytes(fields.get(record.PORT, b"\0\0"), "little"),
-        "register_host": text(fields, record.REGISTER_HOST),
-    }
-    override = override or {}
-    if "region" in override or "instance" in override or "host" in override:
-        for name in ("instance", "host", "port"):
-            values[name] = 0 if name == "port" else ""
-    for name in values:
-        if name in override:
-            values[name] = override[name]
-    return Endpoint(product_key, values["region"], values["instance"], values["host"], values["port"],
-                    values["register_host"])
+    values = []
+    moved = "region" in override or "instance" in override or "host" in override
+    for name, tag in (("region", record.REGION), ("instance", record.INSTANCE), ("host", record.HOST), ("port", 0),
+                      ("register_host", record.REGISTER_HOST)):
+        value = text(fields, tag) if tag else int.from_bytes(fields.get(record.PORT, b"\0\0"), "little")
+        if moved and name in ("instance", "host", "port"):
+            value = "" if tag else 0
+        values.append(override.get(name, value))
+    return Endpoint(product_key, *values)

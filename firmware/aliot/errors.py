@@ -1,62 +1,49 @@
 """What can go wrong, as one small tree.
 
 Every error has a `code` (text, for programs), a `detail` (text, for people, never with a secret in it) and
-a `retry` class: NOW (after the usual back-off), LATER (after minutes) or NEVER (a person has to do
-something; the device still asks again once in a long while). `advice` is one sentence of what to do; its
-table is read only when somebody asks.
+a `retry` class: "now" (after the usual back-off), "later" (after minutes) or "never" (a person has to do
+something; the device still asks again once in a long while). `advice` is one sentence of what to do. The
+tables of meanings and advice (aliot.advice) are read only when an error needs them.
 """
-
-NOW = "now"
-LATER = "later"
-NEVER = "never"
 
 
 class AliotError(Exception):
     code = "error"
-    retry = NOW
+    retry = "now"
 
-    def __init__(self, detail="", code=None):
+    def __init__(self, detail="", code=None, retry=None):
         super().__init__(detail)
         self.detail = detail
-        if code:
-            self.code = code
+        self.code = code or self.code
+        self.retry = retry or self.retry
 
     def __str__(self):
-        return "%s: %s" % (self.code, self.detail) if self.detail else self.code
+        return self.code + ": " + self.detail
 
     @property
     def advice(self):
-        """What to do about it, in one sentence; empty when there is nothing special."""
         from aliot.advice import advice
 
         return advice(self.code)
 
 
 class CredentialError(AliotError):
-    """No identity is burned, or what is burned cannot be one."""
+    """No identity is burned, or what is burned or configured cannot be one; codes `credential`, `endpoint`."""
 
     code = "credential"
-    retry = NEVER
+    retry = "never"
 
 
 class StoreError(AliotError):
-    """A credential could not be kept; `detail` names the medium."""
+    """A credential could not be kept; `detail` names the media."""
 
     code = "store"
-    retry = LATER
+    retry = "later"
 
 
 class LinkError(AliotError):
-    """The way to the platform failed."""
+    """The way to the platform failed; codes `dns`, `connect`, `wifi`, `offline`, and those of the subclasses."""
 
-    code = "link"
-
-
-class DnsError(LinkError):
-    code = "dns"
-
-
-class ConnectError(LinkError):
     code = "connect"
 
 
@@ -77,15 +64,21 @@ class Reset(LinkError):
 
 
 class TlsError(LinkError):
-    """TLS was refused by either side; codes `tls`, `tls.memory`, `tls.alert`."""
+    """TLS was refused by either side; codes `tls`, `tls.alert`, `tls.memory`."""
 
     code = "tls"
 
 
 class CertificateError(TlsError):
-    """The peer's certificate was refused; codes `certificate.name`, `.untrusted`, `.expired`, `.clock`."""
+    """The peer's certificate was refused: `certificate.name`, `.untrusted`, `.expired`, `.clock`, `.root`."""
 
     code = "certificate"
+
+
+class Offline(LinkError):
+    """Asked to send while there is no connection."""
+
+    code = "offline"
 
 
 class ProtocolError(AliotError):
@@ -94,29 +87,21 @@ class ProtocolError(AliotError):
     code = "protocol"
 
 
-class Offline(AliotError):
-    """Asked to send while there is no connection."""
-
-    code = "offline"
-
-
 class ConnectRefused(AliotError):
-    """CONNACK with a return code other than 0; direct.md 1.7."""
-
-    retry = LATER
+    """CONNACK with a return code other than 0, as `number`; direct.md 1.7."""
 
     def __init__(self, number):
-        super().__init__(_CONNACK.get(number, "unknown code"), "mqtt.%d" % number)
+        from aliot.advice import CONNACK
+
+        super().__init__(CONNACK.get(number, "unknown code"), "mqtt.%d" % number, "now" if number == 3 else "later")
         self.number = number
-        if number == 3:
-            self.retry = NOW
 
 
 class SubscribeRefused(AliotError):
     """SUBACK 0x80: not an own topic, or more than 100 subscriptions; direct.md 1.5."""
 
     code = "suback"
-    retry = NEVER
+    retry = "never"
 
 
 class RegistrationError(AliotError):
@@ -126,20 +111,11 @@ class RegistrationError(AliotError):
 
 
 class RegistrationRefused(RegistrationError):
-    """The platform answered with a code of direct.md 2.4; `number` is that code."""
+    """The platform refused: `number` is a code of direct.md 2.4, or None for a refusal over MQTT."""
 
     def __init__(self, number, message=""):
         from aliot.advice import registration
 
-        self.retry, meaning = registration(number)
-        super().__init__(message or meaning, "register.%d" % number)
+        retry, meaning = registration(number)
+        super().__init__(message or meaning, "register.%d" % number, retry)
         self.number = number
-
-
-_CONNACK = {
-    1: "protocol version refused",
-    2: "identifier rejected",
-    3: "server unavailable",
-    4: "bad user name or password",
-    5: "not authorized",
-}

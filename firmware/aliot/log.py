@@ -2,7 +2,6 @@
 
 import json
 
-_MASK = "****"
 _known = []  # every secret this run has seen; a line is cleaned of them before it is printed
 
 
@@ -17,45 +16,32 @@ class Secret:
     def reveal(self):
         return self._text
 
-    def __str__(self):
-        return _MASK + (self._text[-4:] if len(self._text) > 8 else "")
-
     def __repr__(self):
-        return self.__str__()
+        return "****" + (self._text[-4:] if len(self._text) > 8 else "")
 
-    def __eq__(self, other):
-        return isinstance(other, Secret) and other._text == self._text
+    __str__ = __repr__
 
 
 def clean(value):
     """`value` as text that holds no known secret; numbers, booleans and None stay what they are."""
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, (int, bool)):
         return value
     if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
-    text = str(value)
+    value = str(value)
     for secret in _known:
-        text = text.replace(secret, _MASK + secret[-4:])
-    return text
+        value = value.replace(secret, "****" + secret[-4:])
+    return value
 
 
 def line(state, fields):
     """The line for a state: `{"aliot":"connected",...}`, the other keys in sorted order."""
-    parts = ['{"aliot":' + json.dumps(state)]
+    text = '{"aliot":' + json.dumps(state)
     for name in sorted(fields):
-        parts.append(json.dumps(name) + ":" + json.dumps(clean(fields[name])))
-    return ",".join(parts) + "}"
+        text += "," + json.dumps(name) + ":" + json.dumps(clean(fields[name]))
+    return text + "}"
 
 
-def state(name, **fields):
+def state(state, fields):
     """Print the line of a state on the console."""
-    print(line(name, fields))
-
-
-def error(name, problem):
-    """Print the line of a state that an error caused: its code, detail, retry class and advice."""
-    code = getattr(problem, "code", None)
-    if code is None:
-        state(name, code=type(problem).__name__, detail=problem)
-    else:
-        state(name, code=code, detail=problem.detail, retry=problem.retry, advice=problem.advice)
+    print(line(state, fields))

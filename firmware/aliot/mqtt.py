@@ -1,6 +1,6 @@
 """umqtt.simple made safe: MQTT 3.1.1, QoS 0 and 1, over a stream of aliot.transport; direct.md 1.5 to 1.7.
 
-From umqtt.simple come publish, ping, disconnect and set_callback. Replaced, and why:
+From umqtt.simple come publish, ping, disconnect, check_msg and set_callback. Replaced, and why:
 
 - connect: it opens its own socket without verification, sends eight pieces, and reports a closed
   connection as IndexError;
@@ -11,10 +11,10 @@ From umqtt.simple come publish, ping, disconnect and set_callback. Replaced, and
 Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is used.
 """
 
-import struct
+from struct import pack
 from time import ticks_diff, ticks_ms
 
-from aliot import errors
+from aliot.errors import ConnectRefused, ProtocolError, SubscribeRefused, TimedOut
 from aliot.transport import Deadline
 from micropython import const
 from umqtt.simple import MQTTClient
@@ -25,45 +25,41 @@ _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _SUBACK = const(0x90)
-_UNSUBACK = const(0xB0)
 _PINGRESP = const(0xD0)
 
 
 class Wire:
-    """What umqtt takes for its socket: holds writes until flush(), gives back what wait_msg put in."""
+    """What umqtt takes for its socket: holds writes until flush(), reads what wait_msg left for umqtt."""
 
     def __init__(self, stream):
         self.stream = stream
         self.once = False
+        self.left = b""
         self.sent = ticks_ms()
         self._held = bytearray(_HELD)
         self._count = 0
-        self._back = b""
 
     def write(self, data, n=None):
-        n = len(data) if n is None else n
+        view = memoryview(data)[:n]
+        n = len(view)
         if self._count + n > _HELD:
             self.flush()
         if n > _HELD:
-            self.stream.write(memoryview(data)[:n])
-            self.sent = ticks_ms()
+            self.stream.write(view)
         else:
-            self._held[self._count : self._count + n] = memoryview(data)[:n]
+            self._held[self._count : self._count + n] = view
             self._count += n
 
     def flush(self):
-        if self._count:
-            count = self._count
+        count = self._count
+        if count:
             self._count = 0
             self.stream.write(memoryview(self._held)[:count])
             self.sent = ticks_ms()
 
-    def give_back(self, data):
-        self._back = data
-
     def read(self, n):
-        data = self._back[:n]
-        self._back = self._back[n:]
+        data = self.left[:n]
+        self.left = self.left[n:]
         return data
 
     def setblocking(self, flag):
@@ -96,38 +92,37 @@ class Client(MQTTClient):
         self._deadline = None
         self._waiting = []  # packet ids of publishes that wait for their PUBACK, innermost last
         self._acked = set()
-        self._answer = None  # SUBACK or UNSUBACK: (type, packet)
+        self._granted = None  # the last SUBACK
         self._queue = []
         self._busy = False
-        self._start()
+        self._body = None
+        self._fresh()
 
     def connect(self, clean_session=True, timeout=None):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code."""
-        parts = [b"\0\x04MQTT\x04", bytes([0xC2 if clean_session else 0xC0]), struct.pack("!H", self.keepalive)]
-        for part in (self.client_id, self.user, self.pswd):
-            parts.append(_string(part))
         self._deadline = Deadline(timeout or self.timeout)
-        self._write(0x10, parts)
+        self._send(0x10, b"\0\x04MQTT\x04" + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
+                   + _string(self.client_id) + _string(self.user) + _string(self.pswd))
         packet = self._next(True)
         self._deadline = self.stream.deadline = None
         if self._kind != _CONNACK or len(packet) != 2:
-            raise errors.ProtocolError("no CONNACK")
+            raise ProtocolError("no CONNACK")
         if packet[1]:
-            raise errors.ConnectRefused(packet[1])
+            raise ConnectRefused(packet[1])
         return packet[0] & 1
 
     def publish(self, topic, msg, retain=False, qos=0):
         """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK."""
         topic = _bytes(topic)
-        if qos not in (0, 1) or not 0 < len(topic) < 65536 or b"+" in topic or b"#" in topic:
-            raise ValueError("publish takes QoS 0 or 1 and a topic without wildcards")
+        if qos not in (0, 1) or not topic or b"+" in topic or b"#" in topic:
+            raise ValueError("publish takes QoS 0 or 1 and a topic without + and #")
         outer = self._deadline
         self._deadline = Deadline(self.timeout)
-        if qos:
-            number = self._next_id()
-            self.pid = number - 1  # umqtt adds one
-            self._waiting.append(number)
+        number = self._next_id() if qos else 0
         try:
+            if qos:
+                self.pid = number - 1  # umqtt adds one
+                self._waiting.append(number)
             super().publish(topic, _bytes(msg), bool(retain), qos)
             self.sock.flush()
         finally:
@@ -139,47 +134,69 @@ class Client(MQTTClient):
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
         if self.subscribe_all([(topic, qos)])[0] == 0x80:
-            raise errors.SubscribeRefused(_bytes(topic).decode())
+            raise SubscribeRefused(topic)
 
     def subscribe_all(self, pairs):
         """Subscribe to up to 8 (topic, qos) in one packet; returns the code of each, 0x80 for refused."""
-        parts = []
+        self.pid = self._next_id()
+        number = pack("!H", self.pid)
+        body = number
         for topic, qos in pairs:
-            parts.append(_string(topic))
-            parts.append(bytes([qos]))
-        codes = self._ask(0x82, _SUBACK, parts)
-        if len(codes) != len(pairs):
-            raise errors.ProtocolError("SUBACK for another number of topics")
-        return codes
-
-    def unsubscribe(self, topic):
-        self._ask(0xA2, _UNSUBACK, [_string(topic)])
+            body += _string(topic) + bytes([qos])
+        outer = self._deadline
+        self._deadline = Deadline(self.timeout)
+        try:
+            self._send(0x82, body)
+            while not self._granted or self._granted[:2] != number:
+                self.wait_msg()
+        finally:
+            self._deadline = outer
+        if len(self._granted) != len(pairs) + 2:
+            raise ProtocolError("SUBACK for another number of topics")
+        return self._granted[2:]
 
     def ping(self):
         super().ping()
-        self.pinged = ticks_ms()
         self.sock.flush()
+        self.pinged = ticks_ms()
 
     def poll(self, ms):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
         if not self._queue and not self.stream.ready(ms):
-            self._stalled()
+            if self._kind is not None and self._left and ticks_diff(ticks_ms(), self._began) > self.timeout:
+                raise TimedOut("a packet stopped in its middle")
             return False
-        self.sock.once = True
-        self.wait_msg()
+        self.check_msg()
         return True
 
     def wait_msg(self):
-        """Handle one packet: its kind as umqtt expects it, None when there is nothing for the caller."""
+        """Handle one packet: PUBACK for umqtt's publish, which then reads its body, else None."""
         once = self.sock.once
         self.sock.once = False
         self.sock.flush()
         if self._waiting and self._waiting[-1] in self._acked:
-            return self._acknowledge()
+            return self._acknowledged()
         if self._queue and not self._busy:
             return self._deliver(*self._queue.pop(0))
         packet = self._next(not once)
-        return None if packet is None else self._handle(self._kind, packet)
+        if packet is None:
+            return None
+        kind = self._kind
+        if kind & 0xF0 == _PUBLISH:
+            return self._message(packet)
+        if kind == _PUBACK and len(packet) == 2:
+            number = packet[0] << 8 | packet[1]
+            if number in self._waiting:
+                self._acked.add(number)
+                if number == self._waiting[-1]:
+                    return self._acknowledged()
+        elif kind == _PINGRESP and not packet:
+            self.pinged = None
+        elif kind == _SUBACK and len(packet) > 2:
+            self._granted = bytes(packet)
+        else:
+            raise ProtocolError("packet 0x%02x of %d bytes" % (kind, len(packet)))
+        return None
 
     def ages(self):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
@@ -192,50 +209,31 @@ class Client(MQTTClient):
         """Close the stream without a word; may be called twice."""
         self.stream.close()
 
-    def _handle(self, kind, packet):
-        if kind & 0xF0 == _PUBLISH:
-            return self._message(kind, packet)
-        if kind == _PUBACK and len(packet) == 2:
-            number = packet[0] << 8 | packet[1]
-            if number in self._waiting:
-                self._acked.add(number)
-                if number == self._waiting[-1]:
-                    return self._acknowledge()
-        elif kind == _PINGRESP and not packet:
-            self.pinged = None
-        elif kind in (_SUBACK, _UNSUBACK) and len(packet) >= 2:
-            self._answer = (kind, packet)
-        else:
-            raise errors.ProtocolError("packet 0x%02x of %d bytes" % (kind, len(packet)))
-        return None
-
-    def _acknowledge(self):
+    def _acknowledged(self):
         number = self._waiting[-1]
         self._acked.discard(number)
-        self.sock.give_back(b"\x02" + struct.pack("!H", number))  # umqtt's publish reads it
+        self.sock.left = b"\x02" + pack("!H", number)
         return _PUBACK
 
-    def _message(self, kind, packet):
-        qos = kind >> 1 & 3
+    def _message(self, packet):
+        qos = self._kind & 6
         at = 2 + (packet[0] << 8 | packet[1]) if len(packet) > 2 else 0
         topic = bytes(packet[2:at])
         number = None
         if qos:
             number = bytes(packet[at : at + 2])
             at += 2
-        if qos > 1 or not topic or at > len(packet) or number == b"\0\0":
-            raise errors.ProtocolError("PUBLISH that MQTT does not allow")
-        if self._cut:
+        if qos > 2 or not topic or at > len(packet) or number == b"\0\0":
+            raise ProtocolError("a PUBLISH that MQTT does not allow")
+        if self._size > self.limit:
             self.dropped += 1
-            return self._ack(number)  # never to be kept: without an answer it would come for ever
-        message = (topic, bytes(packet[at:]), number)
-        if not self._busy:
-            return self._deliver(*message)
-        if len(self._queue) < _QUEUE:
-            self._queue.append(message)
+            self._ack(number)  # without an answer it would come for ever
+        elif not self._busy:
+            self._deliver(topic, bytes(memoryview(packet)[at:]), number)
+        elif len(self._queue) < _QUEUE:
+            self._queue.append((topic, bytes(memoryview(packet)[at:]), number))
         else:
             self.dropped += 1  # QoS 1 stays unacknowledged: the platform sends it again
-        return None
 
     def _deliver(self, topic, msg, number):
         self._busy = True
@@ -243,76 +241,56 @@ class Client(MQTTClient):
             self.cb(topic, msg)
         finally:
             self._busy = False
-        return self._ack(number)
+        self._ack(number)
 
     def _ack(self, number):
         if number:
             self.sock.write(b"\x40\x02" + number)
             self.sock.flush()
-        return None
 
-    def _ask(self, head, kind, parts):
-        number = struct.pack("!H", self._next_id())
-        self.pid = number[0] << 8 | number[1]
-        outer = self._deadline
-        self._deadline = Deadline(self.timeout)
-        try:
-            self._write(head, [number] + parts)
-            while True:
-                self.wait_msg()
-                if self._answer and self._answer[0] == kind and self._answer[1][:2] == number:
-                    codes = bytes(self._answer[1][2:])
-                    self._answer = None
-                    return codes
-        finally:
-            self._deadline = outer
-
-    def _write(self, head, parts):
-        size = sum([len(part) for part in parts])
-        packet = bytearray([head])
+    def _send(self, head, body):
+        size = len(body)
+        packet = bytes([head])
         while size > 0x7F:
-            packet.append(size & 0x7F | 0x80)
+            packet += bytes([size & 0x7F | 0x80])
             size >>= 7
-        packet.append(size)
-        for part in parts:
-            packet.extend(part)
-        self.sock.write(packet)
+        self.sock.write(packet + bytes([size]) + body)
         self.sock.flush()
 
     def _next_id(self):
-        number = self.pid % 65535 + 1
-        while number in self._waiting:
+        number = self.pid
+        while True:
             number = number % 65535 + 1
-        return number
+            if number not in self._waiting:
+                return number
 
     # A packet is put together from what is there, so that a peer that stops in its middle blocks nobody.
 
-    def _start(self):
+    def _fresh(self):
         self._kind = None
         self._size = 0
         self._shift = 0
-        self._body = None
-        self._cut = False
-        self._left = 0  # bytes of the body that are still to come
-        self._got = 0
+        self._left = 1  # bytes that are still to come
 
     def _next(self, wait):
+        """The next packet's body, its head in _kind and _size; None when it is not whole and `wait` is False."""
         deadline = self._deadline or Deadline(self.timeout)
-        if self._body is not None and not self._left:
-            self._start()
-        while not self._step():
+        if not self._left:
+            self._fresh()
+        while not self._whole():
             if not wait:
                 return None
             if not self.stream.ready(deadline.left()):
-                raise errors.TimedOut("no packet")
+                raise TimedOut("no packet")
         self.heard = ticks_ms()
-        return self._body
+        body = self._body
+        self._body = None
+        return body
 
-    def _step(self):
-        """Take what is there of one packet; True when it is whole, False when more has to come."""
+    def _whole(self):
         one = bytearray(1)
         while self._body is None:
-            if not self.stream.readinto(memoryview(one)):
+            if not self.stream.readinto(one):
                 return False
             if self._kind is None:
                 self._kind = one[0]
@@ -322,23 +300,17 @@ class Client(MQTTClient):
             self._shift += 7
             if not one[0] & 0x80:
                 self._left = self._size
-                self._cut = self._size > self.limit
                 self._body = bytearray(min(self._size, self.limit))
             elif self._shift > 21:
-                raise errors.ProtocolError("length of more than four bytes")
+                raise ProtocolError("a length of more than four bytes")
         while self._left:
-            room = memoryview(self._body)[self._got :] if self._got < len(self._body) else memoryview(bytearray(min(self._left, 64)))
-            count = self.stream.readinto(room)
+            at = self._size - self._left
+            view = memoryview(self._body)[at:] if at < len(self._body) else bytearray(min(self._left, 64))
+            count = self.stream.readinto(view)
             if not count:
                 return False
-            self._got += count
             self._left -= count
         return True
-
-    def _stalled(self):
-        if self._kind is not None and (self._body is None or self._left):
-            if ticks_diff(ticks_ms(), self._began) > self.timeout:
-                raise errors.TimedOut("a packet stopped in its middle")
 
 
 def _bytes(value):
@@ -347,4 +319,4 @@ def _bytes(value):
 
 def _string(value):
     value = _bytes(value)
-    return struct.pack("!H", len(value)) + value
+    return pack("!H", len(value)) + value

@@ -38,10 +38,8 @@ ID2_KEY_TYPE = 26
 VALUE_LIMIT = 4000
 RECORD_LIMIT = 8000
 
-_FORMAT = 1
 _HEAD = "<2sBBIH"
 _HEAD_SIZE = 10
-_CRC_SIZE = 4
 
 
 def encode(kind, generation, fields):
@@ -49,61 +47,42 @@ def encode(kind, generation, fields):
 
     ValueError when a value has more than 4000 bytes or the record more than 8000.
     """
-    parts = []
+    body = b""
     for tag in sorted(fields):
         value = fields[tag]
         if len(value) > VALUE_LIMIT:
-            raise ValueError("record: field %d has %d bytes, at most %d fit" % (tag, len(value), VALUE_LIMIT))
-        parts.append(struct.pack("<BH", tag, len(value)))
-        parts.append(value)
-    body = b"".join(parts)
-    if _HEAD_SIZE + len(body) + _CRC_SIZE > RECORD_LIMIT:
-        raise ValueError("record: longer than %d bytes" % RECORD_LIMIT)
-    data = struct.pack(_HEAD, b"AL", _FORMAT, kind, generation, len(body)) + body
+            raise ValueError("record: field %d has more than %d bytes" % (tag, VALUE_LIMIT))
+        body += struct.pack("<BH", tag, len(value)) + value
+    if _HEAD_SIZE + len(body) + 4 > RECORD_LIMIT:
+        raise ValueError("record: more than %d bytes" % RECORD_LIMIT)
+    data = struct.pack(_HEAD, b"AL", 1, kind, generation, len(body)) + body
     return data + struct.pack("<I", _crc(data))
 
 
 def decode(data):
     """(kind, generation, {tag: value bytes}) of a record; unknown tags are kept.
 
-    ValueError names what is wrong: size, mark, format, length, CRC or a field.
+    ValueError names what is wrong: the head, the length, the CRC or a field.
     """
-    if len(data) < _HEAD_SIZE + _CRC_SIZE:
-        raise ValueError("record: only %d bytes" % len(data))
-    if len(data) > RECORD_LIMIT:
-        raise ValueError("record: longer than %d bytes" % RECORD_LIMIT)
+    end = len(data) - 4
+    if not _HEAD_SIZE <= end < RECORD_LIMIT - 3:
+        raise ValueError("record: %d bytes cannot be one" % len(data))
     mark, form, kind, generation, length = struct.unpack_from(_HEAD, data, 0)
-    if mark != b"AL":
-        raise ValueError("record: does not begin with AL")
-    if form != _FORMAT:
-        raise ValueError("record: format %d is not known" % form)
-    end = _HEAD_SIZE + length
-    if len(data) != end + _CRC_SIZE:
-        raise ValueError("record: %d bytes where its length says %d" % (len(data), end + _CRC_SIZE))
+    if mark != b"AL" or form != 1 or kind not in (BURNED, ISSUED):
+        raise ValueError("record: not a head of a known format and kind")
+    if _HEAD_SIZE + length != end:
+        raise ValueError("record: %d bytes where its head says %d" % (len(data), _HEAD_SIZE + length + 4))
     if struct.unpack_from("<I", data, end)[0] != _crc(data[:end]):
         raise ValueError("record: wrong CRC")
-    if kind != BURNED and kind != ISSUED:
-        raise ValueError("record: kind %d is not known" % kind)
-    return kind, generation, _fields(data, end)
-
-
-def _fields(data, end):
     fields = {}
     at = _HEAD_SIZE
     while at < end:
-        if at + 3 > end:
-            raise ValueError("record: a field is cut")
-        tag, length = struct.unpack_from("<BH", data, at)
-        at += 3
-        if at + length > end:
-            raise ValueError("record: field %d is cut" % tag)
-        if tag in fields:
-            raise ValueError("record: field %d is there twice" % tag)
-        if length > VALUE_LIMIT:
-            raise ValueError("record: field %d is longer than %d bytes" % (tag, VALUE_LIMIT))
-        fields[tag] = bytes(data[at : at + length])
-        at += length
-    return fields
+        tag, size = struct.unpack_from("<BH", data, at) if at + 3 <= end else (0, VALUE_LIMIT)
+        at += 3 + size
+        if at > end or size > VALUE_LIMIT or tag in fields:
+            raise ValueError("record: field %d is cut, too long or there twice" % tag)
+        fields[tag] = bytes(data[at - size : at])
+    return kind, generation, fields
 
 
 def _crc(data):

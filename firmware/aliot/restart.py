@@ -34,8 +34,8 @@ def after(problem):
     count = count[0] + 1 if count and time.ticks_ms() < _LONG_RUN else 1
     clock.memory(bytes([min(count, 200)]))
     wait = min(_FIRST << min(count - 1, 8), _LONGEST)
-    log.state("error", code=getattr(problem, "code", type(problem).__name__), detail=problem, place=_place(problem),
-              wait=wait)
+    log.state("error", {"code": getattr(problem, "code", type(problem).__name__), "detail": problem,
+                        "place": _place(problem), "wait": wait})
     time.sleep(wait)
     machine.reset()
 

@@ -3,7 +3,6 @@
 The platform takes five connects a minute from a device and advises long, random waits; direct.md 8.
 """
 
-from aliot.errors import NEVER, NOW
 from micropython import const
 
 _MINUTE = const(60000)
@@ -30,6 +29,7 @@ class Session:
         self._refusals = 0
         self._thrown = 0
         self._since = None  # when the connection was made
+        self.known = False  # was connected, or tried to be
         self.twin = False  # another unit seems to have the same identity
 
     def wait(self, now):
@@ -41,18 +41,19 @@ class Session:
 
     def attempt(self, now):
         """A connect is about to be tried (registration over MQTT is one)."""
+        self.known = True
         self._attempts = self._attempts[1 - _CONNECTS :] + [now]
 
     def connected(self, now):
         self._since = now
         self._refusals = 0
 
-    def failed(self, now, retry=NOW):
+    def failed(self, now, retry="now"):
         """A connect or registration failed; `retry` is the error's class."""
-        if retry == NOW:
+        if retry == "now":
             self._back_off(now)
             return
-        base = _REFUSED_CAP if retry == NEVER else min(_REFUSED << self._refusals, _REFUSED_CAP)
+        base = _REFUSED_CAP if retry == "never" else min(_REFUSED << self._refusals, _REFUSED_CAP)
         self._refusals = min(self._refusals + 1, 4)
         self._not_before = now + base + self._random(base)
 

@@ -10,11 +10,7 @@ import os
 import esp32
 from aliot import record
 from aliot.credentials import issued
-from aliot.errors import AliotError, CredentialError, StoreError
-
-_NAMES = {record.BURNED: "burned", record.ISSUED: "issued"}
-# What NVS and littlefs say when a medium is full.
-_FULL = (-4357, 28)
+from aliot.errors import CredentialError, StoreError
 
 
 class Nvs:
@@ -22,19 +18,20 @@ class Nvs:
 
     NAME = "nvs"
 
-    def __init__(self, namespace="aliot"):
-        self._nvs = esp32.NVS(namespace)
+    def __init__(self):
+        self._nvs = esp32.NVS("aliot")
 
     def read(self, key):
-        for size in (512, record.RECORD_LIMIT):
-            data = bytearray(size)
+        data = bytearray(512)
+        while True:
             try:
-                return bytes(memoryview(data)[: self._nvs.get_blob(key, data)])
+                return bytes(data[: self._nvs.get_blob(key, data)])
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or size == record.RECORD_LIMIT:  # ESP_ERR_NVS_INVALID_LENGTH
+                if problem.args[0] != -4364 or len(data) > 512:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
+            data = bytearray(record.RECORD_LIMIT)
 
     def write(self, key, data):
         self._nvs.set_blob(key, data)
@@ -74,9 +71,9 @@ class Store:
 
     def burned(self):
         """(generation, fields) of the burned record, healed; CredentialError when no medium has a good one."""
-        found = self._load(record.BURNED, lambda fields: True)
-        if found is None:
-            raise CredentialError("nothing is burned (%s)" % self._told())
+        found = self._load("burned", {})
+        if not found:
+            raise CredentialError("nothing is burned: %s" % self.health)
         return found
 
     def issued(self, generation, credential):
@@ -84,73 +81,67 @@ class Store:
 
         A record of another identity or another generation is never used.
         """
-        owner = _owner(generation, credential)
-        found = self._load(record.ISSUED, lambda fields: all([fields.get(tag) == owner[tag] for tag in owner]))
-        return found and self._credential(found[1], credential)
+        found = self._load("issued", _owner(generation, credential))
+        return issued(found[1], credential.product_key, credential.device_name) if found else None
 
     def save(self, generation, credential, made):
         """Keep the issued credential `made` and return it as it was read back from flash.
 
         StoreError when no medium has a good copy. A medium that failed is named in `health`.
         """
+        newest = generation
+        for copy in self._copies("issued"):
+            if copy:
+                newest = max(newest, copy[0] + 1)
         fields = made.fields()
         fields.update(_owner(generation, credential))
-        newest = generation
-        for data in self._copies(record.ISSUED):
-            newest = max(newest, data[0] + 1) if data else newest
-        self._write(record.ISSUED, record.encode(record.ISSUED, newest, fields), self._media)
-        kept = self.issued(generation, credential) if "ok" in self.health.values() else None
-        if kept is None or kept.fields() != made.fields():
-            raise StoreError(self._told())
-        return kept
+        self._write("issued", record.encode(record.ISSUED, newest, fields), self._media)
+        told = str(self.health)
+        found = self._load("issued", fields)
+        if not found:
+            raise StoreError(told)
+        return issued(found[1], credential.product_key, credential.device_name)
 
-    def _load(self, kind, wanted):
-        copies = self._copies(kind)
-        good = [copy for copy in copies if copy and wanted(copy[1])]
-        if not good:
-            return None
-        best = good[0]
-        for copy in good:
-            best = copy if copy[0] > best[0] else best
-        stale = [medium for medium, copy in zip(self._media, copies) if copy is None or copy[2] != best[2]]
-        if stale:
-            self._write(kind, best[2], stale)
-        return best[:2]
+    def _load(self, name, wanted):
+        """(generation, fields) of the newest copy that has all `wanted` fields, or None; heals the others."""
+        copies = self._copies(name)
+        best = None
+        for copy in copies:
+            if copy and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
+                if not best or copy[0] > best[0]:
+                    best = copy
+        if best:
+            data = best[2]
+            self._write(name, data, [medium for medium, copy in zip(self._media, copies) if not copy or copy[2] != data])
+        return best and best[:2]
 
-    def _copies(self, kind):
+    def _copies(self, name):
         """For each medium (generation, fields, bytes) or None; what is wrong goes to health."""
         copies = []
         for medium in self._media:
             copy = None
+            state = "empty"
             try:
-                data = medium.read(_NAMES[kind])
-                self.health[medium.NAME] = "ok" if data else "empty"
+                data = medium.read(name)
                 if data:
-                    found, generation, fields = record.decode(data)
-                    if found == kind:
+                    kind, generation, fields = record.decode(data)
+                    if kind == (record.BURNED if name == "burned" else record.ISSUED):
                         copy = (generation, fields, data)
+                        state = "ok"
             except (OSError, ValueError) as problem:
-                self.health[medium.NAME] = _reason(problem)
+                state = _reason(problem)
+            self.health[medium.NAME] = state
             copies.append(copy)
         return copies
 
-    def _write(self, kind, data, media):
+    def _write(self, name, data, media):
         for medium in media:
             try:
-                medium.write(_NAMES[kind], data)
-                good = medium.read(_NAMES[kind]) == data
-                self.health[medium.NAME] = "ok" if good else "reads back otherwise"
+                medium.write(name, data)
+                state = "ok" if medium.read(name) == data else "reads back otherwise"
             except OSError as problem:
-                self.health[medium.NAME] = _reason(problem)
-
-    def _credential(self, fields, credential):
-        try:
-            return issued(fields, credential.product_key, credential.device_name)
-        except AliotError as problem:
-            raise StoreError(problem.detail)
-
-    def _told(self):
-        return ", ".join(["%s %s" % (name, self.health[name]) for name in sorted(self.health)])
+                state = _reason(problem)
+            self.health[medium.NAME] = state
 
 
 def _owner(generation, credential):
@@ -164,4 +155,5 @@ def _owner(generation, credential):
 def _reason(problem):
     if isinstance(problem, ValueError):
         return "torn"
-    return "full" if problem.args[0] in _FULL else "error %s" % problem.args[0]
+    # NVS: ESP_ERR_NVS_NOT_ENOUGH_SPACE; littlefs: ENOSPC
+    return "full" if problem.args[0] in (-4357, 28) else "error %s" % problem.args[0]

@@ -1,18 +1,17 @@
 """What device tests stand on: the vectors, a stream that plays a script, media that fail, a clock to turn."""
 
 import binascii
-import json
+
+from case import Vectors
 
 from aliot.errors import Closed, Reset
 
-FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 SILENT, CLOSED, RESET = "silent", "closed", "reset"
 
 
 def vectors():
-    """{name: vector} of the published vectors."""
-    with open(FOLDER + "/../vectors/vectors.json") as file:
-        return {vector["name"]: vector for vector in json.load(file)}
+    """{name: vector} of the published vectors, read one at a time."""
+    return Vectors()
 
 
 def unhex(text):

@@ -1,10 +1,10 @@
 """The session's decisions on a clock that the test turns."""
 
-from aliot.errors import LATER, NEVER, NOW
 from aliot.session import Session
 
 MINUTE = 60000
 HOUR = 60 * MINUTE
+LATER, NEVER, NOW = "later", "never", "now"
 
 
 class Dice:

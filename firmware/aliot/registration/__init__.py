@@ -4,18 +4,18 @@ A method is a module of this package with `register(credential, endpoint, sign_m
 returns what was issued, or raises; it stores nothing. It is imported for the registration and dropped.
 """
 
-import binascii
 import json
 import os
+from binascii import hexlify
 
 from aliot.credentials import ClientToken, DeviceCertificate
-from aliot.errors import AliotError, RegistrationError
+from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
 
 
 def random():
     """A fresh text for one registration."""
-    return binascii.hexlify(os.urandom(8)).decode()
+    return hexlify(os.urandom(8)).decode()
 
 
 def signature(credential, nonce, sign_method):
@@ -29,22 +29,20 @@ def parse(data):
     try:
         found = json.loads(data)
     except (ValueError, RuntimeError):
-        raise RegistrationError("the answer is not JSON")
+        found = None
     if not isinstance(found, dict):
-        raise RegistrationError("the answer is not a JSON object")
+        raise RegistrationError("the answer is no JSON object")
     return found
 
 
 def issued(found, credential):
     """The credential in an answer's fields; RegistrationError when it is incomplete or for another device."""
-    if found.get("productKey") != credential.product_key or found.get("deviceName") != credential.device_name:
+    key, name = credential.product_key, credential.device_name
+    if found.get("productKey") != key or found.get("deviceName") != name:
         raise RegistrationError("the answer is for another device")
-    names = ("clientId", "deviceToken") if credential.method == "regnwl" else ("deviceSecret",)
-    values = [found.get(name) for name in names]
-    if not all([isinstance(value, str) for value in values]):
-        raise RegistrationError("the answer has no " + " and ".join(names))
-    kind = ClientToken if credential.method == "regnwl" else DeviceCertificate
     try:
-        return kind(credential.product_key, credential.device_name, *values)
-    except AliotError as problem:
-        raise RegistrationError("the answer cannot be used: " + problem.detail)
+        if credential.method == "regnwl":
+            return ClientToken(key, name, found.get("clientId"), found.get("deviceToken"))
+        return DeviceCertificate(key, name, found.get("deviceSecret"))
+    except (CredentialError, TypeError, AttributeError):
+        raise RegistrationError("the answer holds no usable credential")

@@ -5,14 +5,13 @@ from aliot.errors import RegistrationError, RegistrationRefused
 from aliot.transport import connect
 from micropython import const
 
-_HEAD = const(2048)
-_BODY = const(2048)
+_LIMIT = const(2048)  # bytes of an answer's head, and of its body
 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate that the platform issues; typed errors otherwise. Nothing is stored."""
     host = endpoint.register_host
-    stream = connect("tls", host, endpoint.register_port, endpoint.register_roots, timeout)
+    stream = connect(credential, host, endpoint.register_port, endpoint.register_roots, timeout)
     try:
         stream.write(request(credential, host, registration.random(), sign_method))
         status, data = answer(stream)
@@ -24,41 +23,42 @@ def register(credential, endpoint, sign_method, timeout):
 def body(credential, nonce, sign_method):
     """The form; direct.md 2.1. Values are percent-encoded, the signature is over the raw ones."""
     return "productKey=%s&deviceName=%s&random=%s&sign=%s&signMethod=%s" % (
-        credential.product_key, _encoded(credential.device_name), nonce,
+        credential.product_key, credential.device_name.replace("@", "%40").replace(":", "%3A"), nonce,
         registration.signature(credential, nonce, sign_method), sign_method)
 
 
 def request(credential, host, nonce, sign_method):
     """The whole request as bytes."""
     form = body(credential, nonce, sign_method)
-    return ("POST /auth/register/device HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
-            "Content-Length: %d\r\n\r\n%s" % (host, len(form), form)).encode()
+    return ("POST /auth/register/device HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            "Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (host, len(form), form)).encode()
 
 
 def answer(stream):
-    """(status, body bytes) of an HTTP answer; RegistrationError when it is none or too large."""
-    words = _line(stream, _HEAD).split(b" ")
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+    """(status, body) of an HTTP answer, with a length or in chunks; RegistrationError when it is none or too large."""
+    head = _line(stream).split()
+    if len(head) < 2 or not head[0].startswith("HTTP/1.") or not head[1].isdigit():
         raise RegistrationError("the answer is not HTTP")
-    length, chunked, left = None, False, _HEAD
+    length, chunked, seen = "", False, 0
     while True:
-        line = _line(stream, left)
-        if not line:
+        line = _line(stream)
+        seen += len(line)
+        if not line or seen > _LIMIT:
             break
-        left -= len(line) + 2
-        name, _, value = line.partition(b":")
-        name = name.strip().lower()
-        value = value.strip()
-        if name == b"content-length":
-            length = _number(value, 10)
-        elif name == b"transfer-encoding":
-            chunked = value.lower() == b"chunked"
-    if chunked:
-        return int(words[1]), _chunks(stream)
-    if length is None:
-        raise RegistrationError("the answer has no length")
-    return int(words[1]), stream.read(_bounded(length))
+        name, _, value = line.lower().partition(":")
+        if name == "content-length":
+            length = value
+        elif name == "transfer-encoding":
+            chunked = "chunked" in value
+    if not chunked:
+        return int(head[1]), stream.read(_size(length, 10))
+    data = b""
+    while True:
+        size = _size(_line(stream).split(";")[0], 16)
+        if not size or len(data) > _LIMIT:
+            return int(head[1]), data
+        data += stream.read(size)
+        _line(stream)
 
 
 def result(status, data, credential):
@@ -66,53 +66,33 @@ def result(status, data, credential):
     try:
         found = registration.parse(data)
     except RegistrationError:
-        if status != 200:
-            raise RegistrationError("HTTP status %d" % status)
-        raise
+        found = {}
     code = found.get("code")
-    if isinstance(code, bool) or not isinstance(code, int):
-        raise RegistrationError("the answer has no code")
-    if code != 200:
+    if type(code) is int and code != 200:
         raise RegistrationRefused(code, str(found.get("message", ""))[:80])
-    if status != 200:
-        raise RegistrationError("HTTP status %d" % status)
-    if not isinstance(found.get("data"), dict):
-        raise RegistrationError("the answer has no data")
-    return registration.issued(found["data"], credential)
+    found = found.get("data")
+    if status != 200 or code != 200 or not isinstance(found, dict):
+        raise RegistrationError("HTTP status %d without a usable answer" % status)
+    return registration.issued(found, credential)
 
 
-def _chunks(stream):
-    data = b""
-    while True:
-        size = _bounded(_number(_line(stream, 64).split(b";")[0].strip(), 16))
-        if not size:
-            return data
-        data += stream.read(size)
-        _bounded(len(data))
-        stream.read(2)
-
-
-def _line(stream, limit):
-    line = bytearray()
-    while not line.endswith(b"\r\n"):
-        if len(line) >= limit:
-            raise RegistrationError("the answer's head is too large")
-        line.extend(stream.read(1))
-    return bytes(line[:-2])
-
-
-def _number(text, base):
+def _line(stream):
+    line = b""
+    while line[-2:] != b"\r\n":
+        if len(line) > _LIMIT:
+            raise RegistrationError("the answer is too large")
+        line += stream.read(1)
     try:
-        return int(text.decode(), base)
+        return line.decode().strip()
+    except UnicodeError:
+        raise RegistrationError("the answer is not HTTP")
+
+
+def _size(text, base):
+    try:
+        size = int(text, base)
     except ValueError:
-        raise RegistrationError("the answer's length is no number")
-
-
-def _bounded(size):
-    if not 0 <= size <= _BODY:
-        raise RegistrationError("an answer of %d bytes" % size)
+        size = -1
+    if not 0 <= size <= _LIMIT:
+        raise RegistrationError("the answer has no length, or is too large")
     return size
-
-
-def _encoded(text):
-    return text.replace("@", "%40").replace(":", "%3A")

@@ -1,10 +1,9 @@
 """The stream contract: what carries MQTT and HTTPS.
 
     read(n)        exactly n bytes, or raises
-    readinto(view) what is there without blocking, into a memoryview: its count, 0 when nothing is
+    readinto(view) what is there without blocking, into a buffer: its count, 0 when nothing is
     write(data)    takes all, or raises
     ready(ms)      whether a byte can be read without blocking, waiting at most ms for one
-    writable()     whether a short write would be taken without blocking
     close()        may be called twice
     deadline       a Deadline that bounds all operations together, or None: each has `timeout` ms of its own
 
@@ -27,11 +26,11 @@ class Deadline:
         return max(0, ticks_diff(self._end, ticks_ms()))
 
 
-def connect(kind, host, port, roots, timeout, credential=None):
-    """An open stream of `kind`, a module of this package, within `timeout` ms (DNS apart).
+def connect(credential, host, port, roots, timeout):
+    """An open stream of the kind that `credential.TRANSPORT` names, a module of this package, within `timeout` ms.
 
-    `roots` names the built-in roots to trust; `credential` is for a kind that authenticates below MQTT.
-    The deadline goes on over what is written and read next, until the caller sets another.
+    `roots` names the built-in roots to trust. The deadline goes on over what is written and read next,
+    until the caller sets another; DNS is not in it.
     """
-    module = __import__("aliot.transport." + kind, None, None, ("connect",))
-    return module.connect(host, port, roots, timeout, credential)
+    module = __import__("aliot.transport." + credential.TRANSPORT, None, None, ("connect",))
+    return module.connect(credential, host, port, roots, timeout)

@@ -9,61 +9,40 @@ import select
 import socket
 
 import tls
-from aliot import errors, roots as store
+from aliot import roots as store
+from aliot.errors import Closed, TimedOut
 from aliot.transport import Deadline
 from micropython import const
 
 _STEP = const(100)  # ms; the longest wait for the one direction while TLS may need the other
-_TCP = const(6)
-_NODELAY = const(1)
-_OUT_OF_MEMORY = (12, 32512, 17040, 16)  # ENOMEM, SSL_ALLOC_FAILED, RSA and MPI without memory
-_RESET = (32, 103, 104, 107, 113, 128)  # EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN; by port
-_TIMED_OUT = (110, 116)
 
 
-def connect(host, port, roots, timeout, credential=None):
+def connect(credential, host, port, roots, timeout):
     """A Stream to host:port whose server must prove `host` against the roots named; see the package."""
-    address = _resolve(host, port)
-    deadline = Deadline(timeout)
-    raw = socket.socket()
+    phase = "name"
+    raw = None
     try:
+        address = socket.getaddrinfo(host, port)[0][-1]
+        phase = "connect"
+        deadline = Deadline(timeout)
+        raw = socket.socket()
         raw.settimeout(timeout / 1000)
-        _dial(raw, address, deadline)
+        raw.connect(address)
         raw.setblocking(False)
-        raw.setsockopt(_TCP, _NODELAY, 1)
+        raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+        phase = "TLS handshake"
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        store.load(roots, context.load_verify_locations)
+        if hasattr(credential, "certificate"):
+            context.load_cert_chain(credential.certificate, credential.private_key.reveal())
         gc.collect()  # TLS takes its 30 KB from the same memory
-        secured = _context(roots, credential).wrap_socket(raw, server_hostname=host,
-                                                          do_handshake_on_connect=False)
+        stream = Stream(raw, context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False), timeout)
     except BaseException as problem:
-        raw.close()
-        raise translate(problem, False)
-    stream = Stream(raw, secured, timeout)
+        if raw:
+            raw.close()
+        raise _fault(problem, phase)
     stream.deadline = deadline
     return stream
-
-
-def _resolve(host, port):
-    try:
-        return socket.getaddrinfo(host, port)[0][-1]
-    except (OSError, IndexError):
-        raise errors.DnsError("%s is not found" % host)
-
-
-def _dial(raw, address, deadline):
-    try:
-        raw.connect(address)
-    except OSError as problem:
-        if not deadline.left() or abs(_number(problem)) in _TIMED_OUT:
-            raise errors.TimedOut("no connection")
-        raise errors.ConnectError("no connection (%d)" % _number(problem))
-
-
-def _context(roots, credential):
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    store.load(roots, context.load_verify_locations)
-    if credential is not None:
-        context.load_cert_chain(credential.certificate, credential.private_key.reveal())
-    return context
 
 
 class Stream:
@@ -76,7 +55,7 @@ class Stream:
         self._poll.register(secured, select.POLLIN)
         self._ahead = bytearray(1)  # one byte read ahead by ready()
         self._has_ahead = False
-        self._shaken = False
+        self._phase = "TLS handshake"  # what the peer would be failing in
         self.timeout = timeout
         self.deadline = None
 
@@ -87,12 +66,12 @@ class Stream:
             try:
                 count = self._tls.write(data)
             except Exception as problem:
-                raise translate(problem, self._shaken)
+                raise _fault(problem, self._phase)
             if count:
-                self._shaken = True
+                self._phase = "connection"
                 data = data[count:]
             else:
-                self._wait(deadline, select.POLLOUT if self._shaken else select.POLLIN)
+                self._wait(deadline, select.POLLIN if self._phase[0] == "T" else select.POLLOUT)
 
     def read(self, n):
         deadline = self.deadline or Deadline(self.timeout)
@@ -110,18 +89,22 @@ class Stream:
             view[0] = self._ahead[0]
             self._has_ahead = False
             return 1
-        return self._take(view)
+        try:
+            count = self._tls.readinto(view)
+        except Exception as problem:
+            raise _fault(problem, self._phase)
+        if count == 0:
+            raise Closed("the peer ended the connection")
+        return count or 0
 
     def ready(self, ms):
         deadline = Deadline(ms)
         while not self._has_ahead:
-            self._has_ahead = self._take(self._ahead) == 1
-            if not self._has_ahead and not self._poll_for(min(ms, deadline.left()), select.POLLIN):
+            self._has_ahead = self.readinto(self._ahead) == 1
+            left = deadline.left()
+            if not self._has_ahead and not (left and self._poll_for(left, select.POLLIN)):
                 return False
         return True
-
-    def writable(self):
-        return self._poll_for(0, select.POLLOUT)
 
     def close(self):
         self._has_ahead = False
@@ -131,19 +114,10 @@ class Stream:
             except OSError:
                 pass
 
-    def _take(self, view):
-        try:
-            count = self._tls.readinto(view)
-        except Exception as problem:
-            raise translate(problem, self._shaken)
-        if count == 0:
-            raise errors.Closed("the peer ended the connection")
-        return count or 0
-
     def _wait(self, deadline, what):
         left = deadline.left()
         if not left:
-            raise errors.TimedOut("no answer" if self._shaken else "TLS handshake")
+            raise TimedOut(self._phase)
         self._poll_for(min(left, _STEP), what)
 
     def _poll_for(self, ms, what):
@@ -151,32 +125,7 @@ class Stream:
         return bool(self._poll.poll(ms))
 
 
-def translate(problem, shaken):
-    """The error of aliot.errors for what a socket or TLS raised; others come back as they are."""
-    if isinstance(problem, ValueError):
-        return _certificate(str(problem))
-    if isinstance(problem, MemoryError):
-        return errors.TlsError("not enough memory", "tls.memory")
-    if not isinstance(problem, OSError):
-        return problem
-    number = abs(_number(problem))
-    if number in _TIMED_OUT:
-        return errors.TimedOut("socket")
-    if number in _RESET:
-        return errors.Reset("the connection was reset" if shaken else "the connection was reset in the TLS handshake")
-    if number in _OUT_OF_MEMORY:
-        return errors.TlsError("not enough memory on the C heap", "tls.memory")
-    if number in (29312, 30848):  # end of file in the handshake, close_notify
-        return errors.Closed("the peer ended the connection")
-    return errors.TlsError("%d" % _number(problem), "tls.alert" if number == 30592 else None)
+def _fault(problem, phase):
+    from aliot.transport.faults import translate
 
-
-def _certificate(text):
-    for words, code in (("future", "clock"), ("expired", "expired"), ("Common Name", "name"), ("signed", "untrusted")):
-        if words in text:
-            return errors.CertificateError(text.strip(), "certificate." + code)
-    return errors.CertificateError(text.strip())
-
-
-def _number(problem):
-    return problem.args[0] if problem.args and isinstance(problem.args[0], int) else 0
+    return translate(problem, phase)

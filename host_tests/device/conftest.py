@@ -1,0 +1,54 @@
+"""Collects the device tests of this folder and runs each on both interpreters (tools/emulator/board/cases.py)."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from tools.emulator.board import cases
+
+VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Never import a device test on the host."""
+    return DeviceFile.from_parent(parent, path=module_path)
+
+
+class DeviceFile(pytest.File):
+    def collect(self):
+        found, heap = cases.read(self.path, VECTORS)
+        for which in cases.INTERPRETERS:
+            for case in found:
+                label = f"-{case.label}" if case.label else ""
+                yield DeviceTest.from_parent(
+                    self, name=f"{case.function}[{which}{label}]", case=case, which=which, heap=heap)
+
+
+class DeviceTest(pytest.Item):
+    def __init__(self, *, case, which, heap, **more):
+        super().__init__(**more)
+        self.case, self.which, self.heap = case, which, heap
+
+    def runtest(self):
+        failed = _outcomes(str(self.path), self.case.function, self.which, self.heap)[self.case.function, self.case.label]
+        if failed:
+            raise DeviceFailure(failed)
+
+    def repr_failure(self, excinfo, style=None):
+        return str(excinfo.value) if isinstance(excinfo.value, DeviceFailure) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+class DeviceFailure(Exception):
+    """What the device printed, its traceback last."""
+
+
+@lru_cache(maxsize=None)
+def _outcomes(path, function, which, heap):
+    """{(function, label): failure or None}: all rows of a function run on one board."""
+    mine = [case for case in cases.read(path, VECTORS)[0] if case.function == function]
+    results = cases.run(path, mine, which, heap)
+    return {(case.function, case.label): failure for case, failure in results.items()}
