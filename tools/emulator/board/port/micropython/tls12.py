@@ -1,0 +1,74 @@
+"""The chip's `tls` over the Unix port's: TLS 1.2 at most, and the socket's errors with the sign turned."""
+
+import io
+
+import tls
+
+PROTOCOL_TLS_CLIENT = tls.PROTOCOL_TLS_CLIENT
+PROTOCOL_TLS_SERVER = tls.PROTOCOL_TLS_SERVER
+PROTOCOL_DTLS_CLIENT = tls.PROTOCOL_DTLS_CLIENT
+PROTOCOL_DTLS_SERVER = tls.PROTOCOL_DTLS_SERVER
+CERT_NONE = tls.CERT_NONE
+CERT_OPTIONAL = tls.CERT_OPTIONAL
+CERT_REQUIRED = tls.CERT_REQUIRED
+MBEDTLS_VERSION = tls.MBEDTLS_VERSION
+
+# what a stock ESP32 offers first; each name is key exchange, then cipher
+_EXCHANGES = ("ECDHE-ECDSA", "ECDHE-RSA", "RSA")
+_CIPHERS = "AES-256-GCM-SHA384 AES-256-CBC-SHA AES-128-GCM-SHA256 AES-128-CBC-SHA256 AES-128-CBC-SHA"
+
+
+class SSLContext:
+    """The Unix port's, never offering TLS 1.3."""
+
+    def __init__(self, protocol):
+        self._context = context = tls.SSLContext(protocol)
+        context.set_ciphers(self.get_ciphers())
+        self.load_verify_locations = context.load_verify_locations
+        self.load_cert_chain = context.load_cert_chain
+        self.set_ciphers = context.set_ciphers
+
+    def get_ciphers(self):
+        return ["TLS-%s-WITH-%s" % (exchange, cipher) for exchange in _EXCHANGES for cipher in _CIPHERS.split()]
+
+    @property
+    def verify_mode(self):
+        return self._context.verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, mode):
+        self._context.verify_mode = mode
+
+    @property
+    def verify_callback(self):
+        return self._context.verify_callback
+
+    @verify_callback.setter
+    def verify_callback(self, callback):
+        self._context.verify_callback = callback
+
+    def wrap_socket(self, sock, **options):
+        """The TLS stream over `sock`, any stream with readinto, write, ioctl and setblocking."""
+        return self._context.wrap_socket(_Below(sock), **options)
+
+
+class _Below(io.IOBase):
+    """A stream as the TLS stack calls it: an error is the number it returns, negated."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self.setblocking = sock.setblocking
+        self.ioctl = sock.ioctl
+
+    def readinto(self, buffer):
+        return self._say(self._sock.readinto, buffer)
+
+    def write(self, data):
+        return self._say(self._sock.write, data)
+
+    def _say(self, call, data):
+        try:
+            done = call(data)
+        except OSError as error:
+            return -abs(error.args[0])
+        return -11 if done is None else done

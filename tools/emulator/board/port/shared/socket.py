@@ -1,0 +1,211 @@
+"""The chip's `socket` over the host's: lwIP's limits and error numbers, and names that lead to the emulated cloud.
+
+The file that the setting "routes" names holds one line for each way out:
+`address name port host hostport`. A name may begin with `*` (one label). What
+no line names does not resolve, and only the line's ports answer.
+"""
+
+import time
+
+import _chip
+
+AF_INET = 2
+AF_INET6 = 10
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+SOCK_RAW = 3
+IPPROTO_IP = 0
+IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+SOL_SOCKET = 0xFFF
+SO_REUSEADDR = 4
+SO_BROADCAST = 32
+TCP_NODELAY = 1
+
+_LIMIT = 10         # sockets, CONFIG_LWIP_MAX_SOCKETS
+_SLICE = 100        # ms: the chip waits in slices and rounds a timeout up to the next
+# Linux's numbers and the chip's, in turn
+_NUMBERS = b"\x62\x70\x65\x72\x67\x71\x6a\x7f\x6b\x80\x6e\x74\x71\x76\x72\x78\x73\x77"
+# (option of the chip, level and option of Linux)
+_OPTIONS = {SO_REUSEADDR: (1, 2), SO_BROADCAST: (1, 6), TCP_NODELAY: (6, 1)}
+_open = 0
+
+
+def getaddrinfo(host, port, *_):
+    """As on the chip: one row, whose last item is (address, port); OSError(-202) when the name is unknown."""
+    return [(AF_INET, SOCK_STREAM, 0, host, (_resolve(host), int(port)))]
+
+
+def _resolve(host):
+    if host.replace(".", "").isdigit():
+        return host
+    if _chip.linked():
+        for address, name, _, _, _ in _routes():
+            if name == host or name[0] == "*" and host.partition(".")[2] == name[2:]:
+                return address
+    raise OSError(-202)
+
+
+def _routes():
+    if "routes" in _chip.settings:
+        with _chip.open(_chip.settings["routes"]) as file:
+            for line in file:
+                yield line.decode().split()
+
+
+def _way(address):
+    """The host's (address, port) behind the chip's; OSError when nothing is there."""
+    host, port = _resolve(address[0]), address[1]
+    if host[:4] == "127.":
+        return _chip.address(host, port)
+    if not _chip.linked():
+        raise OSError(118)
+    refused = 118
+    for known, _, at, real, real_port in _routes():
+        if known == host:
+            if int(at) == port:
+                return _chip.address(real, int(real_port))
+            refused = 111
+    raise OSError(refused)
+
+
+class socket(_chip.Stream):
+    """One of at most ten. A timeout below 100 ms reads as "would block" when it is over, as on the chip."""
+
+    def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0, raw=None):
+        global _open
+        self._raw = None
+        if _open >= _LIMIT:
+            raise OSError(23)
+        self._raw = raw or _chip.raw_socket(family, kind)
+        _open += 1
+        self._new = raw is None and kind == SOCK_STREAM
+        self._held = b""
+        self.settimeout(None)
+
+    def close(self):
+        global _open
+        if self._raw:
+            _open -= 1
+            self._raw.close()
+            self._raw = None
+
+    def connect(self, address):
+        where = _way(address)
+        self._do("connect", where)
+        self._new = False
+
+    def bind(self, address):
+        self._do("bind", _chip.address(address[0] or "0.0.0.0", address[1]))
+        self._new = False
+
+    def listen(self, backlog=2):
+        self._do("listen", backlog)
+
+    def accept(self):
+        raw, peer = self._do("accept")
+        return socket(raw=raw), peer
+
+    def read(self, size=-1):
+        return self._do("read", *(() if size < 0 else (size,)))
+
+    def readinto(self, buffer, size=None):
+        return self._do("readinto", buffer, *(() if size is None else (size,)))
+
+    def readline(self):
+        return self._do("readline")
+
+    def recv(self, size):
+        return self._do("recv", size)
+
+    def recvfrom(self, size):
+        return self._do("recvfrom", size)
+
+    def write(self, data, *size):
+        if size:
+            data = memoryview(data)[: size[0]]
+        return self._do("write", data)
+
+    def send(self, data):
+        return self._do("send", data)
+
+    def sendall(self, data):
+        self._do("write", data)
+
+    def sendto(self, data, address):
+        return self._do("sendto", data, _way(address))
+
+    def setsockopt(self, level, option, value):
+        if option not in _OPTIONS:
+            print("Warning: lwip.setsockopt() option not implemented")
+            return
+        level, option = _OPTIONS[option]
+        self._do("setsockopt", level, option, value)
+
+    def settimeout(self, seconds):
+        self._ms = -1 if seconds is None else int(seconds * 1000)
+        if self._ms == 0:
+            self._raw.setblocking(False)
+        else:
+            self._raw.setblocking(True)
+            self._raw.settimeout(None if seconds is None else self._wait() / 1000)
+
+    def setblocking(self, flag):
+        """Also clears the timeout, as on the chip."""
+        self.settimeout(None if flag else 0)
+
+    def makefile(self, *_):
+        return self
+
+    def fileno(self):
+        return self._raw.fileno() if self._raw else -1
+
+    def ioctl(self, request, argument):
+        if request == 4:
+            self.close()
+            return 0
+        if request != 3:
+            return -22
+        if not self._raw:
+            return 0x20
+        if not _chip.linked() and self._far():
+            return argument & 4
+        return _chip.poll(self._raw, argument)
+
+    def _wait(self):
+        return (self._ms // _SLICE + 1) * _SLICE
+
+    def _do(self, name, *arguments):
+        if not self._raw:
+            raise OSError(9)
+        if self._new and name[:4] in ("read", "recv"):
+            raise OSError(128)
+        if "air" in _chip.settings and not self._new and self._far():
+            self._cross(name, arguments)
+        try:
+            return getattr(self._raw, name)(*arguments)
+        except OSError as error:
+            raise OSError(self._number(error))
+
+    def _far(self):
+        """Does this connection leave the board by radio."""
+        return "wired" not in _chip.settings
+
+    def _cross(self, name, arguments):
+        """Wait for the radio as long as the timeout lets."""
+        if name not in ("read", "readinto", "readline", "recv", "recvfrom", "write", "send", "accept"):
+            return
+        started = time.ticks_ms()
+        while not _chip.linked():
+            if self._ms == 0:
+                raise OSError(11)
+            if self._ms > 0 and time.ticks_diff(time.ticks_ms(), started) >= self._wait():
+                raise OSError(116)
+            time.sleep_ms(10)
+
+    def _number(self, error):
+        number = error.args[0]
+        if number in (11, 110) and self._ms != 0:
+            return 11 if 0 < self._ms < _SLICE else 116
+        at = _NUMBERS.find(bytes((number,)))
+        return _NUMBERS[at + 1] if at >= 0 and at % 2 == 0 else number
