@@ -21,6 +21,7 @@ def add_arguments(parser):
 
 def run(args):
     who = identity.load(args.cert) if args.cert else None
+    warned = identity.check_availability(who, args.anyway) if who else None
     settings = read_config(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
     out = Path(args.out)
@@ -28,6 +29,7 @@ def run(args):
     private.write(out, image)
     report = {"file": str(out), "board": args.board, "size": len(image), "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
+              "warning": warned,
               "not_in_it": "bootloader and application: flash a stock MicroPython image for those"}
     print(json.dumps(report) if args.json else _words(report))
 
@@ -51,5 +53,7 @@ def _words(report):
         lines.append(f"  {name}: {value}")
     if report["roots"]:
         lines.append(f"  extra roots: {', '.join(report['roots'])}")
+    if report["warning"]:
+        lines.append(f"  warning: {report['warning']}")
     lines.append(f"  not in it: {report['not_in_it']}")
     return "\n".join(lines)

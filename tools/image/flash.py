@@ -11,13 +11,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tools import boards
 from tools.errors import UserError
 from tools.image import firmware, littlefs, nvs, partitions
 from tools.image.identity import next_generation
 
 NAMESPACE = "aliot"
 BURNED, ISSUED = "burned", "issued"
-_BOARDS = {"ESP32_GENERIC": partitions.LAYOUTS["4MB"]}
 
 
 def path_of(name):
@@ -26,12 +26,8 @@ def path_of(name):
 
 
 def layout_of(board):
-    """The `Layout` of a board by its name; a `Layout` is given back as it is."""
-    if isinstance(board, partitions.Layout):
-        return board
-    if board not in _BOARDS:
-        raise UserError(f"board '{board}' is not known; there are {', '.join(sorted(_BOARDS))}")
-    return _BOARDS[board]
+    """The `Layout` of a board by its name in boards/; a `Layout` is given back as it is."""
+    return board if isinstance(board, partitions.Layout) else boards.load(board).layout
 
 
 def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=None, generation=None,

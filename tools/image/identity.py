@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from tools import availability
 from tools.errors import UserError
 from tools.firmware import record
 from tools.private import mask
@@ -78,6 +79,14 @@ class Identity:
     def to_record(self, generation):
         """The burned record's bytes, to go onto both media."""
         return record.encode(record.BURNED, generation, self.fields())
+
+    def warning(self):
+        """One line when the documents do not have this way in its region and edition, else None."""
+        own = (self.host or "").removesuffix(".mqtt.iothub.aliyuncs.com")
+        instance = self.instance or (own if own != self.host else None)
+        if self.host and not self.region:
+            return None  # where that host is cannot be known
+        return availability.warning(self.way, self.method, self.region, instance)
 
     def masked(self):
         """What may be shown of it, by field name."""
@@ -159,6 +168,14 @@ def _complete(identity):
     method = identity.method or "https"
     rule = identity.name_rule or (None if identity.device_name else "mac")
     return replace(identity, method=method, name_rule=rule)
+
+
+def check_availability(identity, anyway=False):
+    """UserError when the documents do not have this way there, unless `anyway`; then the line is returned."""
+    line = identity.warning()
+    if line and not anyway:
+        raise UserError(f"{line}; --anyway goes on")
+    return line
 
 
 def next_generation(highest=0, now=None):

@@ -122,12 +122,15 @@ class _Reader:
     def _page(self, index, data):
         state, sequence, version = struct.unpack_from("<IIB", data)
         if state == _UNUSED:
-            if data.strip(b"\xff"):
-                self.faults.append(f"page {index} has no header but is not blank")
-                return Page(index, "damaged")
-            return Page(index, "unused")
+            if not data.strip(b"\xff"):
+                return Page(index, "unused")
+            self.traces.append(f"page {index} was being erased")
+            return Page(index, "damaged")
         if struct.unpack_from("<I", data, 28)[0] != _crc(data[4:28]):
-            self.faults.append(f"page {index}: wrong header CRC")
+            if data[32:].strip(b"\xff"):
+                self.faults.append(f"page {index}: wrong header CRC")
+            else:
+                self.traces.append(f"page {index} was being begun")
             return Page(index, "damaged")
         if state not in STATES:
             self.faults.append(f"page {index}: state 0x{state:08x} is not known")

@@ -147,42 +147,6 @@ class Layout:
         return vfs(self.rows, self.flash_size)
 
 
-def _mb(count):
-    return count * 1024 * 1024
-
-
-_NVS_PHY = (
-    Partition("nvs", DATA, NVS, 0x9000, 0x6000),
-    Partition("phy_init", DATA, PHY, 0xF000, 0x1000),
-)
-
-
-def _single(app_size):
-    return (*_NVS_PHY, Partition("factory", APP, FACTORY, 0x10000, app_size))
-
-
-def _ota(app_size):
-    return (
-        Partition("nvs", DATA, NVS, 0x9000, 0x4000),
-        Partition("otadata", DATA, OTADATA, 0xD000, 0x2000),
-        Partition("phy_init", DATA, PHY, 0xF000, 0x1000),
-        Partition("ota_0", APP, OTA_0, 0x10000, app_size),
-        Partition("ota_1", APP, OTA_1, 0x10000 + app_size, app_size),
-    )
-
-
-# What MicroPython's stock images of 1.26 and later carry, by name.
-LAYOUTS = {
-    "4MB": Layout(_mb(4), _single(0x1F0000)),
-    "8MB": Layout(_mb(8), _single(0x1F0000)),
-    "16MB": Layout(_mb(16), _single(0x1F0000)),
-    "2MB": Layout(_mb(2), _single(0x160000)),
-    "4MB-ota": Layout(_mb(4), _ota(0x180000)),
-    "8MB-ota": Layout(_mb(8), _ota(0x270000)),
-    "16MB-ota": Layout(_mb(16), _ota(0x270000)),
-}
-
-
 def with_vfs(layout):
     """The layout as images up to 1.25 have it: the file system in the table too."""
     return replace(layout, rows=(*layout.rows, layout.vfs)) if not find(layout.rows, "vfs") else layout
