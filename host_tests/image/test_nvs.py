@@ -1,16 +1,17 @@
 """Reading and writing NVS partitions on the host: Espressif's generator writes, our reader reads, and the reverse."""
 
+import io
 import random
 import struct
 import zlib
 
-import nvs_boot
 import pytest
-from conftest import campaign
+from esp_idf_nvs_partition_gen import nvs_partition_gen as espressif
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nor import Nor
 
+from host_tests.image.nor import Nor
+from host_tests.image.port import campaign, nvs_boot
 from tools.errors import UserError
 from tools.image import nvs
 from tools.image.nvs import Entry
@@ -58,8 +59,6 @@ def test_espressifs_wifi_keys_get_no_company():
 
 
 def test_blobs_of_format_version_1_are_read():
-    from esp_idf_nvs_partition_gen import nvs_partition_gen as espressif
-    import io
     out = io.BytesIO()
     with espressif.nvs_open(out, SIZE - 4096, espressif.Page.VERSION1) as partition:
         partition.write_namespace("old")

@@ -6,16 +6,13 @@ share no code, so each checks the other.
 
 import struct
 
-import nvs
-import nvs_boot
-import nvs_page
 import pytest
-from conftest import campaign
 from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from nor import Nor, PowerCut
 
+from host_tests.image.nor import Nor, PowerCut
+from host_tests.image.port import campaign, nvs, nvs_boot, nvs_page
 from tools.image import nvs as reader
 
 KEYS = st.sampled_from(["burned", "issued", "a", "fifteen-letters"])
