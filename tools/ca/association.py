@@ -9,7 +9,7 @@ from tools.ca import disk
 from tools.errors import UserError
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
-MOST = 10_000                     # records in a file, all of one product (x509.md 1)
+MOST = 10_000  # records in a file, all of one product (x509.md 1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def cut(rows, first=None, most=MOST):
     for product_key, held in products.items():
         number = (first or {}).get(product_key, 1)
         for start in range(0, len(held), most):
-            pieces.append(Piece(product_key, number, tuple(held[start:start + most])))
+            pieces.append(Piece(product_key, number, tuple(held[start : start + most])))
             number += 1
     return pieces
 
@@ -62,8 +62,14 @@ def write(ca, out, product_key=None, everything=False, most=MOST):
         raise UserError(f"--rows is 1 to {MOST}, which is what the console takes, not {most}")
     held = ca.ledger.rows(product_key=product_key)
     if not held:
-        raise UserError(f"CA {ca.name} has issued nothing" + (f" for product {product_key}" if product_key else ""))
-    rows = [(row.product_key, row.device_name, row.serial) for row in held if everything or row.association is None]
+        raise UserError(
+            f"CA {ca.name} has issued nothing" + (f" for product {product_key}" if product_key else "")
+        )
+    rows = [
+        (row.product_key, row.device_name, row.serial)
+        for row in held
+        if everything or row.association is None
+    ]
     first = {product: ca.ledger.last_association(product) + 1 for product in {row[0] for row in rows}}
     pieces = cut(rows, first, most)
     out = Path(out)

@@ -1,8 +1,8 @@
 """A CA's folder: its certificate, its sealed key and its ledger; what it signs, it signs here.
 
-    FOLDER/ca.cer      the certificate to upload to the console, PEM
-    FOLDER/ca.key      its key, encrypted with the passphrase
-    FOLDER/ledger.db   every serial ever drawn
+FOLDER/ca.cer      the certificate to upload to the console, PEM
+FOLDER/ca.key      its key, encrypted with the passphrase
+FOLDER/ledger.db   every serial ever drawn
 """
 
 import os
@@ -20,10 +20,10 @@ from tools.ca.keys import SIZES, generate
 from tools.ca.ledger import Ledger, Signed
 from tools.errors import UserError
 
-DAYS = 7300                       # 10 years or more are advised (x509.md 8)
+DAYS = 7300  # 10 years or more are advised (x509.md 8)
 DEVICE_DAYS = 3650
-VERIFICATION_DAYS = 300           # as in the console's example (x509.md 2)
-_EPOCH = 1_735_689_600            # 1 January 2025: a clock before it is not set
+VERIFICATION_DAYS = 300  # as in the console's example (x509.md 2)
+_EPOCH = 1_735_689_600  # 1 January 2025: a clock before it is not set
 _LIMIT = 1 << 20
 
 
@@ -31,9 +31,15 @@ def summary(data, origin):
     """What the ledger keeps of a certificate given as DER; `origin` of its key is "host" or "csr"."""
     certificate = x509.load_der_x509_certificate(data)
     public = _spki(certificate.public_key())
-    return Signed(serials.text(certificate.serial_number),
-                  int(certificate.not_valid_before_utc.timestamp()), int(certificate.not_valid_after_utc.timestamp()),
-                  _sha256(data), _sha256(public), origin, data)
+    return Signed(
+        serials.text(certificate.serial_number),
+        int(certificate.not_valid_before_utc.timestamp()),
+        int(certificate.not_valid_after_utc.timestamp()),
+        _sha256(data),
+        _sha256(public),
+        origin,
+        data,
+    )
 
 
 def _sha256(data):
@@ -50,21 +56,33 @@ def read_clock(clock):
     """Unix seconds; UserError if the machine's clock is plainly not set."""
     now = clock()
     if now < _EPOCH:
-        raise UserError(f"this machine's clock says {profile.moment(now):%Y-%m-%d}; set it before certificates are "
-                        "made, they carry dates")
+        raise UserError(
+            f"this machine's clock says {profile.moment(now):%Y-%m-%d}; set it before certificates are "
+            "made, they carry dates"
+        )
     return now
 
 
-def create(folder, name, passphrase, bits=2048, days=DAYS, organization=None, country=None,
-           cost=envelope.COST, clock=time.time):
+def create(
+    folder,
+    name,
+    passphrase,
+    bits=2048,
+    days=DAYS,
+    organization=None,
+    country=None,
+    cost=envelope.COST,
+    clock=time.time,
+):
     """Make a CA in `folder`, which must not exist or be empty; nothing is left of it if that fails."""
     folder = Path(folder)
     refuse_bad_request(folder, name, bits, days, country)
     now = read_clock(clock)
     key = rsa.generate_private_key(65537, bits)
     serial = serials.fresh()
-    certificate = profile.authority(key, name, serial, now - profile.DAY, now + days * profile.DAY,
-                                    organization, country)
+    certificate = profile.authority(
+        key, name, serial, now - profile.DAY, now + days * profile.DAY, organization, country
+    )
     with disk.told(f"make {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -91,7 +109,9 @@ def refuse_bad_request(folder, name, bits, days, country):
     with disk.told(f"make {folder}"):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken:
-        raise UserError(f"{folder} is there already and not empty; a CA is never overwritten, name another folder")
+        raise UserError(
+            f"{folder} is there already and not empty; a CA is never overwritten, name another folder"
+        )
 
 
 def _fill(folder, certificate, sealed, now):
@@ -121,8 +141,10 @@ class Authority:
     def _certificate(self):
         path = self.folder / "ca.cer"
         if not path.is_file():
-            raise UserError(f"{self.folder} is not the folder of a CA (no ca.cer in it); "
-                            f"'python -m tools ca init {self.folder} --name NAME' makes one")
+            raise UserError(
+                f"{self.folder} is not the folder of a CA (no ca.cer in it); "
+                f"'python -m tools ca init {self.folder} --name NAME' makes one"
+            )
         try:
             certificate = x509.load_pem_x509_certificate(disk.read(path, _LIMIT))
             certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0]
@@ -136,51 +158,58 @@ class Authority:
         path = self.folder / "ca.key"
         key = envelope.unseal(disk.read(path, _LIMIT), passphrase, path)
         if _spki(key.public_key()) != _spki(self.certificate.public_key()):
-            raise UserError(f"{path} is not the key of {self.folder}/ca.cer; put back the two that belong together")
+            raise UserError(
+                f"{path} is not the key of {self.folder}/ca.cer; put back the two that belong together"
+            )
         self._key = key
         return self
 
-    def now(self):
-        """Unix seconds; UserError if the clock is not set or the CA's own certificate is not valid now."""
+    def ready(self):
+        """Unix seconds; UserError if the key is locked, the clock not set, or the CA itself not valid now."""
+        if self._key is None:
+            raise UserError(f"the key of CA {self.name} is locked")
         now = read_clock(self.clock)
         if now < self.certificate.not_valid_before_utc.timestamp():
             raise UserError(f"CA {self.name} is not valid yet; this machine's clock is probably wrong")
         if now >= self.not_after:
-            raise UserError(f"CA {self.name} ended on {profile.moment(self.not_after):%Y-%m-%d}; make and register "
-                            "a new one with 'ca init'")
+            ended = f"{profile.moment(self.not_after):%Y-%m-%d}"
+            raise UserError(f"CA {self.name} ended on {ended}; make and register a new one with 'ca init'")
         return now
 
-    def verification(self, code, days=VERIFICATION_DAYS):
-        """The verification certificate for a registration code of the console, as DER; its key is thrown away."""
-        code = code.strip()
-        fault = names.code_fault(code)
-        if fault:
-            raise UserError(fault)
-        now = self.now()
-        key = generate()
-        (serial,) = self.ledger.reserve("verification", [(None, None)], now)
-        data = self._sign(profile.verification, key, code, serial, now, self._end(now, days))
-        self.ledger.finish([summary(data, "host")], now)
-        return data
-
-    def sign_device(self, key, device_name, serial, now, days=None):
-        """The certificate (DER) of a device with this `DeviceKey`; the serial must be reserved in the ledger."""
-        return self._sign(profile.device, key, device_name, serial, now, self._end(now, days))
-
-    def _sign(self, make, key, name, serial, now, end):
-        if self._key is None:
-            raise UserError(f"the key of CA {self.name} is locked")
-        start = max(now - profile.DAY, self.certificate.not_valid_before_utc.timestamp())
-        public = serialization.load_der_public_key(key.public)
-        certificate = make(self.certificate, self._key, public, name, serial, start, end)
-        return certificate.public_bytes(serialization.Encoding.DER)
-
-    def _end(self, now, days):
+    def end(self, now, days=None, usual=DEVICE_DAYS):
+        """When a certificate of `days` ends, Unix seconds; without `days` the usual ones or the CA's rest."""
         if days is None:
-            return min(now + DEVICE_DAYS * profile.DAY, self.not_after)
+            return min(now + usual * profile.DAY, self.not_after)
         if days < 1:
             raise UserError(f"--days is 1 or more, not {days}")
         if now + days * profile.DAY > self.not_after:
             left = int(self.not_after - now) // profile.DAY
-            raise UserError(f"CA {self.name} has {left} days left; a certificate of {days} days would outlive it")
+            raise UserError(f"CA {self.name} has {left} days left; {days} days would outlive it")
         return now + days * profile.DAY
+
+    def verification(self, code, days=None):
+        """The verification certificate (DER) for a registration code of the console.
+
+        Its key is thrown away. It lives 300 days if nothing else is said (x509.md 2).
+        """
+        code = code.strip()
+        fault = names.code_fault(code)
+        if fault:
+            raise UserError(fault)
+        now = self.ready()
+        end = self.end(now, days, VERIFICATION_DAYS)
+        key = generate()
+        (serial,) = self.ledger.reserve("verification", [(None, None)], now)
+        data = self._sign(profile.verification, key, code, serial, now, end)
+        self.ledger.finish([summary(data, "host")], now)
+        return data
+
+    def sign_device(self, key, device_name, serial, now, end):
+        """The certificate (DER) of a device with this `DeviceKey`; the serial is reserved in the ledger."""
+        return self._sign(profile.device, key, device_name, serial, now, end)
+
+    def _sign(self, make, key, name, serial, now, end):
+        start = max(now - profile.DAY, self.certificate.not_valid_before_utc.timestamp())
+        public = serialization.load_der_public_key(key.public)
+        certificate = make(self.certificate, self._key, public, name, serial, start, end)
+        return certificate.public_bytes(serialization.Encoding.DER)

@@ -26,12 +26,17 @@ class Report:
 
     def plain(self):
         """This report as what JSON can hold."""
-        return {"path": self.path, "kind": self.kind, "about": self.about, "good": self.good,
-                "findings": [asdict(finding) for finding in self.findings]}
+        return {
+            "path": self.path,
+            "kind": self.kind,
+            "about": self.about,
+            "good": self.good,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
 
 
 class Checker:
-    """Checks files at the time `now` (Unix seconds), against a CA (`Facts`), its ledger and a code if given."""
+    """Checks files at the time `now` (Unix seconds); against a CA (`Facts`), its ledger, a code if given."""
 
     def __init__(self, now, ca=None, ledger=None, code=None, name=None):
         self._now, self._ca, self._ledger, self._code, self._name = now, ca, ledger, code, name
@@ -56,7 +61,9 @@ class Checker:
         except UserError as fault:
             if not path.is_file():
                 raise
-            return Report(str(path), "association", "", tuple(rules.error(str(fault).removeprefix(f"{path} "))))
+            return Report(
+                str(path), "association", "", tuple(rules.error(str(fault).removeprefix(f"{path} ")))
+            )
         found = rules.association_rows(rows, self._known if self._ledger else None)
         if path.suffix.lower() != ".csv":
             found = rules.error("the console takes a .csv file") + found
@@ -74,7 +81,9 @@ class Checker:
         public, faults = facts.private_key(data)
         found = [Finding("error", fault) for fault in faults]
         if public.key_size < 2048:
-            found += rules.error(f"the key has {public.key_size} bits; 2048 is the least that TLS libraries accept")
+            found += rules.error(
+                f"the key has {public.key_size} bits; 2048 is the least that TLS libraries accept"
+            )
         if path.stat().st_mode & 0o077:
             found += rules.warning(f"others may read this key; chmod 600 {path}")
         return Report(str(path), "key", f"RSA {public.key_size}", tuple(found))
@@ -142,7 +151,8 @@ def read_ca(path, clock):
     """(`Facts` of a CA, its ledger or None) from a CA's folder or a CA certificate's file."""
     path = Path(path)
     if path.is_dir():
-        from tools.ca.authority import Authority       # deferred: checking a file needs no database
+        from tools.ca.authority import Authority  # deferred: checking a file needs no database
+
         ca = Authority(path, clock)
         return facts.certificate(disk.read(path / "ca.cer", _LIMIT)), ca.ledger
     try:

@@ -43,7 +43,9 @@ class Delivery:
             stem = self._stem(product_key, device_name)
             for path in (self.folder / (stem + ".key"), self.folder / (stem + ".cer")):
                 if path.exists():
-                    raise UserError(f"{path} is there already and is never overwritten; name another folder with --out")
+                    raise UserError(
+                        f"{path} is there already and is never overwritten; name another folder with --out"
+                    )
 
     def stage(self, issued):
         """Store a pair durably under its hidden names."""
@@ -63,7 +65,9 @@ class Delivery:
         if not staged.exists():
             return None
         if final.exists():
-            raise UserError(f"{final} is there already and is never overwritten; move it away and run this again")
+            raise UserError(
+                f"{final} is there already and is never overwritten; move it away and run this again"
+            )
         with disk.told(f"write {final}"):
             os.rename(staged, final)
         return final
@@ -73,12 +77,20 @@ class Delivery:
         finished = set()
         for path in sorted(self.folder.iterdir()):
             match = _STAGED.fullmatch(path.name)
+            if match and not match["stem"].endswith(f"_{self._ca.serial}"):
+                continue
             if match and self._is_issued(match["serial"]):
                 finished.add((match["stem"], match["serial"]))
             elif match or _PARTIAL.fullmatch(path.name):
                 path.unlink()
+        faults = []
         for stem, serial in sorted(finished):
-            self.deliver(stem, serial)
+            try:
+                self.deliver(stem, serial)
+            except UserError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
         return len(finished)
 
     def _is_issued(self, serial):
@@ -98,8 +110,15 @@ def open_folder(path, ca):
     folder = Path(path)
     with disk.told(f"make {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with disk.locked(folder / ".issuing", f"another 'ca issue' writes into {folder}; wait for it or name another --out"):
+    with disk.locked(
+        folder / ".issuing", f"another 'ca issue' writes into {folder}; wait for it or name another --out"
+    ):
         delivery = Delivery(folder, ca)
         with disk.told(f"write {folder}"):
             delivery.finished = delivery.put_right()
-        yield delivery
+        try:
+            yield delivery
+        except BaseException:
+            with contextlib.suppress(UserError, OSError):
+                delivery.put_right()
+            raise

@@ -10,7 +10,7 @@ _LIMIT = 64 << 20
 
 
 def table(path):
-    """The rows of a CSV file as [(line number, [cell, ...])], empty lines left out; UserError if it is not text."""
+    """The rows of a CSV file as [(line, [cell, ...])] without empty lines; UserError if it is not text."""
     data = disk.read(path, _LIMIT)
     try:
         text = data.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""The CA key at rest: PKCS#8, PBES2 with scrypt and AES-256-CBC (RFC 5958, 8018, 7914), which openssl opens too.
+"""The CA key at rest: PKCS#8, PBES2 with scrypt and AES-256-CBC (RFC 5958, 8018, 7914); openssl opens it too.
 
 `cryptography` reads this form but writes only PBKDF2 with 2,048 rounds, which
 is little against someone who has taken the file; so the envelope is put
@@ -18,9 +18,9 @@ from cryptography.x509 import ObjectIdentifier
 from tools.ca.keys import pem
 from tools.errors import UserError
 
-COST = 2 ** 14                    # 16 MB; openssl refuses a scrypt that wants more than 32
+COST = 2**14  # 16 MB; openssl refuses a scrypt that wants more than 32
 BLOCK = 8
-PARALLEL = 5                      # with this cost and block the least that OWASP's password storage sheet advises
+PARALLEL = 5  # with this cost and block the least that OWASP's password storage sheet advises
 LABEL = "ENCRYPTED PRIVATE KEY"
 
 _PBES2 = ObjectIdentifier("1.2.840.113549.1.5.13")
@@ -70,13 +70,21 @@ def seal(key, passphrase, cost=COST):
     """An RSA private key as PEM (bytes) that only the passphrase (bytes) opens."""
     salt, iv = os.urandom(16), os.urandom(16)
     secret = Scrypt(salt=salt, length=32, n=cost, r=BLOCK, p=PARALLEL).derive(passphrase)
-    plain = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
-                              serialization.NoEncryption())
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     scrypt = _ScryptParams(salt=salt, cost=cost, block=BLOCK, parallel=PARALLEL)
-    algorithm = _Algorithm(algorithm=_PBES2, parameters=_Pbes2Params(
-        derivation=_Derivation(algorithm=_SCRYPT, parameters=scrypt),
-        encryption=_Encryption(algorithm=_AES_256_CBC, iv=iv)))
-    return pem(LABEL, asn1.encode_der(_EncryptedPrivateKeyInfo(algorithm=algorithm, data=_encrypt(secret, iv, plain))))
+    algorithm = _Algorithm(
+        algorithm=_PBES2,
+        parameters=_Pbes2Params(
+            derivation=_Derivation(algorithm=_SCRYPT, parameters=scrypt),
+            encryption=_Encryption(algorithm=_AES_256_CBC, iv=iv),
+        ),
+    )
+    return pem(
+        LABEL,
+        asn1.encode_der(_EncryptedPrivateKeyInfo(algorithm=algorithm, data=_encrypt(secret, iv, plain))),
+    )
 
 
 def _encrypt(secret, iv, plain):

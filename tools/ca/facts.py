@@ -13,8 +13,17 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion,
-              x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.AttributeNotFound, OverflowError)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.AttributeNotFound,
+    OverflowError,
+)
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
 
@@ -35,9 +44,9 @@ class Facts:
     common_name: str | None = None
     public: object = None
     hash_name: str | None = None
-    start: float | None = None            # Unix seconds
+    start: float | None = None  # Unix seconds
     end: float | None = None
-    is_ca: bool | None = None             # None also without basicConstraints
+    is_ca: bool | None = None  # None also without basicConstraints
     usage: x509.KeyUsage | None = None
     extended_usage: x509.ExtendedKeyUsage | None = None
 
@@ -58,8 +67,10 @@ def certificate(data):
     if any("PRIVATE KEY" in label for label in found):
         raise Unreadable("there is a private key in this file; never upload it, keep only the certificate")
     if found.count("CERTIFICATE") > 1:
-        raise Unreadable(f"there are {found.count('CERTIFICATE')} certificates in this file; keep only the first one "
-                         "you mean")
+        raise Unreadable(
+            f"there are {found.count('CERTIFICATE')} certificates in this file; keep only the first one "
+            "you mean"
+        )
     if found and "CERTIFICATE" not in found:
         raise Unreadable(f"this is a {found[0].lower()}, not a certificate")
     load = x509.load_pem_x509_certificate if found else x509.load_der_x509_certificate

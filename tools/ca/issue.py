@@ -1,4 +1,4 @@
-"""Issuing device certificates: reserve a serial, sign, let the caller keep the pair, only then call it issued.
+"""Issuing device certificates: reserve a serial, sign, have the pair kept, and only then call it issued.
 
 A kill at any point is safe. Before the ledger says `issued`, the reservation
 is void at the next attempt and its serial never used again; after it, `keep`
@@ -12,7 +12,7 @@ from tools.ca.authority import summary
 from tools.ca.keys import pem
 from tools.errors import UserError
 
-BATCH = 16                        # devices whose serials are reserved, and then entered, in one transaction
+BATCH = 16  # devices whose serials are reserved, and then entered, in one transaction
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Issued:
 
     product_key: str
     device_name: str
-    serial: str                   # normal form
+    serial: str  # normal form
     ca_serial: str
-    not_before: int               # Unix seconds
+    not_before: int  # Unix seconds
     not_after: int
     certificate_der: bytes = field(repr=False)
     key_der: bytes | None = field(repr=False)
@@ -62,24 +62,30 @@ def issue_many(ca, devices, made, days=None, renew=False, keep=None, batch=BATCH
         fault = names.product_key_fault(product_key) or names.device_name_fault(device_name)
         if fault:
             raise UserError(fault)
+    if len(set(devices)) != len(devices):
+        raise UserError("a device stands twice in what is to be issued")
     for start in range(0, len(devices), batch):
-        group = devices[start:start + batch]
-        now = ca.now()
+        group = devices[start : start + batch]
+        now = ca.ready()
+        end = ca.end(now, days)
         drawn = ca.ledger.reserve("device", group, now, renew)
         pairs = []
         for (product_key, device_name), serial in zip(group, drawn, strict=True):
-            pairs.append(_sign(ca, product_key, device_name, serial, next(made), now, days))
+            pairs.append(_sign(ca, product_key, device_name, serial, next(made), now, end))
             if keep:
                 keep(pairs[-1])
-        ca.ledger.finish([summary(pair.certificate_der, "host" if pair.key_der else "csr") for pair in pairs], now)
+        ca.ledger.finish(
+            [summary(pair.certificate_der, "host" if pair.key_der else "csr") for pair in pairs], now
+        )
         yield from pairs
 
 
-def _sign(ca, product_key, device_name, serial, key, now, days):
-    data = ca.sign_device(key, device_name, serial, now, days)
+def _sign(ca, product_key, device_name, serial, key, now, end):
+    data = ca.sign_device(key, device_name, serial, now, end)
     signed = summary(data, "host")
-    return Issued(product_key, device_name, serial, ca.serial, signed.not_before, signed.not_after,
-                  data, key.private)
+    return Issued(
+        product_key, device_name, serial, ca.serial, signed.not_before, signed.not_after, data, key.private
+    )
 
 
 def finish(ca, certificates, origin="host"):

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tools.errors import UserError
 
-SIZES = (2048, 3072, 4096)        # 2048 in every public example, the rest is allowed by us (x509.md 2)
-_AHEAD = 4                        # keys in the making per worker
+SIZES = (2048, 3072, 4096)  # 2048 in every public example, the rest is allowed by us (x509.md 2)
+_AHEAD = 4  # keys in the making per worker
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,27 @@ class DeviceKey:
 def pem(label, der):
     """PEM text (bytes) of `der` under `label`, lines of 64 characters."""
     body = base64.b64encode(der).decode()
-    lines = [body[start:start + 64] for start in range(0, len(body), 64)]
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
 
 
 def generate(bits=2048):
-    """A new RSA key; the private half is PKCS#1, which is all that MicroPython up to 1.23 loads (x509.md 9.2)."""
+    """A new RSA key; its private half is PKCS#1, all that MicroPython up to 1.23 loads (x509.md 9.2)."""
     key = rsa.generate_private_key(65537, bits)
     return DeviceKey(
-        key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo),
-        key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL,
-                          serialization.NoEncryption()))
+        key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        ),
+    )
 
 
 def from_request(data, name="the CSR"):
-    """The key of a signing request (bytes, PEM or DER) whose signature is good; its subject is not looked at."""
+    """The key of a signing request (bytes, PEM or DER) with a good signature; its subject is ignored."""
     try:
         load = x509.load_pem_x509_csr if b"-----BEGIN" in data else x509.load_der_x509_csr
         request = load(data)
@@ -59,7 +65,9 @@ def from_request(data, name="the CSR"):
         raise UserError(f"the key of {name} has {key.key_size} bits; take 2048, 3072 or 4096")
     if not genuine:
         raise UserError(f"the signature of {name} is wrong; it was cut, changed, or made with another key")
-    return DeviceKey(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return DeviceKey(
+        key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 class KeySource:
@@ -78,7 +86,8 @@ class KeySource:
     def __enter__(self):
         if self._workers > 1:
             self._pool = concurrent.futures.ProcessPoolExecutor(
-                self._workers, multiprocessing.get_context("spawn"), _become_worker)
+                self._workers, multiprocessing.get_context("spawn"), _become_worker
+            )
             self._order()
         return self
 
@@ -101,8 +110,10 @@ class KeySource:
             key = self._coming.popleft().result()
             self._order()
         except concurrent.futures.process.BrokenProcessPool:
-            raise UserError("a process that made keys was killed (out of memory?); "
-                            "run the command again, it goes on where it stopped") from None
+            raise UserError(
+                "a process that made keys was killed (out of memory?); "
+                "run the command again, it goes on where it stopped"
+            ) from None
         return key
 
     def _order(self):

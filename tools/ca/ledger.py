@@ -17,22 +17,23 @@ VERSION = 1
 TRANSITIONS = {"reserved": ("issued", "void"), "issued": (), "void": ()}
 _META = sa.MetaData()
 CERTIFICATES = sa.Table(
-    "certificates", _META,
-    sa.Column("number", sa.Integer, primary_key=True),            # order of drawing
+    "certificates",
+    _META,
+    sa.Column("number", sa.Integer, primary_key=True),  # order of drawing
     sa.Column("serial", sa.String(40), nullable=False, unique=True),
-    sa.Column("kind", sa.String(16), nullable=False),             # ca, verification, device
+    sa.Column("kind", sa.String(16), nullable=False),  # ca, verification, device
     sa.Column("product_key", sa.String(20)),
     sa.Column("device_name", sa.String(32)),
     sa.Column("state", sa.String(8), nullable=False),
-    sa.Column("reserved_at", sa.Integer, nullable=False),         # Unix seconds, as all times here
+    sa.Column("reserved_at", sa.Integer, nullable=False),  # Unix seconds, as all times here
     sa.Column("issued_at", sa.Integer),
     sa.Column("not_before", sa.Integer),
     sa.Column("not_after", sa.Integer),
-    sa.Column("fingerprint", sa.String(64)),                      # SHA-256 of the certificate
-    sa.Column("public_key", sa.String(64), index=True),           # SHA-256 of its SubjectPublicKeyInfo
-    sa.Column("key_origin", sa.String(8)),                        # host or csr
-    sa.Column("certificate", sa.LargeBinary),                     # DER
-    sa.Column("association", sa.Integer),                         # number of the association file that holds it
+    sa.Column("fingerprint", sa.String(64)),  # SHA-256 of the certificate
+    sa.Column("public_key", sa.String(64), index=True),  # SHA-256 of its SubjectPublicKeyInfo
+    sa.Column("key_origin", sa.String(8)),  # host or csr
+    sa.Column("certificate", sa.LargeBinary),  # DER
+    sa.Column("association", sa.Integer),  # number of the association file that holds it
     sa.Index("by_device", "product_key", "device_name", "state"),
 )
 C = CERTIFICATES.c
@@ -51,15 +52,55 @@ class Signed:
     certificate: bytes
 
 
+_FINISH = (
+    CERTIFICATES.update()
+    .where(C.serial == sa.bindparam("drawn"))
+    .values(
+        state="issued",
+        issued_at=sa.bindparam("now"),
+        **{
+            name: sa.bindparam(name)
+            for name in ("not_before", "not_after", "fingerprint", "public_key", "key_origin", "certificate")
+        },
+    )
+)
+
+
+def _groups(rows, size=500):
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _owner(row):
+    return f"{row.product_key},{row.device_name}" if row.kind == "device" else f"the {row.kind} certificate"
+
+
+def _may_finish(signed, row):
+    """True to make it issued, False if it is already; UserError if it must not be."""
+    if row is None:
+        raise UserError(f"serial {signed.serial} was not drawn by this CA's ledger")
+    if row.state == "issued" and row.fingerprint == signed.fingerprint:
+        return False
+    if "issued" not in TRANSITIONS[row.state]:
+        raise UserError(
+            f"serial {signed.serial} for {row.product_key},{row.device_name} was given up because "
+            "another run took that device; its certificate must not be used"
+        )
+    return True
+
+
 class Ledger:
     """`ledger.db` in a CA's folder, SQLite; every call is one transaction, safe between processes."""
 
     def __init__(self, path, timeout=30):
         self._path = path
         self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), poolclass=sa.NullPool,
-            connect_args={"timeout": timeout, "isolation_level": None})
-        sa.event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            sa.URL.create("sqlite", database=str(path)),
+            poolclass=sa.NullPool,
+            connect_args={"timeout": timeout, "isolation_level": None},
+        )
+        sa.event.listen(
+            self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
+        )
 
     @classmethod
     def create(cls, path):
@@ -74,14 +115,18 @@ class Ledger:
     def open(cls, path, timeout=30):
         """The ledger in `path`; UserError if there is none or a later version of aliot wrote it."""
         if not path.is_file():
-            raise UserError(f"{path} is missing; the CA must not issue without its ledger, put back the last copy")
+            raise UserError(
+                f"{path} is missing; the CA must not issue without its ledger, put back the last copy"
+            )
         ledger = cls(path, timeout)
         with ledger._transaction() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version == 0:
             raise UserError(f"{path} is not a ledger of a CA; put back the last copy")
         if version > VERSION:
-            raise UserError(f"{path} was written by a later aliot (ledger version {version}); update the tools")
+            raise UserError(
+                f"{path} was written by a later aliot (ledger version {version}); update the tools"
+            )
         return ledger
 
     @contextlib.contextmanager
@@ -99,68 +144,87 @@ class Ledger:
         held it was killed or can no longer finish. A device that has a
         certificate is refused unless `renew`.
         """
+        drawn = []
         with self._transaction() as connection:
-            return [self._reserve(connection, kind, device, now, renew, fresh) for device in devices]
+            for group in _groups(devices):
+                if kind == "device":
+                    self._make_room(connection, group, renew)
+                new = self._draw(connection, len(group), fresh)
+                connection.execute(
+                    CERTIFICATES.insert(),
+                    [
+                        {
+                            "serial": serial,
+                            "kind": kind,
+                            "product_key": product_key,
+                            "device_name": device_name,
+                            "state": "reserved",
+                            "reserved_at": int(now),
+                        }
+                        for serial, (product_key, device_name) in zip(new, group, strict=True)
+                    ],
+                )
+                drawn += new
+        return drawn
 
-    def _reserve(self, connection, kind, device, now, renew, fresh):
-        product_key, device_name = device
-        if kind == "device":
-            self._make_room(connection, product_key, device_name, renew)
-        serial = fresh()
-        while connection.scalar(sa.select(C.number).where(C.serial == serial)):
-            serial = fresh()
-        connection.execute(CERTIFICATES.insert().values(
-            serial=serial, kind=kind, product_key=product_key, device_name=device_name, state="reserved",
-            reserved_at=int(now)))
-        return serial
+    def _draw(self, connection, count, fresh):
+        drawn = []
+        while len(drawn) < count:
+            more = [fresh() for _ in range(count - len(drawn))]
+            taken = set(connection.scalars(sa.select(C.serial).where(C.serial.in_(more)))) | set(drawn)
+            drawn += [serial for serial in dict.fromkeys(more) if serial not in taken]
+        return drawn
 
-    def _make_room(self, connection, product_key, device_name, renew):
-        mine = (C.product_key == product_key) & (C.device_name == device_name)
-        live = connection.scalar(sa.select(C.serial).where(mine, C.state == "issued").order_by(C.number.desc()))
+    def _make_room(self, connection, group, renew):
+        mine = sa.tuple_(C.product_key, C.device_name).in_([tuple(device) for device in group])
+        live = connection.execute(sa.select(CERTIFICATES).where(mine, C.state == "issued")).first()
         if live and not renew:
-            raise UserError(f"{product_key},{device_name} already has certificate {live}; "
-                            "--renew issues another one beside it")
+            raise UserError(
+                f"{live.product_key},{live.device_name} already has certificate {live.serial}; "
+                "it takes a renewal to issue another one beside it"
+            )
         connection.execute(CERTIFICATES.update().where(mine, C.state == "reserved").values(state="void"))
 
     def finish(self, signed, now):
-        """Make the reservations of these `Signed` issued, all or none; one that is issued already stays as it is.
+        """Make the reservations of these `Signed` issued, all or none; one that is issued already stays.
 
         UserError if a reservation was given up for a later one, or if a
         public key belongs to another device.
         """
         with self._transaction() as connection:
-            for one in signed:
-                self._finish(connection, one, now)
+            for group in _groups(signed):
+                rows = connection.execute(
+                    sa.select(CERTIFICATES).where(C.serial.in_([one.serial for one in group]))
+                )
+                held = {row.serial: row for row in rows}
+                new = [one for one in group if _may_finish(one, held.get(one.serial))]
+                self._refuse_shared_keys(connection, new, held)
+                if new:
+                    connection.execute(
+                        _FINISH, [{"drawn": one.serial, "now": int(now), **vars(one)} for one in new]
+                    )
 
-    def _finish(self, connection, signed, now):
-        row = connection.execute(sa.select(CERTIFICATES).where(C.serial == signed.serial)).first()
-        if row is None:
-            raise UserError(f"serial {signed.serial} was not drawn by this CA's ledger")
-        if row.state == "issued" and row.fingerprint == signed.fingerprint:
-            return
-        if "issued" not in TRANSITIONS[row.state]:
-            raise UserError(f"serial {signed.serial} for {row.product_key},{row.device_name} was given up because "
-                            "another run took that device; its certificate must not be used")
-        self._refuse_shared_key(connection, signed, row)
-        connection.execute(CERTIFICATES.update().where(C.number == row.number).values(
-            state="issued", issued_at=int(now), not_before=signed.not_before, not_after=signed.not_after,
-            fingerprint=signed.fingerprint, public_key=signed.public_key, key_origin=signed.key_origin,
-            certificate=signed.certificate))
-
-    def _refuse_shared_key(self, connection, signed, row):
-        other = connection.execute(sa.select(C.product_key, C.device_name).where(
-            C.public_key == signed.public_key, C.number != row.number,
-            (C.product_key != row.product_key) | (C.device_name != row.device_name))).first()
-        if other and row.kind == "device":
-            raise UserError(f"the key for {row.product_key},{row.device_name} is already the key of "
-                            f"{other.product_key},{other.device_name}; every device needs a key of its own")
+    def _refuse_shared_keys(self, connection, new, held):
+        keys = [one.public_key for one in new]
+        rows = connection.execute(sa.select(CERTIFICATES).where(C.public_key.in_(keys)))
+        owners = {row.public_key: _owner(row) for row in rows}
+        for one in new:
+            mine = _owner(held[one.serial])
+            owner = owners.setdefault(one.public_key, mine)
+            if owner != mine:
+                raise UserError(
+                    f"the key for {mine} is already the key of {owner}; every device needs a key of its own"
+                )
 
     def adopt(self, kind, signed, now):
         """Enter a certificate whose serial was drawn before there was a ledger: the CA's own."""
         with self._transaction() as connection:
-            connection.execute(CERTIFICATES.insert().values(
-                serial=signed.serial, kind=kind, state="reserved", reserved_at=int(now)))
-            self._finish(connection, signed, now)
+            connection.execute(
+                CERTIFICATES.insert().values(
+                    serial=signed.serial, kind=kind, state="reserved", reserved_at=int(now)
+                )
+            )
+        self.finish([signed], now)
 
     def find(self, serial):
         """The row of a serial in normal form, or None."""
@@ -168,9 +232,11 @@ class Ledger:
 
     def newest(self, product_key, device_name):
         """The row of the last certificate issued to a device, or None."""
-        return self._first(sa.select(CERTIFICATES).where(
-            C.product_key == product_key, C.device_name == device_name, C.state == "issued")
-            .order_by(C.number.desc()))
+        return self._first(
+            sa.select(CERTIFICATES)
+            .where(C.product_key == product_key, C.device_name == device_name, C.state == "issued")
+            .order_by(C.number.desc())
+        )
 
     def _first(self, query):
         with self._transaction() as connection:
@@ -182,8 +248,11 @@ class Ledger:
         if product_key:
             query = query.where(C.product_key == product_key)
         if newest_only:
-            last = (sa.select(sa.func.max(C.number)).where(C.kind == kind, C.state == state)
-                    .group_by(C.product_key, C.device_name))
+            last = (
+                sa.select(sa.func.max(C.number))
+                .where(C.kind == kind, C.state == state)
+                .group_by(C.product_key, C.device_name)
+            )
             query = query.where(C.number.in_(last))
         with self._transaction() as connection:
             return connection.execute(query).all()
@@ -192,7 +261,7 @@ class Ledger:
         """{state: how many device serials}."""
         query = sa.select(C.state, sa.func.count()).where(C.kind == "device").group_by(C.state)
         with self._transaction() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {state: count for state, count in connection.execute(query)}
 
     def last_association(self, product_key):
         """The highest number of an association file of this product; 0 if there is none."""
@@ -206,4 +275,5 @@ class Ledger:
             for number, held in files.items():
                 connection.execute(
                     CERTIFICATES.update().where(C.serial == sa.bindparam("held")).values(association=number),
-                    [{"held": serial} for serial in held])
+                    [{"held": serial} for serial in held],
+                )

@@ -1,4 +1,4 @@
-"""The names of an X.509 product: what the console takes, and the file names made of them (x509.md 2 and 3)."""
+"""The names of an X.509 product: what the console takes, and file names made of them (x509.md 2 and 3)."""
 
 import re
 from dataclasses import dataclass

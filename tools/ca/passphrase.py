@@ -45,7 +45,9 @@ def _from_file(file, warn):
 
 def _typed(new, prompt):
     if prompt is getpass.getpass and not sys.stdin.isatty():
-        raise UserError(f"no passphrase: give --passphrase-file FILE or set {VARIABLE} (there is no terminal to ask)")
+        raise UserError(
+            f"no passphrase: give --passphrase-file FILE or set {VARIABLE} (there is no terminal to ask)"
+        )
     phrase = prompt("Passphrase of the CA key: ")
     if new and prompt("The same again: ") != phrase:
         raise UserError("the two passphrases differ")

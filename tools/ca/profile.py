@@ -7,8 +7,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = 86400
-_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-           "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 def moment(seconds):
@@ -34,7 +43,7 @@ def verification(ca, ca_key, public, code, serial, start, end):
 
 
 def device(ca, ca_key, public, device_name, serial, start, end):
-    """A device's client certificate: v3, CA:FALSE, keyUsage, EKU clientAuth, SKI, AKI, SHA-256, CN = DeviceName."""
+    """A device's certificate: v3, CA:FALSE, keyUsage, clientAuth, SKI, AKI, SHA-256, CN = DeviceName."""
     builder = _leaf(ca, public, device_name, serial, start, end)
     builder = builder.add_extension(_usage("digital_signature", "key_encipherment"), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
@@ -47,16 +56,28 @@ def _leaf(ca, public, name, serial, start, end):
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     return builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+    )
 
 
 def _builder(subject, issuer, public, serial, start, end):
-    return (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
-            .serial_number(int(serial, 16)).not_valid_before(moment(start)).not_valid_after(moment(end)))
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(int(serial, 16))
+        .not_valid_before(moment(start))
+        .not_valid_after(moment(end))
+    )
 
 
 def _subject(name, organization=None, country=None):
-    parts = ((NameOID.COUNTRY_NAME, country), (NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, name))
+    parts = (
+        (NameOID.COUNTRY_NAME, country),
+        (NameOID.ORGANIZATION_NAME, organization),
+        (NameOID.COMMON_NAME, name),
+    )
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value])
 
 

@@ -17,7 +17,7 @@ _WEAK = ("md5", "sha1")
 
 @dataclass(frozen=True)
 class Finding:
-    level: str                    # "error" or "warning"
+    level: str  # "error" or "warning"
     text: str
 
 
@@ -58,7 +58,9 @@ def _key(bits):
     if bits > 4096:
         return error(f"its RSA key has {bits} bits; take 2048, 3072 or 4096")
     if bits > 2048:
-        return warning(f"its RSA key has {bits} bits; a board needs more memory and time for it than for 2048")
+        return warning(
+            f"its RSA key has {bits} bits; a board needs more memory and time for it than for 2048"
+        )
     return []
 
 
@@ -95,7 +97,9 @@ def ca_certificate(held, now):
     if held.subject is not None and not list(held.subject):
         found += error("its subject is empty")
     if held.subject != held.issuer:
-        found += warning("it is not self-signed; every public example is, and nobody says the console takes others")
+        found += warning(
+            "it is not self-signed; every public example is, and nobody says the console takes others"
+        )
     elif held.subject is not None and held.public is not None and not facts.signed_by(held, held):
         found += error("its own signature is wrong; the file was changed")
     return found
@@ -107,7 +111,9 @@ def ca_name(name):
     if fault:
         return error(fault)
     if not name.isascii():
-        return warning(f"only the Chinese console says that a name such as {name!r} may hold Chinese characters")
+        return warning(
+            f"only the Chinese console says that a name such as {name!r} may hold Chinese characters"
+        )
     return []
 
 
@@ -155,9 +161,13 @@ def _stem(stem, held, ca):
         return warning(str(fault))
     found = []
     if ca is not None and ca.serial and parsed.ca_serial != serials.text(ca.serial):
-        found += error(f"its file name says CA_SN {parsed.ca_serial}, the CA's serial is {serials.text(ca.serial)}")
+        found += error(
+            f"its file name says CA_SN {parsed.ca_serial}, the CA's serial is {serials.text(ca.serial)}"
+        )
     if held.common_name is not None and held.common_name != parsed.device_name:
-        found += warning(f"its Common Name is {held.common_name!r}, its file name says {parsed.device_name!r}")
+        found += warning(
+            f"its Common Name is {held.common_name!r}, its file name says {parsed.device_name!r}"
+        )
     return found
 
 
@@ -169,7 +179,7 @@ def file_ending(ending):
 
 
 def association_rows(rows, known=None):
-    """The rows of an association file as `devices.table` gives them; `known(product, name, serial)` -> fault or None."""
+    """An association file's rows (`devices.table`); `known(product, name, serial)` gives a fault or None."""
     if not rows:
         return error("it is empty; its first line is ProductKey,DeviceName,CertSN")
     header = rows[0][1]
@@ -204,7 +214,10 @@ def _row(line, cells, seen, known):
     except ValueError as bad:
         return error(str(bad))
     found = warning(f"CertSN {written} is not in the normal form {serial}") if written != serial else []
-    for what, key in ((f"{product_key},{device_name}", (product_key, device_name)), (f"CertSN {serial}", serial)):
+    for what, key in (
+        (f"{product_key},{device_name}", (product_key, device_name)),
+        (f"CertSN {serial}", serial),
+    ):
         first = seen.setdefault(key, line)
         if first != line:
             found += error(f"{what} stands in line {first} already")
@@ -212,5 +225,7 @@ def _row(line, cells, seen, known):
     if fault:
         return found + error(fault)
     if known is None and written.isdigit():
-        found += warning(f"CertSN {written} has only digits; make sure that it is the hexadecimal, not the decimal")
+        found += warning(
+            f"CertSN {written} has only digits; make sure that it is the hexadecimal, not the decimal"
+        )
     return found

@@ -3,7 +3,7 @@
 import re
 import secrets
 
-BYTES = 10                        # 8 to 16 are advised; RFC 5280 4.1.2.2 allows at most 20
+BYTES = 10  # 8 to 16 are advised; RFC 5280 4.1.2.2 allows at most 20
 LONGEST = 20
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _NUMBER = re.compile(r"[0-9]+(E[0-9]+)?")
@@ -17,7 +17,7 @@ def text(number):
 
 
 def normal(written):
-    """The normal form of a serial as any tool prints it: upper-case hex, no 0x, colons, spaces, leading zeros.
+    """The normal form of a serial any tool prints: upper-case hex without 0x, colons, spaces, leading zeros.
 
     Raises ValueError that names what is wrong.
     """
@@ -27,10 +27,13 @@ def normal(written):
     if not digits:
         raise ValueError("the serial number is empty")
     if "(0x" in digits.lower():
-        raise ValueError(f"{written!r} is decimal with the hexadecimal in brackets; "
-                         "take what stands after 0x")
+        raise ValueError(
+            f"{written!r} is decimal with the hexadecimal in brackets; take what stands after 0x"
+        )
     if re.fullmatch(r"[0-9]+[.,][0-9]+[Ee]\+?[0-9]+", digits):
-        raise ValueError(f"{written!r} is a serial that a spreadsheet has rounded; take the file as it was written")
+        raise ValueError(
+            f"{written!r} is a serial that a spreadsheet has rounded; take the file as it was written"
+        )
     if not _HEX.fullmatch(digits):
         raise ValueError(f"{written!r} is not hexadecimal")
     number = int(digits, 16)

@@ -8,14 +8,25 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from tools.ca import (association, authority, check, delivery, devices, disk, issue, keys, names, passphrase,
-                      profile, rules)
+from tools.ca import (
+    association,
+    authority,
+    check,
+    delivery,
+    devices,
+    disk,
+    issue,
+    keys,
+    names,
+    passphrase,
+    profile,
+    rules,
+)
 from tools.ca.authority import Authority
 from tools.errors import UserError
 
-_SHOWN = 20                       # faulty rows printed of a list of devices
+_SHOWN = 20  # faulty rows printed of a list of devices
 
 
 def add_arguments(parser):
@@ -36,8 +47,11 @@ def _folder(parser):
 
 
 def _secret(parser):
-    parser.add_argument("--passphrase-file", metavar="FILE",
-                        help=f"first line is the passphrase; else ${passphrase.VARIABLE}, else it is asked for")
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help=f"first line is the passphrase; else ${passphrase.VARIABLE}, else it is asked for",
+    )
 
 
 def _whole(text):
@@ -50,9 +64,15 @@ def _whole(text):
 def _init_arguments(parser):
     _folder(parser)
     _secret(parser)
-    parser.add_argument("--name", required=True, help="name of the CA, 4 to 30 letters, digits and underscores")
-    parser.add_argument("--bits", type=_whole, default=2048, help="size of its RSA key: 2048 (default), 3072, 4096")
-    parser.add_argument("--days", type=_whole, default=authority.DAYS, help=f"its life, {authority.DAYS} by default")
+    parser.add_argument(
+        "--name", required=True, help="name of the CA, 4 to 30 letters, digits and underscores"
+    )
+    parser.add_argument(
+        "--bits", type=_whole, default=2048, help="size of its RSA key: 2048 (default), 3072, 4096"
+    )
+    parser.add_argument(
+        "--days", type=_whole, default=authority.DAYS, help=f"its life, {authority.DAYS} by default"
+    )
     parser.add_argument("--organization", metavar="O", help="organization in its subject")
     parser.add_argument("--country", metavar="C", help="country in its subject, two letters")
 
@@ -62,11 +82,16 @@ def _init(args):
     authority.refuse_bad_request(folder, args.name, args.bits, args.days, args.country)
     secret = passphrase.read(args.passphrase_file, new=True)
     ca = authority.create(folder, args.name, secret, args.bits, args.days, args.organization, args.country)
-    _print(args, {"folder": str(folder), "name": ca.name, "serial": ca.serial, "not_after": ca.not_after}, [
-        f"CA {ca.name}: serial {ca.serial}, RSA {args.bits}, good until {_date(ca.not_after)}",
-        f"  upload {folder}/ca.cer to the console under the name {ca.name}",
-        f"  keep   {folder} safe and backed up: without ca.key, its passphrase and ledger.db nothing more is issued",
-        f"  next   python -m tools ca verify {folder} --code CODE --out verify.cer"])
+    _print(
+        args,
+        {"folder": str(folder), "name": ca.name, "serial": ca.serial, "not_after": ca.not_after},
+        [
+            f"CA {ca.name}: serial {ca.serial}, RSA {args.bits}, good until {_date(ca.not_after)}",
+            f"  upload {folder}/ca.cer to the console under the name {ca.name}",
+            f"  keep   {folder} and the passphrase, with a copy elsewhere; nothing is issued without them",
+            f"  next   python -m tools ca verify {folder} --code CODE --out verify.cer",
+        ],
+    )
 
 
 def _verify_arguments(parser):
@@ -74,35 +99,53 @@ def _verify_arguments(parser):
     _secret(parser)
     parser.add_argument("--code", required=True, help="the registration code that the console shows")
     parser.add_argument("--out", metavar="FILE", default="verify.cer", help="verify.cer by default")
-    parser.add_argument("--days", type=_whole, default=authority.VERIFICATION_DAYS, help="its life in days")
+    parser.add_argument("--days", type=_whole, help=f"its life, {authority.VERIFICATION_DAYS} by default")
 
 
 def _verify(args):
     ca = Authority(args.folder)
     out = Path(args.out)
-    refused = rules.file_ending(out.suffix) or (names.code_fault(args.code.strip()) and
-                                                rules.error(names.code_fault(args.code.strip())))
+    refused = rules.file_ending(out.suffix) or (
+        names.code_fault(args.code.strip()) and rules.error(names.code_fault(args.code.strip()))
+    )
     if refused:
         raise UserError(refused[0].text)
     ca.unlock(passphrase.read(args.passphrase_file))
     certificate = ca.verification(args.code, args.days)
     disk.write(out, keys.pem("CERTIFICATE", certificate))
-    _print(args, {"path": str(out), "code": args.code.strip()}, [
-        f"{out}: the verification certificate of CA {ca.name}, SHA-512",
-        f"  upload it beside {args.folder}/ca.cer while the console still shows this code"])
+    _print(
+        args,
+        {"path": str(out), "code": args.code.strip()},
+        [
+            f"{out}: the verification certificate of CA {ca.name}, SHA-512",
+            f"  upload it beside {args.folder}/ca.cer while the console still shows this code",
+        ],
+    )
 
 
 def _issue_arguments(parser):
     _folder(parser)
     _secret(parser)
-    parser.add_argument("--product", metavar="PRODUCT_KEY", help="ProductKey of the device, or of all in the CSV")
+    parser.add_argument(
+        "--product", metavar="PRODUCT_KEY", help="ProductKey of the device, or of all in the CSV"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--device", metavar="DEVICE_NAME", help="issue to one device")
-    what.add_argument("--csv", metavar="FILE", help="issue to all devices of a CSV with ProductKey, DeviceName")
-    parser.add_argument("--csr", metavar="FILE", help="certify the key of this signing request (with --device)")
-    parser.add_argument("--out", metavar="DIR", default="issued", help="where the pairs go, 'issued' by default")
-    parser.add_argument("--bits", type=_whole, default=2048, choices=keys.SIZES, help="size of the keys made here")
-    parser.add_argument("--days", type=_whole, help=f"life, {authority.DEVICE_DAYS} or the CA's rest by default")
+    what.add_argument(
+        "--csv", metavar="FILE", help="issue to all devices of a CSV with ProductKey, DeviceName"
+    )
+    parser.add_argument(
+        "--csr", metavar="FILE", help="certify the key of this signing request (with --device)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", default="issued", help="where the pairs go, 'issued' by default"
+    )
+    parser.add_argument(
+        "--bits", type=_whole, default=2048, choices=keys.SIZES, help="size of the keys made here"
+    )
+    parser.add_argument(
+        "--days", type=_whole, help=f"life, {authority.DEVICE_DAYS} or the CA's rest by default"
+    )
     parser.add_argument("--renew", action="store_true", help="issue another one to a device that has one")
     parser.add_argument("--workers", type=_whole, help="processes that make keys, one per core by default")
 
@@ -111,18 +154,25 @@ def _issue(args):
     wanted = _wanted(args)
     key = keys.from_request(disk.read(args.csr, 1 << 20), args.csr) if args.csr else None
     if args.bits > 2048:
-        print(f"warning: {args.bits}-bit keys need more memory and time on a board than 2048", file=sys.stderr)
+        print(
+            f"warning: {args.bits}-bit keys need more memory and time on a board than 2048", file=sys.stderr
+        )
     ca = Authority(args.folder)
     with delivery.open_folder(args.out, ca) as folder:
         new, here, elsewhere = _sort(ca, folder, wanted, args.renew)
         if args.device and elsewhere:
             row = elsewhere[0]
-            raise UserError(f"{row.product_key},{row.device_name} already has certificate {row.serial}, which is not "
-                            f"in {args.out}; --renew issues another one beside it")
+            raise UserError(
+                f"{row.product_key},{row.device_name} already has certificate {row.serial}, which is not "
+                f"in {args.out}; --renew issues another one beside it"
+            )
         folder.refuse_taken(new)
         paths = _issue_new(args, ca, folder, new, key) if new else []
-    _print(args, {"issued": paths, "already_here": len(here), "already_elsewhere": len(elsewhere)},
-           _issue_lines(args, paths, here, elsewhere, folder.finished))
+    _print(
+        args,
+        {"issued": paths, "already_here": len(here), "already_elsewhere": len(elsewhere)},
+        _issue_lines(args, paths, here, elsewhere, folder.finished),
+    )
 
 
 def _wanted(args):
@@ -131,7 +181,7 @@ def _wanted(args):
     if args.workers is not None and args.workers < 1:
         raise UserError(f"--workers is 1 or more, not {args.workers}")
     if args.device is not None:
-        fault = (names.product_key_fault(args.product) if args.product else "--device needs --product")
+        fault = names.product_key_fault(args.product) if args.product else "--device needs --product"
         fault = fault or names.device_name_fault(args.device)
         if fault:
             raise UserError(fault)
@@ -146,10 +196,11 @@ def _wanted(args):
 
 
 def _sort(ca, folder, wanted, renew):
-    """Devices to issue to; rows of those whose newest certificate lies here; rows of the others that have one."""
+    """Devices to issue to, rows of those whose newest certificate lies here, rows of others that have one."""
     new, here, elsewhere = [], [], []
+    newest = {(row.product_key, row.device_name): row for row in ca.ledger.rows()}
     for device in wanted:
-        row = ca.ledger.newest(*device)
+        row = newest.get(device)
         if row is not None and folder.holds(row):
             here.append(row)
         elif row is None or renew:
@@ -163,14 +214,24 @@ def _issue_new(args, ca, folder, new, key):
     ca.unlock(passphrase.read(args.passphrase_file))
     paths = []
     console = Console(stderr=True)
-    with keys.KeySource(0 if key else len(new), args.bits, args.workers) as source, \
-            Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with (
+        keys.KeySource(0 if key else len(new), args.bits, args.workers) as source,
+        Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
+    ):
         task = progress.add_task("issuing", total=len(new))
-        for issued in issue.issue_many(ca, new, iter([key]) if key else source, args.days, args.renew, folder.stage):
+        for issued in issue.issue_many(
+            ca, new, iter([key]) if key else source, args.days, args.renew, folder.stage
+        ):
             delivered = folder.deliver(issued.stem, issued.serial)
-            paths.append({"product_key": issued.product_key, "device_name": issued.device_name,
-                          "serial": issued.serial, "not_after": issued.not_after,
-                          "files": [str(path) for path in delivered]})
+            paths.append(
+                {
+                    "product_key": issued.product_key,
+                    "device_name": issued.device_name,
+                    "serial": issued.serial,
+                    "not_after": issued.not_after,
+                    "files": [str(path) for path in delivered],
+                }
+            )
             progress.advance(task)
     return paths
 
@@ -180,7 +241,8 @@ def _issue_lines(args, paths, here, elsewhere, finished):
         yield f"finished {finished} of a run that was stopped"
     if args.device and paths:
         one = paths[0]
-        yield f"{one['product_key']},{one['device_name']}: serial {one['serial']}, good until {_date(one['not_after'])}"
+        device, until = f"{one['product_key']},{one['device_name']}", _date(one["not_after"])
+        yield f"{device}: serial {one['serial']}, good until {until}"
         yield from (f"  {file}" for file in one["files"])
         return
     if args.device and here:
@@ -205,9 +267,12 @@ def _associate_arguments(parser):
 def _associate(args):
     ca = Authority(args.folder)
     written = association.write(ca, args.out, args.product, args.all, args.rows)
-    lines = [f"{path}: {count} rows" for path, count in written]
-    lines += ["  upload each under X.509 of its product in the console"] if written else \
-        ["nothing new since the last association file; --all writes everything again"]
+    lines = [f"{path}: {_rows(count)}" for path, count in written]
+    lines += (
+        ["  upload each under X.509 of its product in the console"]
+        if written
+        else ["nothing new since the last association file; --all writes everything again"]
+    )
     _print(args, [{"path": str(path), "rows": count} for path, count in written], lines)
 
 
@@ -215,35 +280,61 @@ def _list_arguments(parser):
     _folder(parser)
     parser.add_argument("--product", metavar="PRODUCT_KEY", help="only this product")
     parser.add_argument("--within", metavar="DAYS", type=_whole, help="only what ends within so many days")
-    parser.add_argument("--all", action="store_true", help="also certificates that a newer one of the device replaced")
+    parser.add_argument(
+        "--all", action="store_true", help="also certificates that a newer one of the device replaced"
+    )
 
 
 def _list(args):
     ca = Authority(args.folder)
     now = ca.clock()
-    rows = [row for row in ca.ledger.rows(product_key=args.product, newest_only=not args.all)
-            if args.within is None or rules.days_left(row.not_after, now) <= args.within]
-    held = [{"product_key": row.product_key, "device_name": row.device_name, "serial": row.serial,
-             "not_after": row.not_after, "days_left": rules.days_left(row.not_after, now), "key": row.key_origin,
-             "associated": row.association is not None} for row in rows]
-    about = {"name": ca.name, "serial": ca.serial, "not_after": ca.not_after,
-             "days_left": rules.days_left(ca.not_after, now), "ledger": ca.ledger.counts()}
+    rows = [
+        row
+        for row in ca.ledger.rows(product_key=args.product, newest_only=not args.all)
+        if args.within is None or rules.days_left(row.not_after, now) <= args.within
+    ]
+    held = [
+        {
+            "product_key": row.product_key,
+            "device_name": row.device_name,
+            "serial": row.serial,
+            "not_after": row.not_after,
+            "days_left": rules.days_left(row.not_after, now),
+            "key": row.key_origin,
+            "associated": row.association is not None,
+        }
+        for row in rows
+    ]
+    about = {
+        "name": ca.name,
+        "serial": ca.serial,
+        "not_after": ca.not_after,
+        "days_left": rules.days_left(ca.not_after, now),
+        "ledger": ca.ledger.counts(),
+    }
     if args.json:
         print(json.dumps({"ca": about, "certificates": held}))
         return
     print(f"CA {ca.name}, serial {ca.serial}: {_left(about['days_left'])}")
     if held:
-        Console(width=None if sys.stdout.isatty() else 120).print(_table(held))
+        print("\n".join(_table(held)))
 
 
 def _table(held):
-    table = Table(box=None, pad_edge=False)
-    for title in ("ProductKey", "DeviceName", "CertSN", "good until", "days left", "key", "associated"):
-        table.add_column(title, no_wrap=True, justify="right" if title == "days left" else "left")
+    """The lines of a table of certificates, each column as wide as it must be."""
+    rows = [("ProductKey", "DeviceName", "CertSN", "good until", "days left", "key", "associated")]
     for one in held:
-        table.add_row(one["product_key"], one["device_name"], one["serial"], _date(one["not_after"]),
-                      str(one["days_left"]) if one["days_left"] >= 0 else "ended", one["key"], "yes" if one["associated"] else "no")
-    return table
+        left = str(one["days_left"]) if one["days_left"] >= 0 else "ended"
+        uploaded = "yes" if one["associated"] else "no"
+        names_of = one["product_key"], one["device_name"], one["serial"]
+        rows.append((*names_of, _date(one["not_after"]), left, one["key"], uploaded))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _rows(count):
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _left(days):
@@ -252,8 +343,12 @@ def _left(days):
 
 def _check_arguments(parser):
     parser.add_argument("files", metavar="FILE", nargs="+", help="certificates, keys, association files")
-    parser.add_argument("--as", dest="kind", choices=check.KINDS, help="what they are, else it is seen from each")
-    parser.add_argument("--ca", metavar="CA", help="the CA's folder or certificate, to check signatures and serials")
+    parser.add_argument(
+        "--as", dest="kind", choices=check.KINDS, help="what they are, else it is seen from each"
+    )
+    parser.add_argument(
+        "--ca", metavar="CA", help="the CA's folder or certificate, to check signatures and serials"
+    )
     parser.add_argument("--code", help="the registration code that a verification certificate must carry")
     parser.add_argument("--name", help="the name for the CA in the console")
 
@@ -265,8 +360,11 @@ def _check(args):
     _print(args, [report.plain() for report in reports], _check_lines(reports))
     bad = sum(not report.good for report in reports)
     if bad:
-        raise UserError(f"{bad} of {len(reports)} files would be refused" if len(reports) > 1
-                        else f"{reports[0].path} would be refused")
+        raise UserError(
+            f"{bad} of {len(reports)} files would be refused"
+            if len(reports) > 1
+            else f"{reports[0].path} would be refused"
+        )
 
 
 def _check_lines(reports):
