@@ -4,8 +4,8 @@ A way in that is not here is a module of its own, named as the record names it (
 function `burned(fields, mac)`; it is imported only when a board's record asks for it.
 
 A credential has product_key, device_name, TRANSPORT (the module in aliot.transport that carries it),
-REGISTER (the module in aliot.registration that completes it, None when it can connect as it is) and, when
-it can be issued, `fields()`: what a record of it holds.
+REGISTER (the module in aliot.registration that completes it, None when it can connect as it is); when it
+can be issued, `fields()`: what a record of it holds; and when its CONNECT is not the usual one, `login()`.
 """
 
 from binascii import hexlify
@@ -30,22 +30,6 @@ class DeviceCertificate:
 
     def fields(self):
         return {record.DEVICE_SECRET: self.device_secret.reveal().encode()}
-
-
-class ClientToken:
-    """What preregistration-free registration issues: ClientID and DeviceToken. direct.md 4"""
-
-    TRANSPORT = "tls"
-    REGISTER = None
-
-    def __init__(self, product_key, device_name, client_id, device_token):
-        self.product_key = product_key
-        self.device_name = device_name
-        self.client_id = sound("ClientID", client_id.replace("|", " "), 1, 128)
-        self.device_token = Secret(sound("DeviceToken", device_token, 1, 256))
-
-    def fields(self):
-        return {record.CLIENT_ID: self.client_id.encode(), record.DEVICE_TOKEN: self.device_token.reveal().encode()}
 
 
 class ProductCertificate:
@@ -85,6 +69,8 @@ def burned(fields, mac):
 def issued(fields, product_key, device_name):
     """The credential in an issued record's fields, for the identity that it was issued to."""
     if record.DEVICE_TOKEN in fields:
+        from aliot.token import ClientToken
+
         return ClientToken(product_key, device_name, text(fields, record.CLIENT_ID), text(fields, record.DEVICE_TOKEN))
     return DeviceCertificate(product_key, device_name, text(fields, record.DEVICE_SECRET))
 

@@ -241,8 +241,8 @@ class Device:
         try:
             getattr(__import__("aliot.setback", None, None, (what,)), what)(self, problem)
         finally:
-            _forget("advice")
-            _forget("setback")
+            for name in ("advice", "refusals", "setback"):
+                _forget(name)
 
     def _call(self, action, *arguments):
         client = self._client

@@ -3,7 +3,8 @@
 Every error has a `code` (text, for programs), a `detail` (text, for people, never with a secret in it) and
 a `retry` class: "now" (after the usual back-off), "later" (after minutes) or "never" (a person has to do
 something; the device still asks again once in a long while). `advice` is one sentence of what to do. The
-tables of meanings and advice (aliot.advice) are read only when an error needs them.
+tables of meanings and advice (aliot.advice) are read only when an error needs them. What the platform
+itself refuses is in aliot.refusals, imported when it happens.
 """
 
 
@@ -87,35 +88,7 @@ class ProtocolError(AliotError):
     code = "protocol"
 
 
-class ConnectRefused(AliotError):
-    """CONNACK with a return code other than 0, as `number`; direct.md 1.7."""
-
-    def __init__(self, number):
-        from aliot.advice import CONNACK
-
-        super().__init__(CONNACK.get(number, "unknown code"), "mqtt.%d" % number, "now" if number == 3 else "later")
-        self.number = number
-
-
-class SubscribeRefused(AliotError):
-    """SUBACK 0x80: not an own topic, or more than 100 subscriptions; direct.md 1.5."""
-
-    code = "suback"
-    retry = "never"
-
-
 class RegistrationError(AliotError):
     """Registration gave no usable answer; nothing was stored."""
 
     code = "register.answer"
-
-
-class RegistrationRefused(RegistrationError):
-    """The platform refused: `number` is a code of direct.md 2.4, or None for a refusal over MQTT."""
-
-    def __init__(self, number, message=""):
-        from aliot.advice import registration
-
-        retry, meaning = registration(number)
-        super().__init__(message or meaning, "register.%d" % number, retry)
-        self.number = number

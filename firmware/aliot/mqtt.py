@@ -14,7 +14,7 @@ Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is 
 from struct import pack
 from time import ticks_diff, ticks_ms
 
-from aliot.errors import ConnectRefused, ProtocolError, SubscribeRefused, TimedOut
+from aliot.errors import LinkError, ProtocolError, TimedOut
 from aliot.transport import Deadline
 from micropython import const
 from umqtt.simple import MQTTClient
@@ -28,50 +28,6 @@ _SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
 
 
-class Wire:
-    """What umqtt takes for its socket: holds writes until flush(), reads what wait_msg left for umqtt."""
-
-    def __init__(self, stream):
-        self.stream = stream
-        self.once = False
-        self.left = b""
-        self.sent = ticks_ms()
-        self._held = bytearray(_HELD)
-        self._count = 0
-
-    def write(self, data, n=None):
-        view = memoryview(data)[:n]
-        n = len(view)
-        if self._count + n > _HELD:
-            self.flush()
-        if n > _HELD:
-            self.stream.write(view)
-        else:
-            self._held[self._count : self._count + n] = view
-            self._count += n
-
-    def flush(self):
-        count = self._count
-        if count:
-            self._count = 0
-            self.stream.write(memoryview(self._held)[:count])
-            self.sent = ticks_ms()
-
-    def read(self, n):
-        data = self.left[:n]
-        self.left = self.left[n:]
-        return data
-
-    def setblocking(self, flag):
-        self.once = not flag  # umqtt's check_msg means: one look, no wait
-
-    def close(self):
-        try:
-            self.flush()
-        finally:
-            self.stream.close()
-
-
 class Client(MQTTClient):
     """An MQTT client on an open stream.
 
@@ -82,8 +38,13 @@ class Client(MQTTClient):
 
     def __init__(self, stream, client_id, user, password, keepalive=300, timeout=10000, limit=16384):
         super().__init__(client_id, "", 0, user, password, keepalive)
-        self.sock = Wire(stream)
+        self.sock = self  # what umqtt writes is held here until flush(); it reads what wait_msg left
         self.stream = stream
+        self._held = bytearray(_HELD)
+        self._count = 0
+        self._rest = b""
+        self._once = False
+        self.sent = ticks_ms()
         self.timeout = timeout
         self.limit = limit
         self.dropped = 0  # messages that were too large, or too many for the queue
@@ -108,6 +69,8 @@ class Client(MQTTClient):
         if self._kind != _CONNACK or len(packet) != 2:
             raise ProtocolError("no CONNACK")
         if packet[1]:
+            from aliot.refusals import ConnectRefused
+
             raise ConnectRefused(packet[1])
         return packet[0] & 1
 
@@ -124,7 +87,7 @@ class Client(MQTTClient):
                 self.pid = number - 1  # umqtt adds one
                 self._waiting.append(number)
             super().publish(topic, _bytes(msg), bool(retain), qos)
-            self.sock.flush()
+            self.flush()
         finally:
             self._deadline = outer
             if qos:
@@ -134,6 +97,8 @@ class Client(MQTTClient):
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
         if self.subscribe_all([(topic, qos)])[0] == 0x80:
+            from aliot.refusals import SubscribeRefused
+
             raise SubscribeRefused(topic)
 
     def subscribe_all(self, pairs):
@@ -157,7 +122,7 @@ class Client(MQTTClient):
 
     def ping(self):
         super().ping()
-        self.sock.flush()
+        self.flush()
         self.pinged = ticks_ms()
 
     def poll(self, ms):
@@ -171,9 +136,9 @@ class Client(MQTTClient):
 
     def wait_msg(self):
         """Handle one packet: PUBACK for umqtt's publish, which then reads its body, else None."""
-        once = self.sock.once
-        self.sock.once = False
-        self.sock.flush()
+        once = self._once
+        self._once = False
+        self.flush()
         if self._waiting and self._waiting[-1] in self._acked:
             return self._acknowledged()
         if self._queue and not self._busy:
@@ -202,17 +167,51 @@ class Client(MQTTClient):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
         now = ticks_ms()
         pinged = self.pinged
-        return (ticks_diff(now, self.sock.sent), ticks_diff(now, self.heard),
+        return (ticks_diff(now, self.sent), ticks_diff(now, self.heard),
                 None if pinged is None else ticks_diff(now, pinged))
 
     def close(self):
-        """Close the stream without a word; may be called twice."""
+        """Close the stream; may be called twice."""
+        try:
+            self.flush()
+        except LinkError:
+            pass
         self.stream.close()
+
+    # What umqtt's own methods take for their socket.
+
+    def write(self, data, n=None):
+        view = memoryview(data)[:n]
+        n = len(view)
+        if self._count + n > _HELD:
+            self.flush()
+        if n > _HELD:
+            self.stream.write(view)
+        else:
+            self._held[self._count : self._count + n] = view
+            self._count += n
+
+    def flush(self):
+        count = self._count
+        if count:
+            self._count = 0
+            self.stream.write(memoryview(self._held)[:count])
+            self.sent = ticks_ms()
+
+    def read(self, n):
+        data = self._rest[:n]
+        self._rest = self._rest[n:]
+        return data
+
+    def setblocking(self, flag):
+        self._once = not flag  # umqtt's check_msg means: one look, no wait
+
+    # Packets.
 
     def _acknowledged(self):
         number = self._waiting[-1]
         self._acked.discard(number)
-        self.sock.left = b"\x02" + pack("!H", number)
+        self._rest = b"\x02" + pack("!H", number)
         return _PUBACK
 
     def _message(self, packet):
@@ -245,8 +244,8 @@ class Client(MQTTClient):
 
     def _ack(self, number):
         if number:
-            self.sock.write(b"\x40\x02" + number)
-            self.sock.flush()
+            self.write(b"\x40\x02" + number)
+            self.flush()
 
     def _send(self, head, body):
         size = len(body)
@@ -254,8 +253,8 @@ class Client(MQTTClient):
         while size > 0x7F:
             packet += bytes([size & 0x7F | 0x80])
             size >>= 7
-        self.sock.write(packet + bytes([size]) + body)
-        self.sock.flush()
+        self.write(packet + bytes([size]) + body)
+        self.flush()
 
     def _next_id(self):
         number = self.pid

@@ -1,7 +1,7 @@
 """What a device does when a connect failed or a connection was lost; imported when that happens."""
 
-from aliot.errors import (CertificateError, Closed, ConnectRefused, LinkError, ProtocolError, RegistrationError, Reset,
-                          StoreError)
+from aliot.errors import CertificateError, Closed, LinkError, ProtocolError, RegistrationError, Reset, StoreError
+from aliot.refusals import ConnectRefused
 
 
 def failed(device, problem):

@@ -4,7 +4,7 @@ import binascii
 
 from case import Vectors
 
-from aliot.errors import Closed, Reset
+from aliot.errors import Closed, Reset, TimedOut
 
 SILENT, CLOSED, RESET = "silent", "closed", "reset"
 
@@ -59,8 +59,6 @@ class Stream:
             count = self.readinto(memoryview(view))
             data += bytes(view[:count])
             if not count and not self.ready(1):
-                from aliot.errors import TimedOut
-
                 raise TimedOut("script")
         return data
 
@@ -80,9 +78,6 @@ class Stream:
 
     def ready(self, ms):
         return bool(self.data) or bool(self._ended())
-
-    def writable(self):
-        return True
 
     def close(self):
         self.closed += 1

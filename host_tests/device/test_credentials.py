@@ -1,9 +1,10 @@
 """What can be burned: accepted, refused with its reason, and never printed."""
 
 from aliot import record
-from aliot.credentials import ClientToken, DeviceCertificate, ProductCertificate, burned, device_name
+from aliot.credentials import DeviceCertificate, ProductCertificate, burned, device_name
 from aliot.errors import CredentialError
 from aliot.log import Secret, line
+from aliot.token import ClientToken
 from scripted import raises
 
 MAC = b"\x24\x0a\xc4\x00\x00\x0f"

@@ -2,8 +2,8 @@
 
 import json
 
-from aliot.errors import ConnectRefused
 from aliot.log import line
+from aliot.refusals import ConnectRefused
 
 
 def test_the_state_comes_first_and_the_rest_is_sorted():

@@ -1,10 +1,11 @@
 """CONNECT fields against the vectors."""
 
-from aliot.credentials import ClientToken, DeviceCertificate, ProductCertificate
+from aliot.credentials import DeviceCertificate, ProductCertificate
 from aliot.endpoint import Endpoint
 from aliot.login import login
 from aliot.mqtt import Client
 from aliot.registration import mqtt, signature
+from aliot.token import ClientToken
 from scripted import Stream, unhex, vectors
 
 ENDPOINT = Endpoint("a1TESTpk001")
@@ -42,15 +43,6 @@ def test_without_timestamp_it_is_neither_sent_nor_signed():
     made = login(DeviceCertificate(inputs["productKey"], inputs["deviceName"], inputs["deviceSecret"]), ENDPOINT)
     assert made.client_id == "dev_0001|securemode=2,signmethod=hmacsha256|"
     assert made.password != device_login(vectors()["connect-documented-form-securemode2-hmacsha256"]).password
-
-
-def test_extra_settings_are_sent_unsigned():
-    inputs = vectors()["connect-documented-form-securemode2-hmacsha256"]["inputs"]
-    credential = DeviceCertificate(inputs["productKey"], inputs["deviceName"], inputs["deviceSecret"])
-    plain = login(credential, ENDPOINT, "1700000000123")
-    more = login(credential, ENDPOINT, "1700000000123", extra="_ss=1")
-    assert more.client_id == plain.client_id[:-1] + ",_ss=1|"
-    assert more.password == plain.password
 
 
 def test_connwl_sends_the_token_as_received():

@@ -2,8 +2,9 @@
 
 import struct
 
-from aliot.errors import (Closed, ConnectRefused, LinkError, ProtocolError, Reset, SubscribeRefused, TimedOut)
+from aliot.errors import Closed, LinkError, ProtocolError, Reset, TimedOut
 from aliot.mqtt import Client
+from aliot.refusals import ConnectRefused, SubscribeRefused
 from scripted import CLOSED, RESET, Stream, raises
 
 CONNACK = b"\x20\x02\0\0"

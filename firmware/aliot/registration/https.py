@@ -1,11 +1,12 @@
 """Dynamic registration over HTTPS: one POST, one answer; direct.md 2."""
 
 from aliot import registration
-from aliot.errors import RegistrationError, RegistrationRefused
+from aliot.errors import RegistrationError
 from aliot.transport import connect
 from micropython import const
 
 _LIMIT = const(2048)  # bytes of an answer's head, and of its body
+_BAD = "an answer that is too large or none"
 
 
 def register(credential, endpoint, sign_method, timeout):
@@ -38,7 +39,7 @@ def answer(stream):
     """(status, body) of an HTTP answer, with a length or in chunks; RegistrationError when it is none or too large."""
     head = _line(stream).split()
     if len(head) < 2 or not head[0].startswith("HTTP/1.") or not head[1].isdigit():
-        raise RegistrationError("the answer is not HTTP")
+        raise RegistrationError(_BAD)
     length, chunked, seen = "", False, 0
     while True:
         line = _line(stream)
@@ -69,10 +70,12 @@ def result(status, data, credential):
         found = {}
     code = found.get("code")
     if type(code) is int and code != 200:
+        from aliot.refusals import RegistrationRefused
+
         raise RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d without a usable answer" % status)
+        raise RegistrationError("HTTP status %d, %s" % (status, _BAD))
     return registration.issued(found, credential)
 
 
@@ -80,12 +83,12 @@ def _line(stream):
     line = b""
     while line[-2:] != b"\r\n":
         if len(line) > _LIMIT:
-            raise RegistrationError("the answer is too large")
+            raise RegistrationError(_BAD)
         line += stream.read(1)
     try:
         return line.decode().strip()
     except UnicodeError:
-        raise RegistrationError("the answer is not HTTP")
+        raise RegistrationError(_BAD)
 
 
 def _size(text, base):
@@ -94,5 +97,5 @@ def _size(text, base):
     except ValueError:
         size = -1
     if not 0 <= size <= _LIMIT:
-        raise RegistrationError("the answer has no length, or is too large")
+        raise RegistrationError(_BAD)
     return size

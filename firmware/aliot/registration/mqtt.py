@@ -1,7 +1,7 @@
 """Dynamic registration over MQTT: the platform pushes what it issues after CONNACK; direct.md 3 and 4."""
 
 from aliot import registration
-from aliot.errors import ConnectRefused, RegistrationError
+from aliot.errors import AliotError, RegistrationError
 from aliot.login import Login
 from aliot.mqtt import Client
 from aliot.transport import Deadline, connect
@@ -25,9 +25,11 @@ def register(credential, endpoint, sign_method, timeout):
             if client.dropped or not client.poll(deadline.left()) and not deadline.left():
                 raise RegistrationError("CONNACK, but no answer that could be used")
         client.disconnect()
-    except ConnectRefused as problem:
-        # The reason is not visible over MQTT: 6288, 6289 and 6600 look alike. direct.md 3
-        raise RegistrationError(problem.detail, "register." + problem.code, problem.retry)
+    except AliotError as problem:
+        if problem.code.startswith("mqtt."):
+            # CONNACK does not tell the reason: 6288, 6289 and 6600 look alike. direct.md 3
+            raise RegistrationError(problem.detail, "register." + problem.code, problem.retry)
+        raise
     finally:
         client.close()
     return registration.issued(registration.parse(pushed[0]), credential)
@@ -35,8 +37,7 @@ def register(credential, endpoint, sign_method, timeout):
 
 def login(credential, endpoint, nonce, sign_method):
     """The CONNECT fields of a registration; direct.md 3. clientId, authType and instanceId are not signed."""
-    client_id = "%s|securemode=%d,authType=%s,random=%s,signmethod=%s%s|" % (
-        credential.device_name, endpoint.register_mode, "regnwl" if credential.method == "regnwl" else "register", nonce,
-        sign_method, ",instanceId=" + endpoint.instance if endpoint.instance else "")
-    return Login(client_id, credential.device_name + "&" + credential.product_key,
-                 registration.signature(credential, nonce, sign_method))
+    settings = "securemode=%d,authType=%s,random=%s,signmethod=%s%s" % (
+        endpoint.register_mode, "regnwl" if credential.method == "regnwl" else "register", nonce, sign_method,
+        ",instanceId=" + endpoint.instance if endpoint.instance else "")
+    return Login(credential, credential.device_name, settings, registration.signature(credential, nonce, sign_method))

@@ -33,8 +33,8 @@ def connect(credential, host, port, roots, timeout):
         phase = "TLS handshake"
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         store.load(roots, context.load_verify_locations)
-        if hasattr(credential, "certificate"):
-            context.load_cert_chain(credential.certificate, credential.private_key.reveal())
+        if hasattr(credential, "present"):
+            credential.present(context)  # a client certificate
         gc.collect()  # TLS takes its 30 KB from the same memory
         stream = Stream(raw, context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False), timeout)
     except BaseException as problem:

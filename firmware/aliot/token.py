@@ -1,0 +1,25 @@
+"""What preregistration-free registration issues; imported by boards of that way only. direct.md 4"""
+
+from aliot import record
+from aliot.credentials import sound
+from aliot.log import Secret
+
+
+class ClientToken:
+    """ClientID and DeviceToken, sent as they were received."""
+
+    TRANSPORT = "tls"
+    REGISTER = None
+
+    def __init__(self, product_key, device_name, client_id, device_token):
+        self.product_key = product_key
+        self.device_name = device_name
+        self.client_id = sound("ClientID", client_id.replace("|", " "), 1, 128)
+        self.device_token = Secret(sound("DeviceToken", device_token, 1, 256))
+
+    def fields(self):
+        return {record.CLIENT_ID: self.client_id.encode(), record.DEVICE_TOKEN: self.device_token.reveal().encode()}
+
+    def login(self, timestamp, sign_method):
+        """(clientId, settings, password): no signature, the token is the password."""
+        return self.client_id, "securemode=-2,authType=connwl", self.device_token.reveal()
