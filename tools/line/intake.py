@@ -169,19 +169,23 @@ def _row(number, cells, columns, product_key):
     if not names.VALID.fullmatch(name):
         return None, (f"DeviceName '{name[:40]}' is not 4 to 32 letters, digits and - _ @ . :" if name
                       else "has no DeviceName")
-    if not names.SECRET.fullmatch(cell("device_secret")):
-        return None, _wrong_secret(cell("device_secret"))
+    wrong = _wrong_secret(cell("device_secret"))
+    if wrong:
+        return None, wrong
     return Row(number, key, name, cell("device_secret")), None
 
 
 def _wrong_secret(text):
+    """What is wrong with a DeviceSecret, in words that do not show it; or None."""
     if not text:
         return "has no DeviceSecret"
     if re.fullmatch(r"[0-9.]+E\+?[0-9]+", text):
         return "its DeviceSecret was turned into a number by a spreadsheet; download the file again"
-    if "*" in text and len(set(text)) < len(text) // 2:
+    if text.count("*") > len(text) // 3:
         return "its DeviceSecret is masked with stars; download the file with the real one"
-    return f"its DeviceSecret ({len(text)} characters) is not 6 to 64 printable characters"
+    if not names.SECRET.fullmatch(text):
+        return f"its DeviceSecret ({len(text)} characters) is not 6 to 64 printable characters"
+    return None
 
 
 def _again(row, seen):

@@ -1,0 +1,248 @@
+"""The console's CSV in every spelling, DeviceNames by rule, and what is refused with its line."""
+
+import csv
+import io
+import os
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum.iso7064 import mod_11_10
+
+from host_tests.line.conftest import PRODUCT, WHO, secret
+from tools.errors import UserError
+from tools.line import intake, names
+from tools.line.ledger import Ledger, Product
+
+THOUSAND = [(PRODUCT, f"dev{n:05d}", secret(n)) for n in range(1000)]
+COLUMNS = ("product_key", "device_name", "device_secret")
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.create(f"sqlite:///{tmp_path}/ledger.db", plain=True) as made:
+        yield made
+
+
+def sheet(header, rows, encoding="utf-8", newline="\n", delimiter=",", order=(0, 1, 2), before=""):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=newline, delimiter=delimiter)
+    writer.writerow([header[i] for i in order])
+    writer.writerows([row[i] for i in order] for row in rows)
+    return (before + text.getvalue()).encode(encoding)
+
+
+def spellings():
+    """Every spelling of every column once, beside the first spelling of the others."""
+    first = [intake.HEADERS[column][0] for column in COLUMNS]
+    for place, column in enumerate(COLUMNS):
+        for spelling in intake.HEADERS[column]:
+            yield [spelling if i == place else first[i] for i in range(3)]
+    yield ["PRODUCTKEY", "devicename", "Device-Secret"]
+    yield ['"ProductKey"', " DeviceName ", "device secret"]
+    yield ["ＰｒｏｄｕｃｔＫｅｙ", "设备名称", "设备密钥"]
+
+
+@pytest.mark.parametrize("header", list(spellings()), ids=lambda header: "|".join(header))
+def test_a_thousand_rows_under_every_spelling_of_a_header(header):
+    read = intake.read(sheet(header, THOUSAND))
+    assert [(row.product_key, row.device_name, row.device_secret) for row in read.rows] == THOUSAND
+    assert read.bad == []
+
+
+FORMS = {
+    "BOM": {"encoding": "utf-8-sig"}, "CRLF": {"newline": "\r\n"}, "BOM and CRLF": {"encoding": "utf-8-sig", "newline": "\r\n"},
+    "GBK": {"encoding": "gbk"}, "UTF-16": {"encoding": "utf-16"}, "tabs": {"delimiter": "\t"}, "semicolons": {"delimiter": ";"},
+    "empty lines first": {"before": "\n,,\n"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)])
+def test_a_thousand_rows_in_every_form_and_column_order(form, order):
+    header = ["产品Key", "设备名称", "设备密钥"] if form in ("GBK", "BOM") else ["ProductKey", "DeviceName", "DeviceSecret"]
+    read = intake.read(sheet(header, THOUSAND, order=order, **FORMS[form]))
+    assert [(row.product_key, row.device_name, row.device_secret) for row in read.rows] == THOUSAND
+
+
+def test_other_columns_are_passed_over():
+    text = "备注名称,DeviceName,IotId,DeviceSecret,ProductKey,状态\nLampe,dev00001,x," + secret(1) + f",{PRODUCT},未激活\n"
+    assert intake.read(text.encode()).rows[0].device_name == "dev00001"
+
+
+def test_a_file_that_names_no_product_takes_it_from_the_command_line():
+    text = f"DeviceName,DeviceSecret\ndev00001,{secret(1)}\n".encode()
+    with pytest.raises(UserError, match="line 1: the header names no ProductKey"):
+        intake.read(text)
+    assert intake.read(text, PRODUCT).rows[0].product_key == PRODUCT
+
+
+BAD = {
+    f"{PRODUCT},de,{secret(1)}": "DeviceName 'de' is not 4 to 32 letters",
+    f"{PRODUCT},dev 00001,{secret(1)}": "DeviceName 'dev 00001' is not",
+    f"{PRODUCT},,{secret(1)}": "has no DeviceName",
+    f",dev00001,{secret(1)}": "has no ProductKey",
+    f"a1-b2,dev00001,{secret(1)}": "ProductKey 'a1-b2' is not",
+    f"{PRODUCT},dev00001,": "has no DeviceSecret",
+    f"{PRODUCT},dev00001,1.23E+31": "turned into a number by a spreadsheet",
+    f"{PRODUCT},dev00001,********************************": "masked with stars",
+    f"{PRODUCT},dev00001,short": "is not 6 to 64 printable characters",
+    f"{PRODUCT},dev00001": "has 2 cells",
+    f"{PRODUCT},good0001,{secret(9)}": "is the same device as line 2",
+    f"{PRODUCT},good0001,{secret(8)}": "was in line 2 with another DeviceSecret",
+}
+
+
+@pytest.mark.parametrize("row", BAD, ids=BAD.values())
+def test_a_bad_row_is_told_with_its_line_and_stops_everything(ledger, row):
+    good = f"ProductKey,DeviceName,DeviceSecret\n{PRODUCT},good0001,{secret(9)}\n\n"
+    data = (good + row + "\n").encode()
+    with pytest.raises(UserError) as refused:
+        intake.take_csv(ledger, data, WHO)
+    line, words = refused.value.rows[0]
+    assert (line, len(refused.value.rows)) == (4, 1) and BAD[row] in words and f"line 4: {words}" in str(refused.value)
+    assert secret(8) not in str(refused.value) and ledger.counts() == {}
+    taken = intake.take_csv(ledger, data, WHO, skip_bad=True)
+    assert (taken.new, [line for line, _ in taken.bad]) == (1, [4])
+
+
+def test_every_bad_row_is_told_not_only_the_first(ledger):
+    lines = [f"{PRODUCT},x,{secret(n)}" for n in range(30)]
+    with pytest.raises(intake.BadRows) as refused:
+        intake.take_csv(ledger, "\n".join(["ProductKey,DeviceName,DeviceSecret", *lines]).encode(), WHO)
+    assert [line for line, _ in refused.value.rows] == list(range(2, 32))
+    assert "and 10 more" in str(refused.value)
+
+
+def test_taking_the_same_file_twice_changes_nothing(ledger):
+    data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], THOUSAND)
+    assert intake.take_csv(ledger, data, WHO).new == 1000
+    before = ledger.history()
+    again = intake.take_csv(ledger, data, WHO)
+    assert (again.new, again.known, ledger.history()) == (0, 1000, before)
+
+
+def test_a_row_against_the_ledger_is_a_bad_row(ledger):
+    intake.take_csv(ledger, sheet(["ProductKey", "DeviceName", "DeviceSecret"], THOUSAND[:2]), WHO)
+    other = [THOUSAND[0], (PRODUCT, "dev00001", secret(777)), THOUSAND[2]]
+    data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], other)
+    with pytest.raises(UserError, match="line 3: DeviceName dev00001 is in the ledger with another secret"):
+        intake.take_csv(ledger, data, WHO)
+    assert ledger.counts()[PRODUCT]["free"] == 2
+    assert intake.take_csv(ledger, data, WHO, skip_bad=True).new == 1
+
+
+NO_SHEETS = {
+    b"": "the file is empty", b"\n\n": "the file is empty", b"\xef\xbb\xbf": "the file is empty",
+    b"ProductKey,DeviceName,DeviceSecret\n": "there is no device in it",
+    b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00": "no CSV text", b"a,b,c\n1,2,3\n": "the header names no DeviceName",
+    b"DeviceName,DeviceName,DeviceSecret,ProductKey\n": "two columns are a DeviceName",
+    b'ProductKey,DeviceName,DeviceSecret\n"a1"x,b\n': "it is no CSV from here on",
+}
+
+
+@pytest.mark.parametrize("data", NO_SHEETS, ids=NO_SHEETS.values())
+def test_what_is_no_list_of_devices_is_one_line(data):
+    with pytest.raises(UserError, match=NO_SHEETS[data]):
+        intake.read(data)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_a_traceback(data):
+    try:
+        intake.read(b"ProductKey,DeviceName,DeviceSecret\n" + data)
+    except UserError:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_cells_a_row_has_it_is_good_or_told(seed):
+    rng = random.Random(seed)
+    rows = [[rng.choice(["", "dev00001", "坏", "a" * 40, '"', "a1B2c3D4e5F", secret(3)]) for _ in range(rng.randint(0, 5))]
+            for _ in range(200)]
+    read = intake.read(sheet_of(rows))
+    lines = {row.line for row in read.rows} | {line for line, _ in read.bad}
+    assert len(lines) == sum(any(cell.strip() for cell in row) for row in rows)
+
+
+def sheet_of(rows):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["ProductKey", "DeviceName", "DeviceSecret"])
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+# -- names ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", names.MAC_RULES)
+def test_mac_rules_are_those_of_the_firmware(rule):
+    """The record's own credential class makes the same name from the same MAC."""
+    import sys
+
+    import tools.firmware  # noqa: F401  puts firmware/ on the path
+    try:
+        from aliot import credentials
+    except ImportError as error:
+        if "micropython" not in str(error):
+            raise
+        stub = type(sys)("micropython")
+        stub.const = lambda value: value
+        sys.modules["micropython"] = stub
+        from aliot import credentials
+    from tools.firmware import record
+    fields = {record.WAY: b"product", record.PRODUCT_KEY: PRODUCT.encode(), record.PRODUCT_SECRET: b"s" * 16,
+              record.NAME_RULE: rule.encode(), record.METHOD: b"https"}
+    made = credentials.burned(fields, bytes.fromhex("240ac40000ab"))
+    assert names.of_mac(rule, "24:0a:c4:00:00:ab") == made.device_name
+
+
+@given(st.integers(0, 10 ** 8 - 1))
+def test_a_serial_s_check_digit_finds_every_mistyped_digit(number):
+    name = names.serial("LAMP-", number, 8)
+    assert mod_11_10.validate(name[5:])
+    names.check_serial("LAMP-", name)
+    for place in range(5, len(name)):
+        wrong = name[:place] + str((int(name[place]) + 1) % 10) + name[place + 1:]
+        with pytest.raises(UserError, match="check digit is wrong"):
+            names.check_serial("LAMP-", wrong)
+
+
+def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
+    wanted = [names.serial("S", n, 8) for n in range(25_001)]
+    paths = intake.write_pieces(wanted, tmp_path, "names")
+    sizes, found = [], []
+    for path in paths:
+        with open(path, newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == ["DeviceName"]
+        sizes.append(len(rows) - 1)
+        found += [row[0] for row in rows[1:]]
+    assert sizes == [10_000, 10_000, 5_001] and found == wanted
+    with pytest.raises(UserError, match="is there already"):
+        intake.write_pieces(wanted, tmp_path, "names")
+
+
+def test_a_list_of_macs_tells_bad_and_double_ones():
+    assert intake.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == ["240ac4000001", "240ac4000002"]
+    with pytest.raises(intake.BadRows) as refused:
+        intake.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
+    assert [line for line, _ in refused.value.rows] == [2, 3, 4]
+
+
+def test_names_taken_in_become_the_list_of_a_product(ledger):
+    product = Product("p9B2c3D4e5F", "product", "serial")
+    made = [names.serial("S", n, 4) for n in range(3)]
+    assert intake.take_names(ledger, product, made, WHO).new == 3
+    assert intake.take_names(ledger, product, made, WHO).known == 3
+    assert ledger.reserve("240ac4000001", "p9B2c3D4e5F", WHO).device_name == made[0]
+
+
+def test_files_are_read_with_one_line_of_complaint(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        intake.load(tmp_path / "none.csv")
+    os.mkdir(tmp_path / "folder.csv")
+    with pytest.raises(UserError, match="cannot be read"):
+        intake.load(tmp_path / "folder.csv")
