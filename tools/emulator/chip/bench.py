@@ -18,13 +18,13 @@ class Bench:
     """
 
     def __init__(self, flash, chip="esp32", mac="24:0a:c4:00:00:01", efuses=None, size=None, limit=None, style="bridge",
-                 faults=None, busy=False, cut_at=None, application=None, boot_blank=False):
+                 faults=None, busy=False, renumber=False, cut_at=None, application=None, boot_blank=False):
         model = MODELS[chip]
         self.log = []
         self.nor = Nor(flash, size, cut_at)
         self.chip = Chip(model, self.nor, Efuses(model, parse_mac(mac), efuses), style, application, faults,
                          self.log.append, boot_blank)
-        self.server = Server(self.chip, limit, busy)
+        self.server = Server(self.chip, limit, busy, renumber)
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="emulated chip", daemon=True)

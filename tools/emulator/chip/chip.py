@@ -73,8 +73,8 @@ class Chip:
             self.state = HELD
             return
         self._start("power", download=what == pins.DOWNLOAD)
-        if self.style == "usb":
-            self.detach()
+        if self.style == "usb" and what == pins.RUN:
+            self.detach()       # the application brings up a USB device of its own
 
     def _start(self, cause, download):
         self._stop()

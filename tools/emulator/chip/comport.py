@@ -54,7 +54,7 @@ class ComPort:
                         "break": 6, "dtr": 9, "rts": 12}
         self._ours, self._theirs = set(), set()
         self._offered = {(WILL, BINARY), (WILL, SGA), (DO, BINARY), (DO, COM_PORT)}
-        self._suspended = False
+        self._suspended = self._announced = False
         self._modem_mask = 0xFF
         self._state, self._command, self._sub = _DATA, None, bytearray()
         for command, option in sorted(self._offered):
@@ -123,10 +123,16 @@ class ComPort:
                 if not offered:
                     self.replies += bytes([IAC, yes, option])
                 if side is self._theirs and option == COM_PORT:
-                    self._answer(MODEMSTATE, bytes([self._port.modem_state & self._modem_mask]))
+                    self._announce()
         elif option in side:
             side.discard(option)
             self.replies += bytes([IAC, no, option])
+
+    def _announce(self):
+        """Tell the modem state once, as soon as the client speaks RFC 2217."""
+        if not self._announced:
+            self._announced = True
+            self._answer(MODEMSTATE, bytes([self._port.modem_state & self._modem_mask]))
 
     def _answer(self, number, value):
         self.replies += (bytes([IAC, SB, COM_PORT, number + _ANSWER]) + self.escape(value) + bytes([IAC, SE]))
@@ -134,6 +140,7 @@ class ComPort:
     def _subnegotiation(self, data):
         if len(data) < 2 or data[0] != COM_PORT:
             return
+        self._announce()        # pyserial leaves its WILL out when our DO comes first
         number, value = data[1], data[2:]
         if number == SIGNATURE and not value:
             self._answer(SIGNATURE, self._port.signature.encode())

@@ -8,16 +8,18 @@ from tools.emulator.chip.wire import Wire
 
 _PIECE = 1024           # bytes that go over a limited wire in one go
 _HIGH, _LOW = 32768, 8192
+_FAREWELL = 5.0         # seconds in which a client that is not served can read why
 BUSY = b"Port already in use\r\n"
 
 
 class Server:
     """Serves `chip` on host and port. `limit`: bits a second of the wire, None for as fast as the machine."""
 
-    def __init__(self, chip, limit=None, busy=False):
+    def __init__(self, chip, limit=None, busy=False, renumber=False):
         self.chip = chip
         self.limit = limit
         self.busy = busy            # a fault: as if somebody else had the port
+        self.renumber = renumber    # whether it comes back under another number after it went away
         self.port = None
         self.connection = None
         self._server = None
@@ -28,7 +30,7 @@ class Server:
         self._server = await loop.create_server(lambda: Connection(self), host, port)
         self.port = self._server.sockets[0].getsockname()[1]
         self.chip.transmit = self._transmit
-        self.chip.detach = self.drop
+        self.chip.detach = self._detach
         self.chip.later = loop.call_later
         return self.port
 
@@ -44,6 +46,16 @@ class Server:
         """The port goes away under its client."""
         if self.connection is not None:
             self.connection.abort()
+
+    def _detach(self):
+        self.drop()
+        if self.renumber:
+            asyncio.ensure_future(self._move())
+
+    async def _move(self):
+        old = self._server
+        await self.start(old.sockets[0].getsockname()[0])
+        old.close()
 
     def _transmit(self, data):
         if self.connection is not None:
@@ -67,7 +79,8 @@ class Connection(asyncio.Protocol, Port):
         self._transport = transport
         if self._server.connection is not None or self._server.busy or self._chip.state == "off":
             transport.write(BUSY)
-            transport.close()
+            transport.write_eof()
+            self._loop.call_later(_FAREWELL, transport.abort)
             return
         self._server.connection = self
         self._option = ComPort(self)

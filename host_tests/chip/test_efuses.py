@@ -1,0 +1,123 @@
+"""eFuses: read and burned by espefuse over the wire, and the same as its own virtual ones afterwards."""
+
+import json
+import re
+import shutil
+
+import esptool.cmds as api
+import pytest
+
+from tools.emulator.chip.efuses import Efuses, parse_mac
+from tools.emulator.chip.models import MODELS
+from tools.errors import UserError
+
+BURNS = {
+    "esp32": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-efuse", "JTAG_DISABLE", "1"),
+              ("burn-key", "flash_encryption", "KEY"), ("burn-efuse", "FLASH_CRYPT_CNT", "1"),
+              ("write-protect-efuse", "DISABLE_DL_ENCRYPT")],
+    "esp32s3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-efuse", "SPI_BOOT_CRYPT_CNT", "1"),
+                ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"), ("burn-efuse", "SECURE_BOOT_EN", "1")],
+    "esp32c3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-key", "BLOCK_KEY1", "KEY", "HMAC_UP"),
+                ("burn-efuse", "DIS_PAD_JTAG", "1"), ("write-protect-efuse", "SECURE_BOOT_EN")],
+}
+
+
+def _summary(said):
+    """{name: (value, readable, writeable)} of `espefuse summary --format json`."""
+    text = re.search(r"^\{.*^\}", said, re.DOTALL | re.MULTILINE).group()
+    return {name: (field["value"], field["readable"], field["writeable"]) for name, field in json.loads(text).items()}
+
+
+@pytest.mark.parametrize("chip", BURNS)
+def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burns(bench, espefuse, tmp_path, chip):
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    board = bench(chip=chip, efuses=tmp_path / "wire.bin")
+    shutil.copy(tmp_path / "wire.bin", tmp_path / "virtual.bin")
+    for command in BURNS[chip]:
+        command = [tmp_path / "key" if word == "KEY" else word for word in command]
+        said = espefuse(board, "--do-not-confirm", *command)
+        assert said.status == 0 and "Successful" in said, said
+        said = espefuse(None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "--do-not-confirm",
+                        *command)
+        assert said.status == 0, said
+    wire = espefuse(board, "summary", "--format", "json")
+    virtual = espefuse(None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "summary",
+                       "--format", "json")
+    assert _summary(wire) == _summary(virtual)
+    assert "24:0a:c4:11:22:34" in str(_summary(wire)["CUSTOM_MAC"])
+
+
+def test_a_burn_lasts_and_a_write_protected_field_stays(bench, espefuse, tmp_path):
+    board = bench(efuses=tmp_path / "efuses")
+    assert espefuse(board, "--do-not-confirm", "write-protect-efuse", "ABS_DONE_0").status == 0
+    with api.detect_chip(board.url) as esp:         # past espefuse, which would refuse it by itself
+        esp.write_reg(0x3FF5A000 + 0x1C + 24, 1 << 4)
+        esp.write_reg(0x3FF5A000 + 0xFC, 0x5A5A)
+        esp.write_reg(0x3FF5A000 + 0x104, 2)
+        esp.write_reg(0x3FF5A000 + 0xFC, 0x5AA5)
+        esp.write_reg(0x3FF5A000 + 0x104, 1)
+        assert esp.read_reg(0x3FF5A000 + 24) & 1 << 4 == 0
+    again = Efuses(MODELS["esp32"], path=tmp_path / "efuses")
+    assert again.read(0x3FF5A000) & 1 << 12         # its WR_DIS bit
+    assert again.mac == parse_mac("24:0a:c4:00:00:01")
+
+
+@pytest.mark.parametrize("chip", MODELS)
+def test_the_mac_is_burned_at_the_factory_and_kept(chip, tmp_path):
+    mac = parse_mac("7c:df:a1:0b:0c:0d")
+    Efuses(MODELS[chip], mac, tmp_path / "efuses")
+    assert Efuses(MODELS[chip], path=tmp_path / "efuses").mac == mac
+
+
+@pytest.mark.parametrize("text", ["24:0a:c4:00:00", "25:0a:c4:00:00:01", "24:0a:c4:00:00:0g", "240ac4000001", ""])
+def test_what_is_no_mac_is_refused(text):
+    with pytest.raises(UserError):
+        parse_mac(text)
+
+
+def test_a_file_of_another_chip_is_refused(tmp_path):
+    Efuses(MODELS["esp32"], path=tmp_path / "efuses")
+    with pytest.raises(UserError, match="the eFuses of an esp32c3 take 512"):
+        Efuses(MODELS["esp32c3"], path=tmp_path / "efuses")
+
+
+@pytest.mark.parametrize(("chip", "burns", "word"), [
+    ("esp32s3", [(0, 2, 1 << 18)], "Flash Encryption: Enabled"),
+    ("esp32s3", [(0, 3, 1 << 20)], "Secure Boot: Enabled"),
+    ("esp32c3", [(0, 3, 3 << 20), (0, 2, 1 << 22)], "Secure Boot Key1 is Revoked"),
+    ("esp32c3", [(0, 1, 1 << 19)], "JTAG: Permanently Disabled"),
+    ("esp32c3", [(0, 2, 5 << 24)], "BLOCK_KEY0 - HMAC_DOWN_ALL"),
+])
+def test_security_is_told_as_it_was_burned(bench, esptool, chip, burns, word):
+    board = bench(chip=chip)
+    for burn in burns:
+        board.chip.efuses.burn(*burn)
+    said = esptool(board, "get-security-info")
+    assert said.status == 0 and word in said
+
+
+def test_secure_download_mode_answers_nothing_but_what_it_may(bench, esptool, tmp_path):
+    board = bench(chip="esp32c3")
+    board.chip.efuses.burn(0, 4, 1 << 5)
+    (tmp_path / "data").write_bytes(b"plain" * 100)
+    said = esptool(board, "read-mac")
+    assert "Secure Download Mode" in said or said.status == 2
+    said = esptool(board, "--no-stub", "write-flash", "--flash-size", "4MB", "0x10000", tmp_path / "data")
+    assert said.status == 0, said
+    assert board.nor.read(0x10000, 500) == b"plain" * 100
+
+
+def test_download_mode_can_be_switched_off_for_good(bench, esptool):
+    board = bench()
+    board.chip.efuses.burn(0, 0, 1 << 27)
+    said = esptool(board, "--connect-attempts", "1", "read-mac")
+    assert said.status == 2 and "Wrong boot mode detected (0x13)" in said
+
+
+def test_esptool_refuses_plain_data_where_flash_encryption_is_locked_in(bench, esptool, tmp_path):
+    board = bench()
+    board.chip.efuses.burn(0, 0, 1 << 20)
+    board.chip.efuses.burn(0, 6, 1 << 7)
+    (tmp_path / "data").write_bytes(b"plain" * 100)
+    said = esptool(board, "write-flash", "0x10000", tmp_path / "data")
+    assert said.status == 2 and "encrypted" in said
