@@ -10,7 +10,7 @@ can be issued, `fields()`: what a record of it holds; and when its CONNECT is no
 
 from binascii import hexlify
 
-from aliot import record
+from aliot import part, record
 from aliot.errors import CredentialError
 from aliot.log import Secret
 
@@ -60,18 +60,15 @@ def burned(fields, mac):
         return ProductCertificate(key, device_name(fields, mac), text(fields, record.PRODUCT_SECRET),
                                   text(fields, record.METHOD) or "https")
     try:
-        module = __import__("aliot." + sound("way", way, 1, 12, ""), None, None, ("burned",))
+        return part(sound("way", way, 1, 12, "")).burned(fields, mac)
     except ImportError:
         raise CredentialError("this firmware has no way '%s'" % way)
-    return module.burned(fields, mac)
 
 
 def issued(fields, product_key, device_name):
     """The credential in an issued record's fields, for the identity that it was issued to."""
     if record.DEVICE_TOKEN in fields:
-        from aliot.token import ClientToken
-
-        return ClientToken(product_key, device_name, text(fields, record.CLIENT_ID), text(fields, record.DEVICE_TOKEN))
+        return part("token").ClientToken(product_key, device_name, text(fields, record.CLIENT_ID), text(fields, record.DEVICE_TOKEN))
     return DeviceCertificate(product_key, device_name, text(fields, record.DEVICE_SECRET))
 
 

@@ -1,13 +1,11 @@
 """Device: what an application calls. It wires store, session, transport and MQTT together."""
 
-import gc
 import os
-import sys
 from binascii import hexlify
 from time import sleep_ms, ticks_diff, ticks_ms
 
 import machine
-from aliot import __version__, clock, log, roots
+from aliot import __version__, clock, forget, log, part, roots
 from aliot.credentials import burned, text
 from aliot.endpoint import endpoint
 from aliot.errors import AliotError, LinkError, Offline, ProtocolError, TimedOut
@@ -179,10 +177,10 @@ class Device:
     def _register(self):
         self._state("registering", {"method": self._credential.method})
         try:
-            made = __import__("aliot.registration." + self._credential.REGISTER, None, None, ("register",)).register(
+            made = part("registration." + self._credential.REGISTER).register(
                 self._credential, self._endpoint, self._sign_method, self._timeout)
         finally:
-            _forget("registration")
+            forget("registration")
         self._credential = self._store.save(self._generation, self._credential, made)
         self._state("stored", self._store.health)
 
@@ -239,10 +237,10 @@ class Device:
 
     def _setback(self, what, problem):
         try:
-            getattr(__import__("aliot.setback", None, None, (what,)), what)(self, problem)
+            getattr(part("setback"), what)(self, problem)
         finally:
             for name in ("advice", "refusals", "setback"):
-                _forget(name)
+                forget(name)
 
     def _call(self, action, *arguments):
         client = self._client
@@ -258,11 +256,7 @@ class Device:
         topic = topic.decode()
         for pattern, handler in self._handlers:
             pattern = self._full(pattern)
-            if "+" in pattern or "#" in pattern:
-                from aliot.topics import matches
-            else:
-                matches = str.__eq__
-            if matches(pattern, topic):
+            if pattern == topic or ("+" in pattern or "#" in pattern) and part("topics").matches(pattern, topic):
                 handler(topic, payload)
 
     # Small things.
@@ -290,15 +284,3 @@ class Device:
 
 def _below(n):
     return int.from_bytes(os.urandom(4), "little") % n
-
-
-def _forget(name):
-    """Drop a part of the package that has done its work from memory."""
-    whole = "aliot." + name
-    for module in list(sys.modules):
-        if module.startswith(whole):
-            del sys.modules[module]
-    parent = sys.modules["aliot"]
-    if hasattr(parent, name):
-        delattr(parent, name)
-    gc.collect()

@@ -14,6 +14,7 @@ Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is 
 from struct import pack
 from time import ticks_diff, ticks_ms
 
+from aliot import part
 from aliot.errors import LinkError, ProtocolError, TimedOut
 from aliot.transport import Deadline
 from micropython import const
@@ -69,9 +70,7 @@ class Client(MQTTClient):
         if self._kind != _CONNACK or len(packet) != 2:
             raise ProtocolError("no CONNACK")
         if packet[1]:
-            from aliot.refusals import ConnectRefused
-
-            raise ConnectRefused(packet[1])
+            raise part("refusals").ConnectRefused(packet[1])
         return packet[0] & 1
 
     def publish(self, topic, msg, retain=False, qos=0):
@@ -97,9 +96,7 @@ class Client(MQTTClient):
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
         if self.subscribe_all([(topic, qos)])[0] == 0x80:
-            from aliot.refusals import SubscribeRefused
-
-            raise SubscribeRefused(topic)
+            raise part("refusals").SubscribeRefused(topic)
 
     def subscribe_all(self, pairs):
         """Subscribe to up to 8 (topic, qos) in one packet; returns the code of each, 0x80 for refused."""

@@ -8,6 +8,7 @@ import json
 import os
 from binascii import hexlify
 
+from aliot import part
 from aliot.credentials import DeviceCertificate
 from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
@@ -42,9 +43,7 @@ def issued(found, credential):
         raise RegistrationError("the answer is for another device")
     try:
         if credential.method == "regnwl":
-            from aliot.token import ClientToken
-
-            return ClientToken(key, name, found.get("clientId"), found.get("deviceToken"))
+            return part("token").ClientToken(key, name, found.get("clientId"), found.get("deviceToken"))
         return DeviceCertificate(key, name, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("the answer holds no usable credential")

@@ -1,6 +1,6 @@
 """Dynamic registration over HTTPS: one POST, one answer; direct.md 2."""
 
-from aliot import registration
+from aliot import part, registration
 from aliot.errors import RegistrationError
 from aliot.transport import connect
 from micropython import const
@@ -70,9 +70,7 @@ def result(status, data, credential):
         found = {}
     code = found.get("code")
     if type(code) is int and code != 200:
-        from aliot.refusals import RegistrationRefused
-
-        raise RegistrationRefused(code, str(found.get("message", ""))[:80])
+        raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
         raise RegistrationError("HTTP status %d, %s" % (status, _BAD))

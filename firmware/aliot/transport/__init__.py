@@ -14,6 +14,8 @@ stretch it. After any of these the stream is dead: close it. Only DNS is not bou
 
 from time import ticks_add, ticks_diff, ticks_ms
 
+from aliot import part
+
 
 class Deadline:
     """A point in time `ms` from now."""
@@ -32,5 +34,4 @@ def connect(credential, host, port, roots, timeout):
     `roots` names the built-in roots to trust. The deadline goes on over what is written and read next,
     until the caller sets another; DNS is not in it.
     """
-    module = __import__("aliot.transport." + credential.TRANSPORT, None, None, ("connect",))
-    return module.connect(credential, host, port, roots, timeout)
+    return part("transport." + credential.TRANSPORT).connect(credential, host, port, roots, timeout)

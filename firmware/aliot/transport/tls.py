@@ -9,7 +9,7 @@ import select
 import socket
 
 import tls
-from aliot import roots as store
+from aliot import part, roots as built
 from aliot.errors import Closed, TimedOut
 from aliot.transport import Deadline
 from micropython import const
@@ -32,7 +32,7 @@ def connect(credential, host, port, roots, timeout):
         raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
         phase = "TLS handshake"
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        store.load(roots, context.load_verify_locations)
+        built.load(roots, context.load_verify_locations)
         if hasattr(credential, "present"):
             credential.present(context)  # a client certificate
         gc.collect()  # TLS takes its 30 KB from the same memory
@@ -126,6 +126,4 @@ class Stream:
 
 
 def _fault(problem, phase):
-    from aliot.transport.faults import translate
-
-    return translate(problem, phase)
+    return part("transport.faults").translate(problem, phase)
