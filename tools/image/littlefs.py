@@ -1,10 +1,12 @@
 """The board's file system: littlefs with the parameters of MicroPython's ESP32 port, by `littlefs-python`.
 
 A tree is a dict of absolute paths to bytes, e.g. {"/aliot/store.mpy": b"..."};
-folders are there because files are in them.
+folders are there because files are in them. An image may be bytes, or an
+`Image` whose blocks are fetched from a board only when they are looked at.
 """
 
 import posixpath
+from dataclasses import dataclass
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
@@ -16,6 +18,8 @@ VERSION_2_1 = 0x00020001
 _PARAMETERS = dict(
     block_size=BLOCK, read_size=32, prog_size=32, cache_size=128, lookahead_size=32, block_cycles=100
 )
+_BLANK = b"\xff" * BLOCK
+_FILLER = 0xF0  # an attribute that only fills a metadata block; no file keeps it
 
 
 class Blank(Exception):
@@ -26,44 +30,79 @@ class Unreadable(Exception):
     """There is something, but not a littlefs that can be read whole."""
 
 
-class _Memory(UserContext):
-    """The file system's blocks in a bytearray; `written` names the blocks programmed or erased, in order."""
+class Image:
+    """A file system of `size` bytes whose blocks come from `fetch(offset, length)`, each at most once."""
 
-    def __init__(self, image):
-        super().__init__(buffer=bytearray(image))
-        self.written = []
+    def __init__(self, size, fetch):
+        self.size = size
+        self._fetch = fetch
+        self._blocks = {}
+
+    @classmethod
+    def of(cls, image):
+        """An `Image`, from itself or from bytes."""
+        return image if isinstance(image, cls) else cls(len(image), lambda at, length: image[at : at + length])
+
+    def block(self, number):
+        if number not in self._blocks:
+            self._blocks[number] = bytes(self._fetch(number * BLOCK, BLOCK))
+        return self._blocks[number]
+
+
+class _Memory(UserContext):
+    """An image being worked on: `changed` holds the blocks that differ from it, the last one touched last."""
+
+    def __init__(self, image, changed=()):
+        self.image = image
+        self.changed = {number: bytearray(data) for number, data in dict(changed).items()}
+        self.erased = set()
+
+    def _block(self, number):
+        return self.changed[number] if number in self.changed else self.image.block(number)
 
     def read(self, cfg, block, off, size):
-        start = block * BLOCK + off
-        return self.buffer[start : start + size]
+        return bytearray(self._block(block)[off : off + size])
 
     def prog(self, cfg, block, off, data):
-        start = block * BLOCK + off
-        self.buffer[start : start + len(data)] = data
-        self.written.append(block)
+        content = bytearray(self._block(block))
+        self.changed.pop(block, None)
+        content[off : off + len(data)] = data
+        self.changed[block] = content
         return 0
 
     def erase(self, cfg, block):
-        self.buffer[block * BLOCK : (block + 1) * BLOCK] = b"\xff" * BLOCK
-        self.written.append(block)
+        self.changed.pop(block, None)
+        self.changed[block] = bytearray(_BLANK)
+        self.erased.add(block)
         return 0
+
+    def sync(self, cfg):
+        return 0
+
+    def bytes(self):
+        return b"".join(bytes(self._block(number)) for number in range(self.image.size // BLOCK))
 
 
 def is_blank(image):
     """Whether MicroPython would format it: only a first sector of nothing but 0xFF."""
-    return not bytes(image[:BLOCK]).strip(b"\xff")
+    return Image.of(image).block(0) == _BLANK
 
 
-def _mount(image):
-    """(file system, its memory) of a mountable image; raises Blank or Unreadable."""
-    if is_blank(image):
+def _open(memory, version, mount=True):
+    return LittleFS(context=memory, mount=mount, block_count=memory.image.size // BLOCK, disk_version=version,
+                    **_PARAMETERS)
+
+
+def _mount(image, changed=()):
+    """(file system, its memory) of an image with some blocks changed; raises Blank or Unreadable."""
+    image = Image.of(image)
+    if 0 not in dict(changed) and is_blank(image):
         raise Blank("the file system is blank")
     failure = None
     for version in (VERSION_2_0, VERSION_2_1):
-        memory = _Memory(image)
+        memory = _Memory(image, changed)
         try:
-            return LittleFS(context=memory, block_count=len(image) // BLOCK, disk_version=version,
-                            **_PARAMETERS), memory
+            return _open(memory, version), memory
         except (LittleFSError, OSError) as error:
             failure = error
     raise Unreadable(f"the file system cannot be mounted: {failure}") from failure
@@ -74,14 +113,13 @@ def build(tree, size):
 
     UserError when they do not fit.
     """
-    memory = _Memory(b"\xff" * size)
-    system = LittleFS(context=memory, mount=False, block_count=size // BLOCK, disk_version=VERSION_2_0,
-                      **_PARAMETERS)
+    memory = _Memory(Image(size, lambda at, length: b"\xff" * length))
+    system = _open(memory, VERSION_2_0, mount=False)
     system.format()
     system.mount()
     _put(system, tree, size)
     system.unmount()
-    return bytes(memory.buffer)
+    return memory.bytes()
 
 
 def _put(system, tree, size):
@@ -98,38 +136,173 @@ def _put(system, tree, size):
         raise UserError(f"the files do not fit into the board's file system of {size // 1024} KB: {error}") from error
 
 
-def read(image):
+def read(image, changed=()):
     """The tree of an image. Raises Blank, or Unreadable when any folder or file of it cannot be read."""
-    system, _ = _mount(image)
+    system, _ = _mount(image, changed)
     tree = {}
     try:
         for folder, _, files in system.walk("/"):
             for name in files:
                 path = posixpath.join(folder, name)
-                with system.open(path, "rb") as file:
-                    tree[path] = file.read()
+                tree[path] = _content(system, path)
     except (LittleFSError, OSError, UnicodeDecodeError) as error:
         raise Unreadable(f"the file system cannot be read whole: {error}") from error
     return tree
 
 
+def read_files(image, paths, changed=()):
+    """{path: bytes} of those of `paths` that are there; nothing else of the image is looked at."""
+    system, _ = _mount(image, changed)
+    tree = {}
+    for path in paths:
+        try:
+            tree[path] = _content(system, path)
+        except FileNotFoundError:
+            continue
+        except (LittleFSError, OSError) as error:
+            raise Unreadable(f"{path} cannot be read: {error}") from error
+    return tree
+
+
+def _content(system, path):
+    with system.open(path, "rb") as file:
+        return file.read()
+
+
+@dataclass(frozen=True)
+class Update:
+    """What to write to turn an image into another: (offset, sector) one after another.
+
+    `atomic`: wherever power goes between or within them, all files read as
+    before or all as after.
+    """
+
+    writes: tuple
+    atomic: bool
+
+
 def update(image, put, remove=()):
-    """The image with files of `put` written and paths of `remove` gone; every other file is left as it is.
+    """The image's bytes with the files of `put` written and those of `remove` gone; all other files stay.
 
     A file that already has these bytes is not written again; a path that is not
     there is not removed. Raises Blank or Unreadable, UserError when it is full.
     """
-    old = read(image)
-    changed = {path: data for path, data in put.items() if old.get(path) != data}
-    gone = [path for path in remove if path in old]
-    if not changed and not gone:
-        return bytes(image)
+    image = Image.of(image)
+    memory = _changed(image, *_needed(image, put, remove))
+    return memory.bytes()
+
+
+def plan(image, put, remove=()):
+    """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
+
+    A loader can only erase and write whole sectors. So that it never touches the
+    metadata block that counts, that block is first filled up in memory: littlefs
+    then moves to the block's twin, and only the twin has to be written.
+    """
+    image = Image.of(image)
+    put, remove = _needed(image, put, remove)
+    if not put and not remove:
+        return Update((), True)
+    paths = [*put, *remove]
+    before = read_files(image, paths)
+    after = {path: data for path, data in {**before, **put}.items() if path not in remove}
+    plain = None
+    for filler in _fillers(image, paths, before):
+        memory = _changed(image, put, remove, filler)
+        writes = _spared(image, memory, paths, after)
+        if _is_atomic(image, writes, paths, before, after):
+            return Update(_sectors(writes), True)
+        plain = writes
+    return Update(_sectors(plain), False)
+
+
+def _fillers(image, paths, before):
+    """Files whose metadata block can be filled up: one that changes, one that lies beside it; at last none."""
+    yield from list(before)[:1]
+    system, _ = _mount(image)
+    folder = posixpath.dirname(paths[0])
+    while True:
+        try:
+            names = [entry.name for entry in system.scandir(folder) if entry.type == 1]
+        except LittleFSError:  # there is no such folder yet
+            names = []
+        yield from [posixpath.join(folder, name) for name in names[:1]]
+        if folder in ("/", ""):
+            break
+        folder = posixpath.dirname(folder)
+    yield None
+
+
+def _needed(image, put, remove):
+    old = read_files(image, [*put, *remove])
+    return ({path: data for path, data in put.items() if old.get(path) != data},
+            [path for path in remove if path in old])
+
+
+def _changed(image, put, remove, filler=None):
+    """The `_Memory` after the change; with a path as `filler`, the metadata block of its folder moves to its twin."""
     system, memory = _mount(image)
-    for path in gone:
+    if not put and not remove:
+        return memory
+    for _ in range(_room(image, filler) if filler else 0):
+        system.setattr(filler, _FILLER, b"\0")
+    if filler in remove:
+        remove = [path for path in remove if path != filler] + [filler]
+    _put(system, put, image.size)
+    for path in remove:
         system.remove(path)
-    _put(system, changed, len(image))
+    if filler and filler not in remove:
+        try:
+            system.removeattr(filler, _FILLER)
+        except (LittleFSError, OSError):
+            pass  # there was no room for a filler
     system.unmount()
-    return bytes(memory.buffer)
+    return memory
+
+
+def _room(image, path):
+    """How many fillers fit into the metadata block of `path` before littlefs has to move it."""
+    system, memory = _mount(image)
+    for count in range(BLOCK // 16):
+        memory.erased.clear()
+        system.setattr(path, _FILLER, b"\0")
+        if memory.erased:
+            return count
+    return 0
+
+
+def _spared(image, memory, paths, after):
+    """{block: bytes} to write in this order: what changed, less the blocks that the result reads well without."""
+    writes = {number: bytes(data) for number, data in memory.changed.items() if data != image.block(number)}
+    for number in [number for number in writes if number not in memory.erased]:
+        fewer = {n: data for n, data in writes.items() if n != number}
+        if _reads(image, fewer, paths) == after:
+            writes = fewer
+    return writes
+
+
+def _reads(image, changed, paths):
+    try:
+        return read_files(image, paths, changed)
+    except (Blank, Unreadable):
+        return None
+
+
+def _is_atomic(image, writes, paths, before, after):
+    """Whether every prefix of the writes, the next one undone, erased or half done, reads as before or as after."""
+    done = {}
+    for number, data in writes.items():
+        for torn in (_BLANK, data[: BLOCK // 2] + _BLANK[BLOCK // 2 :], data[:64] + _BLANK[64:]):
+            if _reads(image, {**done, number: torn}, paths) not in (before, after):
+                return False
+        done[number] = data
+        if _reads(image, done, paths) not in (before, after):
+            return False
+    return _reads(image, done, paths) == after
+
+
+def _sectors(writes):
+    return tuple((number * BLOCK, data) for number, data in writes.items())
 
 
 def blocks_in_use(image):

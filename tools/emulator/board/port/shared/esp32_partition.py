@@ -37,7 +37,7 @@ class Partition:
         raise OSError(-0x105, "ESP_ERR_NOT_FOUND")
 
     def readblocks(self, block, buffer, offset=0):
-        buffer[:] = esp32._flash.read(self._row[2] + block * 4096 + offset, len(buffer))
+        esp32._flash.readinto(self._row[2] + block * 4096 + offset, buffer)
 
     def writeblocks(self, block, buffer, offset=None):
         if offset is None:
