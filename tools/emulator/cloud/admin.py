@@ -3,6 +3,7 @@
 import re
 
 from tools.emulator.cloud import faults
+from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.identifier import DEVICE_NAME
 from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.topics import device_of
@@ -113,8 +114,8 @@ def create_devices(app, request, pk):
     names = body(request, device_names=list)["device_names"]
     for name in names:
         if not isinstance(name, str) or not DEVICE_NAME.fullmatch(name):
-            raise BadRequest(400, f"DeviceName {name!r} must be 4 to 32 characters out of letters, digits and - _ @ . :")
-        if name in product.devices or names.count(name) > 1 and len(names) < 100:
+            raise BadRequest(400, f"DeviceName {name!r} {NAME_RULE}")
+        if name in product.devices:
             raise BadRequest(409, f"DeviceName {name} is there already")
     if len(set(names)) != len(names):
         raise BadRequest(409, "a DeviceName is there twice")
@@ -257,10 +258,18 @@ def publish(app, request):
     return app.instance.send_down(*found, topic, payload, qos)
 
 
+def whole(query):
+    """Takes `after` out of `query`: the number of the last entry seen."""
+    text = query.pop("after", "0")
+    if not text.isascii() or not text.isdigit():
+        raise BadRequest(400, "after must be a whole number")
+    return int(text)
+
+
 @route("GET", "/messages")
 def messages(app, request):
     query = dict(request.query)
-    after = int(query.pop("after", 0))
+    after = whole(query)
     unknown = set(query) - {"pk", "dn", "direction", "topic"}
     if unknown:
         raise BadRequest(400, f"{', '.join(sorted(unknown))}: not a filter; there are after, pk, dn, direction, topic")
@@ -270,7 +279,7 @@ def messages(app, request):
 @route("GET", "/log")
 def events(app, request):
     query = dict(request.query)
-    return app.instance.journal.select_events(int(query.pop("after", 0)), **query)
+    return app.instance.journal.select_events(whole(query), **query)
 
 
 @route("GET", "/stats")

@@ -51,7 +51,11 @@ class Contexts:
         context.set_ciphers(CIPHERS)
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
         context.num_tickets = 0
-        context.load_cert_chain(chain, self.folder / "server.key.pem")
+        try:
+            context.load_cert_chain(chain, self.folder / "server.key.pem")
+        except OSError as error:
+            raise UserError(f"{chain} and server.key.pem there cannot be used ({error.strerror or error}); remove "
+                            "server.pem there to have new ones") from None
         context.sni_callback = note_name
         return context
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from tools.emulator.cloud.config import load
@@ -48,13 +50,20 @@ async def serve(server, args):
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, done.set)
     if args.until_eof:
-        loop.add_reader(sys.stdin.fileno(), lambda: sys.stdin.buffer.read1(4096) or done.set())
+        threading.Thread(target=await_end, args=(loop, done), daemon=True).start()
     try:
         await server.start()
         announce(server, args)
         await done.wait()
     finally:
         await server.stop()
+
+
+def await_end(loop, done):
+    """Sets `done` when standard input ends; on a thread, since a file or /dev/null cannot be polled."""
+    while os.read(0, 4096):
+        pass
+    loop.call_soon_threadsafe(done.set)
 
 
 def announce(server, args):

@@ -78,7 +78,7 @@ class Source:
     def error(self, table, key, text):
         number = self.line(table, key)
         place = f"{self.name}, line {number}" if number else self.name
-        dotted = ".".join(str(part) for part in (*table, key) if not isinstance(part, int))
+        dotted = ".".join(part for part in (*table, key) if part and not isinstance(part, int))
         return UserError(f"{place}: {dotted}: {text}")
 
 
@@ -88,7 +88,7 @@ class Table:
     def __init__(self, source, path, values, keys):
         self.source, self.path, self.values = source, path, values
         if not isinstance(values, dict):
-            raise source.error(path[:-1], path[-1], "must be a table")
+            raise source.error(path, "", "must be a table")
         for key in values:
             if key not in keys:
                 raise self.error(key, f"is not known here; known are {', '.join(keys)}")
@@ -124,7 +124,7 @@ class Table:
         return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
 
 
-KINDS = {str: "a string", bool: "true or false", list: "an array of tables", int: "a whole number"}
+KINDS = {str: "a string", bool: "true or false", list: "an array of tables", dict: "a table"}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
@@ -151,9 +151,9 @@ def parse(text, name="cloud.toml"):
     seen = {}
     products = tuple(product(source, path, values, seen) for path, values in top.tables("product"))
     return Config(kind, instance_id, region, products,
-                  SimpleNamespace(**switch_values(source, values.get("switches", {}))),
-                  SimpleNamespace(**figure_values(source, "timing", TIMING, values.get("timing", {}))),
-                  SimpleNamespace(**figure_values(source, "limits", LIMITS, values.get("limits", {}))))
+                  SimpleNamespace(**switch_values(source, top.get("switches", dict, {}))),
+                  SimpleNamespace(**figure_values(source, "timing", TIMING, top.get("timing", dict, {}))),
+                  SimpleNamespace(**figure_values(source, "limits", LIMITS, top.get("limits", dict, {}))))
 
 
 def instance(source, top):

@@ -74,7 +74,8 @@ class Server:
             where = f"{host}:{self.wanted[name]}"
             if error.errno == errno.EADDRINUSE:
                 raise UserError(f"port {where} is in use; name another with {option}, or 0 for any") from None
-            raise UserError(f"cannot listen on {where} ({option}): {error.strerror or error}") from None
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise UserError(f"cannot listen on {where} ({option}): {reason}") from None
 
     async def stop(self):
         for listener in self.listeners:
