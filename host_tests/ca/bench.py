@@ -1,4 +1,4 @@
-"""How many device certificates are issued a second, with one process making keys and with one per core.
+"""How many certificates are issued a second, with one process making keys and with one per core.
 
 `python host_tests/ca/bench.py [COUNT]`, 60 by default; prints a table. `measure` is what `make bench` calls.
 """

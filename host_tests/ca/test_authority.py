@@ -23,7 +23,7 @@ def create(folder, name="Factory_CA", cost=2**4, **more):
 
 
 def test_profile_of_a_ca(tmp_path, tick):
-    """x509.md 8, recommended CA profile: v3, CA:TRUE and keyUsage critical, SKI, SHA-256, 10 years or more."""
+    """x509.md 8, recommended CA profile: v3, CA:TRUE, keyUsage critical, SKI, SHA-256, 10 years or more."""
     ca = create(tmp_path / "ca", organization="Example", country="CN", clock=tick).certificate
     assert ca.version is x509.Version.v3
     assert ca.signature_hash_algorithm.name == "sha256"

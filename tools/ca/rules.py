@@ -209,18 +209,14 @@ def _row(line, cells, seen, known):
     fault = names.product_key_fault(product_key) or names.device_name_fault(device_name)
     if fault:
         return error(fault)
+    found = _repeated(line, seen, f"{product_key},{device_name}")
     try:
         serial = serials.normal(written)
     except ValueError as bad:
-        return error(str(bad))
-    found = warning(f"CertSN {written} is not in the normal form {serial}") if written != serial else []
-    for what, key in (
-        (f"{product_key},{device_name}", (product_key, device_name)),
-        (f"CertSN {serial}", serial),
-    ):
-        first = seen.setdefault(key, line)
-        if first != line:
-            found += error(f"{what} stands in line {first} already")
+        return found + error(str(bad))
+    found += _repeated(line, seen, f"CertSN {serial}")
+    if written != serial:
+        found += warning(f"CertSN {written} is not in the normal form {serial}")
     fault = known(product_key, device_name, serial) if known else None
     if fault:
         return found + error(fault)
@@ -229,3 +225,8 @@ def _row(line, cells, seen, known):
             f"CertSN {written} has only digits; make sure that it is the hexadecimal, not the decimal"
         )
     return found
+
+
+def _repeated(line, seen, what):
+    first = seen.setdefault(what, line)
+    return error(f"{what} stands in line {first} already") if first != line else []
