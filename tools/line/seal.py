@@ -59,7 +59,11 @@ class Key:
         if len(raw) != KEY_SIZE:
             raise UserError(f"a ledger key has {KEY_SIZE} bytes, this one has {len(raw)}")
         self.id = hashlib.sha256(b"aliot ledger key" + raw).digest()[:4]
+        self._raw = raw
         self._gcm = AESGCM(raw)
+
+    def __reduce__(self):
+        return Key, (self._raw,)  # to a worker process, through its pipe
 
     def seal(self, text, about):
         """`text` (str) sealed for the row that `about` (bytes) names."""

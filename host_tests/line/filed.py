@@ -1,0 +1,71 @@
+"""The scripted board kept in a file, so that a station in other processes can burn it and be killed at it.
+
+    device = FILE.json: {"mac": ..., "pull_at": [call numbers], ...}; FILE.json.log gets one line for each finished burn
+"""
+
+import json
+import os
+
+from host_tests.line.scripted import Board, ScriptedWire
+from tools.line.wire import Chip, Pulled
+
+
+def create(path, mac, chip="esp32", **how):
+    with open(path, "w") as file:
+        json.dump({"mac": mac, "chip": chip, "firmware": None, "burned": None, "torn": False, **how}, file)
+    return str(path)
+
+
+def burns(path):
+    """DeviceNames of the finished burns, in order."""
+    try:
+        with open(str(path) + ".log") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
+class FiledWire(ScriptedWire):
+    def __init__(self, device, job):
+        self.path = device
+        try:
+            with open(device) as file:
+                self.table = json.load(file)
+        except OSError:
+            raise Pulled("no board") from None
+        board = Board(self.table["mac"])
+        board.chip = Chip(self.table["chip"], board.mac, 4 << 20)
+        board.firmware, board.torn = self.table["firmware"], self.table["torn"]
+        if self.table["burned"]:
+            fields, generation = self.table["burned"]
+            board.burned = {int(tag): bytes.fromhex(value) for tag, value in fields.items()}, generation
+        board.starts = self.table.get("starts", True)
+        super().__init__(board, self.table["pull_at"].pop(0) if self.table.get("pull_at") else None)
+        self._save()
+
+    @staticmethod
+    def present(device):
+        return os.path.exists(device)
+
+    still_there = present
+
+    def _call(self):
+        self._save()
+        super()._call()
+
+    def burn(self, *args):
+        before = len(self.board.burns)
+        try:
+            return super().burn(*args)
+        finally:
+            self._save()
+            if len(self.board.burns) > before:
+                with open(self.path + ".log", "a") as file:
+                    file.write(self.board.burns[-1][1] + "\n")
+
+    def _save(self):
+        burned = self.board.burned and [{tag: value.hex() for tag, value in self.board.burned[0].items()},
+                                        self.board.burned[1]]
+        with open(self.path + ".new", "w") as file:
+            json.dump({**self.table, "firmware": self.board.firmware, "burned": burned, "torn": self.board.torn}, file)
+        os.replace(self.path + ".new", self.path)
