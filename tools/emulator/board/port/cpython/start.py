@@ -40,9 +40,9 @@ def main(path):
         core.settings.update(json.load(file))
     core.chip_builtins.update(vars(builtins), __import__=board_import, open=chip["vfs"].open)
     sys.meta_path.insert(0, Finder(core.settings["path"]))
-    board = board_import("board")
-    board.power_on()
-    board.run()
+    board_import("power").on()
+    sys.modules["__main__"] = main_module = types.ModuleType("__main__")
+    board_import("board").run(vars(main_module))
 
 
 def _load(name, folder, names):

@@ -14,21 +14,25 @@ import _chip
 
 
 def main(path):
+    """What runs the board; the caller calls it when nothing else of this module is left."""
     gc.collect()
     bare = gc.mem_alloc()
+    gc.threshold(2048)          # what stays of the port lies together at the heap's beginning
     with _chip.open(path) as file:
         _chip.settings.update(json.load(file))
     _firmware(_chip.settings["rom"])
     for name in ("errno", "time", "socket", "machine", "os"):
         sys.modules["u" + name] = __import__(name)
     sys.modules["tls"] = __import__("tls12")
-    import board
-
-    board.power_on()
+    __import__("power").on()
+    for name in ("network", "ntptime"):
+        __import__(name)
+    board = __import__("board")
+    for name in ("board", "flash", "power", "esp32_partition"):     # not among a chip's modules
+        sys.modules.pop(name, None)
+    gc.threshold(-1)
     gc.collect()
     board.share = gc.mem_alloc() - bare
-    for name in ("board", "flash", "start"):        # not among a chip's modules
-        sys.modules.pop(name, None)
     return board.run
 
 
@@ -50,4 +54,9 @@ def _mount(image, place):
         vfs.mount(vfs.VfsPosix(image), place)
 
 
-main(sys.argv[1])()
+_run = main(sys.argv[1])
+_names = globals()
+for _name in list(_names):
+    if _name not in ("__name__", "_run", "_names", "_name"):
+        del _names[_name]
+_run(_names)

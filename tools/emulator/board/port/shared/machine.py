@@ -8,7 +8,6 @@ HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
-_KEPT = 2048        # bytes of RTC memory for the user
 
 
 def unique_id():
@@ -31,6 +30,7 @@ def soft_reset():
 
 
 def deepsleep(ms=0):
+    """Never returns: the host starts the board again with cause 4 when the time is over."""
     _chip.stop(_chip.DEEP_SLEEP)
 
 
@@ -40,18 +40,6 @@ def lightsleep(ms=0):
 
 def idle():
     time.sleep_ms(1)
-
-
-def freq(hertz=160000000):
-    return hertz
-
-
-def disable_irq():
-    return 0
-
-
-def enable_irq(state):
-    pass
 
 
 class RTC:
@@ -78,7 +66,7 @@ class RTC:
         if data is None:
             with _chip.open(path) as file:
                 return file.read()
-        if len(data) > _KEPT:
+        if len(data) > 2048:
             raise ValueError("buffer too long")
         with _chip.open(path, "wb") as file:
             file.write(data)
@@ -99,26 +87,9 @@ class WDT:
         _chip.alarm(self._timeout)
 
 
-class Pin:
-    """A pin that only remembers its level: an example that blinks runs."""
+def __getattr__(name):
+    if name == "Pin":
+        from machine_pin import Pin
 
-    IN = 1
-    OUT = 3
-    PULL_UP = 2
-    PULL_DOWN = 1
-
-    def __init__(self, id, mode=-1, pull=-1, value=0):
-        self._level = value
-
-    def value(self, level=None):
-        if level is None:
-            return self._level
-        self._level = int(bool(level))
-
-    __call__ = value
-
-    def on(self):
-        self._level = 1
-
-    def off(self):
-        self._level = 0
+        return Pin
+    raise AttributeError(name)
