@@ -19,6 +19,7 @@ VERBS = {
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
+    "line": ("tools.line.verb", "the production line: identities in a ledger, burned into boards, each exactly once"),
     "cloud": ("tools.emulator.cloud.command", "run the emulated IoT Platform"),
 }
 

@@ -60,10 +60,10 @@ def test_an_erased_board_gets_its_own_identity_back(ledger):
     stock(ledger, 2)
     target = Board(board(1))
     bring(target, ledger)
-    ledger.keep_issued(ledger.find(mac=board(1)), {"11": "token"}, WHO)
+    ledger.keep_issued(ledger.find(mac=board(1)), {11: b"token"}, WHO)
     target.burned = target.issued = target.firmware = None
     assert bring(target, ledger)[0] == Result("done", board(1), "dev00000")
-    assert target.issued == {"11": "token"}
+    assert target.issued == {11: b"token"}
 
 
 def test_a_done_board_with_an_older_firmware_is_tested_again_without_a_second_burn(ledger):

@@ -332,6 +332,10 @@ class Ledger:
         self.begin_write(row, who)
         return True
 
+    def note(self, identity, action, who, note):
+        """An event about an identity that changes nothing else."""
+        return self._change(identity, action, who, lambda row: (row.state, {}), note=note)
+
     # -- people ------------------------------------------------------------------------------------
 
     def void(self, identity, who, note=None):
@@ -361,15 +365,16 @@ class Ledger:
 
     # -- issued secrets ----------------------------------------------------------------------------
 
-    def keep_issued(self, identity, backup, who):
-        """Keep what registration issued to this device (`backup`: a dict) sealed beside its identity."""
+    def keep_issued(self, identity, fields, who):
+        """Keep what registration issued to this device ({record tag: bytes}) sealed beside its identity."""
+        text = json.dumps({str(tag): value.hex() for tag, value in sorted(fields.items())})
         place = ("issued", identity.product_key, identity.device_name)
 
         def work(c):
             self._writable(c)
             c.execute(issued.delete().where(issued.c.identity_id == identity.id))
             c.execute(issued.insert().values(
-                identity_id=identity.id, backup=self.seal.shut(json.dumps(backup), *place),
+                identity_id=identity.id, backup=self.seal.shut(text, *place),
                 taken=stamp(self._clock())))
             self._event(c, secrets.token_hex(16), "backup", who, identity_id=identity.id, mac=identity.mac,
                         product_key=identity.product_key, device_name=identity.device_name)
@@ -382,12 +387,13 @@ class Ledger:
         return self.connection.read(lambda c: c.execute(query).first()) is not None
 
     def issued(self, identity):
-        """The kept backup of what registration issued, or None."""
+        """The kept fields of what registration issued ({record tag: bytes}), or None."""
         query = sa.select(issued.c.backup).where(issued.c.identity_id == identity.id)
         stored = self.connection.read(lambda c: c.execute(query).scalar())
         if stored is None:
             return None
-        return json.loads(self.seal.open(stored, "issued", identity.product_key, identity.device_name))
+        fields = json.loads(self.seal.open(stored, "issued", identity.product_key, identity.device_name))
+        return {int(tag): bytes.fromhex(value) for tag, value in fields.items()}
 
     # -- keys --------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
     line status | report | labels | inspect       around it
     line void | release | restore                 returns and rework
     line job keygen | sign | show                 what the line makes, signed
-    line backup | restore-ledger | rekey          the ledger's own life
+    line backup | restore-ledger | replay | rekey the ledger's own life
     line security plan | show | burn | verify     eFuses
     line doctor                                   what is wrong with this station
 """
@@ -29,6 +29,7 @@ SUBVERBS = {
     "job": ("tools.line.verbs.job", "keys for jobs, signing and showing them"),
     "backup": ("tools.line.verbs.backup", "copy the ledger while stations work"),
     "restore-ledger": ("tools.line.verbs.restore_ledger", "bring a backup back to an empty place"),
+    "replay": ("tools.line.verbs.replay", "tell a ledger from a backup what was burned since"),
     "rekey": ("tools.line.verbs.rekey", "seal every secret with a new key"),
     "security": ("tools.line.verbs.security", "eFuses and flash encryption: plan, show, burn, verify"),
     "doctor": ("tools.line.verbs.doctor", "what is wrong with this station, and what to do"),

@@ -13,5 +13,5 @@ def run(args):
     made = backup.restore(args.file, url)
     print(f"copied {made.rows['identities']} identities and {made.rows['events']} events to "
           f"{connection.shown(url)}, verified (sha256 {made.digest[:16]})")
-    print("boards burned after this backup are not in it: take their events in with 'line burn --replay FILE' "
-          "before any station starts")
+    print("boards burned after this backup are not in it: run 'line replay' on every station's journal "
+          "before a station starts")

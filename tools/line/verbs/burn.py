@@ -1,0 +1,104 @@
+"""`line burn`: the station."""
+
+import json
+import os
+
+from tools import boards
+from tools.errors import UserError
+from tools.line import bays, desk, job, labels, screen
+from tools.line.ledger import Ledger
+
+WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("job", help="the signed job file; on a desk without a station file, unsigned too")
+    parser.add_argument("--bay", action="append", metavar="NAME=PORT", default=[],
+                        help="a bay: NAME=USB-LOCATION, NAME=/dev/..., NAME=rfc2217://...; none takes the station "
+                        "file's, and without those every USB port")
+    parser.add_argument("--once", action="store_true", help="one board in each bay, then end")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each event")
+    parser.add_argument("--plain", action="store_true", help="plain lines on a terminal too")
+    parser.add_argument("--wifi", metavar="FILE", help='the line\'s Wi-Fi, {"ssid": ..., "password": ...}; otherwise '
+                        + " and ".join(WIFI_VARIABLES))
+    parser.add_argument("--labels", metavar="FOLDER", help="write a label there for each finished board")
+    parser.add_argument("--journal", metavar="FILE", help="the station's own record (default: beside the ledger's place)")
+    parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS",
+                        help="how long a board waits for a ledger that went away (default 60)")
+
+
+def run(args):
+    from tools.line import station, worker
+
+    at = desk.station(args)
+    wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+    url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
+    check_roots(wanted)
+    chosen = labels.settings(wanted.label) if args.labels else None
+    board = boards.load(wanted.board)
+    with Ledger.open(url, key) as ledger:
+        if key is None and not ledger.plain:
+            raise UserError("the station needs the ledger's key to burn secrets: --key-file, or the station file")
+        ledger.product(wanted.product_key)
+    settings = worker.Settings(
+        job=wanted, url=url, key=key, who=who, chip=board.chip, flash_size=board.flash_size,
+        wifi=wifi(args, wanted), once=args.once, patience=args.patience)
+    places = bays.parse(args.bay) or at.bays or None
+    if places is None and args.once:
+        places = bays.found(bays.plugged())
+        if not places:
+            raise UserError("no board is plugged in; plug one in, or name bays with --bay")
+
+    def label(device_name, mac):
+        with Ledger.open(url) as ledger:
+            labels.write(ledger.list(macs=[mac]), args.labels, chosen)
+
+    view = screen.Lines() if args.plain and not args.json else screen.choose(args.json, title(wanted, at))
+    return station.Station(places, settings, view, args.journal or journal(at), label if args.labels else None).run()
+
+
+def title(wanted, at):
+    return f"{wanted.name}: {wanted.product_key} on {wanted.board}, station {at.name}" + (
+        "" if wanted.signer else " (UNSIGNED JOB)")
+
+
+def check_roots(wanted):
+    """UserError for a root in the job's file tree that the job does not name: it would stay on every board."""
+    named = {digest for name, digest in wanted.pinned.items() if name.startswith("root ")}
+    for name, digest in wanted.pinned.items():
+        if name.startswith("file roots/") and name.endswith(".der") and digest not in named:
+            raise UserError(f"{name[5:]} in the job's files is an extra root that the job does not name; "
+                            "name it under roots, or take it out")
+
+
+def wifi(args, wanted):
+    """(name, password) for the self-test, or None. From a file or the environment; never an argument."""
+    if not wanted.wifi:
+        return None
+    if args.wifi:
+        try:
+            with open(args.wifi, encoding="utf-8") as file:
+                table = json.load(file)
+            found = table["ssid"], table.get("password", "")
+        except OSError as error:
+            raise UserError(f"{args.wifi} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(f'{args.wifi} is not {{"ssid": "...", "password": "..."}}') from None
+    else:
+        found = os.environ.get(WIFI_VARIABLES[0]), os.environ.get(WIFI_VARIABLES[1], "")
+    if not found[0] or not all(isinstance(text, str) for text in found):
+        raise UserError(f"the job's self-test needs the line's Wi-Fi: --wifi FILE, or {' and '.join(WIFI_VARIABLES)}")
+    return found
+
+
+def journal(at):
+    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    folder = os.path.join(base, "aliot")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}): name another place with --journal") from None
+    return os.path.join(folder, f"line-{at.name.replace('/', '-')}.jsonl")
+
+

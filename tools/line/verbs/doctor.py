@@ -1,0 +1,57 @@
+"""`line doctor`."""
+
+import json
+import os
+from dataclasses import asdict
+
+from tools.errors import UserError
+from tools.line import bays, desk, doctor, job
+from tools.line.verbs.burn import journal
+
+WORDS = {True: "ok  ", False: "BAD ", None: "note"}
+
+
+def add_arguments(parser):
+    desk.add_arguments(parser)
+    parser.add_argument("job", nargs="?", help="look at this job's files and product too")
+    parser.add_argument("--bay", action="append", metavar="NAME=PORT", default=[])
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args):
+    findings = list(_findings(args))
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{WORDS[finding.good]} {finding.what:<11} {finding.found}"
+                  + (f": {finding.advice}" if finding.advice else ""))
+    return int(any(finding.good is False for finding in findings))
+
+
+def _findings(args):
+    try:
+        at = desk.station(args)
+        yield doctor.Finding("station", True if not at.desk else None, at.name + ("" if not at.desk else ", a desk"),
+                             "" if not at.desk else "no job key is pinned here")
+    except UserError as error:
+        yield doctor.Finding("station", False, str(error), "mend the station file")
+        return
+    places = bays.parse(args.bay) or at.bays
+    yield from doctor.ports(bays.plugged(), places)
+    wanted = None
+    if args.job:
+        try:
+            wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+            yield from doctor.firmware(wanted)
+        except UserError as error:
+            yield doctor.Finding("job", False, str(error), "no board is burned with it")
+    try:
+        url, key = desk.url(args, at, wanted), desk.key(args, at)
+    except UserError as error:
+        yield doctor.Finding("ledger", False, str(error), "")
+        return
+    yield from doctor.ledger(url, key, wanted)
+    yield from doctor.room(journal(at))
+    if url.drivername == "sqlite" and os.path.exists(url.database):
+        yield from doctor.room(url.database)
