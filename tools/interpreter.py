@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tools import apt
@@ -35,11 +35,11 @@ def has(name):
         return False
 try:
     import vfs
-    lfs = hasattr(vfs, "VfsLfs2")
+    lfs, rom = hasattr(vfs, "VfsLfs2"), hasattr(vfs, "VfsRom")
 except ImportError:
-    lfs = False
-print("%s %d.%d.%d %d %d" % ((sys.implementation[0],) + tuple(sys.implementation[1][:3])
-      + (has("tls"), lfs)))
+    lfs = rom = False
+print("%s %d.%d.%d %d %d %d %d" % ((sys.implementation[0],) + tuple(sys.implementation[1][:3])
+      + (has("tls"), lfs, has("ffi"), rom)))
 """
 
 
@@ -51,7 +51,8 @@ class Interpreter:
     version: str
     why: str                        # one sentence: why this one is used
     faketime: str | None = None     # a libfaketime that this process can load
-    loader: bool = field(default=False)     # argv starts with a dynamic loader of its own
+    loader: bool = False            # argv starts with a dynamic loader of its own
+    rom: bool = True                # it can run code from a ROM file system (1.25 and later)
 
     def command(self, *arguments, faketime=False):
         """The words of a command line; with `faketime` the clock can be set (see board/clock.py)."""
@@ -99,29 +100,34 @@ def host_faketime():
     return _one(root, "usr/lib/**/libfaketime.so.1")
 
 
+def at(path):
+    """The interpreter of a path; raises UserError if it cannot serve."""
+    return _host(path, "as asked for")
+
+
 def probe(argv):
-    """Version text of the interpreter that `argv` starts; raises UserError if it cannot serve."""
+    """(version text, whether it has a ROM file system) of what `argv` starts; UserError if it cannot serve."""
     name = argv[-1]
     try:
         done = subprocess.run([*argv, "-c", PROBE], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(f"'{name}' does not start: {getattr(error, 'strerror', None) or error}") from None
-    found = re.fullmatch(r"micropython (\d+)\.(\d+)\.(\d+) ([01]) ([01])\n", done.stdout)
+    found = re.fullmatch(r"micropython (\d+)\.(\d+)\.(\d+) ([01]) ([01]) ([01]) ([01])\n", done.stdout)
     if done.returncode or not found:
         raise UserError(f"'{name}' is not a MicroPython interpreter; {INSTALL}")
     version = ".".join(found.groups()[:3])
     if tuple(map(int, found.groups()[:2])) < OLDEST:
         raise UserError(f"'{name}' is MicroPython {version}, too old; {INSTALL}")
-    if found.group(4) == "0":
-        raise UserError(f"'{name}' (MicroPython {version}) has no module tls; {INSTALL}")
-    if found.group(5) == "0":
-        raise UserError(f"'{name}' (MicroPython {version}) has no littlefs (vfs.VfsLfs2); {INSTALL}")
-    return version
+    for group, part in ((4, "module tls"), (5, "littlefs (vfs.VfsLfs2)"), (6, "module ffi")):
+        if found.group(group) == "0":
+            raise UserError(f"'{name}' (MicroPython {version}) has no {part}; {INSTALL}")
+    return version, found.group(7) == "1"
 
 
 def _host(path, why):
     path = shutil.which(path) or path
-    return Interpreter((path,), probe([path]), f"{why}: {path}", faketime=host_faketime())
+    version, rom = probe([path])
+    return Interpreter((path,), version, f"{why}: {path}", faketime=host_faketime(), rom=rom)
 
 
 def _fetched(passed_over):
@@ -138,10 +144,10 @@ def _fetched(passed_over):
                 _refuse_old(suite, keys, components)
             apt.fetch(suite, ["micropython", "libfaketime"], root, keys, components)
     argv = start_words(root)
-    version = probe(argv)
+    version, rom = probe(argv)
     name = f"{'Ubuntu' if ubuntu else 'Debian'} {suite}"
     return Interpreter(argv, version, f"{name}'s package, verified by apt, unpacked in the cache{passed_over}",
-                       faketime=_one(root, "usr/lib/**/libfaketime.so.1"), loader=True)
+                       faketime=_one(root, "usr/lib/**/libfaketime.so.1"), loader=True, rom=rom)
 
 
 def start_words(root):

@@ -38,6 +38,7 @@ from pathlib import Path
 
 from tools import interpreter, umqtt
 from tools.emulator.board import modules
+from tools.emulator.board.clock import Clock
 from tools.firmware import FOLDER as FIRMWARE
 from tools.image import flash
 
@@ -135,33 +136,27 @@ def _start(path, which, folder, heap, mqtt):
                 "mac": "24:0a:c4:00:00:01", "wired": True, "case": path.stem,
                 "vectors": str(split(path.parent.parent / "vectors"))}
     file = folder / "settings.json"
-    clock = clock_environment(folder / "clock")
+    clock = Clock(folder / "clock").environment()
     if which == "cpython":
         settings["path"] = [str(path.parent), str(FIRMWARE), str(mqtt or umqtt.folder())]
         file.write_text(json.dumps(settings))
         preload = {"LD_PRELOAD": interpreter.host_faketime()}
-        return [sys.executable, "-X", "utf8", "-u", "-B", str(_START), str(file)], {**clock, **preload}
+        return [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(_START), str(file)], {**clock, **preload}
     found = interpreter.find()
-    start, rom = modules.port(mqtt=mqtt)
-    settings.update(rom=str(rom), cases=str(_compiled(path.parent)))
+    start, rom = modules.port(rom=found.rom, mqtt=mqtt)
+    settings.update(rom=str(rom), cases=str(_compiled(path.parent, found.rom)))
     file.write_text(json.dumps(settings))
     command = found.command("-X", f"heapsize={heap}", "-m", "start", file, faketime=True)
     return command, {"MICROPYPATH": str(start), **clock, **found.environment(faketime=True)}
 
 
-def clock_environment(clock):
-    """What libfaketime needs to take the board's clock from the file `clock`."""
-    return {"TZ": "UTC0", "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DISABLE_SHM": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
-
-
-def _compiled(folder):
-    """ROM image of the device tests' modules and the firmware."""
+def _compiled(folder, rom):
+    """The device tests' modules and the firmware, as a ROM image or a folder."""
     sources = {f"device/{path.name}": path for path in sorted(folder.glob("*.py")) if path.name != "conftest.py"}
     for path in sorted(FIRMWARE.rglob("*")):
         if path.suffix in (".py", ".der") and path.name not in ("boot.py", "main.py", "manifest.py"):
             sources["firmware/" + path.relative_to(FIRMWARE).as_posix()] = path
-    return modules.compiled(sources, 0, modules.into_rom) / "rom.romfs"
+    return modules.compiled(sources, 0, modules.into_rom) / ("rom.romfs" if rom else "rom")
 
 
 def split(folder):

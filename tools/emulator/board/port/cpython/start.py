@@ -32,7 +32,7 @@ def main(path):
     for name in HOST:
         _load(name, HERE, {**vars(builtins), "__import__": port_import})
     chip["tls"] = chip["tls12"]
-    chip["sys"] = _over(sys, print_exception=print_exception, implementation=types.SimpleNamespace(
+    chip["sys"] = _over(sys, path=["", ".frozen", "/lib"], print_exception=print_exception, implementation=types.SimpleNamespace(
         name="micropython", version=sys.implementation.version))
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]

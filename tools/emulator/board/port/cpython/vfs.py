@@ -83,7 +83,18 @@ def do(name, *arguments):
     except LittleFSError as error:
         raise OSError(-error.code) from None
     except OSError as error:
-        raise OSError(error.errno) from None
+        raise OSError(_number(error)) from None
+
+
+def _number(error):
+    """The number of an OSError; littlefs-python raises Python's kinds without one."""
+    if error.errno is not None:
+        return error.errno
+    for kind, number in ((FileNotFoundError, errno.ENOENT), (FileExistsError, errno.EEXIST),
+                         (IsADirectoryError, errno.EISDIR), (NotADirectoryError, errno.ENOTDIR)):
+        if isinstance(error, kind):
+            return number
+    return errno.EIO
 
 
 def used_blocks():

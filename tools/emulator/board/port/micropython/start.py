@@ -28,7 +28,7 @@ def main(path):
     for name in ("network", "ntptime"):
         __import__(name)
     board = __import__("board")
-    for name in ("board", "flash", "power", "esp32_partition"):     # not among a chip's modules
+    for name in ("start", "board", "flash", "power", "esp32_partition"):     # not among a chip's modules
         sys.modules.pop(name, None)
     gc.threshold(-1)
     gc.collect()

@@ -1,7 +1,7 @@
 """The chip's `socket` over the host's: lwIP's limits and error numbers, and names that lead to the emulated cloud.
 
-The file that the setting "routes" names holds one line for each way out:
-`address name port host hostport`. A name may begin with `*` (one label). What
+The file that the setting "routes" names holds a line for each host:
+`address name port=host:port ...`. A name may begin with `*` (one label). What
 no line names does not resolve, and only the line's ports answer.
 """
 
@@ -40,9 +40,9 @@ def _resolve(host):
     if host.replace(".", "").isdigit():
         return host
     if _chip.linked():
-        for address, name, _, _, _ in _routes():
-            if name == host or name[0] == "*" and host.partition(".")[2] == name[2:]:
-                return address
+        for row in _routes():
+            if row[1] == host or row[1][0] == "*" and host.partition(".")[2] == row[1][2:]:
+                return row[0]
     raise OSError(-202)
 
 
@@ -60,13 +60,15 @@ def _way(address):
         return _chip.address(host, port)
     if not _chip.linked():
         raise OSError(118)
-    refused = 118
-    for known, _, at, real, real_port in _routes():
-        if known == host:
-            if int(at) == port:
-                return _chip.address(real, int(real_port))
-            refused = 111
-    raise OSError(refused)
+    for row in _routes():
+        if row[0] == host:
+            for way in row[2:]:
+                at, _, there = way.partition("=")
+                if int(at) == port:
+                    there, _, at = there.partition(":")
+                    return _chip.address(there, int(at))
+            raise OSError(111)
+    raise OSError(118)
 
 
 class socket(_chip.Stream):

@@ -1,0 +1,358 @@
+"""An emulated board: MicroPython (or CPython) booted from the bytes of a flash file.
+
+    board = Board(flash_image, cloud=cloud.run_dir)
+    boot = board.boot(until="connected")        # power on, wait, power off
+    assert boot.states[-1]["aliot"] == "connected"
+
+    board.start()                               # or step by step
+    board.wait_for("connected")
+    board.send(b"\\x03")                         # Ctrl-C on its console
+    board.power_off()
+
+The board is a process. Its console is the process's input and output; power
+off is a kill. Flash outlives everything; the clock, RTC memory and the reset
+cause live from power on to power off. It powers up in the year 2000, for TLS
+too. What answers to the platform's host names is the emulated cloud whose run
+directory is `cloud`; without one no name resolves.
+
+A reset that the firmware asks for ends the process: `boot` stops there and says
+so; `start(follow=True)` starts the board again with the cause that a chip gives.
+"""
+
+import atexit
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools import interpreter as interpreters
+from tools import umqtt
+from tools.emulator.board import modules, routes
+from tools.emulator.board.clock import YEAR_2000, Clock
+from tools.errors import UserError
+from tools.firmware import FOLDER as FIRMWARE
+
+MAC = "24:0a:c4:00:00:01"
+HEAP = "112K"
+# how a process ends -> (reason, the cause with which a chip starts again)
+ENDS = {
+    41: ("reset", 2), 42: ("soft reset", 5), 43: ("raw reset", 5), 44: ("power cut", None), 45: ("deep sleep", 4),
+    -signal.SIGALRM: ("watchdog", 3), 0: ("exit", None),
+}
+_CPYTHON = modules.PORT / "cpython" / "start.py"
+
+
+class BoardError(Exception):
+    """The board did not do what was waited for; the text ends with what it printed last."""
+
+
+@dataclass
+class Boot:
+    """What a board did from one start to its end."""
+
+    lines: list = field(default_factory=list)       # of its console, without line ends
+    states: list = field(default_factory=list)      # its state lines, parsed
+    reason: str | None = None   # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
+    #                             "exit" (main.py ended), "failed" (it ended with an error), "stopped", "timeout"
+    operations: int = 0         # erases and programs of flash
+    heap: dict = field(default_factory=dict)        # bytes when main.py ended: port, used, free
+    seconds: float = 0.0
+
+    def state(self, name):
+        """The last state line of that name, or None."""
+        return next((state for state in reversed(self.states) if state["aliot"] == name), None)
+
+
+class Board:
+    """One board.
+
+    `flash`: path of the flash file, which is changed as the board runs, or bytes
+    (then it is a file in `folder`). `mac`: its base MAC. `cloud`: run directory
+    of an emulated cloud. `heap`: MicroPython's heap. `interpreter`: "cpython",
+    the path of a MicroPython, or None for the project's. `folder`: where the
+    board keeps what is not flash; a temporary one by default. `umqtt`: folder
+    with another umqtt/simple.py. `hosts`: {name: {port: (host, port)}} beside
+    the platform's. `log`: called with each console line.
+    """
+
+    def __init__(self, flash, mac=MAC, cloud=None, heap=HEAP, interpreter=None, folder=None, umqtt=None, hosts=None,
+                 log=None):
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(flash, (bytes, bytearray)):
+            self.flash = self.folder / "flash.bin"
+            self.flash.write_bytes(flash)
+        else:
+            self.flash = Path(flash)
+        self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
+        self.umqtt, self.hosts, self.log = umqtt, hosts, log
+        self.clock = Clock(self.folder / "clock")
+        self.run = None             # the Boot that goes on, or the last one
+        self._process = None
+        self._events = queue.Queue()
+        self._powered = False
+
+    # --- power and reset
+
+    def boot(self, timeout=60, cut_at=None, torn=False, until=None):
+        """Power on, run until the state `until` (or the end), power off; returns the `Boot`.
+
+        `until` may be a name or a function of a state line. `cut_at`: power
+        goes at that flash operation (1 is the first), before it, or with `torn`
+        in the middle of it. After `timeout` seconds the power goes too, reason
+        "timeout". A reset ends it; the next `boot` is a cold start.
+        """
+        self.start(cut_at=cut_at, torn=torn)
+        ends = time.monotonic() + timeout
+        wanted = until if callable(until) or until is None else lambda state: state["aliot"] == until
+        reason = "timeout"
+        while (left := ends - time.monotonic()) > 0:
+            kind, value = self._next(left)
+            if kind == "end" or kind == "state" and wanted and wanted(value):
+                reason = value if kind == "end" else "stopped"
+                break
+        return self._finish(reason)
+
+    def start(self, cause=1, cut_at=None, torn=False, console=None, ended=None, follow=False, raw=False):
+        """Power on (cause 1), or go on after a reset with that cause: clock and RTC memory are kept.
+
+        With `console`, a function of bytes, the REPL answers on the console when
+        main.py has ended; without it the process ends then. `ended(reason)` is
+        called when the process has ended; both are called from a thread of the
+        board's. `follow`: start again by itself after resets; only after soft
+        ones with "soft". `raw`: begin in the raw REPL, without main.py.
+        """
+        if self._process is not None:
+            raise BoardError("the board is on")
+        if not self.flash.is_file():
+            raise UserError(f"there is no flash file '{self.flash}'")
+        if cause == 1 or not self._powered:
+            self._power_on()
+        if cause not in (1, 5):
+            (self.folder / "joined").unlink(missing_ok=True)
+        self.run = Boot()
+        self._events = queue.Queue()
+        (self.folder / "heap").unlink(missing_ok=True)
+        (self.folder / "count").write_bytes(bytes(4))
+        settings = self._settings(cause, cut_at, torn, console is not None, raw)
+        command, environment = self._command(settings)
+        self._process = subprocess.Popen(
+            ["env", "--ignore-signal=INT", *command], env=environment, cwd=self.folder, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0)
+        _running.add(self)
+        threading.Thread(target=self._read, daemon=True,
+                         args=(self._process, self.run, self._events, console, ended, follow, time.monotonic())).start()
+
+    def power_off(self):
+        """Power goes, now; returns the `Boot` that was running."""
+        return self._finish("stopped")
+
+    def reset(self):
+        """The reset button: as `power_off` and on, but clock and RTC memory stay."""
+        self._finish("stopped")
+        self.start(cause=2)
+
+    @property
+    def on(self):
+        return self._process is not None
+
+    @property
+    def operations(self):
+        """Flash operations since the last start."""
+        return int.from_bytes((self.folder / "count").read_bytes(), "little")
+
+    # --- watching
+
+    def wait_for(self, state, timeout=60):
+        """The next state line of that name (or for which the function holds), as a dict. BoardError if none comes."""
+        wanted = state if callable(state) else lambda line: line["aliot"] == state
+        ends = time.monotonic() + timeout
+        while (left := ends - time.monotonic()) > 0:
+            kind, value = self._next(left)
+            if kind == "state" and wanted(value):
+                return value
+            if kind == "end":
+                raise BoardError(f"the board ended ({value}) before it was '{state}':\n{self._tail()}")
+        raise BoardError(f"the board was not '{state}' within {timeout} seconds:\n{self._tail()}")
+
+    def wait_line(self, text, timeout=60):
+        """The next console line that has `text` in it. BoardError if none comes."""
+        ends = time.monotonic() + timeout
+        while (left := ends - time.monotonic()) > 0:
+            kind, value = self._next(left)
+            if kind in ("line", "state") and text in (value if kind == "line" else json.dumps(value)):
+                return value
+            if kind == "end":
+                raise BoardError(f"the board ended ({value}) before it printed '{text}':\n{self._tail()}")
+        raise BoardError(f"the board did not print '{text}' within {timeout} seconds:\n{self._tail()}")
+
+    def wait(self, timeout=60):
+        """Wait until the process has ended by itself; returns the reason. BoardError if it does not."""
+        ends = time.monotonic() + timeout
+        while (left := ends - time.monotonic()) > 0:
+            kind, value = self._next(left)
+            if kind == "end":
+                self._process = None
+                return value
+        raise BoardError(f"the board still ran after {timeout} seconds:\n{self._tail()}")
+
+    def send(self, data):
+        """Bytes to the console. Ctrl-C interrupts what runs, as on a chip; several in a row are one."""
+        process = self._process
+        if process is None:
+            return
+        pieces = data.split(b"\x03")
+        for at, piece in enumerate(pieces):
+            if at and (piece or at == len(pieces) - 1):
+                process.send_signal(signal.SIGINT)
+            if piece:
+                try:
+                    process.stdin.write(piece)
+                    process.stdin.flush()
+                except OSError:
+                    return
+
+    # --- surroundings
+
+    def access_point(self, name=None, password=""):
+        """Put an access point into reach: only its name and password let the board join. None: out of reach.
+
+        A board for which this was never called joins whatever it asks for.
+        """
+        content = b"" if name is None else f"{name}\n{password}\n".encode()
+        temporary = self.folder / ".air"
+        temporary.write_bytes(content)
+        os.replace(temporary, self.folder / "air")
+
+    # --- inside
+
+    def _power_on(self):
+        self._powered = True
+        self.clock.set(YEAR_2000)
+        (self.folder / "rtc").write_bytes(b"")
+        (self.folder / "joined").unlink(missing_ok=True)
+
+    def _settings(self, cause, cut_at, torn, console, raw):
+        folder = self.folder
+        settings = {"flash": str(self.flash.resolve()), "mac": self.mac, "cause": cause, "clock": str(folder / "clock"),
+                    "rtc": str(folder / "rtc"), "joined": str(folder / "joined"), "count": str(folder / "count"),
+                    "heap": str(folder / "heap"), "routes": str(folder / "routes")}
+        if (folder / "air").exists():
+            settings["air"] = str(folder / "air")
+        settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
+        settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
+        (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
+        return settings
+
+    def _command(self, settings):
+        """(command, environment) that starts the process."""
+        file = self.folder / "settings.json"
+        if self.interpreter == "cpython":
+            settings["path"] = [str(FIRMWARE), str(self.umqtt or umqtt.folder())]
+            file.write_text(json.dumps(settings))
+            preload = {"LD_PRELOAD": interpreters.host_faketime()}
+            return ([sys.executable, "-I", "-B", "-u", "-X", "utf8", str(_CPYTHON), str(file)],
+                    {**os.environ, **self.clock.environment(), **preload})
+        found = interpreters.at(self.interpreter) if self.interpreter else interpreters.find()
+        start, rom = modules.port(rom=found.rom, mqtt=self.umqtt)
+        settings["rom"] = str(rom)
+        file.write_text(json.dumps(settings))
+        command = found.command("-X", f"heapsize={self.heap}", "-m", "start", file, faketime=True)
+        return command, {"PATH": os.environ.get("PATH", ""), "MICROPYPATH": str(start), **self.clock.environment(),
+                         **found.environment(faketime=True)}
+
+    def _read(self, process, run, events, console, ended, follow, started):
+        """The board's thread: passes on what the process prints until it ends."""
+        rest = b""
+        while data := os.read(process.stdout.fileno(), 65536):
+            if console:
+                console(data)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._line(line, run, events)
+        if rest:
+            self._line(rest, run, events)
+        reason, cause = ENDS.get(process.wait(), ("failed", None))
+        run.operations, run.seconds = self.operations, time.monotonic() - started
+        _running.discard(self)
+        if process is not self._process:
+            return              # power went
+        if follow and cause and (follow != "soft" or cause == 5):
+            self._process = None
+            self.start(cause=cause, console=console, ended=ended, follow=follow, raw=reason == "raw reset")
+            return
+        run.reason = reason
+        events.put(("end", reason))
+        if ended:
+            self._process = None
+            ended(reason)
+
+    def _line(self, line, run, events):
+        text = line.decode("utf-8", "replace").rstrip("\r")
+        run.lines.append(text)
+        if self.log:
+            self.log(text)
+        state = _state(text)
+        if state:
+            run.states.append(state)
+        events.put(("state", state) if state else ("line", text))
+
+    def _next(self, seconds):
+        try:
+            return self._events.get(timeout=max(seconds, 0))
+        except queue.Empty:
+            return ("late", None)
+
+    def _finish(self, reason):
+        process, self._process = self._process, None
+        run = self.run
+        if process is not None:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            process.stdin.close()
+            run.operations = self.operations
+        run.reason = run.reason or reason
+        heap = self.folder / "heap"
+        run.heap = json.loads(heap.read_text()) if heap.exists() else {}
+        self._powered = False
+        return run
+
+    def _tail(self):
+        return "\n".join(self.run.lines[-20:])
+
+    def _kill(self):
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.kill()
+
+
+def _state(text):
+    """The state line that `text` is, parsed, or None."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("aliot"), str) else None
+
+
+_running = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all():
+    for board in list(_running):
+        board._kill()
