@@ -1,7 +1,7 @@
 """`line inspect`: everything the ledger knows of one board or name; secrets masked."""
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 
 from tools.line import desk, names
 from tools.line.verbs import board
@@ -21,7 +21,7 @@ def run(args):
         events = [event for event in ledger.history(device_name=found.device_name)
                   if event["product_key"] == found.product_key]
         kept = ledger.has_issued(found)
-    facts = {name: value for name, value in asdict(found).items() if name not in ("secrets", "id")}
+    facts = {field.name: getattr(found, field.name) for field in fields(found) if field.name not in ("secrets", "id")}
     facts |= {name: str(secret) for name, secret in found.secrets.items()} | {"issued_backup": kept}
     for name in ("mac", "last_mac"):
         facts[name] = facts[name] and names.colons(facts[name])

@@ -38,7 +38,7 @@ def _names(args, product):
     if product.way != "product":
         raise UserError(f"the devices of {product.product_key} have their own secrets; their names come with 'line intake'")
     if (product.name_rule == names.SERIAL_RULE) != (args.count is not None):
-        raise UserError(f"product {product.product_key} has the rule {product.name_rule}: "
+        raise UserError(f"product {product.product_key} names by rule '{product.name_rule}', so "
                         + ("say --count" if args.count is None else "say --macs"))
     if args.macs:
         return [names.of_mac(product.name_rule, mac) for mac in intake.macs(intake.load(args.macs))]
