@@ -17,6 +17,7 @@ VERBS = {
     "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
     "boards": ("tools.boards", "list and check the boards of boards/, or hold one against a stock image"),
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
+    "burn": ("tools.burn", "burn one board's identity, without disturbing what else its flash holds"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
     "line": ("tools.line.verb", "the production line: identities in a ledger, burned into boards, each exactly once"),

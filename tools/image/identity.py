@@ -170,6 +170,14 @@ def _complete(identity):
     return replace(identity, method=method, name_rule=rule)
 
 
+def name_from_mac(rule, mac):
+    """The DeviceName that a name rule makes of a MAC (12 hex digits, with or without colons)."""
+    digits = mac.replace(":", "").lower()
+    if rule.endswith(":"):
+        digits = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    return digits.upper() if rule.startswith("MAC") else digits
+
+
 def check_availability(identity, anyway=False):
     """UserError when the documents do not have this way there, unless `anyway`; then the line is returned."""
     line = identity.warning()

@@ -55,7 +55,7 @@ class _Memory(UserContext):
     def __init__(self, image, changed=()):
         self.image = image
         self.changed = {number: bytearray(data) for number, data in dict(changed).items()}
-        self.erased = set()
+        self.erased = False  # whether a block was, since this was last set
 
     def _block(self, number):
         return self.changed[number] if number in self.changed else self.image.block(number)
@@ -73,7 +73,7 @@ class _Memory(UserContext):
     def erase(self, cfg, block):
         self.changed.pop(block, None)
         self.changed[block] = bytearray(_BLANK)
-        self.erased.add(block)
+        self.erased = True
         return 0
 
     def sync(self, cfg):
@@ -88,8 +88,9 @@ def is_blank(image):
     return Image.of(image).block(0) == _BLANK
 
 
-def _open(memory, version, mount=True):
-    return LittleFS(context=memory, mount=mount, block_count=memory.image.size // BLOCK, disk_version=version,
+def _open(memory, version):
+    # mount=True would format what it cannot mount
+    return LittleFS(context=memory, mount=False, block_count=memory.image.size // BLOCK, disk_version=version,
                     **_PARAMETERS)
 
 
@@ -102,7 +103,9 @@ def _mount(image, changed=()):
     for version in (VERSION_2_0, VERSION_2_1):
         memory = _Memory(image, changed)
         try:
-            return _open(memory, version), memory
+            system = _open(memory, version)
+            system.mount()
+            return system, memory
         except (LittleFSError, OSError) as error:
             failure = error
     raise Unreadable(f"the file system cannot be mounted: {failure}") from failure
@@ -114,7 +117,7 @@ def build(tree, size):
     UserError when they do not fit.
     """
     memory = _Memory(Image(size, lambda at, length: b"\xff" * length))
-    system = _open(memory, VERSION_2_0, mount=False)
+    system = _open(memory, VERSION_2_0)
     system.format()
     system.mount()
     _put(system, tree, size)
@@ -195,9 +198,10 @@ def update(image, put, remove=()):
 def plan(image, put, remove=()):
     """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
 
-    A loader can only erase and write whole sectors. So that it never touches the
-    metadata block that counts, that block is first filled up in memory: littlefs
-    then moves to the block's twin, and only the twin has to be written.
+    A loader can only erase and write whole sectors, and littlefs goes on writing
+    in the metadata block that counts. So, in memory, that block is filled up
+    after the change: littlefs then moves the folder, in one commit, to the
+    block's twin, and only the twin has to be written.
     """
     image = Image.of(image)
     put, remove = _needed(image, put, remove)
@@ -206,31 +210,15 @@ def plan(image, put, remove=()):
     paths = [*put, *remove]
     before = read_files(image, paths)
     after = {path: data for path, data in {**before, **put}.items() if path not in remove}
-    plain = None
-    for filler in _fillers(image, paths, before):
-        memory = _changed(image, put, remove, filler)
-        writes = _spared(image, memory, paths, after)
-        if _is_atomic(image, writes, paths, before, after):
-            return Update(_sectors(writes), True)
-        plain = writes
+    memory = _changed(image, put, remove)
+    plain = _spared(image, memory, paths, after)
+    for fillers in _fillers(image, put, remove):
+        for _ in range(3):  # each move changes sides, and the side that counts now is of no use
+            memory = _moved(memory, fillers)
+            writes = _spared(image, memory, paths, after)
+            if _is_atomic(image, writes, paths, before, after):
+                return Update(_sectors(writes), True)
     return Update(_sectors(plain), False)
-
-
-def _fillers(image, paths, before):
-    """Files whose metadata block can be filled up: one that changes, one that lies beside it; at last none."""
-    yield from list(before)[:1]
-    system, _ = _mount(image)
-    folder = posixpath.dirname(paths[0])
-    while True:
-        try:
-            names = [entry.name for entry in system.scandir(folder) if entry.type == 1]
-        except LittleFSError:  # there is no such folder yet
-            names = []
-        yield from [posixpath.join(folder, name) for name in names[:1]]
-        if folder in ("/", ""):
-            break
-        folder = posixpath.dirname(folder)
-    yield None
 
 
 def _needed(image, put, remove):
@@ -239,34 +227,49 @@ def _needed(image, put, remove):
             [path for path in remove if path in old])
 
 
-def _changed(image, put, remove, filler=None):
-    """The `_Memory` after the change; with a path as `filler`, the metadata block of its folder moves to its twin."""
+def _changed(image, put, remove):
+    """The `_Memory` of the image after the change."""
     system, memory = _mount(image)
-    if not put and not remove:
-        return memory
-    for _ in range(_room(image, filler) if filler else 0):
-        system.setattr(filler, _FILLER, b"\0")
-    if filler in remove:
-        remove = [path for path in remove if path != filler] + [filler]
-    _put(system, put, image.size)
-    for path in remove:
-        system.remove(path)
-    if filler and filler not in remove:
-        try:
-            system.removeattr(filler, _FILLER)
-        except (LittleFSError, OSError):
-            pass  # there was no room for a filler
+    if put or remove:
+        _put(system, put, image.size)
+        for path in remove:
+            system.remove(path)
+        system.unmount()
+    return memory
+
+
+def _fillers(image, put, remove):
+    """Lists of paths whose metadata blocks to fill: a file that is there after the change, and its folder too."""
+    path = next(iter(put), None)
+    if path is None:
+        system, _ = _mount(image)
+        folder = posixpath.dirname(remove[0])
+        names = [entry.name for entry in system.scandir(folder) if entry.type == 1]
+        path = next((posixpath.join(folder, name) for name in names if posixpath.join(folder, name) not in remove), None)
+    if path:
+        yield [path]
+        yield [path, posixpath.dirname(path)]
+
+
+def _moved(memory, paths):
+    """A `_Memory` in which the metadata block of each path was filled until littlefs moved it to its twin."""
+    system, memory = _mount(memory.image, memory.changed)
+    for path in (path for path in paths if path != "/"):
+        room = _room(memory, path)
+        for _ in range(max(room, 1)):
+            system.setattr(path, _FILLER, b"\0")
+        system.removeattr(path, _FILLER)
     system.unmount()
     return memory
 
 
-def _room(image, path):
+def _room(memory, path):
     """How many fillers fit into the metadata block of `path` before littlefs has to move it."""
-    system, memory = _mount(image)
+    system, copy = _mount(memory.image, memory.changed)
     for count in range(BLOCK // 16):
-        memory.erased.clear()
+        copy.erased = False
         system.setattr(path, _FILLER, b"\0")
-        if memory.erased:
+        if copy.erased:
             return count
     return 0
 
@@ -274,7 +277,7 @@ def _room(image, path):
 def _spared(image, memory, paths, after):
     """{block: bytes} to write in this order: what changed, less the blocks that the result reads well without."""
     writes = {number: bytes(data) for number, data in memory.changed.items() if data != image.block(number)}
-    for number in [number for number in writes if number not in memory.erased]:
+    for number in list(writes):
         fewer = {n: data for n, data in writes.items() if n != number}
         if _reads(image, fewer, paths) == after:
             writes = fewer
@@ -289,10 +292,11 @@ def _reads(image, changed, paths):
 
 
 def _is_atomic(image, writes, paths, before, after):
-    """Whether every prefix of the writes, the next one undone, erased or half done, reads as before or as after."""
+    """Whether each sector, erased and half written, reads as before or as after on top of those before it."""
     done = {}
     for number, data in writes.items():
-        for torn in (_BLANK, data[: BLOCK // 2] + _BLANK[BLOCK // 2 :], data[:64] + _BLANK[64:]):
+        for length in (0, *range(32, len(data.rstrip(b"\xff")), 96)):
+            torn = data[:length] + _BLANK[length:]
             if _reads(image, {**done, number: torn}, paths) not in (before, after):
                 return False
         done[number] = data

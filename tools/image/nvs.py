@@ -65,12 +65,14 @@ class Partition:
 
     `faults` are values that are lost or pages that are damaged; `traces` are
     what a power cut leaves behind and a boot tidies away: nothing is lost.
+    `owners` has a (namespace, key) for each fault, None where it is not known.
     """
 
     entries: tuple
     pages: tuple
     faults: tuple
     traces: tuple
+    owners: tuple = ()
 
     def find(self, namespace, key):
         """The value of a blob, string or number; None when it is not there."""
@@ -80,6 +82,11 @@ class Partition:
     @property
     def blank(self):
         return all(page.state == "unused" for page in self.pages)
+
+    def faults_beside(self, namespace, keys):
+        """The faults that can concern anything but these keys of this namespace."""
+        return tuple(fault for fault, owner in zip(self.faults, self.owners, strict=True)
+                     if not owner or owner[0] != namespace or owner[1] not in keys)
 
 
 @dataclass
@@ -110,7 +117,7 @@ def read(data):
 
 class _Reader:
     def __init__(self, data):
-        self.faults = []
+        self.faults = []  # (text, the item that is lost or None)
         self.traces = []
         self.pages = [self._page(at // PAGE, data[at : at + PAGE]) for at in range(0, len(data), PAGE)]
         self.raw = data
@@ -118,6 +125,9 @@ class _Reader:
         live = [page for page in self.pages if page.sequence is not None]
         for order, page in enumerate(sorted(live, key=lambda page: page.sequence)):
             self._items(order, page)
+
+    def _fault(self, text, item=None):
+        self.faults.append((text, item))
 
     def _page(self, index, data):
         state, sequence, version = struct.unpack_from("<IIB", data)
@@ -128,15 +138,15 @@ class _Reader:
             return Page(index, "damaged")
         if struct.unpack_from("<I", data, 28)[0] != _crc(data[4:28]):
             if data[32:].strip(b"\xff"):
-                self.faults.append(f"page {index}: wrong header CRC")
+                self._fault(f"page {index}: wrong header CRC")
             else:
                 self.traces.append(f"page {index} was being begun")
             return Page(index, "damaged")
         if state not in STATES:
-            self.faults.append(f"page {index}: state 0x{state:08x} is not known")
+            self._fault(f"page {index}: state 0x{state:08x} is not known")
             return Page(index, "damaged")
         if version not in _VERSIONS:
-            self.faults.append(f"page {index}: format version 0x{version:02x} is newer than this tool")
+            self._fault(f"page {index}: format version 0x{version:02x} is newer than this tool")
             return Page(index, "newer")
         if state == _FREEING:
             self.traces.append(f"page {index} was being freed")
@@ -162,10 +172,10 @@ class _Reader:
         entry = data[64 + at * 32 : 96 + at * 32]
         namespace, kind, span, chunk, crc = struct.unpack_from("<BBBBI", entry)
         if crc != _crc(entry[:4] + entry[8:]):
-            self.faults.append(f"{where}: wrong CRC")
+            self._fault(f"{where}: wrong CRC")
             return None, 1
         if not 1 <= span <= ENTRIES - at:
-            self.faults.append(f"{where}: spans {span} entries")
+            self._fault(f"{where}: spans {span} entries")
             return None, 1
         key = entry[8:24].split(b"\0")[0].decode("ascii", "backslashreplace")
         item = _Item(order, at, namespace, kind, chunk, key, entry[24:32], b"")
@@ -177,7 +187,7 @@ class _Reader:
         size, _, body_crc = struct.unpack("<HHI", item.data)
         item.body = data[96 + at * 32 : 96 + at * 32 + size]
         if size > (span - 1) * 32 or body_crc != _crc(item.body):
-            self.faults.append(f"{where}: the value of '{key}' has a wrong CRC")
+            self._fault(f"{where}: the value of '{key}' has a wrong CRC", item)
             return None, span
         return item, span
 
@@ -192,7 +202,7 @@ class _Reader:
             if item.namespace == 0 or item.type == _BLOB_DATA:
                 continue
             if item.namespace not in names:
-                self.faults.append(f"'{item.key}' belongs to namespace {item.namespace}, which has no name")
+                self._fault(f"'{item.key}' belongs to namespace {item.namespace}, which has no name", item)
                 continue
             entry = self._entry(names[item.namespace], item)
             if entry is None:
@@ -202,7 +212,9 @@ class _Reader:
                 self.traces.append(f"'{item.key}' in '{entry.namespace}' is there twice; the newer one counts")
                 del values[slot]
             values[slot] = entry
-        return Partition(tuple(values.values()), tuple(self.pages), tuple(self.faults), tuple(self.traces))
+        owners = tuple(item and (names.get(item.namespace), item.key) for _, item in self.faults)
+        return Partition(tuple(values.values()), tuple(self.pages), tuple(text for text, _ in self.faults),
+                         tuple(self.traces), owners)
 
     def _namespaces(self):
         found = [item for item in self.items if item.namespace == 0 and item.type == 0x01]
@@ -218,7 +230,7 @@ class _Reader:
             return Entry(namespace, item.key, "blob", item.body)
         if item.type == _BLOB_INDEX:
             return self._blob(namespace, item)
-        self.faults.append(f"'{item.key}' in '{namespace}' has type 0x{item.type:02x}, which is not known")
+        self._fault(f"'{item.key}' in '{namespace}' has type 0x{item.type:02x}, which is not known", item)
         return None
 
     def _string(self, namespace, item):
@@ -227,7 +239,7 @@ class _Reader:
         except UnicodeDecodeError:
             text = ""
         if not text.endswith("\0"):
-            self.faults.append(f"string '{item.key}' in '{namespace}' is not UTF-8 ending in a zero byte")
+            self._fault(f"string '{item.key}' in '{namespace}' is not UTF-8 ending in a zero byte", item)
             return None
         return Entry(namespace, item.key, "string", text[:-1])
 
@@ -239,7 +251,7 @@ class _Reader:
                 chunks.setdefault(part.chunk, part.body)
         parts = [chunks.get(number) for number in range(first, first + count)]
         if None in parts or len(b"".join(parts)) != size:
-            self.faults.append(f"blob '{item.key}' in '{namespace}' is not whole")
+            self._fault(f"blob '{item.key}' in '{namespace}' is not whole", item)
             return None
         return Entry(namespace, item.key, "blob", b"".join(parts))
 

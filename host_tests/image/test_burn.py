@@ -1,0 +1,360 @@
+"""Burning into a flash, cut at every operation: the identity is never lost, and the old one never comes back."""
+
+import random
+
+import pytest
+
+from host_tests.image.nor import PowerCut
+from host_tests.image.nor_board import MAC, BoardFlash, Booted
+from host_tests.image.port import campaign
+from tools import burn
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image import flash, identity, journal, littlefs, nvs
+from tools.image.nvs import Entry
+
+FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)), Entry("phy", "cal", "u32", 1),
+           Entry("misc", "note", "string", "höflich"), Entry("app", "count", "i64", -7))
+FILES = {"/boot.py": b"#", "/main.py": b"import app", "/config.json": b'{"ssid": "x"}', "/user/data.txt": b"mine" * 700,
+         "/aliot/store.mpy": b"\0" * 1800}
+PRODUCT = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"})
+ELSEWHERE = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "method": "mqtt"})
+OTHER = identity.parse({"product_key": "a1ZZZZZZZZZ", "device_name": "other", "device_secret": "0" * 31 + "1"})
+SECRET = "2b" * 16
+
+
+def board(files=True, entries=FOREIGN, name="ESP32_GENERIC"):
+    made = BoardFlash(flash.assemble(flash.layout_of(name), entries, FILES if files else {}))
+    made.data[0x10000:0x11000] = b"application" + bytes(4085)
+    return made
+
+
+def burned(made, who, folder, **options):
+    return burn.burn(made, made.layout, who.fields(), MAC, folder, **options)
+
+
+def registered(folder, files=True, name="ESP32_GENERIC"):
+    """A board that was burned with PRODUCT, has booted and holds an issued secret on both media."""
+    made = board(files, name=name)
+    burned(made, PRODUCT, folder)
+    Booted(made).register(SECRET)
+    return made
+
+
+def on_nvs_only(made):
+    begin = made.layout.vfs.offset
+    image = flash.region(bytes(made.data), made.layout.vfs)
+    image = littlefs.update(image, {}, [flash.path_of("burned"), flash.path_of("issued")])
+    made.data[begin : begin + len(image)] = image
+    return made
+
+
+def without_files(made):
+    made.data[made.layout.vfs.offset :] = b"\xff" * made.layout.vfs.size
+    return made
+
+
+def on_files_only(made):
+    part = made.layout.nvs
+    kept = [e for e in nvs.read(flash.region(made.data, part)).entries if e.namespace != "aliot"]
+    made.data[part.offset : part.end] = nvs.write(kept, part.size)
+    return made
+
+
+def entries(made):
+    return nvs.read(flash.region(bytes(made.data), made.layout.nvs))
+
+
+def holds(made, who):
+    """Whether both media hold `who` burned, the same bytes."""
+    found = burn.look(made, made.layout)
+    copies = {found.data("nvs", "burned"), *([found.data("littlefs", "burned")] if found.vfs == "good" else [])}
+    return len(copies) == 1 and None not in copies and record.decode(*copies)[2] == who.fields()
+
+
+def untouched(made):
+    """The application, the user's files and the foreign NVS entries are as they were."""
+    assert bytes(made.data[0x10000:0x1000B]) == b"application"
+    assert set(entries(made).entries) >= set(FOREIGN)
+    image = flash.region(bytes(made.data), made.layout.vfs)
+    if not littlefs.is_blank(image):
+        tree = littlefs.read(image)
+        assert {path: tree.get(path) for path in FILES} in (FILES, dict.fromkeys(FILES) | {"/boot.py": b"#"})
+
+
+def test_a_first_burn_goes_onto_both_media(tmp_path):
+    made = board()
+    report = burned(made, PRODUCT, tmp_path)
+    assert holds(made, PRODUCT) and report.written
+    untouched(made)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_again_writes_nothing(tmp_path):
+    made = registered(tmp_path)
+    before = bytes(made.data)
+    report = burned(made, PRODUCT, tmp_path)
+    assert report.written == 0 and report.kept_issued
+    assert bytes(made.data) == before
+
+
+def test_only_sectors_that_change_are_written(tmp_path):
+    made = board()
+    before = bytes(made.data)
+    burned(made, PRODUCT, tmp_path)
+    changed = [at for at in range(0, len(before), 4096) if made.data[at : at + 4096] != before[at : at + 4096]]
+    # one page of NVS; on littlefs the folder's twin block and at most a block of data
+    assert len(changed) <= 3
+    assert made.operations <= 2 * len(changed) + 1  # the page of NVS is erased first of all
+
+
+def test_other_settings_keep_the_issued_secret_under_the_new_generation(tmp_path):
+    made = registered(tmp_path)
+    old = Booted(made.copy()).generation
+    report = burned(made, ELSEWHERE, tmp_path, now=100)
+    assert report.generation > old and report.kept_issued
+    found = Booted(made)
+    assert (found.generation, found.secret) == (report.generation, SECRET)
+    assert found.fields == ELSEWHERE.fields()
+
+
+@pytest.mark.parametrize("state", [lambda made: made, on_nvs_only, on_files_only, without_files])
+def test_the_generation_is_above_every_one_found_on_either_medium(tmp_path, state):
+    made = registered(tmp_path)
+    highest = max(copy.generation for copy in burn.look(made, made.layout).copies)
+    assert burned(state(made), ELSEWHERE, tmp_path, now=1).generation == highest + 1
+
+
+def test_the_generation_is_the_time_when_that_is_larger(tmp_path):
+    made = board()
+    assert burned(made, PRODUCT, tmp_path, now=4_000_000_000).generation == 4_000_000_000
+
+
+def test_the_issued_secret_of_another_identity_is_not_burned_over(tmp_path):
+    made = registered(tmp_path)
+    before = bytes(made.data)
+    with pytest.raises(UserError, match="holds the issued secret of a1MZxOdcBnO/240ac4000001.*--replace"):
+        burned(made, OTHER, tmp_path)
+    assert bytes(made.data) == before
+
+
+def test_replace_removes_both_old_records_from_both_media(tmp_path):
+    made = registered(tmp_path)
+    burned(made, OTHER, tmp_path, replace=True)
+    assert holds(made, OTHER)
+    found = burn.look(made, made.layout)
+    assert [copy.name for copy in found.copies] == ["burned", "burned"]
+    assert SECRET.encode() not in b"".join(copy.data for copy in found.copies)
+    untouched(made)
+
+
+def test_an_identity_that_never_registered_may_be_burned_over(tmp_path):
+    made = board()
+    burned(made, OTHER, tmp_path)
+    burned(made, PRODUCT, tmp_path)
+    assert holds(made, PRODUCT)
+
+
+@pytest.mark.parametrize("state", [on_nvs_only, on_files_only, without_files])
+def test_a_lost_copy_is_put_back_and_the_record_stays_as_it_is(tmp_path, state):
+    made = registered(tmp_path)
+    generation = Booted(made.copy()).generation
+    made = state(made)
+    assert burned(made, PRODUCT, tmp_path).generation == generation
+    assert holds(made, PRODUCT) and Booted(made).secret == SECRET
+
+
+def test_an_issued_record_is_put_back_where_there_is_none(tmp_path):
+    made = board()
+    burned(made, PRODUCT, tmp_path, issued={record.DEVICE_SECRET: SECRET.encode()})
+    assert Booted(made).secret == SECRET
+
+
+def test_a_board_keeps_its_own_issued_record_before_one_that_is_given(tmp_path):
+    made = registered(tmp_path)
+    burned(made, ELSEWHERE, tmp_path, issued={record.DEVICE_SECRET: b"older"})
+    assert Booted(made).secret == SECRET
+
+
+def test_a_foreign_entry_that_cannot_be_read_stops_it(tmp_path):
+    made = board()
+    at = made.data.index(b"sta.ssid", made.layout.nvs.offset) + 3
+    made.data[at] ^= 4
+    before = bytes(made.data)
+    with pytest.raises(UserError, match="cannot be read, and a burn would lose it: page 0 entry"):
+        burned(made, PRODUCT, tmp_path)
+    assert bytes(made.data) == before
+
+
+def test_our_own_torn_record_does_not(tmp_path):
+    made = registered(tmp_path)
+    place = made.data.index(b"AL\x01I", made.layout.nvs.offset)
+    made.data[place + 20] ^= 1
+    burned(made, PRODUCT, tmp_path)
+    assert holds(made, PRODUCT) and Booted(made).secret == SECRET
+
+
+def test_an_unreadable_file_system_is_said_and_left_alone(tmp_path):
+    made = board()
+    begin = made.layout.vfs.offset
+    made.data[begin : begin + 8192] = b"\0" * 8192
+    report = burned(made, PRODUCT, tmp_path)
+    assert "file system cannot be read" in report.notes[0]
+    assert burn.look(made, made.layout).data("nvs", "burned")
+    assert bytes(made.data[begin : begin + 8192]) == b"\0" * 8192
+
+
+def test_flash_that_does_not_keep_what_is_written_is_noticed_and_the_journal_stays(tmp_path):
+    made = registered(tmp_path)
+    made.write = lambda offset, data: None
+    with pytest.raises(UserError, match="reads back otherwise"):
+        burned(made, ELSEWHERE, tmp_path)
+    kept = journal.load(tmp_path, MAC)
+    assert {name for name, _ in kept.records} == {"burned", "issued"} and set(kept.entries) == set(FOREIGN)
+
+
+def test_a_journal_is_for_its_owner_only_and_shows_nothing_when_printed(tmp_path):
+    made = registered(tmp_path / "j")
+    made.erase = lambda offset, size=0: (_ for _ in ()).throw(PowerCut())
+    with pytest.raises(PowerCut):
+        burned(made, ELSEWHERE, tmp_path / "j")
+    path = tmp_path / "j" / "240ac4000001.identity"
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o077 == 0
+    assert SECRET not in repr(journal.load(tmp_path / "j", MAC)) and "h4I4" not in repr(journal.load(tmp_path / "j", MAC))
+
+
+def test_a_damaged_journal_stops_in_one_line(tmp_path):
+    (tmp_path / "240ac4000001.identity").write_text("{")
+    with pytest.raises(UserError, match="journal .* is damaged"):
+        burned(board(), PRODUCT, tmp_path)
+
+
+STATES = {
+    "blank": (lambda folder: board(), PRODUCT, None),
+    "blank file system": (lambda folder: board(files=False), PRODUCT, None),
+    "both media": (registered, ELSEWHERE, SECRET),
+    "NVS only": (lambda folder: on_nvs_only(registered(folder)), ELSEWHERE, SECRET),
+    "littlefs only": (lambda folder: on_files_only(registered(folder)), ELSEWHERE, SECRET),
+    "no file system": (lambda folder: without_files(registered(folder)), ELSEWHERE, SECRET),
+    "another identity": (registered, OTHER, None),
+    "another identity on NVS only": (lambda folder: on_nvs_only(registered(folder)), OTHER, None),
+    "OTA layout": (lambda folder: registered(folder, name="ESP32_GENERIC-OTA"), ELSEWHERE, SECRET),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_burn_cut_at_every_operation_ends_well(name, tmp_path):
+    """Cut, then burned again; or powered on, then burned again. In between the old state or the new one, whole."""
+    make, who, secret = STATES[name]
+    start = make(tmp_path)
+    old = Booted(start.copy())
+    replace = who is OTHER
+    whole = start.copy()
+    before = whole.operations
+    burned(whole, who, tmp_path, replace=replace)
+    count = whole.operations - before
+    assert count
+    for operation in range(1, count + 1):
+        for torn in (0.0, 0.02, 0.5, 0.99):
+            made = start.copy()
+            made.cut(operation, torn)
+            with pytest.raises(PowerCut):
+                burned(made, who, tmp_path, replace=replace)
+            again = made.copy()
+            check_after_burn(again, who, secret, tmp_path, (operation, torn))
+            journaled = journal.load(tmp_path, MAC)
+            assert journaled is None
+            made = start.copy()
+            made.cut(operation, torn)
+            with pytest.raises(PowerCut):
+                burned(made, who, tmp_path, replace=replace)
+            check_boot(made, old, who, secret, name)
+            check_after_burn(made, who, secret, tmp_path, (operation, torn))
+    print(f"{name}: {count} operations, {count * 4} cuts")
+
+
+def check_boot(made, old, who, secret, name):
+    """The board starts, with the old identity and its secret or the new one and its; or waits for the burn."""
+    found = Booted(made)
+    if found.fields is None:
+        assert name in ("blank", "blank file system", "no file system")
+    elif found.fields == who.fields():
+        assert found.secret == secret
+    else:
+        assert (found.fields, found.secret) == (old.fields, old.secret)
+
+
+def check_after_burn(made, who, secret, folder, cut):
+    report = burned(made, who, folder)  # without --replace: what was said once is kept in the journal
+    assert holds(made, who), cut
+    untouched(made)
+    found = Booted(made)
+    assert (found.generation, found.fields, found.secret) == (report.generation, who.fields(), secret), cut
+    for copy in burn.look(made, made.layout).copies:
+        assert burn.owner(copy.fields, MAC) == burn.owner(who.fields(), MAC)
+
+
+def test_a_file_system_that_a_cut_left_unreadable_is_mended_by_the_next_burn(tmp_path, monkeypatch):
+    """Where no harmless order of writes is found, the journal keeps the sectors as they were."""
+    monkeypatch.setattr(littlefs, "_fillers", lambda *_: iter(()))
+    start = registered(tmp_path)
+    whole = start.copy()
+    burned(whole, ELSEWHERE, tmp_path)
+    unreadable = 0
+    for operation in range(1, whole.operations + 1):
+        for torn in (0.0, 0.02, 0.5, 0.99):
+            made = start.copy()
+            made.cut(operation, torn)
+            with pytest.raises(PowerCut):
+                burned(made, ELSEWHERE, tmp_path)
+            unreadable += burn.look(made, made.layout).vfs == "unreadable"
+            check_after_burn(made, ELSEWHERE, SECRET, tmp_path, (operation, torn))
+    assert unreadable
+
+
+def test_finish_does_what_was_begun_and_nothing_without_a_journal(tmp_path):
+    made = registered(tmp_path)
+    assert burn.finish(made, made.layout, MAC, tmp_path) is None
+    made.cut(3)
+    with pytest.raises(PowerCut):
+        burned(made, OTHER, tmp_path, replace=True)
+    assert burn.finish(made, made.layout, MAC, tmp_path).generation
+    assert holds(made, OTHER) and journal.load(tmp_path, MAC) is None
+
+
+def test_a_secret_issued_after_the_cut_is_the_one_that_stays(tmp_path):
+    made = on_nvs_only(registered(tmp_path))
+    made.cut(2)
+    with pytest.raises(PowerCut):
+        burned(made, ELSEWHERE, tmp_path)
+    Booted(made).register("5d" * 16)
+    burned(made, ELSEWHERE, tmp_path)
+    assert Booted(made).secret == "5d" * 16
+
+
+@pytest.mark.parametrize("seed", range(campaign(12)))
+def test_random_burns_boots_cuts_and_losses_never_lose_an_identity(seed, tmp_path):
+    rng = random.Random(seed)
+    made = board()
+    identities, current, secret = [PRODUCT, ELSEWHERE, OTHER], None, None
+    for step in range(14):
+        who = rng.choice(identities)
+        same = current and burn.owner(who.fields(), MAC) == burn.owner(current.fields(), MAC)
+        if rng.random() < 0.5:
+            made.cut(rng.randrange(1, 8), rng.random())
+        try:
+            burned(made, who, tmp_path, replace=True)
+        except PowerCut:
+            if rng.random() < 0.5:
+                Booted(made)
+            burn.finish(made, made.layout, MAC, tmp_path)
+        made.cut_at = None
+        current, secret = who, secret if same else None
+        untouched(made)
+        if rng.random() < 0.3:
+            made = rng.choice([on_nvs_only, on_files_only])(made)
+        found = Booted(made)
+        assert (found.fields, found.secret) == (current.fields(), secret), (seed, step)
+        if who is not OTHER and secret is None and rng.random() < 0.7:
+            secret = f"{seed:02x}{step:02x}" * 8
+            found.register(secret)

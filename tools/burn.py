@@ -1,0 +1,324 @@
+"""Burning one board's identity: onto NVS and the file system, without disturbing what else is there.
+
+What to write is decided by `decide`, which is pure. The board is anything with
+`read(offset, size)`, `erase(offset, size)` and `write(offset, data)` in whole
+sectors of 4096 bytes: a flash file or a chip's loader.
+
+Wherever a burn is cut, one medium holds the old state or the new one whole, or
+the journal on the host holds what is missing, and the next burn finishes it.
+"""
+
+import json
+import struct
+from dataclasses import dataclass, field
+
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image import flash as layouts
+from tools.image import identity as identities
+from tools.image import journal, littlefs, nvs
+from tools.image.flash_file import FlashFile
+
+SECTOR = 4096
+NAMES = (layouts.BURNED, layouts.ISSUED)
+_KINDS = {layouts.BURNED: record.BURNED, layouts.ISSUED: record.ISSUED}
+_PATHS = {name: layouts.path_of(name) for name in NAMES}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One good record that was found: `medium` is "nvs", "littlefs" or "journal"."""
+
+    medium: str
+    name: str
+    generation: int
+    fields: dict = field(repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a board holds. `vfs` is "good", "blank", "unreadable" or "none"; `image` its `littlefs.Image`."""
+
+    nvs: nvs.Partition
+    nvs_data: bytes = field(repr=False)
+    vfs: str
+    image: object = field(repr=False)
+    copies: tuple
+    notes: tuple
+
+    def data(self, medium, name):
+        """The bytes of a good record on a medium, or None."""
+        return next((c.data for c in self.copies if (c.medium, c.name) == (medium, name)), None)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The records that both media shall hold; `issued` is None when none shall be there."""
+
+    generation: int
+    burned: bytes = field(repr=False)
+    issued: bytes | None = field(repr=False)
+
+    def record(self, name):
+        return self.burned if name == layouts.BURNED else self.issued
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a burn did: `written` are bytes, 0 when there was nothing to do; `notes` are lines to show."""
+
+    generation: int
+    written: int
+    kept_issued: bool
+    notes: tuple
+
+
+def look(flash, layout):
+    """What the board holds, as `Found`; only the parts of its file system that matter are read."""
+    data = flash.read(layout.nvs.offset, layout.nvs.size)
+    part = nvs.read(data)
+    raw = {("nvs", name): part.find(layouts.NAMESPACE, name) for name in NAMES}
+    state, image, notes = "none", None, []
+    if layout.vfs:
+        begin = layout.vfs.offset
+        image = littlefs.Image(layout.vfs.size, lambda offset, size: flash.read(begin + offset, size))
+        try:
+            files = littlefs.read_files(image, _PATHS.values())
+            raw.update({("littlefs", name): files.get(_PATHS[name]) for name in NAMES})
+            state = "good"
+        except littlefs.Blank:
+            state = "blank"
+            notes.append("the file system is blank: the board writes its copy there at its first boot")
+        except littlefs.Unreadable:
+            state = "unreadable"
+            notes.append("the file system cannot be read: the identity goes into NVS only, and the generation "
+                         "is ruled by NVS and the clock alone")
+    copies, damaged = _copies(raw)
+    return Found(part, data, state, image, copies, (*notes, *damaged))
+
+
+def _copies(raw):
+    """(good copies, notes on the rest) of {(medium, name): bytes or None}."""
+    copies, notes = [], []
+    for (medium, name), data in raw.items():
+        if data is None:
+            continue
+        try:
+            kind, generation, fields = record.decode(data if isinstance(data, bytes) else b"")
+            if kind != _KINDS[name]:
+                raise ValueError("record: of another kind")
+            copies.append(Copy(medium, name, generation, fields, data))
+        except ValueError as error:
+            notes.append(f"the {name} record on {medium} is damaged ({error})")
+    return tuple(copies), tuple(notes)
+
+
+def owner(fields, mac):
+    """(ProductKey, DeviceName) that a record's fields name on the board with this MAC."""
+    name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
+    if not name:
+        name = identities.name_from_mac(fields.get(record.NAME_RULE, b"mac").decode("utf-8", "replace"), mac)
+    return fields.get(record.PRODUCT_KEY, b"").decode("utf-8", "replace"), name
+
+
+def decide(copies, fields, mac, issued=None, replace=False, now=None):
+    """The `Decision` for burning `fields` ({tag: bytes}) into the board that holds `copies`. Pure.
+
+    The generation is the larger of the time (`now`, Unix seconds) and one more
+    than the highest found. An issued secret of the same identity is kept, and
+    `issued` fields are put in where there is none; one of another identity is a
+    UserError without `replace`. What is there already stays as it is.
+    """
+    who = owner(fields, mac)
+    strangers = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) != who]
+    if strangers and not replace:
+        other = "/".join(owner(strangers[0].fields, mac))
+        raise UserError(f"this board holds the issued secret of {other}, which is lost when {'/'.join(who)} is "
+                        "burned: make a backup, then --replace goes on")
+    burned = _newest(copies, layouts.BURNED)
+    highest = max((c.generation for c in copies), default=0)
+    generation = burned.generation if burned and burned.fields == fields else identities.next_generation(highest, now)
+    if generation >= 1 << 32:
+        raise UserError(f"the generation {highest} on the board is the highest there is: erase the identity first")
+    data = burned.data if burned and burned.fields == fields else record.encode(record.BURNED, generation, fields)
+    own = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) == who]
+    return Decision(generation, data, _issued(own, burned, who, generation, issued))
+
+
+def _newest(copies, name):
+    return max((c for c in copies if c.name == name), key=lambda c: c.generation, default=None)
+
+
+def _issued(own, burned, who, generation, given):
+    """The issued record's bytes for this burned generation, or None."""
+    belongs = [c for c in own if burned and c.fields.get(record.FOR_GENERATION) == struct.pack("<I", burned.generation)]
+    kept = _newest(belongs, layouts.ISSUED) or _newest(own, layouts.ISSUED)
+    if not kept and not given:
+        return None
+    key, name = (text.encode() for text in who)
+    fields = {**(kept.fields if kept else given), record.PRODUCT_KEY: key, record.DEVICE_NAME: name,
+              record.FOR_GENERATION: struct.pack("<I", generation)}
+    if kept and kept.fields == fields:
+        return kept.data
+    return record.encode(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
+
+
+def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace=False, now=None, tell=None):
+    """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
+
+    mac: its MAC; folder: where journals are kept; issued: fields of an issued
+    record to put back; tell(step, part) hears of progress. UserError when it
+    is refused, or when the flash reads back otherwise.
+    """
+    tell = tell or (lambda step, part: None)
+    before = journal.load(folder, mac)
+    tell("read", 0.0)
+    found = look(flash, layout)
+    if before and before.sectors and found.vfs == "unreadable":
+        _write(flash, [("littlefs", before.sectors)], tell)
+        found = look(flash, layout)
+    unread = found.nvs.faults_beside(layouts.NAMESPACE, NAMES)
+    if before is None and unread:
+        raise UserError(f"NVS holds what cannot be read, and a burn would lose it: {unread[0]}; nothing was written")
+    copies = found.copies
+    if before:
+        copies += _copies({("journal", name): data for name, data in before.records})[0]
+        replace = replace or before.replace and owner(before.fields, mac) == owner(fields, mac)
+        issued = issued or (before.issued if owner(before.fields, mac) == owner(fields, mac) else None)
+    decision = decide(copies, fields, mac, issued, replace, now)
+    others = _others(found.nvs.entries, before.entries if before else ())
+    steps, undo = _steps(found, layout, decision, others)
+    kept = any(c.name == layouts.ISSUED for c in copies) and decision.issued is not None
+    written = sum(len(data) for _, writes in steps for _, data in writes if data)
+    if steps:
+        records = tuple(dict.fromkeys((c.name, c.data) for c in copies))
+        journal.save(folder, mac, journal.Kept(fields, issued, replace, others, records, undo))
+        _write(flash, steps, tell)
+        tell("verify", 0.0)
+        _compare(flash, layout, decision, others, found.vfs)
+    if steps or before:
+        journal.remove(folder, mac)
+    return Report(decision.generation, written, kept, found.notes)
+
+
+def finish(flash, layout, mac, folder=journal.FOLDER, tell=None):
+    """Finish an interrupted burn of this MAC; its `Report`, or None when there is nothing to finish."""
+    before = journal.load(folder, mac)
+    if before is None:
+        return None
+    return burn(flash, layout, before.fields, mac, folder, before.issued, before.replace, tell=tell)
+
+
+def _others(entries, before):
+    """The NVS entries that are not ours: those on the board, and those of the journal that it has lost."""
+    merged = {(e.namespace, e.key, e.type): e for e in (*before, *entries)}
+    return tuple(e for e in merged.values() if e.namespace != layouts.NAMESPACE or e.key not in NAMES)
+
+
+def _steps(found, layout, decision, others):
+    """([(medium, writes)], undo): a write is (offset, sector), or (offset, None) for an erase.
+
+    The file system goes from the old state to the new one in a single sector, so
+    it is first and holds the new state whole while NVS is written. Where it
+    cannot, the medium that holds less is first, and `undo` has the file system's
+    sectors as they are.
+    """
+    steps, undo = [], ()
+    plan = None
+    if found.vfs == "good":
+        put = {_PATHS[name]: decision.record(name) for name in NAMES if decision.record(name) is not None}
+        plan = littlefs.plan(found.image, put, [_PATHS[name] for name in NAMES if decision.record(name) is None])
+        if plan.writes:
+            steps.append(("littlefs", [(layout.vfs.offset + at, data) for at, data in plan.writes]))
+    wanted = {*others, *_ours(decision)}
+    if set(found.nvs.entries) != wanted or found.nvs.faults:
+        new = nvs.write([*others, *_ours(decision)], layout.nvs.size)
+        steps.append(("nvs", _nvs_writes(found.nvs_data, new, layout.nvs.offset)))
+    if plan and not plan.atomic:
+        undo = tuple((layout.vfs.offset + at, found.image.block(at // SECTOR)) for at, _ in plan.writes)
+        if _whole(found, "littlefs"):
+            steps.reverse()
+    return steps, undo
+
+
+def _whole(found, medium):
+    """Whether a medium has the newest good copy of each record that there is."""
+    return all(found.data(medium, name) == newest.data for name in NAMES if (newest := _newest(found.copies, name)))
+
+
+def _ours(decision):
+    return [nvs.Entry(layouts.NAMESPACE, name, "blob", decision.record(name))
+            for name in NAMES if decision.record(name) is not None]
+
+
+def _nvs_writes(old, new, offset):
+    """All pages that change are erased before the first is written: old and new pages never stand side by side."""
+    changed = [at for at in range(0, len(new), SECTOR) if old[at : at + SECTOR] != new[at : at + SECTOR]]
+    blank = b"\xff" * SECTOR
+    return ([(offset + at, None) for at in changed if old[at : at + SECTOR] != blank]
+            + [(offset + at, new[at : at + SECTOR]) for at in changed if new[at : at + SECTOR] != blank])
+
+
+def _write(flash, steps, tell):
+    total = sum(len(writes) for _, writes in steps)
+    done = 0
+    for medium, writes in steps:
+        for offset, data in writes:
+            tell(f"write {medium}", done / total)
+            if data is None:
+                flash.erase(offset, SECTOR)
+            else:
+                flash.write(offset, data)
+            done += 1
+
+
+def _compare(flash, layout, decision, others, vfs):
+    """UserError unless both media read back as decided; the journal is left in place then."""
+    found = look(flash, layout)
+    if found.nvs.faults or set(found.nvs.entries) != {*others, *_ours(decision)}:
+        raise UserError("NVS reads back otherwise than it was written: the flash may be worn; burn again")
+    for name in NAMES if vfs == "good" else ():
+        if found.data("littlefs", name) != decision.record(name):
+            raise UserError(f"{_PATHS[name]} reads back otherwise than it was written: the flash may be worn; burn again")
+
+
+def add_arguments(parser):
+    parser.add_argument("--cert", metavar="FILE", required=True, help="identity to burn, as JSON")
+    parser.add_argument("--flash", metavar="FILE", required=True, help="flash file of a board")
+    parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="MAC of that board (default %(default)s)")
+    parser.add_argument("--replace", action="store_true",
+                        help="give up the issued secret of another identity that the board holds")
+    parser.add_argument("--anyway", action="store_true", help="go on outside the documented regions and editions")
+    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args):
+    identity = identities.load(args.cert)
+    warning = identities.check_availability(identity, args.anyway)
+    with FlashFile(args.flash) as flash:
+        try:
+            layout = layouts.layout_in(flash.read(0, flash.size))
+        except ValueError as error:
+            raise UserError(f"{args.flash} is no flash image: {error}") from None
+        report = burn(flash, layout, identity.fields(), args.mac, args.journal, replace=args.replace)
+    print(_json(report, warning) if args.json else "\n".join(words(report, identity, args.mac, warning)))
+
+
+def _json(report, warning):
+    return json.dumps({"generation": report.generation, "written": report.written,
+                       "kept_issued": report.kept_issued, "notes": list(report.notes), "warning": warning})
+
+
+def words(report, identity, mac, warning=None):
+    """The lines that the verb prints."""
+    who = "/".join(owner(identity.fields(), mac))
+    if report.written:
+        yield f"burned {who}, generation {report.generation}, {report.written} bytes written, read back and compared"
+    else:
+        yield f"nothing to do: the board holds {who}, generation {report.generation}"
+    if report.kept_issued:
+        yield "its issued secret was kept"
+    for note in (*report.notes, *([f"warning: {warning}"] if warning else [])):
+        yield note

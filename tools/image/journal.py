@@ -1,0 +1,94 @@
+"""What a board held before it was burned, kept on the host until the burn is done.
+
+One file for each MAC, mode 0600. It is written before anything is erased and
+taken away when the flash was read back and is right; until then the next burn
+of that MAC begins with what the file holds.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools import private
+from tools.errors import UserError
+from tools.image.nvs import Entry
+
+FOLDER = "journal"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`fields` and `issued`: what was being burned ({tag: bytes}); `entries` and `records`: what was found before.
+
+    `records` are (name, bytes) of burned and issued records of either medium;
+    `entries` are NVS entries of others; `sectors` are (offset, bytes) of a file
+    system that a cut could leave unreadable.
+    """
+
+    fields: dict = field(repr=False)
+    issued: dict | None = field(repr=False)
+    replace: bool
+    entries: tuple = field(repr=False)
+    records: tuple = field(repr=False)
+    sectors: tuple = field(default=(), repr=False)
+
+
+def path_of(folder, mac):
+    """Where the journal of a board lies; `*.identity` is kept out of git."""
+    return Path(folder) / f"{mac.replace(':', '').lower()}.identity"
+
+
+def save(folder, mac, kept):
+    """Write a board's journal, and its folder; UserError when that fails."""
+    try:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder} for the journal: {error.strerror}") from error
+    private.write(path_of(folder, mac), json.dumps({
+        "format": _FORMAT,
+        "mac": mac,
+        "fields": _to_text(kept.fields),
+        "issued": None if kept.issued is None else _to_text(kept.issued),
+        "replace": kept.replace,
+        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in kept.entries],
+        "records": [[name, data.hex()] for name, data in kept.records],
+        "sectors": [[offset, data.hex()] for offset, data in kept.sectors],
+    }))
+
+
+def load(folder, mac):
+    """The `Kept` of a board, or None; UserError when there is a journal that cannot be read."""
+    path = path_of(folder, mac)
+    try:
+        found = json.loads(path.read_text())
+        if found["format"] != _FORMAT:
+            raise UserError(f"{path} was written by another release of these tools; burn this board with that one")
+        return Kept(
+            _to_bytes(found["fields"]), None if found["issued"] is None else _to_bytes(found["issued"]),
+            bool(found["replace"]),
+            tuple(Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
+                  for space, key, kind, value in found["entries"]),
+            tuple((name, bytes.fromhex(data)) for name, data in found["records"]),
+            tuple((offset, bytes.fromhex(data)) for offset, data in found["sectors"]),
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read the journal {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"the journal {path} is damaged; it holds what a board held before its last burn: "
+                        "keep it and move it away to go on without it") from None
+
+
+def remove(folder, mac):
+    """The burn is done."""
+    path_of(folder, mac).unlink(missing_ok=True)
+
+
+def _to_text(fields):
+    return {str(tag): value.hex() for tag, value in fields.items()}
+
+
+def _to_bytes(fields):
+    return {int(tag): bytes.fromhex(value) for tag, value in fields.items()}
