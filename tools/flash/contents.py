@@ -1,0 +1,76 @@
+"""What a board holds, read through its loader: partition table, identity, and those files that matter."""
+
+from dataclasses import dataclass, field
+
+from tools import burn
+from tools.image import littlefs, partitions
+from tools.image.flash import ISSUED
+
+BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """`table` is blank, good or damaged; with a blank or damaged one, `layout` is where the board's should be.
+
+    `found` is `burn.look`'s; `files` {path: bytes} are those of the paths asked
+    for that are there.
+    """
+
+    table: str
+    layout: partitions.Layout
+    found: burn.Found = field(repr=False)
+    files: dict = field(repr=False)
+
+    @property
+    def copies(self):
+        """The good records, of both media."""
+        return self.found.copies
+
+    def who(self, mac):
+        """"ProductKey/DeviceName" of the newest burned record, or None; and whether a secret was issued to it."""
+        newest = max((c for c in self.copies if c.name != ISSUED), key=lambda c: c.generation, default=None)
+        if newest is None:
+            newest = max(self.copies, key=lambda c: c.generation, default=None)
+        return "/".join(burn.owner(newest.fields, mac)) if newest else None
+
+    @property
+    def issued(self):
+        return any(copy.name == ISSUED for copy in self.copies)
+
+    @property
+    def only_on_littlefs(self):
+        """Whether a good record is on the file system and missing or older in NVS."""
+        nvs = {copy.name: copy.generation for copy in self.copies if copy.medium == "nvs"}
+        return any(copy.generation > nvs.get(copy.name, -1) for copy in self.copies if copy.medium == "littlefs")
+
+    def tree(self):
+        """All files, with their bytes; {} when the file system is not good."""
+        return littlefs.read(self.found.image) if self.found.vfs == GOOD else {}
+
+
+def look(loader, board, wanted):
+    """The `Contents` of a board; `wanted` {path: bytes} are the files that it may already have."""
+    loader.expect(first_sectors(wanted))
+    table, layout = _table(loader, board)
+    found = burn.look(loader, layout)
+    files = littlefs.read_files(found.image, wanted) if found.vfs == GOOD else {}
+    return Contents(table, layout, found, files)
+
+
+def _table(loader, board):
+    data = loader.read(board.partition_table, partitions.SIZE)
+    if not data.strip(b"\xff"):
+        return BLANK, board.layout
+    try:
+        rows = tuple(partitions.decode(data))
+        partitions.check(rows, loader.size)
+        layout = partitions.Layout(board.flash_size, rows, board.partition_table)
+        return (GOOD, layout) if layout.nvs else (DAMAGED, board.layout)
+    except ValueError:
+        return DAMAGED, board.layout
+
+
+def first_sectors(tree):
+    """How the first block of each file of more than a few bytes looks in flash: littlefs puts nothing before it."""
+    return [data[: littlefs.BLOCK].ljust(littlefs.BLOCK, b"\xff") for data in tree.values() if data]

@@ -1,0 +1,207 @@
+"""A board in its loader: esptool's Python API behind read, write, erase and MD5.
+
+A sector that is read is kept, so that looking twice costs nothing. Before a
+sector is read its MD5 is asked for: one that is blank, or that somebody
+`expect`s, need not come over the wire.
+"""
+
+import hashlib
+from contextlib import contextmanager
+
+import esptool.cmds as esptool
+import serial
+from esp_pylib.logger import EspLog, EspLogBase
+from esptool.util import FatalError, flash_size_bytes
+
+from tools.errors import UserError
+from tools.flash import port as ports
+
+SECTOR = 4096
+_BLANK = b"\xff" * SECTOR
+_CHIPS = {"ESP32": "esp32", "ESP32-S3": "esp32s3", "ESP32-C3": "esp32c3"}
+START_BAUD = 115200
+
+
+class Loader:
+    """One board in its loader; use it as a context manager.
+
+    Offers what a burner asks for: `read`, `write`, `erase`, `size`. `mac` is
+    "24:0a:c4:00:00:01", `chip` "esp32", "esp32s3" or "esp32c3" (or esptool's
+    own name of another), `security` the names of what is switched on.
+    `progress(done, total)` hears of the write that is going on.
+    """
+
+    def __init__(self, name, baud=921600, connect_mode="default-reset", attempts=7):
+        """Connects and identifies; nothing is changed on the board yet. UserError when that fails."""
+        self.name = name
+        self.progress = lambda done, total: None
+        self.bytes_read = self.bytes_written = 0
+        self._baud = baud
+        self._esp = None
+        self._sectors = {}
+        self._expected = {hashlib.md5(_BLANK).hexdigest(): _BLANK}
+        self._log, EspLog.instance = EspLog.instance, _Quiet(self)
+        self._port = None
+        try:
+            self._port = ports.open_port(name, START_BAUD)
+            with self._words():
+                self._esp = esptool.detect_chip(self._port, START_BAUD, connect_mode, connect_attempts=attempts)
+                self._identify()
+        except BaseException:
+            self.close()
+            raise
+
+    def _identify(self):
+        esp = self._esp
+        self.chip = _CHIPS.get(esp.CHIP_NAME, esp.CHIP_NAME)
+        self.title = esp.CHIP_NAME
+        self.security = self._security()
+        self.mac = None if esp.secure_download_mode else ":".join(f"{byte:02x}" for byte in esp.read_mac())
+
+    def _security(self):
+        esp = self._esp
+        on = []
+        if esp.secure_download_mode:
+            on.append("secure download mode")
+            info = esp.get_security_info()
+            on += ["secure boot"] if info["parsed_flags"]["SECURE_BOOT_EN"] else []
+            on += ["flash encryption"] if bin(info["flash_crypt_cnt"]).count("1") & 1 else []
+            return on
+        on += ["secure boot"] if esp.get_secure_boot_enabled() else []
+        on += ["flash encryption"] if esp.get_flash_encryption_enabled() else []
+        return on
+
+    def start(self):
+        """Brings up the stub, the rate and the flash. UserError."""
+        with self._words():
+            self._esp = esptool.run_stub(self._esp)
+            if self._baud != START_BAUD:
+                self._esp.change_baud(self._baud)
+            esptool.attach_flash(self._esp)
+            found = esptool.detect_flash_size(self._esp)
+            self._esp.WRITE_FLASH_ATTEMPTS = 1      # a port that went away is told at once, not retried for seconds
+        if not found:
+            raise UserError(f"the flash of the board at {self.name} does not answer: is it powered well enough?")
+        self.size = flash_size_bytes(found)
+
+    # --- flash
+
+    def expect(self, sectors):
+        """Sectors (4096 bytes each) that are likely to be found: they are recognised by their MD5."""
+        self._expected.update((hashlib.md5(sector).hexdigest(), bytes(sector)) for sector in sectors)
+
+    def read(self, offset, size):
+        """Bytes of the flash."""
+        first, end = offset - offset % SECTOR, offset + size
+        data = b"".join(self._sector(at) for at in range(first, end, SECTOR))
+        return data[offset - first : end - first]
+
+    def _sector(self, at):
+        if at not in self._sectors:
+            known = self._expected.get(self.md5(at, SECTOR))
+            if known is None:
+                with self._words():
+                    known = self._esp.read_flash(at, SECTOR)
+                self.bytes_read += SECTOR
+            self._sectors[at] = known
+        return self._sectors[at]
+
+    def md5(self, offset, size):
+        """The MD5 of a region, in hex, computed on the chip."""
+        with self._words():
+            return self._esp.flash_md5sum(offset, size)
+
+    def write(self, offset, data):
+        """Write at the start of a sector, erasing what the data covers; verified by MD5. UserError."""
+        self.write_all([(offset, data)])
+
+    def write_all(self, regions):
+        """Write [(offset, data)] in this order."""
+        for offset, data in regions:
+            for at in range(offset, offset + len(data), SECTOR):
+                self._sectors.pop(at, None)
+        with self._words():
+            esptool.write_flash(self._esp, [(offset, bytes(data)) for offset, data in regions])
+        self.bytes_written += sum(len(data) for _, data in regions)
+
+    def erase(self, offset, size):
+        """Erase whole sectors."""
+        for at in range(offset, offset + size, SECTOR):
+            self._sectors[at] = _BLANK
+        with self._words():
+            self._esp.erase_region(offset, size)
+
+    def erase_all(self):
+        """Erase the whole chip."""
+        self._sectors.clear()
+        with self._words():
+            self._esp.erase_flash()
+
+    # --- the end
+
+    def reset(self):
+        """Reset the board into its application; the port stays open if it survives that."""
+        try:
+            if self._port.baudrate != START_BAUD:
+                self._port.baudrate = START_BAUD
+            esptool.reset_chip(self._esp, "hard-reset")
+        except (serial.SerialException, OSError, FatalError):
+            pass        # native USB goes away with the reset
+        self._sectors.clear()
+
+    def release(self):
+        """The open port, which the caller has to close from now on."""
+        port, self._port = self._port, None
+        return port
+
+    def close(self):
+        """Close the port; may be called twice."""
+        EspLog.instance, self._log = self._log or EspLog.instance, None
+        if self._port is not None:
+            try:
+                self._port.close()
+            except OSError:
+                pass
+            self._port = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @contextmanager
+    def _words(self):
+        """esptool's and pyserial's errors as one line."""
+        try:
+            yield
+        except FatalError as error:
+            raise UserError(_line(self.name, error)) from None
+        except (serial.SerialException, OSError) as error:
+            raise UserError(f"the port {self.name} went away: {ports.reason(error)}; "
+                            "plug the board in again and start over") from None
+
+
+def _line(name, error):
+    text = str(error).split("\n")[0]
+    if "Failed to connect" in text:
+        return (f"no answer from a board at {name}: hold BOOT, press and release EN, then try again; "
+                "or the port is not a board's")
+    if "MD5" in text or "written flash region" in text:
+        return f"the flash at {name} reads back otherwise than it was written: {text}; the flash may be worn"
+    return f"the board at {name} does not do as it is told: {text}"
+
+
+class _Quiet(EspLogBase):
+    """esptool's logger that prints nothing and passes its progress on."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def progress_bar(self, cur_iter, total_iters, prefix="", suffix="", bar_length=30):
+        self._loader.progress(cur_iter, total_iters)
+
+    def print(self, *args, **kwargs):
+        pass
+
+    err = warn = note = hint = debug = warning = error = stage = set_verbosity = print

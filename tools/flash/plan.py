@@ -1,0 +1,80 @@
+"""What flashing a board comes to, decided from what it is, what it holds and what is to be on it. Pure."""
+
+from dataclasses import dataclass, field
+
+from tools.errors import UserError
+
+NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
+UPDATE, WHOLE = "update", "whole"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`parts`: what of the stock image differs; `put`: the files that differ.
+
+    `files` says how: "update" file by file, "whole" as a new file system.
+    `keep_nvs`: a record that only littlefs has goes into NVS first. `move`: NVS
+    or the file system change their place, so all they hold is carried over.
+    """
+
+    parts: tuple
+    put: dict = field(repr=False)
+    files: str = UPDATE
+    keep_nvs: bool = False
+    move: bool = False
+
+    @property
+    def nothing(self):
+        return not (self.parts or self.put or self.keep_nvs or self.move)
+
+
+def board_for(chip):
+    """The board to take for a chip when none is named; UserError for a chip that has none."""
+    if chip not in NAMES:
+        raise UserError(f"the board is an {chip}, which no board here is for; boards/README.md says how to add one")
+    return NAMES[chip]
+
+
+def refuse(board, chip, size, security, force=False):
+    """UserError when this chip must not be flashed as this board. `size`: bytes of its flash, None if not known yet."""
+    if chip != board.chip:
+        instead = f": say BOARD={NAMES[chip]}" if chip in NAMES else ""
+        raise UserError(f"the board is an {chip}, but {board.name} is for an {board.chip}{instead}")
+    if security:
+        raise UserError(f"{' and '.join(security)} {'is' if len(security) == 1 else 'are'} switched on in this chip: "
+                        "plain data would ruin it for good, so nothing is written")
+    if size is not None and size < board.flash_size:
+        raise UserError(f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB")
+
+
+def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False):
+    """The `Plan`. `wanted` {path: bytes}, `differing`: the parts of `stock` whose MD5 on the chip is another.
+
+    `fresh`: an unreadable file system may be made anew. UserError when
+    something would be lost.
+    """
+    found = contents.found
+    moves = _moves(contents.layout, stock.layout)
+    who = contents.who(mac)
+    if moves and who and not relayout:
+        raise UserError(f"{moves} on a board that holds the identity {who}: --relayout saves it, and the files, "
+                        "to a file, writes, and puts them back")
+    if contents.table == "damaged" and not who and found.vfs == "unreadable" and not fresh:
+        raise UserError("neither the partition table nor the file system on the board can be read: "
+                        "--fresh makes both anew")
+    if found.vfs == "unreadable" and not fresh:
+        raise UserError("the file system on the board cannot be read: --fresh makes a new one, and what is in it is lost")
+    put = {path: data for path, data in wanted.items() if contents.files.get(path) != data}
+    files = UPDATE if found.vfs == "good" and not moves else WHOLE
+    return Plan(tuple(differing), put, files, contents.only_on_littlefs, bool(moves))
+
+
+def _moves(old, new):
+    """In words, what of NVS and file system would lie elsewhere; "" when nothing does."""
+    for name in ("nvs", "vfs"):
+        before, after = getattr(old, name), getattr(new, name)
+        if before and (not after or (before.offset, before.size) != (after.offset, after.size)):
+            what = "NVS" if name == "nvs" else "the file system"
+            where = f"to 0x{after.offset:x}, {after.size // 1024} KB" if after else "nowhere"
+            return f"{what} would move from 0x{before.offset:x}, {before.size // 1024} KB, {where}"
+    return ""

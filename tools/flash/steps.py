@@ -1,0 +1,154 @@
+"""Carrying out a plan: what is written, in which order, so that power may go at any point.
+
+First what only the file system knows goes into NVS; then bootloader, table and
+application; then the files, each one's sectors in the order that littlefs
+itself would survive. What cannot be done that way is saved to a file first.
+"""
+
+from dataclasses import dataclass
+
+from tools import burn
+from tools.flash import backup, plan
+from tools.image import flash as layouts
+from tools.image import journal, littlefs, nvs
+
+SECTOR = littlefs.BLOCK
+_BLANK = b"\xff" * SECTOR
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was written: names of parts, paths of files, bytes."""
+
+    parts: tuple
+    files: tuple
+    written: int
+    notes: tuple = ()
+
+
+class Flasher:
+    """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals."""
+
+    def __init__(self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=journal.FOLDER):
+        self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
+        self._tell, self._folder = tell, folder
+        self.notes = []
+
+    def carry_out(self, todo, rescue=None):
+        """Do what a `plan.Plan` says; the `Done`. `rescue`: what an earlier, interrupted flash had saved."""
+        loader, mac = self._loader, self._loader.mac
+        before = loader.bytes_written
+        if rescue is None and todo.move:
+            rescue = backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
+            backup.save_rescue(mac, rescue.entries, rescue.tree, self._folder)
+        elif todo.keep_nvs and rescue is None:
+            self._keep_in_nvs()
+        for part in todo.parts:
+            loader.progress = lambda done, total, name=part.name: self._tell(name, done, total)
+            loader.write(part.offset, part.data)
+        put = todo.put
+        if rescue is not None:
+            put = self._restore(rescue)
+        elif put and todo.files == plan.WHOLE:
+            self._whole(put)
+        elif put:
+            self._file_by_file(put)
+        return Done(tuple(part.name for part in todo.parts), tuple(sorted(put)), loader.bytes_written - before,
+                    tuple(self.notes))
+
+    def _keep_in_nvs(self):
+        """Records that only littlefs has: a burn of the same identity puts them on both media."""
+        newest = max((c for c in self._contents.copies if c.name == layouts.BURNED), key=lambda c: c.generation,
+                     default=None)
+        if newest is None:
+            self.notes.append("there is an issued record without a burned one; it stays where it is")
+            return
+        burn.burn(self._loader, self._contents.layout, newest.fields, self._loader.mac, self._folder,
+                  tell=lambda step, part: self._tell("identity into NVS", part, 1.0))
+
+    # --- the file system
+
+    def _file_by_file(self, put):
+        """Each folder's files in one go where that can be done safely, else each file by itself."""
+        vfs = self._contents.layout.vfs
+        image = _Overlay(self._contents.found.image)
+        groups = {}
+        for path in sorted(put):
+            groups.setdefault(path.rpartition("/")[0], {})[path] = put[path]
+        total, done = len(put), 0
+        for group in groups.values():
+            update = littlefs.plan(image.image, group) if len(group) <= 4 else None
+            if update is None or not update.atomic:
+                for path, data in group.items():
+                    self._write_update(vfs, image, littlefs.plan(image.image, {path: data}), done, total)
+                    done += 1
+            else:
+                self._write_update(vfs, image, update, done, total)
+                done += len(group)
+        backup.remove_rescue(self._loader.mac, self._folder)
+
+    def _write_update(self, vfs, image, update, done, total):
+        if not update.atomic and not image.saved:
+            # the file system is too full for two copies: power must not go without one on this machine
+            backup.save_rescue(self._loader.mac, self._contents.found.nvs.entries, self._contents.tree(), self._folder)
+            image.saved = True
+        self._loader.progress = lambda part, whole: self._tell("files", done, total)
+        self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
+        image.put(update.writes)
+
+    def _whole(self, tree):
+        """A new file system: its first two sectors, which make it one, come last."""
+        vfs = self._stock.layout.vfs
+        image = littlefs.build(tree, vfs.size)
+        if self._loader.read(vfs.offset, 2 * SECTOR) != _BLANK * 2:
+            self._loader.erase(vfs.offset, 2 * SECTOR)
+        runs = _runs(image, 2 * SECTOR) + [(0, image[: 2 * SECTOR])]
+        total = sum(len(data) for _, data in runs)
+        done = 0
+        for at, data in runs:
+            self._loader.progress = lambda part, whole, base=done: self._tell("file system", base + part, total)
+            self._loader.write(vfs.offset + at, data)
+            done += len(data)
+
+    def _restore(self, rescue):
+        """NVS and files as they were saved, in the new places, with the release's files among them."""
+        layout = self._stock.layout
+        pages = nvs.write(list(rescue.entries), layout.nvs.size) if rescue.entries else b"\xff" * layout.nvs.size
+        self._loader.progress = lambda done, total: self._tell("NVS", done, total)
+        self._loader.erase(layout.nvs.offset, layout.nvs.size)
+        for at, data in _runs(pages, 0):
+            self._loader.write(layout.nvs.offset + at, data)
+        tree = {**rescue.tree, **self._wanted}
+        self._whole(tree)
+        backup.remove_rescue(self._loader.mac, self._folder)
+        return tree
+
+
+class _Overlay:
+    """A board's file system with what was written on top."""
+
+    def __init__(self, base):
+        self._base, self._changed = base, {}
+        self.saved = False
+        self.image = base
+
+    def put(self, writes):
+        self._changed.update({at // SECTOR: bytes(data) for at, data in writes})
+        self.image = littlefs.Image(self._base.size, self._fetch)
+
+    def _fetch(self, at, size):
+        return self._changed.get(at // SECTOR) or self._base.block(at // SECTOR)
+
+
+def _runs(image, start):
+    """[(offset, data)] of the sectors that are not blank, neighbours together."""
+    runs = []
+    for at in range(start, len(image), SECTOR):
+        sector = image[at : at + SECTOR]
+        if sector == _BLANK:
+            continue
+        if runs and runs[-1][0] + len(runs[-1][1]) == at:
+            runs[-1] = (runs[-1][0], runs[-1][1] + sector)
+        else:
+            runs.append((at, sector))
+    return runs

@@ -1,0 +1,245 @@
+"""The verb `flash`: a board from blank to running, or up to date with nothing lost."""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from tools import boards, burn
+from tools.errors import UserError
+from tools.flash import backup, console, contents, leaks, plan, port, settings, steps, stock
+from tools.flash.loader import Loader
+from tools.image import firmware, identity
+from tools.image import flash as layouts
+from tools.image import journal
+
+
+def add_arguments(parser):
+    add_port(parser)
+    parser.add_argument("--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release")
+    parser.add_argument("--root", metavar="FILE", action="append", default=[],
+                        help="extra root certificate, DER or PEM; may be given again")
+    parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
+    parser.add_argument("--config", metavar="FILE", help="settings that go into the board's config.json, as JSON")
+    parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
+    parser.add_argument("--files", metavar="DIR", help="files of an application, put over those of the release")
+    parser.add_argument("--app", action="store_true", help="only the files: leave bootloader and application alone")
+    parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
+    parser.add_argument("--fresh", action="store_true", help="make a new file system in place of an unreadable one")
+    parser.add_argument("--erase", action="store_true", help="erase the whole chip first; the identity is saved")
+    parser.add_argument("--confirm", metavar="NAME", help="what --erase asks to be typed, for use without a terminal")
+    parser.add_argument("--wait", metavar="SECONDS", type=float, default=90.0,
+                        help="how long to follow the console, 0 for not at all (default %(default)g)")
+    parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
+    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
+    parser.add_argument("--json", action="store_true", help="say what was done as JSON")
+
+
+def add_port(parser):
+    """The arguments that every verb for a plugged-in board has."""
+    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
+    parser.add_argument("--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip")
+    parser.add_argument("--baud", type=int, help="while flashing; by default the board's")
+
+
+def run(args):
+    say = _Voice(args.json)
+    name = port.choose(args.port)
+    source = _sources(args)
+    leaks.refuse(source)
+    board = boards.load(args.board) if args.board else None
+    image = stock.load(board, args.firmware) if board and not args.app else None
+    chosen = settings.given(args.config, args.wifi)
+    tree = _tree(args, source)
+    who = identity.load(args.cert) if args.cert else None
+    warning = identity.check_availability(who, False) if who else None
+
+    started = time.monotonic()
+    with Loader(name, args.baud or (board.flash_baud if board else 921600),
+                board.connect_mode if board else "default-reset") as loader:
+        board = board or boards.load(plan.board_for(loader.chip))
+        plan.refuse(board, loader.chip, None, loader.security)
+        image = image or (None if args.app else stock.load(board, args.firmware))
+        loader.start()
+        plan.refuse(board, loader.chip, loader.size, loader.security)
+        say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {name}")
+        report = _flash(args, say, loader, board, image, tree, chosen, who)
+        seconds = time.monotonic() - started
+        loader.reset()
+        open_port = loader.release()
+    if warning:
+        say(f"warning: {warning}")
+    report.update(port=name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 1))
+    report["state"] = _follow(args, say, name, open_port, report)
+    if args.json:
+        print(json.dumps(report))
+    state = report["state"]
+    if state and state["aliot"] in console.FAILS and report["identity"]:
+        raise UserError(f"the board was flashed, but says: {state['aliot']}: {_reason(state)}")
+
+
+def _flash(args, say, loader, board, image, tree, chosen, who):
+    """Look, plan, do; what was done as a dict."""
+    if args.erase:
+        _erase(args, say, loader, board, tree)
+    rescue = backup.load_rescue(loader.mac, args.journal)
+    held = contents.look(loader, board, {**tree, settings.PATH: b""})
+    if journal.load(args.journal, loader.mac):
+        burn.finish(loader, held.layout, loader.mac, args.journal)
+        say("an interrupted burn of this board was finished")
+        held = contents.look(loader, board, {**tree, settings.PATH: b""})
+    leaks.refuse(tree, held.copies)
+    before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
+    config = settings.merged(before, chosen)
+    wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
+    image = image or stock.Stock("", (), held.layout)
+    differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
+    if rescue is not None:
+        say("an interrupted flash of this board is finished: what it held comes back from the journal")
+        todo = plan.Plan(tuple(differing), wanted, plan.WHOLE, move=True)
+    else:
+        todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
+    with _bar(args.json) as tell:
+        done = steps.Flasher(loader, held, image, wanted, tell, args.journal).carry_out(todo, rescue)
+    _say_done(say, todo, done, image, wanted)
+    held_by = held.who(loader.mac) or (_rescued(rescue, loader.mac) if rescue else None)
+    burned = _burn(args, say, loader, image, who) if who else None
+    return {"nothing": todo.nothing and not (burned and burned.written), "parts": list(done.parts),
+            "files": list(done.files), "written": loader.bytes_written, "read": loader.bytes_read,
+            "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by}
+
+
+def _rescued(rescue, mac):
+    entry = next((e for e in rescue.entries if (e.namespace, e.key) == (layouts.NAMESPACE, layouts.BURNED)), None)
+    copies = burn._copies({("nvs", layouts.BURNED): entry.value})[0] if entry else ()
+    return "/".join(burn.owner(copies[0].fields, mac)) if copies else None
+
+
+def _burn(args, say, loader, image, who):
+    report = burn.burn(loader, image.layout, who.fields(), loader.mac, args.journal)
+    for line in burn.words(report, who, loader.mac):
+        say(line)
+    return report
+
+
+def _say_done(say, todo, done, image, wanted):
+    for part in image.parts:
+        say(f"  {part.name:28} " + (f"{len(part.data)} bytes written" if part.name in done.parts else "unchanged"))
+    changed = len(done.files)
+    if todo.files == plan.WHOLE and changed:
+        say(f"  {'file system':28} new, {changed} files")
+    else:
+        say(f"  {'files':28} {changed} written, {len(wanted) - changed} unchanged" if changed
+            else f"  {'files':28} unchanged")
+        for path in done.files:
+            say(f"    {path}")
+    for note in done.notes:
+        say(note)
+    if todo.nothing:
+        say("Nothing to do: no file and no region differs.")
+    else:
+        say("verified")
+
+
+def _erase(args, say, loader, board, tree):
+    """Erase the chip after a backup and, where something would be lost, a typed confirmation."""
+    held = contents.look(loader, board, {})
+    who = held.who(loader.mac)
+    if who:
+        saved = backup.save(loader.mac, held.copies, args.backups)
+        say(f"the identity {who} was saved to {saved}")
+    if held.issued:
+        device = who.rpartition("/")[2]
+        lost = (f"this erases the secret that the platform issued to {who}; without the backup the device can never "
+                f"register again")
+        typed = args.confirm or _ask(f"{lost}. Type {device} to go on: ", lost, device)
+        if typed != device:
+            raise UserError("not erased: what was typed is not the device's name")
+    loader.erase_all()
+    say("erased")
+
+
+def _ask(question, lost, device):
+    if not sys.stdin.isatty():
+        raise UserError(f"{lost}: say --confirm {device}")
+    return input(question).strip()
+
+
+def _follow(args, say, name, open_port, report):
+    if args.wait <= 0:
+        open_port.close()
+        return None
+    until = console.RUNS + console.FAILS
+    if not report["identity"]:
+        until += ("boot",)
+    began = time.monotonic()
+    state = console.follow(name, open_port, args.wait, lambda state: say(f"  console: {_words(state)}"), until)
+    if state is None:
+        raise UserError(f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
+                        f"'make monitor PORT={name}' shows its console")
+    if state["aliot"] in console.RUNS:
+        say(f"{state['aliot']} {time.monotonic() - began:.1f} s after the reset")
+    elif not report["identity"]:
+        say(f"it runs, but no identity is burned: 'make burn PORT={name} CERT=cert.json'")
+    return state
+
+
+def _words(state):
+    rest = ", ".join(f"{key} {value}" for key, value in state.items()
+                     if key != "aliot" and isinstance(value, (str, int)))
+    return f"{state['aliot']}" + (f" ({rest})" if rest else "")
+
+
+def _reason(state):
+    return next((str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)), _words(state))
+
+
+def _sources(args):
+    """{path: bytes} of the sources that go onto the board, to be searched for secrets."""
+    found = {}
+    for folder in [firmware.FOLDER, *([Path(args.files)] if args.files else [])]:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder")
+        found.update({f"{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*"))
+                      if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".der"})
+    return found
+
+
+def _tree(args, source):
+    """{path: bytes} as they are to be on the board."""
+    tree = firmware.compile_tree()
+    if args.files:
+        tree.update(firmware.compile_tree(args.files))
+        taken = {f"/{name}" for name in source if not name.endswith(".py")}
+        folder = Path(args.files)
+        tree.update({path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()})
+    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, args.root)})
+    return tree
+
+
+class _Voice:
+    """Lines for a person; none where a program reads."""
+
+    def __init__(self, silent):
+        self._silent = silent
+
+    def __call__(self, line):
+        if not self._silent:
+            print(line, flush=True)
+
+
+@contextmanager
+def _bar(silent):
+    """Gives `tell(words, done, total)`, which draws a bar on a terminal."""
+    screen = Console(stderr=True)
+    if silent or not screen.is_terminal:
+        yield lambda words, done, total: None
+        return
+    with Progress(TextColumn("{task.description:28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+                  console=screen, transient=True) as progress:
+        task = progress.add_task("")
+        yield lambda words, done, total: progress.update(task, description=words, completed=done, total=total or 1)
