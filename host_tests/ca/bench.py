@@ -15,7 +15,7 @@ from tools.ca import authority, delivery, issue, keys  # noqa: E402
 
 
 def issued_per_second(ca, out, count, workers, product_key):
-    """Certificates a second: key, serial, signature, both files and the ledger, as `ca issue --csv` does it."""
+    """Certificates a second: key, serial, signature, both files and the ledger, as in `ca issue --csv`."""
     devices = [(product_key, f"bench-{number:05}") for number in range(count)]
     start = time.perf_counter()
     with delivery.open_folder(out, ca) as folder, keys.KeySource(count, workers=workers) as source:

@@ -15,6 +15,7 @@ from tools.ca.issue import finish, issue, issue_many
 from tools.errors import UserError
 
 DAY = 86400
+DER = serialization.Encoding.DER
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 
 
@@ -96,6 +97,10 @@ def test_a_request_keeps_its_key_and_gets_our_name(ca, form):
     assert ca.ledger.newest(PRODUCT, DEVICE).key_origin == "csr"
 
 
+def of_version_2(data):
+    return data.replace(b"\x02\x01\x00", b"\x02\x01\x01", 1)
+
+
 def spoiled(data):
     data = bytearray(data)
     data[-3] ^= 1
@@ -113,6 +118,10 @@ def spoiled(data):
         ),
         (lambda: b"garbage", "not a certificate signing request"),
         (lambda: b"", "not a certificate signing request"),
+        (
+            lambda: of_version_2(csr(rsa.generate_private_key(65537, 2048), DER)),
+            "not a certificate signing request",
+        ),
         (lambda: csr(rsa.generate_private_key(65537, 2048))[:300], "not a certificate signing request"),
     ],
 )

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.ca import disk, envelope, names, profile, serials
+from tools.ca import disk, envelope, facts, names, profile, serials
 from tools.ca.keys import SIZES, generate
 from tools.ca.ledger import Ledger, Signed
 from tools.errors import UserError
@@ -150,7 +150,7 @@ class Authority:
             certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0]
             certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
             return certificate
-        except (ValueError, IndexError, x509.ExtensionNotFound):
+        except (*facts.UNREADABLE, IndexError, x509.ExtensionNotFound):
             raise UserError(f"{path} is not the certificate that 'ca init' made; put it back") from None
 
     def unlock(self, passphrase):

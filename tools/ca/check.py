@@ -8,7 +8,7 @@ from tools.ca.rules import Finding
 from tools.errors import UserError
 
 KINDS = ("ca", "verification", "device", "key", "association")
-_LIMIT = 1 << 20
+_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tools.errors import UserError
 from tools.firmware import record
 
 SLOT = (record.CERTIFICATE, record.PRIVATE_KEY)  # the tags of a record that hold a pair
-_LIMIT = 1 << 20
+_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tools.ca import disk, names, serials
+from tools.ca import disk, facts, names, serials
 from tools.errors import UserError
 
 _STAGED = re.compile(r"\.(?P<stem>.+)\.(?P<serial>[0-9A-F]+)(?P<ending>\.key|\.cer)")
@@ -32,7 +32,7 @@ class Delivery:
         path = self.folder / (self._stem(row.product_key, row.device_name) + ".cer")
         if not path.is_file():
             return False
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*facts.UNREADABLE):
             certificate = x509.load_pem_x509_certificate(disk.read(path, _LIMIT))
             return serials.text(certificate.serial_number) == row.serial
         return False

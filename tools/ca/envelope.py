@@ -7,7 +7,6 @@ together here from its scrypt, AES and DER encoder.
 
 import os
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.x509 import ObjectIdentifier
 
+from tools.ca import facts
 from tools.ca.keys import pem
 from tools.errors import UserError
 
@@ -100,7 +100,7 @@ def unseal(data, passphrase, name):
         raise UserError(f"{name} is not an encrypted CA key; put back the one that 'ca init' made")
     try:
         key = serialization.load_pem_private_key(data, passphrase)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except facts.UNREADABLE:
         raise UserError(f"wrong passphrase for {name} (or the file is damaged)") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UserError(f"the key in {name} is not RSA")

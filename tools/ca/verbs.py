@@ -105,11 +105,12 @@ def _verify_arguments(parser):
 def _verify(args):
     ca = Authority(args.folder)
     out = Path(args.out)
-    refused = rules.file_ending(out.suffix) or (
-        names.code_fault(args.code.strip()) and rules.error(names.code_fault(args.code.strip()))
-    )
+    fault = names.code_fault(args.code.strip())
+    refused = rules.file_ending(out.suffix) + (rules.error(fault) if fault else [])
     if refused:
         raise UserError(refused[0].text)
+    if out.exists():
+        raise UserError(f"{out} is there already; name another file with --out")
     ca.unlock(passphrase.read(args.passphrase_file))
     certificate = ca.verification(args.code, args.days)
     disk.write(out, keys.pem("CERTIFICATE", certificate))
