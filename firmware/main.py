@@ -8,7 +8,7 @@ import gc
 import json
 import time
 
-from aliot import restart
+from aliot import part
 from aliot.device import Device
 from aliot.errors import AliotError
 from aliot.wifi import Wifi
@@ -17,8 +17,18 @@ POST = "thing/event/property/post"
 SET = "thing/service/property/set"
 
 
+def settings(path):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except OSError:
+        return {}
+    except ValueError:
+        raise ValueError(path + " is not JSON")
+
+
 def main():
-    config = restart.settings("/config.json")
+    config = settings("/config.json")
     wifi = Wifi(config["ssid"], config.get("password", "")) if "ssid" in config else None
     device = Device(config, wifi, keepalive=config.get("keepalive", 300), watchdog=config.get("watchdog", 0))
 
@@ -26,23 +36,23 @@ def main():
         print(json.dumps({"app": "acknowledged", "code": json.loads(payload).get("code")}))
 
     def on_set(topic, payload):
-        asked = json.loads(payload)
-        device.publish(topic + "_reply", json.dumps({"id": asked["id"], "code": 200, "data": {}}))
+        answer = {"id": json.loads(payload)["id"], "code": 200, "data": {}}
+        device.publish(topic + "_reply", json.dumps(answer))
 
     device.subscribe(POST + "_reply", on_reply)
     device.subscribe(SET, on_set)
     device.start()
     every = config.get("every", 60) * 1000
-    started = time.ticks_ms()
-    posted = None
     count = uptime = 0
+    due, last = 0, time.ticks_ms()
     while True:
         device.poll(500)
         now = time.ticks_ms()
-        uptime += time.ticks_diff(now, started)
-        started = now
-        if device.connected and (posted is None or time.ticks_diff(now, posted) >= every):
-            posted = now
+        uptime += time.ticks_diff(now, last)
+        last = now
+        if device.connected and uptime >= due:
+            gc.threshold(16384)
+            due = uptime + every
             count += 1
             params = {"Uptime": uptime // 1000, "FreeMemory": gc.mem_free()}
             message = {"id": str(count), "version": "1.0", "params": params, "method": "thing.event.property.post"}
@@ -57,5 +67,5 @@ try:
     main()
 except KeyboardInterrupt:
     print("stopped")
-except BaseException as problem:
-    restart.after(problem)
+except Exception as problem:
+    part("restart").after(problem)

@@ -96,10 +96,11 @@ class Store:
         fields = made.fields()
         fields.update(_owner(generation, credential))
         self._write("issued", record.encode(record.ISSUED, newest, fields), self._media)
-        told = str(self.health)
+        told = dict(self.health)
         found = self._load("issued", fields)
         if not found:
-            raise StoreError(told)
+            self.health = told
+            raise StoreError(str(told))
         return issued(found[1], credential.product_key, credential.device_name)
 
     def _load(self, name, wanted):

@@ -31,7 +31,8 @@ def parse(data):
         found = json.loads(data)
     except (ValueError, RuntimeError):
         found = None
-    if not isinstance(found, dict):
+    # MicroPython's json takes an object that is cut before its last bracket for a whole one.
+    if not isinstance(found, dict) or data.count(b"{") != data.count(b"}"):
         raise RegistrationError("the answer is no JSON object")
     return found
 
