@@ -64,7 +64,7 @@ class Boot:
     reason: str | None = None   # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
     #                             "exit" (main.py ended), "failed" (it ended with an error), "stopped", "timeout"
     operations: int = 0         # erases and programs of flash
-    heap: dict = field(default_factory=dict)        # bytes when main.py ended: port, used, free
+    heap: dict = field(default_factory=dict)        # bytes in the state that `measure` names: port, used, free
     seconds: float = 0.0
 
     def state(self, name):
@@ -81,11 +81,12 @@ class Board:
     the path of a MicroPython, or None for the project's. `folder`: where the
     board keeps what is not flash; a temporary one by default. `umqtt`: folder
     with another umqtt/simple.py. `hosts`: {name: {port: (host, port)}} beside
-    the platform's. `log`: called with each console line.
+    the platform's. `measure`: a state in which the heap in use is measured (MicroPython
+    only; costs some). `log`: called with each console line.
     """
 
     def __init__(self, flash, mac=MAC, cloud=None, heap=HEAP, interpreter=None, folder=None, umqtt=None, hosts=None,
-                 log=None):
+                 measure=None, log=None):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -96,7 +97,7 @@ class Board:
         else:
             self.flash = Path(flash)
         self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
-        self.umqtt, self.hosts, self.log = umqtt, hosts, log
+        self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
         self.clock = Clock(self.folder / "clock")
         self.run = None             # the Boot that goes on, or the last one
         self._process = None
@@ -250,6 +251,7 @@ class Board:
                     "heap": str(folder / "heap"), "routes": str(folder / "routes")}
         if (folder / "air").exists():
             settings["air"] = str(folder / "air")
+        settings.update({"measure": self.measure} if self.measure else {})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
         (folder / "routes").write_text(routes.text(self.cloud, self.hosts))

@@ -16,7 +16,7 @@ from tools.image.firmware import compile_module
 PORT = Path(__file__).resolve().parent / "port"
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / "mpy"
 # modules that only the port itself imports
-INTERNAL = ("_chip", "board", "case", "console", "flash", "nvs", "nvs_boot", "nvs_page", "power")
+INTERNAL = ("_chip", "board", "case", "console", "flash", "measure", "nvs", "nvs_boot", "nvs_page", "power")
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")
 

@@ -1,6 +1,5 @@
 """What runs on the board, in the chip's order: /boot.py, /main.py, the console."""
 
-import gc
 import sys
 
 import _chip
@@ -19,10 +18,13 @@ def run(names):
         case.run(_chip.settings["case"])
         return
     _chip.interruptible()
+    if "measure" in _chip.settings:
+        import measure
+
+        measure.watch(_chip.settings["measure"], share)
     failed = _file("/boot.py", names)
     if not _chip.settings.get("raw"):
         failed = _file("/main.py", names) or failed
-    _account()
     if _chip.settings.get("console"):
         import console
 
@@ -55,11 +57,3 @@ def _there(name):
         return True
     except OSError:
         return False
-
-
-def _account():
-    """Write what the heap holds into the host's file that the setting "heap" names."""
-    if "heap" in _chip.settings:
-        gc.collect()
-        with _chip.open(_chip.settings["heap"], "wb") as file:
-            file.write(b'{"port":%d,"used":%d,"free":%d}' % (share, gc.mem_alloc(), gc.mem_free()))
