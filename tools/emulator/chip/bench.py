@@ -8,21 +8,24 @@ from tools.emulator.chip.efuses import Efuses, parse_mac
 from tools.emulator.chip.models import MODELS
 from tools.emulator.chip.nor import Nor
 from tools.emulator.chip.server import Server
+from tools.emulator.chip.software import Software
 
 
 class Bench:
     """A chip on a port of this machine, for the time of a `with`.
 
     `url` is what esptool and mpremote take. `call(f, ...)` runs f in the
-    chip's thread. Arguments as for `python -m tools board`.
+    chip's thread. With `software` it boots MicroPython from its flash; `runs`
+    are arguments of `software.Software`: cloud, heap, interpreter, hosts.
     """
 
     def __init__(self, flash, chip="esp32", mac="24:0a:c4:00:00:01", efuses=None, size=None, limit=None, style="bridge",
-                 faults=None, busy=False, renumber=False, cut_at=None, application=None, boot_blank=False):
+                 faults=None, busy=False, renumber=False, cut_at=None, software=False, boot_blank=False, **runs):
         model = MODELS[chip]
         self.log = []
         self.nor = Nor(flash, size, cut_at)
-        self.chip = Chip(model, self.nor, Efuses(model, parse_mac(mac), efuses), style, application, faults,
+        self.software = Software(self.nor, mac, **runs) if software else None
+        self.chip = Chip(model, self.nor, Efuses(model, parse_mac(mac), efuses), style, self.software, faults,
                          self.log.append, boot_blank)
         self.server = Server(self.chip, limit, busy, renumber)
         self._ready = threading.Event()

@@ -15,14 +15,17 @@ CONSOLE_BAUD = 115200
 _BAUD_TOLERANCE = 0.04      # of a UART: two thirds of a bit over ten bits
 _WATCHDOG_PERIOD = 0.4      # seconds until a ROM without bootloader starts over
 _DATA_COMMANDS = (0x03, 0x11)
+# what the ROM knows of a reset -> what `machine.reset_cause()` says of it
+_CAUSES = {"power": 1, "watchdog": 1, "software": 2, "task watchdog": 3, "deep sleep": 4}
+_ENDS = {"reset": "software", "watchdog": "task watchdog", "deep sleep": "deep sleep"}
 
 
 class Chip:
     """One chip.
 
-    `application(cause, transmit, ended)` makes what runs from flash: an object
-    with `write(bytes)` and `stop()`; it calls `transmit(bytes)` and
-    `ended(reason)`. None: nothing runs, the chip stays silent. `faults`:
+    `application(cause, transmit, ended)` makes what runs from flash, cause being
+    that of `machine.reset_cause()`: an object with `write(bytes)` and `stop()`;
+    it calls `transmit(bytes)` and `ended(reason)`. None: nothing runs, the chip stays silent. `faults`:
     "bad-md5" a number of answers; "stall", "disconnect" a number of data blocks.
     """
 
@@ -81,9 +84,10 @@ class Chip:
         if download and not self.efuses.security["download_disabled"]:
             self._enter_loader(cause)
             return
-        obstacle = rom.obstacle(self.model, self.nor)
+        encrypted = bin(self.efuses.security["crypt_count"]).count("1") & 1 == 1
+        obstacle = rom.obstacle(self.model, self.nor, encrypted)
         self.transmit(rom.banner(self.model, cause))
-        if obstacle and not self._boot_blank:
+        if obstacle and (encrypted or not self._boot_blank):
             self._loop(obstacle)
         else:
             self._run(cause)
@@ -114,16 +118,16 @@ class Chip:
                   "the application in flash is not executed")
         generation = self._generation
         self._application = self._make_application(
-            cause, lambda data: generation == self._generation and self.transmit(data),
+            _CAUSES[cause], lambda data: generation == self._generation and self.transmit(data),
             lambda reason: generation == self._generation and self._ended(reason))
 
     def _ended(self, reason):
         self._application = None
         if reason == "power cut":
             self._lose_power(f"at flash operation {self.nor.operations}")
-        elif reason == "reset":
-            self._log("reset by its software")
-            self._start("software", download=False)
+        elif reason in _ENDS:
+            self._log(f"its software ended in a {reason}")
+            self._start(_ENDS[reason], download=False)
         else:
             self._log(f"its software ended: {reason}")
 

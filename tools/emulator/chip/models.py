@@ -59,7 +59,8 @@ _NEWER_BLOCKS = (
     EfuseBlock(0x7C, 8, write_disable=22),
     *(EfuseBlock(0x9C + 0x20 * key, 8, write_disable=23 + key, read_disable=key) for key in range(7)),
 )
-_NEWER_RESETS = {"power": "0x1 (POWERON)", "watchdog": "0x10 (RTCWDT_RTC_RST)", "software": "0xc (RTC_SW_CPU_RST)"}
+_NEWER_RESETS = {"power": "0x1 (POWERON)", "watchdog": "0x10 (RTCWDT_RTC_RST)", "software": "0xc (RTC_SW_CPU_RST)",
+                 "task watchdog": "0xc (RTC_SW_CPU_RST)", "deep sleep": "0x5 (DSLEEP)"}
 
 MODELS = {
     "esp32": Model(
@@ -69,7 +70,8 @@ MODELS = {
         security_info=False, api_version=0, watchdog=None,
         banner="ets Jul 29 2019 12:21:46\r\n\r\n",
         reset_names={"power": "0x1 (POWERON_RESET)", "watchdog": "0x10 (RTCWDT_RTC_RESET)",
-                     "software": "0xc (SW_CPU_RESET)"},
+                     "software": "0xc (SW_CPU_RESET)", "task watchdog": "0xc (SW_CPU_RESET)",
+                     "deep sleep": "0x5 (DEEPSLEEP_RESET)"},
         boot_flash="0x13 (SPI_FAST_FLASH_BOOT)",
         boot_download="0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))",
         fixed={0x3FF6607C: 1 << 31,             # revision 3

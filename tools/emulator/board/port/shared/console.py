@@ -11,14 +11,14 @@ _WINDOW = 128
 
 def run(names, raw):
     """Serve the console in the namespace `names` until nobody can send any more."""
-    _chip.write(_RAW_BANNER if raw else _BANNER)
-    while True:
+    greeting = _RAW_BANNER if raw else _BANNER
+    while raw is not None:
         try:
+            _chip.write(greeting)
+            greeting = b""
             raw = _raw(names) if raw else _friendly(names)
-        except KeyboardInterrupt:
-            _chip.write(b"\r\n>" if raw else b"\r\nKeyboardInterrupt\r\n")
-        if raw is None:
-            return
+        except KeyboardInterrupt:       # one that comes while the greeting goes out is no more than another
+            greeting = b"\r\n>" if raw else b"\r\nKeyboardInterrupt\r\n"
 
 
 def _friendly(names):
