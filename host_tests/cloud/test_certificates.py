@@ -63,6 +63,7 @@ def test_tls_1_3_only_when_asked(run, tls13, version):
             client.online(connect_packet())
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_nothing_below_tls_1_2(cloud):
     old = context(cloud, "ALL:@SECLEVEL=0")
     old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1

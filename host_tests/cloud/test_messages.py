@@ -235,6 +235,27 @@ def test_qos_1_for_a_device_that_is_offline_waits_in_a_kept_session(run):
             assert publish(cloud, USER + "get", "four", 1)["dropped"] == 1
 
 
+@pytest.mark.parametrize("switch", ["session", "permanent"])
+def test_subscriptions_of_a_clean_session(run, switch):
+    def sent():
+        return publish(cloud, USER + "get")["sent"]
+    with run(switches={"subscriptions": switch}) as cloud:
+        with cloud.mqtt() as client:
+            client.online(connect_packet())
+            client.subscribe(USER + "get", USER + "b")
+            assert sent() == 1
+        with cloud.mqtt() as client:
+            assert client.ask(connect_packet()) == codec.Connack(0, False)
+            assert sent() == (switch == "permanent")
+    with run(switches={"subscriptions": switch}) as cloud, cloud.mqtt() as client:
+        client.online(connect_packet())
+        assert sent() == (switch == "permanent")
+        if switch == "permanent":
+            assert client.read().topic == USER + "get"
+        assert client.ask(codec.Unsubscribe(2, (USER + "get",))) == Ack("unsuback", 2)
+        assert sent() == 0
+
+
 def test_what_waits_longer_than_seven_days_is_gone(run):
     with run() as cloud:
         with cloud.mqtt() as client:

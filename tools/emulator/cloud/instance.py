@@ -52,7 +52,7 @@ class Instance:
         self.journal = Journal(wall)
         self.faults = Faults(self.journal)
         self.registry = Registry(config, store)
-        self.sessions = Sessions(store, config.limits, config.timing, wall, monotonic)
+        self.sessions = Sessions(store, config, wall, monotonic)
         self.accounts, self.things = {}, {}
         self.attempts = {}
         self.rrpc = {}

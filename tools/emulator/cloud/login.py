@@ -144,7 +144,8 @@ class Case:
         self.product = self.registry.products.get(self.product_key)
         if self.product is None or self.product.auth != "secret" or self.product.node == "subdevice":
             raise self.bad_login("no such product here for direct connects with a secret")
-        if self.switches.host == "checked" and self.server_name not in (None, self.host()):
+        asked = self.server_name
+        if self.switches.host == "checked" and asked is not None and asked.lower() != self.host().lower():
             raise self.bad_login("the host is another product's or instance's")
         try:
             self.password = (self.connect.password or b"").decode("ascii")

@@ -53,13 +53,14 @@ class Session:
 class Sessions:
     """All sessions, by device. Writes persistent ones through to the store."""
 
-    def __init__(self, store, limits, timing, wall, monotonic):
-        self.store, self.limits, self.timing = store, limits, timing
+    def __init__(self, store, config, wall, monotonic):
+        self.store, self.limits, self.timing = store, config.limits, config.timing
+        self.permanent = config.switches.subscriptions == "permanent"
         self.wall, self.monotonic = wall, monotonic
         self.by_device = {}
         for pk, dn, unit, body in store.sessions():
             session = self.get((pk, dn, unit))
-            session.persistent = True
+            session.persistent = not body["clean"]
             session.filters = dict.fromkeys(body["filters"], 0.0)
         for row, key, topic, payload, time in list(store.messages()):
             session = self.by_device.get(key[:2], {}).get(key[2])
@@ -82,7 +83,7 @@ class Sessions:
         """Attaches `peer`; returns (session, whether an earlier one was taken up)."""
         session = self.get(key)
         if clean:
-            self.wipe(session)
+            self.wipe(session, not self.permanent)
         present = session.persistent
         session.persistent = not clean
         session.peer = peer
@@ -90,19 +91,22 @@ class Sessions:
             self.save(session)
         return session, present
 
-    def wipe(self, session):
-        if session.persistent:
+    def wipe(self, session, filters=True):
+        """Forgets messages, and the filters too if they go with the session."""
+        if session.persistent or self.permanent:
             self.store.drop_session(session.key)
         session.persistent = False
-        session.filters.clear()
         session.waiting.clear()
         session.flying.clear()
+        if filters:
+            session.filters.clear()
+        self.save(session)
 
     def close(self, session):
         """The connection is gone; a clean session goes with it."""
         session.peer, session.system = None, False
         if not session.persistent:
-            self.wipe(session)
+            self.wipe(session, not self.permanent)
 
     def resume(self, session):
         """After the CONNACK: what was never acknowledged goes out again, then what waits."""
@@ -117,8 +121,8 @@ class Sessions:
         self.by_device.pop((product_key, device_name), None)
 
     def save(self, session):
-        if session.persistent:
-            self.store.save_session(session.key, {"filters": list(session.filters)})
+        if session.persistent or self.permanent and session.filters:
+            self.store.save_session(session.key, {"filters": list(session.filters), "clean": not session.persistent})
 
     def subscribe(self, session, topic):
         """Adds one filter; False when the device has all it may have."""

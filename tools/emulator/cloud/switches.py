@@ -102,6 +102,8 @@ SWITCHES = {
     "oversize_publish": Switch("close", ("close", "drop"), "1.5",
                                "a payload above the limit: link closed, or dropped"),
     "retain": Switch("ignored", ("ignored", "close"), "11", "a PUBLISH with retain: flag ignored, or link closed"),
+    "subscriptions": Switch("session", ("session", "permanent"), "1.5",
+                            "subscriptions end with a clean session, or stay until UNSUBSCRIBE"),
     "replies_need_subscription": Switch(True, (True, False), "7",
                                         "whether replies need a subscription or _ss=1"),
     "custom_echo": Switch(True, (True, False), "7",

@@ -1,0 +1,72 @@
+// Uses the official Node SDK (alibabacloud-iot-device-sdk 1.2.8) as its manual shows.
+//
+// Reads one JSON job from standard input, prints one JSON line per event. Only
+// where a connection goes is bent: the platform's names lead to the emulated
+// cloud's ports. The host name stays, for SNI and for the verification, which
+// Node does with the CA that NODE_EXTRA_CA_CERTS names.
+'use strict';
+
+const fs = require('fs');
+const net = require('net');
+const path = require('path');
+const tls = require('tls');
+
+const job = JSON.parse(fs.readFileSync(0, 'utf8'));
+const say = (event, fields) => fs.writeSync(1, JSON.stringify(Object.assign({ event }, fields)) + '\n');
+const fail = (error) => { say('error', { code: error.code, message: String(error.message || error) }); process.exit(0); };
+
+function target(options, secure) {
+  const host = options.host || options.hostname;
+  if (!/\.aliyuncs\.com$/.test(host)) throw new Error(`${host} is not to be reached here`);
+  if (options.rejectUnauthorized === false) throw new Error('the certificate would not be verified');
+  const port = Number(options.port) === 443 ? job.ports.https : secure ? job.ports.mqtt_tls : job.ports.mqtt_tcp;
+  return { host: '127.0.0.1', port };
+}
+
+const connectTls = tls.connect;
+tls.connect = (options, ...rest) => connectTls.call(tls, Object.assign({}, options,
+  { servername: options.servername || options.host }, target(options, true)), ...rest);
+const connectTcp = net.createConnection;
+net.createConnection = (port, host) => connectTcp.call(net, target({ port, host }, false));
+
+const root = path.join(process.env.SDK_ROOT, 'node_modules', 'alibabacloud-iot-device-sdk');
+const iot = require(root);
+const topic = (name) => `/${job.product_key}/${job.device_name}/user/${name}`;
+
+function connect(deviceSecret) {
+  const device = iot.device({
+    productKey: job.product_key, deviceName: job.device_name, deviceSecret,
+    tls: job.way !== 'tcp', brokerUrl: job.broker_url,
+  });
+  device.on('error', fail);
+  device.on('connect', () => {
+    say('connect', {});
+    device.onProps((message) => { say('set', { params: message.params }); device.end(true, () => process.exit(0)); });
+    device.on('message', (name, payload) => {
+      if (name !== topic('get')) return;
+      say('message', { payload: payload.toString() });
+      say('wait', { for: 'set' });
+    });
+    device.postProps({ temperature: 21 }, (reply) => {
+      say('property', { code: reply.code });
+      device.publish(topic('update'), 'hello', { qos: 1 }, (error) => {
+        say('published', { error: error || null });
+        device.subscribe(topic('get'), { qos: 1 }, (failed, granted) => {
+          say('subscribed', { granted: granted.map((one) => one.qos) });
+          say('wait', { for: 'message' });
+        });
+      });
+    });
+  });
+}
+
+process.on('uncaughtException', fail);
+say('versions', { sdk: require(path.join(root, 'package.json')).version });
+if (job.way === 'https') {
+  iot.register({ productKey: job.product_key, productSecret: job.product_secret, deviceName: job.device_name }, (answer) => {
+    say('registered', { code: answer.code, message: answer.message, secret: answer.data && answer.data.deviceSecret });
+    if (answer.code === 200) connect(answer.data.deviceSecret); else process.exit(0);
+  });
+} else {
+  connect(job.device_secret);
+}

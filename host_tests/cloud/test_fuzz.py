@@ -1,0 +1,165 @@
+"""Whatever a network sends: an answer or the end of the connection, and the cloud goes on."""
+
+import json
+import os
+import random
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from host_tests.cloud.harness import DN, PK, connect_packet, form, register_packet
+from tools.emulator.cloud import alink, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud.instance import Instance, Thing
+from tools.emulator.cloud.store import Store
+from tools.emulator.cloud.web import BadRequest, parse_head
+from tools.errors import UserError
+
+FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
+many = settings(max_examples=max(10, int(200 * FACTOR)), deadline=None)
+
+json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+                           lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+                           max_leaves=12)
+keys = st.sampled_from(["id", "params", "sys", "method", "version", "deviceSendTime"])
+CONFIG = config.parse(f'[[product]]\nproduct_key = "{PK}"\nproduct_secret = "s"\ndynamic_registration = true\n'
+                      f'[[product.device]]\ndevice_name = "{DN}"\n')
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
+    return Instance(CONFIG, Store(tmp_path_factory.mktemp("fuzz") / "state.sqlite"))
+
+
+@many
+@given(st.sampled_from([f"/sys/{PK}/{DN}/thing/event/property/post", f"/sys/{PK}/{DN}/thing/event/Alarm/post",
+                        f"/ext/ntp/{PK}/{DN}/request", f"/sys/{PK}/{DN}/thing/deviceinfo/update", f"/sys/{PK}/{DN}/x"]),
+       st.binary(max_size=60) | (st.dictionaries(keys, json_values, max_size=5) | json_values).map(
+           lambda value: json.dumps(value).encode()))
+def test_alink_payloads_of_all_sorts_have_json_replies_that_echo_the_id(topic, payload):
+    request = alink.parse(payload)
+    for _, answer in alink.answers(Thing(), topic, payload, CONFIG.limits):
+        value = json.loads(answer)
+        if "code" in value:
+            assert value["code"] in (200, 400, 460)
+            assert json.dumps(value["id"]) == json.dumps((request or {}).get("id", ""))
+
+
+@many
+@given(body=st.binary(max_size=80) | st.dictionaries(
+    st.sampled_from([*registration.FIELDS, "x"]), st.text(max_size=20), max_size=6).map(
+        lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode(errors="replace")))
+def test_registration_bodies_of_all_sorts_are_refused_with_a_documented_code(instance, body):
+    request = registration.read(body, instance.registry)
+    assert registration.verdict(request, instance.registry, CONFIG.switches) in set(registration.MESSAGES) - {200}
+
+
+@many
+@given(client_id=st.text(max_size=60) | st.dictionaries(
+    st.sampled_from(["securemode", "signmethod", "authType", "random", "timestamp", "authtype", "instanceId"]),
+    st.sampled_from(["2", "-2", "3", "register", "regnwl", "connwl", "hmacsha256", "", "é"]), max_size=6).map(
+        lambda extra: "c|" + ",".join(f"{key}={value}" for key, value in extra.items()) + "|"),
+    username=st.none() | st.text(max_size=20) | st.just(f"{DN}&{PK}"), password=st.none() | st.binary(max_size=20),
+    keep_alive=st.integers(0, 65535), transport=st.sampled_from(["tls", "tcp"]))
+def test_logins_of_all_sorts_are_refused_with_a_connack_code(instance, client_id, username, password, keep_alive, transport):
+    verdict = login.decide(codec.Connect(client_id, username, password, keep_alive), transport, None,
+                           instance.registry, CONFIG, 0.0)
+    assert verdict.code in (2, 4) and (password is None or not password or password.hex() not in verdict.reason)
+
+
+@many
+@given(st.text(max_size=80))
+def test_pure_parsers_raise_only_what_they_say(text):
+    for parse in (identifier.parse_client_identifier, identifier.parse_username):
+        try:
+            parse(text)
+        except ValueError:
+            pass
+    topics.device_of(text)
+    topics.in_scope(text, topics.SUBSCRIBES, PK, DN)
+    topics.matches(text, text)
+    sntp.reply(text.encode(errors="replace"), 1e9)
+    try:
+        parse_head(text.encode(errors="replace"))
+    except BadRequest:
+        pass
+    try:
+        config.parse(text)
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
+@many
+@given(json_values | st.dictionaries(st.sampled_from(["where", "when", "kind", "times", "bytes", "ms", "code", "pk"]),
+                                     st.sampled_from(["mqtt_tls", "connect", "cut", "refuse", 1, -1, None, True, [], 1.5])))
+def test_fault_requests_of_all_sorts(value):
+    try:
+        assert faults.read(value).show()
+    except ValueError as error:
+        assert "\n" not in str(error)
+
+
+def mutated(source, stream):
+    """One to four changes: a byte flipped, a piece cut out, doubled or thrown in."""
+    data = bytearray(stream)
+    for _ in range(source.randint(1, 4)):
+        at = source.randrange(len(data) + 1)
+        kind = source.randrange(4)
+        if kind == 0 and at < len(data):
+            data[at] ^= 1 << source.randrange(8)
+        elif kind == 1:
+            del data[at:at + source.randrange(20)]
+        elif kind == 2:
+            data[at:at] = data[at:at + source.randrange(20)]
+        else:
+            data[at:at] = source.randbytes(source.randrange(8))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("where", ["mqtt_tcp", "mqtt_tls", "https", "admin"])
+def test_mutated_conversations_never_break_the_cloud(run, where):
+    """What breaks inside the cloud fails the harness; at the end an honest client is still served."""
+    source = random.Random(f"{where} {FACTOR}")
+    mode = "3" if where == "mqtt_tcp" else "2"
+    user = f"/{PK}/{DN}/user/a"
+    talk = b"".join(packet.encode() for packet in (
+        connect_packet(mode=mode, keep_alive=60), codec.Subscribe(1, ((user, 1),)), codec.Publish(user, b"x" * 50, 1, 2),
+        codec.Ack("puback", 1), codec.Pingreq(), codec.Unsubscribe(3, (user,)), codec.Publish(user, b"y"), codec.Disconnect()))
+    text = "&".join(f"{key}={value}" for key, value in form().items())
+    post = f"POST /auth/register/device HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+    streams = {"https": [post * 2], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
+        where, [talk, register_packet().encode() + codec.Disconnect().encode()])
+    with run(timing={"connect_seconds": 2, "registration_seconds": 1}) as cloud:
+        for _ in range(int(60 * FACTOR)):
+            data = mutated(source, source.choice(streams))
+            if where in ("mqtt_tcp", "admin"):
+                link = socket.create_connection(("127.0.0.1", cloud.ports[where]), 20)
+            else:
+                link = cloud.open(where)
+            with link:
+                for _ in range(2):
+                    piece, data = data[:len(data) // 2], data[len(data) // 2:]
+                    try:
+                        link.sendall(piece)
+                    except OSError:
+                        break
+        assert cloud.device()["device_name"] == DN
+        with cloud.mqtt("mqtt_tcp") as client:
+            client.online(connect_packet(mode="3", secret=cloud.device()["device_secret"]))
+
+
+def test_mutated_tls_handshakes_never_break_the_cloud(run):
+    import ssl
+    source = random.Random(7)
+    with run() as cloud:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = cloud.trust.wrap_bio(incoming, outgoing, server_hostname="x.mqtt.iothub.aliyuncs.com")
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        hello = outgoing.read()
+        for _ in range(int(60 * FACTOR)):
+            with socket.create_connection(("127.0.0.1", cloud.ports["mqtt_tls"]), 20) as link:
+                link.sendall(mutated(source, hello))
+        with cloud.mqtt() as client:
+            client.online(connect_packet())
