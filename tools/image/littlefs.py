@@ -23,7 +23,7 @@ _FILLER = 0xF0  # an attribute that only fills a metadata block; no file keeps i
 
 
 class Blank(Exception):
-    """The first sector is all 0xFF: MicroPython formats it at the next boot."""
+    """It cannot be mounted and the first sector is all 0xFF: MicroPython formats it at the next boot."""
 
 
 class Unreadable(Exception):
@@ -84,8 +84,14 @@ class _Memory(UserContext):
 
 
 def is_blank(image):
-    """Whether MicroPython would format it: only a first sector of nothing but 0xFF."""
-    return Image.of(image).block(0) == _BLANK
+    """Whether MicroPython would format it: what cannot be mounted and begins with a sector of nothing but 0xFF."""
+    try:
+        _mount(image)
+    except Blank:
+        return True
+    except Unreadable:
+        pass
+    return False
 
 
 def _open(memory, version):
@@ -97,8 +103,6 @@ def _open(memory, version):
 def _mount(image, changed=()):
     """(file system, its memory) of an image with some blocks changed; raises Blank or Unreadable."""
     image = Image.of(image)
-    if 0 not in dict(changed) and is_blank(image):
-        raise Blank("the file system is blank")
     failure = None
     for version in (VERSION_2_0, VERSION_2_1):
         memory = _Memory(image, changed)
@@ -108,6 +112,8 @@ def _mount(image, changed=()):
             return system, memory
         except (LittleFSError, OSError) as error:
             failure = error
+    if dict(changed).get(0, image.block(0)) == _BLANK:
+        raise Blank("the file system is blank")
     raise Unreadable(f"the file system cannot be mounted: {failure}") from failure
 
 
