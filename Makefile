@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lock clean
+.PHONY: help setup demo test lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ $(STAMP): requirements.lock
 
 setup: $(STAMP)  ## the virtual environment, the MicroPython interpreter, umqtt.simple
 	@$(PY) -m tools interpreter
+
+demo: setup  ## every way in, on emulated boards, in half a minute
+	@$(PY) -m tools demo
 
 test: setup  ## all host tests, on CPython and on MicroPython
 	$(PY) -m pytest -n $(WORKERS)

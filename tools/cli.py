@@ -14,8 +14,11 @@ from tools.errors import UserError
 
 # verb -> (module, one line of help)
 VERBS = {
+    "demo": ("tools.demo.verb", "show every way in on emulated boards against an emulated cloud"),
     "interpreter": ("tools.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
     "boards": ("tools.boards", "list and check the boards of boards/, or hold one against a stock image"),
+    "board": ("tools.emulator.chip.verb", "run an emulated ESP32 on an RFC 2217 port: ROM loader, eFuses, MicroPython"),
+    "flash": ("tools.flash.verb", "flash a board, blank or not: nothing that it keeps is lost"),
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
     "burn": ("tools.burn", "burn one board's identity, without disturbing what else its flash holds"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),

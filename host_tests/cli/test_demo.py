@@ -1,0 +1,40 @@
+"""The demo tells the whole story, and no secret."""
+
+import io
+import re
+
+from rich.console import Console
+
+from tools.demo import verb, ways
+from tools.demo.stage import Stage
+
+
+def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, ways.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        ways.play(stage)
+        issued = [stage.cloud.device(*name, secret=True) for _, _, name in ways.WAYS]
+    story = told.getvalue()
+
+    secrets = {ways.PRODUCT_SECRET, ways.FREE_SECRET, ways.DEVICE_SECRET}
+    secrets |= {device["device_secret"] for device in issued if device["device_secret"]}
+    secrets |= {client["device_token"] for device in issued for client in device["clients"]}
+    assert len(secrets) >= 6
+    assert not [secret for secret in secrets if secret in story]
+
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert len(boots) == 8
+    for number, boot in enumerate(boots):
+        assert ("register" in boot) == (number in (2, 4, 6)), boot       # per product, first boots only
+        assert ("stored" in boot) == (number in (2, 4, 6)), boot
+        assert ["connected", "posted", "power"] == [word for word in boot if word in ("connected", "posted", "power")][:3]
+    assert "register.6600" in story and "register.6289" in story
+    assert "ResetThing" in story and "restore" in story
+    assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
+    assert "per product, preregistration-free" in _text(verb.table(stage.figures))
+
+
+def _text(table):
+    out = io.StringIO()
+    Console(file=out, width=120).print(table)
+    return out.getvalue()

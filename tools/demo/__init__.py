@@ -1,0 +1,1 @@
+"""What the project does, shown without hardware: `make demo`."""

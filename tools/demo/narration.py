@@ -1,0 +1,61 @@
+"""A board's state lines and the cloud's log, told in words: one line for each protocol step."""
+
+import datetime
+
+STYLES = {"refused": "bold red", "error": "bold red", "offline": "yellow", "stored": "bold green", "connected": "bold green",
+          "posted": "green", "TLS": "cyan", "power": "bold yellow"}
+
+# states that a step begins with: what the cloud logs of the step comes after them
+BEFORE = ("registering", "connecting")
+
+
+def of_state(state):
+    """(word, text) for a state line of the firmware, or None where there is nothing to tell."""
+    tell = _STATES.get(state["aliot"])
+    return tell(state) if tell else (state["aliot"], ", ".join(f"{name} {value}" for name, value in state.items()
+                                                                  if name != "aliot"))
+
+
+def of_event(event):
+    """(word, text) for an event in the cloud's log, or None where there is nothing to tell."""
+    if event["event"] == "handshake":
+        return "TLS", (f"chain, dates and the name {event['server_name']} verified by the board "
+                       f"({event['version']}, {event['cipher']})")
+    if event["event"] == "registered" and event.get("code") == 200:
+        return "issued", f"the cloud answered the registration of {event['dn']}"
+    return None
+
+
+def _boot(state):
+    media = f"NVS {state.get('nvs')}, littlefs {state.get('littlefs')}"
+    registered = {True: "registered before", False: "not registered yet"}.get(state.get("issued"), "has its own secret")
+    return "boot", f"{state.get('product_key')} / {state.get('device_name')}: {registered}; records: {media}"
+
+
+def _clock(state):
+    at = datetime.datetime.fromtimestamp(state["time"], datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    by = f"set by {state['server']}" if state.get("server") else "no SNTP server answered; set to the build date"
+    return "clock", f"2000-01-01 at power-on, now {at}, {by}"
+
+
+def _registering(state):
+    how = {"https": "POST /auth/register/device, signed with the ProductSecret",
+           "mqtt": "CONNECT with authType=register, signed with the ProductSecret",
+           "regnwl": "CONNECT with authType=regnwl, signed with the ProductSecret"}
+    return "register", how[state["method"]]
+
+
+def _stored(state):
+    return "stored", f"what was issued, read back and compared: NVS {state['nvs']}, littlefs {state['littlefs']}"
+
+
+def _refused(state):
+    return "refused", f"{state['code']}: {state['detail']}; asks again in {state['wait']} s"
+
+
+_STATES = {
+    "boot": _boot, "clock": _clock, "registering": _registering, "stored": _stored, "refused": _refused,
+    "wifi": lambda state: ("wifi", f"joined {state['network']}") if state["up"] else None,
+    "connecting": lambda state: ("connect", f"to {state['host']}:{state['port']}"),
+    "connected": lambda state: ("connected", "CONNACK 0, subscriptions granted"),
+}
