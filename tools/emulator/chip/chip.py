@@ -40,6 +40,7 @@ class Chip:
         self.data_blocks = 0
         self.transmit = lambda data: None       # bytes to the host
         self.detach = lambda: None              # the port goes away
+        self.off = lambda: None                 # power went by itself
         self.later = lambda delay, call: None   # call it after `delay` seconds; gives back something to cancel
         self._make_application = application
         self._boot_blank = boot_blank
@@ -142,6 +143,7 @@ class Chip:
         self.power_off()
         self._log(f"power cut {where}")
         self.detach()
+        self.off()
 
     def _watchdog(self):
         self._after(0.05, lambda: self._start("watchdog", download=False))
