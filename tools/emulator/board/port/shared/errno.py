@@ -1,4 +1,8 @@
-"""The chip's error numbers: those of newlib, which differ from Linux above 95."""
+"""The chip's error numbers: those of newlib, which differ from Linux above 95.
+
+One thing is not as on a chip: source that the Unix port compiles itself, which
+is boot.py and main.py, has `errno.NAME` folded to the host's number.
+"""
 
 from micropython import const
 
