@@ -48,8 +48,9 @@ class Files:
 
     def read(self, key):
         try:
+            size = os.stat(self._folder + key)[6]
             with open(self._folder + key, "rb") as file:
-                return file.read(record.RECORD_LIMIT + 1)
+                return file.read(min(size, record.RECORD_LIMIT + 1))
         except OSError as problem:
             if problem.args[0] == 2:  # ENOENT
                 return None
