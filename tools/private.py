@@ -8,14 +8,15 @@ from tools.errors import UserError
 
 
 def write(path, data):
-    """Put `data` (bytes or str) at `path`, mode 0600, by renaming a finished file over it.
+    """Put `data` (bytes or str) at `path`, mode 0600, by renaming a finished file over it; its folder is made.
 
-    UserError when the folder does not exist or cannot be written.
+    UserError when that cannot be.
     """
     path = Path(path)
     data = data.encode() if isinstance(data, str) else data
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:

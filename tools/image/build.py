@@ -24,10 +24,8 @@ def run(args):
     warned = identity.check_availability(who, args.anyway) if who else None
     settings = read_config(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    private.write(out, image)
-    report = {"file": str(out), "board": args.board, "size": len(image), "identity": who.masked() if who else None,
+    private.write(args.out, image)
+    report = {"file": args.out, "board": args.board, "size": len(image), "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
               "warning": warned,
               "not_in_it": "bootloader and application: flash a stock MicroPython image for those"}

@@ -146,7 +146,7 @@ def _check(name, value):
         return
     pattern, words = _RULES[name]
     if not re.fullmatch(pattern, value):
-        shown = "" if name in _SECRETS else f" '{value}'"
+        shown = "" if name in _SECRETS else f" {value!r}"
         raise UserError(f"{name}{shown} is not {words}")
 
 

@@ -13,7 +13,9 @@ _TAG_NAMES = {
     if name.isupper() and isinstance(value, int) and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
     and not name.startswith("_")
 }
-_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, record.PRIVATE_KEY, record.ID2_KEY)
+_ID2_KEY = 25
+_TAG_NAMES |= {24: "id2_id", _ID2_KEY: "id2_key", 26: "id2_key_type"}
+_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, record.PRIVATE_KEY, _ID2_KEY)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
 _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
 
@@ -110,7 +112,8 @@ def _shown(tag, value):
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:
-        return f"**** ({len(value)} bytes)" if tag == record.PRIVATE_KEY else mask(value.decode("ascii", "replace"))
+        binary = tag in (record.PRIVATE_KEY, _ID2_KEY)
+        return f"**** ({len(value)} bytes)" if binary else mask(value.decode("ascii", "replace"))
     if tag not in _TAG_NAMES or tag == record.CERTIFICATE:
         return f"{len(value)} bytes"
     return value.decode("utf-8", "backslashreplace")
