@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tools import private
 from tools.errors import UserError
-from tools.image import identity
+from tools.flash import leaks
+from tools.image import firmware, identity
+from tools.image import flash as layouts
 
 MARK = b"# signed: ed25519 "
 ENDPOINT = ("region", "instance", "host", "port", "register_host", "sign_method", "method")
@@ -55,6 +57,7 @@ class Job:
     replace: bool = False  # overwrite an identity that is not the board's own
     label: dict = field(default_factory=dict)
     pinned: dict = field(default_factory=dict)
+    tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
     signer: str | None = None  # the key's fingerprint; None: unsigned
 
     @property
@@ -63,8 +66,8 @@ class Job:
 
     @property
     def image_hash(self):
-        """One SHA-256 for what the job writes beside the firmware: the files and the extra roots."""
-        parts = {name: digest for name, digest in self.pinned.items() if name != "firmware"}
+        """One SHA-256 over every file that the job brings onto the board, or None when it brings none."""
+        parts = {path: _sha256(data) for path, data in self.tree.items()}
         return _sha256(json.dumps(parts, sort_keys=True).encode()) if parts else None
 
 
@@ -189,6 +192,26 @@ def hashes(job):
                 full = os.path.join(folder, file)
                 found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
     return found
+
+
+def with_tree(job):
+    """The Job with the files that it brings onto a board: the release's, compiled, and over them its own.
+
+    A job with neither firmware nor files brings none: it burns identities into
+    boards that run already. UserError when a file holds something like a secret.
+    """
+    if not job.firmware and not job.files:
+        return job
+    own = {}
+    if job.files:
+        own = {name[5:]: _read(os.path.join(job.files, name[5:])) for name in job.pinned if name.startswith("file ")}
+    leaks.refuse(own)
+    tree = firmware.compile_tree()
+    if job.files:
+        tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
+        tree.update(firmware.compile_tree(job.files))
+    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, job.roots)})
+    return _with(job, tree=tree)
 
 
 # -- reading -------------------------------------------------------------------------------------------

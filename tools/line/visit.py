@@ -6,6 +6,7 @@ on: it never burns a second identity into it, and no identity is lost.
 """
 
 import contextlib
+import hashlib
 from dataclasses import dataclass
 
 from tools.errors import UserError
@@ -15,7 +16,7 @@ from tools.line import names, transitions
 from tools.line.wire import Rejected
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
-CHIPS_WITHOUT_SECRETS = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
+CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ def fit(chip, chip_name, flash_needed):
     """Rejected when the job cannot go onto this chip."""
     if chip_name and chip.name != chip_name:
         raise Rejected(f"this is an {chip.name}, the job is for an {chip_name}")
+    if chip.encrypted or chip.secure_boot:
+        raise Rejected(CLOSED)
     if chip.flash_size < flash_needed:
         raise Rejected(f"its flash has {chip.flash_size >> 20} MB, the job needs {flash_needed >> 20} MB")
-    if chip.encrypted or chip.secure_boot:
-        raise Rejected(CHIPS_WITHOUT_SECRETS)
 
 
 def wanted_identity(job, product, row):
@@ -157,8 +158,8 @@ def holds(held, mac):
 
 
 def same(held, wanted):
-    """Whether the board's burned record says just what is wanted, its generation apart."""
-    return held.burned == wanted.fields()
+    """Whether the board's burned record says just what is wanted, its generation apart, on every medium."""
+    return held.whole and held.burned == wanted.fields()
 
 
 def lacks_issued(held, issued):
@@ -197,4 +198,5 @@ def _roots(boot):
 
 
 def _known_roots(job):
-    return [digest[:8] for name, digest in job.pinned.items() if name.startswith("root ")]
+    """First 8 hex digits of the extra roots that the job brings onto the board."""
+    return [hashlib.sha256(data).hexdigest()[:8] for path, data in job.tree.items() if path.startswith("/roots/")]

@@ -29,11 +29,15 @@ class Chip:
 
 @dataclass(frozen=True)
 class Held:
-    """What a board holds: `burned` and `issued` as {record tag: bytes} or None, and the burned generation."""
+    """What a board holds: `burned` and `issued` as {record tag: bytes} or None, and the burned generation.
+
+    `whole`: every medium that can hold the burned record does.
+    """
 
     burned: dict | None = field(default=None, repr=False)
     generation: int = 0
     issued: dict | None = field(default=None, repr=False)
+    whole: bool = True
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def run(args):
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
     url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
     check_roots(wanted)
+    wanted = job.with_tree(wanted)
     chosen = labels.settings(wanted.label) if args.labels else None
     board = boards.load(wanted.board)
     with Ledger.open(url, key) as ledger:

@@ -4,10 +4,10 @@ import contextlib
 
 from tools import boards
 from tools.errors import UserError
-from tools.line import desk, job, names
+from tools.line import backup_file, desk, job, names
+from tools.line.port_wire import PortWire
 from tools.line.visit import lacks_issued, same, wanted_identity
 from tools.line.wire import Pulled, Rejected
-from tools.line.worker import WIRE
 
 
 def add_arguments(parser):
@@ -27,11 +27,11 @@ def run(args):
     with desk.open_ledger(args, wanted) as ledger:
         row = _own(ledger, args.mac)
         if args.issued:
-            ledger.keep_issued(row, read_backup(args.issued, row), who)
+            ledger.keep_issued(row, backup_file.read(args.issued, row), who)
         product = ledger.product(row.product_key, with_secret=True)
         issued = ledger.issued(row)
         identity = wanted_identity(wanted, product, row)
-        with contextlib.closing(_open(args.port, wanted)) as wire:
+        with contextlib.closing(PortWire(args.port, wanted)) as wire:
             return _put_back(wire, ledger, who, row, identity, issued, args)
 
 
@@ -41,15 +41,6 @@ def _own(ledger, mac):
         raise UserError(f"the ledger has no identity for board {names.colons(names.mac(mac))}; "
                         "a new board gets one with 'line burn'")
     return row
-
-
-def _open(port, wanted):
-    import importlib
-    module, _, name = WIRE.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)(port, wanted)
-    except (Pulled, Rejected) as error:
-        raise UserError(str(error)) from None
 
 
 def _put_back(wire, ledger, who, row, identity, issued, args):
@@ -73,9 +64,3 @@ def _put_back(wire, ledger, who, row, identity, issued, args):
               + (", with its issued secret" if issued else ""))
     except (Pulled, Rejected) as error:
         raise UserError(str(error)) from None
-
-
-def read_backup(path, row):
-    """The issued fields ({tag as text: hex}) in an identity backup of this row's device."""
-    from tools.line.backup_file import read
-    return read(path, row)

@@ -1,0 +1,239 @@
+"""The station's `Wire` on a real or emulated board: esptool for the flash, the console for the self-test."""
+
+import contextlib
+import os
+import socket
+import time
+import urllib.parse
+
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from tools import boards, burn
+from tools.errors import UserError
+from tools.firmware import record
+from tools.flash import backup, console, contents, plan, stock
+from tools.flash import port as ports
+from tools.flash.loader import Loader
+from tools.flash.steps import Flasher
+from tools.image.flash import BURNED, ISSUED
+from tools.line import names
+from tools.line.wire import Chip, Held, Pulled, Rejected, Tested
+
+CONFIG = "/config.json"
+GONE = ("went away", "cannot open", "did not come back")  # what tools.flash says when it is not the board's fault
+LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
+
+# Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing of it:
+# MicroPython's port sets WIFI_STORAGE_RAM.
+CONNECT = """
+import json, time
+from aliot.device import Device
+from aliot.wifi import Wifi
+try:
+    with open("/config.json") as file:
+        config = json.load(file)
+except OSError:
+    config = {{}}
+device = Device(config, Wifi({ssid!r}, {password!r}))
+device.start()
+end = time.ticks_add(time.ticks_ms(), {ms})
+while not device.connected and time.ticks_diff(end, time.ticks_ms()) > 0:
+    device.poll(500)
+device.stop()
+"""
+
+
+def state_folder():
+    """Where journals of interrupted burns are kept on this machine."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(base, "aliot", "journal")
+
+
+class PortWire:
+    """One board on one port; see `tools.line.wire.Wire`."""
+
+    def __init__(self, device, job, folder=None):
+        self.device = device
+        self.job = job
+        self.folder = folder or state_folder()
+        self._board = boards.load(job.board)
+        self._loader = None
+        self._contents = None
+        self._port = None
+
+    @staticmethod
+    def present(device):
+        """Whether something is there to be opened."""
+        if "://" not in device:
+            return os.path.exists(device)
+        place = urllib.parse.urlsplit(device)
+        try:
+            socket.create_connection((place.hostname, place.port), timeout=LOOK).close()
+        except (OSError, ValueError, TypeError):
+            return False
+        return True
+
+    still_there = present
+
+    def identify(self):
+        with self._words():
+            self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
+            security = " ".join(self._loader.security)
+            closed = "flash encryption" in security or "secure" in security
+            if not closed and self._loader.chip == self._board.chip:
+                self._loader.start()
+        if self._loader.mac is None:
+            raise Rejected("the chip is closed: it is in secure download mode and does not even say its MAC")
+        return Chip(self._loader.chip, names.mac(self._loader.mac), getattr(self._loader, "size", 0),
+                    "flash encryption" in security, "secure" in security)
+
+    def held(self):
+        with self._words():
+            self._contents = contents.look(self._loader, self._board, {**self.job.tree, CONFIG: b""})
+            return held_of(self._contents)
+
+    def flash(self, job, progress):
+        if job.firmware is None and not job.tree:
+            return {"written": 0, "kept": 0}
+        with self._words():
+            loader, mac = self._loader, self._loader.mac
+            before = loader.bytes_written
+            image = _stock(self._board, job) or stock.Stock("", (), self._contents.layout)
+            differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
+            rescue = backup.load_rescue(mac, self.folder)
+            if rescue is not None:
+                todo = plan.Plan(tuple(differing), dict(job.tree), plan.WHOLE, move=True)
+            else:
+                todo = plan.decide(self._contents, image, job.tree, differing, mac, fresh=job.replace)
+            total = sum(len(part.data) for part in todo.parts) + sum(map(len, todo.put.values())) or 1
+            step = _Steps(progress, "flash", total)
+            Flasher(loader, self._contents, image, job.tree, step.tell, self.folder).carry_out(todo, rescue)
+            self._contents = None
+            written = loader.bytes_written - before
+            return {"written": written, "kept": sum(len(part.data) for part in image.parts) - min(written, sum(
+                len(part.data) for part in todo.parts))}
+
+    def burn(self, identity, issued, replace, progress):
+        with self._words():
+            layout = self._layout()
+            self._loader.progress = lambda done, total: None
+            report = burn.burn(self._loader, layout, identity.fields(), self._loader.mac, self.folder, issued, replace,
+                               tell=lambda step, part: progress("burn", part))
+            self._contents = None
+            return report.generation
+
+    def _layout(self):
+        if self._contents is None:
+            self._contents = contents.look(self._loader, self._board, {CONFIG: b""})
+        return self._contents.layout
+
+    def self_test(self, job, wifi, progress):
+        with self._words():
+            self._loader.reset()
+            port = self._loader.release()
+            self._loader.close()
+            self._loader = None
+            lines = []
+            end = time.monotonic() + job.seconds
+            hand_over = wifi is not None and job.until == "connected"
+            until = ("boot",) if hand_over or job.until == "boot" else console.RUNS + console.FAILS
+            console.follow(self.device, port, job.seconds, lines.append, until)
+            if hand_over and lines:
+                progress("self-test", 0.5)
+                lines += self._connect(wifi, end)
+            return Tested(tuple(lines))
+
+    def _connect(self, wifi, end):
+        """Bring the board online on the line's Wi-Fi from the raw REPL; its state lines."""
+        transport = None
+        try:
+            transport = SerialTransport(self.device, timeout=0.2)
+            transport.enter_raw_repl(soft_reset=False)
+            left = max(1.0, end - time.monotonic())
+            transport.exec_raw_no_follow(CONNECT.format(ssid=wifi[0], password=wifi[1], ms=int(left * 1000)))
+            return _read_states(transport.serial, end)
+        except (TransportError, TransportExecError, OSError) as error:
+            raise Rejected(f"the console does not answer: {' '.join(str(error).split())[:120]}") from None
+        finally:
+            if transport is not None:
+                with contextlib.suppress(Exception):
+                    transport.close()
+
+    def left_over(self, job, wifi):
+        if wifi is None:
+            return None
+        with self._words():
+            self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
+            self._loader.start()
+            found = contents.look(self._loader, self._board, {**job.tree, CONFIG: b""})
+            nvs = self._loader.read(found.layout.nvs.offset, found.layout.nvs.size)
+            config = found.files.get(CONFIG, b"")
+            self._loader.reset()
+        for what, data in (("config.json", config), ("NVS", nvs)):
+            if any(text and text.encode() in data for text in wifi):
+                return f"the line's Wi-Fi was left on the board, in {what}"
+        return None
+
+    def close(self):
+        if self._loader is not None:
+            with contextlib.suppress(Exception):
+                self._loader.reset()
+            self._loader.close()
+            self._loader = None
+
+    @contextlib.contextmanager
+    def _words(self):
+        """What the tools say, as Pulled when the port went away, else as Rejected."""
+        try:
+            yield
+        except UserError as error:
+            kind = Pulled if any(words in str(error) for words in GONE) else Rejected
+            raise kind(str(error)) from None
+        except OSError as error:
+            raise Pulled(ports.reason(error)) from None
+
+
+def _read_states(port, end):
+    """The state lines of what runs in the raw REPL, until it runs online, fails, ends, or time is over."""
+    said, states = b"", []
+    while time.monotonic() < end and said.count(b"\x04") < 2:
+        said += port.read(max(1, port.in_waiting))
+        output, _, error = said.partition(b"\x04")
+        states = [state for line in output.split(b"\n")[:-1] if (state := console.state_of(line))]
+        if any(state["aliot"] in console.RUNS + console.FAILS for state in states):
+            return states
+    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].strip().splitlines()
+    if problem:
+        raise Rejected(f"the self-test stopped on the board: {problem[-1].decode(errors='replace')[:120]}")
+    return states
+
+
+class _Steps:
+    """The flasher's steps as one part of the whole, by bytes."""
+
+    def __init__(self, progress, word, total):
+        self._progress, self._word, self._total = progress, word, total
+        self._names = []
+
+    def tell(self, words, done, total):
+        if words not in self._names:
+            self._names.append(words)
+        self._progress(self._word, min(1.0, (len(self._names) - 1 + done / (total or 1)) / max(4, len(self._names))))
+
+
+def _stock(board, job):
+    return stock.load(board, job.firmware) if job.firmware else None
+
+
+def held_of(found):
+    """What the looked-at contents hold, as the station asks it. A record that one medium lacks is not held."""
+    newest = {name: max((c for c in found.copies if c.name == name), key=lambda c: c.generation, default=None)
+              for name in (BURNED, ISSUED)}
+    burned, issued = newest[BURNED], newest[ISSUED]
+    media = {"nvs"} | ({"littlefs"} if found.found.vfs == "good" else set())
+    there = {c.medium for c in found.copies if burned and c.name == BURNED and c.data == burned.data}
+    own = issued and burned and all(issued.fields.get(tag) == burned.fields.get(tag, issued.fields.get(tag))
+                                    for tag in (record.PRODUCT_KEY, record.DEVICE_NAME))
+    return Held(burned.fields if burned else None, burned.generation if burned else 0,
+                issued.fields if own else None, burned is not None and media <= there)
