@@ -9,9 +9,11 @@ the journal on the host holds what is missing, and the next burn finishes it.
 """
 
 import json
+import re
 import struct
 from dataclasses import dataclass, field
 
+from tools import boards
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import flash as layouts
@@ -285,8 +287,10 @@ def _compare(flash, layout, decision, others, vfs):
 
 def add_arguments(parser):
     parser.add_argument("--cert", metavar="FILE", required=True, help="identity to burn, as JSON")
-    parser.add_argument("--flash", metavar="FILE", required=True, help="flash file of a board")
-    parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="MAC of that board (default %(default)s)")
+    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
+    parser.add_argument("--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip")
+    parser.add_argument("--flash", metavar="FILE", help="a flash file instead of a board on a port")
+    parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="with --flash: the board's MAC (default %(default)s)")
     parser.add_argument("--replace", action="store_true",
                         help="give up the issued secret of another identity that the board holds")
     parser.add_argument("--anyway", action="store_true", help="go on outside the documented regions and editions")
@@ -297,13 +301,37 @@ def add_arguments(parser):
 def run(args):
     identity = identities.load(args.cert)
     warning = identities.check_availability(identity, args.anyway)
+    mac, report = _into_file(args, identity) if args.flash else _into_board(args, identity)
+    print(_json(report, warning) if args.json else "\n".join(words(report, identity, mac, warning)))
+
+
+def _into_file(args, identity):
+    if not re.fullmatch(r"[0-9a-fA-F]{2}(:?[0-9a-fA-F]{2}){5}", args.mac):
+        raise UserError(f"'{args.mac}' is not a MAC such as 24:0a:c4:00:00:01")
     with FlashFile(args.flash) as flash:
         try:
             layout = layouts.layout_in(flash.read(0, flash.size))
         except ValueError as error:
             raise UserError(f"{args.flash} is no flash image: {error}") from None
-        report = burn(flash, layout, identity.fields(), args.mac, args.journal, replace=args.replace)
-    print(_json(report, warning) if args.json else "\n".join(words(report, identity, args.mac, warning)))
+        return args.mac, burn(flash, layout, identity.fields(), args.mac, args.journal, replace=args.replace)
+
+
+def _into_board(args, identity):
+    from tools.flash import contents, plan, port
+    from tools.flash.loader import Loader
+
+    named = boards.load(args.board) if args.board else None
+    with Loader(port.choose(args.port), named.flash_baud if named else 921600,
+                named.connect_mode if named else "default-reset") as loader:
+        board = named or boards.load(plan.board_for(loader.chip))
+        plan.refuse(board, loader.chip, None, loader.security)
+        loader.start()
+        held = contents.look(loader, board, {})
+        if held.table != contents.GOOD:
+            raise UserError("there is no partition table on this board: flash it first")
+        report = burn(loader, held.layout, identity.fields(), loader.mac, args.journal, replace=args.replace)
+        loader.reset()
+        return loader.mac, report
 
 
 def _json(report, warning):
