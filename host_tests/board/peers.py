@@ -99,8 +99,13 @@ def tls(files, handle, versions=(None, ssl.TLSVersion.TLSv1_2), client_ca=None):
         context.load_verify_locations(cadata=client_ca.decode())
 
     def run(connection):
-        with context.wrap_socket(connection, server_side=True) as stream:
-            handle(stream)
+        with connection.dup() as spare:
+            try:
+                with context.wrap_socket(connection, server_side=True) as stream:
+                    handle(stream)
+            except ssl.SSLError:
+                silent(spare)       # closed at once, what the board still sends would cost it the alert
+                raise
     return run
 
 
@@ -119,3 +124,10 @@ def silent(stream):
     """Reads and never answers."""
     while stream.recv(4096):
         pass
+
+
+def web(stream):
+    """Answers as a web server that was asked something it does not understand."""
+    stream.recv(4096)
+    stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    silent(stream)

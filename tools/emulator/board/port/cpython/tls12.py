@@ -96,7 +96,10 @@ class SSLContext:
 
 
 class SSLSocket:
-    """After an error the stream is dead: the same error comes again."""
+    """After an error the stream is dead: the same error comes again.
+
+    The socket's errors have the sign turned once the handshake is over, and keep it during the handshake.
+    """
 
     def __init__(self, context, sock, server_side, hostname, unanchored):
         self._sock = sock
@@ -216,11 +219,11 @@ class SSLSocket:
                 if got is None:
                     return None
                 if not got:
-                    self._into.write_eof()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                if self._shaken:
-                    return b""
-                raise self._die(OSError(*_EOF)) from None
+                    if self._shaken:
+                        return b""
+                    raise self._die(OSError(*_EOF))
+            except ssl.SSLZeroReturnError:
+                return b""
             except ssl.SSLCertVerificationError as error:
                 self._last_words()
                 if self._unanchored:
@@ -232,8 +235,7 @@ class SSLSocket:
 
     def _fill(self):
         """Take one record from below: 1, 0 at its end, None when it is not there yet."""
-        while len(self._record) < 5 or len(self._record) < 5 + int.from_bytes(self._record[3:5], "big"):
-            wanted = 5 if len(self._record) < 5 else 5 + int.from_bytes(self._record[3:5], "big")
+        while (wanted := _length(self._record)) > len(self._record):
             piece = bytearray(wanted - len(self._record))
             count = self._below(self._sock.readinto, piece)
             if count is None:
@@ -259,11 +261,19 @@ class SSLSocket:
         try:
             return call(data)
         except OSError as error:
-            raise self._die(OSError(-abs(error.args[0]))) from None
+            number = abs(error.args[0])
+            raise self._die(OSError(-number if self._shaken else number)) from None
 
     def _die(self, error):
         self._dead = error
         return error
+
+
+def _length(record):
+    """How long a record is by its header, as far as it came; what cannot be one ends with its header."""
+    if len(record) < 5 or not 20 <= record[0] <= 23 or record[1] != 3:
+        return 5
+    return 5 + int.from_bytes(record[3:5], "big")
 
 
 def _first(data):
