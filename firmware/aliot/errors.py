@@ -76,12 +76,6 @@ class CertificateError(TlsError):
     code = "certificate"
 
 
-class Offline(LinkError):
-    """Asked to send while there is no connection."""
-
-    code = "offline"
-
-
 class ProtocolError(AliotError):
     """The peer sent what its protocol does not allow."""
 

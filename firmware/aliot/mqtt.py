@@ -37,37 +37,34 @@ class Client(MQTTClient):
     the connection is dead: call close().
     """
 
-    def __init__(self, stream, client_id, user, password, keepalive=300, timeout=10000, limit=16384):
-        super().__init__(client_id, "", 0, user, password, keepalive)
-        self.sock = self  # what umqtt writes is held here until flush(); it reads what wait_msg left
+    def __init__(self, stream, login, keepalive=300, timeout=10000, limit=16384):
+        super().__init__(login.client_id, "", 0, login.username, login.password, keepalive)
+        self.sock = self  # what umqtt writes is held here until flush()
         self.stream = stream
-        self._held = bytearray(_HELD)
-        self._count = 0
-        self._rest = b""
-        self._once = False
-        self.sent = ticks_ms()
         self.timeout = timeout
         self.limit = limit
         self.dropped = 0  # messages that were too large, or too many for the queue
-        self.heard = ticks_ms()
+        self.sent = self.heard = ticks_ms()
         self.pinged = None  # when the ping that is not yet answered was sent
-        self._deadline = None
-        self._waiting = []  # packet ids of publishes that wait for their PUBACK, innermost last
-        self._acked = set()
-        self._granted = None  # the last SUBACK
-        self._queue = []
-        self._busy = False
-        self._body = None
-        self._fresh()
+        self.deadline = None  # of the call that waits
+        self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
+        self.granted = b""  # the last SUBACK
+        self.queue = []  # messages that came while a handler ran
+        self.busy = self.once = False
+        self.held = bytearray(_HELD)
+        self.count = 0  # bytes held
+        self.head = b""  # of the packet that is coming in
+        self.body = None
+        self.size = self.left = 0  # bytes of its body: all, and still to come
 
     def connect(self, clean_session=True, timeout=None):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code."""
-        self._deadline = Deadline(timeout or self.timeout)
+        self.deadline = Deadline(timeout or self.timeout)
         self._send(0x10, b"\0\x04MQTT\x04" + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
                    + _string(self.client_id) + _string(self.user) + _string(self.pswd))
-        packet = self._next(True)
-        self._deadline = self.stream.deadline = None
-        if self._kind != _CONNACK or len(packet) != 2:
+        packet = self._packet(True)
+        self.deadline = self.stream.deadline = None
+        if self.head[0] != _CONNACK or len(packet) != 2:
             raise ProtocolError("no CONNACK")
         if packet[1]:
             raise part("refusals").ConnectRefused(packet[1])
@@ -78,20 +75,18 @@ class Client(MQTTClient):
         topic = _bytes(topic)
         if qos not in (0, 1) or not topic or b"+" in topic or b"#" in topic:
             raise ValueError("publish takes QoS 0 or 1 and a topic without + and #")
-        outer = self._deadline
-        self._deadline = Deadline(self.timeout)
-        number = self._next_id() if qos else 0
+        outer = self.deadline
+        self.deadline = Deadline(self.timeout)
+        if qos:
+            self.waiting.append(self._next_id())
+            self.pid -= 1  # umqtt adds one
         try:
-            if qos:
-                self.pid = number - 1  # umqtt adds one
-                self._waiting.append(number)
             super().publish(topic, _bytes(msg), bool(retain), qos)
             self.flush()
         finally:
-            self._deadline = outer
+            self.deadline = outer
             if qos:
-                self._waiting.pop()
-                self._acked.discard(number)
+                self.waiting.pop()
 
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
@@ -100,22 +95,21 @@ class Client(MQTTClient):
 
     def subscribe_all(self, pairs):
         """Subscribe to up to 8 (topic, qos) in one packet; returns the code of each, 0x80 for refused."""
-        self.pid = self._next_id()
-        number = pack("!H", self.pid)
+        number = pack("!H", self._next_id())
         body = number
         for topic, qos in pairs:
             body += _string(topic) + bytes([qos])
-        outer = self._deadline
-        self._deadline = Deadline(self.timeout)
+        outer = self.deadline
+        self.deadline = Deadline(self.timeout)
         try:
             self._send(0x82, body)
-            while not self._granted or self._granted[:2] != number:
+            while self.granted[:2] != number:
                 self.wait_msg()
         finally:
-            self._deadline = outer
-        if len(self._granted) != len(pairs) + 2:
+            self.deadline = outer
+        if len(self.granted) != len(pairs) + 2:
             raise ProtocolError("SUBACK for another number of topics")
-        return self._granted[2:]
+        return self.granted[2:]
 
     def ping(self):
         super().ping()
@@ -124,8 +118,8 @@ class Client(MQTTClient):
 
     def poll(self, ms):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
-        if not self._queue and not self.stream.ready(ms):
-            if self._kind is not None and self._left and ticks_diff(ticks_ms(), self._began) > self.timeout:
+        if not self.queue and not self.stream.ready(ms):
+            if self.left and ticks_diff(ticks_ms(), self.began) > self.timeout:
                 raise TimedOut("a packet stopped in its middle")
             return False
         self.check_msg()
@@ -133,42 +127,41 @@ class Client(MQTTClient):
 
     def wait_msg(self):
         """Handle one packet: PUBACK for umqtt's publish, which then reads its body, else None."""
-        once = self._once
-        self._once = False
+        once = self.once
+        self.once = False
         self.flush()
-        if self._waiting and self._waiting[-1] in self._acked:
-            return self._acknowledged()
-        if self._queue and not self._busy:
-            return self._deliver(*self._queue.pop(0))
-        packet = self._next(not once)
+        if self.waiting and self.waiting[-1] < 0:
+            return _PUBACK
+        if self.queue and not self.busy:
+            return self._deliver(*self.queue.pop(0))
+        packet = self._packet(not once)
         if packet is None:
             return None
-        kind = self._kind
+        kind = self.head[0]
+        size = len(packet)
         if kind & 0xF0 == _PUBLISH:
-            return self._message(packet)
-        if kind == _PUBACK and len(packet) == 2:
+            self._message(kind & 6, packet)
+        elif kind == _PUBACK and size == 2:
             number = packet[0] << 8 | packet[1]
-            if number in self._waiting:
-                self._acked.add(number)
-                if number == self._waiting[-1]:
-                    return self._acknowledged()
-        elif kind == _PINGRESP and not packet:
+            if number in self.waiting:
+                self.waiting[self.waiting.index(number)] = -number
+                if self.waiting[-1] < 0:
+                    return kind
+        elif kind == _PINGRESP and not size:
             self.pinged = None
-        elif kind == _SUBACK and len(packet) > 2:
-            self._granted = bytes(packet)
+        elif kind == _SUBACK and size > 2:
+            self.granted = bytes(packet)
         else:
-            raise ProtocolError("packet 0x%02x of %d bytes" % (kind, len(packet)))
-        return None
+            raise ProtocolError("packet 0x%02x of %d bytes" % (kind, size))
 
     def ages(self):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
         now = ticks_ms()
-        pinged = self.pinged
         return (ticks_diff(now, self.sent), ticks_diff(now, self.heard),
-                None if pinged is None else ticks_diff(now, pinged))
+                None if self.pinged is None else ticks_diff(now, self.pinged))
 
     def close(self):
-        """Close the stream; may be called twice."""
+        """Send what is held, close the stream; may be called twice."""
         try:
             self.flush()
         except LinkError:
@@ -180,132 +173,116 @@ class Client(MQTTClient):
     def write(self, data, n=None):
         view = memoryview(data)[:n]
         n = len(view)
-        if self._count + n > _HELD:
+        if self.count + n > _HELD:
             self.flush()
         if n > _HELD:
             self.stream.write(view)
         else:
-            self._held[self._count : self._count + n] = view
-            self._count += n
+            self.held[self.count : self.count + n] = view
+            self.count += n
 
     def flush(self):
-        count = self._count
-        if count:
-            self._count = 0
-            self.stream.write(memoryview(self._held)[:count])
+        if self.count:
+            view = memoryview(self.held)[: self.count]
+            self.count = 0
+            self.stream.write(view)
             self.sent = ticks_ms()
 
     def read(self, n):
-        data = self._rest[:n]
-        self._rest = self._rest[n:]
-        return data
+        # umqtt's publish, after PUBACK: the length, then the id, which is its own
+        return b"\x02" if n == 1 else pack("!H", -self.waiting[-1])
 
     def setblocking(self, flag):
-        self._once = not flag  # umqtt's check_msg means: one look, no wait
+        self.once = not flag  # umqtt's check_msg means: one look, no wait
 
     # Packets.
 
-    def _acknowledged(self):
-        number = self._waiting[-1]
-        self._acked.discard(number)
-        self._rest = b"\x02" + pack("!H", number)
-        return _PUBACK
-
-    def _message(self, packet):
-        qos = self._kind & 6
+    def _message(self, qos, packet):
         at = 2 + (packet[0] << 8 | packet[1]) if len(packet) > 2 else 0
         topic = bytes(packet[2:at])
-        number = None
+        number = b""
         if qos:
             number = bytes(packet[at : at + 2])
             at += 2
         if qos > 2 or not topic or at > len(packet) or number == b"\0\0":
             raise ProtocolError("a PUBLISH that MQTT does not allow")
-        if self._size > self.limit:
+        if self.size > self.limit:
             self.dropped += 1
-            self._ack(number)  # without an answer it would come for ever
-        elif not self._busy:
-            self._deliver(topic, bytes(memoryview(packet)[at:]), number)
-        elif len(self._queue) < _QUEUE:
-            self._queue.append((topic, bytes(memoryview(packet)[at:]), number))
+            topic = None  # acknowledged all the same, or it would come for ever
+        msg = bytes(memoryview(packet)[at:])
+        if not self.busy:
+            self._deliver(topic, msg, number)
+        elif len(self.queue) < _QUEUE:
+            self.queue.append((topic, msg, number))
         else:
             self.dropped += 1  # QoS 1 stays unacknowledged: the platform sends it again
 
     def _deliver(self, topic, msg, number):
-        self._busy = True
+        self.busy = True
         try:
-            self.cb(topic, msg)
+            if topic:
+                self.cb(topic, msg)
         finally:
-            self._busy = False
-        self._ack(number)
-
-    def _ack(self, number):
+            self.busy = False
         if number:
             self.write(b"\x40\x02" + number)
             self.flush()
 
-    def _send(self, head, body):
+    def _send(self, kind, body):
         size = len(body)
-        packet = bytes([head])
+        head = bytes([kind])
         while size > 0x7F:
-            packet += bytes([size & 0x7F | 0x80])
+            head += bytes([size & 0x7F | 0x80])
             size >>= 7
-        self.write(packet + bytes([size]) + body)
+        self.write(head + bytes([size]) + body)
         self.flush()
 
     def _next_id(self):
-        number = self.pid
         while True:
-            number = number % 65535 + 1
-            if number not in self._waiting:
-                return number
+            self.pid = self.pid % 65535 + 1
+            if self.pid not in self.waiting:
+                return self.pid
 
     # A packet is put together from what is there, so that a peer that stops in its middle blocks nobody.
 
-    def _fresh(self):
-        self._kind = None
-        self._size = 0
-        self._shift = 0
-        self._left = 1  # bytes that are still to come
-
-    def _next(self, wait):
-        """The next packet's body, its head in _kind and _size; None when it is not whole and `wait` is False."""
-        deadline = self._deadline or Deadline(self.timeout)
-        if not self._left:
-            self._fresh()
+    def _packet(self, wait):
+        """The next packet's body, its kind in head[0]; None when it is not whole and `wait` is False."""
+        deadline = self.deadline or Deadline(self.timeout)
         while not self._whole():
             if not wait:
                 return None
             if not self.stream.ready(deadline.left()):
                 raise TimedOut("no packet")
         self.heard = ticks_ms()
-        body = self._body
-        self._body = None
+        body = self.body
+        self.body = None
         return body
 
     def _whole(self):
         one = bytearray(1)
-        while self._body is None:
+        while self.body is None:
             if not self.stream.readinto(one):
                 return False
-            if self._kind is None:
-                self._kind = one[0]
-                self._began = ticks_ms()
-                continue
-            self._size |= (one[0] & 0x7F) << self._shift
-            self._shift += 7
-            if not one[0] & 0x80:
-                self._left = self._size
-                self._body = bytearray(min(self._size, self.limit))
-            elif self._shift > 21:
+            if not self.left:
+                self.head = b""
+                self.left = 1
+                self.began = ticks_ms()
+            self.head += one
+            if len(self.head) > 1 and one[0] < 0x80:
+                size = 0
+                for byte in range(len(self.head) - 1, 0, -1):
+                    size = size << 7 | self.head[byte] & 0x7F
+                self.size = self.left = size
+                self.body = bytearray(min(size, self.limit))
+            elif len(self.head) > 4:
                 raise ProtocolError("a length of more than four bytes")
-        while self._left:
-            at = self._size - self._left
-            view = memoryview(self._body)[at:] if at < len(self._body) else bytearray(min(self._left, 64))
+        while self.left:
+            at = self.size - self.left
+            view = memoryview(self.body)[at:] if at < len(self.body) else bytearray(min(self.left, 64))
             count = self.stream.readinto(view)
             if not count:
                 return False
-            self._left -= count
+            self.left -= count
         return True
 
 

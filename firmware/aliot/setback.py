@@ -1,15 +1,16 @@
 """What a device does when a connect failed or a connection was lost; imported when that happens."""
 
+from aliot import forget
 from aliot.errors import CertificateError, Closed, LinkError, ProtocolError, RegistrationError, Reset, StoreError
 from aliot.refusals import ConnectRefused
 
 
 def failed(device, problem):
     """Registration or connect did not succeed: wait as the error's class asks, and say so."""
-    if problem.code == "certificate.expired" and not device._clock:
+    if problem.code == "certificate.expired" and not device.server:
         problem = CertificateError(problem.detail, "certificate.clock")
-    now = device._time()
-    device._session.failed(now, problem.retry)
+    now = device.now()
+    device.session.failed(now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)):
         _say(device, "offline", problem, now)
     elif isinstance(problem, (ConnectRefused, RegistrationError)):
@@ -20,16 +21,18 @@ def failed(device, problem):
 
 def lost(device, problem):
     """The connection is gone: back off, longer when a twin seems to throw this device off."""
-    now = device._time()
-    device._session.lost(now, isinstance(problem, (Closed, Reset)) and device._network.up())
-    if device._session.twin:
+    now = device.now()
+    device.session.lost(now, isinstance(problem, (Closed, Reset)) and device.network.up())
+    if device.session.twin:
         problem = LinkError("thrown off again and again soon after connecting", "twin", "later")
     _say(device, "offline", problem, now)
 
 
 def _say(device, state, problem, now):
     fields = {"code": problem.code, "detail": problem.detail, "retry": problem.retry, "advice": problem.advice,
-              "wait": device._session.wait(now) // 1000}
+              "wait": device.session.wait(now) // 1000}
     if isinstance(problem, StoreError):
-        fields.update(device._store.health)
-    device._state(state, fields)
+        fields.update(device.store.health)
+    device.state(state, fields)
+    for name in ("advice", "refusals", "setback"):
+        forget(name)

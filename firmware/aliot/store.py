@@ -19,13 +19,13 @@ class Nvs:
     NAME = "nvs"
 
     def __init__(self):
-        self._nvs = esp32.NVS("aliot")
+        self.nvs = esp32.NVS("aliot")
 
     def read(self, key):
         data = bytearray(512)
         while True:
             try:
-                return bytes(data[: self._nvs.get_blob(key, data)])
+                return bytes(data[: self.nvs.get_blob(key, data)])
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
@@ -34,8 +34,8 @@ class Nvs:
             data = bytearray(record.RECORD_LIMIT)
 
     def write(self, key, data):
-        self._nvs.set_blob(key, data)
-        self._nvs.commit()
+        self.nvs.set_blob(key, data)
+        self.nvs.commit()
 
 
 class Files:
@@ -44,12 +44,12 @@ class Files:
     NAME = "littlefs"
 
     def __init__(self, folder="/aliot/"):
-        self._folder = folder
+        self.folder = folder
 
     def read(self, key):
         try:
-            size = os.stat(self._folder + key)[6]
-            with open(self._folder + key, "rb") as file:
+            size = os.stat(self.folder + key)[6]
+            with open(self.folder + key, "rb") as file:
                 return file.read(min(size, record.RECORD_LIMIT + 1))
         except OSError as problem:
             if problem.args[0] == 2:  # ENOENT
@@ -57,7 +57,7 @@ class Files:
             raise
 
     def write(self, key, data):
-        path = self._folder + key
+        path = self.folder + key
         with open(path + ".new", "wb") as file:
             file.write(data)
         os.rename(path + ".new", path)
@@ -67,7 +67,7 @@ class Store:
     """The records of one board on `media`; `health` maps a medium's name to "ok" or to what is wrong with it."""
 
     def __init__(self, media=None):
-        self._media = media or (Nvs(), Files())
+        self.media = media or (Nvs(), Files())
         self.health = {}
 
     def burned(self):
@@ -96,7 +96,7 @@ class Store:
                 newest = max(newest, copy[0] + 1)
         fields = made.fields()
         fields.update(_owner(generation, credential))
-        self._write("issued", record.encode(record.ISSUED, newest, fields), self._media)
+        self._write("issued", record.encode(record.ISSUED, newest, fields), self.media)
         told = dict(self.health)
         found = self._load("issued", fields)
         if not found:
@@ -114,13 +114,13 @@ class Store:
                     best = copy
         if best:
             data = best[2]
-            self._write(name, data, [medium for medium, copy in zip(self._media, copies) if not copy or copy[2] != data])
+            self._write(name, data, [medium for medium, copy in zip(self.media, copies) if not copy or copy[2] != data])
         return best and best[:2]
 
     def _copies(self, name):
         """For each medium (generation, fields, bytes) or None; what is wrong goes to health."""
         copies = []
-        for medium in self._media:
+        for medium in self.media:
             copy = None
             state = "empty"
             try:

@@ -274,7 +274,7 @@ def test_subscriptions_come_back_in_one_packet_and_a_refused_one_does_not_hurt()
     platform.streams[0].end = CLOSED
     made.poll(0)
     assert not made.connected
-    made._session = aliot.device.Session(lambda n: 0)
+    made.session = aliot.device.Session(lambda n: 0)
     assert made.poll(0)
     assert platform.streams[1].writes[1][0] == 0x82
 
@@ -316,7 +316,7 @@ def test_thrown_off_again_and_again_reports_a_twin():
     platform = Platform()
     made = device()
     made.start()
-    made._session = aliot.device.Session(lambda n: 0)
+    made.session = aliot.device.Session(lambda n: 0)
     for count in range(3):
         assert made.poll(0)
         platform.streams[-1].end = CLOSED
@@ -339,7 +339,7 @@ def test_a_network_that_goes_and_comes_back():
     made.poll(0)
     assert network.joins == 1  # not at every look
     network.there = True
-    made._session = aliot.device.Session(lambda n: 0)
+    made.session = aliot.device.Session(lambda n: 0)
     assert made.poll(0)
     assert ("wifi", {"up": True, "network": "test"}) in made.states
 

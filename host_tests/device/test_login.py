@@ -28,7 +28,7 @@ def test_documented_connect_packets():
         if name.startswith("connect-documented-form-securemode2"):
             made = device_login(vector)
             stream = Stream(b"\x20\x02\0\0")
-            Client(stream, made.client_id, made.username, made.password, 300).connect()
+            Client(stream, made, 300).connect()
             assert stream.writes == [unhex(vector["outputs"]["connect_packet_hex"])], name
 
 

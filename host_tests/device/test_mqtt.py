@@ -12,8 +12,12 @@ from scripted import CLOSED, RESET, Stream, raises
 CONNACK = b"\x20\x02\0\0"
 
 
+class Fields:
+    client_id, username, password = "id", "user", "password"
+
+
 def client(stream, timeout=200, limit=1000):
-    made = Client(stream, "id", "user", "password", 300, timeout, limit)
+    made = Client(stream, Fields, 300, timeout, limit)
     made.got = []
     made.set_callback(lambda topic, message: made.got.append((topic, message)))
     return made

@@ -13,10 +13,9 @@ _TOPICS = (b"/ext/register", b"/ext/regnwl")  # documentation and SDKs disagree 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
-    fields = login(credential, endpoint, registration.random(), sign_method)
     deadline = Deadline(timeout)
     stream = connect(credential, endpoint.host, endpoint.port, endpoint.roots, timeout)
-    client = Client(stream, fields.client_id, fields.username, fields.password, 60, timeout, _LIMIT)
+    client = Client(stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT)
     pushed = []
     client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
     try:
