@@ -167,7 +167,9 @@ class Loader:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind is not None and self._esp is not None and self._port is not None:
+            self.reset()        # whatever went wrong, the board runs again if it can
         self.close()
 
     @contextmanager

@@ -93,6 +93,8 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         say("an interrupted burn of this board was finished")
         held = contents.look(loader, board, {**tree, settings.PATH: b""})
     leaks.refuse(tree, held.copies)
+    if who:
+        burn.decide(held.copies, who.fields(), loader.mac)      # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
     config = settings.merged(before, chosen)
     wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
@@ -108,7 +110,9 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     _say_done(say, todo, done, image, wanted)
     held_by = held.who(loader.mac) or (_rescued(rescue, loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
-    return {"nothing": todo.nothing and not (burned and burned.written), "parts": list(done.parts),
+    nothing = todo.nothing and not (burned and burned.written)
+    say("Nothing to do: no file and no region differs." if nothing else "verified")
+    return {"nothing": nothing, "parts": list(done.parts),
             "files": list(done.files), "written": loader.bytes_written, "read": loader.bytes_read,
             "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by}
 
@@ -139,10 +143,6 @@ def _say_done(say, todo, done, image, wanted):
             say(f"    {path}")
     for note in done.notes:
         say(note)
-    if todo.nothing:
-        say("Nothing to do: no file and no region differs.")
-    else:
-        say("verified")
 
 
 def _erase(args, say, loader, board, tree):

@@ -9,6 +9,7 @@ from tools.emulator.chip.loader import Loader
 from tools.emulator.chip.nor import PowerCut
 from tools.emulator.chip.registers import Registers
 from tools.emulator.chip.slip import Decoder, encode
+from tools.errors import UserError
 
 OFF, HELD, DOWNLOAD, LOOP, RUNNING = "off", "held in reset", "download", "no application", "running"
 CONSOLE_BAUD = 115200
@@ -118,9 +119,12 @@ class Chip:
         self._log("boots MicroPython of this machine on the NVS and littlefs in its flash; "
                   "the application in flash is not executed")
         generation = self._generation
-        self._application = self._make_application(
-            _CAUSES[cause], lambda data: generation == self._generation and self.transmit(data),
-            lambda reason: generation == self._generation and self._ended(reason))
+        try:
+            self._application = self._make_application(
+                _CAUSES[cause], lambda data: generation == self._generation and self.transmit(data),
+                lambda reason: generation == self._generation and self._ended(reason))
+        except UserError as error:
+            self._log(f"it does not start: {error}")
 
     def _ended(self, reason):
         self._application = None
