@@ -19,11 +19,6 @@ def now():
     return int(time.time()) + _EPOCH
 
 
-def stamp():
-    """Milliseconds since 1970, as a CONNECT's timestamp has them."""
-    return now() * 1000
-
-
 def synchronize(servers=SERVERS, timeout=1):
     """Ask each server in turn, `timeout` seconds each; returns the one that answered, or None.
 

@@ -13,11 +13,10 @@ class Endpoint:
 
     host, port, roots     MQTT over TLS, and the names of the built-in roots that this port answers to
     instance              its id, "" on the legacy public instance
-    register_host, register_port, register_roots     HTTPS registration
+    register_host, register_roots     HTTPS registration, port 443
     register_mode         securemode of MQTT registration: -2 where an instanceId goes with it, else 2; direct.md 3
     """
 
-    register_port = 443
     register_roots = _PUBLIC
 
     def __init__(self, product_key, region="", instance="", host="", port=0, register_host=""):

@@ -18,9 +18,6 @@ class AliotError(Exception):
         self.code = code or self.code
         self.retry = retry or self.retry
 
-    def __str__(self):
-        return self.code + ": " + self.detail
-
     @property
     def advice(self):
         from aliot.advice import advice

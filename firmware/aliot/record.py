@@ -35,11 +35,7 @@ ID2_ID = 24
 ID2_KEY = 25
 ID2_KEY_TYPE = 26
 
-VALUE_LIMIT = 4000
-RECORD_LIMIT = 8000
-
-_HEAD = "<2sBBIH"
-_HEAD_SIZE = 10
+RECORD_LIMIT = 8000  # bytes; a field's value has at most half of it
 
 
 def encode(kind, generation, fields):
@@ -49,14 +45,13 @@ def encode(kind, generation, fields):
     """
     body = b""
     for tag in sorted(fields):
-        value = fields[tag]
-        if len(value) > VALUE_LIMIT:
-            raise ValueError("record: field %d has more than %d bytes" % (tag, VALUE_LIMIT))
-        body += struct.pack("<BH", tag, len(value)) + value
-    if _HEAD_SIZE + len(body) + 4 > RECORD_LIMIT:
+        if len(fields[tag]) > 4000:
+            raise ValueError("record: field %d has more than 4000 bytes" % tag)
+        body += struct.pack("<BH", tag, len(fields[tag])) + fields[tag]
+    if len(body) > RECORD_LIMIT - 14:
         raise ValueError("record: more than %d bytes" % RECORD_LIMIT)
-    data = struct.pack(_HEAD, b"AL", 1, kind, generation, len(body)) + body
-    return data + struct.pack("<I", _crc(data))
+    data = struct.pack("<2sBBIH", b"AL", 1, kind, generation, len(body)) + body
+    return data + struct.pack("<I", binascii.crc32(data))
 
 
 def decode(data):
@@ -65,25 +60,21 @@ def decode(data):
     ValueError names what is wrong: the head, the length, the CRC or a field.
     """
     end = len(data) - 4
-    if not _HEAD_SIZE <= end < RECORD_LIMIT - 3:
+    if not 10 <= end <= RECORD_LIMIT - 4:
         raise ValueError("record: %d bytes cannot be one" % len(data))
-    mark, form, kind, generation, length = struct.unpack_from(_HEAD, data, 0)
+    mark, form, kind, generation, size = struct.unpack_from("<2sBBIH", data, 0)
     if mark != b"AL" or form != 1 or kind not in (BURNED, ISSUED):
         raise ValueError("record: not a head of a known format and kind")
-    if _HEAD_SIZE + length != end:
-        raise ValueError("record: %d bytes where its head says %d" % (len(data), _HEAD_SIZE + length + 4))
-    if struct.unpack_from("<I", data, end)[0] != _crc(data[:end]):
+    if size + 10 != end:
+        raise ValueError("record: %d bytes where its head says %d" % (len(data), size + 14))
+    if struct.unpack_from("<I", data, end)[0] != binascii.crc32(data[:end]):
         raise ValueError("record: wrong CRC")
     fields = {}
-    at = _HEAD_SIZE
+    at = 10
     while at < end:
-        tag, size = struct.unpack_from("<BH", data, at) if at + 3 <= end else (0, VALUE_LIMIT)
+        tag, size = struct.unpack_from("<BH", data, at) if at + 3 <= end else (0, 4000)
         at += 3 + size
-        if at > end or size > VALUE_LIMIT or tag in fields:
+        if at > end or size > 4000 or tag in fields:
             raise ValueError("record: field %d is cut, too long or there twice" % tag)
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields
-
-
-def _crc(data):
-    return binascii.crc32(data) & 0xFFFFFFFF

@@ -1,11 +1,9 @@
 """Canonical content and HMAC; direct.md 1.2 and 2.2. Pure."""
 
-import binascii
 import hashlib
+from binascii import hexlify
 
-METHODS = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}
-
-_BLOCK = 64  # bytes, for all three hashes
+_METHODS = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}
 
 
 def canonical(fields):
@@ -18,18 +16,15 @@ def hmac_hex(method, key, text):
 
     `method` is hmacmd5, hmacsha1 or hmacsha256 in any case; ValueError for another.
     """
-    digest = METHODS.get(method.lower())
-    if digest is None:
-        raise ValueError("sign method %s is not one of %s" % (method, ", ".join(sorted(METHODS))))
+    if method.lower() not in _METHODS:
+        raise ValueError("sign method %s is not known" % method)
+    digest = _METHODS[method.lower()]
     key = _bytes(key)
-    if len(key) > _BLOCK:
+    if len(key) > 64:  # the block of all three hashes
         key = digest(key).digest()
-    key += bytes(_BLOCK - len(key))
-    inner = digest(bytes([b ^ 0x36 for b in key]))
-    inner.update(_bytes(text))
-    outer = digest(bytes([b ^ 0x5C for b in key]))
-    outer.update(inner.digest())
-    return binascii.hexlify(outer.digest()).decode()
+    key += bytes(64 - len(key))
+    text = digest(bytes([b ^ 0x36 for b in key]) + _bytes(text)).digest()
+    return hexlify(digest(bytes([b ^ 0x5C for b in key]) + text).digest()).decode()
 
 
 def _bytes(value):

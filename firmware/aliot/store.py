@@ -22,16 +22,17 @@ class Nvs:
         self.nvs = esp32.NVS("aliot")
 
     def read(self, key):
-        data = bytearray(512)
+        size = 512
         while True:
+            data = bytearray(size)
             try:
                 return bytes(data[: self.nvs.get_blob(key, data)])
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or len(data) > 512:  # ESP_ERR_NVS_INVALID_LENGTH
+                if problem.args[0] != -4364 or size > 512:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
-            data = bytearray(record.RECORD_LIMIT)
+                size = record.RECORD_LIMIT
 
     def write(self, key, data):
         self.nvs.set_blob(key, data)

@@ -35,7 +35,6 @@ def test_registration_hosts():
     assert Endpoint(PK).register_host == "iot-auth.cn-shanghai.aliyuncs.com"
     assert Endpoint(PK, "ap-southeast-1").register_host == "iot-auth.ap-southeast-1.aliyuncs.com"
     assert endpoint(PK, {record.REGISTER_HOST: b"auth.example"}, {}).register_host == "auth.example"
-    assert Endpoint(PK).register_port == 443
 
 
 def test_what_cannot_be_a_host_or_port_is_refused():

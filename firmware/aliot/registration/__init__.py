@@ -39,12 +39,12 @@ def parse(data):
 
 def issued(found, credential):
     """The credential in an answer's fields; RegistrationError when it is incomplete or for another device."""
-    key, name = credential.product_key, credential.device_name
-    if found.get("productKey") != key or found.get("deviceName") != name:
+    whose = credential.product_key, credential.device_name
+    if (found.get("productKey"), found.get("deviceName")) != whose:
         raise RegistrationError("the answer is for another device")
     try:
         if credential.method == "regnwl":
-            return part("token").ClientToken(key, name, found.get("clientId"), found.get("deviceToken"))
-        return DeviceCertificate(key, name, found.get("deviceSecret"))
+            return part("token").ClientToken(*whose, found.get("clientId"), found.get("deviceToken"))
+        return DeviceCertificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("the answer holds no usable credential")

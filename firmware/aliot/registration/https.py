@@ -6,13 +6,12 @@ from aliot.transport import connect
 from micropython import const
 
 _LIMIT = const(2048)  # bytes of an answer's head, and of its body
-_BAD = "an answer that is too large or none"
 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate that the platform issues; typed errors otherwise. Nothing is stored."""
     host = endpoint.register_host
-    stream = connect(credential, host, endpoint.register_port, endpoint.register_roots, timeout)
+    stream = connect(credential, host, 443, endpoint.register_roots, timeout)
     try:
         stream.write(request(credential, host, registration.random(), sign_method))
         status, data = answer(stream)
@@ -37,63 +36,56 @@ def request(credential, host, nonce, sign_method):
 
 def answer(stream):
     """(status, body) of an HTTP answer, with a length or in chunks; RegistrationError when it is none or too large."""
-    head = _line(stream).split()
-    if len(head) < 2 or not head[0].startswith("HTTP/1.") or not head[1].isdigit():
-        raise RegistrationError(_BAD)
-    length, chunked, seen = "", False, 0
-    while True:
-        line = _line(stream)
-        seen += len(line)
-        if not line or seen > _LIMIT:
-            break
-        name, _, value = line.lower().partition(":")
-        if name == "content-length":
-            length = value
-        elif name == "transfer-encoding":
-            chunked = "chunked" in value
-    if not chunked:
-        return int(head[1]), stream.read(_size(length, 10))
-    data = b""
-    while True:
-        size = _size(_line(stream).split(";")[0], 16)
-        if not size or len(data) > _LIMIT:
-            return int(head[1]), data
-        data += stream.read(size)
-        _line(stream)
+    try:
+        version, status = _line(stream).split()[:2]
+        if not version.startswith("http/1."):
+            raise ValueError
+        status = int(status)
+        length, lines = -1, 40
+        while True:
+            name, _, value = _line(stream).partition(":")
+            if name == "content-length":
+                length = int(value)
+            elif name == "transfer-encoding":
+                length = None
+            lines -= 1
+            if not name or not lines:
+                break
+        if length is not None:
+            return status, stream.read(_size(length))
+        data = b""
+        while True:
+            length = _size(int(_line(stream).split(";")[0], 16))
+            if not length:
+                return status, data
+            _size(len(data) + length)
+            data += stream.read(length)
+            _line(stream)
+    except ValueError:
+        raise RegistrationError("an answer that is not HTTP, or too large")
 
 
 def result(status, data, credential):
     """What an answer means: the DeviceCertificate, RegistrationRefused with its code, or RegistrationError."""
-    try:
-        found = registration.parse(data)
-    except RegistrationError:
-        found = {}
+    found = registration.parse(data)
     code = found.get("code")
     if type(code) is int and code != 200:
         raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d, %s" % (status, _BAD))
+        raise RegistrationError("HTTP status %d without a usable answer" % status)
     return registration.issued(found, credential)
 
 
 def _line(stream):
     line = b""
     while line[-2:] != b"\r\n":
-        if len(line) > _LIMIT:
-            raise RegistrationError(_BAD)
+        _size(len(line))
         line += stream.read(1)
-    try:
-        return line.decode().strip()
-    except UnicodeError:
-        raise RegistrationError(_BAD)
+    return line.decode().lower().strip()
 
 
-def _size(text, base):
-    try:
-        size = int(text, base)
-    except ValueError:
-        size = -1
+def _size(size):
     if not 0 <= size <= _LIMIT:
-        raise RegistrationError(_BAD)
+        raise ValueError
     return size

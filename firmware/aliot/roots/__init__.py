@@ -1,8 +1,8 @@
 """Root certificates as DER files: the platform's beside this file, extra ones in /roots; direct.md 5.2."""
 
-import binascii
 import hashlib
 import os
+from binascii import hexlify
 
 from aliot.errors import CertificateError
 
@@ -37,6 +37,5 @@ def fingerprints():
     found = []
     for name in extra():
         with open(EXTRA + name, "rb") as file:
-            digest = hashlib.sha256(file.read()).digest()
-        found.append(name + ":" + binascii.hexlify(digest[:4]).decode())
+            found.append(name + ":" + hexlify(hashlib.sha256(file.read()).digest()[:4]).decode())
     return found

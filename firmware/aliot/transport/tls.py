@@ -49,13 +49,12 @@ class Stream:
     """See aliot.transport for the contract."""
 
     def __init__(self, raw, secured, timeout):
-        self._raw = raw
-        self._tls = secured
-        self._poll = select.poll()
-        self._poll.register(secured, select.POLLIN)
-        self._ahead = bytearray(1)  # one byte read ahead by ready()
-        self._has_ahead = False
-        self._phase = "TLS handshake"  # what the peer would be failing in
+        self.raw = raw
+        self.tls = secured
+        self.events = select.poll()
+        self.events.register(secured, select.POLLIN)
+        self.ahead = None  # a byte that ready() has read
+        self.phase = "TLS handshake"  # what a fault would be in
         self.timeout = timeout
         self.deadline = None
 
@@ -64,14 +63,14 @@ class Stream:
         data = memoryview(data)
         while data:
             try:
-                count = self._tls.write(data)
+                count = self.tls.write(data)
             except Exception as problem:
-                raise _fault(problem, self._phase)
+                raise _fault(problem, self.phase)
             if count:
-                self._phase = "connection"
+                self.phase = "connection"
                 data = data[count:]
-            else:
-                self._wait(deadline, select.POLLIN if self._phase[0] == "T" else select.POLLOUT)
+            else:  # the handshake waits for the peer
+                self._wait(deadline.left(), select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
 
     def read(self, n):
         deadline = self.deadline or Deadline(self.timeout)
@@ -81,48 +80,48 @@ class Stream:
             count = self.readinto(view)
             view = view[count:]
             if not count:
-                self._wait(deadline, select.POLLIN)
+                self._wait(deadline.left(), select.POLLIN)
         return bytes(data)
 
     def readinto(self, view):
-        if self._has_ahead:
-            view[0] = self._ahead[0]
-            self._has_ahead = False
+        if self.ahead:
+            view[0] = self.ahead[0]
+            self.ahead = None
             return 1
         try:
-            count = self._tls.readinto(view)
+            count = self.tls.readinto(view)
         except Exception as problem:
-            raise _fault(problem, self._phase)
+            raise _fault(problem, self.phase)
         if count == 0:
             raise Closed("the peer ended the connection")
         return count or 0
 
     def ready(self, ms):
         deadline = Deadline(ms)
-        while not self._has_ahead:
-            self._has_ahead = self.readinto(self._ahead) == 1
+        while not self.ahead:
+            data = bytearray(1)
             left = deadline.left()
-            if not self._has_ahead and not (left and self._poll_for(left, select.POLLIN)):
+            if self.readinto(data):
+                self.ahead = data
+            elif left:
+                self._wait(left, select.POLLIN)
+            else:
                 return False
         return True
 
     def close(self):
-        self._has_ahead = False
-        for sock in (self._tls, self._raw):
+        self.ahead = None
+        for sock in (self.tls, self.raw):
             try:
                 sock.close()
             except OSError:
                 pass
 
-    def _wait(self, deadline, what):
-        left = deadline.left()
+    def _wait(self, left, what):
         if not left:
-            raise TimedOut(self._phase)
-        self._poll_for(min(left, _STEP), what)
-
-    def _poll_for(self, ms, what):
-        self._poll.modify(self._tls, what)
-        return bool(self._poll.poll(ms))
+            raise TimedOut(self.phase)
+        self.events.modify(self.tls, what)
+        self.events.poll(min(left, _STEP))
 
 
 def _fault(problem, phase):
