@@ -1,0 +1,33 @@
+import secrets
+
+import pytest
+
+from host_tests.boots import fleet as boots
+from tools.emulator.cloud.process import Cloud
+
+INTERPRETERS = {"cpython": "cpython", "micropython": None}
+
+
+@pytest.fixture(scope="session")
+def product_secrets():
+    return {boots.REGISTERED: secrets.token_hex(8), boots.FREE: secrets.token_hex(8)}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, product_secrets):
+    with Cloud(boots.config(product_secrets), tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture(params=list(INTERPRETERS))
+def fleet(request, cloud, product_secrets, tmp_path):
+    """Boards of one of the two interpreters."""
+    yield boots.Fleet(cloud, product_secrets, tmp_path, INTERPRETERS[request.param])
+    cloud.admin("DELETE", "/faults")
+
+
+@pytest.fixture
+def chips(cloud, product_secrets, tmp_path):
+    """Boards of the MicroPython interpreter only."""
+    yield boots.Fleet(cloud, product_secrets, tmp_path, None)
+    cloud.admin("DELETE", "/faults")

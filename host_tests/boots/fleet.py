@@ -1,0 +1,97 @@
+"""Boards for campaigns: one burned image for each way in, any number of boards that go by their MAC."""
+
+import itertools
+import json
+import secrets
+from urllib.parse import quote
+
+from tools.emulator.board.boot import Board
+from tools.image import flash, identity
+
+INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
+REGISTERED, FREE = "a1BootsReg1", "a1BootsFree"
+WAYS = ("https", "mqtt", "regnwl")
+# an application that posts nothing, so that a boot ends with "connected"; settings as keywords of Device
+MAIN = """
+import json
+from aliot.device import Device
+from aliot.wifi import Wifi
+device = Device({config!r}, Wifi("boots", "password"), timeout={timeout})
+device.start()
+while True:
+    device.poll(50)
+"""
+
+
+def config(device_secrets):
+    """The cloud.toml of the campaigns' cloud."""
+    return {"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+            "limits": {"units": 5},
+            "product": [
+                {"product_key": REGISTERED, "product_secret": device_secrets[REGISTERED], "dynamic_registration": True},
+                {"product_key": FREE, "product_secret": device_secrets[FREE], "dynamic_registration": True,
+                 "preregistration_free": True}]}
+
+
+class Fleet:
+    """`board(way)`: a board that was never on, whose device exists in the cloud where it has to."""
+
+    def __init__(self, cloud, secret, folder, interpreter):
+        self.cloud, self.secret, self.folder, self.interpreter = cloud, secret, folder, interpreter
+        self._images, self._number = {}, itertools.count(1)
+
+    def board(self, way, timeout=5000, ntp=None, image=None, **options):
+        number = next(self._number)
+        mac = secrets.token_bytes(4)
+        name = (b"\x24\x0a" + mac).hex()
+        product = FREE if way == "regnwl" else REGISTERED
+        device_secret = None
+        if way != "regnwl":
+            made = self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
+            device_secret = self.cloud.device(product, name, secret=True)["device_secret"]
+            assert made
+        data = image or self.image(way, timeout, ntp, name, device_secret)
+        board = Board(data, mac=":".join(name[i:i + 2] for i in range(0, 12, 2)), cloud=self.cloud.run_dir,
+                      folder=self.folder / f"board{number}", interpreter=self.interpreter, **options)
+        board.product_key, board.device_name = product, name
+        return board
+
+    def image(self, way, timeout=5000, ntp=None, name=None, device_secret=None):
+        """The flash of a board burned for that way; per product it is the same for all boards."""
+        key = (way, timeout, str(ntp), device_secret)
+        if key not in self._images:
+            main = MAIN.format(config={"ntp": ntp} if ntp else {}, timeout=timeout).encode()
+            self._images[key] = flash.build(identity=self.identity(way, name, device_secret), roots=[self.cloud.ca_der],
+                                            files={"/main.py": main}, generation=1_800_000_000)
+        return self._images[key]
+
+    def identity(self, way, name=None, device_secret=None):
+        fields = {"region": REGION, "instance": INSTANCE}
+        if way == "device":
+            fields.update(product_key=REGISTERED, device_name=name, device_secret=device_secret)
+        else:
+            product = FREE if way == "regnwl" else REGISTERED
+            fields.update(product_key=product, product_secret=self.secret[product], method=way)
+        path = self.folder / "certificate.json"
+        path.write_text(json.dumps(fields))
+        return identity.load(path)
+
+    def registrations(self, board):
+        """How often the cloud has issued something to this board's device."""
+        found = self.cloud.admin("GET", f"/log?event=registered&pk={board.product_key}&dn={quote(board.device_name)}")
+        return sum(event["code"] == 200 for event in found)
+
+
+def online(board, timeout=30):
+    """One boot to "connected"; the `Boot`, which must have got there."""
+    boot = board.boot(until="connected", timeout=timeout)
+    assert boot.reason == "stopped" and boot.state("connected"), f"{boot.reason}\n" + "\n".join(boot.lines)
+    return boot
+
+
+def comes_back(board):
+    """After whatever happened: the next boot ends connected, and the one after does so without registering."""
+    online(board)
+    boot = online(board)
+    assert not boot.state("registering"), "\n".join(boot.lines)
+    return boot
