@@ -46,8 +46,10 @@ def connect(dn, secret, mode):
 
 
 def registration(dn):
-    text = (f"productKey={PK}&deviceName={dn}&random=1&sign={sign(PS, f'deviceName{dn}productKey{PK}random1')}"
-            "&signMethod=hmacsha256")
+    text = (
+        f"productKey={PK}&deviceName={dn}&random=1&sign={sign(PS, f'deviceName{dn}productKey{PK}random1')}"
+        "&signMethod=hmacsha256"
+    )
     return (f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
             f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
 
@@ -73,8 +75,9 @@ class Load:
 
     async def register(self, dn):
         async with self.gate:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.cloud.ports["https"], ssl=self.trust,
-                                                           server_hostname=AUTH_HOST)
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", self.cloud.ports["https"], ssl=self.trust, server_hostname=AUTH_HOST
+            )
             writer.write(registration(dn))
             if b'"deviceSecret"' not in await reader.read():
                 raise RuntimeError(f"{dn} was not registered")
@@ -125,7 +128,7 @@ async def run(cloud, tcp, tls, registrations):
             load.close()
         while cloud.admin("GET", "/stats")["online"]:
             await asyncio.sleep(0.05)
-    for dn in names[:registrations]:        # they have connected: registration is open again only after ResetThing
+    for dn in names[:registrations]:  # they have connected: registration is open again only after ResetThing
         cloud.act(PK, dn, "reset")
     load = Load(cloud)
     took = await timed(asyncio.gather(*(load.register(dn) for dn in names[:registrations])))

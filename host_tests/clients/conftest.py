@@ -45,8 +45,14 @@ class Driver:
 
     def __call__(self, way, on=None, **settings):
         job = {"way": way, "ports": self.cloud.ports, "product_key": PK, **settings}
-        process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env=environment.plain_environment(**self.environment))
+        process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment.plain_environment(**self.environment),
+        )
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
         try:

@@ -28,7 +28,9 @@ def locked(path):
 
 def built(name, sources, build):
     """The folder `name`-`hash of sources`, made by `build(folder)` if it is not there yet."""
-    digest = hashlib.sha256(b"".join((HERE / source).read_bytes() for source in sources) + sys.version.encode())
+    digest = hashlib.sha256(
+        b"".join((HERE / source).read_bytes() for source in sources) + sys.version.encode()
+    )
     folder = CACHE / f"{name}-{digest.hexdigest()[:16]}"
     with locked(CACHE / f"{name}.lock"):
         if not (folder / "finished").exists():
@@ -51,8 +53,16 @@ def python():
     """The interpreter of an environment with the Python SDK."""
     def build(folder):
         call(sys.executable, "-m", "venv", folder)
-        install = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                   "--require-hashes", "--no-deps")
+        install = (
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+        )
         lines = (HERE / "requirements.txt").read_text().splitlines()
         first = folder / "setuptools.txt"
         first.write_text(next(line for line in lines if line.startswith("setuptools==")))

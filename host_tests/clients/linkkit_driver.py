@@ -47,7 +47,9 @@ def watched(client):
     client.on_disconnect = lambda rc, data: events.put(("disconnect", rc))
     client.on_thing_prop_post = lambda *reply: events.put(("property", *reply[:4]))
     client.on_thing_prop_changed = lambda params, data: events.put(("set", params))
-    client.on_topic_message = lambda topic, payload, qos, data: events.put(("message", topic, payload.decode(), qos))
+    client.on_topic_message = lambda topic, payload, qos, data: events.put(
+        ("message", topic, payload.decode(), qos)
+    )
     client.on_publish_topic = lambda mid, data: events.put(("published", mid))
     client.on_subscribe_topic = lambda mid, granted, data: events.put(("subscribed", granted))
     client.on_thing_enable = lambda data: None
@@ -58,8 +60,14 @@ def watched(client):
 
 
 def make(**more):
-    fields = {"host_name": "cn-shanghai", "product_key": job["product_key"], "device_name": job["device_name"],
-              "device_secret": "", "instance_id": job.get("instance_id"), **more}
+    fields = {
+        "host_name": "cn-shanghai",
+        "product_key": job["product_key"],
+        "device_name": job["device_name"],
+        "device_secret": "",
+        "instance_id": job.get("instance_id"),
+        **more,
+    }
     client = watched(linkkit.LinkKit(**fields))
     client.config_mqtt(cadata=ca, **({"port": 1883, "secure": ""} if job["way"] == "tcp" else {"port": 8883}))
     client.thing_setup(job["thing_model"])

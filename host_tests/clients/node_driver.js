@@ -13,14 +13,17 @@ const tls = require('tls');
 
 const job = JSON.parse(fs.readFileSync(0, 'utf8'));
 const say = (event, fields) => fs.writeSync(1, JSON.stringify(Object.assign({ event }, fields)) + '\n');
-const fail = (error) => { say('error', { code: error.code, message: String(error.message || error) }); process.exit(0); };
+const fail = (error) => {
+  say('error', { code: error.code, message: String(error.message || error) });
+  process.exit(0);
+};
 
 function target(options, secure) {
   const host = options.host || options.hostname;
   if (!/\.aliyuncs\.com$/.test(host)) throw new Error(`${host} is not to be reached here`);
   if (options.rejectUnauthorized === false) throw new Error('the certificate would not be verified');
-  const port = Number(options.port) === 443 ? job.ports.https : secure ? job.ports.mqtt_tls : job.ports.mqtt_tcp;
-  return { host: '127.0.0.1', port };
+  const mqtt = secure ? job.ports.mqtt_tls : job.ports.mqtt_tcp;
+  return { host: '127.0.0.1', port: Number(options.port) === 443 ? job.ports.https : mqtt };
 }
 
 const connectTls = tls.connect;
@@ -41,7 +44,10 @@ function connect(deviceSecret) {
   device.on('error', fail);
   device.on('connect', () => {
     say('connect', {});
-    device.onProps((message) => { say('set', { params: message.params }); device.end(true, () => process.exit(0)); });
+    device.onProps((message) => {
+      say('set', { params: message.params });
+      device.end(true, () => process.exit(0));
+    });
     device.on('message', (name, payload) => {
       if (name !== topic('get')) return;
       say('message', { payload: payload.toString() });
@@ -63,9 +69,11 @@ function connect(deviceSecret) {
 process.on('uncaughtException', fail);
 say('versions', { sdk: require(path.join(root, 'package.json')).version });
 if (job.way === 'https') {
-  iot.register({ productKey: job.product_key, productSecret: job.product_secret, deviceName: job.device_name }, (answer) => {
-    say('registered', { code: answer.code, message: answer.message, secret: answer.data && answer.data.deviceSecret });
-    if (answer.code === 200) connect(answer.data.deviceSecret); else process.exit(0);
+  const product = { productKey: job.product_key, productSecret: job.product_secret };
+  iot.register({ ...product, deviceName: job.device_name }, (answer) => {
+    const secret = answer.data && answer.data.deviceSecret;
+    say('registered', { code: answer.code, message: answer.message, secret });
+    if (secret) connect(secret); else process.exit(0);
   });
 } else {
   connect(job.device_secret);

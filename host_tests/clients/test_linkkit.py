@@ -18,9 +18,18 @@ def job(cloud, tmp_path):
     model.write_text(json.dumps(MODEL))
 
     def make(dn):
-        return {"device_name": dn, "thing_model": str(model), "product_secret": PS, "instance_id": INSTANCE, "on": {
-            "message": lambda: cloud.admin("POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "hi", "qos": 1}),
-            "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}})}}
+        return {
+            "device_name": dn,
+            "thing_model": str(model),
+            "product_secret": PS,
+            "instance_id": INSTANCE,
+            "on": {
+                "message": lambda: cloud.admin(
+                    "POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "hi", "qos": 1}
+                ),
+                "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}}),
+            },
+        }
     return make
 
 
@@ -44,8 +53,13 @@ def used(events, cloud, dn, way):
 
 def test_a_wrong_secret_is_refused(linkkit, job, cloud, device):
     events = linkkit("device", device_secret="f" * 32, seconds=3, **job(device["device_name"]))
-    assert events == [{"event": "versions", "aliyun-iot-linkkit": "1.2.13", "paho-mqtt": "1.6.1"}, {"event": "nothing"}]
-    assert {entry["code"] for entry in cloud.admin("GET", f"/log?event=refused&dn={device['device_name']}")} == {4}
+    assert events == [
+        {"event": "versions", "aliyun-iot-linkkit": "1.2.13", "paho-mqtt": "1.6.1"},
+        {"event": "nothing"},
+    ]
+    assert {
+        entry["code"] for entry in cloud.admin("GET", f"/log?event=refused&dn={device['device_name']}")
+    } == {4}
 
 
 def test_unique_certificate_over_verified_tls(linkkit, job, cloud, device):
@@ -76,7 +90,9 @@ def test_https_registration_then_connect(linkkit, job, cloud, device):
 def test_https_registration_of_an_active_device_is_refused(linkkit, job, cloud, device):
     dn = device["device_name"]
     linkkit("https", **job(dn))
-    assert linkkit("https", **job(dn))[1:] == [{"event": "registered", "rc": 1, "value": "device is already active"}]
+    assert linkkit("https", **job(dn))[1:] == [
+        {"event": "registered", "rc": 1, "value": "device is already active"}
+    ]
 
 
 @pytest.mark.parametrize("instance", [INSTANCE, None], ids=["instance-host", "legacy-host"])
@@ -85,7 +101,9 @@ def test_mqtt_registration_then_connect(linkkit, job, cloud, device, instance):
     events = linkkit("mqtt", **{**job(dn), "instance_id": instance})
     registered = next(event for event in events if event["event"] == "registered")
     assert registered["rc"] == 0
-    assert registered["value"] == cloud.device(PK, dn, secret=True)["device_secret"] != device["device_secret"]
+    assert (
+        registered["value"] == cloud.device(PK, dn, secret=True)["device_secret"] != device["device_secret"]
+    )
     assert used(events, cloud, dn, "device")["traffic"]["tls_handshakes"] == 2
 
 

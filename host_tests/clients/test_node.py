@@ -10,9 +10,16 @@ URLS = {"instance-host": f"mqtts://{INSTANCE}.mqtt.iothub.aliyuncs.com:8883", "l
 @pytest.fixture
 def job(cloud):
     def make(dn):
-        return {"device_name": dn, "product_secret": PS, "on": {
-            "message": lambda: cloud.admin("POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "hi", "qos": 1}),
-            "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}})}}
+        return {
+            "device_name": dn,
+            "product_secret": PS,
+            "on": {
+                "message": lambda: cloud.admin(
+                    "POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "hi", "qos": 1}
+                ),
+                "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}}),
+            },
+        }
     return make
 
 
@@ -50,7 +57,12 @@ def test_its_kept_session_gives_what_came_while_it_was_away(node, job, cloud, de
     """The SDK connects with clean session false: the subscription is still there, the message waited."""
     dn = device["device_name"]
     node("device", device_secret=device["device_secret"], **job(dn))
-    assert cloud.admin("POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "later", "qos": 1})["kept"] == 1
+    assert (
+        cloud.admin("POST", "/publish", {"topic": f"/{PK}/{dn}/user/get", "payload": "later", "qos": 1})[
+            "kept"
+        ]
+        == 1
+    )
     events = node("device", device_secret=device["device_secret"], **job(dn))
     assert "later" in [event.get("payload") for event in events]
 
@@ -60,22 +72,30 @@ def test_https_registration_then_connect(node, job, cloud, device):
     events = node("https", **job(dn))
     registered = next(event for event in events if event["event"] == "registered")
     assert registered["code"] == 200
-    assert registered["secret"] == cloud.device(PK, dn, secret=True)["device_secret"] != device["device_secret"]
+    assert (
+        registered["secret"] == cloud.device(PK, dn, secret=True)["device_secret"] != device["device_secret"]
+    )
     used(events, cloud, dn)
-    assert {"event": "registered", "code": 6289, "message": "device is already active"} in node("https", **job(dn))
+    assert {"event": "registered", "code": 6289, "message": "device is already active"} in node(
+        "https", **job(dn)
+    )
 
 
 def test_a_wrong_secret_is_refused(node, job, cloud, device):
     events = node("device", device_secret="f" * 32, **job(device["device_name"]))
     assert events[-1]["event"] == "error"
     assert events[-1]["message"].endswith("Connection refused: Bad username or password")
-    assert {entry["code"] for entry in cloud.admin("GET", f"/log?event=refused&dn={device['device_name']}")} == {4}
+    assert {
+        entry["code"] for entry in cloud.admin("GET", f"/log?event=refused&dn={device['device_name']}")
+    } == {4}
 
 
 @pytest.mark.parametrize("kind", ["wrong_host", "untrusted", "expired"])
 def test_a_server_that_cannot_be_trusted_is_refused_by_the_sdk(node, job, cloud, device, kind):
     """Verification is on: nothing above passed because it had been switched off."""
-    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None})
+    cloud.arm(
+        {"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None}
+    )
     try:
         events = node("device", device_secret=device["device_secret"], **job(device["device_name"]))
     finally:

@@ -124,7 +124,9 @@ class Running:
         text = body if isinstance(body, str) else "&".join(f"{key}={value}" for key, value in body.items())
         status, _, answer = self.https_raw(
             f"{method} {path} HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(text.encode())}\r\n\r\n{text}")
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(text.encode())}\r\n\r\n{text}"
+        )
         return status, json.loads(answer)
 
     def https_raw(self, request):
@@ -164,7 +166,9 @@ def connect_packet(dn=DN, pk=PK, secret=DS, client_id="dev", extra=None, mode="2
                             "keep_alive": keep_alive, **fields})
 
 
-def register_packet(way="register", dn=DN, pk=PK, secret=PS, mode="2", instance=None, random="r1", keep_alive=0):
+def register_packet(
+    way="register", dn=DN, pk=PK, secret=PS, mode="2", instance=None, random="r1", keep_alive=0
+):
     """A registration CONNECT signed with the ProductSecret."""
     extra = f",instanceId={instance}" if instance else ""
     identifier = f"dev|random={random},authType={way},securemode={mode},signmethod=hmacsha256{extra}|"
@@ -174,15 +178,28 @@ def register_packet(way="register", dn=DN, pk=PK, secret=PS, mode="2", instance=
 
 def unit_packet(unit, dn=DN, pk=PK, auth="connwl", **fields):
     """A connect with what a preregistration-free registration gave."""
-    return codec.Connect(**{"client_id": f"{unit['clientId']}|securemode=-2,authType={auth}|",
-                            "username": f"{dn}&{pk}", "password": unit["deviceToken"].encode(), "keep_alive": 300,
-                            **fields})
+    return codec.Connect(
+        **{
+            "client_id": f"{unit['clientId']}|securemode=-2,authType={auth}|",
+            "username": f"{dn}&{pk}",
+            "password": unit["deviceToken"].encode(),
+            "keep_alive": 300,
+            **fields,
+        }
+    )
 
 
 def form(dn=DN, pk=PK, secret=PS, method="hmacsha256", random="r1", **more):
     """The fields of an HTTPS registration."""
     signed = sign(secret, f"deviceName{dn}productKey{pk}random{random}", method.lower().removeprefix("hmac"))
-    return {"productKey": pk, "deviceName": dn, "random": random, "sign": signed, "signMethod": method, **more}
+    return {
+        "productKey": pk,
+        "deviceName": dn,
+        "random": random,
+        "sign": signed,
+        "signMethod": method,
+        **more,
+    }
 
 
 class Closed(Exception):

@@ -6,7 +6,17 @@ import socket
 
 import pytest
 
-from host_tests.cloud.harness import (DN, DS, PK, PS, connect_packet, form, register_packet, registered, unit_packet)
+from host_tests.cloud.harness import (
+    DN,
+    DS,
+    PK,
+    PS,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    unit_packet,
+)
 from tools.emulator.cloud import admin
 from tools.emulator.cloud.codec import Publish
 
@@ -25,9 +35,20 @@ def test_no_secret_is_shown_unless_asked_for(run):
             client.online(connect_packet(secret=secret))
         with cloud.mqtt() as client:
             client.login(connect_packet(secret="wrong" * 6))
-        shown = [cloud.admin("GET", path) for path in (
-            "/devices", f"/devices/{PK}/{DN}", f"/devices/{PK}/unit", "/products", "/log", "/messages", "/stats",
-            "/faults", "/")]
+        shown = [
+            cloud.admin("GET", path)
+            for path in (
+                "/devices",
+                f"/devices/{PK}/{DN}",
+                f"/devices/{PK}/unit",
+                "/products",
+                "/log",
+                "/messages",
+                "/stats",
+                "/faults",
+                "/",
+            )
+        ]
         text = json.dumps(shown)
         for hidden in (DS, PS, secret, unit["deviceToken"], "wrong" * 6):
             assert hidden not in text
@@ -57,7 +78,12 @@ def test_status_of_a_device_over_its_life(run):
 
 def test_handshakes_and_bytes_are_counted_for_each_device(run):
     with run(device=[{"device_name": DN}, {"device_name": "dev_0002"}]) as cloud:
-        assert cloud.device()["traffic"] == {"connections": 0, "tls_handshakes": 0, "bytes_in": 0, "bytes_out": 0}
+        assert cloud.device()["traffic"] == {
+            "connections": 0,
+            "tls_handshakes": 0,
+            "bytes_in": 0,
+            "bytes_out": 0,
+        }
         secret = cloud.https(form())[1]["data"]["deviceSecret"]
         first = cloud.device()["traffic"]
         assert (first["connections"], first["tls_handshakes"]) == (1, 1) and first["bytes_out"] > 1000
@@ -91,8 +117,13 @@ def test_log_and_messages_can_be_read_on_from_where_one_was(run):
         assert message["payload_hex"] == "ff00" and message["qos"] == 0
         assert cloud.messages(after=message["seq"]) == []
         handshake, online = cloud.log(where="mqtt_tls")
-        assert handshake["server_name"] == "iot-test01.mqtt.iothub.aliyuncs.com" and handshake["version"] == "TLSv1.2"
-        assert online.items() >= {"event": "online", "pk": PK, "dn": DN, "code": 200, "keep_alive": 300}.items()
+        assert (
+            handshake["server_name"] == "iot-test01.mqtt.iothub.aliyuncs.com"
+            and handshake["version"] == "TLSv1.2"
+        )
+        assert (
+            online.items() >= {"event": "online", "pk": PK, "dn": DN, "code": 200, "keep_alive": 300}.items()
+        )
 
 
 def test_publishing_bytes_text_and_json(run):
@@ -100,8 +131,12 @@ def test_publishing_bytes_text_and_json(run):
         client.online(connect_packet())
         topic = f"/{PK}/{DN}/user/get"
         client.subscribe(topic)
-        for body, payload in (({"payload": "text"}, b"text"), ({"payload": {"a": [1, None]}}, b'{"a":[1,null]}'),
-                              ({"payload_hex": "00ff"}, b"\x00\xff"), ({}, b"")):
+        for body, payload in (
+            ({"payload": "text"}, b"text"),
+            ({"payload": {"a": [1, None]}}, b'{"a":[1,null]}'),
+            ({"payload_hex": "00ff"}, b"\x00\xff"),
+            ({}, b""),
+        ):
             assert cloud.admin("POST", "/publish", {"topic": topic, **body})["sent"] == 1
             assert client.read().payload == payload
 
@@ -124,11 +159,34 @@ REFUSED = [
     ("POST", "/devices/nopk/dev_0001/reset", None, 404, "no product nopk"),
     ("POST", f"/products/{PK}/dynamic_registration", {}, 400, "enabled must be a JSON bool"),
     ("POST", f"/products/{PK}/dynamic_registration", {"enabled": 1}, 400, "enabled must be a JSON bool"),
-    ("POST", f"/products/{PK}/devices", {"device_names": ["abc"]}, 400,
-     "DeviceName 'abc' must be 4 to 32 characters out of letters, digits and - _ @ . :"),
-    ("POST", f"/products/{PK}/devices", {"device_names": ["dev_0001"]}, 409, "DeviceName dev_0001 is there already"),
-    ("POST", f"/products/{PK}/devices", {"device_names": ["twice", "twice"]}, 409, "a DeviceName is there twice"),
-    ("POST", f"/devices/{PK}/dev_0001/clients", {}, 400, 'the body must be {"keep": ClientID} or {"clear": true}'),
+    (
+        "POST",
+        f"/products/{PK}/devices",
+        {"device_names": ["abc"]},
+        400,
+        "DeviceName 'abc' must be 4 to 32 characters out of letters, digits and - _ @ . :",
+    ),
+    (
+        "POST",
+        f"/products/{PK}/devices",
+        {"device_names": ["dev_0001"]},
+        409,
+        "DeviceName dev_0001 is there already",
+    ),
+    (
+        "POST",
+        f"/products/{PK}/devices",
+        {"device_names": ["twice", "twice"]},
+        409,
+        "a DeviceName is there twice",
+    ),
+    (
+        "POST",
+        f"/devices/{PK}/dev_0001/clients",
+        {},
+        400,
+        'the body must be {"keep": ClientID} or {"clear": true}',
+    ),
     ("POST", f"/devices/{PK}/dev_0001/clients", {"keep": "x"}, 404, "dev_0001 has no such ClientID"),
     ("POST", f"/devices/{PK}/dev_0001/kick", {"how": "gently"}, 400, "how must be close or reset"),
     ("POST", "/publish", {}, 400, "topic must be a JSON str"),
@@ -139,11 +197,19 @@ REFUSED = [
     ("POST", "/publish", [1], 400, "the body must be a JSON object"),
     ("GET", "/messages?after=x", None, 400, "after must be a whole number"),
     ("GET", "/messages?who=x", None, 400, "who: not a filter; there are after, pk, dn, direction, topic"),
-    ("POST", f"/devices/{PK}/dev_0001/rrpc", {"topic": "x"}, 400, "topic must be a topic of the device, or left out"),
+    (
+        "POST",
+        f"/devices/{PK}/dev_0001/rrpc",
+        {"topic": "x"},
+        400,
+        "topic must be a topic of the device, or left out",
+    ),
 ]
 
 
-@pytest.mark.parametrize("method, path, body, status, error", REFUSED, ids=[f"{row[0]} {row[1]}" for row in REFUSED])
+@pytest.mark.parametrize(
+    "method, path, body, status, error", REFUSED, ids=[f"{row[0]} {row[1]}" for row in REFUSED]
+)
 def test_what_the_admin_api_refuses(cloud, method, path, body, status, error):
     assert cloud.admin(method, path, body, status) == {"error": error}
 
@@ -161,14 +227,23 @@ def test_no_web_page_reaches_the_admin_api(cloud, headers):
     assert "loopback" in cloud.admin("GET", "/devices", status=403, headers=headers)["error"]
 
 
-@pytest.mark.parametrize("request_, status", [
-    (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200), (b"GET / HTTP/1.0\r\n\r\n", 200),
-    (b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
-    (b"nonsense\r\n\r\n", 400), (b"GET / HTTP/2\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
-    (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400), (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413), (b"G" * 20_000, 413)],
-    ids=lambda value: repr(value[:50]) if isinstance(value, bytes) else "")
+@pytest.mark.parametrize(
+    "request_, status",
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"G" * 20_000, 413),
+    ],
+    ids=lambda value: repr(value[:50]) if isinstance(value, bytes) else "",
+)
 def test_http_requests_of_all_sorts(cloud, request_, status):
     with socket.create_connection(("127.0.0.1", cloud.ports["admin"]), 20) as link:
         link.sendall(request_)

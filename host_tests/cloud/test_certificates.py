@@ -1,4 +1,4 @@
-"""The CA and the server certificate: real verification by OpenSSL, and what a client of the field can negotiate."""
+"""The CA and the server certificate: verified by OpenSSL, and what clients of the field can negotiate."""
 
 import ssl
 import subprocess
@@ -8,8 +8,13 @@ import pytest
 from host_tests.cloud.harness import AUTH_HOST, HOST, PK, connect_packet
 from tools.emulator.cloud.certificates import host_names, prepare, serves
 
-HOSTS = [HOST, "iot-060a06ph.mqtt.iothub.aliyuncs.com", f"{PK}.iot-as-mqtt.cn-shanghai.aliyuncs.com", AUTH_HOST,
-         "x509.itls.cn-shanghai.aliyuncs.com"]
+HOSTS = [
+    HOST,
+    "iot-060a06ph.mqtt.iothub.aliyuncs.com",
+    f"{PK}.iot-as-mqtt.cn-shanghai.aliyuncs.com",
+    AUTH_HOST,
+    "x509.itls.cn-shanghai.aliyuncs.com",
+]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -19,8 +24,16 @@ def test_the_platforms_names_are_verified(cloud, where, host):
         assert link.version() == "TLSv1.2"
 
 
-@pytest.mark.parametrize("host", ["localhost", "iothub.aliyuncs.com", "a.b.mqtt.iothub.aliyuncs.com",
-                                  f"{PK}.iot-as-mqtt.us-west-1.aliyuncs.com", "iot-auth.us-west-1.aliyuncs.com"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "iothub.aliyuncs.com",
+        "a.b.mqtt.iothub.aliyuncs.com",
+        f"{PK}.iot-as-mqtt.us-west-1.aliyuncs.com",
+        "iot-auth.us-west-1.aliyuncs.com",
+    ],
+)
 def test_no_other_name_is(cloud, host):
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         cloud.open("mqtt_tls", host)
@@ -39,11 +52,19 @@ def context(cloud, ciphers, tls=ssl.TLSVersion.TLSv1_2):
     return made
 
 
-@pytest.mark.parametrize("offered, chosen", [
-    ("AES128-SHA", "AES128-SHA"), ("AES256-SHA256", "AES256-SHA256"),                  # official C clients: RSA and CBC
-    ("ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA:AES128-GCM-SHA256", "AES128-GCM-SHA256"),  # the cloud's own order wins
-    ("ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA", "AES128-SHA"),
-    ("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384")])
+@pytest.mark.parametrize(
+    "offered, chosen",
+    [
+        ("AES128-SHA", "AES128-SHA"),
+        ("AES256-SHA256", "AES256-SHA256"),  # official C clients: RSA and CBC
+        (
+            "ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA:AES128-GCM-SHA256",
+            "AES128-GCM-SHA256",
+        ),  # the cloud's own order wins
+        ("ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA", "AES128-SHA"),
+        ("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+    ],
+)
 def test_cipher_suites(cloud, offered, chosen):
     cloud_trust, cloud.trust = cloud.trust, context(cloud, offered)
     try:
@@ -76,16 +97,33 @@ def test_nothing_below_tls_1_2(cloud):
 
 
 def test_openssl_accepts_the_chain_and_finds_rsa_2048(certificates):
-    done = subprocess.run(["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", HOST,
-                           "-CAfile", certificates / "ca.pem", certificates / "server.pem"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            "openssl",
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            "sslserver",
+            "-verify_hostname",
+            HOST,
+            "-CAfile",
+            certificates / "ca.pem",
+            certificates / "server.pem",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     for name in ("ca.pem", "server.pem"):
-        text = subprocess.run(["openssl", "x509", "-in", certificates / name, "-noout", "-text"], capture_output=True,
-                              text=True).stdout
+        text = subprocess.run(
+            ["openssl", "x509", "-in", certificates / name, "-noout", "-text"], capture_output=True, text=True
+        ).stdout
         assert "Public-Key: (2048 bit)" in text and "sha256WithRSAEncryption" in text
-    der = subprocess.run(["openssl", "x509", "-inform", "DER", "-in", certificates / "ca.der", "-noout", "-subject"],
-                         capture_output=True, text=True).stdout
+    der = subprocess.run(
+        ["openssl", "x509", "-inform", "DER", "-in", certificates / "ca.der", "-noout", "-subject"],
+        capture_output=True,
+        text=True,
+    ).stdout
     assert "aliot emulated cloud root" in der
 
 

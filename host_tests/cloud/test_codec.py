@@ -99,35 +99,52 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize("packet, expected", GOLDEN, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "packet, expected", GOLDEN, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_the_bytes_are_those_of_the_standard(packet, expected):
     assert packet.encode().hex() == expected
     assert list(codec.Decoder().feed(bytes.fromhex(expected))) == [packet]
 
 
-@pytest.mark.parametrize("count, expected", [(0, "00"), (127, "7f"), (128, "8001"), (16383, "ff7f"), (16384, "808001"),
-                                             (268435455, "ffffff7f")])
+@pytest.mark.parametrize(
+    "count, expected",
+    [(0, "00"), (127, "7f"), (128, "8001"), (16383, "ff7f"), (16384, "808001"), (268435455, "ffffff7f")],
+)
 def test_remaining_length_takes_one_to_four_bytes(count, expected):
     assert codec.length(count).hex() == expected
 
 
 MALFORMED = {
     "a length of five bytes": "30ffffffff01",
-    "packet type 0": "0000", "packet type 15": "f000",
-    "reserved flags of PINGREQ": "c100", "reserved flags of SUBSCRIBE": "8006000a0001610" "0",
-    "QoS 3": "3606000161000a78", "dup without QoS": "380400016178",
-    "topic with a wildcard": "30040002612b", "empty topic": "30020000",
-    "packet id 0": "3205000161" "0000", "topic that is not UTF-8": "30040002c328", "U+0000 in a topic": "300400026100",
-    "a string longer than its packet": "30040009612f", "a surrogate": "30050003eda080",
-    "SUBSCRIBE without topics": "8202000a", "SUBSCRIBE with QoS 3": "8206000a00016103",
-    "wildcard inside a level": "8207000a0002612b00", "# before the end": "8208000a0003232f6100",
-    "UNSUBSCRIBE without topics": "a202000a", "bytes after PUBACK": "4003000a00", "PINGREQ with a body": "c00100",
-    "not MQTT": "10080004485454500402", "reserved CONNECT flag": "100d00044d51545404c3003c000163",
+    "packet type 0": "0000",
+    "packet type 15": "f000",
+    "reserved flags of PINGREQ": "c100",
+    "reserved flags of SUBSCRIBE": "8006000a0001610" "0",
+    "QoS 3": "3606000161000a78",
+    "dup without QoS": "380400016178",
+    "topic with a wildcard": "30040002612b",
+    "empty topic": "30020000",
+    "packet id 0": "3205000161" "0000",
+    "topic that is not UTF-8": "30040002c328",
+    "U+0000 in a topic": "300400026100",
+    "a string longer than its packet": "30040009612f",
+    "a surrogate": "30050003eda080",
+    "SUBSCRIBE without topics": "8202000a",
+    "SUBSCRIBE with QoS 3": "8206000a00016103",
+    "wildcard inside a level": "8207000a0002612b00",
+    "# before the end": "8208000a0003232f6100",
+    "UNSUBSCRIBE without topics": "a202000a",
+    "bytes after PUBACK": "4003000a00",
+    "PINGREQ with a body": "c00100",
+    "not MQTT": "10080004485454500402",
+    "reserved CONNECT flag": "100d00044d51545404c3003c000163",
     "will QoS without will": "100d00044d51545404 0a003c000163".replace(" ", ""),
     "will QoS 3": "100d00044d515454041e003c000163",
     "password without user name": "100d00044d5154540442003c000163",
     "bytes after CONNECT": "100e00044d5154540402003c00016300",
-    "SUBACK with code 3": "9003000a03", "CONNACK with flags 2": "20020200",
+    "SUBACK with code 3": "9003000a03",
+    "CONNACK with flags 2": "20020200",
 }
 
 

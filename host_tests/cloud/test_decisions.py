@@ -2,8 +2,20 @@
 
 import pytest
 
-from host_tests.cloud.harness import (DN, DS, HOST, PK, PS, Client, connect_packet, form, register_packet, registered,
-                                      sign, unit_packet)
+from host_tests.cloud.harness import (
+    DN,
+    DS,
+    HOST,
+    PK,
+    PS,
+    Client,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    sign,
+    unit_packet,
+)
 from tools.emulator.cloud import codec
 
 OTHER_CODES = [5]
@@ -92,8 +104,16 @@ def test_signmethod_unknown(run, code):
     with run(switches={"unknown_signmethod": code}) as cloud:
         refused(cloud, packet, code)
         registration = register_packet()
-        refused(cloud, codec.Connect(registration.client_id.replace("hmacsha256", "sha3"), registration.username,
-                                     registration.password, 60), code)
+        refused(
+            cloud,
+            codec.Connect(
+                registration.client_id.replace("hmacsha256", "sha3"),
+                registration.username,
+                registration.password,
+                60,
+            ),
+            code,
+        )
 
 
 @pytest.mark.parametrize("method", ["HmacSHA256", "HMACSHA1", "hmacMd5"])
@@ -138,8 +158,15 @@ def test_regnwl_refused(run, code):
         refused(cloud, register_packet("regnwl"), code)      # a pre-registered device in use
 
 
-@pytest.mark.parametrize("change", [{"kind": "public"}, {"region": "us-west-1"}, {"preregistration_free": False},
-                                    {"switches": {"regnwl_regions": ["cn-beijing"]}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "public"},
+        {"region": "us-west-1"},
+        {"preregistration_free": False},
+        {"switches": {"regnwl_regions": ["cn-beijing"]}},
+    ],
+)
 def test_regnwl_where_there_is_none(run, change):
     with run(**change) as cloud:
         host = HOST
@@ -316,7 +343,9 @@ ALL_WRONG = {"switch": 6288, "method": 6292, "signature": 6600, "device": 6100}
 @pytest.mark.parametrize("order", [ORDER, ORDER[::-1], ("device", "signature", "switch", "method", "product",
                                                         "active", "parameters")])
 def test_https_check_order(run, order):
-    with run(switches={"https_order": list(order)}, dynamic_registration=False, preregistration_free=False) as cloud:
+    with run(
+        switches={"https_order": list(order)}, dynamic_registration=False, preregistration_free=False
+    ) as cloud:
         wrong_method = form(dn="dev_0002", secret="x" * 16) | {"signMethod": "sha3"}
         wrong_sign = form(dn="dev_0002", secret="x" * 16)
         assert cloud.https(wrong_sign)[1]["code"] == ALL_WRONG[
@@ -341,13 +370,21 @@ def test_securemode_of_a_registration(run, switch, codes):
     with run(switches={"registration_securemode": switch}) as cloud:
         for way in ("register", "regnwl"):
             dn = DN if way == "register" else "unit"
-            assert tuple(login(cloud, register_packet(way, dn=dn, mode=mode)) for mode in ("2", "-2", "3")) == codes
+            assert (
+                tuple(login(cloud, register_packet(way, dn=dn, mode=mode)) for mode in ("2", "-2", "3"))
+                == codes
+            )
 
 
-@pytest.mark.parametrize("switch, codes", [("checked", (0, 0, 4)), ("ignored", (0, 0, 0)), ("required", (4, 0, 4))])
+@pytest.mark.parametrize(
+    "switch, codes", [("checked", (0, 0, 4)), ("ignored", (0, 0, 0)), ("required", (4, 0, 4))]
+)
 def test_instance_id_of_a_registration(run, switch, codes):
     with run(switches={"instance_id": switch}) as cloud:
-        assert tuple(login(cloud, register_packet(instance=one)) for one in (None, "iot-test01", "iot-other")) == codes
+        assert (
+            tuple(login(cloud, register_packet(instance=one)) for one in (None, "iot-test01", "iot-other"))
+            == codes
+        )
 
 
 def test_instance_id_is_not_compared_where_the_instance_has_none(run, certificates, tmp_path):
@@ -362,8 +399,18 @@ def test_timestamp(run, minutes, codes):
     with run(switches={"timestamp_minutes": minutes}) as cloud:
         for stamp, code in zip(("2524608000000", "yesterday", str(int(time.time() * 1000))), codes):
             password = sign(DS, f"clientIddevdeviceName{DN}productKey{PK}timestamp{stamp}")
-            assert login(cloud, codec.Connect(f"dev|securemode=2,signmethod=hmacsha256,timestamp={stamp}|", f"{DN}&{PK}",
-                                              password.encode(), 300)) == code
+            assert (
+                login(
+                    cloud,
+                    codec.Connect(
+                        f"dev|securemode=2,signmethod=hmacsha256,timestamp={stamp}|",
+                        f"{DN}&{PK}",
+                        password.encode(),
+                        300,
+                    ),
+                )
+                == code
+            )
 
 
 def test_a_client_id_that_is_not_there_is_not_signed(run):
@@ -382,13 +429,22 @@ def test_the_host_asked_for(run, switch, code):
 
 def test_the_host_of_a_public_instance(run):
     with run(switches={"host": "checked"}, kind="public") as cloud:
-        for host in (f"{PK}.iot-as-mqtt.cn-shanghai.aliyuncs.com", f"{PK.lower()}.iot-as-mqtt.cn-shanghai.aliyuncs.com"):
-            assert login(cloud, connect_packet(), host=host) == 0       # clients that parse a URL send lower case
+        for host in (
+            f"{PK}.iot-as-mqtt.cn-shanghai.aliyuncs.com",
+            f"{PK.lower()}.iot-as-mqtt.cn-shanghai.aliyuncs.com",
+        ):
+            assert login(cloud, connect_packet(), host=host) == 0  # clients that parse a URL send lower case
         assert login(cloud, connect_packet(), host="a1OTHERpk01.iot-as-mqtt.cn-shanghai.aliyuncs.com") == 4
 
 
-@pytest.mark.parametrize("switch, topics", [("/ext/regnwl", ["/ext/regnwl"]), ("/ext/register", ["/ext/register"]),
-                                            ("both", ["/ext/regnwl", "/ext/register"])])
+@pytest.mark.parametrize(
+    "switch, topics",
+    [
+        ("/ext/regnwl", ["/ext/regnwl"]),
+        ("/ext/register", ["/ext/register"]),
+        ("both", ["/ext/regnwl", "/ext/register"]),
+    ],
+)
 def test_topic_of_the_preregistration_free_push(run, switch, topics):
     with run(switches={"regnwl_topic": switch}) as cloud, cloud.mqtt() as client:
         fields, push = registered(client, register_packet("regnwl"))
@@ -475,8 +531,13 @@ def test_when_a_unit_counts(run, switch):
                 if not code:
                     client.read()
         units = cloud.device("unit")["clients"]
-        codes = [login(cloud, unit_packet({"clientId": unit["client_id"], "deviceToken": unit["device_token"]},
-                                          dn="unit")) for unit in units]
+        codes = [
+            login(
+                cloud,
+                unit_packet({"clientId": unit["client_id"], "deviceToken": unit["device_token"]}, dn="unit"),
+            )
+            for unit in units
+        ]
         assert codes == [0] * 5 + [4] * (2 if switch == "connect" else 0)
 
 

@@ -137,7 +137,10 @@ def test_a_handshake_that_is_never_answered(run, kind):
 @pytest.mark.parametrize("kind", ["close", "reset", "half_open", "silent"])
 def test_an_answer_that_never_comes_and_whether_the_request_took_effect(run, kind, processed):
     with run() as cloud:
-        for where, stage, packet in (("mqtt_tls", "register", register_packet()), ("mqtt_tls", "connect", None)):
+        for where, stage, packet in (
+            ("mqtt_tls", "register", register_packet()),
+            ("mqtt_tls", "connect", None),
+        ):
             before = cloud.device()
             cloud.arm(where, stage, kind, processed=processed)
             with cloud.mqtt() as client:
@@ -267,12 +270,16 @@ def test_an_answer_in_chunks(run):
         connection.sock = cloud.open("https", AUTH_HOST)
         connection.request("POST", "/auth/register/device", FORM)
         response = connection.getresponse()
-        assert response.headers["Transfer-Encoding"] == "chunked" and response.headers["Content-Length"] is None
+        assert (
+            response.headers["Transfer-Encoding"] == "chunked" and response.headers["Content-Length"] is None
+        )
         assert json.loads(response.read())["code"] == 200
         connection.close()
 
 
-@pytest.mark.parametrize("where, stage", [("https", "register"), ("mqtt_tls", "register"), ("mqtt_tls", "push")])
+@pytest.mark.parametrize(
+    "where, stage", [("https", "register"), ("mqtt_tls", "register"), ("mqtt_tls", "push")]
+)
 def test_spoiled_results(run, where, stage):
     def payload():
         if where == "https":
@@ -310,9 +317,15 @@ def test_a_push_that_never_comes(run):
         client.nothing()
 
 
-@pytest.mark.parametrize("kind, reason", [
-    ("wrong_host", "Hostname mismatch"), ("expired", "certificate has expired"),
-    ("not_yet_valid", "certificate is not yet valid"), ("untrusted", "self-signed certificate|unable to get local")])
+@pytest.mark.parametrize(
+    "kind, reason",
+    [
+        ("wrong_host", "Hostname mismatch"),
+        ("expired", "certificate has expired"),
+        ("not_yet_valid", "certificate is not yet valid"),
+        ("untrusted", "self-signed certificate|unable to get local"),
+    ],
+)
 def test_certificates_that_a_client_must_refuse(run, kind, reason):
     with run() as cloud:
         for where, host in (("mqtt_tls", HOST), ("https", AUTH_HOST)):
@@ -339,35 +352,62 @@ def test_how_often_for_whom_and_after_how_many(run):
 
 def test_several_faults_strike_in_the_order_they_were_armed(run):
     with run() as cloud:
-        cloud.admin("POST", "/faults", [{"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": code}
-                                        for code in (3, 5)])
+        cloud.admin(
+            "POST",
+            "/faults",
+            [{"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": code} for code in (3, 5)],
+        )
         for code in (3, 5, 0):
             with cloud.mqtt() as client:
                 assert client.login(connect_packet()) == code
 
 
-@pytest.mark.parametrize("fault, error", [
-    ([1], "a fault is a JSON object"),
-    ({}, "where: None is not one of mqtt_tls, mqtt_tcp, https, ntp"),
-    ({"where": "admin"}, "where: 'admin' is not one of mqtt_tls, mqtt_tcp, https, ntp"),
-    ({"where": "ntp", "when": "connect"}, "when: 'connect' is not one of request"),
-    ({"where": "mqtt_tcp", "when": "handshake"}, "when: 'handshake' is not one of accept, connect, register, push, "
-     "subscribe, publish, ping, reply, deliver"),
-    ({"where": "https", "when": "accept", "kind": "refuse"}, "kind: 'refuse' is not one of delay, close, reset, half_open"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "status"}, "kind: 'status' is not one of refuse, delay, trickle, "
-     "cut, close, reset, half_open, silent"),
-    ({"where": "ntp", "when": "request", "kind": "trickle"}, "kind: 'trickle' is not one of delay, cut, silent, "
-     "wrong_year, kiss"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "cut", "bytes": -1},
-     "bytes: -1 is not a whole number from 0 to 2147483648"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "cut", "end": "bang"},
-     "end: 'bang' is not one of close, reset, open"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "close", "processed": 1}, "processed: 1 is not a bool"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "close", "times": 0},
-     "times: 0 is not a whole number from 1 to 2147483648"),
-    ({"where": "mqtt_tls", "when": "connect", "kind": "close", "ms": 5},
-     "ms: not known for kind close; it takes processed, times, after, pk, dn"),
-])
+@pytest.mark.parametrize(
+    "fault, error",
+    [
+        ([1], "a fault is a JSON object"),
+        ({}, "where: None is not one of mqtt_tls, mqtt_tcp, https, ntp"),
+        ({"where": "admin"}, "where: 'admin' is not one of mqtt_tls, mqtt_tcp, https, ntp"),
+        ({"where": "ntp", "when": "connect"}, "when: 'connect' is not one of request"),
+        (
+            {"where": "mqtt_tcp", "when": "handshake"},
+            "when: 'handshake' is not one of accept, connect, register, push, "
+            "subscribe, publish, ping, reply, deliver",
+        ),
+        (
+            {"where": "https", "when": "accept", "kind": "refuse"},
+            "kind: 'refuse' is not one of delay, close, reset, half_open",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "status"},
+            "kind: 'status' is not one of refuse, delay, trickle, " "cut, close, reset, half_open, silent",
+        ),
+        (
+            {"where": "ntp", "when": "request", "kind": "trickle"},
+            "kind: 'trickle' is not one of delay, cut, silent, " "wrong_year, kiss",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "cut", "bytes": -1},
+            "bytes: -1 is not a whole number from 0 to 2147483648",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "cut", "end": "bang"},
+            "end: 'bang' is not one of close, reset, open",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "close", "processed": 1},
+            "processed: 1 is not a bool",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "close", "times": 0},
+            "times: 0 is not a whole number from 1 to 2147483648",
+        ),
+        (
+            {"where": "mqtt_tls", "when": "connect", "kind": "close", "ms": 5},
+            "ms: not known for kind close; it takes processed, times, after, pk, dn",
+        ),
+    ],
+)
 def test_a_fault_that_cannot_be_armed(cloud, fault, error):
     answer = cloud.admin("POST", "/faults", fault, status=400)
     assert answer["error"] == f"bad request: {error}"

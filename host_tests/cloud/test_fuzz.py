@@ -19,12 +19,16 @@ from tools.errors import UserError
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 many = settings(max_examples=max(10, int(200 * FACTOR)), deadline=None)
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-                           lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-                           max_leaves=12)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
 keys = st.sampled_from(["id", "params", "sys", "method", "version", "deviceSendTime"])
-CONFIG = config.parse(f'[[product]]\nproduct_key = "{PK}"\nproduct_secret = "s"\ndynamic_registration = true\n'
-                      f'[[product.device]]\ndevice_name = "{DN}"\n')
+CONFIG = config.parse(
+    f'[[product]]\nproduct_key = "{PK}"\nproduct_secret = "s"\ndynamic_registration = true\n'
+    f'[[product.device]]\ndevice_name = "{DN}"\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,21 @@ def instance(tmp_path_factory):
 
 
 @many
-@given(st.sampled_from([f"/sys/{PK}/{DN}/thing/event/property/post", f"/sys/{PK}/{DN}/thing/event/Alarm/post",
-                        f"/ext/ntp/{PK}/{DN}/request", f"/sys/{PK}/{DN}/thing/deviceinfo/update", f"/sys/{PK}/{DN}/x"]),
-       st.binary(max_size=60) | (st.dictionaries(keys, json_values, max_size=5) | json_values).map(
-           lambda value: json.dumps(value).encode()))
+@given(
+    st.sampled_from(
+        [
+            f"/sys/{PK}/{DN}/thing/event/property/post",
+            f"/sys/{PK}/{DN}/thing/event/Alarm/post",
+            f"/ext/ntp/{PK}/{DN}/request",
+            f"/sys/{PK}/{DN}/thing/deviceinfo/update",
+            f"/sys/{PK}/{DN}/x",
+        ]
+    ),
+    st.binary(max_size=60)
+    | (st.dictionaries(keys, json_values, max_size=5) | json_values).map(
+        lambda value: json.dumps(value).encode()
+    ),
+)
 def test_alink_payloads_of_all_sorts_have_json_replies_that_echo_the_id(topic, payload):
     request = alink.parse(payload)
     for _, answer in alink.answers(Thing(), topic, payload, CONFIG.limits):
@@ -52,20 +67,34 @@ def test_alink_payloads_of_all_sorts_have_json_replies_that_echo_the_id(topic, p
         lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode(errors="replace")))
 def test_registration_bodies_of_all_sorts_are_refused_with_a_documented_code(instance, body):
     request = registration.read(body, instance.registry)
-    assert registration.verdict(request, instance.registry, CONFIG.switches) in set(registration.MESSAGES) - {200}
+    assert registration.verdict(request, instance.registry, CONFIG.switches) in set(registration.MESSAGES) - {
+        200
+    }
 
 
 @many
-@given(client_id=st.text(max_size=60) | st.dictionaries(
-    st.sampled_from(["securemode", "signmethod", "authType", "random", "timestamp", "authtype", "instanceId"]),
-    st.sampled_from(["2", "-2", "3", "register", "regnwl", "connwl", "hmacsha256", "", "é"]), max_size=6).map(
-        lambda extra: "c|" + ",".join(f"{key}={value}" for key, value in extra.items()) + "|"),
-    username=st.none() | st.text(max_size=20) | st.just(f"{DN}&{PK}"), password=st.none() | st.binary(max_size=20),
-    keep_alive=st.integers(0, 65535), transport=st.sampled_from(["tls", "tcp"]))
-def test_logins_of_all_sorts_are_refused_with_a_connack_code(instance, client_id, username, password, keep_alive, transport):
+@given(
+    client_id=st.text(max_size=60)
+    | st.dictionaries(
+        st.sampled_from(
+            ["securemode", "signmethod", "authType", "random", "timestamp", "authtype", "instanceId"]
+        ),
+        st.sampled_from(["2", "-2", "3", "register", "regnwl", "connwl", "hmacsha256", "", "é"]),
+        max_size=6,
+    ).map(lambda extra: "c|" + ",".join(f"{key}={value}" for key, value in extra.items()) + "|"),
+    username=st.none() | st.text(max_size=20) | st.just(f"{DN}&{PK}"),
+    password=st.none() | st.binary(max_size=20),
+    keep_alive=st.integers(0, 65535),
+    transport=st.sampled_from(["tls", "tcp"]),
+)
+def test_logins_of_all_sorts_are_refused_with_a_connack_code(
+    instance, client_id, username, password, keep_alive, transport
+):
     verdict = login.decide(codec.Connect(client_id, username, password, keep_alive), transport, None,
                            instance.registry, CONFIG, 0.0)
-    assert verdict.code in (2, 4) and (password is None or not password or password.hex() not in verdict.reason)
+    assert verdict.code in (2, 4) and (
+        password is None or not password or password.hex() not in verdict.reason
+    )
 
 
 @many
@@ -91,8 +120,13 @@ def test_pure_parsers_raise_only_what_they_say(text):
 
 
 @many
-@given(json_values | st.dictionaries(st.sampled_from(["where", "when", "kind", "times", "bytes", "ms", "code", "pk"]),
-                                     st.sampled_from(["mqtt_tls", "connect", "cut", "refuse", 1, -1, None, True, [], 1.5])))
+@given(
+    json_values
+    | st.dictionaries(
+        st.sampled_from(["where", "when", "kind", "times", "bytes", "ms", "code", "pk"]),
+        st.sampled_from(["mqtt_tls", "connect", "cut", "refuse", 1, -1, None, True, [], 1.5]),
+    )
+)
 def test_fault_requests_of_all_sorts(value):
     try:
         assert faults.read(value).show()
@@ -123,11 +157,22 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
     source = random.Random(f"{where} {FACTOR}")
     mode = "3" if where == "mqtt_tcp" else "2"
     user = f"/{PK}/{DN}/user/a"
-    talk = b"".join(packet.encode() for packet in (
-        connect_packet(mode=mode, keep_alive=60), codec.Subscribe(1, ((user, 1),)), codec.Publish(user, b"x" * 50, 1, 2),
-        codec.Ack("puback", 1), codec.Pingreq(), codec.Unsubscribe(3, (user,)), codec.Publish(user, b"y"), codec.Disconnect()))
+    talk = b"".join(
+        packet.encode()
+        for packet in (
+            connect_packet(mode=mode, keep_alive=60),
+            codec.Subscribe(1, ((user, 1),)),
+            codec.Publish(user, b"x" * 50, 1, 2),
+            codec.Ack("puback", 1),
+            codec.Pingreq(),
+            codec.Unsubscribe(3, (user,)),
+            codec.Publish(user, b"y"),
+            codec.Disconnect(),
+        )
+    )
     text = "&".join(f"{key}={value}" for key, value in form().items())
-    post = f"POST /auth/register/device HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+    head = f"POST /auth/register/device HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n"
+    post = (head + text).encode()
     streams = {"https": [post * 2], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
         where, [talk, register_packet().encode() + codec.Disconnect().encode()])
     with run(timing={"connect_seconds": 2, "registration_seconds": 1}) as cloud:

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from host_tests.cloud.harness import DN, PK, connect_packet, read_all, register_packet, registered, unit_packet
+from host_tests.cloud.harness import (
+    DN,
+    PK,
+    connect_packet,
+    read_all,
+    register_packet,
+    registered,
+    unit_packet,
+)
 from tools.emulator.cloud import codec, topics
 from tools.emulator.cloud.codec import Ack, Publish, Suback, Subscribe
 
@@ -14,8 +22,15 @@ POST = T + "thing/event/property/post"
 
 
 def property_post(request_id="1", params=None, **more):
-    return json.dumps({"id": request_id, "version": "1.0", "params": {"Temp": 20} if params is None else params,
-                       "method": "thing.event.property.post", **more}).encode()
+    return json.dumps(
+        {
+            "id": request_id,
+            "version": "1.0",
+            "params": {"Temp": 20} if params is None else params,
+            "method": "thing.event.property.post",
+            **more,
+        }
+    ).encode()
 
 
 @pytest.fixture
@@ -40,12 +55,39 @@ def publish(cloud, topic, payload="hello", qos=0):
 
 # ---- scope
 
-OWN = [USER + "get", USER + "#", USER + "a/+/c", T + "thing/#", T + "thing/service/property/set", f"/shadow/get/{PK}/{DN}",
-       f"/ota/device/upgrade/{PK}/{DN}", f"/ext/ntp/{PK}/{DN}/response", f"/ext/error/{PK}/{DN}", "/ext/rrpc/+/#",
-       f"/broadcast/{PK}/news"]
-FOREIGN = ["#", "+", "/#", f"/{PK}/+/user/get", f"/+/{DN}/user/get", f"/{PK}/dev_0002/user/get", f"/sys/{PK}/dev_0002/#",
-           f"/sys/{PK}/#", "/sys/#", f"/shadow/get/{PK}/+", "/ext/#", "/ext/register", "/broadcast/other/news",
-           f"/{PK}/{DN}/get", f"/{PK}/{DN}/#", "user/get", "$SYS/#", f"/ext/ntp/{PK}/{DN}/request"]
+OWN = [
+    USER + "get",
+    USER + "#",
+    USER + "a/+/c",
+    T + "thing/#",
+    T + "thing/service/property/set",
+    f"/shadow/get/{PK}/{DN}",
+    f"/ota/device/upgrade/{PK}/{DN}",
+    f"/ext/ntp/{PK}/{DN}/response",
+    f"/ext/error/{PK}/{DN}",
+    "/ext/rrpc/+/#",
+    f"/broadcast/{PK}/news",
+]
+FOREIGN = [
+    "#",
+    "+",
+    "/#",
+    f"/{PK}/+/user/get",
+    f"/+/{DN}/user/get",
+    f"/{PK}/dev_0002/user/get",
+    f"/sys/{PK}/dev_0002/#",
+    f"/sys/{PK}/#",
+    "/sys/#",
+    f"/shadow/get/{PK}/+",
+    "/ext/#",
+    "/ext/register",
+    "/broadcast/other/news",
+    f"/{PK}/{DN}/get",
+    f"/{PK}/{DN}/#",
+    "user/get",
+    "$SYS/#",
+    f"/ext/ntp/{PK}/{DN}/request",
+]
 
 
 @pytest.mark.parametrize("switch, foreign", [("refuse", 0x80), ("grant", 0)])
@@ -75,10 +117,24 @@ def test_publishing_to_a_foreign_topic(device, switch):
     assert cloud.messages() == []
 
 
-@pytest.mark.parametrize("topic_filter, topic, match", [
-    ("a/b", "a/b", True), ("a/b", "a/b/c", False), ("a/+", "a/b", True), ("a/+", "a", False), ("a/+", "a/b/c", False),
-    ("a/#", "a", True), ("a/#", "a/b/c", True), ("#", "a", True), ("#", "$SYS/a", False), ("+/a", "$SYS/a", False),
-    ("+", "", True), ("a/+/c", "a//c", True), ("/a", "a", False)])
+@pytest.mark.parametrize(
+    "topic_filter, topic, match",
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/b/c", False),
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("a/#", "a", True),
+        ("a/#", "a/b/c", True),
+        ("#", "a", True),
+        ("#", "$SYS/a", False),
+        ("+/a", "$SYS/a", False),
+        ("+", "", True),
+        ("a/+/c", "a//c", True),
+        ("/a", "a", False),
+    ],
+)
 def test_filters_match_as_the_standard_says(topic_filter, topic, match):
     assert topics.matches(topic_filter, topic) is match
 
@@ -108,8 +164,14 @@ def test_eight_topics_in_a_subscribe_and_a_hundred_subscriptions(device):
 def test_length_and_slashes_of_a_topic(device):
     cloud, client = device()
     longest = USER + "x" * (128 - len(USER))
-    for topic, code in ((longest, 0), (longest + "x", 0x80), (USER + "1/2/3/4", 0), (USER + "1/2/3/4/5", 0x80),
-                        (USER + "é" * ((128 - len(USER)) // 2), 0), (USER + "é" * ((130 - len(USER)) // 2), 0x80)):
+    for topic, code in (
+        (longest, 0),
+        (longest + "x", 0x80),
+        (USER + "1/2/3/4", 0),
+        (USER + "1/2/3/4/5", 0x80),
+        (USER + "é" * ((128 - len(USER)) // 2), 0),
+        (USER + "é" * ((130 - len(USER)) // 2), 0x80),
+    ):
         assert client.subscribe(topic) == (code,), topic
         client.send(Publish(topic, b"x", 1, 3))
         assert client.read() == Ack("puback", 3)
@@ -165,12 +227,12 @@ def test_a_message_with_retain(device, switch):
         return
     assert client.read() == Publish(USER + "up", b"x")
     client.subscribe(USER + "up")
-    client.nothing()                                                  # nothing was kept for a new subscription
+    client.nothing()  # nothing was kept for a new subscription
 
 
 @pytest.mark.parametrize("switch, taken", [("off", (8, 8)), ("drop", (3, 2))])
 def test_uplink_rates(device, switch, taken):
-    """Above the rate there is no protocol answer at all; which second a message falls into cannot be known."""
+    """Above the rate there is no answer at all; which second a message falls into cannot be known."""
     cloud, client = device(switches={"uplink_rate": switch}, limits={"uplink_qos0": 3, "uplink_qos1": 2})
     client.send(*(Publish(USER + "0", b"x") for _ in range(8)))
     client.send(*(Publish(USER + "1", b"x", 1, 1 + n) for n in range(8)))
@@ -322,8 +384,11 @@ def test_what_a_client_may_not_send_ends_the_connection(device, packet):
     assert client.closed() in ("fin", "reset")
 
 
-@pytest.mark.parametrize("first", [codec.Pingreq(), Publish("a"), Subscribe(1, (("a", 0),)), b"GET / HTTP/1.1\r\n\r\n"],
-                         ids=["ping", "publish", "subscribe", "http"])
+@pytest.mark.parametrize(
+    "first",
+    [codec.Pingreq(), Publish("a"), Subscribe(1, (("a", 0),)), b"GET / HTTP/1.1\r\n\r\n"],
+    ids=["ping", "publish", "subscribe", "http"],
+)
 def test_a_connection_begins_with_connect(cloud, first):
     with cloud.mqtt("mqtt_tcp") as client:
         client.send(first)
@@ -346,10 +411,14 @@ def test_a_registration_connection_takes_no_requests(run):
 
 # ---- timers
 
-@pytest.mark.parametrize("packet", [codec.Pingreq(), Publish(USER + "up", b"x", 0), Subscribe(1, ((USER + "a", 0),)),
-                                    Ack("puback", 1)], ids=lambda packet: type(packet).__name__)
+
+@pytest.mark.parametrize(
+    "packet",
+    [codec.Pingreq(), Publish(USER + "up", b"x", 0), Subscribe(1, ((USER + "a", 0),)), Ack("puback", 1)],
+    ids=lambda packet: type(packet).__name__,
+)
 def test_silence_of_one_and_a_half_keep_alives_ends_the_link_and_four_packets_restart_the_time(run, packet):
-    """UNSUBSCRIBE is not one of the four, so it can tell that the cloud has dealt with the packet before it."""
+    """UNSUBSCRIBE, not one of the four, tells that the cloud has dealt with the packet before it."""
     def sync():
         client.send(codec.Unsubscribe(9, (USER + "never",)))
         while client.read() != Ack("unsuback", 9):
@@ -384,7 +453,7 @@ def test_a_periodic_check_lets_a_link_live_longer(run):
         client.online(connect_packet(keep_alive=30))
         cloud.advance(20)
         client.nothing()
-        cloud.advance(30)                   # the check at 45 s finds 25 s of silence, the next comes 30 s later
+        cloud.advance(30)  # the check at 45 s finds 25 s of silence, the next comes 30 s later
         cloud.advance(20)
         assert cloud.device()["status"] == "online"
         cloud.advance(6)
@@ -418,9 +487,16 @@ def test_property_post_is_answered_with_its_id_verbatim(device):
     for request_id in ("1", "4294967295", '1|exp-topic|/sys/x_reply', 123, ""):
         client.send(Publish(POST, property_post(request_id)))
         assert json.loads(client.read().payload) == {
-            "code": 200, "data": {}, "id": request_id, "message": "success", "method": "thing.event.property.post",
-            "version": "1.0"}
-    client.send(Publish(POST, property_post(params={"Temp": {"value": 21, "time": 1524448722000}, "Switch": 1})))
+            "code": 200,
+            "data": {},
+            "id": request_id,
+            "message": "success",
+            "method": "thing.event.property.post",
+            "version": "1.0",
+        }
+    client.send(
+        Publish(POST, property_post(params={"Temp": {"value": 21, "time": 1524448722000}, "Switch": 1}))
+    )
     client.read()
     assert cloud.device()["properties"] == {"Temp": 21, "Switch": 1}
 
@@ -497,7 +573,9 @@ def test_property_set_and_services_come_down_and_their_replies_are_noted(device)
     assert packet.topic == T + "thing/service/property/set"
     assert json.loads(packet.payload) == {"id": sent["id"], "version": "1.0", "params": {"Switch": 1},
                                           "method": "thing.service.property.set"}
-    client.send(Publish(packet.topic + "_reply", json.dumps({"id": sent["id"], "code": 200, "data": {}}).encode()))
+    client.send(
+        Publish(packet.topic + "_reply", json.dumps({"id": sent["id"], "code": 200, "data": {}}).encode())
+    )
     client.nothing()
     assert cloud.messages(topic=T + "thing/service/property/set_reply", direction="up")
     cloud.admin("POST", f"/devices/{PK}/{DN}/service/reboot", {"params": {"in": 5}, "qos": 1})
@@ -544,7 +622,7 @@ def test_enable_brings_a_device_back(device):
 
 def test_rrpc_and_its_time_limit(device):
     from concurrent.futures import ThreadPoolExecutor
-    cloud, client = device(timing={"rrpc_seconds": 0.3})
+    cloud, client = device(connect_packet(mode="3", extra="ext=1,"), timing={"rrpc_seconds": 0.3})
     client.subscribe(T + "rrpc/request/+", "/ext/rrpc/+/" + USER.lstrip("/") + "call", "/ext/rrpc/#")
     with ThreadPoolExecutor() as pool:
         for body, prefix in (({"payload": "ask"}, T + "rrpc/request/"),
@@ -554,7 +632,21 @@ def test_rrpc_and_its_time_limit(device):
             assert packet.topic.startswith(prefix) and packet.payload == b"ask"
             client.send(Publish(packet.topic.replace("/rrpc/request/", "/rrpc/response/"), b"answer"))
             assert asked.result()["payload"] == "answer"
-        assert "in time" in cloud.admin("POST", f"/devices/{PK}/{DN}/rrpc", {"payload": "x"}, status=504)["error"]
+        assert (
+            "in time"
+            in cloud.admin("POST", f"/devices/{PK}/{DN}/rrpc", {"payload": "x"}, status=504)["error"]
+        )
+
+
+@pytest.mark.parametrize("extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)])
+@pytest.mark.parametrize("system", ["", "_ss=1,"])
+def test_custom_rrpc_and_error_notices_go_to_those_whose_ext_says_so(device, extra, rrpc, error, system):
+    cloud, client = device(connect_packet(mode="3", extra=extra + system))
+    if not system:
+        client.subscribe("/ext/rrpc/#", f"/ext/error/{PK}/{DN}")
+    assert publish(cloud, f"/ext/error/{PK}/{DN}")["sent"] == error
+    sent = cloud.instance.send_down(PK, DN, f"/ext/rrpc/1{USER}call", b"x", 0)
+    assert sent["sent"] == rrpc
 
 
 def test_broadcast_goes_to_those_who_subscribed(run):

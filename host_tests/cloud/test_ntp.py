@@ -24,13 +24,15 @@ def transmitted(answer):
 def test_the_answer_is_that_of_a_server(cloud):
     answer = ask(cloud)
     assert len(answer) == 48
-    assert answer[0] == 0x1C and 1 <= answer[1] <= 15        # no warning, version 3, server; a synchronised stratum
+    assert answer[0] == 0x1C and 1 <= answer[1] <= 15  # no warning, version 3, server; a synchronised stratum
     assert answer[24:32] == REQUEST[40:]                     # originate time stamp
     assert abs(transmitted(answer) - time.time()) < 60
     assert ask(cloud, b"\x23" + REQUEST[1:])[0] == 0x24      # the version of the request
 
 
-@pytest.mark.parametrize("request_", [b"", REQUEST[:47], b"\x1c" + REQUEST[1:]], ids=["empty", "short", "server mode"])
+@pytest.mark.parametrize(
+    "request_", [b"", REQUEST[:47], b"\x1c" + REQUEST[1:]], ids=["empty", "short", "server mode"]
+)
 def test_what_is_no_request_is_not_answered(cloud, request_):
     with pytest.raises(TimeoutError):
         ask(cloud, request_, 0.2)
@@ -46,7 +48,7 @@ def test_silence_once(cloud):
 @pytest.mark.parametrize("year", [2000, 1970, 2036, 2100])
 def test_another_year(cloud, year):
     cloud.arm("ntp", "request", "wrong_year", year=year)
-    seconds = (transmitted(ask(cloud)) + 2 ** 32 * (year >= 2036)) if year != 1970 else transmitted(ask(cloud))
+    seconds = (transmitted(ask(cloud)) + 2**32 * (year >= 2036)) if year != 1970 else transmitted(ask(cloud))
     assert abs(time.gmtime(seconds).tm_year - year) <= (time.gmtime().tm_yday > 364)
 
 

@@ -1,4 +1,4 @@
-"""What outlives the cloud's process, however it ends. A second `run()` takes the first one's run directory."""
+"""What outlives the cloud's process, however it ends. A second `run()` has the first one's folder."""
 
 import http.client
 import json
@@ -7,8 +7,20 @@ import ssl
 
 import pytest
 
-from host_tests.cloud.harness import (AUTH_HOST, DN, DS, HOST, PK, Client, connect_packet, form, register_packet,
-                                      registered, settings, unit_packet)
+from host_tests.cloud.harness import (
+    AUTH_HOST,
+    DN,
+    DS,
+    HOST,
+    PK,
+    Client,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    settings,
+    unit_packet,
+)
 from tools.emulator.cloud.codec import Connack
 from tools.emulator.cloud.process import Cloud
 
@@ -38,7 +50,14 @@ def test_everything_the_console_knows_survives(run):
         assert cloud.admin("GET", "/products")[0]["dynamic_registration"] is False
         for dn, old in before.items():
             new = cloud.device(dn)
-            for key in ("device_secret", "status", "activated_at", "registration", "registrations", "clients"):
+            for key in (
+                "device_secret",
+                "status",
+                "activated_at",
+                "registration",
+                "registrations",
+                "clients",
+            ):
                 assert new[key] == old[key], (dn, key)
         assert "gone" not in [one["device_name"] for one in cloud.admin("GET", "/devices")]
         assert code(cloud, connect_packet()) == 4 and code(cloud, connect_packet(secret=secret)) == 0
@@ -85,13 +104,17 @@ def process(tmp_path, certificates):
 
 def open_tls(cloud, where, host):
     trust = ssl.create_default_context(cafile=cloud.ca_pem)
-    return trust.wrap_socket(socket.create_connection(("127.0.0.1", cloud.ports[where]), 20), server_hostname=host)
+    return trust.wrap_socket(
+        socket.create_connection(("127.0.0.1", cloud.ports[where]), 20), server_hostname=host
+    )
 
 
 def https_secret(cloud):
     connection = http.client.HTTPSConnection(AUTH_HOST)
     connection.sock = open_tls(cloud, "https", AUTH_HOST)
-    connection.request("POST", "/auth/register/device", "&".join(f"{key}={value}" for key, value in form().items()))
+    connection.request(
+        "POST", "/auth/register/device", "&".join(f"{key}={value}" for key, value in form().items())
+    )
     answer = json.loads(connection.getresponse().read())
     connection.close()
     return answer["data"]["deviceSecret"]

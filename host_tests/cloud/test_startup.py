@@ -22,8 +22,15 @@ ROOT = Path(__file__).parents[2]
 
 def verb(*arguments, **more):
     """The finished process of one run that is meant to end by itself."""
-    return subprocess.run([sys.executable, "-m", "tools", "cloud", "--until-eof", *map(str, arguments)], cwd=ROOT,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **more)
+    return subprocess.run(
+        [sys.executable, "-m", "tools", "cloud", "--until-eof", *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **more,
+    )
 
 
 def refused(*arguments):
@@ -76,10 +83,17 @@ def test_a_port_in_use(tmp_path, config):
                 f"error: port 127.0.0.1:{number} is in use; name another with {option}, or 0 for any")
 
 
-@pytest.mark.parametrize("arguments, text", [
-    ((), "the following arguments are required: --config, --run-dir"),
-    (("--config", "x", "--run-dir", "y", "--mqtt-tls", "70000"), "argument --mqtt-tls: invalid port value: '70000'"),
-    (("--config", "x", "--run-dir", "y", "--ntp", "x"), "argument --ntp: invalid port value: 'x'")])
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ((), "the following arguments are required: --config, --run-dir"),
+        (
+            ("--config", "x", "--run-dir", "y", "--mqtt-tls", "70000"),
+            "argument --mqtt-tls: invalid port value: '70000'",
+        ),
+        (("--config", "x", "--run-dir", "y", "--ntp", "x"), "argument --ntp: invalid port value: 'x'"),
+    ],
+)
 def test_wrong_usage(arguments, text):
     done = verb(*arguments)
     assert done.returncode == 2 and done.stderr.rstrip().endswith(text)
@@ -107,7 +121,9 @@ def test_files_and_folders_that_cannot_be_used(tmp_path, config):
 def test_a_run_directory_that_was_damaged(tmp_path, config):
     run = tmp_path / "run"
     assert verb("--config", config, "--run-dir", run).returncode == 0
-    good = {name: (run / name).read_bytes() for name in ("state.sqlite", "ca.pem", "server.pem", "server.json")}
+    good = {
+        name: (run / name).read_bytes() for name in ("state.sqlite", "ca.pem", "server.pem", "server.json")
+    }
     for name in ("state.sqlite", "server.pem", "ca.pem"):
         (run / name).write_bytes(b"rubbish" * 100)
         if name == "ca.pem":
@@ -122,49 +138,114 @@ def test_a_run_directory_that_was_damaged(tmp_path, config):
 PRODUCT = '[[product]]\nproduct_key = "a1"\n'
 DEVICE = '  [[product.device]]\n  device_name = '
 CONFIGS = [
-    ('y = 1', "cloud.toml, line 1: y: is not known here; known are instance, product, switches, timing, limits"),
+    (
+        'y = 1',
+        "cloud.toml, line 1: y: is not known here; known are instance, product, switches, timing, limits",
+    ),
     ('instance = 1', "cloud.toml, line 1: instance: must be a table"),
-    ('[instance]\n\nkind = "private"', "cloud.toml, line 3: instance.kind: 'private' is not one of 'enterprise', 'public'"),
-    ('[instance]\nkind = "enterprise"', "cloud.toml, line 1: instance.id: is missing; an Enterprise instance has one, "
-     "such as iot-06z00abc"),
-    ('[instance]\nid = "iot_1"', "cloud.toml, line 2: instance.id: must be letters, digits and - only, "
-     "such as iot-06z00abc"),
+    (
+        '[instance]\n\nkind = "private"',
+        "cloud.toml, line 3: instance.kind: 'private' is not one of 'enterprise', 'public'",
+    ),
+    (
+        '[instance]\nkind = "enterprise"',
+        "cloud.toml, line 1: instance.id: is missing; an Enterprise instance has one, "
+        "such as iot-06z00abc",
+    ),
+    (
+        '[instance]\nid = "iot_1"',
+        "cloud.toml, line 2: instance.id: must be letters, digits and - only, " "such as iot-06z00abc",
+    ),
     ('[instance]\nregion = 5', "cloud.toml, line 2: instance.region: must be a string"),
-    ('[instance]\nregion = "mars"', "cloud.toml, line 2: instance.region: 'mars' is not one of 'cn-shanghai', "
-     "'cn-beijing', 'cn-shenzhen', 'ap-southeast-1', 'ap-northeast-1', 'us-west-1', 'us-east-1', 'eu-central-1'"),
+    (
+        '[instance]\nregion = "mars"',
+        "cloud.toml, line 2: instance.region: 'mars' is not one of 'cn-shanghai', "
+        "'cn-beijing', 'cn-shenzhen', 'ap-southeast-1', 'ap-northeast-1', 'us-west-1', 'us-east-1', "
+        "'eu-central-1'",
+    ),
     ('[[product]]\nauth = "secret"', "cloud.toml, line 1: product.product_key: is missing"),
-    ('[[product]]\nproduct_key = "a-1"', "cloud.toml, line 2: product.product_key: must be 1 to 20 letters and digits"),
+    (
+        '[[product]]\nproduct_key = "a-1"',
+        "cloud.toml, line 2: product.product_key: must be 1 to 20 letters and digits",
+    ),
     (PRODUCT + PRODUCT, "cloud.toml, line 4: product.product_key: a1 is there twice"),
-    (PRODUCT + 'product_secret = ""', "cloud.toml, line 3: product.product_secret: must be 1 to 64 visible ASCII characters"),
-    (PRODUCT + 'auth = "none"', "cloud.toml, line 3: product.auth: 'none' is not one of 'secret', 'x509', 'id2'"),
-    (PRODUCT + 'auth = "x509"\ndynamic_registration = true', "cloud.toml, line 4: product.dynamic_registration: "
-     "needs auth = \"secret\", not 'x509'"),
-    (PRODUCT + 'dynamic_registration = 1', "cloud.toml, line 3: product.dynamic_registration: must be true or false"),
-    (PRODUCT + 'name = "x"', "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
-     "auth, node, dynamic_registration, preregistration_free, device"),
-    (PRODUCT + DEVICE + '"abc"', "cloud.toml, line 4: product.device.device_name: must be 4 to 32 characters out of "
-     "letters, digits and - _ @ . :"),
-    (PRODUCT + DEVICE + '"abcd"\n' + DEVICE + '"ab cd"', "cloud.toml, line 6: product.device.device_name: must be 4 to 32 "
-     "characters out of letters, digits and - _ @ . :"),
-    (PRODUCT + DEVICE + '"dev1"\n' + DEVICE + '"dev1"', "cloud.toml, line 6: product.device.device_name: dev1 is there "
-     "twice in this product"),
-    (PRODUCT + DEVICE + '"abcd"\n[[product]]\nproduct_key = "b1"\n' + DEVICE + '"' + "x" * 33 + '"',
-     "cloud.toml, line 8: product.device.device_name: must be 4 to 32 characters out of letters, digits and - _ @ . :"),
-    ('[[product]]\nproduct_key = "a1"\ndevice = [{device_name = "x"}]', "cloud.toml: product.device.device_name: must be "
-     "4 to 32 characters out of letters, digits and - _ @ . :"),
+    (
+        PRODUCT + 'product_secret = ""',
+        "cloud.toml, line 3: product.product_secret: must be 1 to 64 visible ASCII characters",
+    ),
+    (
+        PRODUCT + 'auth = "none"',
+        "cloud.toml, line 3: product.auth: 'none' is not one of 'secret', 'x509', 'id2'",
+    ),
+    (
+        PRODUCT + 'auth = "x509"\ndynamic_registration = true',
+        "cloud.toml, line 4: product.dynamic_registration: " "needs auth = \"secret\", not 'x509'",
+    ),
+    (
+        PRODUCT + 'dynamic_registration = 1',
+        "cloud.toml, line 3: product.dynamic_registration: must be true or false",
+    ),
+    (
+        PRODUCT + 'name = "x"',
+        "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
+        "auth, node, dynamic_registration, preregistration_free, device",
+    ),
+    (
+        PRODUCT + DEVICE + '"abc"',
+        "cloud.toml, line 4: product.device.device_name: must be 4 to 32 characters out of "
+        "letters, digits and - _ @ . :",
+    ),
+    (
+        PRODUCT + DEVICE + '"abcd"\n' + DEVICE + '"ab cd"',
+        "cloud.toml, line 6: product.device.device_name: must be 4 to 32 "
+        "characters out of letters, digits and - _ @ . :",
+    ),
+    (
+        PRODUCT + DEVICE + '"dev1"\n' + DEVICE + '"dev1"',
+        "cloud.toml, line 6: product.device.device_name: dev1 is there " "twice in this product",
+    ),
+    (
+        PRODUCT + DEVICE + '"abcd"\n[[product]]\nproduct_key = "b1"\n' + DEVICE + '"' + "x" * 33 + '"',
+        "cloud.toml, line 8: product.device.device_name: must be 4 to 32 characters out of letters, digits "
+        "and - _ @ . :",
+    ),
+    (
+        '[[product]]\nproduct_key = "a1"\ndevice = [{device_name = "x"}]',
+        "cloud.toml: product.device.device_name: must be "
+        "4 to 32 characters out of letters, digits and - _ @ . :",
+    ),
     ('limits = 1', "cloud.toml, line 1: limits: must be a table"),
     ('product = [1]', "cloud.toml: product: must be a table"),
     ('product = 1', "cloud.toml, line 1: product: must be an array of tables"),
-    ('[switches]\nretain = true', "cloud.toml, line 2: switches.retain: True is not one of 'ignored', 'close'"),
+    (
+        '[switches]\nretain = true',
+        "cloud.toml, line 2: switches.retain: True is not one of 'ignored', 'close'",
+    ),
     ('[switches]\nbad_login = 9', "cloud.toml, line 2: switches.bad_login: 9 is not one of 1, 2, 3, 4, 5"),
     ('[switches]\npush_qos = false', "cloud.toml, line 2: switches.push_qos: False is not one of 0, 1"),
-    ('[switches]\nhttps_status = 100', "cloud.toml, line 2: switches.https_status: must be a whole number from 200 to 599"),
-    ('[switches]\nhttps_order = ["active"]', "cloud.toml, line 2: switches.https_order: must list each of parameters, "
-     "product, switch, method, signature, device, active once"),
-    ('[switches]\nregnwl_regions = ["moon"]', "cloud.toml, line 2: switches.regnwl_regions: must be a list out of "
-     "cn-shanghai, cn-beijing, cn-shenzhen, ap-southeast-1, ap-northeast-1, us-west-1, us-east-1, eu-central-1"),
-    ('[timing]\nrrpc_seconds = 0', "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01"),
-    ('[timing]\nrrpc_seconds = nan', "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01"),
+    (
+        '[switches]\nhttps_status = 100',
+        "cloud.toml, line 2: switches.https_status: must be a whole number from 200 to 599",
+    ),
+    (
+        '[switches]\nhttps_order = ["active"]',
+        "cloud.toml, line 2: switches.https_order: must list each of parameters, "
+        "product, switch, method, signature, device, active once",
+    ),
+    (
+        '[switches]\nregnwl_regions = ["moon"]',
+        "cloud.toml, line 2: switches.regnwl_regions: must be a list out of "
+        "cn-shanghai, cn-beijing, cn-shenzhen, ap-southeast-1, ap-northeast-1, us-west-1, us-east-1, "
+        "eu-central-1",
+    ),
+    (
+        '[timing]\nrrpc_seconds = 0',
+        "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01",
+    ),
+    (
+        '[timing]\nrrpc_seconds = nan',
+        "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01",
+    ),
     ('[limits]\nunits = 2.5', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
     ('[limits]\nunits = true', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
 ]
@@ -177,7 +258,9 @@ def test_a_configuration_that_is_wrong(text, message):
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("text, place", [("[instance]\nkind = enterprise\n", "line 2"), ("x = [", "end of document")])
+@pytest.mark.parametrize(
+    "text, place", [("[instance]\nkind = enterprise\n", "line 2"), ("x = [", "end of document")]
+)
 def test_a_configuration_that_is_no_toml(text, place):
     with pytest.raises(UserError, match=f"^my.toml is not valid TOML: .*{place}"):
         parse(text, "my.toml")
@@ -187,7 +270,9 @@ def test_such_a_configuration_is_one_line_for_a_person(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text(PRODUCT + DEVICE + '"abc"')
     assert refused("--config", path, "--run-dir", tmp_path / "run") == (
-        "error: my.toml, line 4: product.device.device_name: must be 4 to 32 characters out of letters, digits and - _ @ . :")
+        "error: my.toml, line 4: product.device.device_name: must be 4 to 32 characters out of letters, "
+        "digits and - _ @ . :"
+    )
 
 
 def test_every_switch_and_figure_can_be_set_to_its_default_and_an_empty_file_is_enough():
@@ -242,8 +327,15 @@ def test_a_low_hard_limit_is_told_in_one_line_and_the_cloud_starts(tmp_path, con
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
     done = verb("--config", config, "--run-dir", tmp_path / "run", preexec_fn=low)
     assert done.returncode == 0
-    assert done.stderr == "note: open files are limited to 256 (ulimit -Hn), 16384 are wanted: about 156 devices can connect\n"
+    assert (
+        done.stderr
+        == "note: open files are limited to 256 (ulimit -Hn), 16384 are wanted: "
+        "about 156 devices can connect\n"
+    )
 
 
 def test_nothing_of_it_needs_root(tmp_path, config):
-    assert os.access(tmp_path, os.W_OK) and verb("--config", config, "--run-dir", tmp_path / "deep" / "er").returncode == 0
+    assert (
+        os.access(tmp_path, os.W_OK)
+        and verb("--config", config, "--run-dir", tmp_path / "deep" / "er").returncode == 0
+    )

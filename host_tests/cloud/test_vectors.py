@@ -27,11 +27,18 @@ def packet_of(vector, method=None):
     outputs = vector["outputs"]
     if "connect_packet_hex" in outputs:
         return bytes.fromhex(outputs["connect_packet_hex"])
-    client_id = outputs.get("mqtt_client_id") or outputs["mqtt_client_id_template"].replace("<method>", method)
+    client_id = outputs.get("mqtt_client_id") or outputs["mqtt_client_id_template"].replace(
+        "<method>", method
+    )
     password = outputs["mqtt_password"]
     password = password[method] if isinstance(password, dict) else password
-    return codec.Connect(client_id, outputs["mqtt_username"], password.encode(), outputs.get("keepalive", 300),
-                         outputs.get("clean_session", True)).encode()
+    return codec.Connect(
+        client_id,
+        outputs["mqtt_username"],
+        password.encode(),
+        outputs.get("keepalive", 300),
+        outputs.get("clean_session", True),
+    ).encode()
 
 
 def variants():
@@ -68,7 +75,17 @@ def test_every_genuine_connect_is_accepted(run, vector, method):
 
 def test_the_vectors_hold_every_kind_of_connect():
     names = [parameter.id for parameter in variants()]
-    for part in ("python", "c-4.2.0", "c-3.2.0", "nodejs", "documented", "register", "regnwl", "connwl", "instanceId"):
+    for part in (
+        "python",
+        "c-4.2.0",
+        "c-3.2.0",
+        "nodejs",
+        "documented",
+        "register",
+        "regnwl",
+        "connwl",
+        "instanceId",
+    ):
         assert any(part in name for name in names)
     assert len(names) >= 20
 
@@ -101,8 +118,14 @@ def test_the_node_sdk_defect_of_a_label_that_lies_is_refused(run, label):
         assert client.login(changed(packet, client_id=read.client_id.replace("hmacsha1", label))) == 4
 
 
-@pytest.mark.parametrize("name", [name for name in VECTORS if name.startswith("https-dynreg-") and "response" not in name
-                                  or name.startswith("seed003-log")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in VECTORS
+        if name.startswith("https-dynreg-") and "response" not in name or name.startswith("seed003-log")
+    ],
+)
 def test_every_genuine_https_registration_is_accepted(run, name):
     outputs = VECTORS[name]["outputs"]
     with run(CONFIG) as cloud:
@@ -135,7 +158,9 @@ def test_the_answer_to_an_https_registration_is_the_documented_one_byte_for_byte
         _, head, body = cloud.https_raw(VECTORS["https-dynreg-c-4.2.0"]["outputs"]["http_request"].replace(
             "Host: 127.0.0.1\r\n", "Host: 127.0.0.1\r\nConnection: close\r\n"))
         secret = cloud.device()["device_secret"]
-        documented = VECTORS["https-dynreg-response-success-device-view"]["inputs"]["body"].replace(DS, secret)
+        documented = VECTORS["https-dynreg-response-success-device-view"]["inputs"]["body"].replace(
+            DS, secret
+        )
         assert body.decode() == documented
         assert f"\r\nContent-Length: {len(body)}\r\n" in head + "\r\n"
         with cloud.mqtt() as client:

@@ -202,9 +202,13 @@ def clients(app, request, pk, dn):
 
 @route("POST", "/devices/{pk}/{dn}/property")
 def set_property(app, request, pk, dn):
-    request_id, outcomes = app.instance.request(app.device(pk, dn), "thing/service/property/set",
-                                                "thing.service.property.set", body(request, params=dict)["params"],
-                                                qos_of(body(request)))
+    request_id, outcomes = app.instance.request(
+        app.device(pk, dn),
+        "thing/service/property/set",
+        "thing.service.property.set",
+        body(request, params=dict)["params"],
+        qos_of(body(request)),
+    )
     return {"id": request_id, **outcomes}
 
 
@@ -226,7 +230,9 @@ def call_rrpc(app, request, pk, dn):
     async def call():
         answer = await app.instance.call(device, text_payload(values.get("payload", "")), topic)
         if answer is None:
-            return answer_json({"error": "the device is offline, has not subscribed, or did not answer in time"}, 504)
+            return answer_json(
+                {"error": "the device is offline, has not subscribed, or did not answer in time"}, 504
+            )
         return answer_json({"payload": answer.decode(errors="replace"), "payload_hex": answer.hex()})
     return call()
 
@@ -272,7 +278,9 @@ def messages(app, request):
     after = whole(query)
     unknown = set(query) - {"pk", "dn", "direction", "topic"}
     if unknown:
-        raise BadRequest(400, f"{', '.join(sorted(unknown))}: not a filter; there are after, pk, dn, direction, topic")
+        raise BadRequest(
+            400, f"{', '.join(sorted(unknown))}: not a filter; there are after, pk, dn, direction, topic"
+        )
     return app.instance.journal.select_messages(after, **query)
 
 

@@ -108,7 +108,7 @@ def answer_ntp(topic, payload, now):
 
 
 def answers(thing, topic, payload, limits, wall=time.time):
-    """What the platform sends to `thing` after it published `payload` on its own `topic`: (topic, payload) pairs."""
+    """What the platform answers when `thing` publishes on its own `topic`: (topic, payload) pairs."""
     if topic.startswith("/ext/ntp/"):
         return answer_ntp(topic, payload, wall())
     if topic.startswith("/sys/"):

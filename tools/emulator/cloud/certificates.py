@@ -54,8 +54,10 @@ class Contexts:
         try:
             context.load_cert_chain(chain, self.folder / "server.key.pem")
         except OSError as error:
-            raise UserError(f"{chain} and server.key.pem there cannot be used ({error.strerror or error}); remove "
-                            "server.pem there to have new ones") from None
+            raise UserError(
+                f"{chain} and server.key.pem there cannot be used ({error.strerror or error}); remove "
+                "server.pem there to have new ones"
+            ) from None
         context.sni_callback = note_name
         return context
 
@@ -65,7 +67,7 @@ def note_name(connection, name, context):
 
 
 def prepare(folder, names):
-    """Makes what is missing in `folder`: the CA at the first start, the server's certificate when it must change."""
+    """Makes what is missing in `folder`: the CA once, the server's certificate when it must change."""
     try:
         if not all((folder / name).exists() for name in FILES[:3]):
             make_authority(folder)
@@ -74,7 +76,9 @@ def prepare(folder, names):
     except OSError as error:
         raise UserError(f"cannot keep certificates in {folder}: {error.strerror}") from None
     except ValueError as error:
-        raise UserError(f"the CA in {folder} cannot be used ({error}); remove ca.pem there to have a new one") from None
+        raise UserError(
+            f"the CA in {folder} cannot be used ({error}); remove ca.pem there to have a new one"
+        ) from None
 
 
 def serves(folder, names):
@@ -142,8 +146,17 @@ def certificate(subject, public_key, issuer, issuer_key, days, extensions):
 
 def usage(**wanted):
     from cryptography import x509
-    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
 
 

@@ -24,7 +24,9 @@ def port(text):
 
 
 def add_arguments(parser):
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="instance, products, devices (TOML)")
+    parser.add_argument(
+        "--config", required=True, type=Path, metavar="FILE", help="instance, products, devices (TOML)"
+    )
     parser.add_argument("--run-dir", required=True, type=Path, metavar="DIR",
                         help="where ready.json, ca.pem, ca.der and the state are kept")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
@@ -41,7 +43,9 @@ def run(args):
     warning = raise_file_limit()
     if warning:
         print(f"note: {warning}", file=sys.stderr)
-    server = Server(config, args.run_dir, args.host, {name: getattr(args, name) for name in PORTS}, args.tls13)
+    server = Server(
+        config, args.run_dir, args.host, {name: getattr(args, name) for name in PORTS}, args.tls13
+    )
     asyncio.run(serve(server, args))
 
 

@@ -53,7 +53,7 @@ class Source:
         self.lines = text.splitlines()
 
     def line(self, table, key):
-        """The line of `key` in the table that `table` names as a tuple such as ("product", 2, "device", 1)."""
+        """The line of `key` in a table named by a tuple such as ("product", 2, "device", 1)."""
         wanted, counts, current = tuple(table), {}, ()
         header_line = None
         for number, line in enumerate(self.lines, 1):
@@ -159,7 +159,9 @@ def parse(text, name="cloud.toml"):
 def instance(source, top):
     table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region"))
     kind = table.choice("kind", ("enterprise", "public"), "public")
-    instance_id = table.matching("id", INSTANCE_ID, "must be letters, digits and - only, such as iot-06z00abc")
+    instance_id = table.matching(
+        "id", INSTANCE_ID, "must be letters, digits and - only, such as iot-06z00abc"
+    )
     if kind == "enterprise" and instance_id is None:
         raise table.error("id", "is missing; an Enterprise instance has one, such as iot-06z00abc")
     return kind, instance_id, table.choice("region", REGIONS, "cn-shanghai")
@@ -190,7 +192,9 @@ def device(source, path, values, names):
     if name in names:
         raise table.error("device_name", f"{name} is there twice in this product")
     names.add(name)
-    return DeviceSeed(name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters"))
+    return DeviceSeed(
+        name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters")
+    )
 
 
 def switch_values(source, values):

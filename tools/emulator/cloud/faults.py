@@ -33,11 +33,16 @@ PROCESSED = {"processed": Parameter(bool, True)}
 ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request")
 # kind -> (stages, parameters)
 KINDS = {
-    "refuse": (("connect", "register", "subscribe"),
-               {"code": Parameter(int, 3), "message": Parameter(str), "status": Parameter(int, low=100, high=599)}),
+    "refuse": (
+        ("connect", "register", "subscribe"),
+        {"code": Parameter(int, 3), "message": Parameter(str), "status": Parameter(int, low=100, high=599)},
+    ),
     "delay": (("accept", "handshake", *ANSWERS), {"ms": Parameter(int, 1000)}),
     "trickle": (("handshake", *ANSWERS), {"ms": Parameter(int, 100), "bytes": Parameter(int, 1, low=1)}),
-    "cut": (("handshake", *ANSWERS), {"bytes": Parameter(int, 0), "end": Parameter(str, "close", choices=ENDS)}),
+    "cut": (
+        ("handshake", *ANSWERS),
+        {"bytes": Parameter(int, 0), "end": Parameter(str, "close", choices=ENDS)},
+    ),
     "close": (("accept", "handshake", *ANSWERS), PROCESSED),
     "reset": (("accept", "handshake", *ANSWERS), PROCESSED),
     "half_open": (("accept", "handshake", *ANSWERS), PROCESSED),
@@ -89,8 +94,11 @@ def read(values):
     values = dict(values)
     where = choose(values, "where", STAGES)
     when = choose(values, "when", STAGES[where])
-    allowed = [kind for kind, (stages, _) in KINDS.items() if when in stages and where in ONLY.get(kind, (where,))
-               and (where != "ntp" or kind in NTP_KINDS)]
+    allowed = [
+        kind
+        for kind, (stages, _) in KINDS.items()
+        if when in stages and where in ONLY.get(kind, (where,)) and (where != "ntp" or kind in NTP_KINDS)
+    ]
     kind = choose(values, "kind", allowed)
     fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
                   whole(values, "after", Parameter(default=0)),

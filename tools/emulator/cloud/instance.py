@@ -75,9 +75,18 @@ class Instance:
         verdict = login.decide(connect, link.listener.transport, link.server_name, self.registry, self.config,
                                self.wall())
         policy = self.config.switches.connect_rate
-        if policy != "off" and verdict.product_key and self.too_often((verdict.product_key, verdict.device_name)):
-            return login.Verdict(None if policy == "close" else policy, "more connects in a minute than allowed",
-                                 "", verdict.product_key, verdict.device_name)
+        if (
+            policy != "off"
+            and verdict.product_key
+            and self.too_often((verdict.product_key, verdict.device_name))
+        ):
+            return login.Verdict(
+                None if policy == "close" else policy,
+                "more connects in a minute than allowed",
+                "",
+                verdict.product_key,
+                verdict.device_name,
+            )
         return verdict
 
     def too_often(self, key):
@@ -123,7 +132,9 @@ class Instance:
         return session, present
 
     def go_offline(self, session):
-        session.peer.note("offline", bytes_in=session.peer.link.bytes_in, bytes_out=session.peer.link.bytes_out)
+        session.peer.note(
+            "offline", bytes_in=session.peer.link.bytes_in, bytes_out=session.peer.link.bytes_out
+        )
         self.sessions.close(session)
 
     # ---- messages
@@ -142,9 +153,13 @@ class Instance:
         self.journal.message("up", product_key, device_name, topic, payload, qos)
         if self.answered_rrpc(topic, payload):
             return
-        session = peer.session
         if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
             self.send_down(product_key, device_name, topic, payload, qos, echo=True)
+        self.answer(peer, topic, payload)
+
+    def answer(self, peer, topic, payload):
+        """Sends the platform's replies to the session that asked, if its connection is still there."""
+        session, (product_key, device_name) = peer.session, peer.names
         if session is None:
             return
         thing = self.thing(product_key, device_name)

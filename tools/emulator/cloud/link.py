@@ -27,7 +27,7 @@ class Handler:
 
 
 class Listener:
-    """One listening port. `where` is its name in faults and log; `contexts` are for TLS, None for plain TCP."""
+    """One listening port. `where` is its name in faults and log; `contexts` for TLS, None for TCP."""
 
     def __init__(self, where, make_handler, faults, journal, connect_seconds, contexts=None):
         self.where, self.make_handler, self.contexts = where, make_handler, contexts
@@ -102,7 +102,11 @@ class Link(asyncio.Protocol):
             traffic.begin(self)
 
     def take(self, when, pk=None, dn=None):
-        return self.listener.faults.take(self.listener.where, when, pk, dn) if self.listener.faults.armed else None
+        return (
+            self.listener.faults.take(self.listener.where, when, pk, dn)
+            if self.listener.faults.armed
+            else None
+        )
 
     # ---- in
 
@@ -122,7 +126,9 @@ class Link(asyncio.Protocol):
     def hello(self):
         """The first bytes of a TLS client: chooses the certificate, arms what strikes in the handshake."""
         fault = self.take("handshake")
-        context = self.listener.contexts.get(fault["certificate"] if fault and fault.kind == "certificate" else None)
+        context = self.listener.contexts.get(
+            fault["certificate"] if fault and fault.kind == "certificate" else None
+        )
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         if fault is None or fault.kind == "certificate":
@@ -142,8 +148,12 @@ class Link(asyncio.Protocol):
         except ssl.SSLError as error:
             self.flush()
             self.listener.failed_handshakes += 1
-            self.listener.journal.event("handshake failed", where=self.listener.where, server_name=self.name(),
-                                        reason=error.reason or str(error))
+            self.listener.journal.event(
+                "handshake failed",
+                where=self.listener.where,
+                server_name=self.name(),
+                reason=error.reason or str(error),
+            )
             self.close()
             return False
         self.flush()
@@ -262,7 +272,7 @@ class Link(asyncio.Protocol):
         self.cut()
 
     def cut(self):
-        """FIN without a TLS goodbye; input is thrown away until the peer ends too, so that no RST overtakes."""
+        """FIN without a TLS goodbye; input is thrown away until the peer ends, so that no RST overtakes."""
         self.ended = True
         if self.transport.is_closing():
             return

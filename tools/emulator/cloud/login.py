@@ -119,7 +119,9 @@ class Case:
             wanted = self.switches.registration_securemode
             if mode not in (("2", "-2") if wanted == "either" else (wanted,)):
                 raise Refused(self.switches.bad_client_id, "securemode does not fit a registration")
-        elif self.switches.securemode == "checked" and mode not in SECUREMODES[self.auth_type][self.transport]:
+        elif (
+            self.switches.securemode == "checked" and mode not in SECUREMODES[self.auth_type][self.transport]
+        ):
             raise Refused(self.switches.bad_client_id, f"securemode does not fit {self.transport.upper()}")
 
     def check_method(self):
@@ -198,7 +200,11 @@ class Case:
 
     def check_proof(self):
         """What both registrations prove: the ProductSecret and the right instance, direct.md 3."""
-        fields = {"deviceName": self.device_name, "productKey": self.product_key, "random": self.extra["random"]}
+        fields = {
+            "deviceName": self.device_name,
+            "productKey": self.product_key,
+            "random": self.extra["random"],
+        }
         if not signing.matches(self.password, self.method, self.product.secret, fields):
             raise self.bad_login("the password is wrong")
         given, mode = self.extra.get("instanceId"), self.switches.instance_id

@@ -2,8 +2,21 @@
 
 from tools.emulator.cloud import journal as log
 from tools.emulator.cloud import login, topics
-from tools.emulator.cloud.codec import (Ack, Connack, Connect, Decoder, Disconnect, Malformed, Pingreq, Pingresp,
-                                        Publish, Suback, Subscribe, TooLarge, Unsubscribe)
+from tools.emulator.cloud.codec import (
+    Ack,
+    Connack,
+    Connect,
+    Decoder,
+    Disconnect,
+    Malformed,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Suback,
+    Subscribe,
+    TooLarge,
+    Unsubscribe,
+)
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
 from tools.emulator.cloud.link import Handler
 from tools.emulator.cloud.web import compact
@@ -18,7 +31,9 @@ class MqttPeer(Handler):
         self.link, self.instance, self.loop = link, instance, link.loop
         self.config = instance.config
         allowed = self.config.limits.payload_bytes
-        self.decoder = Decoder(HEAD_ROOM + (2 if self.config.switches.oversize_publish == "drop" else 1) * allowed)
+        self.decoder = Decoder(
+            HEAD_ROOM + (2 if self.config.switches.oversize_publish == "drop" else 1) * allowed
+        )
         self.session = None
         self.registering = False
         self.names = (None, None)
@@ -104,7 +119,9 @@ class MqttPeer(Handler):
         self.registering = True
         topics_, fields = self.instance.register(verdict)
         self.note("registered", way=verdict.way, code=200)
-        self.timer = self.loop.call_later(self.config.timing.registration_seconds, self.over, "registration is over")
+        self.timer = self.loop.call_later(
+            self.config.timing.registration_seconds, self.over, "registration is over"
+        )
         content = fault if fault and fault.kind in ("wrong_json", "wrong_device", "oversize") else None
         if fault and not content and not self.link.arm(fault):
             return
@@ -137,7 +154,9 @@ class MqttPeer(Handler):
         left = self.heard + self.keep_alive - self.loop.time()
         if left <= 0:
             return self.over("keep alive ran out")
-        self.timer = self.loop.call_later(max(left, self.config.timing.keep_alive_check_seconds, 0.001), self.watch)
+        self.timer = self.loop.call_later(
+            max(left, self.config.timing.keep_alive_check_seconds, 0.001), self.watch
+        )
 
     # ---- while online
 

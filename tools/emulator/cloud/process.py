@@ -46,8 +46,19 @@ class Cloud:
 
     def start(self):
         """Starts the process, on the ports it had before if it ran before; raises `CloudError`."""
-        command = [sys.executable, "-m", "tools", "cloud", "--json", "--until-eof", "--config", str(self.config_path),
-                   "--run-dir", str(self.run_dir), *(["--tls13"] if self.tls13 else [])]
+        command = [
+            sys.executable,
+            "-m",
+            "tools",
+            "cloud",
+            "--json",
+            "--until-eof",
+            "--config",
+            str(self.config_path),
+            "--run-dir",
+            str(self.run_dir),
+            *(["--tls13"] if self.tls13 else []),
+        ]
         for name, number in self.ports.items():
             command += ["--" + name.replace("_", "-"), str(number)]
         with open(self.run_dir / "cloud.log", "ab") as log:
@@ -84,7 +95,7 @@ class Cloud:
         self.start()
 
     def admin(self, method, path, body=None):
-        """One admin call; the answer's JSON. `path` levels must be quoted by the caller; raises `CloudError`."""
+        """One admin call; the answer's JSON. The caller quotes the levels of `path`; raises `CloudError`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=START_SECONDS)
         try:
             data = None if body is None else json.dumps(body)
@@ -124,7 +135,9 @@ def write_table(lines, path, table):
         if not is_table(value):
             lines.append(f"{key} = {literal(value)}")
     for key, value in table.items():
-        for one in value if is_table(value) and isinstance(value, list) else [value] if is_table(value) else []:
+        for one in (
+            value if is_table(value) and isinstance(value, list) else [value] if is_table(value) else []
+        ):
             name = ".".join((*path, key))
             lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
             write_table(lines, (*path, key), one)

@@ -28,7 +28,7 @@ class Unit:
 
 @dataclass
 class Device:
-    """One DeviceName. `registration_closed` is what ResetThing opens again; activation stays (direct.md 2.5)."""
+    """One DeviceName. ResetThing opens `registration_closed` again; activation stays (direct.md 2.5)."""
 
     product_key: str
     device_name: str
@@ -65,15 +65,23 @@ class Registry:
         self.store = store
         self.switches, self.limits = config.switches, config.limits
         kept = store.products()
-        self.products = {seed.product_key: self.product(seed, kept.get(seed.product_key)) for seed in config.products}
+        self.products = {
+            seed.product_key: self.product(seed, kept.get(seed.product_key)) for seed in config.products
+        }
         deleted = self.load()
         self.seed(config.products, deleted)
 
     def product(self, seed, kept):
         kept = kept or {}
         secret = seed.product_secret or kept.get("secret") or alphanumeric(16)
-        product = Product(seed.product_key, secret, seed.auth, seed.node,
-                          kept.get("dynamic_registration", seed.dynamic_registration), seed.preregistration_free)
+        product = Product(
+            seed.product_key,
+            secret,
+            seed.auth,
+            seed.node,
+            kept.get("dynamic_registration", seed.dynamic_registration),
+            seed.preregistration_free,
+        )
         if kept.get("secret") != secret:
             self.save_product(product)
         return product
@@ -145,7 +153,7 @@ class Registry:
         return not (self.switches.repeat_registration == "once" and device.issued)
 
     def issue(self, device):
-        """Gives out the DeviceSecret of an open registration; by default a fresh one, and the last one wins."""
+        """Gives out the DeviceSecret of an open registration: by default a fresh one; the last wins."""
         keeps = self.switches.repeat_registration == "same"
         device.secret = device.first_secret if keeps else secrets.token_hex(16)
         device.issued += 1
@@ -169,7 +177,9 @@ class Registry:
         return len(self.counted(device)) < self.limits.units
 
     def counted(self, device):
-        return device.active_units() if self.switches.units_counted == "connect" else list(device.units.values())
+        return (
+            device.active_units() if self.switches.units_counted == "connect" else list(device.units.values())
+        )
 
     def issue_unit(self, product, device_name, now):
         """Registers one more unit; returns (device, unit). The device is created if it is new."""

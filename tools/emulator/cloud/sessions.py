@@ -1,10 +1,13 @@
-"""MQTT sessions: subscriptions, QoS 1 on its way, and what waits for a device that is offline (direct.md 1.5)."""
+"""MQTT sessions: subscriptions, QoS 1 on its way, what waits for an offline device (direct.md 1.5)."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.codec import Publish
+
+# topics that a device gets only if it says so in the `ext` of its client identifier (direct.md 1.1)
+EXTENSIONS = {"/ext/rrpc/": 1, "/ext/error/": 2}
 
 
 @dataclass(slots=True)
@@ -37,6 +40,9 @@ class Session:
 
     def takes(self, topic, now):
         """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`)."""
+        bit = next((bit for prefix, bit in EXTENSIONS.items() if topic.startswith(prefix)), 0)
+        if bit & ~self.extension:
+            return False
         if self.system and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
             return True
         if self.filters.get(topic, now + 1) <= now:
@@ -122,7 +128,9 @@ class Sessions:
 
     def save(self, session):
         if session.persistent or self.permanent and session.filters:
-            self.store.save_session(session.key, {"filters": list(session.filters), "clean": not session.persistent})
+            self.store.save_session(
+                session.key, {"filters": list(session.filters), "clean": not session.persistent}
+            )
 
     def subscribe(self, session, topic):
         """Adds one filter; False when the device has all it may have."""

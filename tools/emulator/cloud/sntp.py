@@ -20,9 +20,13 @@ def reply(request, now, year=None, kiss=False):
     if len(request) < 48 or request[0] & 7 != CLIENT:
         return None
     if year is not None:
-        now += calendar.timegm((year, 1, 1, 0, 0, 0)) - calendar.timegm((time.gmtime(now).tm_year, 1, 1, 0, 0, 0))
+        now += calendar.timegm((year, 1, 1, 0, 0, 0)) - calendar.timegm(
+            (time.gmtime(now).tm_year, 1, 1, 0, 0, 0)
+        )
     version = request[0] >> 3 & 7
-    head = struct.pack("!BBBb", (3 << 6 if kiss else 0) | version << 3 | SERVER, 0 if kiss else 2, request[2] or 6, -20)
+    head = struct.pack(
+        "!BBBb", (3 << 6 if kiss else 0) | version << 3 | SERVER, 0 if kiss else 2, request[2] or 6, -20
+    )
     middle = struct.pack("!II", 0, 16) + (b"RATE" if kiss else b"\x7f\x7f\x01\x01")
     return head + middle + stamp(now - 1) + request[40:48] + stamp(now) + stamp(now)
 

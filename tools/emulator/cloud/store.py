@@ -31,7 +31,9 @@ class Store:
             self.db.execute("PRAGMA synchronous = NORMAL")
             found = self.db.execute("PRAGMA user_version").fetchone()[0]
             if found > FORMAT:
-                raise UserError(f"{path} was written by a newer version (format {found}); use another run directory")
+                raise UserError(
+                    f"{path} was written by a newer version (format {found}); use another run directory"
+                )
             self.db.executescript(SCHEMA + f"PRAGMA user_version = {FORMAT};")
         except sqlite3.Error as error:
             raise UserError(f"cannot use {path}: {error}; remove it or name another run directory") from None
@@ -84,8 +86,10 @@ class Store:
 
     def keep_message(self, key, topic, payload, time):
         """Stores one QoS 1 message for the session `key`; returns its id."""
-        return self.db.execute("INSERT INTO message (pk, dn, unit, topic, payload, time) VALUES (?, ?, ?, ?, ?, ?)",
-                               (*key, topic, payload, time)).lastrowid
+        return self.db.execute(
+            "INSERT INTO message (pk, dn, unit, topic, payload, time) VALUES (?, ?, ?, ?, ?, ?)",
+            (*key, topic, payload, time),
+        ).lastrowid
 
     def drop_message(self, message_id):
         self.db.execute("DELETE FROM message WHERE id = ?", (message_id,))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a server speaks it on a `Link`: requests in, one answer each, byte for byte under our control."""
+"""HTTP/1.1 as a server speaks it on a `Link`: requests in, one answer each, every byte under control."""
 
 import asyncio
 import json
@@ -9,10 +9,22 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tools.emulator.cloud.link import Handler
 
 HEAD_MAX = 16 * 1024
-REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-           405: "Method Not Allowed", 409: "Conflict", 411: "Length Required", 413: "Content Too Large",
-           429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
-           504: "Gateway Timeout"}
+REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    411: "Length Required",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
 
 
 @dataclass
@@ -30,7 +42,7 @@ class Request:
 
 @dataclass
 class Response:
-    """`raw` replaces everything by bytes of its own; `chunked` sends the body in chunks instead of by length."""
+    """One answer; `chunked` sends the body in chunks instead of by length, `close` ends the connection."""
 
     status: int = 200
     body: bytes = b""
@@ -71,7 +83,7 @@ class BadRequest(Exception):
 
 
 def parse_head(data):
-    """The `Request` in `data`, the bytes before the empty line, and the length of its body; raises `BadRequest`."""
+    """(`Request`, length of its body) from the bytes before the empty line; raises `BadRequest`."""
     try:
         first, *lines = data.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
@@ -94,9 +106,10 @@ def parse_head(data):
 
 
 class HttpPeer(Handler):
-    """Reads requests off `link`, one at a time; `app(request, link)` gives a `Response`, a coroutine of one, or None.
+    """Reads requests off `link`, one at a time, and sends what `app(request, link)` answers.
 
-    None means that a fault has answered in its own way.
+    That is a `Response`, a coroutine of one, or None when a fault has
+    answered in its own way.
     """
 
     def __init__(self, link, app, body_max):
@@ -135,7 +148,10 @@ class HttpPeer(Handler):
             del self.buffer[:end + 4]
             if self.missing > self.body_max:
                 raise BadRequest(413, f"the body is larger than {self.body_max} bytes")
-            if self.request.headers.get("expect", "").lower() == "100-continue" and len(self.buffer) < self.missing:
+            if (
+                self.request.headers.get("expect", "").lower() == "100-continue"
+                and len(self.buffer) < self.missing
+            ):
                 self.link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return len(self.buffer) >= self.missing
 
