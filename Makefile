@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lock clean
+.PHONY: board flash app burn erase backup restore inspect image monitor repl help setup demo test lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,45 @@ setup: $(STAMP)  ## the virtual environment, the MicroPython interpreter, umqtt.
 
 demo: setup  ## every way in, on emulated boards, in half a minute
 	@$(PY) -m tools demo
+
+# a plugged-in board: PORT, BOARD, FIRMWARE, CERT, CONFIG and FILES are all optional, ROOT may name several files
+BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')
+FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(foreach root,$(ROOT),--root '$(root)') \
+  $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
+
+board: setup  ## an emulated ESP32 on rfc2217://127.0.0.1:4000, with an emulated cloud beside it
+	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board $(ARGS)
+
+flash: $(STAMP)  ## a board from blank to running, or up to date again: PORT= BOARD= FIRMWARE= ROOT= CERT=
+	@$(PY) -m tools flash $(BOARD_ARGS) $(FILE_ARGS) $(ARGS)
+
+app: $(STAMP)  ## only the files of a board: PORT= FILES=
+	@$(PY) -m tools flash --app $(BOARD_ARGS) $(FILE_ARGS) $(ARGS)
+
+burn: $(STAMP)  ## one board's identity: PORT= CERT=
+	@$(PY) -m tools burn $(BOARD_ARGS) $(if $(CERT),--cert '$(CERT)') $(ARGS)
+
+erase: $(STAMP)  ## a board's whole flash, after its identity was saved: PORT=
+	@$(PY) -m tools erase $(BOARD_ARGS) $(ARGS)
+
+backup: $(STAMP)  ## a board's identity into a file: PORT=
+	@$(PY) -m tools backup $(BOARD_ARGS) $(ARGS)
+
+restore: $(STAMP)  ## an identity from a backup back onto its board: PORT= BACKUP=
+	@$(PY) -m tools restore $(BOARD_ARGS) $(if $(BACKUP),--from '$(BACKUP)') $(ARGS)
+
+inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or IMAGE=
+	@$(PY) -m tools inspect $(if $(IMAGE),'$(IMAGE)') $(BOARD_ARGS) $(ARGS)
+
+image: $(STAMP)  ## one flash image for factories: BOARD= CERT= ROOT= CONFIG=
+	@$(PY) -m tools image $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
+	  $(foreach root,$(ROOT),--root '$(root)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+
+monitor: $(STAMP)  ## a board's console: PORT=
+	@$(PY) -m tools monitor $(if $(PORT),--port '$(PORT)') $(ARGS)
+
+repl: $(STAMP)  ## a board's REPL, by mpremote: PORT=
+	@$(VENV)/bin/mpremote connect $(or $(PORT),auto) $(if $(ARGS),$(ARGS),repl)
 
 test: setup  ## all host tests, on CPython and on MicroPython
 	$(PY) -m pytest -n $(WORKERS)

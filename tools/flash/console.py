@@ -5,8 +5,8 @@ import time
 
 import serial
 
-from tools.flash import port as ports
 from tools.errors import UserError
+from tools.flash import port as ports
 
 RUNS = ("connected",)
 FAILS = ("refused", "error")
@@ -23,6 +23,13 @@ def state_of(line):
     except ValueError:
         return None
     return values if isinstance(values, dict) and isinstance(values.get("aliot"), str) else None
+
+
+def words(state):
+    """A state as a person reads it."""
+    rest = ", ".join(f"{key} {value}" for key, value in state.items()
+                     if key != "aliot" and isinstance(value, (str, int)))
+    return state["aliot"] + (f" ({rest})" if rest else "")
 
 
 def follow(name, port, seconds, tell, until=RUNS + FAILS):

@@ -1,7 +1,6 @@
 """The verb `flash`: a board from blank to running, or up to date with nothing lost."""
 
 import json
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +10,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from tools import boards, burn
 from tools.errors import UserError
-from tools.flash import backup, console, contents, leaks, plan, port, settings, steps, stock
-from tools.flash.loader import Loader
+from tools.flash import backup, console, contents, leaks, plan, session, settings, steps, stock
+from tools.flash.erase import add_consent, erase
 from tools.image import firmware, identity
 from tools.image import flash as layouts
 from tools.image import journal
 
 
 def add_arguments(parser):
-    add_port(parser)
+    session.add_arguments(parser)
+    add_consent(parser)
     parser.add_argument("--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release")
     parser.add_argument("--root", metavar="FILE", action="append", default=[],
                         help="extra root certificate, DER or PEM; may be given again")
@@ -31,50 +31,37 @@ def add_arguments(parser):
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
     parser.add_argument("--fresh", action="store_true", help="make a new file system in place of an unreadable one")
     parser.add_argument("--erase", action="store_true", help="erase the whole chip first; the identity is saved")
-    parser.add_argument("--confirm", metavar="NAME", help="what --erase asks to be typed, for use without a terminal")
+    parser.add_argument("--anyway", action="store_true", help="burn outside the documented regions and editions too")
     parser.add_argument("--wait", metavar="SECONDS", type=float, default=90.0,
                         help="how long to follow the console, 0 for not at all (default %(default)g)")
-    parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
     parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
     parser.add_argument("--json", action="store_true", help="say what was done as JSON")
 
 
-def add_port(parser):
-    """The arguments that every verb for a plugged-in board has."""
-    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
-    parser.add_argument("--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip")
-    parser.add_argument("--baud", type=int, help="while flashing; by default the board's")
-
-
 def run(args):
     say = _Voice(args.json)
-    name = port.choose(args.port)
     source = _sources(args)
     leaks.refuse(source)
-    board = boards.load(args.board) if args.board else None
-    image = stock.load(board, args.firmware) if board and not args.app else None
+    image = stock.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
     chosen = settings.given(args.config, args.wifi)
     tree = _tree(args, source)
     who = identity.load(args.cert) if args.cert else None
-    warning = identity.check_availability(who, False) if who else None
+    warning = identity.check_availability(who, args.anyway) if who else None
 
-    started = time.monotonic()
-    with Loader(name, args.baud or (board.flash_baud if board else 921600),
-                board.connect_mode if board else "default-reset") as loader:
-        board = board or boards.load(plan.board_for(loader.chip))
-        plan.refuse(board, loader.chip, None, loader.security)
+    with session.opened(args) as (loader, board):
+        started = time.monotonic()
         image = image or (None if args.app else stock.load(board, args.firmware))
         loader.start()
         plan.refuse(board, loader.chip, loader.size, loader.security)
-        say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {name}")
+        say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
         report = _flash(args, say, loader, board, image, tree, chosen, who)
         seconds = time.monotonic() - started
         loader.reset()
         open_port = loader.release()
     if warning:
         say(f"warning: {warning}")
-    report.update(port=name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 1))
-    report["state"] = _follow(args, say, name, open_port, report)
+    report.update(port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 1))
+    report["state"] = _follow(args, say, loader.name, open_port, report)
     if args.json:
         print(json.dumps(report))
     state = report["state"]
@@ -85,7 +72,7 @@ def run(args):
 def _flash(args, say, loader, board, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
-        _erase(args, say, loader, board, tree)
+        erase(loader, board, say, args.backups, args.confirm)
     rescue = backup.load_rescue(loader.mac, args.journal)
     held = contents.look(loader, board, {**tree, settings.PATH: b""})
     if journal.load(args.journal, loader.mac):
@@ -145,30 +132,6 @@ def _say_done(say, todo, done, image, wanted):
         say(note)
 
 
-def _erase(args, say, loader, board, tree):
-    """Erase the chip after a backup and, where something would be lost, a typed confirmation."""
-    held = contents.look(loader, board, {})
-    who = held.who(loader.mac)
-    if who:
-        saved = backup.save(loader.mac, held.copies, args.backups)
-        say(f"the identity {who} was saved to {saved}")
-    if held.issued:
-        device = who.rpartition("/")[2]
-        lost = (f"this erases the secret that the platform issued to {who}; without the backup the device can never "
-                f"register again")
-        typed = args.confirm or _ask(f"{lost}. Type {device} to go on: ", lost, device)
-        if typed != device:
-            raise UserError("not erased: what was typed is not the device's name")
-    loader.erase_all()
-    say("erased")
-
-
-def _ask(question, lost, device):
-    if not sys.stdin.isatty():
-        raise UserError(f"{lost}: say --confirm {device}")
-    return input(question).strip()
-
-
 def _follow(args, say, name, open_port, report):
     if args.wait <= 0:
         open_port.close()
@@ -177,7 +140,7 @@ def _follow(args, say, name, open_port, report):
     if not report["identity"]:
         until += ("boot",)
     began = time.monotonic()
-    state = console.follow(name, open_port, args.wait, lambda state: say(f"  console: {_words(state)}"), until)
+    state = console.follow(name, open_port, args.wait, lambda state: say(f"  console: {console.words(state)}"), until)
     if state is None:
         raise UserError(f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
                         f"'make monitor PORT={name}' shows its console")
@@ -188,14 +151,8 @@ def _follow(args, say, name, open_port, report):
     return state
 
 
-def _words(state):
-    rest = ", ".join(f"{key} {value}" for key, value in state.items()
-                     if key != "aliot" and isinstance(value, (str, int)))
-    return f"{state['aliot']}" + (f" ({rest})" if rest else "")
-
-
 def _reason(state):
-    return next((str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)), _words(state))
+    return next((str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)), console.words(state))
 
 
 def _sources(args):

@@ -21,17 +21,39 @@ _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
 
 
 def add_arguments(parser):
-    parser.add_argument("image", metavar="IMAGE", help="a file read from flash: all of it, its NVS, or its file system")
+    parser.add_argument("image", metavar="IMAGE", nargs="?",
+                        help="a file read from flash: all of it, its NVS, or its file system")
+    parser.add_argument("--port", metavar="PORT", help="a plugged-in board instead: a serial port or a pyserial URL")
+    parser.add_argument("--board", metavar="BOARD", help="with --port: a folder of boards/")
+    parser.add_argument("--baud", type=int, help="with --port: while reading")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(args):
+    if bool(args.image) == bool(args.port):
+        raise UserError("say what to inspect: the file of an IMAGE, or --port PORT")
+    found = _look_at_board(args) if args.port else _look_at_file(args)
+    print(json.dumps(found, indent=1) if args.json else "\n".join(words(found)))
+
+
+def _look_at_board(args):
+    from tools.flash import contents, session
+
+    with session.started(args) as (loader, board):
+        held = contents.look(loader, board, {})
+        vfs = look_at_vfs(held.found.image) if held.found.image else {"state": "none"}
+        return {"kind": f"{loader.title} {loader.mac}", "size": loader.size, "partitions": [
+            {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
+            for row in (held.layout.rows if held.table == contents.GOOD else ())],
+            "nvs": look_at_nvs(held.found.nvs_data), "vfs": vfs}
+
+
+def _look_at_file(args):
     try:
         data = Path(args.image).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {args.image}: {error.strerror}") from error
-    found = look(data)
-    print(json.dumps(found, indent=1) if args.json else "\n".join(words(found)))
+    return look(data)
 
 
 def look(data):
@@ -121,7 +143,7 @@ def _shown(tag, value):
 
 def words(found):
     """The lines that `inspect` prints of what `look` found."""
-    yield f"{found['kind']} image, {found['size'] // 1024} KB"
+    yield f"{found['kind']}{'' if ':' in found['kind'] else ' image'}, {found['size'] // 1024} KB"
     for row in found.get("partitions", ()):
         yield f"  {row['label']:<10} {row['kind']:<12} 0x{row['offset']:06x}  {row['size'] // 1024} KB"
     if "nvs" in found:
