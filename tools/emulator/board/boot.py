@@ -140,28 +140,22 @@ class Board:
             raise UserError(f"there is no flash file '{self.flash}'")
         if cause == 1 or not self._powered:
             self._power_on()
-        if cause not in (1, 5):
-            (self.folder / "joined").unlink(missing_ok=True)
         self.run = Boot()
         self._events = queue.Queue()
         (self.folder / "heap").unlink(missing_ok=True)
         (self.folder / "count").write_bytes(bytes(4))
-        settings = self._settings(cause, cut_at, torn, console is not None, raw)
-        command, environment = self._command(settings)
-        self._process = subprocess.Popen(
-            ["env", "--ignore-signal=INT", *command], env=environment, cwd=self.folder, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0)
-        _running.add(self)
-        threading.Thread(target=self._read, daemon=True,
-                         args=(self._process, self.run, self._events, console, ended, follow, time.monotonic())).start()
+        process = self._launch(cause, self._settings(cause, cut_at, torn, console is not None, raw))
+        threading.Thread(target=self._follow, daemon=True,
+                         args=(process, console, ended, follow, time.monotonic())).start()
 
     def power_off(self):
         """Power goes, now; returns the `Boot` that was running."""
         return self._finish("stopped")
 
     def reset(self):
-        """The reset button: as `power_off` and on, but clock and RTC memory stay."""
+        """The reset button: stops the board and starts it again; clock and RTC memory stay."""
         self._finish("stopped")
+        self._powered = True
         self.start(cause=2)
 
     @property
@@ -274,8 +268,39 @@ class Board:
         return command, {"PATH": os.environ.get("PATH", ""), "MICROPYPATH": str(start), **self.clock.environment(),
                          **found.environment(faketime=True)}
 
-    def _read(self, process, run, events, console, ended, follow, started):
-        """The board's thread: passes on what the process prints until it ends."""
+    def _launch(self, cause, settings):
+        if cause != 5:          # only a soft reset leaves the board joined to its access point
+            (self.folder / "joined").unlink(missing_ok=True)
+        command, environment = self._command(settings)
+        self._process = subprocess.Popen(
+            ["env", "--ignore-signal=INT", *command], env=environment, cwd=self.folder, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0)
+        _running.add(self)
+        return self._process
+
+    def _follow(self, process, console, ended, follow, started):
+        """The board's thread: passes on what it prints until it ends, through the resets that `follow` asks for."""
+        run, events = self.run, self._events
+        while True:
+            self._read(process, run, events, console)
+            reason, cause = ENDS.get(process.wait(), ("failed", None))
+            process.stdout.close()
+            if process is not self._process:
+                return          # power went
+            run.operations, run.seconds = self.operations, time.monotonic() - started
+            if not follow or not cause or follow == "soft" and cause != 5:
+                break
+            process.stdin.close()
+            process = self._launch(cause, self._settings(cause, None, False, console is not None, reason == "raw reset"))
+        _running.discard(self)
+        run.reason = reason
+        if ended:
+            self._process = None
+        events.put(("end", reason))
+        if ended:
+            ended(reason)
+
+    def _read(self, process, run, events, console):
         rest = b""
         while data := os.read(process.stdout.fileno(), 65536):
             if console:
@@ -285,20 +310,6 @@ class Board:
                 self._line(line, run, events)
         if rest:
             self._line(rest, run, events)
-        reason, cause = ENDS.get(process.wait(), ("failed", None))
-        run.operations, run.seconds = self.operations, time.monotonic() - started
-        _running.discard(self)
-        if process is not self._process:
-            return              # power went
-        if follow and cause and (follow != "soft" or cause == 5):
-            self._process = None
-            self.start(cause=cause, console=console, ended=ended, follow=follow, raw=reason == "raw reset")
-            return
-        run.reason = reason
-        events.put(("end", reason))
-        if ended:
-            self._process = None
-            ended(reason)
 
     def _line(self, line, run, events):
         text = line.decode("utf-8", "replace").rstrip("\r")

@@ -1,0 +1,228 @@
+"""Resets, what outlives them, the watchdog, Wi-Fi, and the console, on both interpreters."""
+
+import time
+
+import pytest
+
+from tools.emulator.board.boot import Board, BoardError
+
+SAY = "import machine, time; print('cause', machine.reset_cause(), machine.RTC().memory(), time.gmtime()[0])\n"
+SET = "machine.RTC().memory(b'kept'); machine.RTC().datetime((2026, 11, 20, 4, 1, 2, 3, 0))\n"
+
+
+def test_clock_and_rtc_memory_outlive_a_reset_but_not_the_power(board):
+    one = board(SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\n    machine.reset()\n")
+    one.start(follow=True)
+    assert one.wait_line("cause 1", 20) == "cause 1 b'' 2000"
+    assert one.wait_line("cause 2", 20) == "cause 2 b'kept' 2026"
+    assert one.wait() == "exit"
+    assert one.boot().lines[0] == "cause 1 b'' 2000"
+
+
+def test_the_reset_button_keeps_the_clock(board):
+    one = board(SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n    time.sleep_ms(10)\n")
+    one.start()
+    one.wait_line("set")
+    one.reset()
+    assert one.wait_line("cause 2", 20) == "cause 2 b'kept' 2026"
+
+
+@pytest.mark.parametrize("call, reason, cause", [
+    ("machine.reset()", "reset", 2), ("machine.soft_reset()", "soft reset", 5), ("machine.deepsleep(1)", "deep sleep", 4)])
+def test_each_reset_is_told_and_names_its_cause(board, call, reason, cause):
+    one = board(SAY + f"if machine.reset_cause() == 1:\n    {call}\n")
+    assert one.boot().reason == reason
+    one.start(follow=True)
+    assert one.wait_line(f"cause {cause}", timeout=20)
+
+
+def test_a_reset_unwinds_nothing(board):
+    boot = board("import machine\ntry:\n    machine.reset()\nfinally:\n    print('no')\n").boot()
+    assert (boot.reason, boot.lines) == ("reset", [])
+
+
+def test_a_watchdog_that_is_not_fed_resets(board):
+    one = board(SAY + "if machine.reset_cause() == 1:\n    w = machine.WDT(timeout=200)\n    while True:\n        pass\n")
+    assert one.boot(timeout=20).reason == "watchdog"
+    one.start(follow=True)
+    assert one.wait_line("cause 3", 20)
+
+
+def test_a_watchdog_bites_in_a_call_that_blocks(board, serve):
+    hosts = {"silent.test": {7: serve(lambda connection: connection.recv(1))}}
+    one = board("import machine, network, socket\nw = network.WLAN()\nw.active(True)\nw.connect('home')\n"
+                "s = socket.socket()\ns.connect(socket.getaddrinfo('silent.test', 7)[0][-1])\n"
+                "machine.WDT(timeout=300)\nprint('reads')\ns.read(1)\n", hosts=hosts)
+    boot = one.boot(timeout=20)
+    assert (boot.lines, boot.reason) == (["reads"], "watchdog")
+
+
+def test_a_watchdog_that_is_fed_does_not(board):
+    boot = board("import machine, time\nw = machine.WDT(timeout=2000)\nfor _ in range(5):\n    time.sleep_ms(20)\n    w.feed()\n"
+                 "print('done')\n").boot(timeout=20)
+    assert (boot.lines, boot.reason) == (["done"], "exit")
+
+
+WIFI = """
+import network, time, machine
+w = network.WLAN()
+if machine.reset_cause() == 1:
+    w.active(True)
+    w.connect("home", "password")
+was = None
+while True:
+    now = (w.isconnected(), w.status())
+    if now != was:
+        print(now)
+        was = now
+    time.sleep_ms(5)
+"""
+
+
+def test_wifi_joins_the_right_access_point_and_comes_back_to_it(board):
+    one = board(WIFI)
+    one.access_point("home", "other password")
+    one.start()
+    assert one.wait_line("(") == "(False, 202)"
+    one.access_point("next door", "password")
+    assert one.wait_line("(") == "(False, 201)"
+    one.access_point("home", "password")
+    assert one.wait_line("(") == "(True, 1010)"
+    one.access_point()
+    assert one.wait_line("(") == "(False, 201)"
+    one.access_point("home", "password")
+    assert one.wait_line("(") == "(True, 1010)"
+
+
+def test_a_connection_falls_silent_with_the_access_point_and_goes_on_when_it_is_back(board, serve):
+    def beat(connection):
+        while connection.recv(1):
+            connection.sendall(b"x")
+    one = board("import network, socket, time\nw = network.WLAN()\nw.active(True)\nw.connect('home', 'password')\n"
+                "s = socket.socket()\ns.settimeout(0.2)\ns.connect(socket.getaddrinfo('beat.test', 7)[0][-1])\n"
+                "while True:\n    try:\n        s.write(b'.')\n        s.read(1)\n        print('answered')\n"
+                "    except OSError as e:\n        print('error', e.args[0])\n    time.sleep_ms(20)\n",
+                hosts={"beat.test": {7: serve(beat)}})
+    one.access_point("home", "password")
+    one.start()
+    one.wait_line("answered")
+    one.access_point()
+    one.wait_line("error 116")
+    one.access_point("home", "password")
+    one.wait_line("answered")
+
+
+def test_a_soft_reset_stays_joined_a_hard_one_does_not(board):
+    one = board("import network, machine, time\nw = network.WLAN()\nprint('cause', machine.reset_cause(), w.isconnected())\n"
+                "if machine.reset_cause() == 1:\n    w.active(True)\n    w.connect('home', 'password')\n    machine.soft_reset()\n"
+                "if machine.reset_cause() == 5:\n    machine.reset()\n")
+    one.access_point("home", "password")
+    one.start(follow=True)
+    assert [one.wait_line("cause") for _ in range(3)] == ["cause 1 False", "cause 5 True", "cause 2 False"]
+
+
+class Terminal:
+    """The other end of a board's console."""
+
+    def __init__(self, board, **options):
+        self.board, self.seen = board, b""
+        board.start(console=self._hear, follow=True, **options)
+
+    def _hear(self, data):
+        self.seen += data
+
+    def expect(self, what, timeout=20):
+        """Wait for bytes; what came up to their end, which is then forgotten."""
+        ends = time.monotonic() + timeout
+        while what not in self.seen:
+            assert time.monotonic() < ends, (what, self.seen)
+            time.sleep(0.005)
+        before, _, self.seen = self.seen.partition(what)
+        return before + what
+
+    def say(self, data):
+        self.board.send(data)
+
+
+def test_the_prompt_takes_lines_and_blocks_and_goes_on_after_an_error(board):
+    terminal = Terminal(board("x = 41\n"))
+    terminal.expect(b">>> ")
+    terminal.say(b"x + 1\r")
+    assert b"42" in terminal.expect(b">>> ")
+    terminal.say(b"for i in range(2):\r    print('i', i)\r\r")
+    assert terminal.expect(b">>> ").count(b"\ni ") == 2
+    terminal.say(b"1 / 0\r")
+    assert b"ZeroDivisionError" in terminal.expect(b">>> ")
+    terminal.say(b"xx\x7f + 1\r")
+    assert b"42" in terminal.expect(b">>> ")
+
+
+def test_ctrl_c_interrupts_main_and_a_line(board):
+    terminal = Terminal(board("import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n"))
+    terminal.expect(b"runs")
+    terminal.say(b"\r\x03\x03")
+    assert b"KeyboardInterrupt" in terminal.expect(b">>> ")
+    terminal.say(b"while True: pass\r\r")
+    time.sleep(0.1)
+    terminal.say(b"\x03")
+    terminal.expect(b"KeyboardInterrupt")
+    terminal.say(b"1 + 1\r")
+    terminal.expect(b"2")
+
+
+def test_ctrl_d_resets_softly_and_runs_main_again(board):
+    terminal = Terminal(board("import machine; print('main', machine.reset_cause())\n"))
+    terminal.expect(b"main 1")
+    terminal.expect(b">>> ")
+    terminal.say(b"\x04")
+    terminal.expect(b"soft reboot")
+    terminal.expect(b"main 5")
+
+
+def test_raw_mode_runs_programs_and_tells_output_from_errors(board):
+    terminal = Terminal(board(""))
+    terminal.expect(b">>> ")
+    terminal.say(b"\x01")
+    terminal.expect(b"raw REPL; CTRL-B to exit\r\n>")
+    terminal.say(b"print('out')\x04")
+    assert terminal.expect(b"\x04>") == b"OKout\n\x04\x04>"
+    terminal.say(b"1 / 0\x04")
+    answer = terminal.expect(b"\x04>")
+    assert answer.startswith(b"OK\x04Traceback") and b"ZeroDivisionError" in answer
+    terminal.say(b"\x05A\x01")
+    assert terminal.expect(b"\x01")[:2] == b"R\x01"
+    terminal.say(b"for i in range(3):\n  print(i)\n\x04")
+    assert terminal.expect(b"\x04>").endswith(b"\x040\n1\n2\n\x04\x04>")
+    terminal.say(b"\x02")
+    terminal.expect(b">>> ")
+
+
+def test_a_soft_reset_in_raw_mode_stays_in_it_and_leaves_main_out(board):
+    terminal = Terminal(board("print('main')\n", files={"/boot.py": b"print('boot')\n"}))
+    terminal.expect(b">>> ")
+    terminal.say(b"\x01")
+    terminal.expect(b"exit\r\n>")
+    terminal.say(b"\x04")
+    assert b"main" not in terminal.expect(b"raw REPL; CTRL-B to exit\r\n>")
+    terminal.say(b"import machine; print(machine.reset_cause())\x04")
+    assert b"OK5" in terminal.expect(b"\x04>")
+
+
+def test_who_waits_for_what_never_comes_is_told_what_was_printed(board):
+    one = board("print('this came')\nimport time\nwhile True:\n    time.sleep_ms(10)\n")
+    one.start()
+    one.wait_line("this came")
+    with pytest.raises(BoardError, match="this came"):
+        one.wait_for("connected", timeout=0.2)
+
+
+def test_two_starts_are_refused(board):
+    one = board("while True: pass")
+    one.start()
+    with pytest.raises(BoardError):
+        one.start()
+
+
+def test_the_flash_of_a_board_that_is_not_there(tmp_path):
+    with pytest.raises(Exception, match="no flash file"):
+        Board(tmp_path / "none.bin", folder=tmp_path / "board").start()
