@@ -1,0 +1,139 @@
+"""The verb `board` as a process, its console, and unmodified mpremote on it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import serial
+
+from tools.cli import main
+from tools.image import flash
+
+MPREMOTE = [sys.executable, "-m", "mpremote"]
+
+
+def _mpremote(bench, *arguments):
+    done = subprocess.run([*MPREMOTE, "connect", bench.url, *arguments], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def running(bench, tmp_path):
+    """A board that runs its main.py, from a flash image of `tools/image`."""
+    image = flash.build(files={"/main.py": b"print('main runs')\n", "/mine.txt": b"mine"})
+    (tmp_path / "flash.bin").write_bytes(image)
+    return bench(software=True, boot_blank=True)
+
+
+def test_mpremote_connects_executes_and_handles_files(running, tmp_path):
+    assert _mpremote(running, "exec", "print(6 * 7)") == "42\n"
+    assert _mpremote(running, "eval", "'a' * 3") == "aaa\n"
+    listing = _mpremote(running, "fs", "ls")
+    assert re.search(r"^ +4 mine\.txt$", listing, re.MULTILINE) and "aliot/" in listing
+    assert _mpremote(running, "fs", "cat", ":mine.txt") == "mine"
+    (tmp_path / "there.bin").write_bytes(os.urandom(3000))
+    _mpremote(running, "fs", "cp", str(tmp_path / "there.bin"), ":there.bin")
+    _mpremote(running, "fs", "cp", ":there.bin", str(tmp_path / "back.bin"))
+    assert (tmp_path / "back.bin").read_bytes() == (tmp_path / "there.bin").read_bytes()
+
+
+def test_mpremote_resets_softly_and_hard(running):
+    _mpremote(running, "exec", "import builtins; builtins.kept = 1")
+    _mpremote(running, "soft-reset")
+    assert _mpremote(running, "exec", "import machine, builtins; print(machine.reset_cause(), hasattr(builtins, 'kept'))"
+                     ) == "5 False\n"
+    before = len(running.log)
+    _mpremote(running, "reset")
+    assert _mpremote(running, "resume", "exec", "import machine; print(machine.reset_cause())") == "2\n"
+    assert any("ended in a reset" in line for line in running.log[before:])
+
+
+def test_what_mpremote_wrote_is_in_the_flash_file_and_outlives_the_power(running):
+    _mpremote(running, "exec", "with open('/kept', 'w') as f: f.write('yes')")
+    running.call(running.chip.power_off)
+    running.call(running.chip.power_on)
+    assert _mpremote(running, "fs", "cat", ":kept") == "yes"
+
+
+def test_a_reset_by_the_lines_prints_the_rom_then_runs_main(running):
+    with serial.serial_for_url(running.url, timeout=20) as port:
+        port.dtr = False
+        port.rts = True
+        port.rts = False
+        said = port.read_until(b">>> ")
+        assert b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)" in said and b"main runs" in said
+        port.write(b"print(1 +")
+        port.read_until(b"print(1 +")
+        port.write(b"\x03")
+        assert b"KeyboardInterrupt" in port.read_until(b">>> ")
+        port.write(b"2 ** 5\r\n")
+        assert re.search(rb"2 \*\* 5\r\n32\r?\n", port.read_until(b">>> "))
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--listen", "nowhere"],
+    ["--listen", "127.0.0.1:99999"],
+    ["--mac", "24:0a:c4"],
+    ["--flash-size", "3"],
+    ["--fault", "fire"],
+    ["--fault", "stall"],
+    ["--fault", "busy:3"],
+    ["--cut-at", "0"],
+    ["--baud-limit", "10"],
+    ["--cloud", "a", "--play", "b"],
+])
+def test_what_is_wrong_with_its_arguments_is_one_line(tmp_path, capsys, arguments):
+    assert main(["board", "--flash", str(tmp_path / "flash.bin"), *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and re.fullmatch(r"error: [^\n]+\n", said.err)
+
+
+def test_a_port_in_use_and_a_file_that_is_no_flash_are_one_line(bench, tmp_path, capsys):
+    taken = bench()
+    assert main(["board", "--flash", str(tmp_path / "other.bin"), "--listen", f"127.0.0.1:{taken.server.port}"]) == 1
+    assert "cannot listen on 127.0.0.1" in capsys.readouterr().err
+    (tmp_path / "short").write_bytes(b"short")
+    assert main(["board", "--flash", str(tmp_path / "short"), "--listen", "127.0.0.1:0"]) == 1
+    assert "has 5 bytes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def verb(tmp_path):
+    """Starts `python -m tools board ... --json`; gives (process, url)."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen([sys.executable, "-m", "tools", "board", "--flash", str(tmp_path / "verb.bin"),
+                                    "--listen", "127.0.0.1:0", "--json", *arguments], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, json.loads(process.stdout.readline())["url"]
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
+    process, url = verb("--chip", "esp32c3", "--mac", "7c:df:a1:00:00:02", "--efuses", str(tmp_path / "efuses"))
+    done = subprocess.run([sys.executable, "-m", "esptool", "--port", url, "--no-stub", "read-mac"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "7c:df:a1:00:00:02" in done.stdout and "ESP32-C3" in done.stdout
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert (tmp_path / "verb.bin").stat().st_size == 4 << 20 and (tmp_path / "efuses").stat().st_size == 512
+
+
+def test_the_verb_ends_when_power_is_cut(verb, tmp_path):
+    process, url = verb("--cut-at", "3")
+    (tmp_path / "data").write_bytes(b"d" * 20000)
+    done = subprocess.run([sys.executable, "-m", "esptool", "--port", url, "--no-stub", "write-flash", "0x10000",
+                           str(tmp_path / "data")], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert process.wait(20) == 3
+    assert '"cut"' in process.stdout.read()
