@@ -52,7 +52,7 @@ def used(events, cloud, dn, way):
 
 
 def test_a_wrong_secret_is_refused(linkkit, job, cloud, device):
-    events = linkkit("device", device_secret="f" * 32, seconds=3, **job(device["device_name"]))
+    events = linkkit("device", device_secret="f" * 32, seconds=6, **job(device["device_name"]))
     assert events == [
         {"event": "versions", "aliyun-iot-linkkit": "1.2.13", "paho-mqtt": "1.6.1"},
         {"event": "nothing"},

@@ -175,7 +175,7 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
     post = (head + text).encode()
     streams = {"https": [post * 2], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
         where, [talk, register_packet().encode() + codec.Disconnect().encode()])
-    with run(timing={"connect_seconds": 2, "registration_seconds": 1}) as cloud:
+    with run() as cloud:
         for _ in range(int(60 * FACTOR)):
             data = mutated(source, source.choice(streams))
             if where in ("mqtt_tcp", "admin"):
