@@ -14,32 +14,31 @@ from aliot import part, record
 from aliot.errors import CredentialError
 from aliot.log import Secret
 
-_NAME = "-_@.:"  # what a DeviceName may hold beside letters and digits; direct.md 1.4
-
-
-class DeviceCertificate:
-    """ProductKey, DeviceName, DeviceSecret: burned, or issued by registration. direct.md 1.1"""
-
+class _Certificate:
     TRANSPORT = "tls"
     REGISTER = None
 
-    def __init__(self, product_key, device_name, device_secret):
+    def __init__(self, product_key, device_name):
         self.product_key = sound("ProductKey", product_key, 1, 20, "")
-        self.device_name = sound("DeviceName", device_name, 4, 32, _NAME)
+        self.device_name = sound("DeviceName", device_name, 4, 32, "-_@.:")
+
+
+class DeviceCertificate(_Certificate):
+    """ProductKey, DeviceName, DeviceSecret: burned, or issued by registration. direct.md 1.1"""
+
+    def __init__(self, product_key, device_name, device_secret):
+        super().__init__(product_key, device_name)
         self.device_secret = Secret(sound("DeviceSecret", device_secret, 1, 64))
 
     def fields(self):
         return {record.DEVICE_SECRET: self.device_secret.reveal().encode()}
 
 
-class ProductCertificate:
+class ProductCertificate(_Certificate):
     """ProductKey, ProductSecret and a DeviceName: what registration starts from. direct.md 2 to 4"""
 
-    TRANSPORT = "tls"
-
     def __init__(self, product_key, device_name, product_secret, method="https"):
-        self.product_key = sound("ProductKey", product_key, 1, 20, "")
-        self.device_name = sound("DeviceName", device_name, 4, 32, _NAME)
+        super().__init__(product_key, device_name)
         self.product_secret = Secret(sound("ProductSecret", product_secret, 1, 64))
         if method not in ("https", "mqtt", "regnwl"):
             raise CredentialError("method '%s' is not https, mqtt or regnwl" % method)

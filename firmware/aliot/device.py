@@ -148,8 +148,8 @@ class Device:
         now = self.now()
         up = self.network.up()
         if up != self.up or not up and now - self.asked >= _JOIN:
-            if up and self.up is False and self.session.known:
-                self.session.returned(now)
+            if up and self.up is False and self.session.attempts:
+                part("backoff").returned(self.session, now)
             self.up = up
             self.state("wifi", {"up": up, "network": self.network.name})
             if not up:
@@ -194,14 +194,14 @@ class Device:
         try:
             host["present"] = client.connect(self.clean, stream.deadline.left() or 1)
             self.client = client
-            topics = sorted(self.topics)
-            while topics:
+            for topic in sorted(self.topics):
                 self.feed()
-                pairs = [(self.whole(topic), self.topics[topic]) for topic in topics[:8]]
-                topics = topics[8:]
-                for pair, code in zip(pairs, client.subscribe_all(pairs)):
-                    if code == 0x80:
-                        self.state("error", {"code": "suback", "detail": pair[0]})
+                try:
+                    client.subscribe(self.whole(topic), self.topics[topic])
+                except AliotError as problem:
+                    if problem.code != "suback":
+                        raise
+                    self.state("error", {"code": "suback", "detail": topic})
         except BaseException:
             self.client = None
             client.close()

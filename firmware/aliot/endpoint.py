@@ -1,8 +1,7 @@
 """Region or instance -> host, port, trusted roots; direct.md 5.1 and 5.2. Pure."""
 
-from aliot import record
+from aliot import part, record
 from aliot.credentials import sound, text
-from aliot.errors import CredentialError
 
 _IOTHUB = ".mqtt.iothub.aliyuncs.com"
 _PUBLIC = ("globalsign_r1", "globalsign_r6")  # what ports 443 and 1883 chain to; 8883 has the platform's own
@@ -19,7 +18,7 @@ class Endpoint:
 
     register_roots = _PUBLIC
 
-    def __init__(self, product_key, region="", instance="", host="", port=0, register_host=""):
+    def __init__(self, product_key, region="", instance="", host="", register_host="", port=0):
         if host.endswith(_IOTHUB):
             instance = host[: -len(_IOTHUB)]
         elif instance and not host:
@@ -35,18 +34,9 @@ class Endpoint:
 
 
 def endpoint(product_key, fields, override):
-    """The endpoint in a burned record's fields; `override` (a dict, from config.json) goes before it.
-
-    Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
-    old host cannot outlive a new region.
-    """
-    values = [text(fields, tag) for tag in (record.REGION, record.INSTANCE, record.HOST)]
-    values += [int.from_bytes(fields.get(record.PORT, b""), "little"), text(fields, record.REGISTER_HOST)]
-    if "region" in override or "instance" in override or "host" in override:
-        values[1:4] = ["", "", 0]
-    for at, name in enumerate(("region", "instance", "host", "port", "register_host")):
-        if name in override:
-            value = values[at] = override[name]
-            if not isinstance(value, int if at == 3 else str) or at == 3 and not 0 < value < 65536:
-                raise CredentialError(name + " in the settings cannot be one")
+    """The endpoint in a burned record's fields; `override` (a dict, from config.json) goes before it."""
+    values = [text(fields, tag) for tag in (record.REGION, record.INSTANCE, record.HOST, record.REGISTER_HOST)]
+    values.append(int.from_bytes(fields.get(record.PORT, b""), "little"))
+    if override:
+        values = part("override").applied(values, override)
     return Endpoint(product_key, *values)

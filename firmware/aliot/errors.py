@@ -3,9 +3,13 @@
 Every error has a `code` (text, for programs), a `detail` (text, for people, never with a secret in it) and
 a `retry` class: "now" (after the usual back-off), "later" (after minutes) or "never" (a person has to do
 something; the device still asks again once in a long while). `advice` is one sentence of what to do. The
-tables of meanings and advice (aliot.advice) are read only when an error needs them. What the platform
-itself refuses is in aliot.refusals, imported when it happens.
+tables of meanings and advice (aliot.advice) are read only when an error needs them.
+
+The branches that only a fault needs are where the fault is: Reset, TlsError and CertificateError in
+aliot.transport.faults, what the platform refuses in aliot.refusals.
 """
+
+from aliot import part
 
 
 class AliotError(Exception):
@@ -20,9 +24,7 @@ class AliotError(Exception):
 
     @property
     def advice(self):
-        from aliot.advice import advice
-
-        return advice(self.code)
+        return part("advice").advice(self.code)
 
 
 class CredentialError(AliotError):
@@ -40,7 +42,7 @@ class StoreError(AliotError):
 
 
 class LinkError(AliotError):
-    """The way to the platform failed; codes `dns`, `connect`, `wifi`, `offline`, and those of the subclasses."""
+    """The way to the platform failed; codes `dns`, `connect`, `wifi`, `offline`, `twin`, and those of the subclasses."""
 
     code = "connect"
 
@@ -55,22 +57,6 @@ class Closed(LinkError):
     """The peer ended the connection, perhaps in the middle of a message."""
 
     code = "closed"
-
-
-class Reset(LinkError):
-    code = "reset"
-
-
-class TlsError(LinkError):
-    """TLS was refused by either side; codes `tls`, `tls.alert`, `tls.memory`."""
-
-    code = "tls"
-
-
-class CertificateError(TlsError):
-    """The peer's certificate was refused: `certificate.name`, `.untrusted`, `.expired`, `.clock`, `.root`."""
-
-    code = "certificate"
 
 
 class ProtocolError(AliotError):

@@ -90,26 +90,17 @@ class Client(MQTTClient):
 
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
-        if self.subscribe_all([(topic, qos)])[0] == 0x80:
-            raise part("refusals").SubscribeRefused(topic)
-
-    def subscribe_all(self, pairs):
-        """Subscribe to up to 8 (topic, qos) in one packet; returns the code of each, 0x80 for refused."""
         number = pack("!H", self._next_id())
-        body = number
-        for topic, qos in pairs:
-            body += _string(topic) + bytes([qos])
         outer = self.deadline
         self.deadline = Deadline(self.timeout)
         try:
-            self._send(0x82, body)
+            self._send(0x82, number + _string(topic) + bytes([qos]))
             while self.granted[:2] != number:
                 self.wait_msg()
         finally:
             self.deadline = outer
-        if len(self.granted) != len(pairs) + 2:
-            raise ProtocolError("SUBACK for another number of topics")
-        return self.granted[2:]
+        if self.granted[2] == 0x80:
+            raise part("refusals").SubscribeRefused(topic)
 
     def ping(self):
         super().ping()
@@ -149,7 +140,7 @@ class Client(MQTTClient):
                     return kind
         elif kind == _PINGRESP and not size:
             self.pinged = None
-        elif kind == _SUBACK and size > 2:
+        elif kind == _SUBACK and size == 3:
             self.granted = bytes(packet)
         else:
             raise ProtocolError("packet 0x%02x of %d bytes" % (kind, size))

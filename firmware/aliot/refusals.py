@@ -1,6 +1,6 @@
 """The branch of the error tree that the platform itself answers with; imported when it happens."""
 
-from aliot.advice import CONNACK, registration
+from aliot import part
 from aliot.errors import AliotError, RegistrationError
 
 
@@ -8,7 +8,8 @@ class ConnectRefused(AliotError):
     """CONNACK with a return code other than 0, as `number`; direct.md 1.7."""
 
     def __init__(self, number):
-        super().__init__(CONNACK.get(number, "unknown code"), "mqtt.%d" % number, "now" if number == 3 else "later")
+        meaning = part("advice").CONNACK.get(number, "unknown code")
+        super().__init__(meaning, "mqtt.%d" % number, "now" if number == 3 else "later")
         self.number = number
 
 
@@ -23,6 +24,6 @@ class RegistrationRefused(RegistrationError):
     """The platform refused a registration: `number` is a code of direct.md 2.4."""
 
     def __init__(self, number, message=""):
-        retry, meaning = registration(number)
+        retry, meaning = part("advice").registration(number)
         super().__init__(message or meaning, "register.%d" % number, retry)
         self.number = number

@@ -1,8 +1,9 @@
 """What a device does when a connect failed or a connection was lost; imported when that happens."""
 
-from aliot import forget
-from aliot.errors import CertificateError, Closed, LinkError, ProtocolError, RegistrationError, Reset, StoreError
+from aliot import backoff, forget
+from aliot.errors import Closed, LinkError, ProtocolError, RegistrationError, StoreError
 from aliot.refusals import ConnectRefused
+from aliot.transport.faults import CertificateError, Reset
 
 
 def failed(device, problem):
@@ -10,7 +11,7 @@ def failed(device, problem):
     if problem.code == "certificate.expired" and not device.server:
         problem = CertificateError(problem.detail, "certificate.clock")
     now = device.now()
-    device.session.failed(now, problem.retry)
+    backoff.failed(device.session, now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)):
         _say(device, "offline", problem, now)
     elif isinstance(problem, (ConnectRefused, RegistrationError)):
@@ -22,7 +23,7 @@ def failed(device, problem):
 def lost(device, problem):
     """The connection is gone: back off, longer when a twin seems to throw this device off."""
     now = device.now()
-    device.session.lost(now, isinstance(problem, (Closed, Reset)) and device.network.up())
+    backoff.lost(device.session, now, isinstance(problem, (Closed, Reset)) and device.network.up())
     if device.session.twin:
         problem = LinkError("thrown off again and again soon after connecting", "twin", "later")
     _say(device, "offline", problem, now)
@@ -34,5 +35,6 @@ def _say(device, state, problem, now):
     if isinstance(problem, StoreError):
         fields.update(device.store.health)
     device.state(state, fields)
-    for name in ("advice", "refusals", "setback"):
+    # Not the modules of errors: an application may hold a class of theirs.
+    for name in ("advice", "backoff", "setback"):
         forget(name)

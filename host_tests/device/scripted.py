@@ -4,7 +4,8 @@ import binascii
 
 from case import Vectors
 
-from aliot.errors import Closed, Reset, TimedOut
+from aliot.errors import Closed, TimedOut
+from aliot.transport.faults import Reset
 
 SILENT, CLOSED, RESET = "silent", "closed", "reset"
 

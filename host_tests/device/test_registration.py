@@ -5,10 +5,11 @@ HEAP = "192K"  # the tests themselves are most of it
 from aliot.advice import REGISTRATION
 from aliot.credentials import DeviceCertificate, ProductCertificate
 from aliot.endpoint import Endpoint
-from aliot.errors import AliotError, Closed, LinkError, ProtocolError, RegistrationError, Reset, TimedOut
+from aliot.errors import AliotError, Closed, LinkError, ProtocolError, RegistrationError, TimedOut
 from aliot.refusals import RegistrationRefused
 from aliot.registration import https, issued, mqtt, parse
 from aliot.token import ClientToken
+from aliot.transport.faults import Reset
 from scripted import CLOSED, RESET, SILENT, Stream, raises, unhex, vectors
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from aliot import roots
-from aliot.errors import CertificateError
+from aliot.transport.faults import CertificateError
 from scripted import raises
 
 

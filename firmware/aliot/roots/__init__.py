@@ -4,7 +4,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from aliot.errors import CertificateError
+from aliot import part
 
 BUILT_IN = "/aliot/roots/"
 EXTRA = "/roots/"
@@ -21,7 +21,7 @@ def load(names, add):
             with open(path, "rb") as file:
                 add(file.read())
         except (OSError, ValueError):
-            raise CertificateError("root %s is missing or no certificate" % path, "certificate.root")
+            raise part("transport.faults").CertificateError(path + " is missing or no certificate", "certificate.root")
 
 
 def extra():

@@ -1,0 +1,23 @@
+"""Settings that go before the burned endpoint; imported when a board's config.json has some. Pure."""
+
+from aliot.errors import CredentialError
+
+NAMES = ("region", "instance", "host", "register_host", "port")
+
+
+def applied(values, override):
+    """`values` in the order of NAMES, with what the dict `override` says of them; it may hold other things too.
+
+    Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
+    old host cannot outlive a new region. CredentialError names a setting that cannot be one.
+    """
+    values = list(values)
+    if "region" in override or "instance" in override or "host" in override:
+        values[1] = values[2] = ""
+        values[4] = 0
+    for at, name in enumerate(NAMES):
+        if name in override:
+            value = values[at] = override[name]
+            if not isinstance(value, int if name == "port" else str) or name == "port" and not 0 < value < 65536:
+                raise CredentialError(name + " in the settings cannot be one")
+    return values
