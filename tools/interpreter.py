@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools import apt
+from tools import apt, umqtt
 from tools.errors import UserError
 
 OLDEST = (1, 24)
@@ -208,7 +208,9 @@ def run(args):
     if args.start is not None:
         command = interpreter.command(*args.start)
         os.execvp(command[0], command)
+    found = {**asdict(interpreter), "host_faketime": host_faketime(), "umqtt": str(umqtt.folder())}
     if args.json:
-        print(json.dumps(asdict(interpreter)))
-    else:
-        print(f"MicroPython {interpreter.version}: {interpreter.why}")
+        print(json.dumps(found))
+        return
+    print(f"MicroPython {interpreter.version}: {interpreter.why}")
+    print(f"umqtt.simple {umqtt.VERSION}: the released package, checked by its SHA-256")

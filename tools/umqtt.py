@@ -18,6 +18,7 @@ from tools.errors import UserError
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 NAME = "micropython-umqtt.simple"
+VERSION = "1.3.4"
 # version -> (SHA-256 of the package, SHA-256 of umqtt/simple.py in it)
 PINNED = {
     "1.3.4": ("b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
@@ -26,7 +27,7 @@ PINNED = {
 TIMEOUT = 300       # seconds for pip
 
 
-def folder(version="1.3.4"):
+def folder(version=VERSION):
     """A folder that holds `umqtt/simple.py` of that version, fetched on the first call; raises UserError."""
     package, module = PINNED[version]
     root = CACHE / f"umqtt-{version}"
