@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +20,7 @@ CACHE = Path(__file__).resolve().parents[3] / ".cache" / "mpy"
 INTERNAL = ("_chip", "board", "case", "console", "flash", "measure", "nvs", "nvs_boot", "nvs_page", "power")
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")
+_FOLDING = threading.Lock()  # ast.parse in several threads at once fails on CPython 3.11 (gh-106905)
 
 
 def port(rom=True, mqtt=None):
@@ -32,7 +34,8 @@ def port(rom=True, mqtt=None):
     mqtt = Path(mqtt) if mqtt else umqtt.folder()
     texts = {path.stem: path.read_text(encoding="utf-8")
              for part in ("shared", "micropython") for path in sorted((PORT / part).glob("*.py"))}
-    sources = {f"{name}.py": text.encode() for name, text in fold(texts, INTERNAL).items()}
+    with _FOLDING:
+        sources = {f"{name}.py": text.encode() for name, text in fold(texts, INTERNAL).items()}
     sources["umqtt/simple.py"] = (mqtt / "umqtt" / "simple.py").read_bytes()
     folder = compiled(sources, 1, into_rom, _stem)
     return folder / "start", folder / ("rom.romfs" if rom else "rom")
