@@ -42,7 +42,7 @@ class Device:
 
     def __init__(self, config=None, network=None, store=None, keepalive=300, clean=True, timeout=15000, watchdog=0):
         if not 30 <= keepalive <= 1200 or 0 < watchdog < 8000:
-            raise ValueError("keepalive is 30 to 1200 s, 300 advised; a watchdog has 8000 ms or more")
+            raise ValueError("keepalive: 30 to 1200 s; watchdog: 8000 ms or more")
         self.config = config or {}
         self.network = network or Wired()
         self.store = store or Store()

@@ -74,7 +74,7 @@ class Client(MQTTClient):
         """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK."""
         topic = _bytes(topic)
         if qos not in (0, 1) or not topic or b"+" in topic or b"#" in topic:
-            raise ValueError("publish takes QoS 0 or 1 and a topic without + and #")
+            raise ValueError("QoS is 0 or 1, a topic has no + and #")
         outer = self.deadline
         self.deadline = Deadline(self.timeout)
         if qos:
@@ -111,7 +111,7 @@ class Client(MQTTClient):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
         if not self.queue and not self.stream.ready(ms):
             if self.left and ticks_diff(ticks_ms(), self.began) > self.timeout:
-                raise TimedOut("a packet stopped in its middle")
+                raise TimedOut("half a packet")
             return False
         self.check_msg()
         return True
@@ -196,7 +196,7 @@ class Client(MQTTClient):
             number = bytes(packet[at : at + 2])
             at += 2
         if qos > 2 or not topic or at > len(packet) or number == b"\0\0":
-            raise ProtocolError("a PUBLISH that MQTT does not allow")
+            raise ProtocolError("malformed PUBLISH")
         if self.size > self.limit:
             self.dropped += 1
             topic = None  # acknowledged all the same, or it would come for ever
@@ -266,7 +266,7 @@ class Client(MQTTClient):
                 self.size = self.left = size
                 self.body = bytearray(min(size, self.limit))
             elif len(self.head) > 4:
-                raise ProtocolError("a length of more than four bytes")
+                raise ProtocolError("malformed length")
         while self.left:
             at = self.size - self.left
             view = memoryview(self.body)[at:] if at < len(self.body) else bytearray(min(self.left, 64))

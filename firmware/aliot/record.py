@@ -31,9 +31,8 @@ REGISTER_HOST = 16
 # 17 to 19: the products of a gateway's sub-devices
 CERTIFICATE = 20
 PRIVATE_KEY = 21
-ID2_ID = 24
 ID2_KEY = 25
-ID2_KEY_TYPE = 26
+# 24, 26: what else an ID2 identity has
 
 RECORD_LIMIT = 8000  # bytes; a field's value has at most half of it
 
@@ -64,9 +63,9 @@ def decode(data):
         raise ValueError("record: %d bytes cannot be one" % len(data))
     mark, form, kind, generation, size = struct.unpack_from("<2sBBIH", data, 0)
     if mark != b"AL" or form != 1 or kind not in (BURNED, ISSUED):
-        raise ValueError("record: not a head of a known format and kind")
+        raise ValueError("record: unknown head")
     if size + 10 != end:
-        raise ValueError("record: %d bytes where its head says %d" % (len(data), size + 14))
+        raise ValueError("record: %d bytes, not %d" % (len(data), size + 14))
     if struct.unpack_from("<I", data, end)[0] != binascii.crc32(data[:end]):
         raise ValueError("record: wrong CRC")
     fields = {}

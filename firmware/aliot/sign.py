@@ -12,20 +12,17 @@ def canonical(fields):
 
 
 def hmac_hex(method, key, text):
-    """Lower-case hex of the HMAC of `text` under `key`, both str or bytes.
+    """Lower-case hex of the HMAC of `text` (str) under `key` (str or bytes).
 
     `method` is hmacmd5, hmacsha1 or hmacsha256 in any case; ValueError for another.
     """
-    if method.lower() not in _METHODS:
+    digest = _METHODS.get(method.lower())
+    if not digest:
         raise ValueError("sign method %s is not known" % method)
-    digest = _METHODS[method.lower()]
-    key = _bytes(key)
+    if isinstance(key, str):
+        key = key.encode()
     if len(key) > 64:  # the block of all three hashes
         key = digest(key).digest()
     key += bytes(64 - len(key))
-    text = digest(bytes([b ^ 0x36 for b in key]) + _bytes(text)).digest()
+    text = digest(bytes([b ^ 0x36 for b in key]) + text.encode()).digest()
     return hexlify(digest(bytes([b ^ 0x5C for b in key]) + text).digest()).decode()
-
-
-def _bytes(value):
-    return value.encode() if isinstance(value, str) else value

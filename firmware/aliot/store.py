@@ -43,9 +43,7 @@ class Files:
     """Records as files; a new one is written beside the old and takes its name."""
 
     NAME = "littlefs"
-
-    def __init__(self, folder="/aliot/"):
-        self.folder = folder
+    folder = "/aliot/"
 
     def read(self, key):
         try:
@@ -141,7 +139,7 @@ class Store:
         for medium in media:
             try:
                 medium.write(name, data)
-                state = "ok" if medium.read(name) == data else "reads back otherwise"
+                state = "ok" if medium.read(name) == data else "differs"
             except OSError as problem:
                 state = _reason(problem)
             self.health[medium.NAME] = state

@@ -8,22 +8,19 @@ from aliot.log import Secret
 class Wifi:
     def __init__(self, ssid, password=""):
         self.name = ssid
-        self._password = Secret(password)
-        self._station = network.WLAN(network.STA_IF)
+        self.password = Secret(password)
+        self.station = network.WLAN(network.STA_IF)
 
     def up(self):
-        return self._station.isconnected()
+        return self.station.isconnected()
 
     def join(self):
         """Start to join; does not wait. OSError from the driver (a password below 8 characters) comes through."""
-        self._station.active(True)
-        if self._station.isconnected():
+        self.station.active(True)
+        if self.station.isconnected():
             return
-        try:
-            self._station.disconnect()
-        except OSError:
-            pass
-        self._station.connect(self.name, self._password.reveal())
+        self.station.disconnect()  # a driver that is still trying refuses a second connect()
+        self.station.connect(self.name, self.password.reveal())
 
 
 class Wired:

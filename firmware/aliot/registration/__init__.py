@@ -33,7 +33,7 @@ def parse(data):
         found = None
     # MicroPython's json takes an object that is cut before its last bracket for a whole one.
     if not isinstance(found, dict) or data.count(b"{") != data.count(b"}"):
-        raise RegistrationError("the answer is no JSON object")
+        raise RegistrationError("not a JSON object")
     return found
 
 
@@ -41,10 +41,10 @@ def issued(found, credential):
     """The credential in an answer's fields; RegistrationError when it is incomplete or for another device."""
     whose = credential.product_key, credential.device_name
     if (found.get("productKey"), found.get("deviceName")) != whose:
-        raise RegistrationError("the answer is for another device")
+        raise RegistrationError("for another device")
     try:
         if credential.method == "regnwl":
             return part("token").ClientToken(*whose, found.get("clientId"), found.get("deviceToken"))
         return DeviceCertificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
-        raise RegistrationError("the answer holds no usable credential")
+        raise RegistrationError("no usable credential")

@@ -31,7 +31,7 @@ def request(credential, host, nonce, sign_method):
     """The whole request as bytes."""
     form = body(credential, nonce, sign_method)
     return ("POST /auth/register/device HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-            "Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (host, len(form), form)).encode()
+            "Content-Length: %d\r\n\r\n%s" % (host, len(form), form)).encode()
 
 
 def answer(stream):
@@ -62,7 +62,7 @@ def answer(stream):
             data += stream.read(length)
             _line(stream)
     except ValueError:
-        raise RegistrationError("an answer that is not HTTP, or too large")
+        raise RegistrationError("not HTTP, or too large")
 
 
 def result(status, data, credential):
@@ -73,7 +73,7 @@ def result(status, data, credential):
         raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d without a usable answer" % status)
+        raise RegistrationError("HTTP status %d, no answer" % status)
     return registration.issued(found, credential)
 
 

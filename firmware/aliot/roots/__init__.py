@@ -21,7 +21,7 @@ def load(names, add):
             with open(path, "rb") as file:
                 add(file.read())
         except (OSError, ValueError):
-            raise part("transport.faults").CertificateError(path + " is missing or no certificate", "certificate.root")
+            raise part("transport.faults").CertificateError(path + " is no certificate", "certificate.root")
 
 
 def extra():

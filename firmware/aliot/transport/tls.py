@@ -93,7 +93,7 @@ class Stream:
         except Exception as problem:
             raise _fault(problem, self.phase)
         if count == 0:
-            raise Closed("the peer ended the connection")
+            raise Closed("by the peer")
         return count or 0
 
     def ready(self, ms):
