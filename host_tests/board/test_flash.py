@@ -1,0 +1,121 @@
+"""The board's flash: NOR rules, operations counted, the power going at any of them; what littlefs and NVS then hold."""
+
+import random
+
+import pytest
+
+from tools.emulator.board.boot import Board
+from tools.image import flash, littlefs
+
+SECTOR = 4096
+BEGIN = "import flash, _chip\nf = flash.Flash(_chip.settings['flash'])\nat = 0x3ff000\n"
+
+FACTS = [
+    ("programming only clears bits",
+     "f.erase(at); f.program(at, b'\\xf0\\x0f'); f.program(at, b'\\x3c\\x3c'); print(f.read(at, 3))", ["b'0\\x0c\\xff'"]),
+    ("erasing sets a whole sector",
+     "f.program(at, b'\\0' * 4096); f.erase(at); print(f.read(at, 4096) == b'\\xff' * 4096, f.operations)", ["True 2"]),
+    ("an erase begins at a sector",
+     "try:\n    f.erase(at + 1)\nexcept OSError as e:\n    print(e.args[0])", ["22"]),
+    ("flash ends",
+     "for call in (lambda: f.read(f.size - 1, 2), lambda: f.program(f.size, b'x'), lambda: f.read(-1, 1)):\n"
+     "    try:\n        call()\n    except OSError as e:\n        print(e.args[0])", ["22", "22", "22"]),
+]
+
+
+@pytest.mark.parametrize("program, printed", [row[1:] for row in FACTS], ids=[row[0] for row in FACTS])
+def test_fact(prints, program, printed):
+    assert prints(BEGIN + program) == printed
+
+
+CUT = "f = flash.Flash(_chip.settings['flash'], 2, {torn})\nf.program(at, bytes(range(256)))\n{second}\nprint('never')\n"
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_cut_comes_before_or_in_the_middle_of_a_program(board, torn):
+    one = board(BEGIN + CUT.format(torn=torn, second="f.program(at + 256, b'ab' * 8)"))
+    boot = one.boot(timeout=20)
+    assert (boot.reason, boot.lines) == ("power cut", [])
+    data = one.flash.read_bytes()[0x3FF000:0x3FF110]
+    assert data == bytes(range(256)) + (b"ab" * 4 + b"\xff" * 8 if torn else b"\xff" * 16)
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_cut_comes_before_or_in_the_middle_of_an_erase(board, torn):
+    one = board(BEGIN + CUT.format(torn=torn, second="f.erase(at)"))
+    assert one.boot(timeout=20).reason == "power cut"
+    data = one.flash.read_bytes()[0x3FF000:0x400000]
+    assert data[:256] == (b"\xff" * 256 if torn else bytes(range(256)))
+    assert data[SECTOR // 2:] == b"\xff" * (SECTOR // 2)
+
+
+SAVE = """
+import os
+def save(text):
+    with open("/state.new", "w") as file:
+        file.write(text)
+    os.rename("/state.new", "/state")
+save("%s")
+print("saved")
+"""
+NVS_SAVE = "import esp32\nn = esp32.NVS('space')\nn.set_blob('state', b'%s')\nn.commit()\nprint('saved')\n"
+NVS_READ = "import esp32\nb = bytearray(9)\nprint(bytes(b[:esp32.NVS('space').get_blob('state', b)]).decode())\n"
+
+
+@pytest.mark.parametrize("save, read", [(SAVE, "print(open('/state').read())\n"), (NVS_SAVE, NVS_READ)],
+                         ids=["littlefs", "NVS"])
+def test_a_value_saved_over_another_is_the_old_or_the_new_whatever_the_cut(
+        interpreter, tmp_path, campaign, save, read):
+    """A file renamed over another, and a blob, at each flash operation of the saving, whole and torn."""
+    one = Board(_with(save % "old"), interpreter=interpreter, folder=tmp_path / "board")
+    assert one.boot(timeout=20).lines == ["saved"]
+    before = one.flash.read_bytes()
+    before = _main(before, save % "new")
+    one.flash.write_bytes(before)
+    total = one.boot(timeout=20).operations
+    assert total >= 2
+    tries = [(cut, torn) for cut in range(1, total + 1) for torn in (False, True)]
+    seen = set()
+    for cut, torn in random.Random(1).sample(tries, min(len(tries), campaign(12))):
+        one.flash.write_bytes(before)
+        assert one.boot(timeout=20, cut_at=cut, torn=torn).reason == "power cut"
+        one.flash.write_bytes(_main(one.flash.read_bytes(), read))
+        lines = one.boot(timeout=20).lines
+        assert lines in (["old"], ["new"]), (cut, torn, lines)
+        seen.add(lines[0])
+    print(f"{min(len(tries), campaign(12))} cuts tried of {len(tries)}")
+    assert "old" in seen
+
+
+def _with(main):
+    return flash.build(with_firmware=False, files={"/main.py": main.encode()})
+
+
+def _main(image, text):
+    """The image with another /main.py, all else as it is."""
+    layout = flash.layout_of("ESP32_GENERIC")
+    begin, end = layout.vfs.offset, layout.vfs.offset + layout.vfs.size
+    tree = littlefs.update(image[begin:end], {"/main.py": text.encode()})
+    return image[:begin] + tree + image[end:]
+
+
+def test_a_boot_counts_its_operations_from_one(board):
+    one = board("with open('/a', 'w') as f:\n    f.write('x' * 100)\n")
+    first = one.boot(timeout=20)
+    assert first.operations > 1 and first.reason == "exit"
+    assert board("pass").boot(timeout=20).operations == 0
+
+
+def test_a_blank_file_system_is_formatted_a_damaged_one_is_not(interpreter, tmp_path):
+    blank = flash.build(with_firmware=False)
+    one = Board(blank, interpreter=interpreter, folder=tmp_path / "blank")
+    assert one.boot(timeout=20).reason == "exit"
+    assert one.boot(timeout=20).operations == 0
+    layout = flash.layout_of("ESP32_GENERIC")
+    damaged = bytearray(blank)
+    damaged[layout.vfs.offset:layout.vfs.offset + 8] = b"not a fs"
+    one = Board(bytes(damaged), interpreter=interpreter, folder=tmp_path / "damaged")
+    one.start()
+    assert "corrupted" in one.wait_line("filesystem", 20)
+    assert one.power_off().operations == 0
+    assert one.flash.read_bytes() == bytes(damaged)
