@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: board flash app burn erase backup restore inspect image monitor repl help setup demo test lock clean
+.PHONY: board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ setup: $(STAMP)  ## the virtual environment, the MicroPython interpreter, umqtt.
 
 demo: setup  ## every way in, on emulated boards, in half a minute
 	@$(PY) -m tools demo
+
+line-demo: setup  ## a production line without hardware: eight boards, two faults, a dead station
+	@$(PY) -m tools line demo $(ARGS)
 
 # a plugged-in board: PORT, BOARD, FIRMWARE, CERT, CONFIG and FILES are all optional, ROOT may name several files
 BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')

@@ -50,6 +50,7 @@ class Worker:
         self.stopping = stopping
         module, _, name = settings.wire.partition(":")
         self._wire = getattr(importlib.import_module(module), name)
+        self._away = None  # why the board went away last, told once
 
     def run(self):
         """Serve boards until told to stop (or one board, with `once`)."""
@@ -57,7 +58,8 @@ class Worker:
         patience = Patience(limit=settings.patience, told=lambda line: self.tell("ledger", why=line))
         with Ledger.open(settings.url, settings.key, patience) as ledger:
             while not self.stopping.is_set():
-                self.tell("waiting")
+                if self._away is None:
+                    self.tell("waiting")
                 device = self._wait_for_board()
                 if device is None:
                     return
@@ -80,11 +82,14 @@ class Worker:
         wire = None
         try:
             wire = self._wire(device, settings.job)
-            result = visit(wire, ledger, settings.job, settings.who, self.tell, settings.wifi, settings.chip,
+            result = visit(wire, ledger, settings.job, settings.who, self._progress, settings.wifi, settings.chip,
                            settings.flash_size)
             self.tell("result", outcome=result.outcome, mac=result.mac, device_name=result.device_name, why=result.why)
+            self._away = None
         except Pulled as error:
-            self.tell("pulled", why=str(error))
+            if str(error) != self._away:
+                self._away = str(error)
+                self.tell("pulled", why=self._away)
             self.stopping.wait(settings.poll)
             return False
         except (Rejected, UserError) as error:
@@ -95,6 +100,13 @@ class Worker:
         if not settings.once:
             self._wait_until_gone(device)
         return True
+
+    def _progress(self, event, **facts):
+        if event != "identify":
+            self._away = None
+        elif self._away is not None:
+            return  # looking again at a board that is still away is no news
+        self.tell(event, **facts)
 
     def _wait_until_gone(self, device):
         missing = None
