@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import umqtt
 from tools.emulator.board import cases
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
@@ -18,20 +19,22 @@ def pytest_pycollect_makemodule(module_path, parent):
 class DeviceFile(pytest.File):
     def collect(self):
         found, heap = cases.read(self.path, VECTORS)
-        for which in cases.INTERPRETERS:
+        runs = [(which, which, None) for which in cases.INTERPRETERS]
+        runs += [(f"micropython-umqtt-{version}", "micropython", folder) for version, folder in umqtt.others().items()]
+        for name, which, mqtt in runs:
             for case in found:
                 label = f"-{case.label}" if case.label else ""
                 yield DeviceTest.from_parent(
-                    self, name=f"{case.function}[{which}{label}]", case=case, which=which, heap=heap)
+                    self, name=f"{case.function}[{name}{label}]", case=case, board=(which, heap, mqtt))
 
 
 class DeviceTest(pytest.Item):
-    def __init__(self, *, case, which, heap, **more):
+    def __init__(self, *, case, board, **more):
         super().__init__(**more)
-        self.case, self.which, self.heap = case, which, heap
+        self.case, self.board = case, board
 
     def runtest(self):
-        failed = _outcomes(str(self.path), self.case.function, self.which, self.heap)[self.case.function, self.case.label]
+        failed = _outcomes(str(self.path), self.case.function, *self.board)[self.case.function, self.case.label]
         if failed:
             raise DeviceFailure(failed)
 
@@ -47,8 +50,8 @@ class DeviceFailure(Exception):
 
 
 @lru_cache(maxsize=None)
-def _outcomes(path, function, which, heap):
+def _outcomes(path, function, which, heap, mqtt):
     """{(function, label): failure or None}: all rows of a function run on one board."""
     mine = [case for case in cases.read(path, VECTORS)[0] if case.function == function]
-    results = cases.run(path, mine, which, heap)
+    results = cases.run(path, mine, which, heap, mqtt)
     return {(case.function, case.label): failure for case, failure in results.items()}

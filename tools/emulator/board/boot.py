@@ -48,7 +48,8 @@ ENDS = {
     41: ("reset", 2), 42: ("soft reset", 5), 43: ("raw reset", 5), 44: ("power cut", None), 45: ("deep sleep", 4),
     -signal.SIGALRM: ("watchdog", 3), 0: ("exit", None),
 }
-_CPYTHON = modules.PORT / "cpython" / "start.py"
+CPYTHON = (sys.executable, "-I", "-u", "-X", "utf8", "-X", f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
+           str(modules.PORT / "cpython" / "start.py"))
 
 
 class BoardError(Exception):
@@ -258,7 +259,7 @@ class Board:
             settings["path"] = [str(FIRMWARE), str(self.umqtt or umqtt.folder())]
             file.write_text(json.dumps(settings))
             preload = {"LD_PRELOAD": interpreters.host_faketime()}
-            return ([sys.executable, "-I", "-B", "-u", "-X", "utf8", str(_CPYTHON), str(file)],
+            return ([*CPYTHON, str(file)],
                     {**os.environ, **self.clock.environment(), **preload})
         found = interpreters.at(self.interpreter) if self.interpreter else interpreters.find()
         start, rom = modules.port(rom=found.rom, mqtt=self.umqtt)

@@ -23,14 +23,14 @@ TABLES, VECTORS and HEAP are literals: the host reads them without running the
 file. Every function starts a board of its own: blank flash with a partition
 table, formatted littlefs at '/', network without Wi-Fi, the host's clock; the
 rows of one table share it. Other files of that folder can be imported.
-ALIOT_DEVICE_UMQTT names a folder with another umqtt/simple.py to run them with.
+With ALIOT_UMQTT (tools/umqtt.py) MicroPython runs every test once more for each
+umqtt.simple that it names.
 """
 
 import ast
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +38,7 @@ from pathlib import Path
 
 from tools import interpreter, umqtt
 from tools.emulator.board import modules
+from tools.emulator.board.boot import CPYTHON
 from tools.emulator.board.clock import Clock
 from tools.firmware import FOLDER as FIRMWARE
 from tools.image import flash
@@ -45,7 +46,6 @@ from tools.image import flash
 INTERPRETERS = ("cpython", "micropython")
 TIMEOUT = 120               # seconds for the rows of one function
 MARK = b"\x1e"
-_START = modules.PORT / "cpython" / "start.py"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,6 @@ def _label(row, index):
 
 def run(path, cases, which, heap="112K", mqtt=None):
     """Run cases of one file on one board; returns {case: None or why it failed}."""
-    mqtt = mqtt or os.environ.get("ALIOT_DEVICE_UMQTT")
     with tempfile.TemporaryDirectory(prefix="aliot-case-") as folder:
         command, environment = _start(Path(path), which, Path(folder), heap, mqtt)
         asked = "".join(json.dumps([case.function, case.row, case.value]) + "\n" for case in cases)
@@ -141,7 +140,7 @@ def _start(path, which, folder, heap, mqtt):
         settings["path"] = [str(path.parent), str(FIRMWARE), str(mqtt or umqtt.folder())]
         file.write_text(json.dumps(settings))
         preload = {"LD_PRELOAD": interpreter.host_faketime()}
-        return [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(_START), str(file)], {**clock, **preload}
+        return [*CPYTHON, str(file)], {**clock, **preload}
     found = interpreter.find()
     start, rom = modules.port(rom=found.rom, mqtt=mqtt)
     settings.update(rom=str(rom), cases=str(_compiled(path.parent, found.rom)))

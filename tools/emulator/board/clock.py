@@ -22,4 +22,5 @@ class Clock:
     def environment(self):
         """What the process needs beside the preloaded libfaketime; its ticks are not disturbed."""
         return {"TZ": "UTC0", "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DISABLE_SHM": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+                "FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1"}

@@ -13,7 +13,6 @@ import importlib.util
 import json
 import os
 import sys
-import traceback
 import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,17 +20,17 @@ SHARED = os.path.join(os.path.dirname(HERE), "shared")
 # of CPython's own modules, what a chip has under the same name
 SAME = {"asyncio", "array", "binascii", "collections", "hashlib", "heapq", "io", "json", "math", "random", "re",
         "struct", "uctypes", "platform"}
-# the port's for CPython, written with the host's modules
-HOST = ("_chip", "time", "select", "vfs", "os", "micropython", "tls12")
+# the port's for CPython, written with the host's modules: name on the chip -> file
+HOST = {"_chip": "_chip", "vfs": "vfs", "os": "os", "time": "time", "select": "select", "tls": "tls12",
+        "micropython": "micropython"}
 chip = {}           # name -> module, as the board's `import` finds it
 
 
 def main(path):
     # what started this process is no module of the board
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
-    for name in HOST:
-        _load(name, HERE, {**vars(builtins), "__import__": port_import})
-    chip["tls"] = chip["tls12"]
+    for name in ("_chip", "vfs"):
+        _load_host(name)
     chip["sys"] = _over(sys, path=["", ".frozen", "/lib"], print_exception=print_exception, implementation=types.SimpleNamespace(
         name="micropython", version=sys.implementation.version))
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
@@ -45,9 +44,12 @@ def main(path):
     board_import("board").run(vars(main_module))
 
 
-def _load(name, folder, names):
+def _load_host(name):
+    return _load(name, os.path.join(HERE, HOST[name] + ".py"), {**vars(builtins), "__import__": port_import})
+
+
+def _load(name, file, names):
     """Make the module `name` of the port, in a namespace with the builtins `names`."""
-    file = os.path.join(folder, name + ".py")
     spec = importlib.util.spec_from_file_location("chip_" + name, file)
     module = importlib.util.module_from_spec(spec)
     module.__dict__["__builtins__"] = names
@@ -73,8 +75,11 @@ def board_import(name, names=None, local=None, wanted=(), level=0):
             return chip[plain]
         if plain in SAME:
             return importlib.import_module(plain)
-        if os.path.exists(os.path.join(SHARED, plain + ".py")):
-            return _load(plain, SHARED, chip["_chip"].chip_builtins)
+        if plain in HOST:
+            return _load_host(plain)
+        file = os.path.join(SHARED, plain + ".py")
+        if os.path.exists(file):
+            return _load(plain, file, chip["_chip"].chip_builtins)
     if sys.meta_path[0].find_spec(top) is None:
         raise ImportError(f"no module named '{name}'")
     return builtins.__import__(name, names, local, wanted, level)
@@ -104,6 +109,8 @@ class Loader(importlib.machinery.SourceFileLoader):
 
 
 def print_exception(error, file=None):
+    import traceback
+
     traceback.print_exception(error, file=file or sys.stdout)
 
 

@@ -3,7 +3,6 @@
 import base64
 import os
 import ssl
-import tempfile
 
 PROTOCOL_TLS_CLIENT = 0
 PROTOCOL_TLS_SERVER = 1
@@ -59,6 +58,8 @@ class SSLContext:
 
     def load_cert_chain(self, cert, key):
         """Certificate and key as bytes, DER or PEM."""
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="aliot-") as folder:
             paths = []
             for name, data, labels in (("cert", cert, ("CERTIFICATE",)),

@@ -14,9 +14,9 @@ _nvs = None  # packed
 
 
 def start(flash):
-    """Power on with this `flash.Flash`: mount the partition "nvs". True when that erased it, as the chip's boot may.
+    """Power on with this `flash.Flash`: mount the partition "nvs".
 
-    OSError(2) when the partition table has none.
+    True when that erased it, as the chip's boot may. OSError(2) when the partition table has none.
     """
     global _flash, _nvs
     _flash = flash

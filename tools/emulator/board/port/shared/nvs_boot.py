@@ -4,8 +4,8 @@ import struct
 
 import nvs
 from nvs_page import (
-    ACTIVE, ANY, BLANK, BLOB, CORRUPT, DATA, EMPTY, ENTRIES, ERASED, FREEING, INDEX, TABLE, U8, VERSION, WRITTEN,
-    Page, crc, sealed, variable,
+    ACTIVE, ANY, BLANK, BLOB, CORRUPT, DATA, EMPTY, ENTRIES, ERASED, FREEING, INDEX, TABLE, U8, VERSION,
+    WRITTEN, Page, crc, sealed, variable,
 )
 
 NO_FREE_PAGES = 0x110D
@@ -27,7 +27,7 @@ def boot(flash, offset, size):
 
 
 def mount(flash, offset, size):
-    """The `nvs.Storage` of a partition; OSError(NO_FREE_PAGES or NEW_VERSION_FOUND) as nvs_flash_init has it."""
+    """The `nvs.Storage` of a partition; OSError(NO_FREE_PAGES or NEW_VERSION_FOUND) as nvs_flash_init."""
     used = []
     free = []
     for at in range(offset, offset + size, _SECTOR):

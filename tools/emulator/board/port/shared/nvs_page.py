@@ -58,7 +58,7 @@ def variable(kind):
 
 
 class Page:
-    """`next` is the first entry that is free to write, 126 when there is none; `table` the states on flash."""
+    """`next` is the first entry that is free to write, 126 when there is none; `table`: the states."""
 
     def __init__(self, flash, base, state=CORRUPT, sequence=0, next=0, table=None):
         self.flash = flash
