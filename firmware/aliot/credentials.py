@@ -41,7 +41,7 @@ class ProductCertificate(_Certificate):
         super().__init__(product_key, device_name)
         self.product_secret = Secret(sound("ProductSecret", product_secret, 1, 64))
         if method not in ("https", "mqtt", "regnwl"):
-            raise CredentialError("method '%s' is not https, mqtt or regnwl" % method)
+            raise CredentialError("unknown method '%s'" % method)
         self.method = method
         self.REGISTER = "https" if method == "https" else "mqtt"
 
@@ -61,7 +61,7 @@ def burned(fields, mac):
     try:
         return part(sound("way", way, 1, 12, "")).burned(fields, mac)
     except ImportError:
-        raise CredentialError("this firmware has no way '%s'" % way)
+        raise CredentialError("unknown way '%s'" % way)
 
 
 def issued(fields, product_key, device_name):

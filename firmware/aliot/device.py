@@ -137,10 +137,7 @@ class Device:
         client = self.client
         self.client = None
         if client:
-            try:
-                client.disconnect()
-            except LinkError:
-                client.close()
+            client.disconnect()
 
     # Offline: network, clock, registration, connect; one step at a time.
 
@@ -215,10 +212,10 @@ class Device:
         client = self.client
         try:
             need = self.session.ping(*client.ages())
-            if need == "ping":
-                client.ping()
-            elif need:
+            if need == "dead":
                 raise TimedOut("no PINGRESP")
+            if need:
+                client.ping()
             if not self.network.up():
                 raise LinkError("the network is down", "wifi")
             client.poll(min(ms, 1000))

@@ -30,7 +30,7 @@ class Endpoint:
         # 8883 is documented for instances of the new kind; for legacy hosts 443 and 1883 are. direct.md 5.1
         self.port = port or (8883 if host.endswith(_IOTHUB) else 443)
         self.roots = ("aliyun",) if self.port == 8883 else _PUBLIC
-        self.register_host = sound("register_host", register_host or "iot-auth.%s.aliyuncs.com" % region, 1, 128, ".-")
+        self.register_host = sound("host", register_host or "iot-auth.%s.aliyuncs.com" % region, 1, 128, ".-")
 
 
 def endpoint(product_key, fields, override):

@@ -143,7 +143,7 @@ class Client(MQTTClient):
         elif kind == _SUBACK and size == 3:
             self.granted = bytes(packet)
         else:
-            raise ProtocolError("packet 0x%02x of %d bytes" % (kind, size))
+            raise ProtocolError("packet %02x" % kind)
 
     def ages(self):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""

@@ -74,7 +74,7 @@ class Store:
         found = self._load("burned", {})
         if not found:
             raise CredentialError("nothing is burned: %s" % self.health)
-        return found
+        return found[:2]
 
     def issued(self, generation, credential):
         """The credential that was issued to this burned generation of this identity, or None.
@@ -91,11 +91,12 @@ class Store:
         """
         newest = generation
         for copy in self._copies("issued"):
-            if copy:
-                newest = max(newest, copy[0] + 1)
+            newest = max(newest, copy[0] + 1 if copy else 0)
         fields = made.fields()
         fields.update(_owner(generation, credential))
-        self._write("issued", record.encode(record.ISSUED, newest, fields), self.media)
+        data = record.encode(record.ISSUED, newest, fields)
+        for medium in self.media:
+            self._write("issued", data, medium)
         told = dict(self.health)
         found = self._load("issued", fields)
         if not found:
@@ -104,17 +105,16 @@ class Store:
         return issued(found[1], credential.product_key, credential.device_name)
 
     def _load(self, name, wanted):
-        """(generation, fields) of the newest copy that has all `wanted` fields, or None; heals the others."""
+        """(generation, fields, bytes) of the newest copy that has all `wanted` fields, or None; heals the others."""
         copies = self._copies(name)
         best = None
         for copy in copies:
-            if copy and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
-                if not best or copy[0] > best[0]:
-                    best = copy
-        if best:
-            data = best[2]
-            self._write(name, data, [medium for medium, copy in zip(self.media, copies) if not copy or copy[2] != data])
-        return best and best[:2]
+            if copy and (not best or copy[0] > best[0]) and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
+                best = copy
+        for medium, copy in zip(self.media, copies):
+            if best and (not copy or copy[2] != best[2]):
+                self._write(name, best[2], medium)
+        return best
 
     def _copies(self, name):
         """For each medium (generation, fields, bytes) or None; what is wrong goes to health."""
@@ -135,14 +135,13 @@ class Store:
             copies.append(copy)
         return copies
 
-    def _write(self, name, data, media):
-        for medium in media:
-            try:
-                medium.write(name, data)
-                state = "ok" if medium.read(name) == data else "differs"
-            except OSError as problem:
-                state = _reason(problem)
-            self.health[medium.NAME] = state
+    def _write(self, name, data, medium):
+        try:
+            medium.write(name, data)
+            state = "ok" if medium.read(name) == data else "differs"
+        except OSError as problem:
+            state = _reason(problem)
+        self.health[medium.NAME] = state
 
 
 def _owner(generation, credential):

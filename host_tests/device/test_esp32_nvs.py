@@ -1,4 +1,4 @@
-"""esp32.NVS as micropython.md's section 3 measured it on the chip: limits, error numbers, what a name may be."""
+"""esp32.NVS as it was measured on the chip: limits, error numbers, what a name may be."""
 
 import esp32
 

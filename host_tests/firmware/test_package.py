@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 
 from tools.firmware import FOLDER
+from tools.image import firmware
 
 # direct.md 5.2
 FINGERPRINTS = {
@@ -85,3 +86,27 @@ def test_a_record_needs_nothing_of_a_chip():
         imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
         assert imported <= {"binascii", "struct"}
         assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
+
+
+# What a first boot imports, with registration over HTTPS, which is the larger of the two; umqtt.simple apart.
+CORE = ("__init__ clock credentials device endpoint errors log login mqtt record session sign store wifi roots/__init__ "
+        "transport/__init__ transport/tls registration/__init__ registration/https").split()
+
+
+def test_what_a_first_boot_imports_is_at_most_20_kb():
+    sizes = firmware.sizes()
+    total = sum(sizes[f"aliot/{name}"] for name in CORE)
+    print(f"core: {total} bytes of .mpy")
+    assert total <= 20 * 1024
+
+
+def test_nothing_of_the_core_imports_what_only_some_moments_need():
+    modules = {name.replace("/__init__", "").replace("/", ".") for name in CORE}
+    known = {path.relative_to(FOLDER / "aliot").with_suffix("").as_posix().replace("/__init__", "").replace("/", ".")
+             for path in (FOLDER / "aliot").rglob("*.py")}
+    for name in CORE:
+        for node in ast.parse((FOLDER / f"aliot/{name}.py").read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("aliot"):
+                base = node.module.removeprefix("aliot").lstrip(".")
+                wanted = {base} if base else {item.name for item in node.names}
+                assert wanted & known <= modules, f"{name} imports {wanted}"

@@ -41,15 +41,14 @@ def answer(stream):
         if not version.startswith("http/1."):
             raise ValueError
         status = int(status)
-        length, lines = -1, 40
-        while True:
+        length = -1
+        for _ in range(40):
             name, _, value = _line(stream).partition(":")
             if name == "content-length":
                 length = int(value)
             elif name == "transfer-encoding":
                 length = None
-            lines -= 1
-            if not name or not lines:
+            elif not name:
                 break
         if length is not None:
             return status, stream.read(_size(length))
@@ -73,7 +72,7 @@ def result(status, data, credential):
         raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d, no answer" % status)
+        raise RegistrationError("HTTP status %d" % status)
     return registration.issued(found, credential)
 
 
