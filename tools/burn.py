@@ -94,8 +94,8 @@ def look(flash, layout):
             notes.append("the file system is blank: the board writes its copy there at its first boot")
         except littlefs.Unreadable:
             state = "unreadable"
-            notes.append("the file system cannot be read: the identity goes into NVS only, and the generation "
-                         "is ruled by NVS and the clock alone")
+            notes.append("the file system cannot be read: the identity goes into NVS only, and the "
+                         "generation is ruled by NVS and the clock alone")
     copies, damaged = _copies(raw)
     return Found(part, data, state, image, copies, (*notes, *damaged))
 
@@ -136,14 +136,17 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None):
     strangers = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) != who]
     if strangers and not replace:
         other = "/".join(owner(strangers[0].fields, mac))
-        raise UserError(f"this board holds the issued secret of {other}, which is lost when {'/'.join(who)} is "
-                        "burned: make a backup, then --replace goes on")
+        raise UserError(f"this board holds the issued secret of {other}, which is lost when "
+                        f"{'/'.join(who)} is burned: make a backup, then --replace goes on")
     burned = _newest(copies, layouts.BURNED)
     highest = max((c.generation for c in copies), default=0)
-    generation = burned.generation if burned and burned.fields == fields else identities.next_generation(highest, now)
-    if generation >= 1 << 32:
-        raise UserError(f"the generation {highest} on the board is the highest there is: erase the identity first")
-    data = burned.data if burned and burned.fields == fields else record.encode(record.BURNED, generation, fields)
+    if burned and burned.fields == fields:
+        generation, data = burned.generation, burned.data
+    else:
+        generation = identities.next_generation(highest, now)
+        if generation >= 1 << 32:
+            raise UserError(f"the board's generation {highest} is the last one: erase the identity first")
+        data = record.encode(record.BURNED, generation, fields)
     own = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) == who]
     return Decision(generation, data, _issued(own, burned, who, generation, issued))
 
@@ -154,7 +157,8 @@ def _newest(copies, name):
 
 def _issued(own, burned, who, generation, given):
     """The issued record's bytes for this burned generation, or None."""
-    belongs = [c for c in own if burned and c.fields.get(record.FOR_GENERATION) == struct.pack("<I", burned.generation)]
+    current = struct.pack("<I", burned.generation) if burned else None
+    belongs = [c for c in own if c.fields.get(record.FOR_GENERATION) == current]
     kept = _newest(belongs, layouts.ISSUED) or _newest(own, layouts.ISSUED)
     if not kept and not given:
         return None
@@ -182,7 +186,8 @@ def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace
         found = look(flash, layout)
     unread = found.nvs.faults_beside(layouts.NAMESPACE, NAMES)
     if before is None and unread:
-        raise UserError(f"NVS holds what cannot be read, and a burn would lose it: {unread[0]}; nothing was written")
+        raise UserError("NVS holds what cannot be read, and a burn would lose it: "
+                        f"{unread[0]}; nothing was written")
     copies = found.copies
     if before:
         copies += _copies({("journal", name): data for name, data in before.records})[0]
@@ -229,8 +234,10 @@ def _steps(found, layout, decision, others):
     steps, undo = [], ()
     plan = None
     if found.vfs == "good":
-        put = {_PATHS[name]: decision.record(name) for name in NAMES if decision.record(name) is not None}
-        plan = littlefs.plan(found.image, put, [_PATHS[name] for name in NAMES if decision.record(name) is None])
+        put = {_PATHS[name]: decision.record(name) for name in NAMES}
+        remove = [path for path, data in put.items() if data is None]
+        put = {path: data for path, data in put.items() if data is not None}
+        plan = littlefs.plan(found.image, put, remove)
         if plan.writes:
             steps.append(("littlefs", [(layout.vfs.offset + at, data) for at, data in plan.writes]))
     wanted = {*others, *_ours(decision)}
@@ -246,7 +253,8 @@ def _steps(found, layout, decision, others):
 
 def _whole(found, medium):
     """Whether a medium has the newest good copy of each record that there is."""
-    return all(found.data(medium, name) == newest.data for name in NAMES if (newest := _newest(found.copies, name)))
+    newest = [copy for name in NAMES if (copy := _newest(found.copies, name))]
+    return all(found.data(medium, copy.name) == copy.data for copy in newest)
 
 
 def _ours(decision):
@@ -255,7 +263,7 @@ def _ours(decision):
 
 
 def _nvs_writes(old, new, offset):
-    """All pages that change are erased before the first is written: old and new pages never stand side by side."""
+    """All pages that change are erased before one is written: old and new pages never stand side by side."""
     changed = [at for at in range(0, len(new), SECTOR) if old[at : at + SECTOR] != new[at : at + SECTOR]]
     blank = b"\xff" * SECTOR
     return ([(offset + at, None) for at in changed if old[at : at + SECTOR] != blank]
@@ -282,18 +290,23 @@ def _compare(flash, layout, decision, others, vfs):
         raise UserError("NVS reads back otherwise than it was written: the flash may be worn; burn again")
     for name in NAMES if vfs == "good" else ():
         if found.data("littlefs", name) != decision.record(name):
-            raise UserError(f"{_PATHS[name]} reads back otherwise than it was written: the flash may be worn; burn again")
+            raise UserError(f"{_PATHS[name]} reads back otherwise than it was written: "
+                            "the flash may be worn; burn again")
 
 
 def add_arguments(parser):
     parser.add_argument("--cert", metavar="FILE", required=True, help="identity to burn, as JSON")
-    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
-    parser.add_argument("--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip")
+    parser.add_argument("--port", metavar="PORT",
+                        help="a serial port or a pyserial URL; by default the only one there is")
+    parser.add_argument("--board", metavar="BOARD",
+                        help="a folder of boards/; by default the generic one of the chip")
     parser.add_argument("--flash", metavar="FILE", help="a flash file instead of a board on a port")
-    parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="with --flash: the board's MAC (default %(default)s)")
+    parser.add_argument("--mac", default="24:0a:c4:00:00:01",
+                        help="with --flash: the board's MAC (default %(default)s)")
     parser.add_argument("--replace", action="store_true",
                         help="give up the issued secret of another identity that the board holds")
-    parser.add_argument("--anyway", action="store_true", help="go on outside the documented regions and editions")
+    parser.add_argument("--anyway", action="store_true",
+                        help="go on outside the documented regions and editions")
     parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -343,7 +356,8 @@ def words(report, identity, mac, warning=None):
     """The lines that the verb prints."""
     who = "/".join(owner(identity.fields(), mac))
     if report.written:
-        yield f"burned {who}, generation {report.generation}, {report.written} bytes written, read back and compared"
+        yield (f"burned {who}, generation {report.generation}, {report.written} bytes written, "
+               "read back and compared")
     else:
         yield f"nothing to do: the board holds {who}, generation {report.generation}"
     if report.kept_issued:

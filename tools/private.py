@@ -8,9 +8,9 @@ from tools.errors import UserError
 
 
 def write(path, data):
-    """Put `data` (bytes or str) at `path`, mode 0600, by renaming a finished file over it; its folder is made.
+    """Put `data` (bytes or str) at `path`, mode 0600, by renaming a finished file over it.
 
-    UserError when that cannot be.
+    Its folder is made. UserError when that cannot be.
     """
     path = Path(path)
     data = data.encode() if isinstance(data, str) else data
@@ -41,5 +41,5 @@ def _sync_folder(folder):
 
 
 def mask(secret):
-    """A secret as it may be shown: its last four characters when it is long enough to keep the rest secret."""
+    """A secret as it may be shown: its last four characters, if it is long enough for that."""
     return "****" + (secret[-4:] if len(secret) >= 12 else "")

@@ -1,4 +1,4 @@
-"""Flash in memory for tests: programming clears bits, erasing sets a sector, power goes at a chosen operation."""
+"""Flash in memory: programming clears bits, erasing sets a sector, power goes at a chosen operation."""
 
 SECTOR = 4096
 

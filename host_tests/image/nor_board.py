@@ -1,4 +1,4 @@
-"""A board's flash in memory, and a boot of it as far as the identity is concerned: NVS, littlefs, the firmware's store."""
+"""A board's flash in memory, and as much of a boot as the identity needs: NVS, littlefs, the store."""
 
 import sys
 import types
@@ -69,13 +69,14 @@ class _Files:
 
 
 class Booted:
-    """What the firmware's store finds after a boot: `fields`, `generation` and `issued` (a credential), or None."""
+    """What the firmware's store finds after a boot: `fields`, `generation`, `issued`, or None."""
 
     def __init__(self, board):
         if littlefs.is_blank(flash.region(bytes(board.data), board.layout.vfs)):
             begin = board.layout.vfs.offset  # MicroPython formats it
             board.data[begin:] = littlefs.build({"/boot.py": b"#"}, board.layout.vfs.size)
-        littlefs.read(flash.region(bytes(board.data), board.layout.vfs))  # a board that cannot mount it never starts
+        # a board that cannot mount it never starts
+        littlefs.read(flash.region(bytes(board.data), board.layout.vfs))
         self.store = store.Store((_Nvs(board), _Files(board)))
         self.fields = self.issued = self.generation = None
         try:

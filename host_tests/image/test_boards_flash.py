@@ -1,4 +1,4 @@
-"""The port's esp32.NVS on both interpreters, on a whole flash image: the same bytes, read back by the host's reader."""
+"""The port's esp32.NVS on both interpreters, on a whole flash: the same bytes, read by the host's reader."""
 
 import zlib
 

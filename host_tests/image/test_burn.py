@@ -1,4 +1,4 @@
-"""Burning into a flash, cut at every operation: the identity is never lost, and the old one never comes back."""
+"""Burning into a flash, cut at every operation: no identity is lost, and the old one never comes back."""
 
 import random
 
@@ -13,13 +13,16 @@ from tools.firmware import record
 from tools.image import flash, identity, journal, littlefs, nvs
 from tools.image.nvs import Entry
 
-FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)), Entry("phy", "cal", "u32", 1),
-           Entry("misc", "note", "string", "höflich"), Entry("app", "count", "i64", -7))
-FILES = {"/boot.py": b"#", "/main.py": b"import app", "/config.json": b'{"ssid": "x"}', "/user/data.txt": b"mine" * 700,
-         "/aliot/store.mpy": b"\0" * 1800}
+FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
+           Entry("phy", "cal", "u32", 1), Entry("misc", "note", "string", "höflich"),
+           Entry("app", "count", "i64", -7))
+FILES = {"/boot.py": b"#", "/main.py": b"import app", "/config.json": b'{"ssid": "x"}',
+         "/user/data.txt": b"mine" * 700, "/aliot/store.mpy": b"\0" * 1800}
 PRODUCT = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"})
-ELSEWHERE = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "method": "mqtt"})
-OTHER = identity.parse({"product_key": "a1ZZZZZZZZZ", "device_name": "other", "device_secret": "0" * 31 + "1"})
+ELSEWHERE = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv",
+                            "method": "mqtt"})
+OTHER = identity.parse({"product_key": "a1ZZZZZZZZZ", "device_name": "other",
+                        "device_secret": "0" * 31 + "1"})
 SECRET = "2b" * 16
 
 
@@ -68,7 +71,7 @@ def entries(made):
 def holds(made, who):
     """Whether both media hold `who` burned, the same bytes."""
     found = burn.look(made, made.layout)
-    copies = {found.data("nvs", "burned"), *([found.data("littlefs", "burned")] if found.vfs == "good" else [])}
+    copies = {found.data(medium, "burned") for medium in ("nvs", "littlefs")[: 1 + (found.vfs == "good")]}
     return len(copies) == 1 and None not in copies and record.decode(*copies)[2] == who.fields()
 
 
@@ -79,7 +82,8 @@ def untouched(made):
     image = flash.region(bytes(made.data), made.layout.vfs)
     if not littlefs.is_blank(image):
         tree = littlefs.read(image)
-        assert {path: tree.get(path) for path in FILES} in (FILES, dict.fromkeys(FILES) | {"/boot.py": b"#"})
+        formatted = dict.fromkeys(FILES) | {"/boot.py": b"#"}
+        assert {path: tree.get(path) for path in FILES} in (FILES, formatted)
 
 
 def test_a_first_burn_goes_onto_both_media(tmp_path):
@@ -102,7 +106,8 @@ def test_only_sectors_that_change_are_written(tmp_path):
     made = board()
     before = bytes(made.data)
     burned(made, PRODUCT, tmp_path)
-    changed = [at for at in range(0, len(before), 4096) if made.data[at : at + 4096] != before[at : at + 4096]]
+    after = bytes(made.data)
+    changed = [at for at in range(0, len(before), 4096) if after[at : at + 4096] != before[at : at + 4096]]
     # one page of NVS; on littlefs the folder's twin block and at most a block of data
     assert len(changed) <= 3
     assert made.operations <= 2 * len(changed) + 1  # the page of NVS is erased first of all
@@ -220,7 +225,8 @@ def test_a_journal_is_for_its_owner_only_and_shows_nothing_when_printed(tmp_path
         burned(made, ELSEWHERE, tmp_path / "j")
     path = tmp_path / "j" / "240ac4000001.identity"
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o077 == 0
-    assert SECRET not in repr(journal.load(tmp_path / "j", MAC)) and "h4I4" not in repr(journal.load(tmp_path / "j", MAC))
+    shown = repr(journal.load(tmp_path / "j", MAC))
+    assert SECRET not in shown and "h4I4" not in shown
 
 
 def test_a_damaged_journal_stops_in_one_line(tmp_path):
@@ -244,7 +250,7 @@ STATES = {
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_burn_cut_at_every_operation_ends_well(name, tmp_path):
-    """Cut, then burned again; or powered on, then burned again. In between the old state or the new one, whole."""
+    """Cut, then burned again; or powered on between. A boot finds the old state or the new one, whole."""
     make, who, secret = STATES[name]
     start = make(tmp_path)
     old = Booted(start.copy())
@@ -274,7 +280,7 @@ def test_a_burn_cut_at_every_operation_ends_well(name, tmp_path):
 
 
 def check_boot(made, old, who, secret, name):
-    """The board starts, with the old identity and its secret or the new one and its; or waits for the burn."""
+    """The board starts, with the old identity and its secret or the new one; or waits for the burn."""
     found = Booted(made)
     if found.fields is None:
         assert name in ("blank", "blank file system", "no file system")
@@ -358,3 +364,26 @@ def test_random_burns_boots_cuts_and_losses_never_lose_an_identity(seed, tmp_pat
         if who is not OTHER and secret is None and rng.random() < 0.7:
             secret = f"{seed:02x}{step:02x}" * 8
             found.register(secret)
+
+
+@pytest.mark.parametrize("name", ["ESP32_GENERIC", "ESP32_GENERIC-OTA"])
+def test_a_record_with_certificate_and_key_fits_beside_the_rest_and_is_burned_again(name, tmp_path):
+    """The OTA layouts have 16 KB of NVS."""
+    made = board(name=name)
+    fields = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.DEVICE_NAME: b"dev1",
+              record.CERTIFICATE: bytes(range(256)) * 12, record.PRIVATE_KEY: bytes(range(255, -1, -1)) * 7}
+    for turn in range(3):
+        fields[record.DEVICE_NAME] = b"dev%d" % turn
+        burn.burn(made, made.layout, fields, MAC, tmp_path, now=turn)
+        found = burn.look(made, made.layout)
+        assert [copy.fields for copy in found.copies] == [fields, fields]
+        untouched(made)
+
+
+def test_a_record_that_no_nvs_holds_is_refused_and_nothing_is_written(tmp_path):
+    made = board(entries=(*FOREIGN, *(Entry("app", f"b{i}", "blob", bytes(3900)) for i in range(4))))
+    before = bytes(made.data)
+    fields = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.CERTIFICATE: bytes(3900)}
+    with pytest.raises(UserError, match="NVS is full"):
+        burn.burn(made, made.layout, fields, MAC, tmp_path)
+    assert bytes(made.data) == before and list(tmp_path.iterdir()) == []

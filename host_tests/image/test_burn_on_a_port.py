@@ -1,4 +1,4 @@
-"""The verb burn over esptool's API against the emulated chip: burned, kept, cut at each of its flash operations."""
+"""The verb burn over esptool's API against the emulated chip: burned, kept, cut at each flash operation."""
 
 import json
 import time
@@ -37,8 +37,8 @@ def registered(tmp_path):
     return bytes(made.data)
 
 
-def burned(folder, url, cert, *more):
-    return cli.main(["burn", "--cert", str(folder / cert), "--port", url, "--journal", str(folder / "j"), *more])
+def burned(folder, url, cert):
+    return cli.main(["burn", "--cert", str(folder / cert), "--port", url, "--journal", str(folder / "j")])
 
 
 def test_other_settings_go_onto_a_board_that_keeps_its_secret(tmp_path, registered, capsys):
@@ -48,7 +48,8 @@ def test_other_settings_go_onto_a_board_that_keeps_its_secret(tmp_path, register
         assert burned(tmp_path, bench.url, "elsewhere.json") == 0
         assert burned(tmp_path, bench.url, "elsewhere.json") == 0
     out = capsys.readouterr().out
-    assert "burned a1MZxOdcBnO/240ac4000001" in out and "nothing to do" in out and "issued secret was kept" in out
+    assert "burned a1MZxOdcBnO/240ac4000001" in out and "nothing to do" in out
+    assert out.count("its issued secret was kept") == 2
     found = Booted(BoardFlash(path.read_bytes()))
     assert (found.fields, found.secret) == (identity.parse(ELSEWHERE).fields(), SECRET)
 

@@ -1,4 +1,4 @@
-"""What the verbs image, inspect and burn print, held against goldens/: `ALIOT_GOLDEN=write` writes the outputs anew.
+"""What the verbs image, inspect and burn print, held against goldens/; `ALIOT_GOLDEN=write` writes it anew.
 
 A line that begins with `$ ` is a command. The generation and the sizes of the
 firmware's files are replaced, they change from day to day.
@@ -23,7 +23,8 @@ from tools.image import flash, identity, nvs
 
 FOLDER = Path(__file__).parent / "goldens"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
-DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1", "device_secret": "0123456789abcdef0123456789abcdef"}
+DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",
+          "device_secret": "0123456789abcdef0123456789abcdef"}
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}
 SECRETS = [DEVICE["device_secret"], PRODUCT["product_secret"], "not-for-anyone", "5e" * 16]
 MAC = "24:0a:c4:00:00:01"
@@ -47,7 +48,8 @@ def place(tmp_path, monkeypatch):
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
     (tmp_path / "broken.json").write_text('{"product_key": \n')
     (tmp_path / "root.pem").write_bytes(root())
-    whole = flash.build(identity=identity.parse(DEVICE), with_firmware=False, files={"/main.py": b"#"}, generation=7)
+    whole = flash.build(identity=identity.parse(DEVICE), generation=7, with_firmware=False,
+                        files={"/main.py": b"#"})
     layout = flash.layout_in(whole)
     (tmp_path / "nvs.bin").write_bytes(flash.region(whole, layout.nvs))
     (tmp_path / "vfs.bin").write_bytes(flash.region(whole, layout.vfs))
@@ -63,7 +65,8 @@ def registered(folder):
     path = folder / "made.bin"
     path.write_bytes(flash.build(with_firmware=False, files={"/main.py": b"#"}))
     with burn.FlashFile(path) as made:
-        burn.burn(made, flash.layout_in(path.read_bytes()), identity.parse(PRODUCT).fields(), MAC, folder / "j",
+        layout = flash.layout_in(path.read_bytes())
+        burn.burn(made, layout, identity.parse(PRODUCT).fields(), MAC, folder / "j",
                   issued={record.DEVICE_SECRET: b"5e" * 16}, now=1000)
     return path.read_bytes()
 
@@ -99,7 +102,8 @@ def test_the_verbs_print_what_they_did(name, place, capsys):
 
 
 def test_json_is_for_programs(place, capsys):
-    for command in ("image --cert device.json --out f.bin --json", "burn --cert device.json --flash f.bin --json",
+    for command in ("image --cert device.json --out f.bin --json",
+                    "burn --cert device.json --flash f.bin --json",
                     "inspect f.bin --json", "inspect nvs.bin --json", "inspect vfs.bin --json"):
         assert cli.main(command.split()) == 0
         out = capsys.readouterr().out

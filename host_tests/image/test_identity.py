@@ -7,7 +7,8 @@ from tools.errors import UserError
 from tools.firmware import record
 from tools.image import identity
 
-DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1", "device_secret": "0123456789abcdef0123456789abcdef"}
+DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",
+          "device_secret": "0123456789abcdef0123456789abcdef"}
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}
 
 
@@ -18,14 +19,16 @@ def changed(base, **changes):
 def test_a_device_with_its_own_secret():
     found = identity.parse(DEVICE)
     assert (found.way, found.method, found.name_rule) == ("device", None, None)
-    assert found.fields() == {record.WAY: b"device", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.DEVICE_NAME: b"dev1",
+    assert found.fields() == {record.WAY: b"device", record.PRODUCT_KEY: b"a1MZxOdcBnO",
+                              record.DEVICE_NAME: b"dev1",
                               record.DEVICE_SECRET: DEVICE["device_secret"].encode()}
 
 
 def test_one_per_product_registers_over_https_under_its_mac():
     found = identity.parse(PRODUCT)
     assert (found.way, found.method, found.name_rule, found.device_name) == ("product", "https", "mac", None)
-    assert found.fields() == {record.WAY: b"product", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.METHOD: b"https",
+    assert found.fields() == {record.WAY: b"product", record.METHOD: b"https",
+                              record.PRODUCT_KEY: b"a1MZxOdcBnO",
                               record.PRODUCT_SECRET: b"h4I4dneEFp7EImTv", record.NAME_RULE: b"mac"}
 
 
@@ -35,7 +38,8 @@ def test_a_burned_name_needs_no_rule():
 
 
 def test_the_endpoint_goes_into_the_record():
-    values = {**DEVICE, "region": "cn-beijing", "instance": "iot-06z00abc", "host": "a.example.com", "port": 8883,
+    values = {**DEVICE, "region": "cn-beijing", "instance": "iot-06z00abc",
+              "host": "a.example.com", "port": 8883,
               "sign_method": "hmacsha1", "register_host": "b.example.com"}
     kind, generation, fields = record.decode(identity.parse(values).to_record(77))
     assert (kind, generation) == (record.BURNED, 77)
@@ -115,12 +119,15 @@ def test_nothing_that_is_printed_shows_a_secret():
 
 
 @pytest.mark.parametrize("rule, name", [
-    ("mac", "240ac40a00f1"), ("MAC", "240AC40A00F1"), ("mac:", "24:0a:c4:0a:00:f1"), ("MAC:", "24:0A:C4:0A:00:F1")])
+    ("mac", "240ac40a00f1"), ("MAC", "240AC40A00F1"),
+    ("mac:", "24:0a:c4:0a:00:f1"), ("MAC:", "24:0A:C4:0A:00:F1")])
 def test_a_name_from_the_mac(rule, name):
-    assert identity.name_from_mac(rule, "24:0A:c4:0a:00:F1") == name == identity.name_from_mac(rule, "240ac40a00f1")
+    assert identity.name_from_mac(rule, "24:0A:c4:0a:00:F1") == name
+    assert identity.name_from_mac(rule, "240ac40a00f1") == name
 
 
-@pytest.mark.parametrize("highest, now, generation", [(0, 100, 100), (99, 100, 100), (100, 100, 101), (500, 100, 501)])
+@pytest.mark.parametrize("highest, now, generation", [
+    (0, 100, 100), (99, 100, 100), (100, 100, 101), (500, 100, 501)])
 def test_the_generation_is_the_time_but_above_every_other(highest, now, generation):
     assert identity.next_generation(highest, now) == generation
 
@@ -131,7 +138,7 @@ def test_the_generation_is_the_time_but_above_every_other(highest, now, generati
     ("device", None, "cn-beijing", None, "legacy public instance is documented for"),
     ("device", None, "cn-beijing", "iot-1", None),
     ("product", "https", None, None, None),
-    ("product", "https", "us-west-1", None, "HTTPS on the legacy public instance is documented for cn-shanghai"),
+    ("product", "https", "us-west-1", None, "HTTPS on the legacy public instance is documented for cn-sha"),
     ("product", "https", "cn-beijing", "iot-1", "is documented for cn-shanghai, not for cn-beijing"),
     ("product", "mqtt", "us-west-1", None, None),
     ("product", "regnwl", None, None, "Enterprise and new public instances only: give an instance id"),
@@ -152,7 +159,8 @@ def test_outside_of_it_the_tools_stop_unless_anyway():
     with pytest.raises(UserError, match="give an instance id; --anyway goes on"):
         identity.check_availability(found)
     assert "instance id" in identity.check_availability(found, anyway=True)
-    assert identity.check_availability(identity.parse({**PRODUCT, "method": "regnwl", "instance": "iot-1"})) is None
+    inside = identity.parse({**PRODUCT, "method": "regnwl", "instance": "iot-1"})
+    assert identity.check_availability(inside) is None
 
 
 def test_an_instances_own_host_counts_as_an_instance():

@@ -1,4 +1,4 @@
-"""The board's file system: built, read, and updated by sectors so that a cut leaves the old or the new files."""
+"""The board's file system: built, read, and updated by sectors so that a cut leaves old or new files."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +11,8 @@ from tools.image import littlefs
 
 SIZE = 0x40000
 NAMES = st.text("abcdefghijklmnop", min_size=1, max_size=12)
-PATHS = st.lists(NAMES, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(["d_" + p for p in parts[:-1]] + parts[-1:]))
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map(
+    lambda parts: "/" + "/".join(["d_" + part for part in parts[:-1]] + parts[-1:]))
 CONTENT = st.one_of(st.binary(max_size=60), st.binary(min_size=100, max_size=9000))
 TREES = st.dictionaries(PATHS, CONTENT, max_size=8)
 FILES = {"/main.py": b"import app", "/aliot/store.mpy": b"\0" * 1800, "/aliot/roots/a.der": b"1" * 900,
@@ -53,8 +54,8 @@ def test_an_update_with_nothing_new_changes_no_byte():
 
 def test_micropythons_parameters_are_in_the_superblock():
     image = littlefs.build(FILES, SIZE)
-    system = LittleFS(context=littlefs._Memory(littlefs.Image.of(image)), mount=False, block_count=SIZE // 4096,
-                      **littlefs._PARAMETERS)
+    memory = littlefs._Memory(littlefs.Image.of(image))
+    system = LittleFS(context=memory, mount=False, block_count=SIZE // 4096, **littlefs._PARAMETERS)
     system.mount()
     stat = system.fs_stat()
     assert (stat.disk_version, stat.block_size, stat.block_count) == (0x00020000, 4096, SIZE // 4096)
@@ -74,7 +75,8 @@ def test_an_image_of_version_2_1_is_read_and_updated():
 
 def test_blank_is_what_micropython_formats():
     assert littlefs.is_blank(b"\xff" * SIZE)
-    for call in (littlefs.read, lambda image: littlefs.update(image, {"/a": b""}), lambda image: littlefs.plan(image, {"/a": b""})):
+    for call in (littlefs.read, lambda image: littlefs.update(image, {"/a": b""}),
+                 lambda image: littlefs.plan(image, {"/a": b""})):
         with pytest.raises(littlefs.Blank):
             call(b"\xff" * SIZE)
 
@@ -124,8 +126,9 @@ def test_a_blank_first_sector_alone_is_not_blank():
     ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {RECORDS[0]: b"B" * 90}, [RECORDS[1]]),
     ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {}, list(RECORDS)),
 ])
-@pytest.mark.parametrize("tree", [FILES, {"/main.py": b"#", "/aliot/a": b""}, {f"/aliot/m{i}.mpy": b"x" * i for i in range(30)}],
-                         ids=["firmware", "small", "full folder"])
+@pytest.mark.parametrize("tree", [
+    FILES, {"/main.py": b"#", "/aliot/a": b""}, {f"/aliot/m{i}.mpy": b"x" * i for i in range(30)},
+], ids=["firmware", "small", "full folder"])
 def test_a_plan_is_whole_before_and_after_at_every_byte_of_a_torn_sector(tree, before, put, remove):
     image = littlefs.build({**tree, **before}, SIZE)
     update = littlefs.plan(image, put, remove)

@@ -1,4 +1,4 @@
-"""Reading and writing NVS partitions on the host: Espressif's generator writes, our reader reads, and the reverse."""
+"""NVS partitions on the host: Espressif's generator writes, our reader reads, a merge keeps the rest."""
 
 import io
 import random
@@ -54,7 +54,8 @@ def test_the_boards_nvs_reads_what_was_written_and_changes_nothing(entries):
 
 def test_espressifs_wifi_keys_get_no_company():
     """The generator's command line adds entries of its own beside these keys; a merge must not."""
-    entries = [Entry("nvs.net80211", key, "blob", b"x" * 36) for key in ("sta.ssid", "sta.pswd", "ap.ssid", "ap.passwd")]
+    keys = ("sta.ssid", "sta.pswd", "ap.ssid", "ap.passwd")
+    entries = [Entry("nvs.net80211", key, "blob", b"x" * 36) for key in keys]
     assert set(nvs.read(nvs.write(entries, SIZE)).entries) == set(entries)
 
 
@@ -65,7 +66,8 @@ def test_blobs_of_format_version_1_are_read():
         partition.write_entry("b", bytes(range(256)), "binary")
         partition.write_entry("s", "text", "string")
     found = nvs.read(out.getvalue())
-    assert found.entries == (Entry("old", "b", "blob", bytes(range(256))), Entry("old", "s", "string", "text"))
+    assert found.entries == (Entry("old", "b", "blob", bytes(range(256))),
+                             Entry("old", "s", "string", "text"))
     assert found.pages[0].version == 1
 
 
@@ -154,7 +156,8 @@ CHUNK = item(1, 0x42, "b", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2
     (page([SPACE, broken(item(1, 0x04, "a", b"\1\0\0\0"))]), "page 0 entry 1: wrong CRC"),
     (page([SPACE, CHUNK, broken(BODY, 0), INDEX]), "the value of 'b' has a wrong CRC"),
     (page([SPACE, INDEX]), "blob 'b' in 'aliot' is not whole"),
-    (page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2), BODY]), "not UTF-8"),
+    (page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2), BODY]),
+     "not UTF-8"),
     (page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 2, 0xFFFF, crc(b"\xff\0")), span=2),
            b"\xff\0".ljust(32, b"\xff")]), "not UTF-8"),
     (page([SPACE, item(2, 0x04, "a", b"\1\0\0\0")]), "namespace 2, which has no name"),
@@ -205,13 +208,15 @@ def test_a_size_that_is_no_number_of_pages_is_refused():
             nvs.read(b"\xff" * size)
 
 
-FOREIGN = [Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)), Entry("phy", "cal_version", "u32", 1),
-           Entry("misc", "log", "string", "höflich"), Entry("app", "count", "i64", -7), Entry("app", "flag", "u8", 1),
+FOREIGN = [Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
+           Entry("phy", "cal_version", "u32", 1), Entry("misc", "log", "string", "höflich"),
+           Entry("app", "count", "i64", -7), Entry("app", "flag", "u8", 1),
            Entry("app", "empty", "blob", b"")]
 
 
 def test_a_merge_keeps_every_other_entry_with_its_type():
-    old = nvs.write([*FOREIGN, Entry("aliot", "burned", "blob", b"old"), Entry("aliot", "issued", "blob", b"gone")], SIZE)
+    ours = [Entry("aliot", "burned", "blob", b"old"), Entry("aliot", "issued", "blob", b"gone")]
+    old = nvs.write(FOREIGN + ours, SIZE)
     new = nvs.merge(old, {("aliot", "burned"): b"new", ("aliot", "issued"): None})
     assert set(nvs.read(new).entries) == {*FOREIGN, Entry("aliot", "burned", "blob", b"new")}
 

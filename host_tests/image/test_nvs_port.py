@@ -1,4 +1,4 @@
-"""The emulated board's NVS against a dict, through random operations and power cuts, read back by our own reader.
+"""The emulated board's NVS against a dict, through random operations and power cuts, read by our own reader.
 
 The port (tools/emulator/board/port/shared) and the reader (tools/image/nvs.py)
 share no code, so each checks the other.
@@ -27,7 +27,7 @@ def number(value):
 
 
 class Machine(RuleBasedStateMachine):
-    """One namespace; `model` is what must be there. A value that failed to be written for want of space may go."""
+    """One namespace; `model` is what must be there. A value that found no space to be written may go."""
 
     pages = 6
 

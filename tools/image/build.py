@@ -1,4 +1,4 @@
-"""The verb `image`: one flash image from a certificate, roots and settings, for factories and emulated boards."""
+"""The verb `image`: a flash image from an identity, roots and settings, for factories and emulated boards."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,8 @@ def add_arguments(parser):
                         help="extra root certificate, DER or PEM; may be given again")
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
     parser.add_argument("--out", metavar="FILE", default="build/flash.bin", help="default %(default)s")
-    parser.add_argument("--anyway", action="store_true", help="go on outside the documented regions and editions")
+    parser.add_argument("--anyway", action="store_true",
+                        help="go on outside the documented regions and editions")
     parser.add_argument("--json", action="store_true", help="say what was built as JSON")
 
 
@@ -25,7 +26,8 @@ def run(args):
     settings = read_config(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
     private.write(args.out, image)
-    report = {"file": args.out, "board": args.board, "size": len(image), "identity": who.masked() if who else None,
+    report = {"file": args.out, "board": args.board, "size": len(image),
+              "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
               "warning": warned,
               "not_in_it": "bootloader and application: flash a stock MicroPython image for those"}

@@ -71,7 +71,7 @@ def _place(image, offset, data):
 
 
 def root(path):
-    """(file name on the board, DER bytes) of a root certificate file, DER or PEM; UserError when it is none."""
+    """(file name on the board, DER bytes) of a root certificate file, DER or PEM; UserError if it is none."""
     path = Path(path)
     try:
         data = path.read_bytes()

@@ -8,7 +8,7 @@ SECTOR = 4096
 
 
 class FlashFile:
-    """Reads and writes a flash file in place; use it as a context manager. UserError when it cannot be opened.
+    """Reads and writes a flash file in place, as a context manager; UserError when it cannot be opened.
 
     This is what a burner asks of a board: `read(offset, size)`, `erase(offset, size)`
     and `write(offset, data)`, the last two in whole sectors, and `size`.

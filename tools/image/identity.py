@@ -21,7 +21,8 @@ NAME_RULES = ("mac", "MAC", "mac:", "MAC:")
 SIGN_METHODS = ("hmacsha256", "hmacsha1", "hmacmd5")
 
 _SECRET = (r"[!-~]{1,64}", "1 to 64 printable characters without spaces")
-_HOST = (r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a host name in lower case")
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST = (rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+", "a host name in lower case")
 
 # field -> (pattern, what it says); direct.md 1.4 and 5.1
 _RULES = {
@@ -36,10 +37,11 @@ _RULES = {
 }
 _CHOICES = {"method": METHODS, "name_rule": NAME_RULES, "sign_method": SIGN_METHODS}
 _TAGS = {
-    "product_key": record.PRODUCT_KEY, "device_name": record.DEVICE_NAME, "device_secret": record.DEVICE_SECRET,
-    "product_secret": record.PRODUCT_SECRET, "name_rule": record.NAME_RULE, "method": record.METHOD,
-    "region": record.REGION, "instance": record.INSTANCE, "host": record.HOST, "register_host": record.REGISTER_HOST,
-    "sign_method": record.SIGN_METHOD,
+    "product_key": record.PRODUCT_KEY, "device_name": record.DEVICE_NAME,
+    "device_secret": record.DEVICE_SECRET, "product_secret": record.PRODUCT_SECRET,
+    "name_rule": record.NAME_RULE, "method": record.METHOD, "sign_method": record.SIGN_METHOD,
+    "region": record.REGION, "instance": record.INSTANCE, "host": record.HOST,
+    "register_host": record.REGISTER_HOST,
 }
 _SECRETS = ("device_secret", "product_secret")
 

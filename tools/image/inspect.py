@@ -10,20 +10,23 @@ from tools.private import mask
 
 _TAG_NAMES = {
     value: name.lower() for name, value in vars(record).items()
-    if name.isupper() and isinstance(value, int) and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
-    and not name.startswith("_")
+    if name.isupper() and isinstance(value, int) and name[0] != "_"
+    and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
 }
 _ID2_KEY = 25
 _TAG_NAMES |= {24: "id2_id", _ID2_KEY: "id2_key", 26: "id2_key_type"}
-_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, record.PRIVATE_KEY, _ID2_KEY)
+_BINARY_TAGS = (record.PRIVATE_KEY, _ID2_KEY)
+_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, *_BINARY_TAGS)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
+_NAMES = (flash.BURNED, flash.ISSUED)
 _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
 
 
 def add_arguments(parser):
     parser.add_argument("image", metavar="IMAGE", nargs="?",
                         help="a file read from flash: all of it, its NVS, or its file system")
-    parser.add_argument("--port", metavar="PORT", help="a plugged-in board instead: a serial port or a pyserial URL")
+    parser.add_argument("--port", metavar="PORT",
+                        help="a plugged-in board instead: a serial port or a pyserial URL")
     parser.add_argument("--board", metavar="BOARD", help="with --port: a folder of boards/")
     parser.add_argument("--baud", type=int, help="with --port: while reading")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -68,7 +71,8 @@ def look(data):
             raise UserError(f"this flash image cannot be read: {error}") from None
         return _look_at_part(data)
     found = {"kind": "flash", "size": len(data), "partitions": [
-        {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size} for row in layout.rows]}
+        {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
+        for row in layout.rows]}
     if layout.nvs:
         found["nvs"] = look_at_nvs(flash.region(data, layout.nvs))
     if layout.vfs:
@@ -90,8 +94,9 @@ def look_at_nvs(data):
     return {
         "pages": [{"page": page.index, "state": page.state, "written": page.written, "erased": page.erased}
                   for page in part.pages],
-        "entries": [{"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)} for e in part.entries],
-        "records": {name: look_at_record(part.find(flash.NAMESPACE, name)) for name in (flash.BURNED, flash.ISSUED)},
+        "entries": [{"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)}
+                    for e in part.entries],
+        "records": {name: look_at_record(part.find(flash.NAMESPACE, name)) for name in _NAMES},
         "faults": list(part.faults),
         "traces": list(part.traces),
     }
@@ -112,7 +117,7 @@ def look_at_vfs(data):
     return {
         "state": "good",
         "files": {path: len(content) for path, content in sorted(tree.items())},
-        "records": {name: look_at_record(tree.get(flash.path_of(name))) for name in (flash.BURNED, flash.ISSUED)},
+        "records": {name: look_at_record(tree.get(flash.path_of(name))) for name in _NAMES},
     }
 
 
@@ -126,16 +131,15 @@ def look_at_record(data):
         kind, generation, values = record.decode(data)
     except ValueError as error:
         return {"fault": str(error)}
-    return {"kind": _KINDS[kind], "generation": generation, "crc": "good",
-            "fields": {_TAG_NAMES.get(tag, f"tag {tag}"): _shown(tag, value) for tag, value in sorted(values.items())}}
+    fields = {_TAG_NAMES.get(tag, f"tag {tag}"): _shown(tag, value) for tag, value in sorted(values.items())}
+    return {"kind": _KINDS[kind], "generation": generation, "crc": "good", "fields": fields}
 
 
 def _shown(tag, value):
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:
-        binary = tag in (record.PRIVATE_KEY, _ID2_KEY)
-        return f"**** ({len(value)} bytes)" if binary else mask(value.decode("ascii", "replace"))
+        return f"**** ({len(value)} bytes)" if tag in _BINARY_TAGS else mask(value.decode("ascii", "replace"))
     if tag not in _TAG_NAMES or tag == record.CERTIFICATE:
         return f"{len(value)} bytes"
     return value.decode("utf-8", "backslashreplace")

@@ -19,7 +19,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Kept:
-    """`fields` and `issued`: what was being burned ({tag: bytes}); `entries` and `records`: what was found before.
+    """`fields` and `issued`: what was being burned, {tag: bytes}; the rest: what was found before.
 
     `records` are (name, bytes) of burned and issued records of either medium;
     `entries` are NVS entries of others; `sectors` are (offset, bytes) of a file
@@ -51,7 +51,8 @@ def save(folder, mac, kept):
         "fields": _to_text(kept.fields),
         "issued": None if kept.issued is None else _to_text(kept.issued),
         "replace": kept.replace,
-        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in kept.entries],
+        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
+                    for e in kept.entries],
         "records": [[name, data.hex()] for name, data in kept.records],
         "sectors": [[offset, data.hex()] for offset, data in kept.sectors],
     }))
@@ -63,7 +64,7 @@ def load(folder, mac):
     try:
         found = json.loads(path.read_text())
         if found["format"] != _FORMAT:
-            raise UserError(f"{path} was written by another release of these tools; burn this board with that one")
+            raise UserError(f"{path} was written by another release of these tools; burn the board with that")
         return Kept(
             _to_bytes(found["fields"]), None if found["issued"] is None else _to_bytes(found["issued"]),
             bool(found["replace"]),

@@ -41,7 +41,9 @@ class Image:
     @classmethod
     def of(cls, image):
         """An `Image`, from itself or from bytes."""
-        return image if isinstance(image, cls) else cls(len(image), lambda at, length: image[at : at + length])
+        if isinstance(image, cls):
+            return image
+        return cls(len(image), lambda at, length: image[at : at + length])
 
     def block(self, number):
         if number not in self._blocks:
@@ -84,7 +86,7 @@ class _Memory(UserContext):
 
 
 def is_blank(image):
-    """Whether MicroPython would format it: what cannot be mounted and begins with a sector of nothing but 0xFF."""
+    """Whether MicroPython would format it: it cannot be mounted and its first sector is all 0xFF."""
     try:
         _mount(image)
     except Blank:
@@ -142,7 +144,8 @@ def _put(system, tree, size):
             with system.open(path, "wb") as file:
                 file.write(tree[path])
     except (LittleFSError, OSError) as error:
-        raise UserError(f"the files do not fit into the board's file system of {size // 1024} KB: {error}") from error
+        raise UserError("the files do not fit into the board's file system "
+                        f"of {size // 1024} KB: {error}") from error
 
 
 def read(image, changed=()):
@@ -245,13 +248,14 @@ def _changed(image, put, remove):
 
 
 def _fillers(image, put, remove):
-    """Lists of paths whose metadata blocks to fill: a file that is there after the change, and its folder too."""
+    """Lists of paths whose metadata blocks to fill: a file that is there after the change; its folder too."""
     path = next(iter(put), None)
     if path is None:
         system, _ = _mount(image)
         folder = posixpath.dirname(remove[0])
         names = [entry.name for entry in system.scandir(folder) if entry.type == 1]
-        path = next((posixpath.join(folder, name) for name in names if posixpath.join(folder, name) not in remove), None)
+        paths = [posixpath.join(folder, name) for name in names]
+        path = next((path for path in paths if path not in remove), None)
     if path:
         yield [path]
         yield [path, posixpath.dirname(path)]
@@ -281,7 +285,7 @@ def _room(memory, path):
 
 
 def _spared(image, memory, paths, after):
-    """{block: bytes} to write in this order: what changed, less the blocks that the result reads well without."""
+    """{block: bytes} to write in this order: what changed, less what the result reads well without."""
     writes = {number: bytes(data) for number, data in memory.changed.items() if data != image.block(number)}
     for number in list(writes):
         fewer = {n: data for n, data in writes.items() if n != number}

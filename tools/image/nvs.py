@@ -209,7 +209,7 @@ class _Reader:
                 continue
             slot = (item.namespace, item.key, entry.type)
             if slot in values:
-                self.traces.append(f"'{item.key}' in '{entry.namespace}' is there twice; the newer one counts")
+                self.traces.append(f"'{item.key}' in '{entry.namespace}' is there twice; the newer counts")
                 del values[slot]
             values[slot] = entry
         owners = tuple(item and (names.get(item.namespace), item.key) for _, item in self.faults)
@@ -280,7 +280,8 @@ def write(entries, size):
                 partition.write_namespace(entry.namespace)
                 partition.write_entry(entry.key, *_generator_value(entry), partition.get_namespace_idx())
     except espressif.InsufficientSizeError:
-        raise UserError(f"NVS is full: these {len(entries)} entries do not fit into {size // 1024} KB") from None
+        raise UserError(f"NVS is full: these {len(entries)} entries do not fit "
+                        f"into {size // 1024} KB") from None
     return out.getvalue()
 
 
