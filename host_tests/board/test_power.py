@@ -1,5 +1,7 @@
 """Resets, what outlives them, the watchdog, Wi-Fi, and the console, on both interpreters."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -226,3 +228,26 @@ def test_two_starts_are_refused(board):
 def test_the_flash_of_a_board_that_is_not_there(tmp_path):
     with pytest.raises(Exception, match="no flash file"):
         Board(tmp_path / "none.bin", folder=tmp_path / "board").start()
+
+
+def test_a_board_ends_with_the_program_that_started_it(interpreter, image, tmp_path):
+    (tmp_path / "flash.bin").write_bytes(image("import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n"))
+    program = (f"import sys; from tools.emulator.board.boot import Board; b = Board({str(tmp_path / 'flash.bin')!r}, "
+               f"interpreter={interpreter!r}, folder={str(tmp_path / 'board')!r}); b.start(); b.wait_line('runs'); "
+               "print(b._process.pid, flush=True); sys.stdin.read()")
+    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    board = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while _runs(board):
+        assert time.monotonic() < deadline, "the board goes on"
+        time.sleep(0.01)
+
+
+def _runs(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -145,9 +145,14 @@ class Board:
         self._events = queue.Queue()
         (self.folder / "heap").unlink(missing_ok=True)
         (self.folder / "count").write_bytes(bytes(4))
-        process = self._launch(cause, self._settings(cause, cut_at, torn, console is not None, raw))
+        settings = self._settings(cause, cut_at, torn, console is not None, raw)
+        started = queue.Queue()
+        # the process is the thread's child: it ends with it, however this program ends
         threading.Thread(target=self._follow, daemon=True,
-                         args=(process, console, ended, follow, time.monotonic())).start()
+                         args=(cause, settings, started, console, ended, follow, time.monotonic())).start()
+        failed = started.get()
+        if failed:
+            raise failed
 
     def power_off(self):
         """Power goes, now; returns the `Boot` that was running."""
@@ -279,9 +284,15 @@ class Board:
         _running.add(self)
         return self._process
 
-    def _follow(self, process, console, ended, follow, started):
+    def _follow(self, cause, settings, launched, console, ended, follow, started):
         """The board's thread: passes on what it prints until it ends, through the resets that `follow` asks for."""
         run, events = self.run, self._events
+        try:
+            process = self._launch(cause, settings)
+        except Exception as error:
+            launched.put(error)
+            return
+        launched.put(None)
         while True:
             self._read(process, run, events, console)
             reason, cause = ENDS.get(process.wait(), ("failed", None))

@@ -35,6 +35,7 @@ def main(path):
         name="micropython", version=sys.implementation.version))
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]
+    core.end_with_parent()
     with core.open(path) as file:
         core.settings.update(json.load(file))
     core.chip_builtins.update(vars(builtins), __import__=board_import, open=chip["vfs"].open)

@@ -18,6 +18,7 @@ def main(path):
     gc.collect()
     bare = gc.mem_alloc()
     gc.threshold(2048)          # what stays of the port lies together at the heap's beginning
+    _chip.end_with_parent()
     with _chip.open(path) as file:
         _chip.settings.update(json.load(file))
     _firmware(_chip.settings["rom"])
