@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -117,10 +118,10 @@ needs_apt = pytest.mark.skipif(not shutil.which("apt-get") or not Path(interpret
 
 
 @pytest.fixture
-def apart(tmp_path):
-    """A copy of the tools with an empty cache; `run()` asks it for its interpreter, `as_nobody` without rights."""
-    home = tmp_path / "checkout"
-    home.mkdir()
+def apart():
+    """A copy of the tools with an empty cache, asked for its interpreter in a process, `as_nobody` without rights."""
+    home = Path(tempfile.mkdtemp(prefix="aliot-apart-"))        # pytest's own folders are closed to other users
+    home.chmod(0o755)
     shutil.copytree(ROOT / "tools", home / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {key: value for key, value in os.environ.items() if key != "MICROPYTHON"}
     # the rights go after the imports: this Python may lie where only root can read
@@ -134,7 +135,8 @@ def apart(tmp_path):
         return subprocess.Popen([sys.executable, "-c", code, *(["nobody"] if as_nobody else [])], cwd=home, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**environment, "HOME": str(home)})
     start.cache = home / ".cache"
-    return start
+    yield start
+    shutil.rmtree(home)
 
 
 def answer(process):
@@ -162,10 +164,7 @@ def test_two_at_once_fetch_it_once_and_what_an_interrupted_run_left_does_no_harm
 
 @needs_apt
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's rights")
-def test_a_user_without_rights_fetches_it_too(apart, tmp_path):
-    for folder in (tmp_path, *tmp_path.parents):
-        if not folder.stat().st_mode & 0o001 and folder != Path("/"):
-            os.chmod(folder, folder.stat().st_mode | 0o011)
+def test_a_user_without_rights_fetches_it_too(apart):
     assert "verified by apt" in answer(apart(as_nobody=True))
 
 

@@ -1,5 +1,6 @@
 """Which of the platform's host names and ports lead to which port of the emulated cloud; direct.md 5.1."""
 
+import fnmatch
 import json
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def text(cloud=None, hosts=None):
             ways.setdefault(name, {port: ("127.0.0.1", found) for port, service in known.items()
                                    if (found := ports.get(service, ports.get(_SAME.get(service))))})
     return "".join(_line(number, name, known) for number, (name, known) in enumerate(ways.items()))
+
+
+def table(cloud):
+    """A function of (host, port) that gives the emulated cloud's (address, port), or None where nothing listens."""
+    ports = _ports(Path(cloud))
+
+    def find(host, port):
+        for name, known in PLATFORM.items():
+            if fnmatch.fnmatchcase(host, name) and host.count(".") == name.count("."):
+                found = ports.get(known.get(port), ports.get(_SAME.get(known.get(port))))
+                return ("127.0.0.1", found) if found else None
+        return None
+    return find
 
 
 def _line(number, name, known):

@@ -50,8 +50,7 @@ class Flash:
             raise OSError(22)
         if self._cut and self.operations + 1 == self._cut:
             self._power_off(self._half_erase, offset)
-        self._seek(offset, SECTOR)
-        self._file.write(b"\xff" * SECTOR)
+        self._blank(offset, SECTOR)
         self._done()
 
     def _program(self, offset, data):
@@ -64,9 +63,14 @@ class Flash:
     def _half_erase(self, offset):
         # cells on their way to 1: the front is there, the rest has some bits of it
         old = self.read(offset + SECTOR // 2, SECTOR // 2)
-        self._seek(offset, SECTOR)
-        self._file.write(b"\xff" * (SECTOR // 2))
+        self._blank(offset, SECTOR // 2)
         self._file.write(bytes(b | i * 37 & 0xFF for i, b in enumerate(old)))
+
+    def _blank(self, offset, length):
+        self._seek(offset, SECTOR)
+        blank = b"\xff" * 256
+        for _ in range(length // 256):
+            self._file.write(blank)
 
     def _done(self):
         self.operations += 1
