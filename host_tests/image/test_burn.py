@@ -387,3 +387,62 @@ def test_a_record_that_no_nvs_holds_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match="NVS is full"):
         burn.burn(made, made.layout, fields, MAC, tmp_path)
     assert bytes(made.data) == before and list(tmp_path.iterdir()) == []
+
+
+def test_no_cut_gives_an_entry_to_another_namespace(tmp_path):
+    """Old and new pages number their namespaces differently; they must never be read together."""
+    many = (*(Entry(f"space{i}", "first", "u8", i) for i in range(9)),
+            Entry("space0", "big", "blob", bytes(3500)),
+            *(Entry(f"space{i}", "second", "u32", i) for i in range(9)))
+    ours = Entry("aliot", "burned", "blob", PRODUCT.to_record(5))
+    start = BoardFlash(flash.assemble(flash.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES))
+    start.data[0x10000:0x1000B] = b"application"
+    whole = start.copy()
+    burned(whole, ELSEWHERE, tmp_path)
+    for operation in range(1, whole.operations + 1):
+        made = start.copy()
+        made.cut(operation, 0.5)
+        with pytest.raises(PowerCut):
+            burned(made, ELSEWHERE, tmp_path)
+        found = [entry for entry in entries(made).entries if entry.namespace != "aliot"]
+        assert set(found) <= {*FOREIGN, *many}, operation
+        burned(made, ELSEWHERE, tmp_path)
+        assert {entry for entry in entries(made).entries if entry.namespace != "aliot"} == {*FOREIGN, *many}
+
+
+def copy(medium, name, generation, fields):
+    kind = record.BURNED if name == "burned" else record.ISSUED
+    return burn.Copy(medium, name, generation, fields, record.encode(kind, generation, fields))
+
+
+def issued_fields(secret, generation, who=PRODUCT):
+    key, name = burn.owner(who.fields(), MAC)
+    return {record.PRODUCT_KEY: key.encode(), record.DEVICE_NAME: name.encode(),
+            record.DEVICE_SECRET: secret, record.FOR_GENERATION: generation.to_bytes(4, "little")}
+
+
+@pytest.mark.parametrize("issued, secret", [
+    ([(8, 5, b"for an older burn")], b"for an older burn"),
+    ([(8, 5, b"older"), (7, 9, b"belongs")], b"belongs"),
+    ([(8, 9, b"older"), (12, 9, b"newer")], b"newer"),
+    ([], None),
+])
+def test_of_several_issued_records_the_one_in_use_is_kept(issued, secret):
+    """Each is (its generation, the burned generation that it is for, the secret); 9 is burned."""
+    copies = [copy("nvs", "burned", 9, PRODUCT.fields())]
+    copies += [copy("nvs", "issued", made, issued_fields(text, of)) for made, of, text in issued]
+    decision = burn.decide(tuple(copies), ELSEWHERE.fields(), MAC, now=1)
+    assert decision.generation == max([9, *(made for made, _, _ in issued)]) + 1
+    if secret is None:
+        assert decision.issued is None
+        return
+    _, generation, fields = record.decode(decision.issued)
+    assert fields == issued_fields(secret, decision.generation)
+    assert generation >= max(made for made, _, text in issued if text == secret)
+
+
+def test_the_last_generation_is_refused(tmp_path):
+    copies = (copy("nvs", "burned", 2**32 - 1, PRODUCT.fields()),)
+    with pytest.raises(UserError, match="is the last one"):
+        burn.decide(copies, ELSEWHERE.fields(), MAC)
+    assert burn.decide(copies, PRODUCT.fields(), MAC).generation == 2**32 - 1
