@@ -6,6 +6,7 @@ import socket
 import time
 import urllib.parse
 
+import esptool.loader
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
@@ -42,6 +43,23 @@ while not device.connected and time.ticks_diff(end, time.ticks_ms()) > 0:
     device.poll(500)
 device.stop()
 """
+
+
+class _NoDump:
+    """In place of esptool's HexFormatter.
+
+    esptool 5.6 formats a hex dump of every block, traced or not: two thirds of
+    the CPU of a burn, of which a station with eight bays has none to spare.
+    """
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __str__(self):
+        return ""
+
+
+esptool.loader.HexFormatter = _NoDump
 
 
 def state_folder():
