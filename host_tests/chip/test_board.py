@@ -17,7 +17,9 @@ MPREMOTE = [sys.executable, "-m", "mpremote"]
 
 
 def _mpremote(bench, *arguments):
-    done = subprocess.run([*MPREMOTE, "connect", bench.url, *arguments], capture_output=True, text=True, timeout=90)
+    done = subprocess.run(
+        [*MPREMOTE, "connect", bench.url, *arguments], capture_output=True, text=True, timeout=90
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -45,8 +47,14 @@ def test_mpremote_connects_executes_and_handles_files(running, tmp_path):
 def test_mpremote_resets_softly_and_hard(running):
     _mpremote(running, "exec", "import builtins; builtins.kept = 1")
     _mpremote(running, "soft-reset")
-    assert _mpremote(running, "exec", "import machine, builtins; print(machine.reset_cause(), hasattr(builtins, 'kept'))"
-                     ) == "5 False\n"
+    assert (
+        _mpremote(
+            running,
+            "exec",
+            "import machine, builtins; print(machine.reset_cause(), hasattr(builtins, 'kept'))",
+        )
+        == "5 False\n"
+    )
     before = len(running.log)
     _mpremote(running, "reset")
     assert _mpremote(running, "resume", "exec", "import machine; print(machine.reset_cause())") == "2\n"
@@ -75,18 +83,21 @@ def test_a_reset_by_the_lines_prints_the_rom_then_runs_main(running):
         assert re.search(rb"2 \*\* 5\r\n32\r?\n", port.read_until(b">>> "))
 
 
-@pytest.mark.parametrize("arguments", [
-    ["--listen", "nowhere"],
-    ["--listen", "127.0.0.1:99999"],
-    ["--mac", "24:0a:c4"],
-    ["--flash-size", "3"],
-    ["--fault", "fire"],
-    ["--fault", "stall"],
-    ["--fault", "busy:3"],
-    ["--cut-at", "0"],
-    ["--baud-limit", "10"],
-    ["--cloud", "a", "--play", "b"],
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--listen", "nowhere"],
+        ["--listen", "127.0.0.1:99999"],
+        ["--mac", "24:0a:c4"],
+        ["--flash-size", "3"],
+        ["--fault", "fire"],
+        ["--fault", "stall"],
+        ["--fault", "busy:3"],
+        ["--cut-at", "0"],
+        ["--baud-limit", "10"],
+        ["--cloud", "a", "--play", "b"],
+    ],
+)
 def test_what_is_wrong_with_its_arguments_is_one_line(tmp_path, capsys, arguments):
     assert main(["board", "--flash", str(tmp_path / "flash.bin"), *arguments]) == 1
     said = capsys.readouterr()
@@ -95,7 +106,10 @@ def test_what_is_wrong_with_its_arguments_is_one_line(tmp_path, capsys, argument
 
 def test_a_port_in_use_and_a_file_that_is_no_flash_are_one_line(bench, tmp_path, capsys):
     taken = bench()
-    assert main(["board", "--flash", str(tmp_path / "other.bin"), "--listen", f"127.0.0.1:{taken.server.port}"]) == 1
+    assert (
+        main(["board", "--flash", str(tmp_path / "other.bin"), "--listen", f"127.0.0.1:{taken.server.port}"])
+        == 1
+    )
     assert "cannot listen on 127.0.0.1" in capsys.readouterr().err
     (tmp_path / "short").write_bytes(b"short")
     assert main(["board", "--flash", str(tmp_path / "short"), "--listen", "127.0.0.1:0"]) == 1
@@ -108,10 +122,25 @@ def verb(tmp_path):
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen([sys.executable, "-m", "tools", "board", "--flash", str(tmp_path / "verb.bin"),
-                                    "--listen", "127.0.0.1:0", "--json", *arguments], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tools",
+                "board",
+                "--flash",
+                str(tmp_path / "verb.bin"),
+                "--listen",
+                "127.0.0.1:0",
+                "--json",
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         started.append(process)
         return process, json.loads(process.stdout.readline())["url"]
+
     yield start
     for process in started:
         process.kill()
@@ -120,9 +149,15 @@ def verb(tmp_path):
 
 
 def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
-    process, url = verb("--chip", "esp32c3", "--mac", "7c:df:a1:00:00:02", "--efuses", str(tmp_path / "efuses"))
-    done = subprocess.run([sys.executable, "-m", "esptool", "--port", url, "--no-stub", "read-mac"],
-                          capture_output=True, text=True, timeout=120)
+    process, url = verb(
+        "--chip", "esp32c3", "--mac", "7c:df:a1:00:00:02", "--efuses", str(tmp_path / "efuses")
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "esptool", "--port", url, "--no-stub", "read-mac"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0 and "7c:df:a1:00:00:02" in done.stdout and "ESP32-C3" in done.stdout
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
@@ -132,8 +167,22 @@ def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
 def test_the_verb_ends_when_power_is_cut(verb, tmp_path):
     process, url = verb("--cut-at", "3")
     (tmp_path / "data").write_bytes(b"d" * 20000)
-    done = subprocess.run([sys.executable, "-m", "esptool", "--port", url, "--no-stub", "write-flash", "0x10000",
-                           str(tmp_path / "data")], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "esptool",
+            "--port",
+            url,
+            "--no-stub",
+            "write-flash",
+            "0x10000",
+            str(tmp_path / "data"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode != 0
     assert process.wait(20) == 3
     assert '"cut"' in process.stdout.read()

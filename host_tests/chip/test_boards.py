@@ -1,4 +1,4 @@
-"""The folder boards/: every board loads, fits MicroPython's own tables, and what is wrong with one is a line."""
+"""The folder boards/: every board loads and fits MicroPython's tables; what is wrong with one is a line."""
 
 import shutil
 import tomllib
@@ -11,23 +11,33 @@ from tools.errors import UserError
 from tools.image import partitions
 
 _SINGLE = [("nvs", "data/nvs", 0x9000, 0x6000), ("phy_init", "data/phy", 0xF000, 0x1000)]
-_OTA = [("nvs", "data/nvs", 0x9000, 0x4000), ("otadata", "data/ota", 0xD000, 0x2000),
-        ("phy_init", "data/phy", 0xF000, 0x1000)]
+_OTA = [
+    ("nvs", "data/nvs", 0x9000, 0x4000),
+    ("otadata", "data/ota", 0xD000, 0x2000),
+    ("phy_init", "data/phy", 0xF000, 0x1000),
+]
 # MicroPython 1.26's partition files: (flash size, table, place of the file system)
 LAYOUTS = {
     "ESP32_GENERIC": (4, [*_SINGLE, ("factory", "app/factory", 0x10000, 0x1F0000)], 0x200000),
     "ESP32_GENERIC-D2WD": (2, [*_SINGLE, ("factory", "app/factory", 0x10000, 0x160000)], 0x170000),
-    "ESP32_GENERIC-OTA": (4, [*_OTA, ("ota_0", "app/ota_0", 0x10000, 0x180000),
-                              ("ota_1", "app/ota_1", 0x190000, 0x180000)], 0x310000),
+    "ESP32_GENERIC-OTA": (
+        4,
+        [*_OTA, ("ota_0", "app/ota_0", 0x10000, 0x180000), ("ota_1", "app/ota_1", 0x190000, 0x180000)],
+        0x310000,
+    ),
     "ESP32_GENERIC_C3": (4, [*_SINGLE, ("factory", "app/factory", 0x10000, 0x1F0000)], 0x200000),
     "ESP32_GENERIC_S3": (8, [*_SINGLE, ("factory", "app/factory", 0x10000, 0x1F0000)], 0x200000),
-    "ESP32_GENERIC_S3-OTA": (8, [*_OTA, ("ota_0", "app/ota_0", 0x10000, 0x270000),
-                                 ("ota_1", "app/ota_1", 0x280000, 0x270000)], 0x4F0000),
+    "ESP32_GENERIC_S3-OTA": (
+        8,
+        [*_OTA, ("ota_0", "app/ota_0", 0x10000, 0x270000), ("ota_1", "app/ota_1", 0x280000, 0x270000)],
+        0x4F0000,
+    ),
 }
 # hashes that are known, and nothing else may be pinned
 HASHES = {
     "ESP32_GENERIC-20250415-v1.25.0.bin": "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b",
-    "ESP32_GENERIC_S3-20250911-v1.26.1.bin": "d6c48687f684cc7c002a0a4acd258f881c4b391f3ef121726a3b7cd285dcdbbc",
+    "ESP32_GENERIC_S3-20250911-v1.26.1.bin":
+        "d6c48687f684cc7c002a0a4acd258f881c4b391f3ef121726a3b7cd285dcdbbc",
 }
 
 

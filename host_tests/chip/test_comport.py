@@ -28,7 +28,7 @@ def _sub(*content):
 @pytest.fixture
 def option():
     option = ComPort(_Port())
-    option.feed(_sub(0, *b"a client"))      # from the first such word on it knows the modem state
+    option.feed(_sub(0, *b"a client"))  # from the first such word on it knows the modem state
     assert bytes(option.replies[-7:]) == _sub(107, 0)
     option.replies.clear()
     return option
@@ -40,7 +40,11 @@ TABLE = {
     "the client's own signature": (_sub(0, *b"me"), b"", []),
     "baud rate": (_sub(1, 0, 14, 16, 0), _sub(101, 0, 14, 16, 0), [("baud", 921600)]),
     "baud rate asked": (_sub(1, 0, 0, 0, 0), _sub(101, 0, 1, 194, 0), []),
-    "baud rate with 0xFF in it": (_sub(1, 0, 0, 255, 255, 0), _sub(101, 0, 0, 255, 255, 0), [("baud", 65280)]),
+    "baud rate with 0xFF in it": (
+        _sub(1, 0, 0, 255, 255, 0),
+        _sub(101, 0, 0, 255, 255, 0),
+        [("baud", 65280)],
+    ),
     "baud rate cut short": (_sub(1, 0, 14), b"", []),
     "data size": (_sub(2, 7), _sub(102, 7), []),
     "data size asked": (_sub(2, 0), _sub(102, 8), []),
@@ -89,7 +93,11 @@ def test_each_request_of_rfc_2217_gets_its_answer(option, name):
 
 def test_it_opens_with_binary_and_the_com_port_option():
     said = bytes(ComPort(Port()).replies)
-    assert {said[at : at + 3] for at in range(0, len(said), 3)} >= {b"\xff\xfd\x2c", b"\xff\xfb\x00", b"\xff\xfd\x00"}
+    assert {said[at : at + 3] for at in range(0, len(said), 3)} >= {
+        b"\xff\xfd\x2c",
+        b"\xff\xfb\x00",
+        b"\xff\xfd\x00",
+    }
 
 
 def test_the_modem_state_is_told_when_the_client_agrees_to_the_option():
@@ -135,7 +143,9 @@ def test_a_subnegotiation_without_end_takes_no_memory(option):
 
 def test_pyserials_client_opens_sets_and_reads_everything_back(bench):
     chip = bench()
-    with serial.serial_for_url(chip.url, baudrate=57600, bytesize=7, parity="E", stopbits=2, timeout=1) as port:
+    with serial.serial_for_url(
+        chip.url, baudrate=57600, bytesize=7, parity="E", stopbits=2, timeout=1
+    ) as port:
         port.baudrate = 460800
         assert (port.cts, port.dsr, port.ri, port.cd) == (False,) * 4
         port.break_condition = True
@@ -158,4 +168,4 @@ def test_a_second_client_is_told_that_the_port_is_taken(bench):
         with pytest.raises(serial.SerialException):
             serial.serial_for_url(chip.url + "?timeout=0.3")
     with serial.serial_for_url(chip.url):
-        pass        # and it is free again afterwards
+        pass  # and it is free again afterwards

@@ -12,24 +12,41 @@ from tools.emulator.chip.models import MODELS
 from tools.errors import UserError
 
 BURNS = {
-    "esp32": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-efuse", "JTAG_DISABLE", "1"),
-              ("burn-key", "flash_encryption", "KEY"), ("burn-efuse", "FLASH_CRYPT_CNT", "1"),
-              ("write-protect-efuse", "DISABLE_DL_ENCRYPT")],
-    "esp32s3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-efuse", "SPI_BOOT_CRYPT_CNT", "1"),
-                ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"), ("burn-efuse", "SECURE_BOOT_EN", "1")],
-    "esp32c3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("burn-key", "BLOCK_KEY1", "KEY", "HMAC_UP"),
-                ("burn-efuse", "DIS_PAD_JTAG", "1"), ("write-protect-efuse", "SECURE_BOOT_EN")],
+    "esp32": [
+        ("burn-custom-mac", "24:0a:c4:11:22:34"),
+        ("burn-efuse", "JTAG_DISABLE", "1"),
+        ("burn-key", "flash_encryption", "KEY"),
+        ("burn-efuse", "FLASH_CRYPT_CNT", "1"),
+        ("write-protect-efuse", "DISABLE_DL_ENCRYPT"),
+    ],
+    "esp32s3": [
+        ("burn-custom-mac", "24:0a:c4:11:22:34"),
+        ("burn-efuse", "SPI_BOOT_CRYPT_CNT", "1"),
+        ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"),
+        ("burn-efuse", "SECURE_BOOT_EN", "1"),
+    ],
+    "esp32c3": [
+        ("burn-custom-mac", "24:0a:c4:11:22:34"),
+        ("burn-key", "BLOCK_KEY1", "KEY", "HMAC_UP"),
+        ("burn-efuse", "DIS_PAD_JTAG", "1"),
+        ("write-protect-efuse", "SECURE_BOOT_EN"),
+    ],
 }
 
 
 def _summary(said):
     """{name: (value, readable, writeable)} of `espefuse summary --format json`."""
     text = re.search(r"^\{.*^\}", said, re.DOTALL | re.MULTILINE).group()
-    return {name: (field["value"], field["readable"], field["writeable"]) for name, field in json.loads(text).items()}
+    return {
+        name: (field["value"], field["readable"], field["writeable"])
+        for name, field in json.loads(text).items()
+    }
 
 
 @pytest.mark.parametrize("chip", BURNS)
-def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burns(bench, espefuse, tmp_path, chip):
+def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burns(
+    bench, espefuse, tmp_path, chip
+):
     (tmp_path / "key").write_bytes(bytes(range(32)))
     board = bench(chip=chip, efuses=tmp_path / "wire.bin")
     shutil.copy(tmp_path / "wire.bin", tmp_path / "virtual.bin")
@@ -37,12 +54,14 @@ def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burn
         command = [tmp_path / "key" if word == "KEY" else word for word in command]
         said = espefuse(board, "--do-not-confirm", *command)
         assert said.status == 0 and "Successful" in said, said
-        said = espefuse(None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "--do-not-confirm",
-                        *command)
+        said = espefuse(
+            None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "--do-not-confirm", *command
+        )
         assert said.status == 0, said
     wire = espefuse(board, "summary", "--format", "json")
-    virtual = espefuse(None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "summary",
-                       "--format", "json")
+    virtual = espefuse(
+        None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "summary", "--format", "json"
+    )
     assert _summary(wire) == _summary(virtual)
     assert "24:0a:c4:11:22:34" in str(_summary(wire)["CUSTOM_MAC"])
 
@@ -50,7 +69,7 @@ def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burn
 def test_a_burn_lasts_and_a_write_protected_field_stays(bench, espefuse, tmp_path):
     board = bench(efuses=tmp_path / "efuses")
     assert espefuse(board, "--do-not-confirm", "write-protect-efuse", "ABS_DONE_0").status == 0
-    with api.detect_chip(board.url) as esp:         # past espefuse, which would refuse it by itself
+    with api.detect_chip(board.url) as esp:  # past espefuse, which would refuse it by itself
         esp.write_reg(0x3FF5A000 + 0x1C + 24, 1 << 4)
         esp.write_reg(0x3FF5A000 + 0xFC, 0x5A5A)
         esp.write_reg(0x3FF5A000 + 0x104, 2)
@@ -58,7 +77,7 @@ def test_a_burn_lasts_and_a_write_protected_field_stays(bench, espefuse, tmp_pat
         esp.write_reg(0x3FF5A000 + 0x104, 1)
         assert esp.read_reg(0x3FF5A000 + 24) & 1 << 4 == 0
     again = Efuses(MODELS["esp32"], path=tmp_path / "efuses")
-    assert again.read(0x3FF5A000) & 1 << 12         # its WR_DIS bit
+    assert again.read(0x3FF5A000) & 1 << 12  # its WR_DIS bit
     assert again.mac == parse_mac("24:0a:c4:00:00:01")
 
 
@@ -69,7 +88,9 @@ def test_the_mac_is_burned_at_the_factory_and_kept(chip, tmp_path):
     assert Efuses(MODELS[chip], path=tmp_path / "efuses").mac == mac
 
 
-@pytest.mark.parametrize("text", ["24:0a:c4:00:00", "25:0a:c4:00:00:01", "24:0a:c4:00:00:0g", "240ac4000001", ""])
+@pytest.mark.parametrize(
+    "text", ["24:0a:c4:00:00", "25:0a:c4:00:00:01", "24:0a:c4:00:00:0g", "240ac4000001", ""]
+)
 def test_what_is_no_mac_is_refused(text):
     with pytest.raises(UserError):
         parse_mac(text)
@@ -81,13 +102,16 @@ def test_a_file_of_another_chip_is_refused(tmp_path):
         Efuses(MODELS["esp32c3"], path=tmp_path / "efuses")
 
 
-@pytest.mark.parametrize(("chip", "burns", "word"), [
-    ("esp32s3", [(0, 2, 1 << 18)], "Flash Encryption: Enabled"),
-    ("esp32s3", [(0, 3, 1 << 20)], "Secure Boot: Enabled"),
-    ("esp32c3", [(0, 3, 3 << 20), (0, 2, 1 << 22)], "Secure Boot Key1 is Revoked"),
-    ("esp32c3", [(0, 1, 1 << 19)], "JTAG: Permanently Disabled"),
-    ("esp32c3", [(0, 2, 5 << 24)], "BLOCK_KEY0 - HMAC_DOWN_ALL"),
-])
+@pytest.mark.parametrize(
+    ("chip", "burns", "word"),
+    [
+        ("esp32s3", [(0, 2, 1 << 18)], "Flash Encryption: Enabled"),
+        ("esp32s3", [(0, 3, 1 << 20)], "Secure Boot: Enabled"),
+        ("esp32c3", [(0, 3, 3 << 20), (0, 2, 1 << 22)], "Secure Boot Key1 is Revoked"),
+        ("esp32c3", [(0, 1, 1 << 19)], "JTAG: Permanently Disabled"),
+        ("esp32c3", [(0, 2, 5 << 24)], "BLOCK_KEY0 - HMAC_DOWN_ALL"),
+    ],
+)
 def test_security_is_told_as_it_was_burned(bench, esptool, chip, burns, word):
     board = bench(chip=chip)
     for burn in burns:

@@ -12,8 +12,11 @@ import serial
 from esptool.util import FatalError
 
 CHIPS = ("esp32", "esp32s3", "esp32c3")
-NAMES = {"esp32": "ESP32-D0WD-V3 (revision v3.1)", "esp32s3": "ESP32-S3 (QFN56) (revision v0.2)",
-         "esp32c3": "ESP32-C3 (QFN32) (revision v0.3)"}
+NAMES = {
+    "esp32": "ESP32-D0WD-V3 (revision v3.1)",
+    "esp32s3": "ESP32-S3 (QFN56) (revision v0.2)",
+    "esp32c3": "ESP32-C3 (QFN32) (revision v0.3)",
+}
 MODES = {"stub": (), "no stub": ("--no-stub",)}
 
 
@@ -67,7 +70,11 @@ def test_identification(chip, mode, esptool):
     if name == "esp32":
         assert said.status == 2 and "Failed to get security info" in said
     else:
-        assert said.status == 0 and f"Chip ID: {chip.chip.model.chip_id}" in said and "Secure Boot: Disabled" in said
+        assert (
+            said.status == 0
+            and f"Chip ID: {chip.chip.model.chip_id}" in said
+            and "Secure Boot: Disabled" in said
+        )
 
 
 def test_erase_flash(chip, esptool):
@@ -76,14 +83,16 @@ def test_erase_flash(chip, esptool):
     assert esptool(chip, "erase-flash").status == 0
     assert not chip.nor.read(0, chip.nor.size).strip(b"\xff")
     said = esptool(chip, "--no-stub", "erase-flash")
-    assert said.status == 2         # the ROM has no such command
+    assert said.status == 2  # the ROM has no such command
 
 
 @pytest.mark.parametrize("options", [("-u",), ("-z",)])
 def test_compressed_and_plain_leave_what_lies_behind_the_file_alone(chip, mode, esptool, tmp_path, options):
-    """Without the stub the last block is padded with 0xFF over what follows in the same sector: NOR keeps it."""
+    """Without the stub the last block is padded with 0xFF over what follows in its sector: NOR keeps that."""
     (tmp_path / "data").write_bytes(b"front" * 100)
-    said = esptool(chip, *mode, "write-flash", *options, "0x30000", tmp_path / "data", "0x31000", tmp_path / "data")
+    said = esptool(
+        chip, *mode, "write-flash", *options, "0x30000", tmp_path / "data", "0x31000", tmp_path / "data"
+    )
     assert said.status == 0
     for at in (0x30000, 0x31000):
         assert chip.nor.read(at, 500) == b"front" * 100
@@ -108,7 +117,9 @@ def test_a_host_at_another_rate_than_the_chip_is_not_understood(bench):
         assert esp.read_reg(0x40001000) == 0x00F01D83
 
 
-@pytest.mark.parametrize(("emulated", "asked"), [("esp32", "esp32c3"), ("esp32s3", "esp32"), ("esp32c3", "esp32s3")])
+@pytest.mark.parametrize(
+    ("emulated", "asked"), [("esp32", "esp32c3"), ("esp32s3", "esp32"), ("esp32c3", "esp32s3")]
+)
 def test_a_wrong_chip_is_found_out(bench, esptool, emulated, asked):
     said = esptool(bench(chip=emulated), "--chip", asked, "read-mac")
     assert said.status == 2 and "Wrong chip argument?" in said
@@ -175,12 +186,12 @@ def test_what_is_wrong_on_the_line_is_refused(bench):
         esp = api.run_stub(esp)
         block = b"\x04\0\0\0" + bytes(12) + b"data"
         for name, data, checksum, error in [
-            ("FLASH_DATA", block, 0, b"\xc1"),                              # wrong checksum
-            ("FLASH_DATA", block, esp.checksum(b"data"), b"\xc6"),          # nothing was begun
-            ("FLASH_DATA", block[:-1], esp.checksum(b"dat"), b"\xc3"),      # shorter than it says
-            ("SPI_NAND_ATTACH", b"", 0, b"\xc3"),                           # no such command here
-            ("FLASH_BEGIN", b"\0" * 12 + b"\0\0\0\x7f", 0, b"\xc4"),        # beyond the end
-            ("ERASE_REGION", b"\1\0\0\0" + b"\0\x10\0\0", 0, b"\xff"),      # not a sector
+            ("FLASH_DATA", block, 0, b"\xc1"),  # wrong checksum
+            ("FLASH_DATA", block, esp.checksum(b"data"), b"\xc6"),  # nothing was begun
+            ("FLASH_DATA", block[:-1], esp.checksum(b"dat"), b"\xc3"),  # shorter than it says
+            ("SPI_NAND_ATTACH", b"", 0, b"\xc3"),  # no such command here
+            ("FLASH_BEGIN", b"\0" * 12 + b"\0\0\0\x7f", 0, b"\xc4"),  # beyond the end
+            ("ERASE_REGION", b"\1\0\0\0" + b"\0\x10\0\0", 0, b"\xff"),  # not a sector
         ]:
             _, status = esp.command(esp.ESP_CMDS[name], data, checksum)
             assert status[:1] == error, name
@@ -213,6 +224,7 @@ def test_staying_in_the_stub_and_leaving_it(bench, esptool):
 
 
 # --- what goes wrong on a bench
+
 
 def test_power_that_goes_in_mid_flash_leaves_a_torn_page_and_a_dead_port(bench):
     chip = bench(cut_at=37)
@@ -277,7 +289,7 @@ def test_the_stock_image_of_micropython_goes_over_the_wire(bench, esptool, stock
     said = esptool(chip, "--baud", "921600", "write-flash", "0x1000", path)
     assert said.status == 0 and "Hash of data verified" in said
     assert chip.nor.read(0x1000, len(image)) == image
-    assert chip.chip.state == "running"     # bootloader, table and application are found
+    assert chip.chip.state == "running"  # bootloader, table and application are found
 
 
 @pytest.mark.parametrize("name", CHIPS)
@@ -285,8 +297,23 @@ def test_untouched(bench, name, tmp_path):
     """The command as a person types it, with nothing of it or of pyserial changed."""
     chip = bench(chip=name)
     (tmp_path / "data").write_bytes(b"as typed " * 300)
-    done = subprocess.run([sys.executable, "-m", "esptool", "--port", chip.url, "write-flash", "0x10000",
-                           str(tmp_path / "data")], capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "esptool",
+            "--port",
+            chip.url,
+            "write-flash",
+            "0x10000",
+            str(tmp_path / "data"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"Wrote 2700 bytes .*at 0x00010000", done.stdout) and "Hash of data verified" in done.stdout
+    assert (
+        re.search(r"Wrote 2700 bytes .*at 0x00010000", done.stdout) and "Hash of data verified" in done.stdout
+    )
     assert chip.nor.read(0x10000, 2700) == b"as typed " * 300

@@ -1,4 +1,4 @@
-"""`flash` on the emulated board: from blank to connected, again with nothing lost, and every refusal by its line."""
+"""`flash` on the emulated board: from blank to connected, again with nothing lost, every refusal by its line."""
 
 import errno
 import json
@@ -52,15 +52,18 @@ def tool(tmp_path, capsys):
         said = Said(status, capsys.readouterr())
         assert SECRET not in said.out + said.err and "h4I4dneEFp7EImTv" not in said.out + said.err
         return said
+
     return run
 
 
 @pytest.fixture
 def field(bench, tmp_path):
     """A board from the field on a port."""
+
     def make(name="flash.bin", image=None, **options):
         (tmp_path / name).write_bytes(field_board() if image is None else image)
         return bench(name, **options)
+
     return make
 
 
@@ -73,7 +76,12 @@ def _golden(name, text):
     text = re.sub(r"rfc2217://127.0.0.1:\d+", "PORT", text)
     text = re.sub(r"generation \d+", "generation N", text)
     text = re.sub(r"\d+\.\d s after", "N s after", text)
-    text = re.sub(r"(?:^  console: (\w+).*\n)(?:  console: \1 .*\n)*", r"  console: \1 (...)\n", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"(?:^  console: (\w+).*\n)(?:  console: \1 .*\n)*",
+        r"  console: \1 (...)\n",
+        text,
+        flags=re.MULTILINE,
+    )
     text = re.sub(r"/\S+/backups/\S+\.identity", "FILE", text)
     text = re.sub(r"(new|written), \d+ (files|unchanged)", r"\1, N \2", text)
     path = GOLDEN / f"{name}.txt"
@@ -84,25 +92,49 @@ def _golden(name, text):
 
 # --- the whole of it
 
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    product = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "auth": "secret", "node": "direct",
-               "dynamic_registration": True, "preregistration_free": False,
-               "device": [{"device_name": MAC.replace(":", "")}]}
+    product = {
+        "product_key": "a1MZxOdcBnO",
+        "product_secret": "h4I4dneEFp7EImTv",
+        "auth": "secret",
+        "node": "direct",
+        "dynamic_registration": True,
+        "preregistration_free": False,
+        "device": [{"device_name": MAC.replace(":", "")}],
+    }
     config = {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
 
-def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(bench, tool, cloud, tmp_path,
-                                                                              stock_image):
-    """The way of issue 3: the real stock image, a blank flash, an identity, and the console until it is online."""
+def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(
+    bench, tool, cloud, tmp_path, stock_image
+):
+    """The real stock image, a blank flash, an identity, and the console until it is online."""
     board = bench(software=True, cloud=cloud.run_dir)
-    (tmp_path / "cert.json").write_text(json.dumps({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv",
-                                                    "region": "cn-shanghai", "method": "https"}))
+    (tmp_path / "cert.json").write_text(
+        json.dumps(
+            {
+                "product_key": "a1MZxOdcBnO",
+                "product_secret": "h4I4dneEFp7EImTv",
+                "region": "cn-shanghai",
+                "method": "https",
+            }
+        )
+    )
     (tmp_path / "config.json").write_text('{"ssid": "emulated"}')
-    arguments = ["--root", cloud.ca_der, "--cert", tmp_path / "cert.json", "--config", tmp_path / "config.json",
-                 "--firmware", stock_image[0]]
+    arguments = [
+        "--root",
+        cloud.ca_der,
+        "--cert",
+        tmp_path / "cert.json",
+        "--config",
+        tmp_path / "config.json",
+        "--firmware",
+        stock_image[0],
+    ]
     first = tool(board, "flash", *arguments, firmware=None, wait="60")
     assert first.status == 0, first.err
     _golden("flash_blank", first.out)
@@ -124,7 +156,7 @@ def test_a_board_from_the_field_is_updated_and_keeps_what_is_its_own(field, tool
     assert said.status == 0, said.err
     _golden("flash_update", said.out)
     after = _image(board)
-    assert flash.region(after, LAYOUT.nvs) == flash.region(before, LAYOUT.nvs)      # byte for byte
+    assert flash.region(after, LAYOUT.nvs) == flash.region(before, LAYOUT.nvs)  # byte for byte
     assert after[0xF000:0x10000] == before[0xF000:0x10000]
     assert what_is_kept(after, LAYOUT) == kept
     tree = littlefs.read(flash.region(after, LAYOUT.vfs))
@@ -150,7 +182,9 @@ def test_app_writes_the_files_alone(field, tool, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("print('mine')\n")
     (tmp_path / "app" / "table.csv").write_text("1,2\n")
-    report = json.loads(tool(board, "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None).out)
+    report = json.loads(
+        tool(board, "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None).out
+    )
     assert report["parts"] == [] and {"/main.py", "/table.csv"} <= set(report["files"])
     tree = littlefs.read(flash.region(_image(board), LAYOUT.vfs))
     assert tree["/main.py"] == b"print('mine')\n" and tree["/table.csv"] == b"1,2\n"
@@ -162,7 +196,10 @@ def test_a_record_that_only_littlefs_has_goes_into_nvs_first(field, tool):
     _, found, foreign = what_is_kept(_image(board), LAYOUT)
     burned, issued = records()
     assert found["nvs"] == found["littlefs"] == {"burned": burned, "issued": issued}
-    assert {(entry.namespace, entry.key) for entry in foreign} == {("nvs.net80211", "sta.ssid"), ("phy", "cal_version")}
+    assert {(entry.namespace, entry.key) for entry in foreign} == {
+        ("nvs.net80211", "sta.ssid"),
+        ("phy", "cal_version"),
+    }
 
 
 def test_settings_are_merged_into_those_on_the_board(field, tool, tmp_path, monkeypatch):
@@ -178,6 +215,7 @@ def test_settings_are_merged_into_those_on_the_board(field, tool, tmp_path, monk
 
 # --- moving to another layout
 
+
 def test_a_table_that_moves_nvs_is_refused_then_carried_over(field, tool, tmp_path):
     ota = boards.load("ESP32_GENERIC-OTA")
     (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
@@ -188,7 +226,8 @@ def test_a_table_that_moves_nvs_is_refused_then_carried_over(field, tool, tmp_pa
     refused = tool(board, "flash", *arguments, firmware=None)
     assert refused.error == (
         "NVS would move from 0x9000, 24 KB, to 0x9000, 16 KB on a board that holds the identity "
-        "a1MZxOdcBnO/240ac4000001: --relayout saves it, and the files, to a file, writes, and puts them back")
+        "a1MZxOdcBnO/240ac4000001: --relayout saves it, and the files, to a file, writes, and puts them back"
+    )
     assert _image(board) == before
     done = tool(board, "flash", *arguments, "--relayout", firmware=None)
     assert done.status == 0, done.err
@@ -214,28 +253,39 @@ def test_a_relayout_cut_off_is_finished_by_the_next_flash(field, tool, tmp_path)
 
 # --- refusals, each by its line
 
+
 def test_a_wrong_chip(bench, tool):
     said = tool(bench(chip="esp32c3"), "flash", "--board", "ESP32_GENERIC")
-    assert said.error == "the board is an esp32c3, but ESP32_GENERIC is for an esp32: say BOARD=ESP32_GENERIC_C3"
+    assert (
+        said.error == "the board is an esp32c3, but ESP32_GENERIC is for an esp32: say BOARD=ESP32_GENERIC_C3"
+    )
 
 
 def test_an_image_for_another_chip(bench, tool, tmp_path):
     (tmp_path / "c3.bin").write_bytes(stock_bin("ESP32_GENERIC_C3"))
     said = tool(bench(), "flash", "--firmware", tmp_path / "c3.bin", firmware=None)
-    assert said.error == ("c3.bin is not a stock MicroPython image for ESP32_GENERIC: "
-                          "it is an image for esp32c3, not for esp32")
+    assert said.error == (
+        "c3.bin is not a stock MicroPython image for ESP32_GENERIC: "
+        "it is an image for esp32c3, not for esp32"
+    )
 
 
 def test_a_flash_that_is_too_small(bench, tool):
-    assert tool(bench(size=2 << 20), "flash").error == "the board has 2 MB of flash, but ESP32_GENERIC needs 4 MB"
+    assert (
+        tool(bench(size=2 << 20), "flash").error
+        == "the board has 2 MB of flash, but ESP32_GENERIC needs 4 MB"
+    )
 
 
-@pytest.mark.parametrize(("chip", "burns", "words"), [
-    ("esp32", [(0, 0, 1 << 20)], "flash encryption is switched on"),
-    ("esp32", [(0, 6, 1 << 4)], "secure boot is switched on"),
-    ("esp32s3", [(0, 2, 1 << 18), (0, 3, 1 << 20)], "secure boot and flash encryption are switched on"),
-    ("esp32c3", [(0, 4, 1 << 5)], "secure download mode is switched on"),
-])
+@pytest.mark.parametrize(
+    ("chip", "burns", "words"),
+    [
+        ("esp32", [(0, 0, 1 << 20)], "flash encryption is switched on"),
+        ("esp32", [(0, 6, 1 << 4)], "secure boot is switched on"),
+        ("esp32s3", [(0, 2, 1 << 18), (0, 3, 1 << 20)], "secure boot and flash encryption are switched on"),
+        ("esp32c3", [(0, 4, 1 << 5)], "secure download mode is switched on"),
+    ],
+)
 def test_a_chip_with_security_switched_on(bench, tool, tmp_path, chip, burns, words):
     board = bench(chip=chip, size=(8 if chip == "esp32s3" else 4) << 20)
     for burn in burns:
@@ -252,8 +302,9 @@ def test_a_file_system_that_cannot_be_read_is_made_anew_only_when_asked(field, t
     start = LAYOUT.vfs.offset
     image[start : start + 0x2000] = b"\x5a" * 0x2000
     board = field(image=bytes(image))
-    assert tool(board, "flash").error == ("the file system on the board cannot be read: --fresh makes a new one, "
-                                          "and what is in it is lost")
+    assert tool(board, "flash").error == (
+        "the file system on the board cannot be read: --fresh makes a new one, " "and what is in it is lost"
+    )
     assert _image(board) == bytes(image)
     assert tool(board, "flash", "--fresh").status == 0
     assert littlefs.read(flash.region(_image(board), LAYOUT.vfs)) == firmware.compile_tree()
@@ -263,9 +314,20 @@ def test_a_file_system_that_cannot_be_read_is_made_anew_only_when_asked(field, t
 def test_an_identity_of_another_device_is_not_burned_over(field, tool, tmp_path):
     board = field()
     before = _image(board)
-    (tmp_path / "cert.json").write_text(json.dumps({"product_key": "a1Other", "device_name": "dev2",
-                                                    "device_secret": "x" * 32, "region": "cn-shanghai"}))
-    assert "which is lost when a1Other/dev2 is burned" in tool(board, "flash", "--cert", tmp_path / "cert.json").error
+    (tmp_path / "cert.json").write_text(
+        json.dumps(
+            {
+                "product_key": "a1Other",
+                "device_name": "dev2",
+                "device_secret": "x" * 32,
+                "region": "cn-shanghai",
+            }
+        )
+    )
+    assert (
+        "which is lost when a1Other/dev2 is burned"
+        in tool(board, "flash", "--cert", tmp_path / "cert.json").error
+    )
     assert _image(board) == before
 
 
@@ -273,10 +335,14 @@ def test_erase_names_what_is_lost_and_saves_it(field, tool, tmp_path):
     board = field()
     before = _image(board)
     refused = tool(board, "flash", "--erase")
-    assert refused.error == ("this erases the secret that the platform issued to a1MZxOdcBnO/240ac4000001; without the "
-                             "backup the device can never register again: say --confirm 240ac4000001")
-    assert tool(board, "flash", "--erase", "--confirm", "no").error == \
-        "not erased: what was typed is not the device's name"
+    assert refused.error == (
+        "this erases the secret that the platform issued to a1MZxOdcBnO/240ac4000001; without the "
+        "backup the device can never register again: say --confirm 240ac4000001"
+    )
+    assert (
+        tool(board, "flash", "--erase", "--confirm", "no").error
+        == "not erased: what was typed is not the device's name"
+    )
     assert _image(board) == before
     done = tool(board, "erase", "--confirm", "240ac4000001")
     assert done.status == 0
@@ -285,12 +351,18 @@ def test_erase_names_what_is_lost_and_saves_it(field, tool, tmp_path):
     saved = sorted((tmp_path / "backups").glob("*.identity"))
     assert saved and all(path.stat().st_mode & 0o777 == 0o600 for path in saved)
 
-    assert tool(board, "restore", "--from", saved[-1]).error == \
-        "there is no partition table on this board: flash it first"
+    assert (
+        tool(board, "restore", "--from", saved[-1]).error
+        == "there is no partition table on this board: flash it first"
+    )
     assert tool(board, "flash").status == 0
     _golden("restore", tool(board, "restore", "--from", saved[-1]).out)
     _, found, _ = what_is_kept(_image(board), LAYOUT)
-    assert found["nvs"] == found["littlefs"] and found["nvs"]["burned"] and SECRET.encode() in found["nvs"]["issued"]
+    assert (
+        found["nvs"] == found["littlefs"]
+        and found["nvs"]["burned"]
+        and SECRET.encode() in found["nvs"]["issued"]
+    )
     assert "nothing to do" in tool(board, "restore", "--from", saved[-1]).out
 
 
@@ -298,9 +370,14 @@ def test_a_backup_goes_back_only_onto_its_own_board(field, tool, tmp_path):
     first, other = field(), field("other.bin", mac="24:0a:c4:00:00:02")
     assert tool(first, "backup").status == 0
     saved = next((tmp_path / "backups").glob("*.identity"))
-    assert "two boards with one identity throw each other off" in tool(other, "restore", "--from", saved).error
+    assert (
+        "two boards with one identity throw each other off" in tool(other, "restore", "--from", saved).error
+    )
     (tmp_path / "broken.identity").write_text("{}")
-    assert "is not a backup of an identity" in tool(first, "restore", "--from", tmp_path / "broken.identity").error
+    assert (
+        "is not a backup of an identity"
+        in tool(first, "restore", "--from", tmp_path / "broken.identity").error
+    )
 
 
 def test_a_board_without_identity_has_none_to_save(bench, tool):
@@ -333,18 +410,29 @@ def test_a_tree_with_the_secret_of_this_very_board_is_refused(field, tool, tmp_p
     assert _image(board) == before
 
 
-@pytest.mark.parametrize("text", ['device_secret = "your device secret"', 'secret = "0123456789abcdef"',
-                                  'device_secret = config["device_secret"]', 'DEVICE_SECRET = const(4)'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'device_secret = "your device secret"',
+        'secret = "0123456789abcdef"',
+        'device_secret = config["device_secret"]',
+        "DEVICE_SECRET = const(4)",
+    ],
+)
 def test_what_only_speaks_of_secrets_is_not_refused(text):
     leaks.refuse({"/a.py": text.encode()})
 
 
 # --- the image
 
+
 def test_the_image_is_taken_apart_so_that_nvs_is_in_no_part(stock_image):
     taken = stock.take_apart(boards.load("ESP32_GENERIC"), stock_image[1], "stock")
     assert [(part.name, part.offset) for part in taken.parts] == [
-        ("bootloader", 0x1000), ("partition table", 0x8000), ("application factory", 0x10000)]
+        ("bootloader", 0x1000),
+        ("partition table", 0x8000),
+        ("application factory", 0x10000),
+    ]
     for part in taken.parts:
         end = part.offset + len(part.data)
         assert end <= taken.layout.nvs.offset or part.offset >= taken.layout.nvs.end
@@ -355,19 +443,25 @@ def test_the_image_is_taken_apart_so_that_nvs_is_in_no_part(stock_image):
 def test_an_ota_image_resets_the_choice_of_application():
     taken = stock.take_apart(boards.load("ESP32_GENERIC-OTA"), stock_bin("ESP32_GENERIC-OTA"), "ota")
     assert [(part.name, part.offset) for part in taken.parts] == [
-        ("bootloader", 0x1000), ("partition table", 0x8000), ("choice of application", 0xD000),
-        ("application ota_0", 0x10000)]
+        ("bootloader", 0x1000),
+        ("partition table", 0x8000),
+        ("choice of application", 0xD000),
+        ("application ota_0", 0x10000),
+    ]
 
 
-@pytest.mark.parametrize(("spoil", "words"), [
-    (lambda image: b"", "does not begin with an ESP image"),
-    (lambda image: b"\x7fELF" + image[4:], "does not begin with an ESP image"),
-    (lambda image: image[:0x7000], "there is no partition table"),
-    (lambda image: image[:0x7004] + b"\x09" + image[0x7005:], "MD5 does not match"),
-    (lambda image: image[:0xF000], "holds no application"),
-    (lambda image: image[:0xF000] + b"\0" + image[0xF001:], "holds no application at 0x10000"),
-    (lambda image: stock_bin("ESP32_GENERIC-OTA"), "partition 'nvs' is data/nvs, 0x4000 bytes"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda image: b"", "does not begin with an ESP image"),
+        (lambda image: b"\x7fELF" + image[4:], "does not begin with an ESP image"),
+        (lambda image: image[:0x7000], "there is no partition table"),
+        (lambda image: image[:0x7004] + b"\x09" + image[0x7005:], "MD5 does not match"),
+        (lambda image: image[:0xF000], "holds no application"),
+        (lambda image: image[:0xF000] + b"\0" + image[0xF001:], "holds no application at 0x10000"),
+        (lambda image: stock_bin("ESP32_GENERIC-OTA"), "partition 'nvs' is data/nvs, 0x4000 bytes"),
+    ],
+)
 def test_what_is_no_stock_image_is_told(spoil, words):
     with pytest.raises(UserError, match=re.escape(words)):
         stock.take_apart(boards.load("ESP32_GENERIC"), spoil(stock_bin()), "x.bin")
@@ -377,8 +471,12 @@ def test_an_image_that_is_not_known_or_cannot_be_had_is_told(tmp_path, monkeypat
     monkeypatch.setattr(stock, "CACHE", tmp_path)
     with pytest.raises(UserError, match=r"no image is pinned for ESP32_GENERIC_C3.*say FIRMWARE=FILE.bin"):
         stock.load(boards.load("ESP32_GENERIC_C3"))
-    monkeypatch.setattr(stock.urllib.request, "urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
-    with pytest.raises(UserError, match=r"v1.26.1.bin is not in the cache and cannot be fetched \(no network\)"):
+    monkeypatch.setattr(
+        stock.urllib.request, "urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network"))
+    )
+    with pytest.raises(
+        UserError, match=r"v1.26.1.bin is not in the cache and cannot be fetched \(no network\)"
+    ):
         stock.load(boards.load("ESP32_GENERIC_S3"))
     board = boards.load("ESP32_GENERIC_S3")
     (tmp_path / board.file).write_bytes(b"something else")
@@ -393,8 +491,11 @@ def test_an_image_that_is_not_known_or_cannot_be_had_is_told(tmp_path, monkeypat
 
 # --- ports
 
+
 def _found(*names):
-    return lambda: [SimpleNamespace(device=name, vid=0x10C4, pid=0xEA60, description="CP2102N") for name in names]
+    return lambda: [
+        SimpleNamespace(device=name, vid=0x10C4, pid=0xEA60, description="CP2102N") for name in names
+    ]
 
 
 def test_without_a_name_the_only_board_is_taken(monkeypatch):
@@ -408,18 +509,29 @@ def test_without_a_name_the_only_board_is_taken(monkeypatch):
         port.choose()
 
 
-@pytest.mark.parametrize(("error", "words"), [
-    (serial.SerialException(errno.EACCES, "could not open port: [Errno 13] Permission denied"), "dialout"),
-    (serial.SerialException("could not open port x: [Errno 13] Permission denied: 'x'"), "dialout"),
-    (serial.SerialException(errno.EBUSY, "busy"), "another program has it"),
-    (serial.SerialException(errno.EAGAIN, "Could not exclusively lock port x"), "another program has it"),
-    (serial.SerialException("Could not exclusively lock port x: [Errno 11] Resource temporarily unavailable"),
-     "another program has it"),
-    (serial.SerialException(errno.ENOENT, "no such file"), "there is no such port"),
-])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            serial.SerialException(errno.EACCES, "could not open port: [Errno 13] Permission denied"),
+            "dialout",
+        ),
+        (serial.SerialException("could not open port x: [Errno 13] Permission denied: 'x'"), "dialout"),
+        (serial.SerialException(errno.EBUSY, "busy"), "another program has it"),
+        (serial.SerialException(errno.EAGAIN, "Could not exclusively lock port x"), "another program has it"),
+        (
+            serial.SerialException(
+                "Could not exclusively lock port x: [Errno 11] Resource temporarily unavailable"
+            ),
+            "another program has it",
+        ),
+        (serial.SerialException(errno.ENOENT, "no such file"), "there is no such port"),
+    ],
+)
 def test_a_port_that_cannot_be_opened_is_one_line_with_the_cure(monkeypatch, error, words):
     def refuse(*_, **__):
         raise error
+
     monkeypatch.setattr(serial, "serial_for_url", lambda *_, **__: SimpleNamespace(open=refuse))
     with pytest.raises(UserError) as refusal:
         port.open_port("/dev/ttyUSB0")
@@ -434,7 +546,7 @@ def test_a_port_that_is_taken_and_one_where_nobody_listens(bench, tool):
 
 def test_a_board_that_does_not_answer(bench, tool):
     board = bench()
-    board.chip.efuses.burn(0, 0, 1 << 27)       # its download mode is switched off
+    board.chip.efuses.burn(0, 0, 1 << 27)  # its download mode is switched off
     assert "no answer from a board at" in tool(board, "flash").error
 
 
@@ -451,10 +563,17 @@ def test_what_goes_wrong_on_the_way_is_one_line_and_the_next_flash_mends_it(benc
 
 # --- the console
 
+
 def test_a_port_that_comes_back_under_another_name_is_followed(bench, tmp_path, monkeypatch):
     """Native USB: at the reset the port goes away, and the application brings up one of its own."""
-    (tmp_path / "flash.bin").write_bytes(flash.build("ESP32_GENERIC_S3", files={
-        "/main.py": b"import time\nwhile True:\n    print('{\"aliot\": \"connected\"}')\n    time.sleep_ms(200)\n"}))
+    (tmp_path / "flash.bin").write_bytes(
+        flash.build(
+            "ESP32_GENERIC_S3",
+            files={
+                "/main.py": b'import time\nwhile True:\n    print(\'{"aliot": "connected"}\')\n    time.sleep_ms(200)\n'
+            },
+        )
+    )
     board = bench(chip="esp32s3", size=8 << 20, style="usb", renumber=True, software=True, boot_blank=True)
     old = board.url
     line = port.open_port(old)
@@ -466,15 +585,14 @@ def test_a_port_that_comes_back_under_another_name_is_followed(bench, tmp_path, 
         line.rts = False
     except (OSError, serial.SerialException):
         pass
-    monkeypatch.setattr(port.list_ports, "comports",
-                        lambda: [] if board.url == old else _found(board.url)())
+    monkeypatch.setattr(port.list_ports, "comports", lambda: [] if board.url == old else _found(board.url)())
     states = []
     state = console.follow(old, line, 30, states.append)
     assert board.url != old and state["aliot"] == "connected"
 
 
 def test_a_board_that_never_says_that_it_runs_is_told_in_time(field, tool):
-    board = field()     # nothing is emulated behind the application: the console stays silent
+    board = field()  # nothing is emulated behind the application: the console stays silent
     said = tool(board, "flash", wait="0.3")
     assert said.error.startswith("the board was flashed, but did not say within 0.3 s that it runs")
 
@@ -487,8 +605,18 @@ def test_state_lines_are_told_from_all_others():
 
 # --- settings
 
-@pytest.mark.parametrize("values", [{"ssid": ""}, {"ssid": "x" * 33}, {"ssid": "a", "password": "short"},
-                                    {"ssid": "a", "password": "x" * 64}, {"device_secret": "x"}, {"ssid": 3}])
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ssid": ""},
+        {"ssid": "x" * 33},
+        {"ssid": "a", "password": "short"},
+        {"ssid": "a", "password": "x" * 64},
+        {"device_secret": "x"},
+        {"ssid": 3},
+    ],
+)
 def test_settings_that_cannot_be_are_refused(values):
     with pytest.raises(UserError):
         settings.check(values)
@@ -530,5 +658,3 @@ def test_a_rescue_that_cannot_be_read_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="cannot be read; it holds what a board held"):
         backup.load_rescue(MAC, tmp_path)
     assert path.exists()
-
-

@@ -21,6 +21,7 @@ from tools.errors import UserError
 
 # --- SLIP
 
+
 @given(frames=st.lists(st.binary(min_size=1, max_size=80), max_size=5), cuts=st.randoms())
 @settings(max_examples=150, deadline=None)
 def test_frames_come_out_as_they_went_in_however_the_line_cuts_them(frames, cuts):
@@ -40,6 +41,7 @@ def test_noise_before_a_frame_and_bad_escapes_are_dropped():
 
 # --- the wire
 
+
 def test_a_limited_wire_carries_no_more_than_ten_bits_a_byte_allow():
     rnd = random.Random(5)
     wire, now, total = Wire(921600), 0.0, 0
@@ -48,15 +50,18 @@ def test_a_limited_wire_carries_no_more_than_ten_bits_a_byte_allow():
         done = wire.carry(count, now, 921600)
         total += count
         assert done >= total * 10 / 921600 - 1e-9
-        now = rnd.uniform(now, done)        # the sender never waits longer than the wire
-    assert wire.free_at == pytest.approx(total * 10 / 921600)     # and the wire never idles
+        now = rnd.uniform(now, done)  # the sender never waits longer than the wire
+    assert wire.free_at == pytest.approx(total * 10 / 921600)  # and the wire never idles
 
 
-@pytest.mark.parametrize(("limit", "baud", "seconds"), [
-    (921600, 115200, 1024 * 10 / 115200),       # the host's rate holds when it is the lower one
-    (115200, 921600, 1024 * 10 / 115200),
-    (None, 9600, 0.0),
-])
+@pytest.mark.parametrize(
+    ("limit", "baud", "seconds"),
+    [
+        (921600, 115200, 1024 * 10 / 115200),  # the host's rate holds when it is the lower one
+        (115200, 921600, 1024 * 10 / 115200),
+        (None, 9600, 0.0),
+    ],
+)
 def test_the_slower_of_limit_and_rate_counts(limit, baud, seconds):
     assert Wire(limit).carry(1024, 0.0, baud) == pytest.approx(seconds)
 
@@ -68,6 +73,7 @@ def test_an_idle_wire_starts_at_once():
 
 
 # --- DTR and RTS
+
 
 class _FakePort:
     """Takes what esptool's own reset sequences do to a port."""
@@ -98,14 +104,17 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr(sequences, "set_dtr_rts", lambda port, dtr, rts: port.both(dtr, rts))
 
 
-@pytest.mark.parametrize(("wiring", "sequence", "first", "events"), [
-    (pins.Bridge, "classic_bootloader_reset", (True, True), [pins.HOLD, pins.DOWNLOAD]),
-    (pins.Bridge, "classic_bootloader_reset", (False, False), [pins.HOLD, pins.DOWNLOAD]),
-    (pins.Bridge, "unix_tight_bootloader_reset", (True, True), [pins.HOLD, pins.DOWNLOAD]),
-    (pins.Bridge, "hard_reset", (False, False), [pins.HOLD, pins.RUN]),
-    (pins.Usb, "usb_jtag_bootloader_reset", (False, False), [pins.DOWNLOAD]),
-    (pins.Usb, "hard_reset", (False, False), [pins.RUN]),
-])
+@pytest.mark.parametrize(
+    ("wiring", "sequence", "first", "events"),
+    [
+        (pins.Bridge, "classic_bootloader_reset", (True, True), [pins.HOLD, pins.DOWNLOAD]),
+        (pins.Bridge, "classic_bootloader_reset", (False, False), [pins.HOLD, pins.DOWNLOAD]),
+        (pins.Bridge, "unix_tight_bootloader_reset", (True, True), [pins.HOLD, pins.DOWNLOAD]),
+        (pins.Bridge, "hard_reset", (False, False), [pins.HOLD, pins.RUN]),
+        (pins.Usb, "usb_jtag_bootloader_reset", (False, False), [pins.DOWNLOAD]),
+        (pins.Usb, "hard_reset", (False, False), [pins.RUN]),
+    ],
+)
 def test_esptools_own_sequences_reset_the_chip_as_on_a_dev_board(no_pauses, wiring, sequence, first, events):
     port = _FakePort(wiring())
     port.both(*first)
@@ -117,9 +126,9 @@ def test_esptools_own_sequences_reset_the_chip_as_on_a_dev_board(no_pauses, wiri
 @pytest.mark.parametrize("wiring", [pins.Bridge, pins.Usb])
 def test_opening_and_closing_a_port_resets_nothing(wiring):
     port = _FakePort(wiring())
-    port.setDTR(True)           # as pyserial opens a port
+    port.setDTR(True)  # as pyserial opens a port
     port.setRTS(True)
-    port.both(False, False)     # as it is when the port is closed
+    port.both(False, False)  # as it is when the port is closed
     assert port.events == []
 
 
@@ -132,6 +141,7 @@ def test_a_bridge_that_stays_at_both_lines_on_runs_after_a_pause():
 
 
 # --- NOR flash
+
 
 def test_programming_only_clears_bits_and_erasing_sets_whole_sectors(tmp_path):
     nor = Nor(tmp_path / "flash", 1 << 20)
@@ -179,12 +189,20 @@ def test_power_goes_in_the_middle_of_the_operation_asked_for(tmp_path):
 
 
 def test_what_was_acknowledged_outlives_a_killed_process(tmp_path):
-    program = ("import sys; from tools.emulator.chip.nor import Nor\n"
-               "nor = Nor(sys.argv[1], 1 << 20); nor.program(0, b'kept' * 5000)\n"
-               "print('done', flush=True); sys.stdin.read()")
-    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "flash")], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE)
+    program = (
+        "import sys; from tools.emulator.chip.nor import Nor\n"
+        "nor = Nor(sys.argv[1], 1 << 20); nor.program(0, b'kept' * 5000)\n"
+        "print('done', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "flash")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert child.stdout.readline() == b"done\n"
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert hashlib.md5((tmp_path / "flash").read_bytes()[:20000]).digest() == hashlib.md5(b"kept" * 5000).digest()
+    assert (
+        hashlib.md5((tmp_path / "flash").read_bytes()[:20000]).digest()
+        == hashlib.md5(b"kept" * 5000).digest()
+    )

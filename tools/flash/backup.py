@@ -39,13 +39,21 @@ class Rescue:
 
 
 def save(mac, copies, folder=FOLDER, now=None):
-    """Save the records of a board; the path, or None when there are none. UserError when it cannot be written."""
+    """Save the records of a board; the path, or None when there are none. UserError when that fails."""
     if not copies:
         return None
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     path = _folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
-    private.write(path, json.dumps({"format": _FORMAT, "mac": mac, "records": [
-        [copy.medium, copy.name, copy.data.hex()] for copy in copies]}))
+    private.write(
+        path,
+        json.dumps(
+            {
+                "format": _FORMAT,
+                "mac": mac,
+                "records": [[copy.medium, copy.name, copy.data.hex()] for copy in copies],
+            }
+        ),
+    )
     return path
 
 
@@ -74,10 +82,20 @@ def load(path):
 
 def save_rescue(mac, entries, tree, folder=journal.FOLDER):
     """Keep NVS and files of a board until they are written again."""
-    private.write(_rescue(_folder(folder), mac), json.dumps({
-        "format": _FORMAT, "mac": mac,
-        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in entries],
-        "tree": {path: data.hex() for path, data in tree.items()}}))
+    private.write(
+        _rescue(_folder(folder), mac),
+        json.dumps(
+            {
+                "format": _FORMAT,
+                "mac": mac,
+                "entries": [
+                    [e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
+                    for e in entries
+                ],
+                "tree": {path: data.hex() for path, data in tree.items()},
+            }
+        ),
+    )
 
 
 def load_rescue(mac, folder=journal.FOLDER):
@@ -85,14 +103,20 @@ def load_rescue(mac, folder=journal.FOLDER):
     path = _rescue(Path(folder), mac)
     try:
         found = json.loads(path.read_text())
-        return Rescue(tuple(Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
-                            for space, key, kind, value in found["entries"]),
-                      {name: bytes.fromhex(text) for name, text in found["tree"].items()})
+        return Rescue(
+            tuple(
+                Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
+                for space, key, kind, value in found["entries"]
+            ),
+            {name: bytes.fromhex(text) for name, text in found["tree"].items()},
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} cannot be read; it holds what a board held before it was flashed: keep it, and move "
-                        "it away to go on without it") from None
+        raise UserError(
+            f"{path} cannot be read; it holds what a board held before it was flashed: keep it, and move "
+            "it away to go on without it"
+        ) from None
 
 
 def remove_rescue(mac, folder=journal.FOLDER):

@@ -10,7 +10,7 @@ from tools.flash import port as ports
 
 RUNS = ("connected",)
 FAILS = ("refused", "error")
-_POLL = 0.1             # seconds between looks for a port that went away
+_POLL = 0.1  # seconds between looks for a port that went away
 _LINE_LIMIT = 4096
 
 
@@ -27,8 +27,9 @@ def state_of(line):
 
 def words(state):
     """A state as a person reads it."""
-    rest = ", ".join(f"{key} {value}" for key, value in state.items()
-                     if key != "aliot" and isinstance(value, (str, int)))
+    rest = ", ".join(
+        f"{key} {value}" for key, value in state.items() if key != "aliot" and isinstance(value, (str, int))
+    )
     return state["aliot"] + (f" ({rest})" if rest else "")
 
 
@@ -68,7 +69,11 @@ def _again(name, before, end):
     problem = "it did not come back"
     while time.monotonic() < end:
         now = [device for device, _ in ports.plugged_in()]
-        for candidate in [name, *(device for device in now if device not in before), *(now if len(now) == 1 else ())]:
+        for candidate in [
+            name,
+            *(device for device in now if device not in before),
+            *(now if len(now) == 1 else ()),
+        ]:
             try:
                 return ports.open_port(candidate, timeout=0.2)
             except UserError as error:

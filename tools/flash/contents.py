@@ -11,7 +11,7 @@ BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
 
 @dataclass(frozen=True)
 class Contents:
-    """`table` is blank, good or damaged; with a blank or damaged one, `layout` is where the board's should be.
+    """`table` is blank, good or damaged; unless it is good, `layout` is what the board should have.
 
     `found` is `burn.look`'s; `files` {path: bytes} are those of the paths asked
     for that are there.
@@ -28,7 +28,7 @@ class Contents:
         return self.found.copies
 
     def who(self, mac):
-        """"ProductKey/DeviceName" of the newest burned record, or None; and whether a secret was issued to it."""
+        """ProductKey/DeviceName of the newest burned record (else the newest of all), or None."""
         newest = max((c for c in self.copies if c.name != ISSUED), key=lambda c: c.generation, default=None)
         if newest is None:
             newest = max(self.copies, key=lambda c: c.generation, default=None)
@@ -42,7 +42,9 @@ class Contents:
     def only_on_littlefs(self):
         """Whether a good record is on the file system and missing or older in NVS."""
         nvs = {copy.name: copy.generation for copy in self.copies if copy.medium == "nvs"}
-        return any(copy.generation > nvs.get(copy.name, -1) for copy in self.copies if copy.medium == "littlefs")
+        return any(
+            copy.generation > nvs.get(copy.name, -1) for copy in self.copies if copy.medium == "littlefs"
+        )
 
     def tree(self):
         """All files, with their bytes; {} when the file system is not good."""
@@ -72,5 +74,5 @@ def _table(loader, board):
 
 
 def first_sectors(tree):
-    """How the first block of each file of more than a few bytes looks in flash: littlefs puts nothing before it."""
+    """How the first block of a file looks in flash: littlefs puts nothing before its content."""
     return [data[: littlefs.BLOCK].ljust(littlefs.BLOCK, b"\xff") for data in tree.values() if data]

@@ -13,7 +13,9 @@ def add_arguments(parser):
 
 def add_consent(parser):
     """The arguments of everything that erases."""
-    parser.add_argument("--confirm", metavar="NAME", help="what is asked to be typed, for use without a terminal")
+    parser.add_argument(
+        "--confirm", metavar="NAME", help="what is asked to be typed, for use without a terminal"
+    )
     parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
 
 
@@ -30,8 +32,10 @@ def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input):
         say(f"the identity {who} was saved to {backup.save(loader.mac, held.copies, backups)}")
     if held.issued:
         device = who.rpartition("/")[2]
-        lost = (f"this erases the secret that the platform issued to {who}; without the backup the device can never "
-                "register again")
+        lost = (
+            f"this erases the secret that the platform issued to {who}; without the backup the device can "
+            "never register again"
+        )
         if confirm is None and not sys.stdin.isatty():
             raise UserError(f"{lost}: say --confirm {device}")
         if (confirm or ask(f"{lost}. Type {device} to go on: ").strip()) != device:

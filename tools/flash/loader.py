@@ -45,7 +45,9 @@ class Loader:
         try:
             self._port = ports.open_port(name, START_BAUD)
             with self._words():
-                self._esp = esptool.detect_chip(self._port, START_BAUD, connect_mode, connect_attempts=attempts)
+                self._esp = esptool.detect_chip(
+                    self._port, START_BAUD, connect_mode, connect_attempts=attempts
+                )
                 self._identify()
         except BaseException:
             self.close()
@@ -79,9 +81,13 @@ class Loader:
                 self._esp.change_baud(self._baud)
             esptool.attach_flash(self._esp)
             found = esptool.detect_flash_size(self._esp)
-            self._esp.WRITE_FLASH_ATTEMPTS = 1      # a port that went away is told at once, not retried for seconds
+            self._esp.WRITE_FLASH_ATTEMPTS = (
+                1  # a port that went away is told at once, not retried for seconds
+            )
         if not found:
-            raise UserError(f"the flash of the board at {self.name} does not answer: is it powered well enough?")
+            raise UserError(
+                f"the flash of the board at {self.name} does not answer: is it powered well enough?"
+            )
         self.size = flash_size_bytes(found)
 
     # --- flash
@@ -146,7 +152,7 @@ class Loader:
                 self._port.baudrate = START_BAUD
             esptool.reset_chip(self._esp, "hard-reset")
         except (serial.SerialException, OSError, FatalError):
-            pass        # native USB goes away with the reset
+            pass  # native USB goes away with the reset
         self._sectors.clear()
 
     def release(self):
@@ -169,7 +175,7 @@ class Loader:
 
     def __exit__(self, kind, *_):
         if kind is not None and self._esp is not None and self._port is not None:
-            self.reset()        # whatever went wrong, the board runs again if it can
+            self.reset()  # whatever went wrong, the board runs again if it can
         self.close()
 
     @contextmanager
@@ -180,15 +186,19 @@ class Loader:
         except FatalError as error:
             raise UserError(_line(self.name, error)) from None
         except (serial.SerialException, OSError) as error:
-            raise UserError(f"the port {self.name} went away: {ports.reason(error)}; "
-                            "plug the board in again and start over") from None
+            raise UserError(
+                f"the port {self.name} went away: {ports.reason(error)}; "
+                "plug the board in again and start over"
+            ) from None
 
 
 def _line(name, error):
     text = str(error).split("\n")[0]
     if "Failed to connect" in text:
-        return (f"no answer from a board at {name}: hold BOOT, press and release EN, then try again; "
-                "or the port is not a board's")
+        return (
+            f"no answer from a board at {name}: hold BOOT, press and release EN, then try again; "
+            "or the port is not a board's"
+        )
     if "MD5" in text or "written flash region" in text:
         return f"the flash at {name} reads back otherwise than it was written: {text}; the flash may be worn"
     return f"the board at {name} does not do as it is told: {text}"

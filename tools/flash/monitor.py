@@ -9,7 +9,9 @@ from tools.flash import console, port
 
 
 def add_arguments(parser):
-    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
+    parser.add_argument(
+        "--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is"
+    )
     parser.add_argument("--baud", type=int, default=115200, help="default %(default)s")
     parser.add_argument("--until", metavar="STATE", help="end when the board says this state")
     parser.add_argument("--raw", action="store_true", help="as it comes, state lines too")

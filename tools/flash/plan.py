@@ -31,20 +31,26 @@ class Plan:
 def board_for(chip):
     """The board to take for a chip when none is named; UserError for a chip that has none."""
     if chip not in NAMES:
-        raise UserError(f"the board is an {chip}, which no board here is for; boards/README.md says how to add one")
+        raise UserError(
+            f"the board is an {chip}, which no board here is for; boards/README.md says how to add one"
+        )
     return NAMES[chip]
 
 
-def refuse(board, chip, size, security, force=False):
-    """UserError when this chip must not be flashed as this board. `size`: bytes of its flash, None if not known yet."""
+def refuse(board, chip, size, security):
+    """UserError when this chip must not be flashed as this board. `size`: of its flash, None: not known yet."""
     if chip != board.chip:
         instead = f": say BOARD={NAMES[chip]}" if chip in NAMES else ""
         raise UserError(f"the board is an {chip}, but {board.name} is for an {board.chip}{instead}")
     if security:
-        raise UserError(f"{' and '.join(security)} {'is' if len(security) == 1 else 'are'} switched on in this chip: "
-                        "plain data would ruin it for good, so nothing is written")
+        raise UserError(
+            f"{' and '.join(security)} {'is' if len(security) == 1 else 'are'} switched on in this chip: "
+            "plain data would ruin it for good, so nothing is written"
+        )
     if size is not None and size < board.flash_size:
-        raise UserError(f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB")
+        raise UserError(
+            f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB"
+        )
 
 
 def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False):
@@ -57,13 +63,19 @@ def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False)
     moves = _moves(contents.layout, stock.layout)
     who = contents.who(mac)
     if moves and who and not relayout:
-        raise UserError(f"{moves} on a board that holds the identity {who}: --relayout saves it, and the files, "
-                        "to a file, writes, and puts them back")
+        raise UserError(
+            f"{moves} on a board that holds the identity {who}: --relayout saves it, and the files, "
+            "to a file, writes, and puts them back"
+        )
     if contents.table == "damaged" and not who and found.vfs == "unreadable" and not fresh:
-        raise UserError("neither the partition table nor the file system on the board can be read: "
-                        "--fresh makes both anew")
+        raise UserError(
+            "neither the partition table nor the file system on the board can be read: "
+            "--fresh makes both anew"
+        )
     if found.vfs == "unreadable" and not fresh:
-        raise UserError("the file system on the board cannot be read: --fresh makes a new one, and what is in it is lost")
+        raise UserError(
+            "the file system on the board cannot be read: --fresh makes a new one, and what is in it is lost"
+        )
     put = {path: data for path, data in wanted.items() if contents.files.get(path) != data}
     files = UPDATE if found.vfs == "good" and not moves else WHOLE
     return Plan(tuple(differing), put, files, contents.only_on_littlefs, bool(moves))

@@ -12,13 +12,14 @@ from tools.errors import UserError
 
 # USB bridges and chips of ESP32 boards: (vendor, product or None)
 _BRIDGES = {(0x10C4, None), (0x1A86, None), (0x0403, None), (0x067B, None), (0x303A, None)}
+_BUSY = "the port is busy: another program has it (a monitor, mpremote, another make flash); close that"
 _CURES = {
     errno.EACCES: "permission denied: 'sudo usermod -a -G dialout $USER' (Arch: uucp), then log in again",
     errno.EPERM: "permission denied: 'sudo usermod -a -G dialout $USER' (Arch: uucp), then log in again",
     errno.ENOENT: "there is no such port: is the board plugged in, with a cable that carries data?",
     errno.ENXIO: "there is no such port: is the board plugged in, with a cable that carries data?",
-    errno.EBUSY: "the port is busy: another program has it (a monitor, mpremote, another make flash); close that",
-    errno.EAGAIN: "the port is busy: another program has it (a monitor, mpremote, another make flash); close that",
+    errno.EBUSY: _BUSY,
+    errno.EAGAIN: _BUSY,
     errno.ECONNREFUSED: "nobody listens there: is 'make board' or the RFC 2217 server running?",
 }
 
@@ -50,7 +51,9 @@ def open_port(name, baud=115200, timeout=3.0):
             port = NetworkPort()
             port.port, port.baudrate, port.timeout = name, baud, timeout
         else:
-            port = serial.serial_for_url(name, do_not_open=True, baudrate=baud, timeout=timeout, exclusive=True)
+            port = serial.serial_for_url(
+                name, do_not_open=True, baudrate=baud, timeout=timeout, exclusive=True
+            )
         port.open()
         return port
     except (serial.SerialException, OSError, ValueError) as error:

@@ -8,7 +8,9 @@ from tools.image import journal
 
 def add_arguments(parser):
     session.add_arguments(parser)
-    parser.add_argument("--from", dest="source", metavar="FILE", required=True, help="a file that 'backup' made")
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE", required=True, help="a file that 'backup' made"
+    )
     parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
 
 
@@ -16,14 +18,19 @@ def run(args):
     saved = backup.load(args.source)
     with session.started(args) as (loader, board):
         if loader.mac != saved.mac:
-            raise UserError(f"{args.source} is of the board {saved.mac}, but this is {loader.mac}: two boards with one "
-                            "identity throw each other off the platform")
+            raise UserError(
+                f"{args.source} is of the board {saved.mac}, but this is {loader.mac}: two boards with one "
+                "identity throw each other off the platform"
+            )
         held = contents.look(loader, board, {})
         if held.table != contents.GOOD:
             raise UserError("there is no partition table on this board: flash it first")
         report = burn.burn(loader, held.layout, saved.burned, loader.mac, args.journal, issued=saved.issued)
     who = "/".join(burn.owner(saved.burned, saved.mac))
-    print(f"restored {who}, {report.written} bytes written, read back and compared" if report.written
-          else f"nothing to do: the board holds {who}")
+    print(
+        f"restored {who}, {report.written} bytes written, read back and compared"
+        if report.written
+        else f"nothing to do: the board holds {who}"
+    )
     for note in report.notes:
         print(note)

@@ -19,5 +19,8 @@ def run(args):
         who = held.who(loader.mac)
     if path is None:
         raise UserError(f"the board {loader.mac} holds no identity")
-    print(json.dumps({"file": str(path), "mac": loader.mac, "identity": who, "issued": held.issued}) if args.json
-          else f"the identity {who} of {loader.mac} was saved to {path}")
+    print(
+        json.dumps({"file": str(path), "mac": loader.mac, "identity": who, "issued": held.issued})
+        if args.json
+        else f"the identity {who} of {loader.mac} was saved to {path}"
+    )

@@ -9,17 +9,24 @@ from tools.flash.loader import Loader
 
 def add_arguments(parser):
     """The arguments that every such verb has."""
-    parser.add_argument("--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is")
-    parser.add_argument("--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip")
+    parser.add_argument(
+        "--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is"
+    )
+    parser.add_argument(
+        "--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip"
+    )
     parser.add_argument("--baud", type=int, help="while flashing; by default the board's")
 
 
 @contextmanager
 def opened(args):
-    """(`Loader`, `Board`) of the board that the arguments name, before anything but its identity was asked of it."""
+    """(`Loader`, `Board`) of the board that the arguments name; nothing but who it is was asked of it."""
     named = boards.load(args.board) if args.board else None
-    with Loader(port.choose(args.port), args.baud or (named.flash_baud if named else 921600),
-                named.connect_mode if named else "default-reset") as loader:
+    with Loader(
+        port.choose(args.port),
+        args.baud or (named.flash_baud if named else 921600),
+        named.connect_mode if named else "default-reset",
+    ) as loader:
         board = named or boards.load(plan.board_for(loader.chip))
         plan.refuse(board, loader.chip, None, loader.security)
         yield loader, board

@@ -1,4 +1,4 @@
-"""Settings for a board's /config.json: Wi-Fi from a prompt, a file or the environment, never from an argument."""
+"""Settings for /config.json: Wi-Fi from a prompt, a file or the environment, never from an argument."""
 
 import getpass
 import json
@@ -19,7 +19,9 @@ def given(path=None, prompt=False):
         settings.update(ssid=os.environ[SSID], password=os.environ.get(PASSWORD, ""))
     elif prompt:
         if not sys.stdin.isatty():
-            raise UserError(f"there is no terminal to ask for the Wi-Fi: set {SSID} and {PASSWORD}, or say CONFIG=FILE")
+            raise UserError(
+                f"there is no terminal to ask for the Wi-Fi: set {SSID} and {PASSWORD}, or say CONFIG=FILE"
+            )
         settings.update(ssid=input("Wi-Fi name: "), password=getpass.getpass("Wi-Fi password: "))
     check(settings)
     return settings
@@ -38,7 +40,7 @@ def check(settings):
 
 
 def merged(old, settings):
-    """The bytes of config.json with `settings` in it; what is in `old` (bytes or None) stays. None: leave it alone."""
+    """config.json with `settings` in it; what is in `old` (bytes or None) stays. None: leave it alone."""
     if not settings:
         return None
     try:
@@ -46,8 +48,9 @@ def merged(old, settings):
         if not isinstance(values, dict):
             raise ValueError
     except ValueError:
-        raise UserError("config.json on the board is not a JSON object; take it off the board or repair it first") \
-            from None
+        raise UserError(
+            "config.json on the board is not a JSON object; take it off the board or repair it first"
+        ) from None
     if {**values, **settings} == values:
         return old
     return json.dumps({**values, **settings}, indent=1).encode()

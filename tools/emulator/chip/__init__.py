@@ -1,4 +1,4 @@
-"""An ESP32 at the far end of a serial line: ROM loader, registers, eFuses, flash, DTR and RTS, on an RFC 2217 port.
+"""An ESP32 at the end of a serial line: ROM loader, registers, eFuses, flash, DTR and RTS, on RFC 2217.
 
 What is real: the bytes on the line, the flash file, the eFuse file (the one
 that `espefuse --virt` uses), NOR semantics, the order of DTR and RTS. What is

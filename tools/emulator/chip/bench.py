@@ -19,14 +19,37 @@ class Bench:
     are arguments of `software.Software`: cloud, heap, interpreter, hosts.
     """
 
-    def __init__(self, flash, chip="esp32", mac="24:0a:c4:00:00:01", efuses=None, size=None, limit=None, style="bridge",
-                 faults=None, busy=False, renumber=False, cut_at=None, software=False, boot_blank=False, **runs):
+    def __init__(
+        self,
+        flash,
+        chip="esp32",
+        mac="24:0a:c4:00:00:01",
+        efuses=None,
+        size=None,
+        limit=None,
+        style="bridge",
+        faults=None,
+        busy=False,
+        renumber=False,
+        cut_at=None,
+        software=False,
+        boot_blank=False,
+        **runs,
+    ):
         model = MODELS[chip]
         self.log = []
         self.nor = Nor(flash, size, cut_at)
         self.software = Software(self.nor, mac, **runs) if software else None
-        self.chip = Chip(model, self.nor, Efuses(model, parse_mac(mac), efuses), style, self.software, faults,
-                         self.log.append, boot_blank)
+        self.chip = Chip(
+            model,
+            self.nor,
+            Efuses(model, parse_mac(mac), efuses),
+            style,
+            self.software,
+            faults,
+            self.log.append,
+            boot_blank,
+        )
         self.server = Server(self.chip, limit, busy, renumber)
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -52,8 +75,10 @@ class Bench:
 
     def call(self, function, *args):
         """The result of `function(*args)`, run in the chip's thread."""
+
         async def run():
             return function(*args)
+
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
 
     def _serve(self):

@@ -13,8 +13,8 @@ from tools.errors import UserError
 
 OFF, HELD, DOWNLOAD, LOOP, RUNNING = "off", "held in reset", "download", "no application", "running"
 CONSOLE_BAUD = 115200
-_BAUD_TOLERANCE = 0.04      # of a UART: two thirds of a bit over ten bits
-_WATCHDOG_PERIOD = 0.4      # seconds until a ROM without bootloader starts over
+_BAUD_TOLERANCE = 0.04  # of a UART: two thirds of a bit over ten bits
+_WATCHDOG_PERIOD = 0.4  # seconds until a ROM without bootloader starts over
 _DATA_COMMANDS = (0x03, 0x11)
 # what the ROM knows of a reset -> what `machine.reset_cause()` says of it
 _CAUSES = {"power": 1, "watchdog": 1, "software": 2, "task watchdog": 3, "deep sleep": 4}
@@ -30,23 +30,32 @@ class Chip:
     "bad-md5" a number of answers; "stall", "disconnect" a number of data blocks.
     """
 
-    def __init__(self, model, nor, efuses, style="bridge", application=None, faults=None, log=lambda text: None,
-                 boot_blank=False):
+    def __init__(
+        self,
+        model,
+        nor,
+        efuses,
+        style="bridge",
+        application=None,
+        faults=None,
+        log=lambda text: None,
+        boot_blank=False,
+    ):
         self.model, self.nor, self.efuses = model, nor, efuses
         self.pins = pins.STYLES[style]()
         self.style = style
         self.faults = dict(faults or {})
         self.state = OFF
-        self.cut = None                         # where power went, once it has
+        self.cut = None  # where power went, once it has
         self.data_blocks = 0
-        self.transmit = lambda data: None       # bytes to the host
-        self.detach = lambda: None              # the port goes away
-        self.off = lambda: None                 # power went by itself
-        self.later = lambda delay, call: None   # call it after `delay` seconds; gives back something to cancel
+        self.transmit = lambda data: None  # bytes to the host
+        self.detach = lambda: None  # the port goes away
+        self.off = lambda: None  # power went by itself
+        self.later = lambda delay, call: None  # call it after `delay` seconds; gives back something to cancel
         self._make_application = application
         self._boot_blank = boot_blank
         self._application = None
-        self._generation = 0                    # grows with each reset, so that what is late is ignored
+        self._generation = 0  # grows with each reset, so that what is late is ignored
         self._host_baud = CONSOLE_BAUD
         self._uart_baud = None
         self._log = log
@@ -68,7 +77,9 @@ class Chip:
         self._react(self.pins.set(dtr, rts))
         if self.pins.rising:
             generation = self._generation
-            self.later(pins.SETTLE, lambda: generation == self._generation and self._react(self.pins.settle()))
+            self.later(
+                pins.SETTLE, lambda: generation == self._generation and self._react(self.pins.settle())
+            )
 
     def _react(self, what):
         if what is None or self.state == OFF:
@@ -79,7 +90,7 @@ class Chip:
             return
         self._start("power", download=what == pins.DOWNLOAD)
         if self.style == "usb" and what == pins.RUN:
-            self.detach()       # the application brings up a USB device of its own
+            self.detach()  # the application brings up a USB device of its own
 
     def _start(self, cause, download):
         self._stop()
@@ -116,13 +127,17 @@ class Chip:
         if self._make_application is None:
             self._log("would run its application now; none is emulated")
             return
-        self._log("boots MicroPython of this machine on the NVS and littlefs in its flash; "
-                  "the application in flash is not executed")
+        self._log(
+            "boots MicroPython of this machine on the NVS and littlefs in its flash; "
+            "the application in flash is not executed"
+        )
         generation = self._generation
         try:
             self._application = self._make_application(
-                _CAUSES[cause], lambda data: generation == self._generation and self.transmit(data),
-                lambda reason: generation == self._generation and self._ended(reason))
+                _CAUSES[cause],
+                lambda data: generation == self._generation and self.transmit(data),
+                lambda reason: generation == self._generation and self._ended(reason),
+            )
         except UserError as error:
             self._log(f"it does not start: {error}")
 

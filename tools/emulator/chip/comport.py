@@ -11,26 +11,42 @@ BINARY, ECHO, SGA, COM_PORT = 0, 1, 3, 44
 
 SIGNATURE, BAUD, DATASIZE, PARITY, STOPSIZE, CONTROL = 0, 1, 2, 3, 4, 5
 LINESTATE, MODEMSTATE, SUSPEND, RESUME, LINESTATE_MASK, MODEMSTATE_MASK, PURGE = 6, 7, 8, 9, 10, 11, 12
-_ANSWER = 100               # an answer carries the request's number and this
+_ANSWER = 100  # an answer carries the request's number and this
 _OURS = (BINARY, ECHO, SGA, COM_PORT)
 _THEIRS = (BINARY, SGA, COM_PORT)
-_SETTINGS = {DATASIZE: ("datasize", range(5, 9)), PARITY: ("parity", range(1, 6)), STOPSIZE: ("stopsize", range(1, 4))}
+_SETTINGS = {
+    DATASIZE: ("datasize", range(5, 9)),
+    PARITY: ("parity", range(1, 6)),
+    STOPSIZE: ("stopsize", range(1, 4)),
+}
 # SET-CONTROL: value -> (what it sets, to what); requests are answered with the value that holds
 _CONTROLS = {
-    1: ("flow", 1), 2: ("flow", 2), 3: ("flow", 3), 17: ("flow", 17), 19: ("flow", 19),
-    5: ("break", 5), 6: ("break", 6), 8: ("dtr", 8), 9: ("dtr", 9), 11: ("rts", 11), 12: ("rts", 12),
-    14: ("inbound", 14), 15: ("inbound", 15), 16: ("inbound", 16), 18: ("inbound", 18),
+    1: ("flow", 1),
+    2: ("flow", 2),
+    3: ("flow", 3),
+    17: ("flow", 17),
+    19: ("flow", 19),
+    5: ("break", 5),
+    6: ("break", 6),
+    8: ("dtr", 8),
+    9: ("dtr", 9),
+    11: ("rts", 11),
+    12: ("rts", 12),
+    14: ("inbound", 14),
+    15: ("inbound", 15),
+    16: ("inbound", 16),
+    18: ("inbound", 18),
 }
 _ASKED = {0: "flow", 4: "break", 7: "dtr", 10: "rts", 13: "inbound"}
 _DATA, _COMMAND, _OPTION, _SUB, _SUB_COMMAND = range(5)
-_SUB_LIMIT = 1024           # a subnegotiation longer than this is no setting of a port
+_SUB_LIMIT = 1024  # a subnegotiation longer than this is no setting of a port
 
 
 class Port:
     """The serial port behind the option; a subclass does something with it."""
 
     signature = "aliot emulated board"
-    modem_state = 0         # CTS, DSR, RI and CD of a dev board's bridge are not wired
+    modem_state = 0  # CTS, DSR, RI and CD of a dev board's bridge are not wired
 
     def set_baud(self, rate):
         """The rate from now on; gives back the rate that holds."""
@@ -50,8 +66,16 @@ class ComPort:
         self._port = port
         self.replies = bytearray()
         self.baud = 115200
-        self._values = {"datasize": 8, "parity": 1, "stopsize": 1, "flow": 1, "inbound": 14,
-                        "break": 6, "dtr": 9, "rts": 12}
+        self._values = {
+            "datasize": 8,
+            "parity": 1,
+            "stopsize": 1,
+            "flow": 1,
+            "inbound": 14,
+            "break": 6,
+            "dtr": 9,
+            "rts": 12,
+        }
         self._ours, self._theirs = set(), set()
         self._offered = {(WILL, BINARY), (WILL, SGA), (DO, BINARY), (DO, COM_PORT)}
         self._suspended = self._announced = False
@@ -111,8 +135,9 @@ class ComPort:
 
     def _negotiate(self, command, option):
         """RFC 854: agree to what we can, refuse the rest, and never answer what changes nothing."""
-        side, known, yes, no = ((self._theirs, _THEIRS, DO, DONT) if command in (WILL, WONT)
-                                else (self._ours, _OURS, WILL, WONT))
+        side, known, yes, no = (
+            (self._theirs, _THEIRS, DO, DONT) if command in (WILL, WONT) else (self._ours, _OURS, WILL, WONT)
+        )
         offered = (yes, option) in self._offered
         self._offered.discard((yes, option))
         if command in (WILL, DO):
@@ -135,12 +160,12 @@ class ComPort:
             self._answer(MODEMSTATE, bytes([self._port.modem_state & self._modem_mask]))
 
     def _answer(self, number, value):
-        self.replies += (bytes([IAC, SB, COM_PORT, number + _ANSWER]) + self.escape(value) + bytes([IAC, SE]))
+        self.replies += bytes([IAC, SB, COM_PORT, number + _ANSWER]) + self.escape(value) + bytes([IAC, SE])
 
     def _subnegotiation(self, data):
         if len(data) < 2 or data[0] != COM_PORT:
             return
-        self._announce()        # pyserial leaves its WILL out when our DO comes first
+        self._announce()  # pyserial leaves its WILL out when our DO comes first
         number, value = data[1], data[2:]
         if number == SIGNATURE and not value:
             self._answer(SIGNATURE, self._port.signature.encode())
@@ -161,7 +186,7 @@ class ComPort:
         elif number == MODEMSTATE:
             self._answer(MODEMSTATE, bytes([self._port.modem_state & self._modem_mask]))
         elif number == LINESTATE_MASK and len(value) == 1:
-            self._answer(number, b"\0")         # no line state is ever reported
+            self._answer(number, b"\0")  # no line state is ever reported
         elif number == MODEMSTATE_MASK and len(value) == 1:
             self._modem_mask = value[0]
             self._answer(number, value)

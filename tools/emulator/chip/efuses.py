@@ -15,23 +15,52 @@ from tools.errors import UserError
 
 _WRITE_CODE, _READ_CODE = 0x5A5A, 0x5AA5
 _PROGRAM, _READ = 0x2, 0x1
-_CHECK_VALUES = 0x20            # where the twelve Reed-Solomon bytes are written on S3 and C3
+_CHECK_VALUES = 0x20  # where the twelve Reed-Solomon bytes are written on S3 and C3
 _RS_ERRORS = 0x1C0
 # BLOCK0 fields that a WR_DIS bit guards: (bit, word, mask)
 _GUARDED = {
-    "esp32": ((1, 0, 0xFFFF), (0, 0, 0xF << 16), (2, 0, 0xFF << 20), (3, 1, ~0), (3, 2, 0xFFFFFF), (5, 4, 7 << 14),
-              (12, 6, 1 << 4), (13, 6, 1 << 5), (14, 6, 1 << 6), (15, 6, 7 << 7)),
-    "other": ((0, 1, 0x7F), (2, 1, 0x1FDF << 8), (30, 1, 3 << 25), (31, 1, 7 << 16), (3, 2, 3 << 16), (4, 2, 7 << 18),
-              (5, 2, 1 << 21), (6, 2, 1 << 22), (7, 2, 1 << 23), (8, 2, 0xF << 24), (9, 2, 0xF << 28),
-              (10, 3, 0xF), (11, 3, 0xF << 4), (12, 3, 0xF << 8), (13, 3, 0xF << 12), (15, 3, 1 << 20),
-              (16, 3, 1 << 21), (18, 4, 0x3FFFFFF7), (19, 4, 1 << 31)),
+    "esp32": (
+        (1, 0, 0xFFFF),
+        (0, 0, 0xF << 16),
+        (2, 0, 0xFF << 20),
+        (3, 1, ~0),
+        (3, 2, 0xFFFFFF),
+        (5, 4, 7 << 14),
+        (12, 6, 1 << 4),
+        (13, 6, 1 << 5),
+        (14, 6, 1 << 6),
+        (15, 6, 7 << 7),
+    ),
+    "other": (
+        (0, 1, 0x7F),
+        (2, 1, 0x1FDF << 8),
+        (30, 1, 3 << 25),
+        (31, 1, 7 << 16),
+        (3, 2, 3 << 16),
+        (4, 2, 7 << 18),
+        (5, 2, 1 << 21),
+        (6, 2, 1 << 22),
+        (7, 2, 1 << 23),
+        (8, 2, 0xF << 24),
+        (9, 2, 0xF << 28),
+        (10, 3, 0xF),
+        (11, 3, 0xF << 4),
+        (12, 3, 0xF << 8),
+        (13, 3, 0xF << 12),
+        (15, 3, 1 << 20),
+        (16, 3, 1 << 21),
+        (18, 4, 0x3FFFFFF7),
+        (19, 4, 1 << 31),
+    ),
 }
 
 
 def parse_mac(text):
     """The six bytes of "24:0a:c4:00:00:01"; UserError when it is not a MAC that a board may have."""
     parts = text.split(":")
-    if len(parts) != 6 or any(len(part) != 2 or not set(part.lower()) <= set("0123456789abcdef") for part in parts):
+    if len(parts) != 6 or any(
+        len(part) != 2 or not set(part.lower()) <= set("0123456789abcdef") for part in parts
+    ):
         raise UserError(f"'{text}' is not a MAC address like 24:0a:c4:00:00:01")
     mac = bytes(int(part, 16) for part in parts)
     if mac[0] & 1:
@@ -80,21 +109,30 @@ class Efuses:
 
     @property
     def security(self):
-        """What the ROM knows about this chip's security, by name; the eFuses of TRM chapter "eFuse Controller"."""
+        """What the ROM knows about this chip's security, by name (TRM, "eFuse Controller")."""
         word = self._word
         if self.model.name == "esp32":
             return {
-                "secure_boot": bool(word(0, 6) >> 4 & 3), "crypt_count": word(0, 0) >> 20 & 0x7F,
-                "download_disabled": bool(word(0, 0) >> 27 & 1), "secure_download": False,
+                "secure_boot": bool(word(0, 6) >> 4 & 3),
+                "crypt_count": word(0, 0) >> 20 & 0x7F,
+                "download_disabled": bool(word(0, 0) >> 27 & 1),
+                "secure_download": False,
             }
         return {
-            "secure_boot": bool(word(0, 3) >> 20 & 1), "crypt_count": word(0, 2) >> 18 & 7,
-            "aggressive": bool(word(0, 3) >> 21 & 1), "revoked": word(0, 2) >> 21 & 7,
-            "download_disabled": bool(word(0, 4) & 1), "secure_download": bool(word(0, 4) >> 5 & 1),
-            "soft_jtag": bin(word(0, 1) >> 16 & 7).count("1") & 1, "hard_jtag": word(0, 1) >> 19 & 1,
+            "secure_boot": bool(word(0, 3) >> 20 & 1),
+            "crypt_count": word(0, 2) >> 18 & 7,
+            "aggressive": bool(word(0, 3) >> 21 & 1),
+            "revoked": word(0, 2) >> 21 & 7,
+            "download_disabled": bool(word(0, 4) & 1),
+            "secure_download": bool(word(0, 4) >> 5 & 1),
+            "soft_jtag": bin(word(0, 1) >> 16 & 7).count("1") & 1,
+            "hard_jtag": word(0, 1) >> 19 & 1,
             "download_icache": word(0, 1) >> 10 & 1,
-            "purposes": (word(0, 2) >> 24 & 0xF, word(0, 2) >> 28 & 0xF,
-                         *(word(0, 3) >> shift & 0xF for shift in (0, 4, 8, 12))),
+            "purposes": (
+                word(0, 2) >> 24 & 0xF,
+                word(0, 2) >> 28 & 0xF,
+                *(word(0, 3) >> shift & 0xF for shift in (0, 4, 8, 12)),
+            ),
         }
 
     def burn(self, block, word, value):
@@ -112,10 +150,13 @@ class Efuses:
     def _factory(self, mac):
         high, low = struct.unpack(">HI", mac)
         if self.model.name == "esp32":
-            words = {(0, 1): low, (0, 2): high | _crc8(mac) << 16,
-                     (0, 3): 1 << 15 | 1 << 13 | 1 << 9,        # revision bit 0, CPU frequency rated, package D0WD
-                     (0, 4): 54 | 0x14 << 8,                    # CLK8M_FREQ, ADC_VREF
-                     (0, 5): 1 << 20 | 1 << 24}                 # revision bit 1, v3.1
+            words = {
+                (0, 1): low,
+                (0, 2): high | _crc8(mac) << 16,
+                (0, 3): 1 << 15 | 1 << 13 | 1 << 9,  # revision bit 0, CPU frequency rated, package D0WD
+                (0, 4): 54 | 0x14 << 8,  # CLK8M_FREQ, ADC_VREF
+                (0, 5): 1 << 20 | 1 << 24,
+            }  # revision bit 1, v3.1
         else:
             minor = {"esp32s3": 2, "esp32c3": 3}[self.model.name]
             words = {(1, 0): low, (1, 1): high, (1, 3): minor << 18 | 1 << 24, (2, 4): 1}
@@ -151,8 +192,9 @@ class Efuses:
         if number and bytes(RSCodec(12).encode(plain))[32:] != check:
             at = 4 * (number - 1)
             offset = _RS_ERRORS + at // 32 * 4
-            struct.pack_into("<I", self._space, offset,
-                             struct.unpack_from("<I", self._space, offset)[0] | 0xF << at % 32)
+            struct.pack_into(
+                "<I", self._space, offset, struct.unpack_from("<I", self._space, offset)[0] | 0xF << at % 32
+            )
         self._program(number, values[: self.model.blocks[number].words])
 
     def _program(self, number, values):
@@ -177,8 +219,10 @@ class Efuses:
     def _load(self):
         data = self.path.read_bytes()
         if len(data) != self.model.efuse_size:
-            raise UserError(f"{self.path} has {len(data)} bytes; the eFuses of an {self.model.name} "
-                            f"take {self.model.efuse_size}")
+            raise UserError(
+                f"{self.path} has {len(data)} bytes; the eFuses of an {self.model.name} "
+                f"take {self.model.efuse_size}"
+            )
         self._space = bytearray(data[::-1])
 
     def _save(self):

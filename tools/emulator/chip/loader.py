@@ -13,9 +13,9 @@ from tools.emulator.chip.nor import SECTOR, OutOfRange
 ROM, STUB = "rom", "stub"
 _CHECKSUM_SEED = 0xEF
 _SYNC_DATA = b"\x07\x07\x12\x20" + b"\x55" * 32
-_ROM_VALUE = 0x20120707         # what the ROM puts into the value of a reply to SYNC; the stub has 0
+_ROM_VALUE = 0x20120707  # what the ROM puts into the value of a reply to SYNC; the stub has 0
 _SLOW_READ = 64
-_STUB_READ_POINTER = 0x3FCEF688     # esptool starts the stub through it on an S3 with secure boot
+_STUB_READ_POINTER = 0x3FCEF688  # esptool starts the stub through it on an S3 with secure boot
 
 # errors in the status: (from the ROM, from the stub)
 INVALID = (b"\x01\x05", b"\xc3\x00")
@@ -53,20 +53,35 @@ class Loader:
         self.faults = {} if faults is None else faults
         self.mode = ROM
         self._attached = False
-        self._begun = None          # a _Write while flash data is expected
-        self._upload = None         # (bytes left) of a MEM_BEGIN
-        self._stream = None         # a _Read while READ_FLASH runs
+        self._begun = None  # a _Write while flash data is expected
+        self._upload = None  # (bytes left) of a MEM_BEGIN
+        self._stream = None  # a _Read while READ_FLASH runs
         self._commands = {
-            0x02: self._flash_begin, 0x03: self._flash_data, 0x04: self._flash_end,
-            0x05: self._mem_begin, 0x06: self._mem_end, 0x07: self._mem_data,
-            0x08: self._sync, 0x09: self._write_register, 0x0A: self._read_register,
-            0x0B: self._nothing, 0x0D: self._attach, 0x0F: self._change_baud,
-            0x10: self._deflate_begin, 0x11: self._deflate_data, 0x12: self._flash_end,
-            0x13: self._md5, 0x14: self._security_info,
+            0x02: self._flash_begin,
+            0x03: self._flash_data,
+            0x04: self._flash_end,
+            0x05: self._mem_begin,
+            0x06: self._mem_end,
+            0x07: self._mem_data,
+            0x08: self._sync,
+            0x09: self._write_register,
+            0x0A: self._read_register,
+            0x0B: self._nothing,
+            0x0D: self._attach,
+            0x0F: self._change_baud,
+            0x10: self._deflate_begin,
+            0x11: self._deflate_data,
+            0x12: self._flash_end,
+            0x13: self._md5,
+            0x14: self._security_info,
         }
         self._only_rom = {0x0E: self._read_slow}
-        self._only_stub = {0xD0: self._erase_flash, 0xD1: self._erase_region, 0xD2: self._read_flash,
-                           0xD3: self._run_user_code}
+        self._only_stub = {
+            0xD0: self._erase_flash,
+            0xD1: self._erase_region,
+            0xD2: self._read_flash,
+            0xD3: self._run_user_code,
+        }
 
     def frame(self, frame):
         """The `Events` of one frame. Frames that are no request are ignored, as the chip does."""
@@ -163,17 +178,33 @@ class Loader:
         if not self._model.security_info:
             raise Refused(INVALID)
         known = self._efuses.security
-        flags = (known["secure_boot"] | known["aggressive"] << 1 | known["secure_download"] << 2
-                 | known["revoked"] << 3 | known["soft_jtag"] << 6 | known["hard_jtag"] << 7
-                 | known["download_icache"] << 10)
-        self._reply(events, data=struct.pack("<IB7BII", flags, known["crypt_count"], *known["purposes"], 0,
-                                             self._model.chip_id, self._model.api_version))
+        flags = (
+            known["secure_boot"]
+            | known["aggressive"] << 1
+            | known["secure_download"] << 2
+            | known["revoked"] << 3
+            | known["soft_jtag"] << 6
+            | known["hard_jtag"] << 7
+            | known["download_icache"] << 10
+        )
+        self._reply(
+            events,
+            data=struct.pack(
+                "<IB7BII",
+                flags,
+                known["crypt_count"],
+                *known["purposes"],
+                0,
+                self._model.chip_id,
+                self._model.api_version,
+            ),
+        )
 
     # --- flash: writing
 
     def _block(self, data, checksum):
         """The payload of a data command; Refused when length or checksum are wrong."""
-        length, = struct.unpack_from("<I", data)
+        (length,) = struct.unpack_from("<I", data)
         block = data[16:]
         if len(block) != length:
             raise Refused(INVALID)
@@ -217,7 +248,7 @@ class Loader:
             raise Refused(TOO_MUCH)
 
     def _flash_end(self, data, checksum, events):
-        stay, = struct.unpack_from("<I", data)
+        (stay,) = struct.unpack_from("<I", data)
         self._begun = None
         self._reply(events)
         if self.mode == ROM:
@@ -265,7 +296,7 @@ class Loader:
 
     def _acknowledged(self, frame, events):
         if len(frame) != 4:
-            self._stream = None         # as the stub: anything else ends the reading
+            self._stream = None  # as the stub: anything else ends the reading
             return
         self._stream.acknowledged = struct.unpack("<I", frame)[0]
         self._stream_on(events)
@@ -282,7 +313,7 @@ class Loader:
 
 
 class _Write:
-    """Flash data on its way: where the next byte goes, and how far it was erased (the stub erases as it goes)."""
+    """Flash data on its way: where the next byte goes, and how far it was erased (the stub does it as it goes)."""
 
     def __init__(self, nor, offset, limit, inflate, erase_first):
         self._nor, self._at, self._left, self.inflate = nor, offset, limit, inflate
@@ -327,7 +358,7 @@ def _checksum(data):
     state = _CHECKSUM_SEED
     whole = int.from_bytes(data, "little")
     length = len(data)
-    while length > 1:           # fold in halves: XOR of all bytes
+    while length > 1:  # fold in halves: XOR of all bytes
         half = (length + 1) // 2
         whole = whole & (1 << 8 * half) - 1 ^ whole >> 8 * half
         length = half

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 class EfuseBlock:
     """A block of eFuses: where it is read, how many words, and which WR_DIS and RD_DIS bits guard it."""
 
-    read: int                       # offset of its first read register from the controller's base
+    read: int  # offset of its first read register from the controller's base
     words: int
-    write: int = 0                  # offset of its write registers (the ESP32 has them per block)
+    write: int = 0  # offset of its write registers (the ESP32 has them per block)
     write_disable: int | None = None
     read_disable: int | None = None
 
@@ -24,26 +24,26 @@ class Model:
 
     name: str
     chip_id: int
-    magic: int                      # what 0x40001000 reads
-    bootloader: int                 # where in flash its ROM looks for a bootloader
-    spi: int                        # base of the SPI controller of the flash, then offsets in it
-    spi_address_high: bool          # a 24-bit address lies in the upper bits of the address register
+    magic: int  # what 0x40001000 reads
+    bootloader: int  # where in flash its ROM looks for a bootloader
+    spi: int  # base of the SPI controller of the flash, then offsets in it
+    spi_address_high: bool  # a 24-bit address lies in the upper bits of the address register
     spi_user2: int
     spi_word0: int
     uart_divider: int
-    efuse: int                      # base of the eFuse controller
-    efuse_size: int                 # bytes of its register space, as `espefuse --virt` keeps it
+    efuse: int  # base of the eFuse controller
+    efuse_size: int  # bytes of its register space, as `espefuse --virt` keeps it
     efuse_command: int
     efuse_config: int
     blocks: tuple
-    security_info: bool             # whether its ROM answers GET_SECURITY_INFO
+    security_info: bool  # whether its ROM answers GET_SECURITY_INFO
     api_version: int
-    watchdog: tuple | None          # (WDTCONFIG0, WDTWPROTECT) of the RTC watchdog that esptool resets with
-    banner: str                     # what its ROM prints first
-    reset_names: dict               # cause -> what the ROM prints for it
+    watchdog: tuple | None  # (WDTCONFIG0, WDTWPROTECT) of the RTC watchdog that esptool resets with
+    banner: str  # what its ROM prints first
+    reset_names: dict  # cause -> what the ROM prints for it
     boot_flash: str
     boot_download: str
-    fixed: dict                     # registers that always read the same
+    fixed: dict  # registers that always read the same
 
 
 _ESP32_BLOCKS = (
@@ -59,42 +59,94 @@ _NEWER_BLOCKS = (
     EfuseBlock(0x7C, 8, write_disable=22),
     *(EfuseBlock(0x9C + 0x20 * key, 8, write_disable=23 + key, read_disable=key) for key in range(7)),
 )
-_NEWER_RESETS = {"power": "0x1 (POWERON)", "watchdog": "0x10 (RTCWDT_RTC_RST)", "software": "0xc (RTC_SW_CPU_RST)",
-                 "task watchdog": "0xc (RTC_SW_CPU_RST)", "deep sleep": "0x5 (DSLEEP)"}
+_NEWER_RESETS = {
+    "power": "0x1 (POWERON)",
+    "watchdog": "0x10 (RTCWDT_RTC_RST)",
+    "software": "0xc (RTC_SW_CPU_RST)",
+    "task watchdog": "0xc (RTC_SW_CPU_RST)",
+    "deep sleep": "0x5 (DSLEEP)",
+}
 
 MODELS = {
     "esp32": Model(
-        name="esp32", chip_id=0, magic=0x00F01D83, bootloader=0x1000,
-        spi=0x3FF42000, spi_address_high=True, spi_user2=0x24, spi_word0=0x80, uart_divider=0x3FF40014,
-        efuse=0x3FF5A000, efuse_size=0x120, efuse_command=0x104, efuse_config=0xFC, blocks=_ESP32_BLOCKS,
-        security_info=False, api_version=0, watchdog=None,
+        name="esp32",
+        chip_id=0,
+        magic=0x00F01D83,
+        bootloader=0x1000,
+        spi=0x3FF42000,
+        spi_address_high=True,
+        spi_user2=0x24,
+        spi_word0=0x80,
+        uart_divider=0x3FF40014,
+        efuse=0x3FF5A000,
+        efuse_size=0x120,
+        efuse_command=0x104,
+        efuse_config=0xFC,
+        blocks=_ESP32_BLOCKS,
+        security_info=False,
+        api_version=0,
+        watchdog=None,
         banner="ets Jul 29 2019 12:21:46\r\n\r\n",
-        reset_names={"power": "0x1 (POWERON_RESET)", "watchdog": "0x10 (RTCWDT_RTC_RESET)",
-                     "software": "0xc (SW_CPU_RESET)", "task watchdog": "0xc (SW_CPU_RESET)",
-                     "deep sleep": "0x5 (DEEPSLEEP_RESET)"},
+        reset_names={
+            "power": "0x1 (POWERON_RESET)",
+            "watchdog": "0x10 (RTCWDT_RTC_RESET)",
+            "software": "0xc (SW_CPU_RESET)",
+            "task watchdog": "0xc (SW_CPU_RESET)",
+            "deep sleep": "0x5 (DEEPSLEEP_RESET)",
+        },
         boot_flash="0x13 (SPI_FAST_FLASH_BOOT)",
         boot_download="0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))",
-        fixed={0x3FF6607C: 1 << 31,             # revision 3
-               0x3FF5F06C: 1896 << 7,           # 8 MHz clock against the crystal: 40 MHz with CLK8M_FREQ 54
-               0x3FF44038: 0x13},
+        fixed={
+            0x3FF6607C: 1 << 31,  # revision 3
+            0x3FF5F06C: 1896 << 7,  # 8 MHz clock against the crystal: 40 MHz with CLK8M_FREQ 54
+            0x3FF44038: 0x13,
+        },
     ),
     "esp32s3": Model(
-        name="esp32s3", chip_id=9, magic=0x00000009, bootloader=0x0,
-        spi=0x60002000, spi_address_high=False, spi_user2=0x20, spi_word0=0x58, uart_divider=0x60000014,
-        efuse=0x60007000, efuse_size=0x200, efuse_command=0x1D4, efuse_config=0x1CC, blocks=_NEWER_BLOCKS,
-        security_info=True, api_version=0, watchdog=(0x60008098, 0x600080B0),
+        name="esp32s3",
+        chip_id=9,
+        magic=0x00000009,
+        bootloader=0x0,
+        spi=0x60002000,
+        spi_address_high=False,
+        spi_user2=0x20,
+        spi_word0=0x58,
+        uart_divider=0x60000014,
+        efuse=0x60007000,
+        efuse_size=0x200,
+        efuse_command=0x1D4,
+        efuse_config=0x1CC,
+        blocks=_NEWER_BLOCKS,
+        security_info=True,
+        api_version=0,
+        watchdog=(0x60008098, 0x600080B0),
         banner="ESP-ROM:esp32s3-20210327\r\nBuild:Mar 27 2021\r\n",
-        reset_names=_NEWER_RESETS, boot_flash="0x8 (SPI_FAST_FLASH_BOOT)",
+        reset_names=_NEWER_RESETS,
+        boot_flash="0x8 (SPI_FAST_FLASH_BOOT)",
         boot_download="0x0 (DOWNLOAD(USB/UART0))",
         fixed={0x60004038: 0x08},
     ),
     "esp32c3": Model(
-        name="esp32c3", chip_id=5, magic=0x1B31506F, bootloader=0x0,
-        spi=0x60002000, spi_address_high=False, spi_user2=0x20, spi_word0=0x58, uart_divider=0x60000014,
-        efuse=0x60008800, efuse_size=0x200, efuse_command=0x1D4, efuse_config=0x1CC, blocks=_NEWER_BLOCKS,
-        security_info=True, api_version=3, watchdog=(0x60008090, 0x600080A8),
+        name="esp32c3",
+        chip_id=5,
+        magic=0x1B31506F,
+        bootloader=0x0,
+        spi=0x60002000,
+        spi_address_high=False,
+        spi_user2=0x20,
+        spi_word0=0x58,
+        uart_divider=0x60000014,
+        efuse=0x60008800,
+        efuse_size=0x200,
+        efuse_command=0x1D4,
+        efuse_config=0x1CC,
+        blocks=_NEWER_BLOCKS,
+        security_info=True,
+        api_version=3,
+        watchdog=(0x60008090, 0x600080A8),
         banner="ESP-ROM:esp32c3-api1-20210207\r\nBuild:Feb  7 2021\r\n",
-        reset_names=_NEWER_RESETS, boot_flash="0xd (SPI_FAST_FLASH_BOOT)",
+        reset_names=_NEWER_RESETS,
+        boot_flash="0xd (SPI_FAST_FLASH_BOOT)",
         boot_download="0x5 (DOWNLOAD(USB/UART0/1))",
         fixed={0x60004038: 0x0D},
     ),

@@ -12,7 +12,7 @@ from tools.errors import UserError
 
 SECTOR, BLOCK, PAGE = 4096, 65536, 256
 SIZES = tuple(count << 20 for count in (1, 2, 4, 8, 16, 32))
-_MANUFACTURER, _TYPE = 0xEF, 0x40       # as a Winbond W25Q
+_MANUFACTURER, _TYPE = 0xEF, 0x40  # as a Winbond W25Q
 
 
 class PowerCut(Exception):

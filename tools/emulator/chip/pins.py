@@ -12,7 +12,7 @@ DTR 1 sets the download flag, both 0 clears it, RTS 1 DTR 0 resets the chip).
 """
 
 HOLD, RUN, DOWNLOAD = "hold", "run", "download"
-SETTLE = 0.5        # seconds after which EN has risen with both lines on
+SETTLE = 0.5  # seconds after which EN has risen with both lines on
 
 
 class Bridge:

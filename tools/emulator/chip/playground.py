@@ -36,19 +36,34 @@ def open_at(folder, mac):
     (folder / "cloud").mkdir(parents=True, exist_ok=True)
     cert = folder / "cert.json"
     if not cert.exists():
-        identity = {"product_key": "a1" + secrets.token_hex(5)[:9], "product_secret": secrets.token_hex(8),
-                    "region": REGION, "method": "https"}
+        identity = {
+            "product_key": "a1" + secrets.token_hex(5)[:9],
+            "product_secret": secrets.token_hex(8),
+            "region": REGION,
+            "method": "https",
+        }
         private.write(cert, json.dumps(identity, indent=1))
     config = folder / "config.json"
     if not config.exists():
         private.write(config, json.dumps({"ssid": "emulated", "every": 60}, indent=1))
     identity = json.loads(cert.read_text())
-    cloud = Cloud({
-        "instance": {"kind": "public", "region": REGION},
-        "product": [{"product_key": identity["product_key"], "product_secret": identity["product_secret"],
-                     "auth": "secret", "node": "direct", "dynamic_registration": True,
-                     "preregistration_free": False, "device": [{"device_name": mac.replace(":", "").lower()}]}],
-    }, folder / "cloud")
+    cloud = Cloud(
+        {
+            "instance": {"kind": "public", "region": REGION},
+            "product": [
+                {
+                    "product_key": identity["product_key"],
+                    "product_secret": identity["product_secret"],
+                    "auth": "secret",
+                    "node": "direct",
+                    "dynamic_registration": True,
+                    "preregistration_free": False,
+                    "device": [{"device_name": mac.replace(":", "").lower()}],
+                }
+            ],
+        },
+        folder / "cloud",
+    )
     try:
         with cloud:
             yield Playground(cloud.run_dir, cloud.ca_der, cert, config)

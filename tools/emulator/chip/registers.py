@@ -1,4 +1,4 @@
-"""The registers that a loader can read and write: flash controller, eFuses, watchdog, and memory for the rest."""
+"""The registers that a loader reads and writes: flash controller, eFuses, watchdog, and memory for the rest."""
 
 _MAGIC = 0x40001000
 _SPI_COMMAND, _SPI_ADDRESS = 0x00, 0x04
@@ -6,11 +6,11 @@ _USER_COMMAND = 1 << 18
 _WATCHDOG_KEY, _WATCHDOG_ENABLE = 0x50D83AA1, 1 << 31
 _CRYSTAL = 40_000_000
 _RDID, _RDSFDP = 0x9F, 0x5A
-_STATUS = {0x05: 0x00, 0x35: 0x02, 0x15: 0x60}      # status registers 1 to 3 of an idle W25Q
+_STATUS = {0x05: 0x00, 0x35: 0x02, 0x15: 0x60}  # status registers 1 to 3 of an idle W25Q
 
 
 def sfdp(size):
-    """The discoverable parameters of the flash (JESD216): header, one parameter header, its first two words."""
+    """The discoverable parameters of the flash (JESD216): header, parameter header, its first two words."""
     header = b"SFDP" + bytes([0x06, 0x01, 0x00, 0xFF])
     table = bytes([0x00, 0x06, 0x01, 0x02, 0x80, 0x00, 0x00, 0xFF])
     words = bytes([0xE5, 0x20, 0xF9, 0xFF]) + (size * 8 - 1).to_bytes(4, "little")
@@ -18,13 +18,13 @@ def sfdp(size):
 
 
 class Registers:
-    """32-bit registers by address. `on_watchdog` is called when the RTC watchdog is armed to reset the chip."""
+    """32-bit registers by address. `on_watchdog` is called when the RTC watchdog is armed for a reset."""
 
     def __init__(self, model, efuses, nor, on_watchdog=lambda: None):
         self._model, self._efuses, self._nor = model, efuses, nor
         self._on_watchdog = on_watchdog
         self._memory = {}
-        self.baud = 115200      # what the UART divider shows
+        self.baud = 115200  # what the UART divider shows
 
     def read(self, address):
         """The value at an address; 0 where nothing was ever written."""
@@ -49,8 +49,12 @@ class Registers:
         if address == self._model.spi + _SPI_COMMAND and value & _USER_COMMAND:
             self._flash_command()
             self._memory[address] = 0
-        if self._model.watchdog and address == self._model.watchdog[0] and value & _WATCHDOG_ENABLE \
-                and self._memory.get(self._model.watchdog[1]) == _WATCHDOG_KEY:
+        if (
+            self._model.watchdog
+            and address == self._model.watchdog[0]
+            and value & _WATCHDOG_ENABLE
+            and self._memory.get(self._model.watchdog[1]) == _WATCHDOG_KEY
+        ):
             self._on_watchdog()
 
     def _flash_command(self):

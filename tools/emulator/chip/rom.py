@@ -5,7 +5,7 @@ import hashlib
 from tools.image import partitions
 
 IMAGE_MAGIC = 0xE9
-_TRIES = 8          # lines before the watchdog resets a chip that finds no bootloader
+_TRIES = 8  # lines before the watchdog resets a chip that finds no bootloader
 
 
 def banner(model, cause, download=False):
@@ -30,9 +30,11 @@ def obstacle(model, nor, encrypted=False):
     try:
         rows = partitions.decode(nor.read(partitions.OFFSET, partitions.SIZE))
     except ValueError:
-        return b"E (56) flash_parts: partition 0 invalid magic number 0x%x\r\nE (60) boot: Failed to verify " \
-               b"partition table\r\nE (64) boot: load partition table error!\r\n" % \
-               int.from_bytes(nor.read(partitions.OFFSET, 2), "little")
+        return (
+            b"E (56) flash_parts: partition 0 invalid magic number 0x%x\r\nE (60) boot: Failed to verify "
+            b"partition table\r\nE (64) boot: load partition table error!\r\n"
+            % int.from_bytes(nor.read(partitions.OFFSET, 2), "little")
+        )
     if application(nor, rows) is None:
         return b"E (88) boot: No bootable app partitions in the partition table\r\n"
     return None
@@ -40,6 +42,8 @@ def obstacle(model, nor, encrypted=False):
 
 def application(nor, rows):
     """The first app partition that begins with an image, or None."""
-    apps = sorted((row for row in rows if row.type == partitions.APP and row.end <= nor.size),
-                  key=lambda row: row.subtype)
+    apps = sorted(
+        (row for row in rows if row.type == partitions.APP and row.end <= nor.size),
+        key=lambda row: row.subtype,
+    )
     return next((row for row in apps if nor.read(row.offset, 1)[0] == IMAGE_MAGIC), None)

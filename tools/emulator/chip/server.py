@@ -6,9 +6,9 @@ from collections import deque
 from tools.emulator.chip.comport import ComPort, Port
 from tools.emulator.chip.wire import Wire
 
-_PIECE = 1024           # bytes that go over a limited wire in one go
+_PIECE = 1024  # bytes that go over a limited wire in one go
 _HIGH, _LOW = 32768, 8192
-_FAREWELL = 5.0         # seconds in which a client that is not served can read why
+_FAREWELL = 5.0  # seconds in which a client that is not served can read why
 BUSY = b"Port already in use\r\n"
 
 
@@ -18,8 +18,8 @@ class Server:
     def __init__(self, chip, limit=None, busy=False, renumber=False):
         self.chip = chip
         self.limit = limit
-        self.busy = busy            # a fault: as if somebody else had the port
-        self.renumber = renumber    # whether it comes back under another number after it went away
+        self.busy = busy  # a fault: as if somebody else had the port
+        self.renumber = renumber  # whether it comes back under another number after it went away
         self.port = None
         self.connection = None
         self._server = None

@@ -12,7 +12,7 @@ class Decoder:
     """Bytes from the line in pieces of any size; whole frames out."""
 
     def __init__(self):
-        self._rest = None       # None: nothing seen since the last delimiter that could open a frame
+        self._rest = None  # None: nothing seen since the last delimiter that could open a frame
 
     def feed(self, data):
         """The frames that `data` completes. Bytes before the first delimiter are noise and dropped."""

@@ -1,4 +1,4 @@
-"""What runs on the chip once it boots from flash: the host's MicroPython, as a process, on the same flash file."""
+"""What runs once the chip boots from flash: the host's MicroPython, a process on the same flash file."""
 
 import asyncio
 
@@ -10,11 +10,12 @@ class Software:
 
     def __init__(self, nor, mac, cloud=None, heap="112K", interpreter=None, hosts=None, folder=None):
         self._nor = nor
-        self.board = Board(nor.path, mac=mac, cloud=cloud, heap=heap, interpreter=interpreter, hosts=hosts,
-                           folder=folder)
+        self.board = Board(
+            nor.path, mac=mac, cloud=cloud, heap=heap, interpreter=interpreter, hosts=hosts, folder=folder
+        )
 
     def __call__(self, cause, transmit, ended):
-        """Start with the reset cause (as `machine.reset_cause()` has it). To be called in the chip's event loop."""
+        """Start with the cause that `machine.reset_cause()` shall give; called in the chip's event loop."""
         return _Run(self.board, self._nor, cause, transmit, ended)
 
 
@@ -52,4 +53,4 @@ def _hand_over(loop, function, *arguments):
     try:
         loop.call_soon_threadsafe(function, *arguments)
     except RuntimeError:
-        pass        # the loop was closed: nobody listens any more
+        pass  # the loop was closed: nobody listens any more

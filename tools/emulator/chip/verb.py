@@ -19,31 +19,65 @@ from tools.errors import UserError
 
 CUT_STATUS = 3
 # --fault: name -> what the number behind the colon means, None when there is none
-FAULTS = {"bad-md5": "MD5 answers to spoil", "stall": "flash data block at which it falls silent",
-          "disconnect": "flash data block at which the port goes away", "busy": None}
+FAULTS = {
+    "bad-md5": "MD5 answers to spoil",
+    "stall": "flash data block at which it falls silent",
+    "disconnect": "flash data block at which the port goes away",
+    "busy": None,
+}
 
 
 def add_arguments(parser):
-    parser.add_argument("--flash", metavar="FILE", required=True, help="its flash; made blank when it is not there")
-    parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:4000",
-                        help="where its serial port is (default %(default)s; port 0 takes a free one)")
+    parser.add_argument(
+        "--flash", metavar="FILE", required=True, help="its flash; made blank when it is not there"
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default="127.0.0.1:4000",
+        help="where its serial port is (default %(default)s; port 0 takes a free one)",
+    )
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
-    parser.add_argument("--flash-size", metavar="MB", type=int, help="of a flash file that is not there yet (default 4)")
-    parser.add_argument("--efuses", metavar="FILE", help="where its eFuses are kept, as 'espefuse --virt' keeps them; "
-                        "without one they last as long as the board")
+    parser.add_argument(
+        "--flash-size", metavar="MB", type=int, help="of a flash file that is not there yet (default 4)"
+    )
+    parser.add_argument(
+        "--efuses",
+        metavar="FILE",
+        help="where its eFuses are kept, as 'espefuse --virt' keeps them; "
+        "without one they last as long as the board",
+    )
     parser.add_argument("--cloud", metavar="DIR", help="run directory of an emulated cloud that it can reach")
-    parser.add_argument("--play", metavar="DIR", help="start an emulated cloud beside it in DIR, with an identity to burn")
+    parser.add_argument(
+        "--play", metavar="DIR", help="start an emulated cloud beside it in DIR, with an identity to burn"
+    )
     parser.add_argument("--baud-limit", metavar="BAUD", type=int, help="how fast its serial line is at most")
-    parser.add_argument("--reset", choices=sorted(STYLES), default="bridge",
-                        help="how DTR and RTS reach the chip (default %(default)s)")
-    parser.add_argument("--cut-at", metavar="N", type=int, help="power goes in the middle of the N-th flash operation; "
-                        f"the exit status is then {CUT_STATUS}")
-    parser.add_argument("--boot-blank", action="store_true",
-                        help="run MicroPython though no application is in flash, as in an image of 'image'")
-    parser.add_argument("--fault", metavar="NAME[:N]", action="append", default=[],
-                        help="what goes wrong: " + "; ".join(f"{name}:N {text}" if text else name
-                                                             for name, text in FAULTS.items()))
+    parser.add_argument(
+        "--reset",
+        choices=sorted(STYLES),
+        default="bridge",
+        help="how DTR and RTS reach the chip (default %(default)s)",
+    )
+    parser.add_argument(
+        "--cut-at",
+        metavar="N",
+        type=int,
+        help="power goes in the middle of the N-th flash operation; " f"the exit status is then {CUT_STATUS}",
+    )
+    parser.add_argument(
+        "--boot-blank",
+        action="store_true",
+        help="run MicroPython though no application is in flash, as in an image of 'image'",
+    )
+    parser.add_argument(
+        "--fault",
+        metavar="NAME[:N]",
+        action="append",
+        default=[],
+        help="what goes wrong: "
+        + "; ".join(f"{name}:N {text}" if text else name for name, text in FAULTS.items()),
+    )
     parser.add_argument("--heap", default="112K", help="MicroPython's heap (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print what happens as JSON lines")
 
@@ -65,11 +99,19 @@ def run(args):
         play = stack.enter_context(playground.open_at(args.play, args.mac) if args.play else nullcontext())
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
-        modules.port()      # compiled now, so that the first reset does not wait for it
+        modules.port()  # compiled now, so that the first reset does not wait for it
         tell = _Teller(args.json)
         software = Software(nor, args.mac, cloud=play.cloud if play else args.cloud, heap=args.heap)
-        chip = Chip(model, nor, Efuses(model, mac, args.efuses), args.reset, software, faults,
-                    lambda text: tell("event", text), args.boot_blank)
+        chip = Chip(
+            model,
+            nor,
+            Efuses(model, mac, args.efuses),
+            args.reset,
+            software,
+            faults,
+            lambda text: tell("event", text),
+            args.boot_blank,
+        )
         server = Server(chip, args.baud_limit, busy="busy" in faults)
         asyncio.run(_serve(chip, server, host, at, lambda port: _ready(tell, host, port, args, play)))
     if chip.cut:
@@ -126,7 +168,9 @@ def _size(megabytes):
     if megabytes is None:
         return None
     if megabytes << 20 not in SIZES:
-        raise UserError(f"--flash-size {megabytes} is not one of {', '.join(str(size >> 20) for size in SIZES)}")
+        raise UserError(
+            f"--flash-size {megabytes} is not one of {', '.join(str(size >> 20) for size in SIZES)}"
+        )
     return megabytes << 20
 
 
@@ -135,5 +179,7 @@ def _fault(text):
     if name not in FAULTS:
         raise UserError(f"--fault {name} is not known; there are {', '.join(FAULTS)}")
     if (FAULTS[name] is None) == bool(colon) or colon and not (number.isdigit() and int(number) > 0):
-        raise UserError(f"--fault {text}: it is {name}" + (":N, N being the " + FAULTS[name] if FAULTS[name] else ""))
+        raise UserError(
+            f"--fault {text}: it is {name}" + (":N, N being the " + FAULTS[name] if FAULTS[name] else "")
+        )
     return name, int(number) if number else True
