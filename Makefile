@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test lock clean
+.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ backup: $(STAMP)  ## a board's identity into a file: PORT=
 
 restore: $(STAMP)  ## an identity from a backup back onto its board: PORT= BACKUP=
 	@$(PY) -m tools restore $(BOARD_ARGS) $(if $(BACKUP),--from '$(BACKUP)') $(ARGS)
+
+doctor: $(STAMP)  ## what is wrong on the way to the platform: PORT= (from the board) or CERT= (from here)
+	@$(PY) -m tools doctor $(if $(PORT),--port '$(PORT)',$(if $(CERT),'$(CERT)')) $(ARGS)
 
 inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or IMAGE=
 	@$(PY) -m tools inspect $(if $(IMAGE),'$(IMAGE)') $(BOARD_ARGS) $(ARGS)

@@ -26,6 +26,8 @@ VERBS = {
     "monitor": ("tools.flash.monitor", "show a board's console"),
     "burn": ("tools.burn", "burn one board's identity, without disturbing what else its flash holds"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
+    "explain": ("tools.diagnosis.explain", "show what a board with this certificate signs and sends, secrets masked"),
+    "doctor": ("tools.diagnosis.doctor", "walk the way to the platform: DNS, TCP, TLS, clock, registration, login"),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
     "line": ("tools.line.verb", "the production line: identities in a ledger, burned into boards, each exactly once"),
     "cloud": ("tools.emulator.cloud.command", "run the emulated IoT Platform"),

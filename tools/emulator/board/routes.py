@@ -6,10 +6,25 @@ from pathlib import Path
 
 from tools.errors import UserError
 
-REGIONS = ("cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-northeast-1", "us-west-1", "us-east-1",
-           "eu-central-1")
-TIME_SERVERS = ("ntp.aliyun.com", *(f"ntp{number}.aliyun.com" for number in range(1, 8)), "pool.ntp.org",
-                "*.pool.ntp.org", "time.pool.aliyun.com", "time.google.com", "time.cloudflare.com")
+REGIONS = (
+    "cn-shanghai",
+    "cn-beijing",
+    "cn-shenzhen",
+    "ap-southeast-1",
+    "ap-northeast-1",
+    "us-west-1",
+    "us-east-1",
+    "eu-central-1",
+)
+TIME_SERVERS = (
+    "ntp.aliyun.com",
+    *(f"ntp{number}.aliyun.com" for number in range(1, 8)),
+    "pool.ntp.org",
+    "*.pool.ntp.org",
+    "time.pool.aliyun.com",
+    "time.google.com",
+    "time.cloudflare.com",
+)
 _MQTT = {1883: "mqtt_tls", 443: "mqtt_tls", 8883: "mqtt_tls"}
 # name (`*` is one label) -> {port of the platform: port's name in ready.json}; the first that fits counts
 PLATFORM = {
@@ -36,8 +51,14 @@ def text(cloud=None, hosts=None):
     if cloud is not None:
         ports = _ports(Path(cloud))
         for name, known in PLATFORM.items():
-            ways.setdefault(name, {port: ("127.0.0.1", found) for port, service in known.items()
-                                   if (found := ports.get(service, ports.get(_SAME.get(service))))})
+            ways.setdefault(
+                name,
+                {
+                    port: ("127.0.0.1", found)
+                    for port, service in known.items()
+                    if (found := ports.get(service, ports.get(_SAME.get(service))))
+                },
+            )
     return "".join(_line(number, name, known) for number, (name, known) in enumerate(ways.items()))
 
 
@@ -51,6 +72,7 @@ def table(cloud):
                 found = ports.get(known.get(port), ports.get(_SAME.get(known.get(port))))
                 return ("127.0.0.1", found) if found else None
         return None
+
     return find
 
 
@@ -63,5 +85,7 @@ def _ports(folder):
     try:
         return json.loads((folder / "ready.json").read_text())["ports"]
     except (OSError, ValueError, KeyError):
-        raise UserError(f"no emulated cloud runs in '{folder}' (no ready.json): start one with "
-                        f"'python -m tools cloud --run-dir {folder}'") from None
+        raise UserError(
+            f"no emulated cloud runs in '{folder}' (no ready.json): start one with "
+            f"'python -m tools cloud --run-dir {folder}'"
+        ) from None

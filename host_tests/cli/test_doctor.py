@@ -1,0 +1,158 @@
+"""`doctor` walks the way to the platform and names the first stretch that is bad."""
+
+import json
+import secrets
+
+import pytest
+
+from tools import cli
+from tools.emulator.chip.bench import Bench
+from tools.emulator.cloud.process import Cloud
+from tools.image import flash, identity
+
+KEY, SECRET = "a1Doctor001", secrets.token_hex(8)
+INSTANCE = "iot-06z00abc"
+DEVICE_SECRET = secrets.token_hex(16)
+UNIQUE = {"product_key": KEY, "device_name": "unique", "device_secret": DEVICE_SECRET, "instance": INSTANCE}
+PRODUCT = {"product_key": KEY, "device_name": "byhttps", "product_secret": SECRET, "instance": INSTANCE}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    devices = [{"device_name": "unique", "device_secret": DEVICE_SECRET}, {"device_name": "byhttps"}]
+    config = {"instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai"},
+              "product": [{"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices}]}
+    with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture
+def doctor(cloud, tmp_path, capsys):
+    """`doctor(certificate, *arguments)`: (status, {stretch: (ok, found, advice)})."""
+    def run(certificate, *arguments):
+        words = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
+        if certificate:
+            path = tmp_path / "cert.json"
+            path.write_text(json.dumps(certificate))
+            words.append(str(path))
+        status = cli.main(words)
+        said = capsys.readouterr().out
+        assert SECRET not in said and DEVICE_SECRET not in said
+        return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
+    yield run
+    cloud.admin("DELETE", "/faults")
+    cloud.admin("POST", f"/products/{KEY}/dynamic_registration", {"enabled": True})
+
+
+def test_all_green_for_a_device(doctor):
+    status, found = doctor(UNIQUE)
+    assert status == 0 and list(found) == ["availability", "clock", "DNS", "TCP", "TLS", "login"]
+    assert all(ok for ok, _, _ in found.values())
+    assert "verified by ca.pem" in found["TLS"][1] and "CONNACK 0" in found["login"][1]
+
+
+def test_nothing_is_registered_or_activated_for_a_product(doctor, cloud):
+    status, found = doctor(PRODUCT)
+    assert status == 0 and found["registration"][0] and found["login"][0] is None
+    assert cloud.device(KEY, "byhttps")["registrations"] == 0
+
+
+def test_without_a_certificate_it_looks_at_the_public_endpoint(doctor):
+    status, found = doctor(None)
+    assert status == 0 and list(found) == ["clock", "DNS", "TCP", "TLS"]
+
+
+def test_no_login_is_left_out_when_asked(doctor, cloud):
+    before = cloud.device(KEY, "unique")["traffic"]["connections"]
+    _, found = doctor(UNIQUE, "--no-login")
+    assert found["login"][0] is None and cloud.device(KEY, "unique")["traffic"]["connections"] == before
+
+
+@pytest.mark.parametrize("change, code", [({"product_key": "a1Unknown01"}, "6250")])
+def test_an_unknown_product(doctor, change, code):
+    status, found = doctor({**PRODUCT, **change})
+    ok, said, advice = found["registration"]
+    assert (status, ok) == (1, False) and code in said and "ProductKey" in advice
+
+
+def test_the_switch_is_off(doctor, cloud):
+    cloud.admin("POST", f"/products/{KEY}/dynamic_registration", {"enabled": False})
+    status, found = doctor(PRODUCT)
+    ok, said, advice = found["registration"]
+    assert (status, ok) == (1, False) and "6288" in said and "dynamic registration" in advice
+
+
+def test_a_wrong_secret(doctor):
+    status, found = doctor({**UNIQUE, "device_secret": "w" * 32})
+    assert status == 1 and found["login"][:2] == (False, "CONNACK 4") and found["login"][2]
+
+
+@pytest.mark.parametrize("kind, said, advice", [
+    ("expired", "expired", "clock"), ("not_yet_valid", "not yet valid", "clock"), ("wrong_host", "mismatch", "region"),
+    ("untrusted", "certificate", "root")])
+def test_a_certificate_that_is_refused(doctor, cloud, kind, said, advice):
+    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None})
+    status, found = doctor(UNIQUE)
+    assert status == 1 and found["TLS"][0] is False and "login" not in found
+    assert said in found["TLS"][1].lower() and advice in found["TLS"][2]
+
+
+def test_a_platform_that_is_silent(doctor, cloud):
+    cloud.arm({"where": "mqtt_tls", "when": "connect", "kind": "half_open", "times": None},
+              {"where": "ntp", "when": "request", "kind": "silent", "times": None})
+    status, found = doctor(UNIQUE, "--timeout", "0.3")
+    assert status == 1 and found["login"][0] is False and "no CONNACK" in found["login"][1]
+    assert found["clock"][0] is False and "UDP port 123" in found["clock"][2]
+
+
+def test_a_region_that_has_not_this_way(doctor):
+    status, found = doctor({**PRODUCT, "region": "us-west-1", "instance": None})
+    assert status == 1 and found["availability"][0] is False and "cn-shanghai" in found["availability"][1]
+
+
+@pytest.fixture
+def port(cloud, tmp_path):
+    """`port(certificate)`: the address of an emulated board that runs with it."""
+    made = []
+
+    def plug_in(certificate):
+        image = flash.build(identity=certificate and identity.parse(certificate), roots=[cloud.ca_der],
+                            config={"ssid": "lab", "password": "12345678"})
+        (tmp_path / "flash.bin").write_bytes(image)
+        made.append(Bench(tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir))
+        return made[-1].__enter__().url
+    yield plug_in
+    for board in made:
+        board.__exit__()
+
+
+def test_a_board_walks_the_way_itself(port, doctor):
+    status, found = doctor(None, "--port", port({**PRODUCT, "device_name": "unheard"}))
+    assert status == 0, found
+    assert list(found) == ["identity", "roots", "network", "clock", "TLS register", "TLS"]
+    assert found["identity"][1] == f"{KEY} / unheard, not registered yet; media: littlefs ok, nvs ok"
+
+
+def test_a_board_whose_server_cannot_be_trusted(port, doctor, cloud):
+    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": "wrong_host", "times": None})
+    status, found = doctor(None, "--port", port(UNIQUE))
+    ok, said, advice = found["TLS"]
+    assert (status, ok) == (1, False) and said.startswith("certificate.name") and "region" in advice
+
+
+def test_a_board_without_an_identity(port, doctor):
+    status, found = doctor(None, "--port", port(None))
+    assert status == 1 and list(found) == ["identity"] and "burn" in found["identity"][2]
+
+
+@pytest.mark.parametrize("arguments, line", [
+    (["doctor", "--cloud", "nowhere"], "error: no emulated cloud runs in 'nowhere' (no ready.json): start one with "
+                                       "'python -m tools cloud --run-dir nowhere'\n"),
+    (["doctor", "nothing.json"], "error: cannot read nothing.json: No such file or directory\n"),
+    (["doctor", "--root", "nothing.der"], "error: cannot read nothing.der: No such file or directory\n"),
+    (["doctor", "--port", "/dev/none"], "error: the board on /dev/none does not answer with aliot's firmware (mpremote: "
+     "failed to access /dev/none (it may be in use by another program)): flash it first, or close the program that has the "
+     "port\n")])
+def test_bad_input_gets_one_line(capsys, arguments, line):
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err == line

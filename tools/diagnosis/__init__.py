@@ -1,0 +1,1 @@
+"""What to look at when something is refused: `explain`, `doctor`."""

@@ -1,0 +1,169 @@
+"""The verb `doctor`: the way from here to the platform, stretch by stretch, each green or red with one line of advice.
+
+It registers nothing. The registration switch shows in the code that a wrong
+signature is refused with: direct.md 9 checks product and switch before it.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from tools.diagnosis import signing, way
+from tools.errors import UserError
+from tools.image import identity
+
+from aliot.advice import advice
+from aliot.endpoint import Endpoint
+
+SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
+TOLERANCE = 300         # seconds that a clock may be wrong
+SOON = 30               # days before a certificate's end that are worth a word
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One stretch of the way: `ok` is True (green), False (red) or None (not looked at)."""
+
+    stretch: str
+    ok: bool | None
+    found: str
+    advice: str = ""
+
+
+def add_arguments(parser):
+    parser.add_argument("cert", metavar="CERT.json", nargs="?", help="an identity; without one: the public endpoint of --region")
+    parser.add_argument("--region", default="cn-shanghai", help="without a certificate (default %(default)s)")
+    parser.add_argument("--cloud", metavar="DIR", help="look at the emulated cloud that runs in DIR")
+    parser.add_argument("--mac", help="the board's MAC, where it takes the place of a DeviceName")
+    parser.add_argument("--root", metavar="FILE", action="append", default=[], help="another root that the board trusts")
+    parser.add_argument("--no-login", action="store_true",
+                        help="do not connect as the device (that activates it, and throws a running board off)")
+    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to walk the way itself, over its console")
+    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="for each step (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
+
+
+def run(args):
+    if args.port:
+        from tools.diagnosis import board
+        findings = board.examine(args.port, args.timeout)
+    else:
+        findings = examine(args)
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        show(findings, Console(highlight=False, soft_wrap=True))
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+def show(findings, console):
+    colours = {True: ("green", "ok "), False: ("bold red", "BAD"), None: ("yellow", "-- ")}
+    for finding in findings:
+        colour, mark = colours[finding.ok]
+        console.print(f"{mark} ", style=colour, end="")
+        console.print(f"{finding.stretch:<14}{finding.found}", markup=False)
+        if finding.advice:
+            console.print(f"                  {finding.advice}", markup=False)
+
+
+def examine(args):
+    """The findings along the way, in order; a stretch that needs one before it that is red is left out."""
+    who = identity.load(args.cert) if args.cert else None
+    if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
+        raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
+    device, where = signing.credential(who, args.mac) if who else (None, Endpoint("a1", args.region))
+    network = way.Network(args.cloud, args.timeout)
+    extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
+    trusted = way.roots(where.roots, extra)
+    findings = [availability(who)] if who else []
+    findings.append(look("clock", lambda: clock(network)))
+    if device is not None and device.REGISTER:
+        findings += registration(network, who, device, where, way.roots(where.register_roots, extra), args.timeout)
+    host, port = where.host, where.port
+    findings.append(look("DNS", lambda: f"{host} is {network.resolve(host, port)[0]}"))
+    if findings[-1].ok:
+        findings.append(look("TCP", lambda: tcp(network, host, port)))
+    if findings[-1].ok:
+        findings.append(look("TLS", lambda: tls(network, host, port, trusted)))
+    if findings[-1].ok and who:
+        findings.append(login(network, who, device, where, trusted, args))
+    return findings
+
+
+def look(stretch, action):
+    try:
+        return Finding(stretch, True, action())
+    except way.Refusal as refusal:
+        return Finding(stretch, False, str(refusal), refusal.advice)
+
+
+def availability(who):
+    line = who.warning()
+    if line:
+        return Finding("availability", False, line, "choose a region, an edition or a way that fit")
+    return Finding("availability", True, f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region")
+
+
+def clock(network):
+    server, ahead = way.drift(network, SERVERS)
+    if abs(ahead) > TOLERANCE:
+        raise way.Refusal(f"this machine's clock is {ahead} s ahead of {server}", "set it: TLS checks dates")
+    return f"within {abs(ahead)} s of {server}"
+
+
+def tcp(network, host, port):
+    network.dial(host, port).close()
+    return f"{host}:{port} accepts"
+
+
+def tls(network, host, port, trusted):
+    stream, root, days = way.secure(network, host, port, trusted)
+    stream.close()
+    soon = f"; it ends in {days} days" if days < SOON else ""
+    return f"chain, name and dates of {host} verified by {root}{soon}"
+
+
+def registration(network, who, device, where, trusted, timeout):
+    """Findings about HTTPS registration; MQTT registration shows nothing before it is done."""
+    if device.REGISTER != "https":
+        return [Finding("registration", None, "over MQTT: nothing shows without registering")]
+    host = where.register_host
+    findings = [look("TLS register", lambda: tls(network, host, 443, trusted))]
+    if findings[0].ok:
+        findings.append(look("registration", lambda: switch(network, device, host, trusted, timeout)))
+    return findings
+
+
+def switch(network, device, host, trusted, timeout):
+    """What a registration with a wrong signature on purpose is refused with."""
+    stream, _, _ = way.secure(network, host, 443, trusted)
+    fields = {"productKey": device.product_key, "deviceName": device.device_name, "random": "doctor", "sign": "0" * 64,
+              "signMethod": "hmacsha256"}
+    with stream:
+        code, message = way.registration_code(stream, host, fields, timeout)
+    if code == 6600:
+        return "the product is known and its switch is on (a wrong signature, sent on purpose, was refused as such)"
+    raise way.Refusal(f"code {code}: {message}", advice(f"register.{code}"))
+
+
+def login(network, who, device, where, trusted, args):
+    if device.REGISTER:
+        return Finding("login", None, "this certificate has no DeviceSecret before its board has registered")
+    if args.no_login:
+        return Finding("login", None, "left out, as asked")
+    return look("login", lambda: _login(network, who, device, where, trusted, args.timeout))
+
+
+def _login(network, who, device, where, trusted, timeout):
+    step = signing.connect(device, where, who.sign_method or "hmacsha256", None)
+    stream, _, _ = way.secure(network, where.host, where.port, trusted)
+    with stream:
+        code = way.connack(stream, list(step.fields.values()), timeout)
+    if code:
+        raise way.Refusal(f"CONNACK {code}", advice(f"mqtt.{code}"))
+    return f"CONNACK 0: {device.device_name} connects (it is activated now)"
+
+

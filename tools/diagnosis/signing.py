@@ -1,0 +1,85 @@
+"""What a board with a certificate will sign and send, computed with the firmware's own pure modules."""
+
+from dataclasses import dataclass, field
+
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image.identity import Identity
+
+from aliot import credentials, registration
+from aliot.endpoint import endpoint
+from aliot.login import login
+from aliot.sign import canonical
+
+
+@dataclass(frozen=True)
+class Step:
+    """One signed request: where it goes, the text that is signed, the key's name, and every field that is sent."""
+
+    title: str
+    host: str
+    port: int
+    roots: tuple
+    text: str                                   # what the HMAC is taken of
+    key: str                                    # "DeviceSecret" or "ProductSecret"
+    method: str
+    fields: dict = field(repr=False)            # name -> value; the signature is among them
+    signature: str = field(repr=False)          # the name of that field
+
+
+def credential(identity: Identity, mac=None):
+    """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
+    fields = identity.fields()
+    if record.DEVICE_NAME not in fields and mac is None:
+        raise UserError("no device_name in the certificate: the board will use its MAC; give it with --mac")
+    made = credentials.burned(fields, bytes.fromhex((mac or "0" * 12).replace(":", "")))
+    return made, endpoint(made.product_key, fields, {})
+
+
+def steps(identity, mac=None, timestamp=None, nonce=None):
+    """The requests that a board makes, in order, up to the first that needs an answer; a list of `Step`.
+
+    `timestamp` (ms) and `nonce` are what the console or a log shows, to compare with it.
+    """
+    who, where = credential(identity, mac)
+    method = identity.sign_method or "hmacsha256"
+    if not who.REGISTER:
+        return [connect(who, where, method, timestamp)]
+    nonce = nonce or registration.random()
+    return [over_https(who, where, method, nonce) if who.REGISTER == "https" else over_mqtt(who, where, method, nonce)]
+
+
+def connect(who, where, method, timestamp):
+    """The CONNECT of a device with a DeviceSecret; direct.md 1.1 and 1.2."""
+    made = login(who, where, timestamp, method)
+    signed = {"clientId": made.client_id.partition("|")[0], "deviceName": who.device_name, "productKey": who.product_key}
+    if timestamp is not None:
+        signed["timestamp"] = timestamp
+    fields = {"client identifier": made.client_id, "user name": made.username, "password": made.password}
+    return Step("MQTT CONNECT", where.host, where.port, where.roots, canonical(signed), "DeviceSecret", method, fields,
+                "password")
+
+
+def over_https(who, where, method, nonce):
+    """POST /auth/register/device; direct.md 2.1 and 2.2."""
+    sign = registration.signature(who, nonce, method)
+    fields = {"productKey": who.product_key, "deviceName": who.device_name, "random": nonce, "sign": sign,
+              "signMethod": method}
+    return Step("POST /auth/register/device", where.register_host, 443, where.register_roots,
+                _content(who, nonce), "ProductSecret", method, fields, "sign")
+
+
+def over_mqtt(who, where, method, nonce):
+    """CONNECT with authType register or regnwl; direct.md 3 and 4."""
+    kind = "regnwl" if who.method == "regnwl" else "register"
+    instance = f",instanceId={where.instance}" if where.instance else ""
+    client_id = (f"{who.device_name}|securemode={where.register_mode},authType={kind},random={nonce},"
+                 f"signmethod={method}{instance}|")
+    fields = {"client identifier": client_id, "user name": f"{who.device_name}&{who.product_key}",
+              "password": registration.signature(who, nonce, method)}
+    return Step(f"MQTT CONNECT, authType={kind}", where.host, where.port, where.roots, _content(who, nonce), "ProductSecret",
+                method, fields, "password")
+
+
+def _content(who, nonce):
+    return canonical({"deviceName": who.device_name, "productKey": who.product_key, "random": nonce})

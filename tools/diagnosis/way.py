@@ -1,0 +1,174 @@
+"""One look at one stretch of the way to the platform: a name, a connection, a certificate, a clock, an answer."""
+
+import datetime
+import http.client
+import json
+import socket
+import ssl
+import struct
+import time
+import urllib.parse
+from pathlib import Path
+
+from cryptography import x509
+
+from tools import errors
+from tools.emulator.board import routes
+from tools.firmware import FOLDER
+
+ROOTS = FOLDER / "aliot" / "roots"
+NTP_EPOCH = 2_208_988_800       # seconds from 1900 to 1970
+
+
+class Refusal(Exception):
+    """What was found wrong, and one sentence of advice."""
+
+    def __init__(self, found, advice):
+        super().__init__(found)
+        self.advice = advice
+
+
+class Network:
+    """Where names lead: the real network, or with `cloud` the emulated one that runs in that directory."""
+
+    def __init__(self, cloud=None, timeout=5.0):
+        self.timeout = timeout
+        self._routes = routes.table(cloud) if cloud else None
+
+    def resolve(self, host, port):
+        """(address, port) of a host's service. Refusal when the name leads nowhere."""
+        if self._routes is not None:
+            found = self._routes(host, port)
+            if found is None:
+                raise Refusal(f"{host}:{port} is no service of the emulated cloud", "check region, instance and port")
+            return found
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][:2]
+        except OSError as error:
+            raise Refusal(f"{host} is not found ({error.strerror})",
+                          "check this network's name server, and region and instance") from None
+
+    def dial(self, host, port):
+        """An open TCP connection."""
+        address = self.resolve(host, port)
+        try:
+            return socket.create_connection(address, self.timeout)
+        except OSError as error:
+            raise Refusal(f"no connection to {host}:{port} ({error.strerror or 'timeout'})",
+                          "let this network out to that port, or try 443 or 1883 where the instance has it") from None
+
+    def seconds(self, server):
+        """Seconds since 1970 by an SNTP server."""
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(self.timeout)
+                sock.sendto(b"\x1b" + bytes(47), self.resolve(server, 123))
+                return struct.unpack("!I", sock.recv(48)[40:44])[0] - NTP_EPOCH
+        except (OSError, struct.error):
+            raise Refusal(f"{server} does not answer",
+                          "let UDP port 123 out; without it boards count from their build date") from None
+
+
+def roots(names, extra):
+    """{name: certificate in PEM} of the firmware's roots of those names, and of extra root files."""
+    found = {name: (ROOTS / f"{name}.der").read_bytes() for name in names}
+    for path in extra:
+        try:
+            found[Path(path).name] = Path(path).read_bytes()
+        except OSError as error:
+            raise errors.UserError(f"cannot read {path}: {error.strerror}") from None
+    return {name: data.decode() if data.startswith(b"-----") else ssl.DER_cert_to_PEM_cert(data)
+            for name, data in found.items()}
+
+
+def secure(network, host, port, trusted):
+    """(TLS socket, root's name, days until the server's certificate ends): TLS 1.2 as on the chip, all verified."""
+    said = None
+    for name, pem in trusted.items():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_verify_locations(cadata=pem)
+        except ssl.SSLError:
+            raise errors.UserError(f"{name} is not a certificate") from None
+        sock = network.dial(host, port)
+        try:
+            secured = context.wrap_socket(sock, server_hostname=host)
+        except ssl.SSLCertVerificationError as error:
+            said = error
+            sock.close()
+            continue
+        except OSError as error:
+            sock.close()
+            raise Refusal(f"no TLS with {host}:{port} ({error.strerror or error})",
+                          "something on the way breaks TLS open or the port speaks another protocol") from None
+        certificate = x509.load_der_x509_certificate(secured.getpeercert(True))
+        left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+        return secured, name, left.days
+    raise Refusal(*_certificate(said, host))
+
+
+def _certificate(error, host):
+    if error is None:
+        return f"no root to check {host} with", "name one with --root"
+    advice = {10: "the server's certificate has expired: check the endpoint, and this machine's clock",
+              9: "the server's certificate is not yet valid: this machine's clock is the likely cause",
+              62: "the server is not the one asked for: check host, region and instance",
+              64: "the server is not the one asked for: check host, region and instance"}
+    return (f"the certificate of {host} is refused: {error.verify_message}",
+            advice.get(error.verify_code, "its root is not among the board's: check the endpoint, or add the root with --root"))
+
+
+def connack(stream, fields, timeout):
+    """The return code that a CONNECT with these (client id, user, password) gets; direct.md 1.7."""
+    body = b"\x00\x04MQTT\x04\xc2" + struct.pack("!H", 60) + b"".join(
+        struct.pack("!H", len(text)) + text for text in (field.encode() for field in fields))
+    stream.settimeout(timeout)
+    stream.sendall(b"\x10" + _length(len(body)) + body)
+    answer = b""
+    while len(answer) < 4:
+        try:
+            piece = stream.recv(4 - len(answer))
+        except OSError as error:
+            raise Refusal(f"no CONNACK ({error.strerror or 'timeout'})", "try again; the platform may be busy") from None
+        if not piece:
+            raise Refusal("the platform ended the connection without a CONNACK", "check port, instance and region")
+        answer += piece
+    stream.sendall(b"\xe0\x00")
+    return answer[3]
+
+
+def _length(size):
+    out = b""
+    while True:
+        size, low = divmod(size, 128)
+        out += bytes([low | (128 if size else 0)])
+        if not size:
+            return out
+
+
+def registration_code(stream, host, fields, timeout):
+    """(code, message) that POST /auth/register/device answers with; direct.md 2.3 and 2.4."""
+    form = urllib.parse.urlencode(fields)
+    stream.settimeout(timeout)
+    stream.sendall((f"POST /auth/register/device HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+                    "Content-Type: application/x-www-form-urlencoded\r\n"
+                    f"Content-Length: {len(form)}\r\n\r\n{form}").encode())
+    answer = http.client.HTTPResponse(stream)
+    try:
+        answer.begin()
+        found = json.loads(answer.read(4096))
+        return int(found["code"]), str(found.get("message", ""))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        raise Refusal(f"{host} gives no answer that could be used", "check the endpoint, and what is between") from None
+
+
+def drift(network, servers):
+    """(server, seconds that this machine's clock is ahead) by the first server that answers."""
+    said = None
+    for server in servers:
+        try:
+            return server, round(time.time() - network.seconds(server))
+        except Refusal as error:
+            said = error
+    raise said
