@@ -1,7 +1,7 @@
 """An application to keep and change: joins Wi-Fi, brings the device online, posts uptime and free memory.
 
 /config.json: {"ssid": "...", "password": "...", "region": ..., "instance": ..., "host": ..., "port": ...,
-"keepalive": 300, "watchdog": 0, "every": 60}; the identity is never in it.
+"keepalive": 300, "timeout": 15000, "watchdog": 0, "ntp": [...], "every": 60}; the identity is never in it.
 """
 
 import gc
@@ -30,7 +30,8 @@ def settings(path):
 def main():
     config = settings("/config.json")
     wifi = Wifi(config["ssid"], config.get("password", "")) if "ssid" in config else None
-    device = Device(config, wifi, keepalive=config.get("keepalive", 300), watchdog=config.get("watchdog", 0))
+    device = Device(config, wifi, keepalive=config.get("keepalive", 300), timeout=config.get("timeout", 15000),
+                    watchdog=config.get("watchdog", 0))
 
     def on_reply(topic, payload):
         print(json.dumps({"app": "acknowledged", "code": json.loads(payload).get("code")}))

@@ -44,6 +44,7 @@ _ADVICE = {
     "tls.alert": "the peer refused our TLS: check the endpoint, and the client certificate if one is burned",
     "certificate.clock": "the clock is the likely cause: let the board reach an SNTP server (UDP port 123)",
     "certificate.expired": "the server's certificate has expired: check the endpoint, and the clock",
+    "certificate.future": "the server's certificate is not valid yet: check the endpoint, and the SNTP server's time",
     "certificate.name": "the server is not the one asked for: check host, region and instance",
     "certificate.root": "put a DER certificate there, or remove the file",
     "endpoint": "correct the endpoint in config.json, or burn the identity again",

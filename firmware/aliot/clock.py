@@ -32,7 +32,7 @@ def synchronize(servers=SERVERS, timeout=1):
             seconds = ntptime.time() + _EPOCH
         except (OSError, IndexError, ValueError, OverflowError):
             continue
-        if BUILT <= seconds < _LATEST:
+        if BUILT <= seconds < _LATEST and seconds != 2085978496:  # an empty timestamp, in 2036
             _set(seconds)
             return server
     if now() < BUILT:

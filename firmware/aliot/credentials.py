@@ -93,5 +93,5 @@ def sound(what, value, least, most, signs=None):
                 (" " < c < "\x7f" if signs is None else c in signs)):
             least = 1000
     if not least <= len(value) <= most:
-        raise CredentialError(what + " is missing or cannot be one")
+        raise CredentialError(what + " is missing or wrong")
     return value

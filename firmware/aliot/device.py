@@ -40,6 +40,13 @@ class Device:
     a second spelling of a name is memory.
     """
 
+    client = None  # the connection
+    credential = None
+    server = None  # the one that set the clock
+    up = None  # whether the network was up; None before the first look
+    asked = 0  # when the network was asked to join
+    ms = 0  # since start, without an end
+
     def __init__(self, config=None, network=None, store=None, keepalive=300, clean=True, timeout=15000, watchdog=0):
         if not 30 <= keepalive <= 1200 or 0 < watchdog < 8000:
             raise ValueError("keepalive: 30 to 1200 s; watchdog: 8000 ms or more")
@@ -51,14 +58,9 @@ class Device:
         self.timeout = min(timeout, watchdog // 2 or timeout)
         self.watchdog = machine.WDT(timeout=watchdog) if watchdog else None
         self.session = Session(_random, keepalive * 1000, min(15000, timeout))
-        self.client = self.credential = None
         self.handlers = []
         self.topics = {}  # subscribed: topic -> QoS
         self.watchers = []
-        self.server = None  # the one that set the clock
-        self.up = None  # whether the network was up; None before the first look
-        self.asked = 0  # when the network was asked to join
-        self.ms = 0  # since start, without an end
         self.tick = ticks_ms()
 
     # What an application calls.

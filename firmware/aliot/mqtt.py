@@ -37,25 +37,28 @@ class Client(MQTTClient):
     the connection is dead: call close().
     """
 
+    dropped = 0  # messages that were too large, or too many for the queue
+    pinged = None  # when the ping that is not yet answered was sent
+    deadline = None  # of the call that waits
+    granted = b""  # the last SUBACK
+    busy = False  # a handler runs
+    once = False  # look for one packet, do not wait
+    count = 0  # bytes held
+    head = b""  # of the packet that is coming in
+    body = None
+    size = 0  # bytes of its body: all,
+    left = 0  # and still to come
+
     def __init__(self, stream, login, keepalive=300, timeout=10000, limit=16384):
         super().__init__(login.client_id, "", 0, login.username, login.password, keepalive)
         self.sock = self  # what umqtt writes is held here until flush()
         self.stream = stream
         self.timeout = timeout
         self.limit = limit
-        self.dropped = 0  # messages that were too large, or too many for the queue
         self.sent = self.heard = ticks_ms()
-        self.pinged = None  # when the ping that is not yet answered was sent
-        self.deadline = None  # of the call that waits
         self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
-        self.granted = b""  # the last SUBACK
         self.queue = []  # messages that came while a handler ran
-        self.busy = self.once = False
         self.held = bytearray(_HELD)
-        self.count = 0  # bytes held
-        self.head = b""  # of the packet that is coming in
-        self.body = None
-        self.size = self.left = 0  # bytes of its body: all, and still to come
 
     def connect(self, clean_session=True, timeout=None):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code."""

@@ -60,7 +60,7 @@ def decode(data):
     """
     end = len(data) - 4
     if not 10 <= end <= RECORD_LIMIT - 4:
-        raise ValueError("record: %d bytes cannot be one" % len(data))
+        raise ValueError("record: %d bytes" % len(data))
     mark, form, kind, generation, size = struct.unpack_from("<2sBBIH", data, 0)
     if mark != b"AL" or form != 1 or kind not in (BURNED, ISSUED):
         raise ValueError("record: unknown head")
@@ -74,6 +74,6 @@ def decode(data):
         tag, size = struct.unpack_from("<BH", data, at) if at + 3 <= end else (0, 4000)
         at += 3 + size
         if at > end or size > 4000 or tag in fields:
-            raise ValueError("record: field %d is cut, too long or there twice" % tag)
+            raise ValueError("record: field %d is malformed" % tag)
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields

@@ -8,8 +8,8 @@ from aliot.transport.faults import CertificateError, Reset
 
 def failed(device, problem):
     """Registration or connect did not succeed: wait as the error's class asks, and say so."""
-    if problem.code == "certificate.expired" and not device.server:
-        problem = CertificateError(problem.detail, "certificate.clock")
+    if isinstance(problem, CertificateError):
+        problem = _dated(problem, device.server)
     now = device.now()
     backoff.failed(device.session, now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)):
@@ -27,6 +27,15 @@ def lost(device, problem):
     if device.session.twin:
         problem = LinkError("thrown off again and again soon after connecting", "twin", "later")
     _say(device, "offline", problem, now)
+
+
+def _dated(problem, server):
+    """A certificate that seems out of date points to the clock, unless a server has set that."""
+    if not server and problem.code == "certificate.expired":
+        return CertificateError(problem.detail, "certificate.clock")
+    if server and problem.code == "certificate.clock":
+        return CertificateError(problem.detail, "certificate.future")
+    return problem
 
 
 def _say(device, state, problem, now):

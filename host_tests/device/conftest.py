@@ -1,4 +1,4 @@
-"""Collects the device tests of this folder and runs each on both interpreters (tools/emulator/board/cases.py)."""
+"""Runs the device tests of this folder on both interpreters (tools/emulator/board/cases.py)."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +20,16 @@ class DeviceFile(pytest.File):
     def collect(self):
         found, heap = cases.read(self.path, VECTORS)
         runs = [(which, which, None) for which in cases.INTERPRETERS]
-        runs += [(f"micropython-umqtt-{version}", "micropython", folder) for version, folder in umqtt.others().items()]
+        runs += [
+            (f"micropython-umqtt-{version}", "micropython", folder)
+            for version, folder in umqtt.others().items()
+        ]
         for name, which, mqtt in runs:
             for case in found:
                 label = f"-{case.label}" if case.label else ""
                 yield DeviceTest.from_parent(
-                    self, name=f"{case.function}[{name}{label}]", case=case, board=(which, heap, mqtt))
+                    self, name=f"{case.function}[{name}{label}]", case=case, board=(which, heap, mqtt)
+                )
 
 
 class DeviceTest(pytest.Item):
@@ -34,12 +38,18 @@ class DeviceTest(pytest.Item):
         self.case, self.board = case, board
 
     def runtest(self):
-        failed = _outcomes(str(self.path), self.case.function, *self.board)[self.case.function, self.case.label]
+        failed = _outcomes(str(self.path), self.case.function, *self.board)[
+            self.case.function, self.case.label
+        ]
         if failed:
             raise DeviceFailure(failed)
 
     def repr_failure(self, excinfo, style=None):
-        return str(excinfo.value) if isinstance(excinfo.value, DeviceFailure) else super().repr_failure(excinfo, style)
+        return (
+            str(excinfo.value)
+            if isinstance(excinfo.value, DeviceFailure)
+            else super().repr_failure(excinfo, style)
+        )
 
     def reportinfo(self):
         return self.path, None, self.name

@@ -209,16 +209,27 @@ def test_faults_of_the_link_are_offline_states():
         assert state == "offline" and said["code"] == problem.code and said["wait"] <= 2
 
 
-def test_a_certificate_that_looks_expired_says_clock_while_the_clock_was_never_set():
+TABLES = {
+    "test_dates_of_a_certificate_point_to_the_clock_unless_a_server_set_it": [
+        (None, "certificate.expired", "certificate.clock"), (None, "certificate.clock", "certificate.clock"),
+        ("server", "certificate.expired", "certificate.expired"), ("server", "certificate.clock", "certificate.future"),
+        (None, "certificate.name", "certificate.name")],
+    "test_filters": [
+        ("/a/b", "/a/b", True), ("/a/b", "/a/c", False), ("/a/+", "/a/b", True), ("/a/+", "/a/b/c", False),
+        ("/a/+/c", "/a/b/c", True), ("/a/#", "/a/b/c", True), ("/a/#", "/a", True), ("/a/#", "/b", False),
+        ("#", "/x", True), ("+", "x", True), ("+", "/x", False), ("/a/b/c", "/a/b", False)],
+}
+
+
+def test_dates_of_a_certificate_point_to_the_clock_unless_a_server_set_it(server, code, wanted):
     from aliot.transport.faults import CertificateError
 
-    for server, code in ((None, "certificate.clock"), ("server", "certificate.expired")):
-        Platform(CertificateError("validity has expired", "certificate.expired"))
-        aliot.device.clock.synchronize = lambda servers: server
-        made = device()
-        made.start()
-        made.poll(0)
-        assert made.states[-1][1]["code"] == code
+    Platform(CertificateError("validity", code))
+    aliot.device.clock.synchronize = lambda servers: server
+    made = device()
+    made.start()
+    made.poll(0)
+    assert made.states[-1][1]["code"] == wanted and made.states[-1][1]["advice"]
 
 
 def test_topics_are_completed():
@@ -250,12 +261,6 @@ def test_handlers_get_what_they_asked_for():
         made.poll(0)
     assert [row[0] for row in got] == [1, 3, 2, 3, 3]
     assert got[0] == (1, "/a1TESTpk001/dev_0001/user/get", b"a")
-
-
-TABLES = {"test_filters": [
-    ("/a/b", "/a/b", True), ("/a/b", "/a/c", False), ("/a/+", "/a/b", True), ("/a/+", "/a/b/c", False),
-    ("/a/+/c", "/a/b/c", True), ("/a/#", "/a/b/c", True), ("/a/#", "/a", True), ("/a/#", "/b", False), ("#", "/x", True),
-    ("+", "x", True), ("+", "/x", False), ("/a/b/c", "/a/b", False)]}
 
 
 def test_filters(pattern, topic, wanted):

@@ -138,6 +138,7 @@ def test_what_is_not_http_or_too_large():
                  http(GOOD, "502 Bad Gateway"), http(b"<html>", "404 Not Found"), b"\xff\xff\r\n\r\n",
                  b"HTTP/1.1 301 Moved\r\nLocation: https://other/\r\nContent-Length: 0\r\n\r\n"):
         raises(RegistrationError, register, data)
+    assert "502" in raises(RegistrationError, register, http(b"<html>", "502 Bad Gateway")).detail
 
 
 # MQTT

@@ -37,9 +37,7 @@ def request(credential, host, nonce, sign_method):
 def answer(stream):
     """(status, body) of an HTTP answer, with a length or in chunks; RegistrationError when it is none or too large."""
     try:
-        version, status = _line(stream).split()[:2]
-        if not version.startswith("http/1."):
-            raise ValueError
+        _, status = _line(stream).split()[:2]
         status = int(status)
         length = -1
         for _ in range(40):
@@ -66,13 +64,13 @@ def answer(stream):
 
 def result(status, data, credential):
     """What an answer means: the DeviceCertificate, RegistrationRefused with its code, or RegistrationError."""
-    found = registration.parse(data)
+    found = registration.parse(data) if status == 200 or data[:1] == b"{" else {}
     code = found.get("code")
     if type(code) is int and code != 200:
         raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d" % status)
+        raise RegistrationError("HTTP status %d, no data" % status)
     return registration.issued(found, credential)
 
 

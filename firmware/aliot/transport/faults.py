@@ -21,7 +21,8 @@ class TlsError(LinkError):
 
 
 class CertificateError(TlsError):
-    """The peer's certificate was refused: `certificate.name`, `.untrusted`, `.expired`, `.clock`, `.root`."""
+    """The peer's certificate was refused: `certificate.name`, `.untrusted`, `.expired`, `.clock`, `.future`,
+    `.root`."""
 
     code = "certificate"
 

@@ -1,7 +1,8 @@
 """TLS over TCP as a stream; direct.md 5.3.
 
 The socket never blocks: every wait is a poll with what is left of the deadline, so that the handshake,
-which the first write carries out, is bounded like all else.
+which the first write carries out, is bounded like all else. A wait comes only after TLS had nothing to give, so
+it looks at the TCP socket: MicroPython asks a TLS one again and again, a millisecond or a tick apart.
 """
 
 import gc
@@ -52,7 +53,7 @@ class Stream:
         self.raw = raw
         self.tls = secured
         self.events = select.poll()
-        self.events.register(secured, select.POLLIN)
+        self.events.register(raw, select.POLLIN)
         self.ahead = None  # a byte that ready() has read
         self.phase = "TLS handshake"  # what a fault would be in
         self.timeout = timeout
@@ -120,7 +121,7 @@ class Stream:
     def _wait(self, left, what):
         if not left:
             raise TimedOut(self.phase)
-        self.events.modify(self.tls, what)
+        self.events.modify(self.raw, what)
         self.events.poll(min(left, _STEP))
 
 
