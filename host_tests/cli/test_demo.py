@@ -22,7 +22,7 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     assert len(secrets) >= 6
     assert not [secret for secret in secrets if secret in story]
 
-    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("Wrong 1")[0].split("on: ")[1:]]
     assert len(boots) == 8
     for number, boot in enumerate(boots):
         assert ("register" in boot) == (number in (2, 4, 6)), boot       # per product, first boots only

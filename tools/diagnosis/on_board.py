@@ -23,7 +23,7 @@ def look(stretch, action, *arguments):
     try:
         say(stretch, True, action(*arguments))
     except AliotError as problem:
-        say(stretch, False, str(problem), problem.advice)
+        say(stretch, False, "%s: %s" % (problem.code, problem.detail), problem.advice)
     except Exception as problem:
         say(stretch, False, "%s: %s" % (type(problem).__name__, problem))
 
@@ -69,7 +69,7 @@ def main():
         who = credentials.burned(fields, machine.unique_id())
         where = endpoint.endpoint(who.product_key, fields, config)
     except AliotError as problem:
-        say("identity", False, str(problem), problem.advice)
+        say("identity", False, "%s: %s" % (problem.code, problem.detail), problem.advice)
         return
     register = who.REGISTER
     issued = kept.issued(generation, who) if register else None
