@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.errors import UserError
 
-TIMEOUT = 600                           # seconds for one apt command on a slow line
+TIMEOUT = 600  # seconds for one apt command on a slow line
 
 
 def fetch(suite, packages, dest, keyring, components="main", dependencies=True):
@@ -29,7 +29,7 @@ def fetch(suite, packages, dest, keyring, components="main", dependencies=True):
     if not Path(keyring).exists():
         raise UserError(f"the archive's keys are missing ({keyring}): install {Path(keyring).stem}")
     work = dest.with_name(f".{dest.name}.part")
-    shutil.rmtree(work, ignore_errors=True)     # what an interrupted run left
+    shutil.rmtree(work, ignore_errors=True)  # what an interrupted run left
     try:
         apt = _Apt(work, suite, keyring, components)
         apt.update_from(mirrors(work))
@@ -69,22 +69,34 @@ class _Apt:
         self.work, self.suite, self.keyring, self.components = work, suite, keyring, components
         for folder in ("lists/partial", "archives/partial", "debs", "root"):
             (work / folder).mkdir(parents=True, exist_ok=True)
-        (work / "status").write_text("")        # nothing is installed: dependencies come too
+        (work / "status").write_text("")  # nothing is installed: dependencies come too
         self.architecture = _run(["dpkg", "--print-architecture"]).strip()
-        self.options = _options({
-            "Dir::State": work, "Dir::State::lists": work / "lists", "Dir::State::status": work / "status",
-            "Dir::Cache": work, "Dir::Cache::pkgcache": work / "pkgcache.bin",
-            "Dir::Cache::srcpkgcache": work / "srcpkgcache.bin", "Dir::Etc::sourcelist": work / "sources.list", "Dir::Etc::sourceparts": "-",
-            "Dir::Etc::preferences": "-", "Dir::Etc::preferencesparts": "-",
-            "Acquire::Languages": "none", "Acquire::Retries": 2, "APT::Update::Error-Mode": "any",
-        })
+        self.options = _options(
+            {
+                "Dir::State": work,
+                "Dir::State::lists": work / "lists",
+                "Dir::State::status": work / "status",
+                "Dir::Cache": work,
+                "Dir::Cache::pkgcache": work / "pkgcache.bin",
+                "Dir::Cache::srcpkgcache": work / "srcpkgcache.bin",
+                "Dir::Etc::sourcelist": work / "sources.list",
+                "Dir::Etc::sourceparts": "-",
+                "Dir::Etc::preferences": "-",
+                "Dir::Etc::preferencesparts": "-",
+                "Acquire::Languages": "none",
+                "Acquire::Retries": 2,
+                "APT::Update::Error-Mode": "any",
+            }
+        )
 
     def update_from(self, bases):
         """Read the suite's index from the first of `bases` that has it, signed by the keyring."""
         said = "apt has no archive set up"
         for base in bases:
             (self.work / "sources.list").write_text(
-                f"deb [arch={self.architecture} signed-by={self.keyring}] {base} {self.suite} {self.components}\n")
+                f"deb [arch={self.architecture} signed-by={self.keyring}] {base} {self.suite} "
+                f"{self.components}\n"
+            )
             try:
                 _run(["apt-get", *self.options, "update"])
                 return
@@ -99,8 +111,10 @@ class _Apt:
 
     def closure(self, packages):
         """`packages` and all that they depend on."""
-        skip = [f"--no-{kind}" for kind in
-                ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+        skip = [
+            f"--no-{kind}"
+            for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+        ]
         tree = _run(["apt-cache", *self.options, "depends", "--recurse", *skip, *packages])
         return [line for line in tree.splitlines() if re.match(r"[a-z0-9]", line)]
 
@@ -123,15 +137,22 @@ def candidate(suite, package, work, keyring, components="main"):
 
 
 def _options(settings):
-    if os.geteuid() == 0:                       # or apt warns that its own user cannot enter `work`
+    if os.geteuid() == 0:  # or apt warns that its own user cannot enter `work`
         settings = {**settings, "APT::Sandbox::User": "root"}
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
 def _run(command, cwd=None):
     try:
-        done = subprocess.run(command, cwd=cwd, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
-                              capture_output=True, env={**os.environ, "LC_ALL": "C"})
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            text=True,
+            timeout=TIMEOUT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
     except subprocess.TimeoutExpired:
         raise UserError(f"'{command[0]}' took longer than {TIMEOUT} seconds") from None
     if done.returncode:

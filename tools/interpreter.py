@@ -45,14 +45,14 @@ print("%s %d.%d.%d %d %d %d %d" % ((sys.implementation[0],) + tuple(sys.implemen
 
 @dataclass(frozen=True)
 class Interpreter:
-    """How to start MicroPython: `command()` gives the words, `environment()` what to add to the environment."""
+    """How to start MicroPython: `command()` gives the words, `environment()` what goes with them."""
 
-    argv: tuple                     # what stands before the interpreter's own arguments
+    argv: tuple  # what stands before the interpreter's own arguments
     version: str
-    why: str                        # one sentence: why this one is used
-    faketime: str | None = None     # a libfaketime that this process can load
-    loader: bool = False            # argv starts with a dynamic loader of its own
-    rom: bool = True                # it can run code from a ROM file system (1.25 and later)
+    why: str  # one sentence: why this one is used
+    faketime: str | None = None  # a libfaketime that this process can load
+    loader: bool = False  # argv starts with a dynamic loader of its own
+    rom: bool = True  # it can run code from a ROM file system (1.25 and later)
 
     def command(self, *arguments, faketime=False):
         """The words of a command line; with `faketime` the clock can be set (see board/clock.py)."""
@@ -84,13 +84,17 @@ def find():
 @functools.lru_cache(maxsize=1)
 def host_faketime():
     """Path of a libfaketime for the host's own programs (CPython); fetched if it is not installed."""
-    for pattern in ("lib/*/faketime/libfaketime.so.1", "lib/faketime/libfaketime.so.1",
-                    "lib64/faketime/libfaketime.so.1", "local/lib/faketime/libfaketime.so.1"):
+    for pattern in (
+        "lib/*/faketime/libfaketime.so.1",
+        "lib/faketime/libfaketime.so.1",
+        "lib64/faketime/libfaketime.so.1",
+        "local/lib/faketime/libfaketime.so.1",
+    ):
         for path in sorted(Path("/usr").glob(pattern)):
             return str(path)
     system = _os_release()
     suite = system.get("VERSION_CODENAME", "")
-    keys, components = ((UBUNTU_KEYS, "main universe") if _is_ubuntu(system) else (DEBIAN_KEYS, "main"))
+    keys, components = (UBUNTU_KEYS, "main universe") if _is_ubuntu(system) else (DEBIAN_KEYS, "main")
     if not suite or not _has_apt():
         raise UserError("libfaketime is missing: install the package libfaketime")
     root = CACHE / f"faketime-{suite}-{platform.machine()}"
@@ -106,7 +110,7 @@ def at(path):
 
 
 def probe(argv):
-    """(version text, whether it has a ROM file system) of what `argv` starts; UserError if it cannot serve."""
+    """(version, whether it has a ROM file system) of what `argv` starts; UserError if it cannot serve."""
     name = argv[-1]
     try:
         done = subprocess.run([*argv, "-c", PROBE], capture_output=True, text=True, timeout=20)
@@ -146,8 +150,14 @@ def _fetched(passed_over):
     argv = start_words(root)
     version, rom = probe(argv)
     name = f"{'Ubuntu' if ubuntu else 'Debian'} {suite}"
-    return Interpreter(argv, version, f"{name}'s package, verified by apt, unpacked in the cache{passed_over}",
-                       faketime=_one(root, "usr/lib/**/libfaketime.so.1"), loader=True, rom=rom)
+    return Interpreter(
+        argv,
+        version,
+        f"{name}'s package, verified by apt, unpacked in the cache{passed_over}",
+        faketime=_one(root, "usr/lib/**/libfaketime.so.1"),
+        loader=True,
+        rom=rom,
+    )
 
 
 def start_words(root):
@@ -156,8 +166,11 @@ def start_words(root):
     loader = sorted(libc.parent.glob("ld-linux*.so.*")) or sorted(root.glob("**/ld-linux*.so.*"))
     if not loader:
         raise UserError(f"{root.name} in the cache is damaged (no loader): delete it and start again")
-    folders = dict.fromkeys(str(path.parent) for path in sorted(root.glob("**/lib*.so.*"))
-                            if "faketime" not in path.parts[-2] and "gconv" not in path.parts[-2])
+    folders = dict.fromkeys(
+        str(path.parent)
+        for path in sorted(root.glob("**/lib*.so.*"))
+        if "faketime" not in path.parts[-2] and "gconv" not in path.parts[-2]
+    )
     return (str(loader[0]), "--library-path", ":".join(folders), _one(root, "usr/bin/micropython"))
 
 
@@ -200,7 +213,9 @@ def _os_release():
 
 def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--run", dest="start", nargs="...", metavar="ARG", help="start it with the arguments that follow")
+    parser.add_argument(
+        "--run", dest="start", nargs="...", metavar="ARG", help="start it with the arguments that follow"
+    )
 
 
 def run(args):

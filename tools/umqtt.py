@@ -1,4 +1,4 @@
-"""umqtt.simple for the host's interpreters: the released package, pinned by hash, never a copy in this project.
+"""umqtt.simple for the host's interpreters: the released package, pinned by hash, never a copy in here.
 
 The package is a tarball of 2017 without setup.py, so pip downloads and verifies
 it but cannot go on to build it. pip is therefore asked to keep what it
@@ -21,10 +21,12 @@ NAME = "micropython-umqtt.simple"
 VERSION = "1.3.4"
 # version -> (SHA-256 of the package, SHA-256 of umqtt/simple.py in it)
 PINNED = {
-    "1.3.4": ("b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
-              "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5"),
+    "1.3.4": (
+        "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f",
+        "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5",
+    )
 }
-TIMEOUT = 300       # seconds for pip
+TIMEOUT = 300  # seconds for pip
 
 
 def folder(version=VERSION):
@@ -76,12 +78,32 @@ def _fetch(version, package, module, root):
 
 def _pip_download(work):
     """Let pip fetch and unpack the pinned package under `work`; returns pip's last word."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
-               "--require-hashes", "--no-clean", "--dest", str(work / "out"), "-r", str(work / "pin.txt")]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "--require-hashes",
+        "--no-clean",
+        "--dest",
+        str(work / "out"),
+        "-r",
+        str(work / "pin.txt"),
+    ]
     environment = {**os.environ, "TMPDIR": str(work), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, env=environment,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
     except subprocess.TimeoutExpired:
         raise UserError(f"pip took longer than {TIMEOUT} seconds to fetch {NAME}") from None
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]

@@ -16,9 +16,11 @@ def interpreter(request):
 @pytest.fixture(scope="session")
 def image():
     """`image(main, **files)`: a flash without firmware whose /main.py is that text."""
+
     def build(main, files=None):
         content = {"/main.py": main.encode(), **(files or {})}
         return flash.build(with_firmware=False, files=content)
+
     return build
 
 
@@ -28,8 +30,11 @@ def board(interpreter, image, tmp_path):
     made = []
 
     def make(main, files=None, **options):
-        made.append(Board(image(main, files), interpreter=interpreter, folder=tmp_path / str(len(made)), **options))
+        made.append(
+            Board(image(main, files), interpreter=interpreter, folder=tmp_path / str(len(made)), **options)
+        )
         return made[-1]
+
     yield make
     for one in made:
         if one.on:
@@ -39,10 +44,12 @@ def board(interpreter, image, tmp_path):
 @pytest.fixture
 def prints(board):
     """`prints(main, **options)`: the lines that this text prints until it ends."""
+
     def run(main, **options):
         boot = board(main, **options).boot(timeout=30)
         assert boot.reason == "exit", "\n".join(boot.lines)
         return boot.lines
+
     return run
 
 
@@ -59,6 +66,7 @@ def serve():
     def start(handler):
         made.append(peers.Peer(handler))
         return made[-1].address
+
     yield start
     for peer in made:
         peer.close()

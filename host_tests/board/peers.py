@@ -23,8 +23,13 @@ class Authority:
         self.folder, self.key = folder, _key()
         self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.certificate = self._signed(self.subject, self.key, now - DAY, now + 3650 * DAY, [
-            (x509.BasicConstraints(ca=True, path_length=None), True)])
+        self.certificate = self._signed(
+            self.subject,
+            self.key,
+            now - DAY,
+            now + 3650 * DAY,
+            [(x509.BasicConstraints(ca=True, path_length=None), True)],
+        )
         self.der = self.certificate.public_bytes(serialization.Encoding.DER)
         self.pem = self.certificate.public_bytes(serialization.Encoding.PEM)
 
@@ -36,15 +41,31 @@ class Authority:
         names = x509.SubjectAlternativeName(alternatives or [x509.DNSName(name)])
         made = self._signed(subject, key, now + begins * DAY, now + ends * DAY, [(names, False)])
         files = []
-        for suffix, data in ((".pem", made.public_bytes(serialization.Encoding.PEM)), (".key", key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))):
+        for suffix, data in (
+            (".pem", made.public_bytes(serialization.Encoding.PEM)),
+            (
+                ".key",
+                key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                ),
+            ),
+        ):
             files.append(self.folder / (name.replace("*", "any") + suffix))
             files[-1].write_bytes(data)
         return files
 
     def _signed(self, subject, key, begins, ends, extensions):
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.subject).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begins).not_valid_after(ends)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.subject)
+            .public_key(key.public_key())
+        )
+        builder = (
+            builder.serial_number(x509.random_serial_number()).not_valid_before(begins).not_valid_after(ends)
+        )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
         return builder.sign(self.key, hashes.SHA256())
@@ -80,7 +101,7 @@ class Peer:
             with connection:
                 self._handle(connection)
         except OSError:
-            pass                # the board ended it, which is what many of these tests are about
+            pass  # the board ended it, which is what many of these tests are about
 
     def close(self):
         self._socket.close()
@@ -104,8 +125,9 @@ def tls(files, handle, versions=(None, ssl.TLSVersion.TLSv1_2), client_ca=None):
                 with context.wrap_socket(connection, server_side=True) as stream:
                     handle(stream)
             except ssl.SSLError:
-                silent(spare)       # closed at once, what the board still sends would cost it the alert
+                silent(spare)  # closed at once, what the board still sends would cost it the alert
                 raise
+
     return run
 
 

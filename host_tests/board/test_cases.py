@@ -1,4 +1,4 @@
-"""The runner of device tests tells what passed from what failed, on both interpreters, and never the one for the other."""
+"""The runner of device tests never takes what failed for what passed, on either interpreter."""
 
 import json
 
@@ -45,10 +45,19 @@ def helper():
     pass
 """
 EXPECTED = {
-    "test_passes": None, "test_fails": "said why", "test_rows 0-one": None, "test_rows 1-two": None,
-    "test_rows 2-wrong": "AssertionError", "test_bare 0-x": None, "test_bare 1-y": None,
-    "test_vectors a-1": None, "test_vectors a-2": "7", "test_section p": None, "test_section q": None,
-    "test_mapping": None, "test_ends_the_process": "ended with 41",
+    "test_passes": None,
+    "test_fails": "said why",
+    "test_rows 0-one": None,
+    "test_rows 1-two": None,
+    "test_rows 2-wrong": "AssertionError",
+    "test_bare 0-x": None,
+    "test_bare 1-y": None,
+    "test_vectors a-1": None,
+    "test_vectors a-2": "7",
+    "test_section p": None,
+    "test_section q": None,
+    "test_mapping": None,
+    "test_ends_the_process": "ended with 41",
 }
 
 
@@ -56,9 +65,12 @@ EXPECTED = {
 def folder(tmp_path):
     (tmp_path / "device").mkdir()
     (tmp_path / "vectors").mkdir()
-    (tmp_path / "vectors" / "v.json").write_text(json.dumps(
-        [{"name": "a-1", "value": 1}, {"name": "a-2", "value": 7}, {"name": "b-1", "value": 3}]))
-    (tmp_path / "vectors" / "w.json").write_text(json.dumps({"words": {"k": "v"}, "list": [{"id": "p"}, {"id": "q"}]}))
+    (tmp_path / "vectors" / "v.json").write_text(
+        json.dumps([{"name": "a-1", "value": 1}, {"name": "a-2", "value": 7}, {"name": "b-1", "value": 3}])
+    )
+    (tmp_path / "vectors" / "w.json").write_text(
+        json.dumps({"words": {"k": "v"}, "list": [{"id": "p"}, {"id": "q"}]})
+    )
     return tmp_path
 
 
@@ -76,11 +88,18 @@ def test_each_outcome_is_told(folder, which):
     outcomes = {}
     for name in dict.fromkeys(case.function for case in found):
         mine = [case for case in found if case.function == name]
-        outcomes.update({f"{case.function} {case.label}".strip(): failure
-                         for case, failure in cases.run(path, mine, which, heap).items()})
+        outcomes.update(
+            {
+                f"{case.function} {case.label}".strip(): failure
+                for case, failure in cases.run(path, mine, which, heap).items()
+            }
+        )
     assert list(outcomes) == list(EXPECTED)
     for name, wanted in EXPECTED.items():
-        assert (outcomes[name] is None) if wanted is None else wanted in outcomes[name], (name, outcomes[name])
+        assert (outcomes[name] is None) if wanted is None else wanted in outcomes[name], (
+            name,
+            outcomes[name],
+        )
 
 
 @pytest.mark.parametrize("which", cases.INTERPRETERS)
@@ -92,7 +111,10 @@ def test_a_file_that_does_not_import_fails_every_test(folder, which):
 
 @pytest.mark.parametrize("which", cases.INTERPRETERS)
 def test_each_function_has_a_board_of_its_own(folder, which):
-    path = write(folder, "import os\ndef test_a():\n    assert 'f' not in os.listdir('/')\n    open('/f', 'w').close()\n")
+    path = write(
+        folder,
+        "import os\ndef test_a():\n    assert 'f' not in os.listdir('/')\n    open('/f', 'w').close()\n",
+    )
     for _ in range(2):
         assert list(cases.run(path, cases.read(path, folder / "vectors")[0], which).values()) == [None]
 
@@ -104,16 +126,41 @@ def test_vectors_that_nothing_matches_are_a_mistake(folder):
 
 
 FOLDS = [
-    ("within a module", {"m": "A = const(5)\nB = 'b'\ndef f(x):\n    return x + A, B\n"}, ("m",),
-     {"m": "pass\npass\ndef f(x):\n    return x + 5, 'b'\n"}),
-    ("where it is imported", {"m": "A = (-1, 'E')\nx = 1\n", "n": "from m import (\n    A,\n    x,\n)\nprint(*A, x)\n"}, ("m",),
-     {"m": "pass\nx = 1\n", "n": "from m import x\n\n\n\nprint(*(-1, 'E'), x)\n"}),
-    ("as an attribute", {"m": "A = 7\n", "n": "import m\nprint(m.A)\n"}, ("m",), {"m": "pass\n", "n": "import m\nprint(7)\n"}),
-    ("public names of other modules stay", {"m": "A = 1\n_B = 2\nprint(A, _B)\n"}, (), {"m": "A = 1\npass\nprint(A, 2)\n"}),
-    ("beside text that is longer in bytes", {"m": "_A = 1\nprint('\u4e2d', _A)\n"}, (), {"m": "pass\nprint('\u4e2d', 1)\n"}),
+    (
+        "within a module",
+        {"m": "A = const(5)\nB = 'b'\ndef f(x):\n    return x + A, B\n"},
+        ("m",),
+        {"m": "pass\npass\ndef f(x):\n    return x + 5, 'b'\n"},
+    ),
+    (
+        "where it is imported",
+        {"m": "A = (-1, 'E')\nx = 1\n", "n": "from m import (\n    A,\n    x,\n)\nprint(*A, x)\n"},
+        ("m",),
+        {"m": "pass\nx = 1\n", "n": "from m import x\n\n\n\nprint(*(-1, 'E'), x)\n"},
+    ),
+    (
+        "as an attribute",
+        {"m": "A = 7\n", "n": "import m\nprint(m.A)\n"},
+        ("m",),
+        {"m": "pass\n", "n": "import m\nprint(7)\n"},
+    ),
+    (
+        "public names of other modules stay",
+        {"m": "A = 1\n_B = 2\nprint(A, _B)\n"},
+        (),
+        {"m": "A = 1\npass\nprint(A, 2)\n"},
+    ),
+    (
+        "beside text that is longer in bytes",
+        {"m": "_A = 1\nprint('\u4e2d', _A)\n"},
+        (),
+        {"m": "pass\nprint('\u4e2d', 1)\n"},
+    ),
 ]
 
 
-@pytest.mark.parametrize("sources, internal, folded", [row[1:] for row in FOLDS], ids=[row[0] for row in FOLDS])
+@pytest.mark.parametrize(
+    "sources, internal, folded", [row[1:] for row in FOLDS], ids=[row[0] for row in FOLDS]
+)
 def test_constants_are_folded_and_lines_stay(sources, internal, folded):
     assert fold(sources, internal) == folded

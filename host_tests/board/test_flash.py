@@ -1,4 +1,4 @@
-"""The board's flash: NOR rules, operations counted, the power going at any of them; what littlefs and NVS then hold."""
+"""The board's flash: NOR rules, counted operations, and what is left when the power goes at one of them."""
 
 import random
 
@@ -11,15 +11,28 @@ SECTOR = 4096
 BEGIN = "import flash, _chip\nf = flash.Flash(_chip.settings['flash'])\nat = 0x3ff000\n"
 
 FACTS = [
-    ("programming only clears bits",
-     "f.erase(at); f.program(at, b'\\xf0\\x0f'); f.program(at, b'\\x3c\\x3c'); print(f.read(at, 3))", ["b'0\\x0c\\xff'"]),
-    ("erasing sets a whole sector",
-     "f.program(at, b'\\0' * 4096); f.erase(at); print(f.read(at, 4096) == b'\\xff' * 4096, f.operations)", ["True 2"]),
-    ("an erase begins at a sector",
-     "try:\n    f.erase(at + 1)\nexcept OSError as e:\n    print(e.args[0])", ["22"]),
-    ("flash ends",
-     "for call in (lambda: f.read(f.size - 1, 2), lambda: f.program(f.size, b'x'), lambda: f.read(-1, 1)):\n"
-     "    try:\n        call()\n    except OSError as e:\n        print(e.args[0])", ["22", "22", "22"]),
+    (
+        "programming only clears bits",
+        "f.erase(at); f.program(at, b'\\xf0\\x0f'); f.program(at, b'\\x3c\\x3c'); print(f.read(at, 3))",
+        ["b'0\\x0c\\xff'"],
+    ),
+    (
+        "erasing sets a whole sector",
+        "f.program(at, b'\\0' * 4096); f.erase(at); print(f.read(at, 4096) == b'\\xff' * 4096, f.operations)",
+        ["True 2"],
+    ),
+    (
+        "an erase begins at a sector",
+        "try:\n    f.erase(at + 1)\nexcept OSError as e:\n    print(e.args[0])",
+        ["22"],
+    ),
+    (
+        "flash ends",
+        "for call in (lambda: f.read(f.size - 1, 2), lambda: f.program(f.size, b'x'), lambda: f.read(-1, "
+        "1)):\n"
+        "    try:\n        call()\n    except OSError as e:\n        print(e.args[0])",
+        ["22", "22", "22"],
+    ),
 ]
 
 
@@ -28,7 +41,10 @@ def test_fact(prints, program, printed):
     assert prints(BEGIN + program) == printed
 
 
-CUT = "f = flash.Flash(_chip.settings['flash'], 2, {torn})\nf.program(at, bytes(range(256)))\n{second}\nprint('never')\n"
+CUT = (
+    "f = flash.Flash(_chip.settings['flash'], 2, {torn})\n"
+    "f.program(at, bytes(range(256)))\n{second}\nprint('never')\n"
+)
 
 
 @pytest.mark.parametrize("torn", [False, True])
@@ -46,7 +62,7 @@ def test_a_cut_comes_before_or_in_the_middle_of_an_erase(board, torn):
     assert one.boot(timeout=20).reason == "power cut"
     data = one.flash.read_bytes()[0x3FF000:0x400000]
     assert data[:256] == (b"\xff" * 256 if torn else bytes(range(256)))
-    assert data[SECTOR // 2:] == b"\xff" * (SECTOR // 2)
+    assert data[SECTOR // 2 :] == b"\xff" * (SECTOR // 2)
 
 
 SAVE = """
@@ -59,13 +75,17 @@ save("%s")
 print("saved")
 """
 NVS_SAVE = "import esp32\nn = esp32.NVS('space')\nn.set_blob('state', b'%s')\nn.commit()\nprint('saved')\n"
-NVS_READ = "import esp32\nb = bytearray(9)\nprint(bytes(b[:esp32.NVS('space').get_blob('state', b)]).decode())\n"
+NVS_READ = (
+    "import esp32\nb = bytearray(9)\nprint(bytes(b[:esp32.NVS('space').get_blob('state', b)]).decode())\n"
+)
 
 
-@pytest.mark.parametrize("save, read", [(SAVE, "print(open('/state').read())\n"), (NVS_SAVE, NVS_READ)],
-                         ids=["littlefs", "NVS"])
+@pytest.mark.parametrize(
+    "save, read", [(SAVE, "print(open('/state').read())\n"), (NVS_SAVE, NVS_READ)], ids=["littlefs", "NVS"]
+)
 def test_a_value_saved_over_another_is_the_old_or_the_new_whatever_the_cut(
-        interpreter, tmp_path, campaign, save, read):
+    interpreter, tmp_path, campaign, save, read
+):
     """A file renamed over another, and a blob, at each flash operation of the saving, whole and torn."""
     one = Board(_with(save % "old"), interpreter=interpreter, folder=tmp_path / "board")
     assert one.boot(timeout=20).lines == ["saved"]
@@ -113,7 +133,7 @@ def test_a_blank_file_system_is_formatted_a_damaged_one_is_not(interpreter, tmp_
     assert one.boot(timeout=20).operations == 0
     layout = flash.layout_of("ESP32_GENERIC")
     damaged = bytearray(blank)
-    damaged[layout.vfs.offset:layout.vfs.offset + 8] = b"not a fs"
+    damaged[layout.vfs.offset : layout.vfs.offset + 8] = b"not a fs"
     one = Board(bytes(damaged), interpreter=interpreter, folder=tmp_path / "damaged")
     one.start()
     assert "corrupted" in one.wait_line("filesystem", 20)

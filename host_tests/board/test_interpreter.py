@@ -75,7 +75,7 @@ def test_one_on_path_that_is_too_old_is_passed_over_and_said(fresh, monkeypatch,
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     try:
         found = interpreter.find()
-    except UserError as error:          # a machine without apt
+    except UserError as error:  # a machine without apt
         assert "1.19.1, too old" in str(error)
     else:
         assert found.loader and "1.19.1, too old" in found.why
@@ -92,9 +92,17 @@ def test_what_is_found_runs_with_a_clock_that_can_be_set(tmp_path):
     (tmp_path / "clock").write_text("-86400000\n")
     found = interpreter.find()
     said = subprocess.run(
-        found.command("-c", "import time; print(int(time.time()))", faketime=True), capture_output=True, text=True,
-        check=True, env={**os.environ, **found.environment(faketime=True), "FAKETIME_NO_CACHE": "1",
-                         "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "clock")})
+        found.command("-c", "import time; print(int(time.time()))", faketime=True),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            **os.environ,
+            **found.environment(faketime=True),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "clock"),
+        },
+    )
     assert abs(time.time() - 86400000 - int(said.stdout)) < 30
 
 
@@ -109,31 +117,45 @@ URIS = """'http://mirror.example/debian/dists/bookworm/InRelease' mirror_InRelea
 
 def test_the_mirror_is_the_machine_s_own_updates_and_security_last():
     assert apt.mirrors_of(URIS) == [
-        "http://mirror.example/debian", "https://docker.example/linux/debian",
-        "mirror+file:/etc/apt/mirrors/debian.list", "http://security.example/debian-security"]
+        "http://mirror.example/debian",
+        "https://docker.example/linux/debian",
+        "mirror+file:/etc/apt/mirrors/debian.list",
+        "http://security.example/debian-security",
+    ]
 
 
-needs_apt = pytest.mark.skipif(not shutil.which("apt-get") or not Path(interpreter.DEBIAN_KEYS).exists(),
-                               reason="not a Debian machine: nothing is fetched here")
+needs_apt = pytest.mark.skipif(
+    not shutil.which("apt-get") or not Path(interpreter.DEBIAN_KEYS).exists(),
+    reason="not a Debian machine: nothing is fetched here",
+)
 
 
 @pytest.fixture
 def apart():
-    """A copy of the tools with an empty cache, asked for its interpreter in a process, `as_nobody` without rights."""
-    home = Path(tempfile.mkdtemp(prefix="aliot-apart-"))        # pytest's own folders are closed to other users
+    """A copy of the tools with an empty cache; a process asks it for its interpreter, `as_nobody` without rights."""
+    home = Path(tempfile.mkdtemp(prefix="aliot-apart-"))  # pytest's own folders are closed to other users
     home.chmod(0o755)
     shutil.copytree(ROOT / "tools", home / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {key: value for key, value in os.environ.items() if key != "MICROPYTHON"}
     # the rights go after the imports: this Python may lie where only root can read
-    code = ("import os, sys; from tools import interpreter as i\nif sys.argv[1:]:\n    os.setgroups([])\n"
-            "    os.setgid(65534)\n    os.setuid(65534)\nprint(i.find().version, i.find().why)")
+    code = (
+        "import os, sys; from tools import interpreter as i\nif sys.argv[1:]:\n    os.setgroups([])\n"
+        "    os.setgid(65534)\n    os.setuid(65534)\nprint(i.find().version, i.find().why)"
+    )
 
     def start(as_nobody=False):
         if as_nobody:
             for path in (home, *home.rglob("*")):
                 os.chown(path, 65534, 65534)
-        return subprocess.Popen([sys.executable, "-c", code, *(["nobody"] if as_nobody else [])], cwd=home, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**environment, "HOME": str(home)})
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *(["nobody"] if as_nobody else [])],
+            cwd=home,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environment, "HOME": str(home)},
+        )
+
     start.cache = home / ".cache"
     yield start
     shutil.rmtree(home)
@@ -203,7 +225,11 @@ def test_another_umqtt_is_named_by_folder(monkeypatch, tmp_path):
 def test_the_verb_says_which_and_why_also_as_json():
     run = [sys.executable, "-m", "tools", "interpreter"]
     plain = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = json.loads(subprocess.run([*run, "--json"], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    found = json.loads(
+        subprocess.run([*run, "--json"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    )
     assert plain.startswith(f"MicroPython {found['version']}: {found['why']}")
-    ran = subprocess.run([*run, "--run", "-c", "print(6 * 7)"], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [*run, "--run", "-c", "print(6 * 7)"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout == "42\n"

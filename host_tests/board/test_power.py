@@ -8,7 +8,9 @@ import pytest
 
 from tools.emulator.board.boot import Board, BoardError
 
-SAY = "import machine, time; print('cause', machine.reset_cause(), machine.RTC().memory(), time.gmtime()[0])\n"
+SAY = (
+    "import machine, time; print('cause', machine.reset_cause(), machine.RTC().memory(), time.gmtime()[0])\n"
+)
 SET = "machine.RTC().memory(b'kept'); machine.RTC().datetime((2026, 11, 20, 4, 1, 2, 3, 0))\n"
 
 
@@ -22,15 +24,25 @@ def test_clock_and_rtc_memory_outlive_a_reset_but_not_the_power(board):
 
 
 def test_the_reset_button_keeps_the_clock(board):
-    one = board(SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n    time.sleep_ms(10)\n")
+    one = board(
+        SAY
+        + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n"
+          f"    time.sleep_ms(10)\n"
+    )
     one.start()
     one.wait_line("set")
     one.reset()
     assert one.wait_line("cause 2", 20) == "cause 2 b'kept' 2026"
 
 
-@pytest.mark.parametrize("call, reason, cause", [
-    ("machine.reset()", "reset", 2), ("machine.soft_reset()", "soft reset", 5), ("machine.deepsleep(1)", "deep sleep", 4)])
+@pytest.mark.parametrize(
+    "call, reason, cause",
+    [
+        ("machine.reset()", "reset", 2),
+        ("machine.soft_reset()", "soft reset", 5),
+        ("machine.deepsleep(1)", "deep sleep", 4),
+    ],
+)
 def test_each_reset_is_told_and_names_its_cause(board, call, reason, cause):
     one = board(SAY + f"if machine.reset_cause() == 1:\n    {call}\n")
     assert one.boot().reason == reason
@@ -44,7 +56,10 @@ def test_a_reset_unwinds_nothing(board):
 
 
 def test_a_watchdog_that_is_not_fed_resets(board):
-    one = board(SAY + "if machine.reset_cause() == 1:\n    w = machine.WDT(timeout=200)\n    while True:\n        pass\n")
+    one = board(
+        SAY
+        + "if machine.reset_cause() == 1:\n    w = machine.WDT(timeout=200)\n    while True:\n        pass\n"
+    )
     assert one.boot(timeout=20).reason == "watchdog"
     one.start(follow=True)
     assert one.wait_line("cause 3", 20)
@@ -52,16 +67,22 @@ def test_a_watchdog_that_is_not_fed_resets(board):
 
 def test_a_watchdog_bites_in_a_call_that_blocks(board, serve):
     hosts = {"silent.test": {7: serve(lambda connection: connection.recv(1))}}
-    one = board("import machine, network, socket\nw = network.WLAN()\nw.active(True)\nw.connect('home')\n"
-                "s = socket.socket()\ns.connect(socket.getaddrinfo('silent.test', 7)[0][-1])\n"
-                "machine.WDT(timeout=300)\nprint('reads')\ns.read(1)\n", hosts=hosts)
+    one = board(
+        "import machine, network, socket\nw = network.WLAN()\nw.active(True)\nw.connect('home')\n"
+        "s = socket.socket()\ns.connect(socket.getaddrinfo('silent.test', 7)[0][-1])\n"
+        "machine.WDT(timeout=300)\nprint('reads')\ns.read(1)\n",
+        hosts=hosts,
+    )
     boot = one.boot(timeout=20)
     assert (boot.lines, boot.reason) == (["reads"], "watchdog")
 
 
 def test_a_watchdog_that_is_fed_does_not(board):
-    boot = board("import machine, time\nw = machine.WDT(timeout=2000)\nfor _ in range(5):\n    time.sleep_ms(20)\n    w.feed()\n"
-                 "print('done')\n").boot(timeout=20)
+    boot = board(
+        "import machine, time\nw = machine.WDT(timeout=2000)\nfor _ in range(5):\n    time.sleep_ms(20)\n"
+        "    w.feed()\n"
+        "print('done')\n"
+    ).boot(timeout=20)
     assert (boot.lines, boot.reason) == (["done"], "exit")
 
 
@@ -100,11 +121,14 @@ def test_a_connection_falls_silent_with_the_access_point_and_goes_on_when_it_is_
     def beat(connection):
         while connection.recv(1):
             connection.sendall(b"x")
-    one = board("import network, socket, time\nw = network.WLAN()\nw.active(True)\nw.connect('home', 'password')\n"
-                "s = socket.socket()\ns.settimeout(0.2)\ns.connect(socket.getaddrinfo('beat.test', 7)[0][-1])\n"
-                "while True:\n    try:\n        s.write(b'.')\n        s.read(1)\n        print('answered')\n"
-                "    except OSError as e:\n        print('error', e.args[0])\n    time.sleep_ms(20)\n",
-                hosts={"beat.test": {7: serve(beat)}})
+
+    one = board(
+        "import network, socket, time\nw = network.WLAN()\nw.active(True)\nw.connect('home', 'password')\n"
+        "s = socket.socket()\ns.settimeout(0.2)\ns.connect(socket.getaddrinfo('beat.test', 7)[0][-1])\n"
+        "while True:\n    try:\n        s.write(b'.')\n        s.read(1)\n        print('answered')\n"
+        "    except OSError as e:\n        print('error', e.args[0])\n    time.sleep_ms(20)\n",
+        hosts={"beat.test": {7: serve(beat)}},
+    )
     one.access_point("home", "password")
     one.start()
     one.wait_line("answered")
@@ -115,9 +139,13 @@ def test_a_connection_falls_silent_with_the_access_point_and_goes_on_when_it_is_
 
 
 def test_a_soft_reset_stays_joined_a_hard_one_does_not(board):
-    one = board("import network, machine, time\nw = network.WLAN()\nprint('cause', machine.reset_cause(), w.isconnected())\n"
-                "if machine.reset_cause() == 1:\n    w.active(True)\n    w.connect('home', 'password')\n    machine.soft_reset()\n"
-                "if machine.reset_cause() == 5:\n    machine.reset()\n")
+    one = board(
+        "import network, machine, time\nw = network.WLAN()\n"
+        "print('cause', machine.reset_cause(), w.isconnected())\n"
+        "if machine.reset_cause() == 1:\n    w.active(True)\n    w.connect('home', 'password')\n"
+        "    machine.soft_reset()\n"
+        "if machine.reset_cause() == 5:\n    machine.reset()\n"
+    )
     one.access_point("home", "password")
     one.start(follow=True)
     assert [one.wait_line("cause") for _ in range(3)] == ["cause 1 False", "cause 5 True", "cause 2 False"]
@@ -231,11 +259,18 @@ def test_the_flash_of_a_board_that_is_not_there(tmp_path):
 
 
 def test_a_board_ends_with_the_program_that_started_it(interpreter, image, tmp_path):
-    (tmp_path / "flash.bin").write_bytes(image("import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n"))
-    program = (f"import sys; from tools.emulator.board.boot import Board; b = Board({str(tmp_path / 'flash.bin')!r}, "
-               f"interpreter={interpreter!r}, folder={str(tmp_path / 'board')!r}); b.start(); b.wait_line('runs'); "
-               "print(b._process.pid, flush=True); sys.stdin.read()")
-    parent = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    (tmp_path / "flash.bin").write_bytes(
+        image("import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n")
+    )
+    program = (
+        f"import sys; from tools.emulator.board.boot import Board; b = "
+        f"Board({str(tmp_path / 'flash.bin')!r}, "
+        f"interpreter={interpreter!r}, folder={str(tmp_path / 'board')!r}); b.start(); b.wait_line('runs'); "
+        "print(b._process.pid, flush=True); sys.stdin.read()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     board = int(parent.stdout.readline())
     parent.kill()
     parent.communicate()

@@ -56,16 +56,22 @@ def cloud(tmp_path):
 
 
 def test_the_platform_s_names_and_ports_and_no_others(image, cloud, tmp_path):
-    board = Board(image(ASK % [row[:2] for row in NAMES]), interpreter="cpython", cloud=cloud, folder=tmp_path / "board")
+    board = Board(
+        image(ASK % [row[:2] for row in NAMES]), interpreter="cpython", cloud=cloud, folder=tmp_path / "board"
+    )
     assert board.boot(timeout=30).lines == [str(row[2]) for row in NAMES]
 
 
 def test_the_micropython_board_reaches_the_same_port_by_name(image, serve, tmp_path, cloud):
     port = serve(peers.echo)[1]
     (cloud / "ready.json").write_text(json.dumps({"ports": {**PORTS, "mqtt_tls": port}}))
-    program = (ASK % []) + ("s = socket.socket()\ns.connect(socket.getaddrinfo('i.mqtt.iothub.aliyuncs.com', 8883)[0][-1])\n"
-                            "s.write(b'hello')\nprint(s.read(5))\n")
-    assert Board(image(program), cloud=cloud, folder=tmp_path / "board").boot(timeout=30).lines == ["b'hello'"]
+    program = (ASK % []) + (
+        "s = socket.socket()\ns.connect(socket.getaddrinfo('i.mqtt.iothub.aliyuncs.com', 8883)[0][-1])\n"
+        "s.write(b'hello')\nprint(s.read(5))\n"
+    )
+    assert Board(image(program), cloud=cloud, folder=tmp_path / "board").boot(timeout=30).lines == [
+        "b'hello'"
+    ]
 
 
 def test_a_folder_without_a_cloud_is_one_line(image, tmp_path):
@@ -80,19 +86,27 @@ def test_hosts_beside_the_platform(cloud):
 
 
 def test_the_port_takes_at_most_24_kb_of_the_heap(image, tmp_path):
-    """All that a first boot uses of it, umqtt apart: littlefs mounted, NVS and every module of the port loaded."""
-    program = "import network, ntptime, esp32, socket, tls, machine\nprint('{\"aliot\":\"here\"}')\n"
+    """All that a first boot uses, umqtt apart: littlefs mounted, NVS and every module of the port loaded."""
+    program = 'import network, ntptime, esp32, socket, tls, machine\nprint(\'{"aliot":"here"}\')\n'
     board = Board(image(program), measure="here", folder=tmp_path / "board")
     heap = board.boot(timeout=30).heap
-    print(f"the port takes {heap['port']} bytes of the heap, {heap['used']} are in use with the interpreter's own")
+    print(
+        f"the port takes {heap['port']} bytes of the heap, {heap['used']} are in use with the "
+        f"interpreter's own"
+    )
     assert 0 < heap["port"] <= 24 * 1024
 
 
 def test_an_interpreter_without_rom_file_system_runs_the_same_board(image, tmp_path, monkeypatch):
     """MicroPython 1.24, whose port's modules then lie in the heap."""
     found = interpreters.find()
-    monkeypatch.setattr(interpreters, "find", lambda: interpreters.Interpreter(
-        found.argv, found.version, found.why, found.faketime, found.loader, rom=False))
+    monkeypatch.setattr(
+        interpreters,
+        "find",
+        lambda: interpreters.Interpreter(
+            found.argv, found.version, found.why, found.faketime, found.loader, rom=False
+        ),
+    )
     board = Board(image("import umqtt.simple\nprint('runs')\n"), heap="128K", folder=tmp_path / "board")
     assert board.boot(timeout=30).lines == ["runs"]
 

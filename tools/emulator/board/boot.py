@@ -45,11 +45,24 @@ MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
 # how a process ends -> (reason, the cause with which a chip starts again)
 ENDS = {
-    41: ("reset", 2), 42: ("soft reset", 5), 43: ("raw reset", 5), 44: ("power cut", None), 45: ("deep sleep", 4),
-    -signal.SIGALRM: ("watchdog", 3), 0: ("exit", None),
+    41: ("reset", 2),
+    42: ("soft reset", 5),
+    43: ("raw reset", 5),
+    44: ("power cut", None),
+    45: ("deep sleep", 4),
+    -signal.SIGALRM: ("watchdog", 3),
+    0: ("exit", None),
 }
-CPYTHON = (sys.executable, "-I", "-u", "-X", "utf8", "-X", f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
-           str(modules.PORT / "cpython" / "start.py"))
+CPYTHON = (
+    sys.executable,
+    "-I",
+    "-u",
+    "-X",
+    "utf8",
+    "-X",
+    f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
+    str(modules.PORT / "cpython" / "start.py"),
+)
 
 
 class BoardError(Exception):
@@ -60,12 +73,12 @@ class BoardError(Exception):
 class Boot:
     """What a board did from one start to its end."""
 
-    lines: list = field(default_factory=list)       # of its console, without line ends
-    states: list = field(default_factory=list)      # its state lines, parsed
-    reason: str | None = None   # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
-    #                             "exit" (main.py ended), "failed" (it ended with an error), "stopped", "timeout"
-    operations: int = 0         # erases and programs of flash
-    heap: dict = field(default_factory=dict)        # bytes in the state that `measure` names: port, used, free
+    lines: list = field(default_factory=list)  # of its console, without line ends
+    states: list = field(default_factory=list)  # its state lines, parsed
+    reason: str | None = None  # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
+    #                             "exit" (main.py ended), "failed" (with an error), "stopped", "timeout"
+    operations: int = 0  # erases and programs of flash
+    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free
     seconds: float = 0.0
 
     def state(self, name):
@@ -86,8 +99,19 @@ class Board:
     only; costs some). `log`: called with each console line.
     """
 
-    def __init__(self, flash, mac=MAC, cloud=None, heap=HEAP, interpreter=None, folder=None, umqtt=None, hosts=None,
-                 measure=None, log=None):
+    def __init__(
+        self,
+        flash,
+        mac=MAC,
+        cloud=None,
+        heap=HEAP,
+        interpreter=None,
+        folder=None,
+        umqtt=None,
+        hosts=None,
+        measure=None,
+        log=None,
+    ):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -100,7 +124,7 @@ class Board:
         self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
         self.clock = Clock(self.folder / "clock")
-        self.run = None             # the Boot that goes on, or the last one
+        self.run = None  # the Boot that goes on, or the last one
         self._process = None
         self._events = queue.Queue()
         self._powered = False
@@ -148,8 +172,11 @@ class Board:
         settings = self._settings(cause, cut_at, torn, console is not None, raw)
         started = queue.Queue()
         # the process is the thread's child: it ends with it, however this program ends
-        threading.Thread(target=self._follow, daemon=True,
-                         args=(cause, settings, started, console, ended, follow, time.monotonic())).start()
+        threading.Thread(
+            target=self._follow,
+            daemon=True,
+            args=(cause, settings, started, console, ended, follow, time.monotonic()),
+        ).start()
         failed = started.get()
         if failed:
             raise failed
@@ -176,7 +203,7 @@ class Board:
     # --- watching
 
     def wait_for(self, state, timeout=60):
-        """The next state line of that name (or for which the function holds), as a dict. BoardError if none comes."""
+        """The next state line of that name (or for which the function holds), as a dict; BoardError if none."""
         wanted = state if callable(state) else lambda line: line["aliot"] == state
         ends = time.monotonic() + timeout
         while (left := ends - time.monotonic()) > 0:
@@ -246,9 +273,17 @@ class Board:
 
     def _settings(self, cause, cut_at, torn, console, raw):
         folder = self.folder
-        settings = {"flash": str(self.flash.resolve()), "mac": self.mac, "cause": cause, "clock": str(folder / "clock"),
-                    "rtc": str(folder / "rtc"), "joined": str(folder / "joined"), "count": str(folder / "count"),
-                    "heap": str(folder / "heap"), "routes": str(folder / "routes")}
+        settings = {
+            "flash": str(self.flash.resolve()),
+            "mac": self.mac,
+            "cause": cause,
+            "clock": str(folder / "clock"),
+            "rtc": str(folder / "rtc"),
+            "joined": str(folder / "joined"),
+            "count": str(folder / "count"),
+            "heap": str(folder / "heap"),
+            "routes": str(folder / "routes"),
+        }
         if (folder / "air").exists():
             settings["air"] = str(folder / "air")
         settings.update({"measure": self.measure} if self.measure else {})
@@ -264,28 +299,37 @@ class Board:
             settings["path"] = [str(FIRMWARE), str(self.umqtt or umqtt.folder())]
             file.write_text(json.dumps(settings))
             preload = {"LD_PRELOAD": interpreters.host_faketime()}
-            return ([*CPYTHON, str(file)],
-                    {**os.environ, **self.clock.environment(), **preload})
+            return ([*CPYTHON, str(file)], {**os.environ, **self.clock.environment(), **preload})
         found = interpreters.at(self.interpreter) if self.interpreter else interpreters.find()
         start, rom = modules.port(rom=found.rom, mqtt=self.umqtt)
         settings["rom"] = str(rom)
         file.write_text(json.dumps(settings))
         command = found.command("-X", f"heapsize={self.heap}", "-m", "start", file, faketime=True)
-        return command, {"PATH": os.environ.get("PATH", ""), "MICROPYPATH": str(start), **self.clock.environment(),
-                         **found.environment(faketime=True)}
+        return command, {
+            "PATH": os.environ.get("PATH", ""),
+            "MICROPYPATH": str(start),
+            **self.clock.environment(),
+            **found.environment(faketime=True),
+        }
 
     def _launch(self, cause, settings):
-        if cause != 5:          # only a soft reset leaves the board joined to its access point
+        if cause != 5:  # only a soft reset leaves the board joined to its access point
             (self.folder / "joined").unlink(missing_ok=True)
         command, environment = self._command(settings)
         self._process = subprocess.Popen(
-            ["env", "--ignore-signal=INT", *command], env=environment, cwd=self.folder, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0)
+            ["env", "--ignore-signal=INT", *command],
+            env=environment,
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
         _running.add(self)
         return self._process
 
     def _follow(self, cause, settings, launched, console, ended, follow, started):
-        """The board's thread: passes on what it prints until it ends, through the resets that `follow` asks for."""
+        """The board's thread: passes on what it prints, through the resets that `follow` asks for."""
         run, events = self.run, self._events
         try:
             process = self._launch(cause, settings)
@@ -298,12 +342,14 @@ class Board:
             reason, cause = ENDS.get(process.wait(), ("failed", None))
             process.stdout.close()
             if process is not self._process:
-                return          # power went
+                return  # power went
             run.operations, run.seconds = self.operations, time.monotonic() - started
             if not follow or not cause or follow == "soft" and cause != 5:
                 break
             process.stdin.close()
-            process = self._launch(cause, self._settings(cause, None, False, console is not None, reason == "raw reset"))
+            process = self._launch(
+                cause, self._settings(cause, None, False, console is not None, reason == "raw reset")
+            )
         _running.discard(self)
         run.reason = reason
         if ended:

@@ -13,7 +13,7 @@ firmware and whatever a chip has, and asserts. Functions named `test_...`:
                                                  whose name begins so; it comes as a dict, one at a time
 
     from case import Vectors
-    Vectors("vectors.json")["name"]              {name: vector}, read one at a time; of a file that is an object
+    Vectors("vectors.json")["name"]              {name: vector}, read one at a time; of an object
     Vectors("vectors_id2.json/decrypt")["0"]     its sections, and of a section that is a list its items by
                                                  name, id or position
 
@@ -44,7 +44,7 @@ from tools.firmware import FOLDER as FIRMWARE
 from tools.image import flash
 
 INTERPRETERS = ("cpython", "micropython")
-TIMEOUT = 120               # seconds for the rows of one function
+TIMEOUT = 120  # seconds for the rows of one function
 MARK = b"\x1e"
 
 
@@ -53,13 +53,13 @@ class Case:
     """One test: a function and, if it has rows, which one."""
 
     function: str
-    label: str = ""             # of the row, for people
-    row: int | None = None      # index in TABLES
-    value: object = None        # a vector
+    label: str = ""  # of the row, for people
+    row: int | None = None  # index in TABLES
+    value: object = None  # a vector
 
 
 def read(path, vectors):
-    """(cases, heap) of a case file; `vectors` is the folder of the JSON files. ValueError when it is malformed."""
+    """(cases, heap) of a case file; `vectors` is the folder of the JSON files. ValueError if malformed."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     said = {"TABLES": {}, "VECTORS": {}, "HEAP": "112K"}
     for node in tree.body:
@@ -92,8 +92,11 @@ def _cases(name, said, vectors):
         file, prefix = said["VECTORS"][name]
         file, _, section = file.partition("/")
         content = json.loads((Path(vectors) / file).read_text(encoding="utf-8"))
-        found = [(label, value) for label, value in _named(content[section] if section else content)
-                 if label.startswith(prefix)]
+        found = [
+            (label, value)
+            for label, value in _named(content[section] if section else content)
+            if label.startswith(prefix)
+        ]
         if not found:
             raise ValueError(f"{name}: no vector in {file} begins with '{prefix}'")
         return [Case(name, label, value=value) for label, value in found]
@@ -111,15 +114,23 @@ def run(path, cases, which, heap="112K", mqtt=None):
         command, environment = _start(Path(path), which, Path(folder), heap, mqtt)
         asked = "".join(json.dumps([case.function, case.row, case.value]) + "\n" for case in cases)
         try:
-            done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=TIMEOUT,
-                                  env={**os.environ, **environment}, cwd=folder)
+            done = subprocess.run(
+                command,
+                input=asked.encode(),
+                capture_output=True,
+                timeout=TIMEOUT,
+                env={**os.environ, **environment},
+                cwd=folder,
+            )
             said, ended = done.stdout + done.stderr, f"the interpreter ended with {done.returncode}"
             answered = done.stdout
         except subprocess.TimeoutExpired as error:
             answered = error.stdout or b""
             said, ended = answered + (error.stderr or b""), f"no end after {TIMEOUT} seconds"
     answers = [json.loads(line[1:]) for line in answered.splitlines() if line.startswith(MARK)]
-    rest = b"\n".join(line for line in said.splitlines() if not line.startswith(MARK)).decode(errors="replace")
+    rest = b"\n".join(line for line in said.splitlines() if not line.startswith(MARK)).decode(
+        errors="replace"
+    )
     lost = f"{rest}\n{ended} before it answered"
     results = dict.fromkeys(cases, lost)
     results.update({case: answer and f"{rest}\n{answer}".strip() for case, answer in zip(cases, answers)})
@@ -131,9 +142,15 @@ def _start(path, which, folder, heap, mqtt):
     (folder / "flash.bin").write_bytes(blank())
     (folder / "rtc").write_bytes(b"")
     (folder / "clock").write_bytes(b"+0\n")
-    settings = {"flash": str(folder / "flash.bin"), "rtc": str(folder / "rtc"), "clock": str(folder / "clock"),
-                "mac": "24:0a:c4:00:00:01", "wired": True, "case": path.stem,
-                "vectors": str(split(path.parent.parent / "vectors"))}
+    settings = {
+        "flash": str(folder / "flash.bin"),
+        "rtc": str(folder / "rtc"),
+        "clock": str(folder / "clock"),
+        "mac": "24:0a:c4:00:00:01",
+        "wired": True,
+        "case": path.stem,
+        "vectors": str(split(path.parent.parent / "vectors")),
+    }
     file = folder / "settings.json"
     clock = Clock(folder / "clock").environment()
     if which == "cpython":
@@ -151,7 +168,9 @@ def _start(path, which, folder, heap, mqtt):
 
 def _compiled(folder, rom):
     """The device tests' modules and the firmware, as a ROM image or a folder."""
-    sources = {f"device/{path.name}": path for path in sorted(folder.glob("*.py")) if path.name != "conftest.py"}
+    sources = {
+        f"device/{path.name}": path for path in sorted(folder.glob("*.py")) if path.name != "conftest.py"
+    }
     for path in sorted(FIRMWARE.rglob("*")):
         if path.suffix in (".py", ".der") and path.name not in ("boot.py", "main.py", "manifest.py"):
             sources["firmware/" + path.relative_to(FIRMWARE).as_posix()] = path
@@ -177,8 +196,10 @@ def _named(content):
     """[(name, value)] of a JSON object, or of a list by its items' names, ids or positions."""
     if isinstance(content, dict):
         return list(content.items())
-    return [(str(item.get("name", item.get("id", at))) if isinstance(item, dict) else str(at), item)
-            for at, item in enumerate(content)]
+    return [
+        (str(item.get("name", item.get("id", at))) if isinstance(item, dict) else str(at), item)
+        for at, item in enumerate(content)
+    ]
 
 
 def _lay(folder, items):

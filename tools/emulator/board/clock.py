@@ -2,7 +2,7 @@
 
 import time
 
-YEAR_2000 = 946684800       # seconds since 1970; where a chip's clock begins
+YEAR_2000 = 946684800  # seconds since 1970; where a chip's clock begins
 
 
 class Clock:
@@ -21,6 +21,12 @@ class Clock:
 
     def environment(self):
         """What the process needs beside the preloaded libfaketime; its ticks are not disturbed."""
-        return {"TZ": "UTC0", "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "DONT_FAKE_MONOTONIC": "1"}
+        return {
+            "TZ": "UTC0",
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DISABLE_SHM": "1",
+            "NO_FAKE_STAT": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }

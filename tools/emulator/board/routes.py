@@ -63,7 +63,7 @@ def text(cloud=None, hosts=None):
 
 
 def table(cloud):
-    """A function of (host, port) that gives the emulated cloud's (address, port), or None where nothing listens."""
+    """A function of (host, port): the emulated cloud's (address, port), or None where nothing listens."""
     ports = _ports(Path(cloud))
 
     def find(host, port):

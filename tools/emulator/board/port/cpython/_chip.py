@@ -12,17 +12,17 @@ import sys
 # exit statuses that tell the host how the board stopped
 RESET = 41
 SOFT_RESET = 42
-RAW_RESET = 43          # a soft reset that stays in the raw REPL
+RAW_RESET = 43  # a soft reset that stays in the raw REPL
 POWER_CUT = 44
 DEEP_SLEEP = 45
 
-EPOCH = 946684800       # 2000-01-01, where the chip's clock begins
+EPOCH = 946684800  # 2000-01-01, where the chip's clock begins
 
-stop = os._exit         # at once, like power going: nothing is unwound
+stop = os._exit  # at once, like power going: nothing is unwound
 Stream = object
 settings = {}
-wlan = None             # the station, once `network` made it
-chip_builtins = {}      # what runs on the board sees these
+wlan = None  # the station, once `network` made it
+chip_builtins = {}  # what runs on the board sees these
 
 
 def open(path, mode="rb"):
@@ -85,7 +85,7 @@ def write(data):
     """Bytes to the console."""
     sys.stdout.flush()
     while data:
-        data = data[os.write(1, data):]
+        data = data[os.write(1, data) :]
 
 
 def interruptible():
@@ -115,7 +115,7 @@ class raw_socket:
         self.settimeout = self._socket.settimeout
 
     def read(self, size=None):
-        """Exactly `size` bytes, fewer at the end of the stream, None when none is there and nothing may block."""
+        """Exactly `size` bytes, fewer at the end, None when none is there and nothing may block."""
         data = b""
         while size is None or len(data) < size:
             piece = self._piece(4096 if size is None else size - len(data))
@@ -131,7 +131,7 @@ class raw_socket:
         data = self.read(size)
         if data is None:
             return None
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def readline(self):
@@ -172,4 +172,5 @@ class raw_socket:
                 return call(*arguments)
             except TimeoutError as error:
                 raise OSError(error.errno or errno.ETIMEDOUT, "timed out") from None
+
         return numbered

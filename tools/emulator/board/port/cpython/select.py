@@ -7,7 +7,7 @@ POLLIN = 1
 POLLOUT = 4
 POLLERR = 8
 POLLHUP = 16
-_SLICE = 20         # ms between two looks at streams that no file number tells of
+_SLICE = 20  # ms between two looks at streams that no file number tells of
 
 
 class poll:
@@ -30,7 +30,9 @@ class poll:
     def poll(self, ms=-1):
         ends = None if ms is None or ms < 0 else time.monotonic() + ms / 1000
         while True:
-            ready = [(thing, found) for thing, flags in self._wanted.values() if (found := _look(thing, flags))]
+            ready = [
+                (thing, found) for thing, flags in self._wanted.values() if (found := _look(thing, flags))
+            ]
             left = None if ends is None else ends - time.monotonic()
             if ready or left is not None and left <= 0:
                 return ready
@@ -46,7 +48,7 @@ class poll:
                 poller.register(thing.fileno(), flags)
         if poller.poll(ms):
             # ready for the host, not for the board: it is out of the radio's reach, or half a TLS record
-            host.poll().poll(1)         # not time.sleep(), which libfaketime breaks
+            host.poll().poll(1)  # not time.sleep(), which libfaketime breaks
 
 
 def _look(thing, flags):

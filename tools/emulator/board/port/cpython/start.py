@@ -18,12 +18,33 @@ import types
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARED = os.path.join(os.path.dirname(HERE), "shared")
 # of CPython's own modules, what a chip has under the same name
-SAME = {"asyncio", "array", "binascii", "collections", "hashlib", "heapq", "io", "json", "math", "random", "re",
-        "struct", "uctypes", "platform"}
+SAME = {
+    "asyncio",
+    "array",
+    "binascii",
+    "collections",
+    "hashlib",
+    "heapq",
+    "io",
+    "json",
+    "math",
+    "random",
+    "re",
+    "struct",
+    "uctypes",
+    "platform",
+}
 # the port's for CPython, written with the host's modules: name on the chip -> file
-HOST = {"_chip": "_chip", "vfs": "vfs", "os": "os", "time": "time", "select": "select", "tls": "tls12",
-        "micropython": "micropython"}
-chip = {}           # name -> module, as the board's `import` finds it
+HOST = {
+    "_chip": "_chip",
+    "vfs": "vfs",
+    "os": "os",
+    "time": "time",
+    "select": "select",
+    "tls": "tls12",
+    "micropython": "micropython",
+}
+chip = {}  # name -> module, as the board's `import` finds it
 
 
 def main(path):
@@ -31,8 +52,12 @@ def main(path):
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != HERE]
     for name in ("_chip", "vfs"):
         _load_host(name)
-    chip["sys"] = _over(sys, path=["", ".frozen", "/lib"], print_exception=print_exception, implementation=types.SimpleNamespace(
-        name="micropython", version=sys.implementation.version))
+    chip["sys"] = _over(
+        sys,
+        path=["", ".frozen", "/lib"],
+        print_exception=print_exception,
+        implementation=types.SimpleNamespace(name="micropython", version=sys.implementation.version),
+    )
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]
     core.end_with_parent()
@@ -99,8 +124,11 @@ class Finder:
         if spec is None or path is None and not spec.loader:
             return spec if spec and spec.submodule_search_locations else None
         return importlib.util.spec_from_file_location(
-            name, spec.origin, loader=Loader(name, spec.origin),
-            submodule_search_locations=spec.submodule_search_locations)
+            name,
+            spec.origin,
+            loader=Loader(name, spec.origin),
+            submodule_search_locations=spec.submodule_search_locations,
+        )
 
 
 class Loader(importlib.machinery.SourceFileLoader):
@@ -118,7 +146,9 @@ def print_exception(error, file=None):
 def _over(module, **more):
     """A module like `module` with some names more."""
     made = types.ModuleType(module.__name__)
-    made.__dict__.update({key: value for key, value in vars(module).items() if not key.startswith("__")}, **more)
+    made.__dict__.update(
+        {key: value for key, value in vars(module).items() if not key.startswith("__")}, **more
+    )
     return made
 
 

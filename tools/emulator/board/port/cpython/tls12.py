@@ -49,7 +49,9 @@ class SSLContext:
         """One DER certificate (what follows it is ignored), or PEM."""
         try:
             if b"-----BEGIN" in (cadata.encode() if isinstance(cadata, str) else bytes(cadata)):
-                self._context.load_verify_locations(cadata=cadata if isinstance(cadata, str) else cadata.decode())
+                self._context.load_verify_locations(
+                    cadata=cadata if isinstance(cadata, str) else cadata.decode()
+                )
             else:
                 self._context.load_verify_locations(cadata=_first(bytes(cadata)))
         except (ssl.SSLError, ValueError, IndexError):
@@ -62,8 +64,10 @@ class SSLContext:
 
         with tempfile.TemporaryDirectory(prefix="aliot-") as folder:
             paths = []
-            for name, data, labels in (("cert", cert, ("CERTIFICATE",)),
-                                       ("key", key, ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"))):
+            for name, data, labels in (
+                ("cert", cert, ("CERTIFICATE",)),
+                ("key", key, ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")),
+            ):
                 paths.append((os.path.join(folder, name), _pems(data, labels)))
             for text in paths[1][1]:
                 for path, content in ((paths[0][0], paths[0][1][0]), (paths[1][0], text)):
@@ -130,7 +134,7 @@ class SSLSocket:
         data = self.read(len(buffer) if size is None else size)
         if data is None:
             return None
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def recv(self, size):
@@ -151,7 +155,7 @@ class SSLSocket:
     def write(self, data, *size):
         data = data.encode() if isinstance(data, str) else bytes(data)
         if size:
-            data = data[:size[0]]
+            data = data[: size[0]]
         return self._turn(self._tls.write, data) if data else 0
 
     send = sendall = write
@@ -280,12 +284,12 @@ def _length(record):
 def _first(data):
     """The first DER element of `data`; more would be ignored by mbedTLS."""
     if data[1] < 0x80:
-        return data[:2 + data[1]]
+        return data[: 2 + data[1]]
     count = data[1] & 0x7F
-    length = int.from_bytes(data[2:2 + count], "big")
+    length = int.from_bytes(data[2 : 2 + count], "big")
     if data[0] != 0x30 or len(data) < 2 + count + length:
         raise ValueError
-    return data[:2 + count + length]
+    return data[: 2 + count + length]
 
 
 def _pems(data, labels):

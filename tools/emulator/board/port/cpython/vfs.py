@@ -23,9 +23,17 @@ class VfsLfs2:
     def __init__(self, device, readsize=32, progsize=32, lookahead=32, mtime=True):
         size = max(readsize, progsize) * 4
         self.fs = littlefs.LittleFS(
-            context=_Device(device), mount=False, block_size=device.ioctl(5, 0), block_count=device.ioctl(4, 0),
-            read_size=readsize, prog_size=progsize, cache_size=size, lookahead_size=lookahead, block_cycles=100,
-            disk_version=0x00020001)
+            context=_Device(device),
+            mount=False,
+            block_size=device.ioctl(5, 0),
+            block_count=device.ioctl(4, 0),
+            read_size=readsize,
+            prog_size=progsize,
+            cache_size=size,
+            lookahead_size=lookahead,
+            block_cycles=100,
+            disk_version=0x00020001,
+        )
 
     @staticmethod
     def mkfs(device, **sizes):
@@ -97,8 +105,12 @@ def _number(error):
     """The number of an OSError; littlefs-python raises Python's kinds without one."""
     if error.errno is not None:
         return error.errno
-    for kind, number in ((FileNotFoundError, errno.ENOENT), (FileExistsError, errno.EEXIST),
-                         (IsADirectoryError, errno.EISDIR), (NotADirectoryError, errno.ENOTDIR)):
+    for kind, number in (
+        (FileNotFoundError, errno.ENOENT),
+        (FileExistsError, errno.EEXIST),
+        (IsADirectoryError, errno.EISDIR),
+        (NotADirectoryError, errno.ENOTDIR),
+    ):
         if isinstance(error, kind):
             return number
     return errno.EIO
@@ -134,6 +146,7 @@ class _Raw:
                 return call(*arguments)
             except LittleFSError as error:
                 raise OSError(-error.code) from None
+
         return done
 
 

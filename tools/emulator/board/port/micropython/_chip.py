@@ -1,4 +1,4 @@
-"""What the emulated chip is made of on MicroPython's Unix port: settings, host files, sockets, the end of the process."""
+"""What the emulated chip is made of on MicroPython's Unix port."""
 
 import ffi
 import io
@@ -10,19 +10,19 @@ from micropython import const
 # exit statuses that tell the host how the board stopped
 RESET = const(41)
 SOFT_RESET = const(42)
-RAW_RESET = const(43)       # a soft reset that stays in the raw REPL
+RAW_RESET = const(43)  # a soft reset that stays in the raw REPL
 POWER_CUT = const(44)
 DEEP_SLEEP = const(45)
 
-EPOCH = const(946684800)    # 2000-01-01, where the chip's clock begins
+EPOCH = const(946684800)  # 2000-01-01, where the chip's clock begins
 
 _host = vfs.VfsPosix()
 _libc = ffi.open(None)
-stop = _libc.func("v", "_exit", "i")        # at once, like power going: nothing is unwound
+stop = _libc.func("v", "_exit", "i")  # at once, like power going: nothing is unwound
 raw_socket = usocket.socket
 Stream = io.IOBase
 settings = {}
-wlan = None                                 # the station, once `network` made it
+wlan = None  # the station, once `network` made it
 
 
 def open(path, mode="rb"):
@@ -67,7 +67,9 @@ def map_file(path):
 
     with _host.open(path, "rb") as file:
         length = file.seek(0, 2)
-        return uctypes.bytearray_at(_libc.func("P", "mmap", "PLiiiL")(0, length, 1, 2, file.fileno(), 0), length)
+        return uctypes.bytearray_at(
+            _libc.func("P", "mmap", "PLiiiL")(0, length, 1, 2, file.fileno(), 0), length
+        )
 
 
 def end_with_parent():

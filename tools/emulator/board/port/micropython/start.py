@@ -17,7 +17,7 @@ def main(path):
     """What runs the board; the caller calls it when nothing else of this module is left."""
     gc.collect()
     bare = gc.mem_alloc()
-    gc.threshold(2048)          # what stays of the port lies together at the heap's beginning
+    gc.threshold(2048)  # what stays of the port lies together at the heap's beginning
     _chip.end_with_parent()
     with _chip.open(path) as file:
         _chip.settings.update(json.load(file))
@@ -29,7 +29,7 @@ def main(path):
     for name in ("network", "ntptime"):
         __import__(name)
     board = __import__("board")
-    for name in ("start", "board", "flash", "power", "esp32_partition"):     # not among a chip's modules
+    for name in ("start", "board", "flash", "power", "esp32_partition"):  # not among a chip's modules
         sys.modules.pop(name, None)
     gc.threshold(-1)
     gc.collect()
@@ -38,7 +38,7 @@ def main(path):
 
 
 def _firmware(image):
-    """Mount the port's own modules, a ROM file system outside the heap, as a chip has them in its firmware."""
+    """Mount the port's own modules, in a ROM outside the heap, as a chip has them in its firmware."""
     vfs.umount("/")
     sys.path.clear()
     sys.path.extend(("", ".frozen", "/.frozen", "/lib"))

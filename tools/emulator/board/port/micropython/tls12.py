@@ -29,7 +29,9 @@ class SSLContext:
         self.set_ciphers = context.set_ciphers
 
     def get_ciphers(self):
-        return ["TLS-%s-WITH-%s" % (exchange, cipher) for exchange in _EXCHANGES for cipher in _CIPHERS.split()]
+        return [
+            "TLS-%s-WITH-%s" % (exchange, cipher) for exchange in _EXCHANGES for cipher in _CIPHERS.split()
+        ]
 
     @property
     def verify_mode(self):

@@ -4,7 +4,7 @@ import sys
 
 import _chip
 
-share = 0           # bytes of heap that the port takes
+share = 0  # bytes of heap that the port takes
 
 
 def run(names):

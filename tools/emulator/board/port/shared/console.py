@@ -4,7 +4,7 @@ import sys
 
 import _chip
 
-_BANNER = b"MicroPython on an emulated ESP32\r\nType \"help()\" for more information.\r\n"
+_BANNER = b'MicroPython on an emulated ESP32\r\nType "help()" for more information.\r\n'
 _RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 _WINDOW = 128
 
@@ -17,7 +17,7 @@ def run(names, raw):
             _chip.write(greeting)
             greeting = b""
             raw = _raw(names) if raw else _friendly(names)
-        except KeyboardInterrupt:       # one that comes while the greeting goes out is no more than another
+        except KeyboardInterrupt:  # one that comes while the greeting goes out is no more than another
             greeting = b"\r\n>" if raw else b"\r\nKeyboardInterrupt\r\n"
 
 

@@ -40,7 +40,7 @@ class Flash:
     def program(self, offset, data):
         """Clear at `offset` each bit that is 0 in `data`; a bit that is 0 stays 0. One operation."""
         if self._cut and self.operations + 1 == self._cut:
-            self._power_off(self._program, offset, bytes(data[:len(data) // 2]))
+            self._power_off(self._program, offset, bytes(data[: len(data) // 2]))
         self._program(offset, data)
         self._done()
 

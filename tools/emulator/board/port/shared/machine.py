@@ -73,7 +73,7 @@ class RTC:
 
 
 class WDT:
-    """Resets the board (cause 3) when it was not fed for `timeout` ms of the host's time; cannot be stopped."""
+    """Resets the board (cause 3) when not fed for `timeout` ms of the host's time; cannot be stopped."""
 
     def __init__(self, id=0, timeout=5000):
         if id != 0:

@@ -13,7 +13,7 @@ def watch(name, share):
 
     def watched(*arguments, **options):
         if arguments and isinstance(arguments[0], str) and arguments[0].startswith(begin):
-            write(share)        # before the line: who reads it may switch the board off
+            write(share)  # before the line: who reads it may switch the board off
         out(*arguments, **options)
 
     builtins.print = watched

@@ -33,7 +33,7 @@ def country(code=None):
 
 
 class WLAN:
-    """The station; every call gives the same one. It keeps trying to join for ever, as the chip's driver does."""
+    """The one station; it tries to join for ever, as the chip's driver does."""
 
     IF_STA = 0
     IF_AP = 1
@@ -53,7 +53,7 @@ class WLAN:
         self._active = False
         self._wanted = None
         joined = _chip.settings.get("joined")
-        if joined and _chip.size(joined) > 0:       # after a soft reset the driver is still joined
+        if joined and _chip.size(joined) > 0:  # after a soft reset the driver is still joined
             self._active = True
             with _chip.open(joined) as file:
                 self._wanted = file.read()
@@ -98,7 +98,9 @@ class WLAN:
             there = file.read()
         if there == self._wanted:
             return STAT_GOT_IP
-        return STAT_WRONG_PASSWORD if there.split(b"\n")[0] == self._wanted.split(b"\n")[0] else STAT_NO_AP_FOUND
+        return (
+            STAT_WRONG_PASSWORD if there.split(b"\n")[0] == self._wanted.split(b"\n")[0] else STAT_NO_AP_FOUND
+        )
 
     def ifconfig(self, *_):
         if not self.isconnected():

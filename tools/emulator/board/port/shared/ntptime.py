@@ -9,7 +9,7 @@ import machine
 host = "pool.ntp.org"
 timeout = 1
 _1900_TO_2000 = 3155673600
-_OLDEST = 3913056000        # an earlier count has wrapped in 2036
+_OLDEST = 3913056000  # an earlier count has wrapped in 2036
 
 
 def time():

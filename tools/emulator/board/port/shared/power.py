@@ -10,7 +10,9 @@ import flash
 def on():
     """Flash, NVS, file system, as the settings describe them."""
     settings = _chip.settings
-    chip = flash.Flash(settings["flash"], settings.get("cut", 0), settings.get("torn", False), settings.get("count"))
+    chip = flash.Flash(
+        settings["flash"], settings.get("cut", 0), settings.get("torn", False), settings.get("count")
+    )
     esp32.start(chip)
     mount(esp32.Partition("vfs"))
 

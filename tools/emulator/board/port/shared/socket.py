@@ -1,4 +1,4 @@
-"""The chip's `socket` over the host's: lwIP's limits and error numbers, and names that lead to the emulated cloud.
+"""The chip's `socket`: lwIP's limits and error numbers, and names that lead to the emulated cloud.
 
 The file that the setting "routes" names holds a line for each host:
 `address name port=host:port ...`. A name may begin with `*` (one label). What
@@ -22,8 +22,8 @@ SO_REUSEADDR = 4
 SO_BROADCAST = 32
 TCP_NODELAY = 1
 
-_LIMIT = 10         # sockets, CONFIG_LWIP_MAX_SOCKETS
-_SLICE = 100        # ms: the chip waits in slices and rounds a timeout up to the next
+_LIMIT = 10  # sockets, CONFIG_LWIP_MAX_SOCKETS
+_SLICE = 100  # ms: the chip waits in slices and rounds a timeout up to the next
 # Linux's numbers and the chip's, in turn
 _NUMBERS = b"\x62\x70\x65\x72\x67\x71\x6a\x7f\x6b\x80\x6e\x74\x71\x76\x72\x78\x73\x77"
 # (option of the chip, level and option of Linux)
@@ -166,6 +166,8 @@ class socket(_chip.Stream):
         if request == 4:
             self.close()
             return 0
+        if request == 10 and self._raw and "air" not in _chip.settings:
+            return self._raw.fileno()       # the host itself waits, where no radio stands between
         if request != 3:
             return -22
         if not self._raw:
