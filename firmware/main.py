@@ -1,6 +1,6 @@
 """An application to keep and change: joins Wi-Fi, brings the device online, posts uptime and free memory.
 
-/config.json: {"ssid": "...", "password": "...", "region": ..., "instance": ..., "host": ..., "port": ...,
+/config.json: {"ssid": "...", "password": "...", "endpoint": {"region": ..., "instance": ..., "host": ..., "port": ...},
 "keepalive": 300, "timeout": 15000, "watchdog": 0, "ntp": [...], "every": 60}; the identity is never in it.
 """
 

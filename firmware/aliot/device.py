@@ -25,8 +25,8 @@ _NAP = const(100)  # ms, while the network is away
 class Device:
     """One device on the platform.
 
-    config    dict, usually from config.json: region, instance, host, port, register_host override the
-              burned endpoint; `ntp` is a list of SNTP servers
+    config    dict, usually from config.json: `endpoint` (a dict of region, instance, host, port, register_host)
+              goes before the burned one; `ntp` is a list of SNTP servers
     network   name, up() and join(), like aliot.wifi.Wifi; without it the network is somebody else's business
     keepalive 30 to 1200 s; clean: a clean MQTT session
     timeout   ms that bound each of: registration, connect (TLS and CONNACK included), subscribe, a QoS 1 publish
@@ -90,7 +90,7 @@ class Device:
             self.product_key = shown["product_key"] = credential.product_key
             self.device_name = shown["device_name"] = credential.device_name
             self.sign_method = text(fields, SIGN_METHOD) or "hmacsha256"
-            self.endpoint = endpoint(self.product_key, fields, self.config)
+            self.endpoint = endpoint(self.product_key, fields, self.config.get("endpoint"))
             if credential.REGISTER:
                 issued = self.store.issued(self.generation, credential)
                 shown["issued"] = bool(issued)

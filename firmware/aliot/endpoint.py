@@ -33,8 +33,8 @@ class Endpoint:
         self.register_host = sound("host", register_host or "iot-auth.%s.aliyuncs.com" % region, 1, 128, ".-")
 
 
-def endpoint(product_key, fields, override):
-    """The endpoint in a burned record's fields; `override` (a dict, from config.json) goes before it."""
+def endpoint(product_key, fields, override=None):
+    """The endpoint in a burned record's fields; `override` (aliot.override) goes before it."""
     values = [text(fields, tag) for tag in (record.REGION, record.INSTANCE, record.HOST, record.REGISTER_HOST)]
     values.append(int.from_bytes(fields.get(record.PORT, b""), "little"))
     if override:

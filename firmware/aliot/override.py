@@ -1,4 +1,4 @@
-"""Settings that go before the burned endpoint; imported when a board's config.json has some. Pure."""
+"""Settings that go before the burned endpoint; imported when config.json has an `endpoint`. Pure."""
 
 from aliot.errors import CredentialError
 
@@ -6,11 +6,13 @@ NAMES = ("region", "instance", "host", "register_host", "port")
 
 
 def applied(values, override):
-    """`values` in the order of NAMES, with what the dict `override` says of them; it may hold other things too.
+    """`values` in the order of NAMES, with what `override` says of them.
 
     Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
     old host cannot outlive a new region. CredentialError names a setting that cannot be one.
     """
+    if not isinstance(override, dict) or [name for name in override if name not in NAMES]:
+        raise CredentialError("endpoint in the settings takes " + ", ".join(NAMES))
     values = list(values)
     if "region" in override or "instance" in override or "host" in override:
         values[1] = values[2] = ""

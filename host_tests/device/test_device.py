@@ -360,7 +360,7 @@ def test_a_network_that_is_not_there_is_asked_for_once():
 
 def test_settings_override_the_endpoint_never_the_identity():
     platform = Platform()
-    made = device(config={"instance": "iot-9", "product_key": "x", "device_name": "y", "device_secret": "z"})
+    made = device(config={"endpoint": {"instance": "iot-9"}, "product_key": "x", "device_name": "y", "device_secret": "z"})
     made.start()
     made.poll(0)
     assert platform.asked[0][:2] == ("iot-9.mqtt.iothub.aliyuncs.com", 8883)

@@ -39,5 +39,5 @@ def test_registration_hosts():
 
 def test_what_cannot_be_a_host_or_port_is_refused():
     for wrong in ({"region": "cn shanghai"}, {"region": "x/y"}, {"instance": "iot_1|"}, {"host": "h:1"}, {"port": 65536},
-                  {"port": -1}, {"port": 0}, {"region": 5}, {"host": None}, {"port": "443"}, {"register_host": "a b"}):
+                  {"port": -1}, {"port": 0}, {"region": 5}, {"host": None}, {"port": "443"}, {"register_host": "a b"}, {"product_key": "x"}, "cn-shanghai", ["region"]):
         raises(CredentialError, endpoint, PK, {}, wrong)
