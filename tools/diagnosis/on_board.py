@@ -67,7 +67,7 @@ def main():
         generation, fields = kept.burned()
         health = ", ".join(["%s %s" % (name, kept.health[name]) for name in sorted(kept.health)])
         who = credentials.burned(fields, machine.unique_id())
-        where = endpoint.endpoint(who.product_key, fields, config)
+        where = endpoint.endpoint(who.product_key, fields, config.get("endpoint"))
     except AliotError as problem:
         say("identity", False, "%s: %s" % (problem.code, problem.detail), problem.advice)
         return
