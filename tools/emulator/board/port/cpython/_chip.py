@@ -101,24 +101,14 @@ def run_file(name, names):
     exec(compile(source, name, "exec"), names)
 
 
-class raw_socket:
-    """The host's socket with the Unix port's methods and errors."""
+class Reading:
+    """MicroPython's reads of a stream, over `_piece(size)`: some bytes, b"" at the end, None if none yet."""
 
-    def __init__(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, host=None):
-        self._socket = host or socket.socket(family, kind)
-        for name in ("bind", "listen", "connect", "setsockopt", "setblocking", "fileno", "close", "sendto"):
-            setattr(self, name, self._numbered(getattr(self._socket, name)))
-        self.send = self._numbered(self._socket.send)
-        self.recv = self._numbered(self._socket.recv)
-        self.recvfrom = self._numbered(self._socket.recvfrom)
-        self.accept = self._numbered(self._accept)
-        self.settimeout = self._socket.settimeout
-
-    def read(self, size=None):
+    def read(self, size=-1):
         """Exactly `size` bytes, fewer at the end, None when none is there and nothing may block."""
         data = b""
-        while size is None or len(data) < size:
-            piece = self._piece(4096 if size is None else size - len(data))
+        while size < 0 or len(data) < size:
+            piece = self._piece(4096 if size < 0 else size - len(data))
             if piece is None:
                 return data or None
             if not piece:
@@ -127,8 +117,7 @@ class raw_socket:
         return data
 
     def readinto(self, buffer, size=None):
-        size = len(buffer) if size is None else size
-        data = self.read(size)
+        data = self.read(len(buffer) if size is None else size)
         if data is None:
             return None
         buffer[: len(data)] = data
@@ -142,6 +131,20 @@ class raw_socket:
                 break
             line += piece
         return line
+
+
+class raw_socket(Reading):
+    """The host's socket with the Unix port's methods and errors."""
+
+    def __init__(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, host=None):
+        self._socket = host or socket.socket(family, kind)
+        for name in ("bind", "listen", "connect", "setsockopt", "setblocking", "fileno", "close", "sendto"):
+            setattr(self, name, self._numbered(getattr(self._socket, name)))
+        self.send = self._numbered(self._socket.send)
+        self.recv = self._numbered(self._socket.recv)
+        self.recvfrom = self._numbered(self._socket.recvfrom)
+        self.accept = self._numbered(self._accept)
+        self.settimeout = self._socket.settimeout
 
     def write(self, data):
         view, done = memoryview(data.encode() if isinstance(data, str) else data).cast("B"), 0

@@ -4,6 +4,8 @@ import base64
 import os
 import ssl
 
+from _chip import Reading
+
 PROTOCOL_TLS_CLIENT = 0
 PROTOCOL_TLS_SERVER = 1
 PROTOCOL_DTLS_CLIENT = 2
@@ -100,7 +102,7 @@ class SSLContext:
         return stream
 
 
-class SSLSocket:
+class SSLSocket(Reading):
     """After an error the stream is dead: the same error comes again.
 
     The socket's errors have the sign turned once the handshake is over, and keep it during the handshake.
@@ -119,38 +121,11 @@ class SSLSocket:
     def handshake(self):
         self._turn(self._tls.do_handshake)
 
-    def read(self, size=-1):
-        data = b""
-        while size < 0 or len(data) < size:
-            piece = self._some(4096 if size < 0 else size - len(data))
-            if piece is None:
-                return data or None
-            if not piece:
-                break
-            data += piece
-        return data
-
-    def readinto(self, buffer, size=None):
-        data = self.read(len(buffer) if size is None else size)
-        if data is None:
-            return None
-        buffer[: len(data)] = data
-        return len(data)
-
     def recv(self, size):
-        data = self._some(size)
+        data = self._piece(size)
         if data is None:
             raise OSError(11)
         return data
-
-    def readline(self):
-        line = b""
-        while not line.endswith(b"\n"):
-            piece = self.read(1)
-            if not piece:
-                break
-            line += piece
-        return line
 
     def write(self, data, *size):
         data = data.encode() if isinstance(data, str) else bytes(data)
@@ -196,9 +171,8 @@ class SSLSocket:
             return _POLL_READ
         return self._sock.ioctl(request, argument)
 
-    def _some(self, size):
-        data = self._turn(self._tls.read, size)
-        return data
+    def _piece(self, size):
+        return self._turn(self._tls.read, size)
 
     def _turn(self, call, *arguments):
         """One operation of the TLS machine, with the records it needs and makes; None when it would block."""

@@ -25,10 +25,14 @@ def run(names):
     failed = _file("/boot.py", names)
     if not _chip.settings.get("raw"):
         failed = _file("/main.py", names) or failed
-    if _chip.settings.get("console"):
-        import console
+    while _chip.settings.get("console"):
+        try:
+            import console
 
-        console.run(names, _chip.settings.get("raw", False))
+            console.run(names, _chip.settings.get("raw", False))
+            break
+        except KeyboardInterrupt:  # one that comes between main.py and the first prompt
+            pass
     sys.exit(1 if failed else 0)
 
 

@@ -167,7 +167,7 @@ class socket(_chip.Stream):
             self.close()
             return 0
         if request == 10 and self._raw and "air" not in _chip.settings:
-            return self._raw.fileno()       # the host itself waits, where no radio stands between
+            return self._raw.fileno()  # the host itself waits, where no radio stands between
         if request != 3:
             return -22
         if not self._raw:
