@@ -14,21 +14,15 @@ from tools.errors import UserError
 BURNS = {
     "esp32": [
         ("burn-custom-mac", "24:0a:c4:11:22:34"),
-        ("burn-efuse", "JTAG_DISABLE", "1"),
         ("burn-key", "flash_encryption", "KEY"),
-        ("burn-efuse", "FLASH_CRYPT_CNT", "1"),
-        ("write-protect-efuse", "DISABLE_DL_ENCRYPT"),
+        ("burn-efuse", "FLASH_CRYPT_CNT", "1", "JTAG_DISABLE", "1"),
     ],
     "esp32s3": [
         ("burn-custom-mac", "24:0a:c4:11:22:34"),
-        ("burn-efuse", "SPI_BOOT_CRYPT_CNT", "1"),
         ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"),
-        ("burn-efuse", "SECURE_BOOT_EN", "1"),
     ],
     "esp32c3": [
         ("burn-custom-mac", "24:0a:c4:11:22:34"),
-        ("burn-key", "BLOCK_KEY1", "KEY", "HMAC_UP"),
-        ("burn-efuse", "DIS_PAD_JTAG", "1"),
         ("write-protect-efuse", "SECURE_BOOT_EN"),
     ],
 }

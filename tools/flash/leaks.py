@@ -8,10 +8,6 @@ from tools.firmware import record
 _NAMED = re.compile(
     rb"""(?ix) ["']? (device|product) [_ -]? secret ["']? \s* [:=] \s* ["'] ( [!-~]{12,64}? ) ["']"""
 )
-_TRIPLE = re.compile(
-    rb"""(?ix) ["'] (?: productkey | product_key ) ["'] .{0,200} ["'] (?: device|product ) _?secret ["']""",
-    re.DOTALL,
-)
 _SECRETS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN)
 _PLACEHOLDER = re.compile(rb"(?i)^[x*.<>_-]+$|your|example|secret|change|\.\.\.|placeholder")
 
@@ -25,7 +21,7 @@ def refuse(tree, copies=()):
     for path, data in sorted(tree.items()):
         found = _NAMED.search(data)
         named = found and not _PLACEHOLDER.search(found.group(2))
-        if named or _TRIPLE.search(data) and named or any(secret in data for secret in known):
+        if named or any(secret in data for secret in known):
             raise UserError(
                 f"{path} looks as if it held a device or product secret: every board flashed with it would "
                 "be the same device; take it out and burn it ('make burn')"
