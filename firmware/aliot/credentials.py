@@ -14,7 +14,9 @@ from aliot import part, record
 from aliot.errors import CredentialError
 from aliot.log import Secret
 
-class _Certificate:
+class Identity:
+    """Who a device is, and how it connects; the base of all credentials."""
+
     TRANSPORT = "tls"
     REGISTER = None
 
@@ -23,7 +25,7 @@ class _Certificate:
         self.device_name = sound("DeviceName", device_name, 4, 32, "-_@.:")
 
 
-class DeviceCertificate(_Certificate):
+class DeviceCertificate(Identity):
     """ProductKey, DeviceName, DeviceSecret: burned, or issued by registration. direct.md 1.1"""
 
     def __init__(self, product_key, device_name, device_secret):
@@ -34,7 +36,7 @@ class DeviceCertificate(_Certificate):
         return {record.DEVICE_SECRET: self.device_secret.reveal().encode()}
 
 
-class ProductCertificate(_Certificate):
+class ProductCertificate(Identity):
     """ProductKey, ProductSecret and a DeviceName: what registration starts from. direct.md 2 to 4"""
 
     def __init__(self, product_key, device_name, product_secret, method="https"):

@@ -49,7 +49,7 @@ class Device:
 
     def __init__(self, config=None, network=None, store=None, keepalive=300, clean=True, timeout=15000, watchdog=0):
         if not 30 <= keepalive <= 1200 or 0 < watchdog < 8000:
-            raise ValueError("keepalive: 30 to 1200 s; watchdog: 8000 ms or more")
+            raise ValueError("keepalive: 30 to 1200 s, watchdog: 8000 ms")
         self.config = config or {}
         self.network = network or Wired()
         self.store = store or Store()
@@ -191,7 +191,7 @@ class Device:
         client = Client(stream, fields, self.keepalive, self.timeout)
         client.set_callback(self._message)
         try:
-            host["present"] = client.connect(self.clean, stream.deadline.left() or 1)
+            host["present"] = client.connect(self.clean)
             self.client = client
             for topic in sorted(self.topics):
                 self.feed()

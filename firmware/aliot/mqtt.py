@@ -60,9 +60,12 @@ class Client(MQTTClient):
         self.queue = []  # messages that came while a handler ran
         self.held = bytearray(_HELD)
 
-    def connect(self, clean_session=True, timeout=None):
-        """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code."""
-        self.deadline = Deadline(timeout or self.timeout)
+    def connect(self, clean_session=True):
+        """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code.
+
+        The deadline that the stream was opened with, if it has one, ends here.
+        """
+        self.deadline = self.stream.deadline or Deadline(self.timeout)
         self._send(0x10, b"\0\x04MQTT\x04" + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
                    + _string(self.client_id) + _string(self.user) + _string(self.pswd))
         packet = self._packet(True)
@@ -77,7 +80,7 @@ class Client(MQTTClient):
         """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK."""
         topic = _bytes(topic)
         if qos not in (0, 1) or not topic or b"+" in topic or b"#" in topic:
-            raise ValueError("QoS is 0 or 1, a topic has no + and #")
+            raise ValueError("QoS 0 or 1, no + or # in a topic")
         outer = self.deadline
         self.deadline = Deadline(self.timeout)
         if qos:

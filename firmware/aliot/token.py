@@ -1,19 +1,15 @@
 """What preregistration-free registration issues; imported by boards of that way only. direct.md 4"""
 
 from aliot import record
-from aliot.credentials import sound
+from aliot.credentials import Identity, sound
 from aliot.log import Secret
 
 
-class ClientToken:
+class ClientToken(Identity):
     """ClientID and DeviceToken, sent as they were received."""
 
-    TRANSPORT = "tls"
-    REGISTER = None
-
     def __init__(self, product_key, device_name, client_id, device_token):
-        self.product_key = product_key
-        self.device_name = device_name
+        super().__init__(product_key, device_name)
         self.client_id = sound("ClientID", client_id.replace("|", " "), 1, 128)
         self.device_token = Secret(sound("DeviceToken", device_token, 1, 256))
 

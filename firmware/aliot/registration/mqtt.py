@@ -4,7 +4,7 @@ from aliot import registration
 from aliot.errors import AliotError, RegistrationError
 from aliot.login import Login
 from aliot.mqtt import Client
-from aliot.transport import Deadline, connect
+from aliot.transport import connect
 from micropython import const
 
 _LIMIT = const(1024)
@@ -13,16 +13,18 @@ _TOPICS = (b"/ext/register", b"/ext/regnwl")  # documentation and SDKs disagree 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
-    deadline = Deadline(timeout)
     stream = connect(credential, endpoint.host, endpoint.port, endpoint.roots, timeout)
+    deadline = stream.deadline
     client = Client(stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT)
     pushed = []
     client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
     try:
-        client.connect(True, deadline.left() or 1)
+        client.connect()
+        client.deadline = deadline
         while not pushed:
-            if client.dropped or not client.poll(deadline.left()) and not deadline.left():
-                raise RegistrationError("CONNACK, but no answer that could be used")
+            client.wait_msg()
+            if client.dropped:
+                raise RegistrationError("too large")
         client.disconnect()
     except AliotError as problem:
         if problem.code.startswith("mqtt."):
