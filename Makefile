@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test lock clean
+.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,8 +59,8 @@ doctor: $(STAMP)  ## what is wrong on the way to the platform: PORT= (from the b
 inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or IMAGE=
 	@$(PY) -m tools inspect $(if $(IMAGE),'$(IMAGE)') $(BOARD_ARGS) $(ARGS)
 
-image: $(STAMP)  ## one flash image for factories: BOARD= CERT= ROOT= CONFIG=
-	@$(PY) -m tools image $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
+image: $(STAMP)  ## one merged .bin for factories, to be written at 0: BOARD= FIRMWARE= CERT= ROOT= CONFIG=
+	@$(PY) -m tools image --firmware '$(or $(FIRMWARE),pinned)' $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
 	  $(foreach root,$(ROOT),--root '$(root)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
 
 monitor: $(STAMP)  ## a board's console: PORT=
@@ -71,6 +71,9 @@ repl: $(STAMP)  ## a board's REPL, by mpremote: PORT=
 
 test: setup  ## all host tests, on CPython and on MicroPython
 	$(PY) -m pytest -n $(WORKERS)
+
+bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
+	@$(PY) -m tools bench $(PARTS) $(ARGS)
 
 lock:  ## pin the dependencies again, with hashes
 	$(PYTHON) -m pip install --quiet uv

@@ -658,3 +658,14 @@ def test_a_rescue_that_cannot_be_read_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="cannot be read; it holds what a board held"):
         backup.load_rescue(MAC, tmp_path)
     assert path.exists()
+
+
+def test_a_merged_image_for_factories_boots_and_is_what_flash_would_write(bench, tool, esptool, tmp_path, capsys):
+    """`image --firmware`: one file at offset 0, after which `flash` finds nothing to do."""
+    whole = tmp_path / "whole.bin"
+    assert main(["image", "--firmware", str(tmp_path / "stock.bin"), "--out", str(whole)]) == 0
+    assert "not in it" not in capsys.readouterr().out
+    board = bench()
+    assert esptool(board, "write-flash", "0x0", whole).status == 0
+    assert board.chip.state == "running"
+    assert "Nothing to do: no file and no region differs." in tool(board, "flash").out

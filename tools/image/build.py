@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tools import private
+from tools import boards, private
 from tools.errors import UserError
 from tools.image import flash, identity
 
@@ -14,6 +14,8 @@ def add_arguments(parser):
     parser.add_argument("--root", metavar="FILE", action="append", default=[],
                         help="extra root certificate, DER or PEM; may be given again")
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
+    parser.add_argument("--firmware", metavar="FILE",
+                        help="put this stock MicroPython .bin in too, or the pinned one with 'pinned'")
     parser.add_argument("--out", metavar="FILE", default="build/flash.bin", help="default %(default)s")
     parser.add_argument("--anyway", action="store_true",
                         help="go on outside the documented regions and editions")
@@ -25,13 +27,26 @@ def run(args):
     warned = identity.check_availability(who, args.anyway) if who else None
     settings = read_config(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
+    if args.firmware:
+        image = _with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
               "warning": warned,
-              "not_in_it": "bootloader and application: flash a stock MicroPython image for those"}
+              "not_in_it": None if args.firmware else
+              "bootloader and application: flash a stock MicroPython image for those"}
     print(json.dumps(report) if args.json else _words(report))
+
+
+def _with_firmware(image, board, path):
+    """The image with the parts of a stock one in their places: all that a factory has to write, at offset 0."""
+    from tools.flash import stock
+
+    whole = bytearray(image)
+    for part in stock.load(boards.load(board), path).parts:
+        whole[part.offset : part.offset + len(part.data)] = part.data
+    return bytes(whole)
 
 
 def read_config(path):
@@ -55,5 +70,6 @@ def _words(report):
         lines.append(f"  extra roots: {', '.join(report['roots'])}")
     if report["warning"]:
         lines.append(f"  warning: {report['warning']}")
-    lines.append(f"  not in it: {report['not_in_it']}")
+    if report["not_in_it"]:
+        lines.append(f"  not in it: {report['not_in_it']}")
     return "\n".join(lines)

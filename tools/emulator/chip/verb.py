@@ -40,7 +40,7 @@ def add_arguments(parser):
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
     parser.add_argument(
-        "--flash-size", metavar="MB", type=int, help="of a flash file that is not there yet (default 4)"
+        "--flash-size", metavar="MB", type=int, help="of a flash file that is not there yet (default 4, for an esp32s3 8)"
     )
     parser.add_argument(
         "--efuses",
@@ -86,7 +86,7 @@ def run(args):
     host, at = _address(args.listen)
     faults = dict(map(_fault, args.fault))
     mac = parse_mac(args.mac)
-    size = _size(args.flash_size)
+    size = _size(args.flash_size, args.chip, Path(args.flash))
     if args.cut_at is not None and args.cut_at < 1:
         raise UserError("--cut-at counts flash operations from 1")
     if args.baud_limit is not None and args.baud_limit < 300:
@@ -164,13 +164,13 @@ def _address(text):
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _size(megabytes):
+def _size(megabytes, chip, file):
+    """Bytes of flash; None for what an existing file has. A new one has what the generic board of the chip has."""
     if megabytes is None:
-        return None
+        return None if file.exists() and file.stat().st_size else (8 if chip == "esp32s3" else 4) << 20
     if megabytes << 20 not in SIZES:
-        raise UserError(
-            f"--flash-size {megabytes} is not one of {', '.join(str(size >> 20) for size in SIZES)}"
-        )
+        sizes = ", ".join(str(size >> 20) for size in SIZES)
+        raise UserError(f"--flash-size {megabytes} is not one of {sizes}")
     return megabytes << 20
 
 
