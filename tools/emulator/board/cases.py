@@ -30,8 +30,10 @@ umqtt.simple that it names.
 import ast
 import json
 import os
+import select
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -135,6 +137,37 @@ def run(path, cases, which, heap="112K", mqtt=None):
     results = dict.fromkeys(cases, lost)
     results.update({case: answer and f"{rest}\n{answer}".strip() for case, answer in zip(cases, answers)})
     return results
+
+
+@contextmanager
+def conversation(path, which, heap="112K", mqtt=None):
+    """A board that runs a case file, for as long as the context lasts: `ask(function, value, timeout=TIMEOUT)`
+    calls that function with a value of JSON and returns None or why it failed."""
+    with tempfile.TemporaryDirectory(prefix="aliot-case-") as folder:
+        command, environment = _start(Path(path), which, Path(folder), heap, mqtt)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder, **pipes) as board:
+
+            def ask(function, value, timeout=TIMEOUT):
+                said = b""
+                try:
+                    board.stdin.write(json.dumps([function, None, value]).encode() + b"\n")
+                    board.stdin.flush()
+                except BrokenPipeError:
+                    pass
+                while not (said.endswith(b"\n") and said.splitlines()[-1].startswith(MARK)):
+                    ready = select.select([board.stdout], [], [], timeout)[0]
+                    data = os.read(board.stdout.fileno(), 65536) if ready else b""
+                    if not data:
+                        ended = f"ended with {board.wait()}" if ready else f"did not answer within {timeout} seconds"
+                        return f"{said.decode(errors='replace')}\nthe interpreter {ended}"
+                    said += data
+                return json.loads(said.splitlines()[-1][1:])
+
+            try:
+                yield ask
+            finally:
+                board.kill()
 
 
 def _start(path, which, folder, heap, mqtt):
