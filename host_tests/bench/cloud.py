@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from host_tests.bench.report import Column, Report, Table
 from tools.emulator.cloud.process import Cloud
 from tools.emulator.cloud.server import raise_file_limit
 
@@ -144,6 +145,16 @@ def measure(tcp=5000, tls=500, registrations=500):
         print(f"note: {warning}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder, Cloud(CONFIG, folder) as cloud:
         return asyncio.run(run(cloud, tcp, tls, registrations))
+
+
+def report(scale=1.0):
+    """The bench's part: the same as a table."""
+    rows = measure(*(max(20, round(count * min(scale, 1))) for count in (5000, 500, 500)))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table("One process of the cloud, one of clients", [Column(name.replace("_", " ")) for name in names])
+    for row in rows:
+        table.add(*(row.get(name) for name in names))
+    return Report([table])
 
 
 if __name__ == "__main__":

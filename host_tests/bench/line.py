@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.line.postgres import Server
 from tools import boards
 from tools.emulator.chip.bench import Bench
@@ -306,6 +307,17 @@ def measure(count=None):
     with tempfile.TemporaryDirectory(prefix="aliot-bench-") as name:
         folder = Path(name)
         return allocation_rows(folder, count) + burn_rows(folder) + eight_rows(folder) + image_rows(folder)
+
+
+def report(scale=1.0):
+    """The bench's part: the same as a table, and the bounds on ratios."""
+    table = Table("", [Column("what"), Column("figure", ".2f"), Column("unit"), Column("times", ".2f")])
+    bounds = []
+    for what, value, unit, ratio, bound in measure(max(320, int(1600 * scale))):
+        table.add(what, value, unit, ratio)
+        if bound:
+            bounds.append(Bound(what, ratio, bound, " times"))
+    return Report([table], bounds)
 
 
 def show(rows, out=sys.stdout):

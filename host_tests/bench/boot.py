@@ -1,0 +1,97 @@
+"""The phases of a boot, on a board that registers, on one that has its secret, and for the bare script.
+
+Times are taken as the board's lines come in. The phases: `mount` from power-on until /boot.py runs (the
+interpreter's own start is in it), `load` until everything is imported, `identity` until the records were read,
+`Wi-Fi`, `clock`, `register` until the secret was stored and read back, `connect` until CONNACK.
+"""
+
+import time
+from statistics import median
+
+from host_tests.bench.report import Column, Report, Table
+from host_tests.bench.stage import WAYS, Stage
+from tools.firmware import FOLDER
+
+BOOTS = 9
+PHASES = ("mount", "load", "identity", "Wi-Fi", "clock", "register", "connect")
+MOUNTED = b'print("mounted")\n'
+MAIN = b"""
+from aliot.device import Device
+from aliot.wifi import Wifi
+print("loaded")
+device = Device({}, Wifi("bench", "password"))
+device.start()
+while True:
+    device.poll(50)
+"""
+CONNECT = """
+client.connect()
+print('{"aliot":"connected"}')
+while True:
+    client.wait_msg()
+"""
+# what a line begins with -> the phase that it ends
+ENDS = {"mounted": "mount", "loaded": "load", '{"aliot":"boot"': "identity", '{"aliot":"wifi"': "Wi-Fi", "wifi": "Wi-Fi",
+        '{"aliot":"clock"': "clock", "clock": "clock", '{"aliot":"stored"': "register", '{"aliot":"connected"': "connect"}
+
+
+def report(scale=1.0):
+    boots = max(3, round(BOOTS * scale))
+    with Stage() as stage:
+        taken = measure(stage, boots)
+    table = Table(f"Milliseconds, medians of {boots} boots in turn",
+                  [Column("boot"), *(Column(phase, ".0f") for phase in PHASES), Column("in all", ".0f")])
+    for name, found in taken.items():
+        middle = {phase: median(one[phase] for one in found) for phase in found[0]}
+        table.add(name, *(middle.get(phase) for phase in PHASES), median(sum(one.values()) for one in found))
+    return Report([table])
+
+
+def measure(stage, boots):
+    """{boot: [{phase: milliseconds}, ...]}, taken in turn."""
+    taken = {}
+    files = {"/boot.py": MOUNTED + (FOLDER / "boot.py").read_bytes(), "/main.py": MAIN}
+    for _ in range(boots):
+        for way in WAYS:
+            stamps = Stamps()
+            board = stage.board(way, files, log=stamps)
+            for which in ("first boot", "later boot"):
+                taken.setdefault(f"{WAYS[way]}, {which}", []).append(phases(board, stamps))
+        stamps = Stamps()
+        bare = stage.bare("verified", CONNECT, {"/boot.py": MOUNTED}, log=stamps)
+        taken.setdefault("bare umqtt.simple, verified", []).append(phases(bare, stamps))
+    return taken
+
+
+class Stamps:
+    """Called with each line that a board prints; `lines` holds (seconds, line)."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __call__(self, line):
+        self.lines.append((time.perf_counter(), line))
+
+
+def phases(board, stamps):
+    """{phase: milliseconds} of one boot."""
+    stamps.lines.clear()
+    began = time.perf_counter()
+    boot = board.boot(until="connected")
+    if not boot.state("connected"):
+        raise RuntimeError("\n".join(boot.lines))
+    return split(began, stamps.lines)
+
+
+def split(began, lines):
+    """{phase: milliseconds} from when the board was switched on and its lines; a phase ends with its last line."""
+    ends = {}
+    for at, line in lines:
+        phase = next((phase for start, phase in ENDS.items() if line.startswith(start)), None)
+        if phase:
+            ends[phase] = at
+    taken, before = {}, began
+    for phase in PHASES:
+        if phase in ends:
+            taken[phase], before = (ends[phase] - before) * 1000, ends[phase]
+    return taken

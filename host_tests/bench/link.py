@@ -1,0 +1,69 @@
+"""Connect and QoS 1 round trips: aliot beside umqtt.simple alone, on the same interpreter, TLS, root and cloud.
+
+Four boards are on at once and wait; one after another gets the order to connect, publish and disconnect, and
+tells how long that took. A machine that is busy for a while is so for all four of a round, and ratios are
+taken within a round.
+"""
+
+from statistics import median
+
+from host_tests.bench.report import Bound, Column, Report, Table
+from host_tests.bench.stage import FOLDER, Stage, device_module
+
+ROUNDS, PUBLISHES = 25, 20
+ALIOT = "aliot"
+# style of the script -> what it is called
+SCRIPTS = {"verified": "(a) umqtt.simple, verified", "one_write": "(b) the same, one write a packet, TCP_NODELAY",
+           "unverified": "(c) as people write it, not verified"}
+AGAINST = "one_write"
+
+
+def report(scale=1.0):
+    with Stage() as stage:
+        figures = measure(stage, max(3, round(ROUNDS * scale)))
+        suites = stage.suites()
+    return tell(figures, suites)
+
+
+def measure(stage, rounds, publishes=PUBLISHES):
+    """{contender: [(connect in ms, QoS 1 round trips a second), ...]}, the same rounds for all."""
+    boards = {ALIOT: stage.board("unique", {"/main.py": (FOLDER / "aliot_orders.py").read_bytes(),
+                                            **device_module("stopwatch")})}
+    for style in SCRIPTS:
+        boards[style] = stage.bare(style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"))
+    figures = {name: [] for name in boards}
+    try:
+        for name, board in boards.items():
+            board.start()
+            order(board, 2)                     # not counted: the first of everything
+        names = list(boards)
+        for turn in range(rounds):
+            for name in names[turn % len(names):] + names[: turn % len(names)]:
+                connected, published = order(boards[name], publishes)
+                figures[name].append((connected / 1000, publishes / published * 1e6))
+    finally:
+        for board in boards.values():
+            board.power_off()
+    return figures
+
+
+def order(board, publishes):
+    """(microseconds to connect, microseconds of all publishes) of one connection."""
+    board.send(b"%d\n" % publishes)
+    return tuple(map(int, board.wait_line("took ").split()[1:]))
+
+
+def tell(figures, suites):
+    """The report of what `measure` gave."""
+    table = Table("Medians, and medians of the ratios within a round",
+                  [Column("contender"), Column("connect, ms", ".2f"), Column("aliot / it", ".2f"),
+                   Column("QoS 1 a second", ".0f"), Column("aliot / it ", ".2f")])
+    ratios = {}
+    for name, rows in figures.items():
+        ratios[name] = [median(own[at] / its[at] for own, its in zip(figures[ALIOT], rows)) for at in (0, 1)]
+        connect, rate = (median(row[at] for row in rows) for at in (0, 1))
+        table.add(SCRIPTS.get(name, name), connect, ratios[name][0], rate, ratios[name][1])
+    connect, rate = ratios[AGAINST]
+    return Report([table], [Bound("connect, from the first socket call to CONNACK, against (b)", connect, 1.3, " times"),
+                            Bound("QoS 1 round trips a second, against (b)", rate, 0.7, " times", least=True)],
+                  [f"{len(figures[ALIOT])} rounds of a connect and {PUBLISHES} publishes; all by {', '.join(suites)}"])

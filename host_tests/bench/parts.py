@@ -1,0 +1,17 @@
+"""The parts of `make bench`. A part is a module with `report(scale)`, which gives a `report.Report`.
+
+`scale` is a factor on how often a figure is taken; bounds do not depend on it. What another room measures is
+a part by a row here and a few lines in a module of this folder.
+"""
+
+# part -> (module, what it measures)
+PARTS = {
+    "sizes": ("host_tests.bench.sizes", "bytes of .mpy, module by module"),
+    "link": ("host_tests.bench.link", "connect and QoS 1 round trips against umqtt.simple alone"),
+    "boot": ("host_tests.bench.boot", "the phases of a boot"),
+    "heap": ("host_tests.bench.heap", "heap in use, and the smallest heap for each way and each fault"),
+    "cloud": ("host_tests.bench.cloud", "what the emulated cloud carries"),
+    "flash": ("host_tests.bench.flash", "flashing the emulated board at 921600 baud, against esptool alone"),
+    "line": ("host_tests.bench.line", "the production line: allocations, burns, eight boards at once, images"),
+    "ca": ("host_tests.bench.certificates", "certificates issued by the private CA"),
+}

@@ -1,0 +1,116 @@
+"""Bytes of .mpy of each module, when it is imported, and what a first boot takes in all.
+
+The same table stands in firmware/README.md between two markers; a test keeps it true, `python -m tools bench
+--write` writes it anew. What a boot imports is what an emulated board was seen to import.
+"""
+
+import ast
+import re
+
+from host_tests.bench.report import Bound, Column, Report, Table
+from host_tests.bench.stage import WAYS, Stage
+from tools.errors import UserError
+from tools.firmware import FOLDER
+from tools.image import firmware
+
+README = FOLDER / "README.md"
+BEGIN, END = "<!-- sizes: begin -->", "<!-- sizes: end -->"
+CORE_LIMIT = 20 * 1024
+CORE_WAY = "https"                      # the larger of the two that the issue's bound is about
+EVERY, LATE = "every way", "when it is needed"
+# in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
+WATCH = b"""
+import builtins, sys
+_seen = {}
+def _import(*arguments):
+    try:
+        return _whole(*arguments)
+    finally:
+        for name in sys.modules:
+            if name[:5] == "aliot" and name not in _seen:
+                _seen[name] = True
+                print("imported", name)
+_whole = builtins.__import__
+builtins.__import__ = _import
+"""
+
+
+def report(scale=1.0):
+    sizes, seen = firmware.sizes(), imported()
+    table = Table("Bytes of .mpy", [Column("module"), Column("bytes"), Column("imported at a first boot")])
+    for row in rows(sizes, seen):
+        table.add(*row)
+    totals = Table("A first boot, up to connected, umqtt.simple apart", [Column("way"), Column("modules"), Column("bytes")])
+    for way, modules in seen.items():
+        totals.add(WAYS[way], len(modules), sum(sizes[name] for name in modules))
+    core = sum(sizes[name] for name in seen[CORE_WAY])
+    return Report([table, totals], [Bound(f".mpy of a first boot that {WAYS[CORE_WAY]}", core, CORE_LIMIT, " bytes")],
+                  [] if up_to_date(sizes, seen) else
+                  ["The table in firmware/README.md is out of date: python -m tools bench --write"])
+
+
+def imported():
+    """{way: the modules (as `firmware.sizes` names them) that a first boot of it imports up to "connected"}."""
+    with Stage() as stage:
+        return {way: of_boot(stage, way) for way in WAYS}
+
+
+def of_boot(stage, way):
+    """The modules that one first boot of that way was seen to import."""
+    boot = stage.board(way, {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes()}, heap="1M").boot(until="connected")
+    if not boot.state("connected"):
+        raise RuntimeError("\n".join(boot.lines))
+    named = {line.split()[1].replace(".", "/") for line in boot.lines if line.startswith("imported ")}
+    known = firmware.sizes()
+    return {name if name in known else f"{name}/__init__" for name in named}
+
+
+def rows(sizes, seen):
+    """(module, bytes, when it is imported), what every first boot imports first, larger ones first."""
+    found = [(module, size, when(module, seen)) for module, size in sizes.items()]
+    order = {EVERY: 0, LATE: 2}
+    return sorted(found, key=lambda row: (order.get(row[2], 1), -row[1], row[0]))
+
+
+def when(module, seen):
+    """At which first boots a module is imported."""
+    ways = [WAYS[way] for way, modules in seen.items() if module in modules]
+    return EVERY if len(ways) == len(seen) else ", ".join(ways) or LATE
+
+
+def markdown(sizes, seen):
+    """The table between the markers, with a total for each way."""
+    lines = ["| module | bytes | imported at a first boot | |", "|---|---:|---|---|"]
+    lines += [f"| `{module}` | {size} | {at} | {purpose(module)} |" for module, size, at in rows(sizes, seen)]
+    lines += [f"| **{WAYS[way]}** | **{sum(sizes[name] for name in modules)}** | in all | |"
+              for way, modules in seen.items()]
+    return "\n".join(lines)
+
+
+def purpose(module):
+    """The first sentence of a module's docstring."""
+    text = ast.get_docstring(ast.parse((FOLDER / f"{module}.py").read_text())).partition("\n")[0]
+    return re.split(r"[.:;] |[.:;]$", text)[0]
+
+
+def replaced(text, table):
+    """The README's text with `table` between the markers; UserError when they are not there once each, in order."""
+    found = re.fullmatch(f"(.*{BEGIN}\n).*?(\n?{END}.*)", text, re.DOTALL)
+    if not found or text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise UserError(f"{README.name} has not one line '{BEGIN}' before one line '{END}'")
+    return found[1] + table + "\n" + found[2].lstrip("\n")
+
+
+def up_to_date(sizes, seen):
+    """Does firmware/README.md say the same?"""
+    text = README.read_text()
+    return replaced(text, markdown(sizes, seen)) == text
+
+
+def write():
+    """Write the table of firmware/README.md anew; whether that changed it."""
+    sizes, seen = firmware.sizes(), imported()
+    before = README.read_text()
+    after = replaced(before, markdown(sizes, seen))
+    README.write_text(after)
+    return before != after

@@ -1,0 +1,66 @@
+"""The verb `bench`: figures side by side, and the bounds that they must hold."""
+
+import importlib
+import json
+import os
+import time
+
+from rich.console import Console
+
+from host_tests.bench import report as reports
+from host_tests.bench.parts import PARTS
+from tools import interpreter
+from tools.errors import UserError
+
+WIDTH = 130             # columns in a pipe
+
+
+def add_arguments(parser):
+    known = "; ".join(f"{name}: {text}" for name, (_, text) in PARTS.items())
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"all of them by default. {known}")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="N",
+                        help="how often each figure is taken, as a factor (default 1)")
+    parser.add_argument("--write", action="store_true",
+                        help="write the table of module sizes in firmware/README.md anew, and do nothing else")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args):
+    unknown = [name for name in args.parts if name not in PARTS]
+    if unknown:
+        raise UserError(f"there is no part '{unknown[0]}' of the bench; parts are {', '.join(PARTS)}")
+    if not 0 < args.scale <= 100:
+        raise UserError(f"--scale {args.scale:g} is not above 0 and at most 100")
+    if args.write:
+        from host_tests.bench import sizes
+
+        print(f"{sizes.README.name} {'written' if sizes.write() else 'is up to date'}")
+        return 0
+    console = Console(highlight=False, stderr=args.json)
+    if not console.is_terminal:
+        console.width = WIDTH
+    found = run_parts(console, args.parts or list(PARTS), args.scale)
+    bounds = [bound for one in found.values() for bound in one.bounds]
+    failed = [bound for bound in bounds if not bound.holds]
+    if args.json:
+        print(json.dumps({"interpreter": interpreter.find().version, "holds": not failed,
+                          "parts": {name: one.data() for name, one in found.items()}}))
+    console.print(f"\n{len(bounds) - len(failed)} of {len(bounds)} bounds hold", style="bold red" if failed else "bold")
+    for bound in failed:
+        console.print(f"  FAILS  {bound.line()}", markup=False, soft_wrap=True)
+    return 1 if failed else 0
+
+
+def run_parts(console, names, scale):
+    """{part: its Report}, each printed as soon as it is there."""
+    console.print(f"MicroPython {interpreter.find().version}, {os.cpu_count()} cores, "
+                  f"load {os.getloadavg()[0]:.1f} before the bench")
+    found = {}
+    for name in names:
+        module, text = PARTS[name]
+        console.print(f"\n[bold]{name}: {text}[/bold]")
+        began = time.monotonic()
+        found[name] = importlib.import_module(module).report(scale)
+        reports.draw(console, found[name])
+        console.print(f"{name} took {time.monotonic() - began:.0f} s", style="dim")
+    return found
