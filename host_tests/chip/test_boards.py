@@ -36,8 +36,7 @@ LAYOUTS = {
 # hashes that are known, and nothing else may be pinned
 HASHES = {
     "ESP32_GENERIC-20250415-v1.25.0.bin": "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b",
-    "ESP32_GENERIC_S3-20250911-v1.26.1.bin":
-        "d6c48687f684cc7c002a0a4acd258f881c4b391f3ef121726a3b7cd285dcdbbc",
+    "ESP32_GENERIC_S3-20250911-v1.26.1.bin": "d6c48687f684cc7c002a0a4acd258f881c4b391f3ef121726a3b7cd285dcdbbc",
 }
 
 

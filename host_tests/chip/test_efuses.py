@@ -21,10 +21,7 @@ BURNS = {
         ("burn-custom-mac", "24:0a:c4:11:22:34"),
         ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"),
     ],
-    "esp32c3": [
-        ("burn-custom-mac", "24:0a:c4:11:22:34"),
-        ("write-protect-efuse", "SECURE_BOOT_EN"),
-    ],
+    "esp32c3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("write-protect-efuse", "SECURE_BOOT_EN")],
 }
 
 

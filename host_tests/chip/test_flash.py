@@ -671,7 +671,9 @@ def test_a_rescue_that_cannot_be_read_is_left_alone(tmp_path):
     assert path.exists()
 
 
-def test_a_merged_image_for_factories_boots_and_is_what_flash_would_write(bench, tool, esptool, tmp_path, capsys):
+def test_a_merged_image_for_factories_boots_and_is_what_flash_would_write(
+    bench, tool, esptool, tmp_path, capsys
+):
     """`image --firmware`: one file at offset 0, after which `flash` finds nothing to do."""
     whole = tmp_path / "whole.bin"
     assert main(["image", "--firmware", str(tmp_path / "stock.bin"), "--out", str(whole)]) == 0

@@ -14,7 +14,7 @@ from tools.cli import main
 from tools.errors import UserError
 from tools.flash import backup, contents, plan, steps, stock
 from tools.emulator.chip.nor import PowerCut
-from tools.image import firmware, flash, littlefs
+from tools.image import firmware, flash, littlefs, nvs
 
 SCALE = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 BOARD = boards.load("ESP32_GENERIC")
@@ -215,3 +215,21 @@ def test_what_cannot_be_written_safely_is_kept_on_this_machine_until_it_is_back(
         _flash(path, wanted, journal=tmp_path)
         _whole(path.read_bytes())
         assert not list(tmp_path.glob("*.identity"))
+
+
+def test_what_a_board_was_given_after_an_interrupted_flash_is_newer_than_the_journal(tmp_path):
+    """The board ran in between and was issued a secret: the journal's older state does not undo that."""
+    path = tmp_path / "flash.bin"
+    before = field_board(files={**USER_FILES}, media=("nvs", "littlefs"))
+    burned, issued = records()
+    old = nvs.read(flash.region(before, LAYOUT.nvs))
+    without = tuple(entry for entry in old.entries if (entry.namespace, entry.key) != ("aliot", "issued"))
+    tree = littlefs.read(flash.region(before, LAYOUT.vfs))
+    tree.pop("/aliot/issued")
+    backup.save_rescue(MAC, without, {**tree, "/lost.txt": b"only in the journal"}, tmp_path)
+    path.write_bytes(before)
+    _flash(path, firmware.compile_tree(), journal=tmp_path)
+    _whole(path.read_bytes())
+    after = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+    assert after["/aliot/issued"] == issued and after["/aliot/burned"] == burned
+    assert after["/lost.txt"] == b"only in the journal"

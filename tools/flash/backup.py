@@ -14,7 +14,7 @@ from tools import burn, private
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import journal
-from tools.image.flash import BURNED, ISSUED
+from tools.image.flash import BURNED, ISSUED, NAMESPACE, path_of
 from tools.image.nvs import Entry
 
 FOLDER = "backups"
@@ -36,6 +36,16 @@ class Rescue:
 
     entries: tuple = field(repr=False)
     tree: dict = field(repr=False)
+
+    def records(self, name):
+        """The bytes under the name of a record, of both media, None where there is none."""
+        ours = [e.value for e in self.entries if (e.namespace, e.key) == (NAMESPACE, name)]
+        return [*ours, self.tree.get(path_of(name))]
+
+    def who(self, mac):
+        """ProductKey/DeviceName of its newest burned record, or None."""
+        burned = newest(self.records(BURNED), record.BURNED)
+        return "/".join(burn.owner(burned[1], mac)) if burned else None
 
 
 def save(mac, copies, folder=FOLDER, now=None):
@@ -78,6 +88,23 @@ def load(path):
         raise UserError(f"{path} holds no burned record, so there is nothing to restore")
     own = issued and burn.owner(issued[1], mac) == burn.owner(burned[1], mac)
     return Backup(mac, burned[1], issued[1] if own else None)
+
+
+def newest(datas, kind, generation=None):
+    """(generation, fields, bytes) of the newest good record of a kind among `datas` (bytes or None), or None.
+
+    With `generation`, only records issued to that burned generation count.
+    """
+    best = None
+    for data in datas:
+        try:
+            found, number, fields = record.decode(data if isinstance(data, bytes) else b"")
+        except ValueError:
+            continue
+        belongs = generation is None or fields.get(record.FOR_GENERATION) == generation.to_bytes(4, "little")
+        if found == kind and belongs and (best is None or number > best[0]):
+            best = (number, fields, data)
+    return best
 
 
 def save_rescue(mac, entries, tree, folder=journal.FOLDER):

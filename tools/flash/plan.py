@@ -68,7 +68,9 @@ def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False)
             "to a file, writes, and puts them back"
         )
     if moves and found.nvs.faults:
-        raise UserError(f"{moves}, but NVS holds what cannot be read and would be lost: {found.nvs.faults[0]}")
+        raise UserError(
+            f"{moves}, but NVS holds what cannot be read and would be lost: {found.nvs.faults[0]}"
+        )
     if contents.table == "damaged" and not who and found.vfs == "unreadable" and not fresh:
         raise UserError(
             "neither the partition table nor the file system on the board can be read: "

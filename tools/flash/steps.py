@@ -8,6 +8,7 @@ itself would survive. What cannot be done that way is saved to a file first.
 from dataclasses import dataclass
 
 from tools import burn
+from tools.firmware import record
 from tools.flash import backup, plan
 from tools.image import flash as layouts
 from tools.image import journal, littlefs, nvs
@@ -131,18 +132,40 @@ class Flasher:
 
     def _restore(self, rescue):
         """NVS and files as they were saved, in the new places, with the release's files among them."""
+        entries, tree = _united(rescue, self._contents)
         layout = self._stock.layout
-        pages = (
-            nvs.write(list(rescue.entries), layout.nvs.size) if rescue.entries else b"\xff" * layout.nvs.size
-        )
+        pages = nvs.write(entries, layout.nvs.size) if entries else b"\xff" * layout.nvs.size
         self._loader.progress = lambda done, total: self._tell("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
         for at, data in _runs(pages, 0):
             self._loader.write(layout.nvs.offset + at, data)
-        tree = {**rescue.tree, **self._wanted}
+        tree.update(self._wanted)
         self._whole(tree)
         backup.remove_rescue(self._loader.mac, self._folder)
         return tree
+
+
+def _united(rescue, contents):
+    """(NVS entries, tree) of a rescue and of what the board holds by now: it may have run since it was saved.
+
+    What can be read on the board counts; of records the newest, wherever it is, and
+    of issued ones only one that belongs to the burned one.
+    """
+    now = contents.found.nvs
+    entries = {(e.namespace, e.key, e.type): e for e in rescue.entries}
+    entries.update(((e.namespace, e.key, e.type), e) for e in (() if now.faults else now.entries))
+    tree = {**rescue.tree, **contents.tree()}
+    generation = None
+    for name, kind in ((layouts.BURNED, record.BURNED), (layouts.ISSUED, record.ISSUED)):
+        there = [*rescue.records(name), *(copy.data for copy in contents.copies if copy.name == name)]
+        found = backup.newest(there, kind, generation)
+        entries.pop((layouts.NAMESPACE, name, "blob"), None)
+        tree.pop(layouts.path_of(name), None)
+        if found:
+            entries[(layouts.NAMESPACE, name, "blob")] = nvs.Entry(layouts.NAMESPACE, name, "blob", found[2])
+            tree[layouts.path_of(name)] = found[2]
+        generation = found[0] if found and kind == record.BURNED else None
+    return list(entries.values()), tree
 
 
 class _Overlay:

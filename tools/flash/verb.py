@@ -121,7 +121,7 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     with _bar(args.json) as tell:
         done = steps.Flasher(loader, held, image, wanted, tell, args.journal).carry_out(todo, rescue)
     _say_done(say, todo, done, image, wanted)
-    held_by = held.who(loader.mac) or (_rescued(rescue, loader.mac) if rescue else None)
+    held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
     nothing = todo.nothing and not (burned and burned.written)
     say("Nothing to do: no file and no region differs." if nothing else "verified")
@@ -133,14 +133,6 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         "read": loader.bytes_read,
         "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
     }
-
-
-def _rescued(rescue, mac):
-    entry = next(
-        (e for e in rescue.entries if (e.namespace, e.key) == (layouts.NAMESPACE, layouts.BURNED)), None
-    )
-    copies = burn._copies({("nvs", layouts.BURNED): entry.value})[0] if entry else ()
-    return "/".join(burn.owner(copies[0].fields, mac)) if copies else None
 
 
 def _burn(args, say, loader, image, who):
