@@ -1,10 +1,13 @@
 """The scripted board kept in a file, so that a station in other processes can burn it and be killed at it.
 
-    device = FILE.json: {"mac": ..., "pull_at": [call numbers], ...}; FILE.json.log gets one line for each finished burn
+    device = FILE.json: {"mac": ..., "pull_at": [call numbers], "burns": [DeviceName of each finished burn], ...}
+
+`hold`: a path; until a file is there, the board's flash takes its time.
 """
 
 import json
 import os
+import time
 
 from host_tests.line.scripted import Board, ScriptedWire
 from tools.line.wire import Chip, Pulled
@@ -12,17 +15,14 @@ from tools.line.wire import Chip, Pulled
 
 def create(path, mac, chip="esp32", **how):
     with open(path, "w") as file:
-        json.dump({"mac": mac, "chip": chip, "firmware": None, "burned": None, "torn": False, **how}, file)
+        json.dump({"mac": mac, "chip": chip, "firmware": None, "burned": None, "torn": False, "burns": [], **how}, file)
     return str(path)
 
 
 def burns(path):
     """DeviceNames of the finished burns, in order."""
-    try:
-        with open(str(path) + ".log") as file:
-            return file.read().split()
-    except FileNotFoundError:
-        return []
+    with open(path) as file:
+        return json.load(file)["burns"]
 
 
 class FiledWire(ScriptedWire):
@@ -53,19 +53,15 @@ class FiledWire(ScriptedWire):
         self._save()
         super()._call()
 
-    def burn(self, *args):
-        before = len(self.board.burns)
-        try:
-            return super().burn(*args)
-        finally:
-            self._save()
-            if len(self.board.burns) > before:
-                with open(self.path + ".log", "a") as file:
-                    file.write(self.board.burns[-1][1] + "\n")
+    def flash(self, job, progress):
+        while self.table.get("hold") and not os.path.exists(self.table["hold"]):
+            time.sleep(0.01)
+        return super().flash(job, progress)
 
     def _save(self):
         burned = self.board.burned and [{tag: value.hex() for tag, value in self.board.burned[0].items()},
                                         self.board.burned[1]]
         with open(self.path + ".new", "w") as file:
-            json.dump({**self.table, "firmware": self.board.firmware, "burned": burned, "torn": self.board.torn}, file)
+            json.dump({**self.table, "firmware": self.board.firmware, "burned": burned, "torn": self.board.torn,
+                       "burns": self.table["burns"] + [name for _, name in self.board.burns]}, file)
         os.replace(self.path + ".new", self.path)

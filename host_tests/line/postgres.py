@@ -15,7 +15,7 @@ import tempfile
 import time
 
 HBA = "local all locked scram-sha-256\nlocal all all trust\n"
-CONFIG = "listen_addresses = ''\nmax_connections = 150\nshared_buffers = 64MB\n"
+CONFIG = "listen_addresses = ''\nmax_connections = 150\nshared_buffers = 64MB\nrecovery_init_sync_method = syncfs\n"
 
 
 def binaries():
@@ -74,7 +74,7 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, deadline=30.0):
+    def start(self, deadline=120.0):
         """Start the server and wait until it answers."""
         self.log = open(self.folder + "/log", "ab")
         self.process = subprocess.Popen(
@@ -89,7 +89,7 @@ class Server:
             except psycopg.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > limit:
                     raise RuntimeError(open(self.folder + "/log").read()[-2000:]) from None
-                time.sleep(0.02)  # the server has no event to wait for from outside
+                time.sleep(0.05)  # the server has no event to wait for from outside
 
     def stop(self, how=signal.SIGINT):
         """SIGINT: fast shutdown, connections are cut. SIGQUIT: as in a power cut."""
@@ -97,6 +97,11 @@ class Server:
             self.process.send_signal(how)
             self.process.wait(timeout=30)
             self.log.close()
+
+    def cut(self):
+        """As in a power cut. What is on disk by then is checkpointed first, so that coming back is quick."""
+        self.run("CHECKPOINT")
+        self.stop(signal.SIGQUIT)
 
     def url(self, database="postgres", user="line", password=None):
         secret = f":{password}" if password else ""

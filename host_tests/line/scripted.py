@@ -62,9 +62,9 @@ class ScriptedWire:
         progress("burn", 0.5)
         self._call()
         self.board.burned = (identity.fields(), self.board.burned[1] + 1 if self.board.burned else 1)
+        self.board.burns.append((identity.product_key, identity.device_name))
         self.board.issued = issued
         self.board.torn = False
-        self.board.burns.append((identity.product_key, identity.device_name))
         self._call()
         return self.board.burned[1]
 

@@ -1,7 +1,6 @@
 """Backup and return of a ledger, migrations, and a ledger that goes away and comes back."""
 
 import os
-import signal
 import stat
 import threading
 
@@ -133,7 +132,7 @@ def test_a_ledger_that_goes_away_and_comes_back_is_waited_for(ledger, ledger_url
         if ledger_url.startswith("sqlite"):
             os.rename(tmp_path / "ledger.db", tmp_path / "elsewhere.db")
         else:
-            postgres.stop(signal.SIGQUIT)
+            postgres.cut()
 
     def back(seconds):
         if len(told) == 2 and ledger_url.startswith("sqlite"):

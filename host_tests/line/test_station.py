@@ -145,25 +145,38 @@ def test_a_new_board_in_a_bay_is_burned_when_the_old_one_is_taken_out(ledger, le
 
 def test_a_ledger_that_goes_away_in_the_middle_is_waited_for(ledger, ledger_url, tmp_path, request):
     stock(ledger, 4)
-    paths = boards(tmp_path, 4)
+    paths = boards(tmp_path, 4, hold=str(tmp_path / "go on"))
     run = Run(tmp_path, ledger_url, paths)
-    away = False
-    for event in run.events():
-        if event["event"] == "reserved" and not away:
-            away = True
-            if ledger_url.startswith("sqlite"):
-                os.rename(tmp_path / "ledger.db", tmp_path / "elsewhere.db")
-            else:
-                request.getfixturevalue("postgres").stop(signal.SIGQUIT)
-        if event["event"] == "ledger" and away:
-            away = None
-            if ledger_url.startswith("sqlite"):
-                os.rename(tmp_path / "elsewhere.db", tmp_path / "ledger.db")
-            else:
-                request.getfixturevalue("postgres").start()
-    assert away is None and run.process.wait(timeout=60) == 0
+    seen = []
+    try:
+        for event in run.events():
+            seen.append(event["event"])
+            if event["event"] == "reserved" and seen.count("reserved") == 4:
+                take_away(ledger_url, tmp_path, request)
+                (tmp_path / "go on").touch()
+            if event["event"] == "ledger" and seen.count("ledger") == 1:
+                bring_back(ledger_url, tmp_path, request)
+    finally:
+        bring_back(ledger_url, tmp_path, request)
+    assert "ledger" in seen and run.process.wait(timeout=60) == 0
     assert ledger.counts()[PRODUCT]["done"] == 4
     assert all(len(filed.burns(path)) == 1 for path in paths)
+
+
+def take_away(ledger_url, folder, request):
+    if ledger_url.startswith("sqlite"):
+        os.rename(folder / "ledger.db", folder / "elsewhere.db")
+    else:
+        request.getfixturevalue("postgres").cut()
+
+
+def bring_back(ledger_url, folder, request):
+    if not ledger_url.startswith("sqlite"):
+        server = request.getfixturevalue("postgres")
+        if server.process.poll() is not None:
+            server.start()
+    elif (folder / "elsewhere.db").exists():
+        os.rename(folder / "elsewhere.db", folder / "ledger.db")
 
 
 def test_a_bay_whose_process_dies_is_started_again(ledger, ledger_url, tmp_path):
