@@ -241,3 +241,26 @@ def test_the_ledger_file_is_private(ledger, ledger_url, tmp_path):
     if ledger_url.startswith("sqlite"):
         assert stat.S_IMODE(os.stat(tmp_path / "ledger.db").st_mode) == 0o600
     assert ledger.connection.read(lambda c: c.execute(sa.select(identities)).all()) == []
+
+
+def test_replay_binds_what_stations_burned_since_the_backup(ledger, key, tmp_path, capsys):
+    import json
+
+    from tools import cli
+    stock(ledger, 6)
+    backup.backup(ledger, f"{tmp_path}/copy.db")
+    lines = []
+    for number in range(3):
+        row = ledger.move(ledger.begin_write(ledger.reserve(board(number), PRODUCT, WHO), WHO), "write", WHO)
+        lines.append(json.dumps({"mac": row.mac, "product_key": PRODUCT, "device_name": row.device_name, "event": "written"}))
+    (tmp_path / "journal").write_text("\n".join(lines) + '\n{"mac": "24')  # the last line torn by a power cut
+    (tmp_path / "key").write_text(bytes(range(32)).hex())
+    os.chmod(tmp_path / "key", 0o600)
+    command = ["line", "replay", f"{tmp_path}/journal", "--ledger", f"sqlite:///{tmp_path}/copy.db", "--key-file", f"{tmp_path}/key"]
+    assert cli.main(command) == 0 and "3 identities bound" in capsys.readouterr().out
+    assert cli.main(command) == 0 and "0 identities bound" in capsys.readouterr().out
+    with Ledger.open(f"sqlite:///{tmp_path}/copy.db", key=key) as again:
+        assert [again.find(mac=board(n)).device_name for n in range(3)] == ["dev00000", "dev00001", "dev00002"]
+        assert again.reserve(board(9), PRODUCT, WHO).device_name == "dev00003"
+        again.void(again.find(mac=board(1)), WHO)
+    assert cli.main(command) == 1 and "dev00001" in capsys.readouterr().err

@@ -130,3 +130,15 @@ def test_what_is_typed_names_chip_and_plan(tmp_path, key):
     assert first.word.startswith("BURN 24:0a:c4:00:00:01 ") and first.word != second.word
     security.save(first, tmp_path / "plan.json")
     assert security.load(tmp_path / "plan.json").word == first.word
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_the_same_plan_is_burned_into_an_emulated_chip_over_the_wire(chip, tmp_path):
+    from tools.emulator.chip.bench import Bench
+    with Bench(tmp_path / "flash.bin", chip=chip, size=4 << 20, efuses=tmp_path / "efuses.bin") as bench:
+        with security.Fuses(chip, port=bench.url) as chip_fuses:
+            assert chip_fuses.mac == "24:0a:c4:00:00:01"
+            made = security.plan(chip, chip_fuses.mac, ["jtag"])
+            security.burn(chip_fuses, made)
+        with security.Fuses(chip, port=bench.url) as again:
+            assert security.verify(again, made) == []

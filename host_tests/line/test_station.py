@@ -254,3 +254,21 @@ def test_boards_an_hour_counts_the_last_hour():
     for minute in range(120):
         tally.count("done", minute * 60.0)
     assert 59 <= tally.an_hour(7140.0) <= 61
+
+
+def test_a_full_disk_under_the_ledger_loses_nothing(postgres, tmp_path):
+    """The server's own error for a full disk, raised by a trigger; when there is room again, the boards go on."""
+    from host_tests.line.test_backup import NO_ROOM
+    url = postgres.fresh()
+    with Ledger.create(url, key=KEY, patience=Patience(limit=20)) as ledger:
+        ledger.add_product(Product(PRODUCT), WHO)
+        stock(ledger, 8)
+        ledger.connection.write(lambda c: c.exec_driver_sql(NO_ROOM))
+        paths = boards(tmp_path, 8)
+        status, events = Run(tmp_path, url, paths).finish()
+        assert status == 1 and any("its disk is full" in event.get("why", "") for event in events)
+        ledger.connection.write(lambda c: c.exec_driver_sql("DROP TRIGGER no_room ON events"))
+        status, events = Run(tmp_path, url, paths).finish()
+        assert status == 0, events
+        assert ledger.counts()[PRODUCT]["done"] == 8
+        assert sorted(name for path in paths for name in filed.burns(path)) == [f"dev{n:05d}" for n in range(8)]
