@@ -43,7 +43,6 @@ class Client(MQTTClient):
     granted = b""  # the last SUBACK
     busy = False  # a handler runs
     once = False  # look for one packet, do not wait
-    count = 0  # bytes held
     head = b""  # of the packet that is coming in
     body = None
     size = 0  # bytes of its body: all,
@@ -58,7 +57,7 @@ class Client(MQTTClient):
         self.sent = self.heard = ticks_ms()
         self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
         self.queue = []  # messages that came while a handler ran
-        self.held = bytearray(_HELD)
+        self.held = b""
 
     def connect(self, clean_session=True):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code.
@@ -168,21 +167,20 @@ class Client(MQTTClient):
     # What umqtt's own methods take for their socket.
 
     def write(self, data, n=None):
-        view = memoryview(data)[:n]
-        n = len(view)
-        if self.count + n > _HELD:
+        if n is not None:
+            data = data[:n]
+        if len(self.held) + len(data) > _HELD:
             self.flush()
-        if n > _HELD:
-            self.stream.write(view)
+        if len(data) > _HELD:
+            self.stream.write(data)
         else:
-            self.held[self.count : self.count + n] = view
-            self.count += n
+            self.held += data
 
     def flush(self):
-        if self.count:
-            view = memoryview(self.held)[: self.count]
-            self.count = 0
-            self.stream.write(view)
+        data = self.held
+        if data:
+            self.held = b""
+            self.stream.write(data)
             self.sent = ticks_ms()
 
     def read(self, n):
@@ -245,11 +243,13 @@ class Client(MQTTClient):
     def _packet(self, wait):
         """The next packet's body, its kind in head[0]; None when it is not whole and `wait` is False."""
         deadline = self.deadline or Deadline(self.timeout)
-        while not self._whole():
+        while True:
+            if wait and not self.stream.ready(deadline.left()):
+                raise TimedOut("no packet")
+            if self._whole():
+                break
             if not wait:
                 return None
-            if not self.stream.ready(deadline.left()):
-                raise TimedOut("no packet")
         self.heard = ticks_ms()
         body = self.body
         self.body = None

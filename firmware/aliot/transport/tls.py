@@ -20,9 +20,15 @@ _STEP = const(100)  # ms; the longest wait for the one direction while TLS may n
 
 def connect(credential, host, port, roots, timeout):
     """A Stream to host:port whose server must prove `host` against the roots named; see the package."""
-    phase = "name"
+    phase = "TLS handshake"
     raw = None
     try:
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        built.load(roots, context.load_verify_locations)
+        if hasattr(credential, "present"):
+            credential.present(context)  # a client certificate
+        gc.collect()  # TLS takes its 30 KB from the same memory
+        phase = "name"
         address = socket.getaddrinfo(host, port)[0][-1]
         phase = "connect"
         deadline = Deadline(timeout)
@@ -32,11 +38,6 @@ def connect(credential, host, port, roots, timeout):
         raw.setblocking(False)
         raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
         phase = "TLS handshake"
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        built.load(roots, context.load_verify_locations)
-        if hasattr(credential, "present"):
-            credential.present(context)  # a client certificate
-        gc.collect()  # TLS takes its 30 KB from the same memory
         stream = Stream(raw, context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False), timeout)
     except BaseException as problem:
         if raw:
@@ -99,15 +100,15 @@ class Stream:
 
     def ready(self, ms):
         deadline = Deadline(ms)
+        data = bytearray(1)
         while not self.ahead:
-            data = bytearray(1)
-            left = deadline.left()
             if self.readinto(data):
                 self.ahead = data
-            elif left:
-                self._wait(left, select.POLLIN)
             else:
-                return False
+                left = deadline.left()
+                if not left:
+                    return False
+                self._wait(left, select.POLLIN)
         return True
 
     def close(self):
