@@ -115,7 +115,7 @@ def changed(source, data):
 
 @pytest.fixture(scope="module", params=cases.INTERPRETERS)
 def ask(request):
-    with cases.conversation(CASES, request.param, heap="192K") as asking:
+    with cases.conversation(CASES, request.param, heap="1M") as asking:
         yield asking
 
 
@@ -137,7 +137,7 @@ def test_an_error_of_the_tree_or_a_right_result(ask, parser, campaign, tally):
         inputs += [{"data": changed(source, data).hex(), "good": False, "end": end, "piece": piece}
                    for _ in range(VARIANTS)]
         count += len(inputs)
-        few = max(1, 3000 // (len(data) + 50))      # a request has to fit into a board's heap
+        few = max(1, 4000 // (len(data) + 50))
         for at in range(0, len(inputs), few):
             failed = ask(parser, inputs[at:at + few])
             assert failed is None, failed

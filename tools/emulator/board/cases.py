@@ -146,20 +146,19 @@ def conversation(path, which, heap="112K", mqtt=None):
     with tempfile.TemporaryDirectory(prefix="aliot-case-") as folder:
         command, environment = _start(Path(path), which, Path(folder), heap, mqtt)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder, **pipes) as board:
+        with subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder, bufsize=0, **pipes) as board:
 
             def ask(function, value, timeout=TIMEOUT):
                 said = b""
                 try:
                     board.stdin.write(json.dumps([function, None, value]).encode() + b"\n")
-                    board.stdin.flush()
                 except BrokenPipeError:
                     pass
                 while not (said.endswith(b"\n") and said.splitlines()[-1].startswith(MARK)):
                     ready = select.select([board.stdout], [], [], timeout)[0]
                     data = os.read(board.stdout.fileno(), 65536) if ready else b""
                     if not data:
-                        ended = f"ended with {board.wait()}" if ready else f"did not answer within {timeout} seconds"
+                        ended = f"ended with {board.wait()}" if ready else f"gave no answer in {timeout} s"
                         return f"{said.decode(errors='replace')}\nthe interpreter {ended}"
                     said += data
                 return json.loads(said.splitlines()[-1][1:])
