@@ -641,12 +641,19 @@ def test_rrpc_and_its_time_limit(device):
 @pytest.mark.parametrize("extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)])
 @pytest.mark.parametrize("system", ["", "_ss=1,"])
 def test_custom_rrpc_and_error_notices_go_to_those_whose_ext_says_so(device, extra, rrpc, error, system):
-    cloud, client = device(connect_packet(mode="3", extra=extra + system))
+    cloud, client = device(connect_packet(mode="3", extra=extra + system), switches={"error_notices": "ext"})
     if not system:
         client.subscribe("/ext/rrpc/#", f"/ext/error/{PK}/{DN}")
     assert publish(cloud, f"/ext/error/{PK}/{DN}")["sent"] == error
     sent = cloud.instance.send_down(PK, DN, f"/ext/rrpc/1{USER}call", b"x", 0)
     assert sent["sent"] == rrpc
+
+
+def test_a_subscription_brings_error_notices_without_the_bit_as_old_clients_have_it(device):
+    cloud, client = device(connect_packet(mode="3", extra="_ss=1,"))
+    assert publish(cloud, f"/ext/error/{PK}/{DN}")["sent"] == 0
+    client.subscribe(f"/ext/error/{PK}/{DN}")
+    assert publish(cloud, f"/ext/error/{PK}/{DN}")["sent"] == 1
 
 
 def test_broadcast_goes_to_those_who_subscribed(run):

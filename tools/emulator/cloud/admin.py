@@ -1,31 +1,15 @@
 """The admin API: JSON over HTTP on loopback, what the console and the cloud's own API do for a person."""
 
-import re
-
 from tools.emulator.cloud import faults
 from tools.emulator.cloud.config import NAME_RULE
+from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.identifier import DEVICE_NAME
 from tools.emulator.cloud.instance import text_payload
+from tools.emulator.cloud.routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
 
 BODY_MAX = 16 * 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "")
-ROUTES = []
-
-
-def route(method, pattern):
-    """Registers a function for `pattern`, in which {name} stands for one level of the path."""
-    expression = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
-
-    def keep(function):
-        ROUTES.append((method, pattern, expression, function))
-        return function
-    return keep
-
-
-def masked(secret, shown):
-    return secret if shown else "****" + secret[-4:] if len(secret) > 8 else "****"
 
 
 class AdminApp:
@@ -71,17 +55,6 @@ class AdminApp:
         if device is None:
             raise BadRequest(404, f"no device {dn} in product {pk}")
         return device
-
-
-def body(request, **kinds):
-    """The request's JSON object; each of `kinds` is there and of that type."""
-    values = request.json()
-    if not isinstance(values, dict):
-        raise BadRequest(400, "the body must be a JSON object")
-    for name, kind in kinds.items():
-        if type(values.get(name)) is not kind:
-            raise BadRequest(400, f"{name} must be a JSON {kind.__name__}")
-    return values
 
 
 @route("GET", "/")
@@ -138,6 +111,7 @@ def show_device(app, request, pk, dn):
     online = {session.key[2] for session in sessions if session.peer}
     return {
         "product_key": pk, "device_name": dn, "status": app.instance.status(device),
+        **of_gateways.describe(app, device),
         "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
         "registration": "closed" if device.registration_closed else "open",
         "registrations": device.issued, "preregistration_free": device.free,
@@ -179,10 +153,13 @@ def delete(app, request, pk, dn):
 
 @route("POST", "/devices/{pk}/{dn}/kick")
 def kick(app, request, pk, dn):
-    how = body(request).get("how", "close")
+    device, values = app.device(pk, dn), body(request)
+    if app.instance.is_subdevice(device):
+        return of_gateways.kick(app, device, values)
+    how = values.get("how", "close")
     if how not in ("close", "reset"):
         raise BadRequest(400, "how must be close or reset")
-    app.instance.kick(app.device(pk, dn), "by the admin", how=how)
+    app.instance.kick(device, "by the admin", how=how)
     return {"done": "kick"}
 
 

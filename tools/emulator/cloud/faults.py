@@ -7,7 +7,12 @@ that stage and stay on that connection. README.md lists all.
 
 from dataclasses import dataclass, field
 
-MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver")
+GATEWAY_STAGES = (
+    "sub_register", "sub_unregister", "proxy_register", "topo_add", "topo_delete", "topo_get", "list_found",
+    "pack_post", "sub_login", "sub_batch_login", "sub_logout", "sub_batch_logout",
+)
+MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver",
+               *GATEWAY_STAGES)
 STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
     "mqtt_tcp": MQTT_STAGES,
@@ -30,12 +35,14 @@ class Parameter:
 
 
 PROCESSED = {"processed": Parameter(bool, True)}
-ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request")
+ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request",
+           *GATEWAY_STAGES)
+CODE, GATEWAY_CODE = 3, 500     # what a refusal says unless its fault does
 # kind -> (stages, parameters)
 KINDS = {
     "refuse": (
-        ("connect", "register", "subscribe"),
-        {"code": Parameter(int, 3), "message": Parameter(str), "status": Parameter(int, low=100, high=599)},
+        ("connect", "register", "subscribe", *GATEWAY_STAGES),
+        {"code": Parameter(int, CODE), "message": Parameter(str), "status": Parameter(int, low=100, high=599)},
     ),
     "delay": (("accept", "handshake", *ANSWERS), {"ms": Parameter(int, 1000)}),
     "trickle": (("handshake", *ANSWERS), {"ms": Parameter(int, 100), "bytes": Parameter(int, 1, low=1)}),
@@ -100,6 +107,8 @@ def read(values):
         if when in stages and where in ONLY.get(kind, (where,)) and (where != "ntp" or kind in NTP_KINDS)
     ]
     kind = choose(values, "kind", allowed)
+    if kind == "refuse" and when in GATEWAY_STAGES:
+        values.setdefault("code", GATEWAY_CODE)
     fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
                   whole(values, "after", Parameter(default=0)),
                   typed(values, "pk", Parameter(str)), typed(values, "dn", Parameter(str)))

@@ -9,6 +9,7 @@ from collections import deque
 from tools.emulator.cloud import alink, login, topics
 from tools.emulator.cloud import journal as log
 from tools.emulator.cloud.faults import Faults
+from tools.emulator.cloud.gateway.gateways import Gateways
 from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.sessions import Sessions
@@ -57,6 +58,7 @@ class Instance:
         self.attempts = {}
         self.rrpc = {}
         self.numbers = itertools.count(1)
+        self.gateways = Gateways(self)
 
     def account(self, product_key, device_name):
         """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
@@ -135,38 +137,50 @@ class Instance:
         session.peer.note(
             "offline", bytes_in=session.peer.link.bytes_in, bytes_out=session.peer.link.bytes_out
         )
+        self.gateways.lost(session)
         self.sessions.close(session)
 
     # ---- messages
 
     def uplink(self, peer, packet):
         """A device has published. Foreign topics go no further than the log (direct.md 9)."""
-        product_key, device_name = peer.names
-        topic, payload, qos = packet.topic, packet.payload, packet.qos
-        own = topics.in_scope(topic, topics.PUBLISHES, product_key, device_name)
+        session, topic, payload, qos = peer.session, packet.topic, packet.payload, packet.qos
+        own = topics.in_scope(topic, topics.PUBLISHES, *peer.names)
+        subdevice = None if own else self.gateways.speaks_for(peer, topic)
+        own = own or subdevice is not None
         if not own or not topics.fits(topic, self.config.limits):
             peer.note("foreign topic" if not own else "topic too long", topic=topic, code=log.NOT_ALLOWED,
                       action="publish")
             if self.config.switches.foreign_publish == "close" and not own:
                 peer.over("foreign topic", log.NOT_ALLOWED)
             return
+        if subdevice is not None:
+            session = self.gateways.uplink(peer, subdevice, packet)
+            if session is None:
+                return
+        product_key, device_name = subdevice or peer.names
         self.journal.message("up", product_key, device_name, topic, payload, qos)
         if self.answered_rrpc(topic, payload):
             return
+        if subdevice is None and self.gateways.take(peer, packet):
+            return
         if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
             self.send_down(product_key, device_name, topic, payload, qos, echo=True)
-        self.answer(peer, topic, payload)
+        self.answer(session, topic, payload)
 
-    def answer(self, peer, topic, payload):
+    def answer(self, session, topic, payload):
         """Sends the platform's replies to the session that asked, if its connection is still there."""
-        session, (product_key, device_name) = peer.session, peer.names
         if session is None:
             return
-        thing = self.thing(product_key, device_name)
-        always = not self.config.switches.replies_need_subscription
+        thing = self.thing(*session.key[:2])
         for answer_topic, answer in alink.answers(thing, topic, payload, self.config.limits, self.wall):
-            outcome = self.sessions.deliver(session, answer_topic, answer, 0, always, "reply")
-            self.journal.message("down", product_key, device_name, answer_topic, answer, 0, outcome)
+            self.reply(session, answer_topic, answer)
+
+    def reply(self, session, topic, payload):
+        """Sends one reply; by a switch it needs no subscription (direct.md 7)."""
+        always = not self.config.switches.replies_need_subscription
+        outcome = self.sessions.deliver(session, topic, payload, 0, always, "reply")
+        self.journal.message("down", *session.key[:2], topic, payload, 0, outcome)
 
     def send_down(self, product_key, device_name, topic, payload, qos, echo=False):
         """A message towards a device, to each of its units; returns how often sent, kept and dropped.
@@ -228,19 +242,38 @@ class Instance:
             if session.peer and client_id in (None, session.key[2]):
                 session.peer.kick(reason, how)
 
+    def is_subdevice(self, device):
+        return self.registry.node(device.product_key) == "subdevice"
+
     def disable(self, device):
+        if self.is_subdevice(device):
+            self.gateways.disable(device)
+            return
         self.request(device, "thing/disable", "thing.disable", {})
         self.registry.set_disabled(device, True)
         self.kick(device, "disabled")
 
     def enable(self, device):
+        if self.is_subdevice(device):
+            self.gateways.enable(device)
+            return
         self.registry.set_disabled(device, False)
         self.request(device, "thing/enable", "thing.enable", {})
 
     def delete(self, device):
+        if self.is_subdevice(device):
+            self.gateways.delete(device)
+            return
         self.request(device, "thing/delete", "thing.delete", {})
         self.registry.delete(device)
         self.kick(device, "deleted")
+        self.gateways.release(device.key)
+        self.forget(device)
+
+    def forget(self, device):
+        """Nothing is left of a device that was deleted."""
+        if self.registry.find(*device.key) is device:
+            self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)
         self.things.pop((device.product_key, device.device_name), None)
 

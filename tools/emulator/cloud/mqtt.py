@@ -40,7 +40,7 @@ class MqttPeer(Handler):
         self.keep_alive = 0
         self.heard = 0.0
         self.timer = None
-        self.second, self.sent_in_second = 0, [0, 0]
+        self.second, self.sent_in_second = 0, {}
 
     # ---- in
 
@@ -171,7 +171,7 @@ class MqttPeer(Handler):
                 return self.over(reason)
             if broken and policy == "drop":
                 return self.note("dropped", topic=packet.topic, reason=reason)
-        if switches.uplink_rate == "drop" and self.too_fast(packet.qos, limits):
+        if switches.uplink_rate == "drop" and self.too_fast(packet.topic, packet.qos, limits):
             return self.note("dropped", topic=packet.topic, reason="uplink rate", code=429)
         fault = self.link.take("publish", *self.names) if packet.qos else None
         if fault and fault.unprocessed:
@@ -180,12 +180,16 @@ class MqttPeer(Handler):
             self.link.write(Ack("puback", packet.packet_id).encode())
         self.instance.uplink(self, packet)
 
-    def too_fast(self, qos, limits):
+    def too_fast(self, topic, qos, limits):
+        """Counts a message to its device, which is a sub-device if one is online here (direct.md 8)."""
         second = int(self.loop.time())
         if second != self.second:
-            self.second, self.sent_in_second = second, [0, 0]
-        self.sent_in_second[qos] += 1
-        return self.sent_in_second[qos] > (limits.uplink_qos0, limits.uplink_qos1)[qos]
+            self.second, self.sent_in_second = second, {}
+        found = topics.device_of(topic)
+        device = found if found and self.instance.gateways.session_of(self, found) else self.names
+        sent = self.sent_in_second.setdefault(device, [0, 0])
+        sent[qos] += 1
+        return sent[qos] > (limits.uplink_qos0, limits.uplink_qos1)[qos]
 
     def subscribe(self, packet):
         self.heard = self.loop.time()
@@ -210,15 +214,29 @@ class MqttPeer(Handler):
             qos = 1
         if not topics.fits(topic, self.config.limits):
             return 0x80
-        if not topics.in_scope(topic, topics.SUBSCRIBES, *self.names):
+        session = self.subscriber(topic)
+        if session is None:
             self.note("foreign topic", topic=topic, code=log.NOT_ALLOWED, action="subscribe")
             return 0x80 if switches.foreign_subscribe == "refuse" else qos
-        return qos if self.instance.sessions.subscribe(self.session, topic) else 0x80
+        if not self.instance.sessions.subscribe(session, topic):
+            return 0x80
+        if session is not self.session:
+            self.instance.sessions.save(session)
+        return qos
+
+    def subscriber(self, topic):
+        """The session a filter belongs to: its own, that of a sub-device online here, or None."""
+        if topics.in_scope(topic, topics.SUBSCRIBES, *self.names):
+            return self.session
+        gateways = self.instance.gateways
+        key = gateways.speaks_for(self, topic, topics.SUBSCRIBES)
+        return key and gateways.session_of(self, key)
 
     def unsubscribe(self, packet):
         for topic in packet.topics:
-            self.session.filters.pop(topic, None)
-        self.instance.sessions.save(self.session)
+            session = self.subscriber(topic) or self.session
+            session.filters.pop(topic, None)
+            self.instance.sessions.save(session)
         self.send(Ack("unsuback", packet.packet_id), "subscribe")
 
     def ping(self, packet):

@@ -26,9 +26,12 @@ class Unit:
     blocked: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Device:
-    """One DeviceName. ResetThing opens `registration_closed` again; activation stays (direct.md 2.5)."""
+    """One DeviceName. ResetThing opens `registration_closed` again; activation stays (direct.md 2.5).
+
+    `gateway` is the (ProductKey, DeviceName) of the gateway that a sub-device is attached to.
+    """
 
     product_key: str
     device_name: str
@@ -39,7 +42,12 @@ class Device:
     issued: int = 0
     disabled: bool = False
     free: bool = False
+    gateway: tuple | None = None
     units: dict = field(default_factory=dict)
+
+    @property
+    def key(self):
+        return self.product_key, self.device_name
 
     def active_units(self):
         return [unit for unit in self.units.values() if unit.activated_at is not None]
@@ -68,8 +76,8 @@ class Registry:
         self.products = {
             seed.product_key: self.product(seed, kept.get(seed.product_key)) for seed in config.products
         }
-        deleted = self.load()
-        self.seed(config.products, deleted)
+        self.deleted = self.load()
+        self.seed(config.products)
 
     def product(self, seed, kept):
         kept = kept or {}
@@ -98,16 +106,18 @@ class Registry:
                 deleted.add((pk, dn))
             elif pk in self.products:
                 units = {key: Unit(**unit) for key, unit in body.pop("units").items()}
-                self.products[pk].devices[dn] = Device(pk, dn, units=units, **body)
+                gateway = tuple(body.pop("gateway", None) or ()) or None
+                self.products[pk].devices[dn] = Device(pk, dn, units=units, gateway=gateway, **body)
         return deleted
 
-    def seed(self, products, deleted):
+    def seed(self, products):
         """Creates what the configuration names and the store has never seen."""
         rows = []
         for product in products:
             devices = self.products[product.product_key].devices
             for seed in product.devices:
-                if seed.device_name not in devices and (product.product_key, seed.device_name) not in deleted:
+                key = product.product_key, seed.device_name
+                if seed.device_name not in devices and key not in self.deleted:
                     device = new_device(product.product_key, seed.device_name, seed.device_secret)
                     devices[seed.device_name] = device
                     rows.append(row(device))
@@ -119,19 +129,35 @@ class Registry:
         product = self.products.get(product_key)
         return product.devices.get(device_name) if product else None
 
+    def find_subdevice(self, product_key, device_name):
+        """The sub-device, or None; a device of a product with another node type is none."""
+        product = self.products.get(product_key)
+        return product.devices.get(device_name) if product and product.node == "subdevice" else None
+
+    def node(self, product_key):
+        """The node type of a product, or None."""
+        product = self.products.get(product_key)
+        return product and product.node
+
     def save(self, device):
         self.store.save_device(*row(device))
+
+    def save_all(self, devices):
+        """Writes several devices in one transaction."""
+        self.store.save_devices([row(device) for device in devices])
 
     def add(self, product, names):
         """Creates devices with fresh secrets as the console's batch creation does; returns them."""
         devices = [new_device(product.product_key, name, None) for name in names]
         self.store.save_devices([row(device) for device in devices])
         product.devices.update((device.device_name, device) for device in devices)
+        self.deleted.difference_update(device.key for device in devices)
         return devices
 
     def delete(self, device):
         self.store.save_device(device.product_key, device.device_name, None)
         del self.products[device.product_key].devices[device.device_name]
+        self.deleted.add(device.key)
 
     def set_dynamic_registration(self, product, enabled):
         product.dynamic_registration = enabled
@@ -159,6 +185,13 @@ class Registry:
         device.issued += 1
         self.save(device)
         return device.secret
+
+    def issue_to_subdevices(self, devices):
+        """Gives each of `devices` a fresh DeviceSecret, as gateway.md 4 has it; the one before is void."""
+        for device in devices:
+            device.secret = alphanumeric(32)
+            device.issued += 1
+        self.save_all(devices)
 
     def activate(self, device, now):
         """A connect with the DeviceSecret was accepted."""

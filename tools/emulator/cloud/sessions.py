@@ -7,13 +7,15 @@ from tools.emulator.cloud import topics
 from tools.emulator.cloud.codec import Publish
 
 # topics that a device gets only if it says so in the `ext` of its client identifier (direct.md 1.1)
-EXTENSIONS = {"/ext/rrpc/": 1, "/ext/error/": 2}
+RRPC, ERROR = 1, 2
+EXTENSIONS = {"/ext/rrpc/": RRPC, "/ext/error/": ERROR}
 
 
 @dataclass(slots=True)
 class Waiting:
-    """One QoS 1 message for a session; `row` is its id in the store, None when it is not kept."""
+    """One QoS 1 message for `owner`; `row` is its id in the store, None when it is not kept."""
 
+    owner: object
     topic: str
     payload: bytes
     time: float
@@ -25,7 +27,8 @@ class Session:
     """The state of one identity, `key` = (ProductKey, DeviceName, ClientID of the unit or "").
 
     `filters` maps a filter to the monotonic time at which it takes effect;
-    `peer` is the live connection or None.
+    `peer` is the live connection or None. A sub-device that is online has the
+    `gateway` session whose connection carries it; that one has it in `carried`.
     """
 
     key: tuple
@@ -37,13 +40,24 @@ class Session:
     peer: object = None
     system: bool = False        # _ss=1
     extension: int = 0          # the `ext` bits
+    gateway: object = None
+    carried: dict = field(default_factory=dict)
 
-    def takes(self, topic, now):
-        """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`)."""
+    @property
+    def line(self):
+        """The session whose connection it is: its own, or the gateway's."""
+        return self.gateway or self
+
+    def takes(self, topic, now, strict=RRPC | ERROR):
+        """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`).
+
+        `strict` are the `ext` bits that a subscription needs as well.
+        """
         bit = next((bit for prefix, bit in EXTENSIONS.items() if topic.startswith(prefix)), 0)
-        if bit & ~self.extension:
+        missing = bit & ~self.extension
+        if missing & strict:
             return False
-        if self.system and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
+        if self.system and not missing and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
             return True
         if self.filters.get(topic, now + 1) <= now:
             return True
@@ -62,6 +76,7 @@ class Sessions:
     def __init__(self, store, config, wall, monotonic):
         self.store, self.limits, self.timing = store, config.limits, config.timing
         self.permanent = config.switches.subscriptions == "permanent"
+        self.strict = RRPC | (ERROR if config.switches.error_notices == "ext" else 0)
         self.wall, self.monotonic = wall, monotonic
         self.by_device = {}
         for pk, dn, unit, body in store.sessions():
@@ -71,7 +86,7 @@ class Sessions:
         for row, key, topic, payload, time in list(store.messages()):
             session = self.by_device.get(key[:2], {}).get(key[2])
             if session is not None:
-                session.waiting.append(Waiting(topic, payload, time, row))
+                session.waiting.append(Waiting(session, topic, payload, time, row))
 
     def get(self, key):
         units = self.by_device.setdefault(key[:2], {})
@@ -110,9 +125,23 @@ class Sessions:
 
     def close(self, session):
         """The connection is gone; a clean session goes with it."""
+        if session.gateway is not None:
+            self.put_down(session)
         session.peer, session.system = None, False
         if not session.persistent:
             self.wipe(session, not self.permanent)
+
+    def take_up(self, session, gateway):
+        """The sub-device's `session` is carried by the connection of `gateway`, a session, from here on."""
+        session.gateway = gateway
+        gateway.carried[session.key] = session
+
+    def put_down(self, session):
+        """It is not carried any more; what the gateway has not acknowledged for it waits again."""
+        gateway, session.gateway = session.gateway, None
+        del gateway.carried[session.key]
+        mine = [number for number, waiting in gateway.flying.items() if waiting.owner is session]
+        session.waiting.extendleft([gateway.flying.pop(number) for number in mine][::-1])
 
     def resume(self, session):
         """After the CONNACK: what was never acknowledged goes out again, then what waits."""
@@ -142,7 +171,7 @@ class Sessions:
 
     def deliver(self, session, topic, payload, qos, always=False, stage="deliver"):
         """Sends, or keeps, one message for a session that takes it: "sent", "kept" or "dropped"."""
-        if not always and not session.takes(topic, self.monotonic()):
+        if not always and not session.takes(topic, self.monotonic(), self.strict):
             return "dropped"
         if session.peer and not qos:
             session.peer.send(Publish(topic, payload), stage)
@@ -151,7 +180,7 @@ class Sessions:
             return "dropped"
         now = self.wall()
         row = self.store.keep_message(session.key, topic, payload, now) if session.persistent else None
-        session.waiting.append(Waiting(topic, payload, now, row))
+        session.waiting.append(Waiting(session, topic, payload, now, row))
         if session.peer is None:
             return "kept"
         self.flush(session)
@@ -159,21 +188,24 @@ class Sessions:
 
     def flush(self, session):
         """Sends what waits, as far as unacknowledged messages leave room."""
-        oldest = self.wall() - self.timing.offline_seconds
-        while session.waiting and session.peer and len(session.flying) < self.limits.unacknowledged:
+        oldest, line = self.wall() - self.timing.offline_seconds, session.line
+        while session.waiting and session.peer and len(line.flying) < self.limits.unacknowledged:
             waiting = session.waiting.popleft()
             if waiting.time < oldest:
                 self.drop(waiting)
                 continue
-            packet_id = session.packet_id()
-            session.flying[packet_id] = waiting
+            packet_id = line.packet_id()
+            line.flying[packet_id] = waiting
             session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id), "deliver")
 
     def acknowledge(self, session, packet_id):
         waiting = session.flying.pop(packet_id, None)
         if waiting is not None:
             self.drop(waiting)
-            self.flush(session)
+            self.flush(waiting.owner)
+            for other in (session, *session.carried.values()):
+                if other.waiting:
+                    self.flush(other)
 
     def drop(self, waiting):
         if waiting.row is not None:

@@ -4,6 +4,7 @@ Each call commits before it returns, so that what was acknowledged to a device
 survives a killed process (not a loss of power: there is no fsync per commit).
 """
 
+import contextlib
 import json
 import sqlite3
 
@@ -18,7 +19,7 @@ CREATE TABLE IF NOT EXISTS message (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, un
                                     topic TEXT, payload BLOB, time REAL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 1
+FORMAT = 2      # 2: devices say to which gateway they are attached
 
 
 class Store:
@@ -61,9 +62,15 @@ class Store:
     def save_device(self, pk, dn, body):
         self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
 
+    @contextlib.contextmanager
     def transaction(self):
+        """What is written inside is written together; one inside another is part of it."""
+        if self.db.in_transaction:
+            yield
+            return
         self.db.execute("BEGIN")
-        return self.db
+        with self.db:
+            yield
 
     def sessions(self):
         """Yields (pk, dn, unit, body)."""

@@ -1,37 +1,13 @@
 """One switch for each thing that the platform's documents leave open.
 
 `SWITCHES` names them with default, what else they may be, and the place in
-direct.md that leaves it open. They are set in the `[switches]` table of
-cloud.toml. `TIMING` and `LIMITS` are the documented figures, in tables of
+direct.md (those of gateways: gateway.md) that leaves it open. They are set in
+the `[switches]` table of cloud.toml. `TIMING` and `LIMITS` are the documented figures, in tables of
 their own so that tests need not wait and need not send 256 KB.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Switch:
-    """`allowed` is a tuple of values, or a (low, high) `range` for whole numbers, or `orders`/`names`."""
-
-    default: object
-    allowed: object
-    source: str
-    says: str
-
-
-@dataclass(frozen=True)
-class OrderOf:
-    """A list holding each of `names` exactly once."""
-
-    names: tuple
-
-
-@dataclass(frozen=True)
-class SomeOf:
-    """A list holding any of `names`."""
-
-    names: tuple
-
+from tools.emulator.cloud.gateway import switches as of_gateways
+from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 
 REGIONS = ("cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-northeast-1",
            "us-west-1", "us-east-1", "eu-central-1")
@@ -198,19 +174,7 @@ SWITCHES = {
         "8",
         "above 30 QoS 0 or 10 QoS 1 messages a second: taken, or dropped without an answer",
     ),
-}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number of at least `low`; `whole` refuses fractions."""
-
-    default: float
-    low: float
-    whole: bool
-    source: str
-    says: str
-
+} | of_gateways.SWITCHES
 
 TIMING = {
     "registration_seconds": Figure(15, 0.01, False, "3", "a registration connection is closed after this"),
@@ -242,4 +206,4 @@ LIMITS = {
     "uplink_qos0": Figure(30, 1, True, "8", "QoS 0 messages a second of a device, if uplink_rate is on"),
     "uplink_qos1": Figure(10, 1, True, "8", "QoS 1 messages a second of a device, if uplink_rate is on"),
     "properties": Figure(200, 1, True, "8", "properties in one report"),
-}
+} | of_gateways.LIMITS

@@ -11,6 +11,8 @@ SUBSCRIBES = (
     "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/response", "/ext/session/{pk}/{dn}/#",
     "/ext/error/{pk}/{dn}", "/ext/rrpc/#", "/broadcast/{pk}/#",
 )
+# the one topic of the platform with eight slashes, and its reply
+LONG = ("/thing/event/property/pack/post", "/thing/event/property/pack/post_reply")
 # what `_ss=1` subscribes a device to by itself
 SYSTEM = tuple(rule for rule in SUBSCRIBES if rule not in ("/{pk}/{dn}/user/#", "/broadcast/{pk}/#"))
 
@@ -50,7 +52,7 @@ def fits(topic, limits):
     """Whether `topic` keeps to the length and the slashes allowed; RRPC topics carry another inside."""
     if len(topic.encode()) > limits.topic_bytes:
         return False
-    return topic.count("/") <= limits.topic_slashes or topic.startswith("/ext/rrpc/")
+    return topic.count("/") <= limits.topic_slashes or topic.startswith("/ext/rrpc/") or topic.endswith(LONG)
 
 
 def device_of(topic):

@@ -1,0 +1,55 @@
+"""The codes of gateway.md 13 with their texts, and the refusal that carries one."""
+
+MESSAGES = {
+    200: "success",
+    400: "request error",
+    401: "request auth error",
+    427: "device connect in elsewhere",
+    428: "too many subdevices under gateway",
+    429: "too many requests",
+    460: "request parameter error",
+    500: "server error",
+    520: "device no session",
+    521: "device deleted",
+    522: "device forbidden",
+    527: "device connect in elsewhere",
+    5005: "product query failed",
+    5244: "LoRaWAN product data query failed",
+    6100: "device not found",
+    6106: "too many properties",
+    6203: "topic parse failed",
+    6204: "device disabled",
+    6250: "product query failed",
+    6251: "device existed",
+    6280: "device name does not meet the rules",
+    6287: "invalid sign",
+    6288: "dynamic registration is not switched on",
+    6289: "device is already active",
+    6292: "sign method not supported",
+    6356: "too many events",
+    6357: "too many subdevices in one message",
+    6400: "topology count exceeded",
+    6401: "topo relation not exist",
+    6402: "cannot add itself",
+    6450: "method missing",
+    6600: "sign check failed",
+    6619: "device is bound to another gateway",
+    6760: "system exception",
+}
+SESSION_ERROR = "device session error"      # 520 on /ext/error, gateway.md 9
+LOGINS = "rate limit, too many subDeviceOnline msg in one minute"   # 429 of one sub-device, gateway.md 8.4
+
+
+def message(code):
+    return MESSAGES.get(code, "request error")
+
+
+class Refused(Exception):
+    """A request that is refused: `code`, `data` of the reply, `text` if not the table's.
+
+    A `code` of None means that no reply is sent.
+    """
+
+    def __init__(self, code, data=None, text=None):
+        super().__init__(text or message(code))
+        self.code, self.data = code, data

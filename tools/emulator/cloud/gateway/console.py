@@ -1,0 +1,126 @@
+"""The console's view of gateways: topology, wishes, sub-devices thrown off (gateway.md 6.4, 7, 9)."""
+
+from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_items
+from tools.emulator.cloud.routes import body, route
+from tools.emulator.cloud.web import BadRequest
+
+KICKS = (427, 527, 520, 521, 522, 6401)     # codes of /ext/error, gateway.md 9
+
+
+def describe(app, device):
+    """What `GET /devices/{pk}/{dn}` says more of a gateway or a sub-device."""
+    gateways = app.instance.gateways
+    node = app.instance.registry.node(device.product_key)
+    if node == "gateway":
+        attached = gateways.topology.of(device.key)
+        return {"node": node, "subdevices": len(attached),
+                "subdevices_online": sum(len(session.carried) for session in app.instance.sessions.of(*device.key))}
+    if node == "subdevice":
+        return {"node": node, "gateway": named(device.gateway) if device.gateway else None}
+    return {"node": node}
+
+
+def named(key):
+    return {"product_key": key[0], "device_name": key[1]}
+
+
+def gateway_of(app, pk, dn):
+    device = app.device(pk, dn)
+    if app.instance.registry.node(pk) != "gateway":
+        raise BadRequest(409, f"{dn} is no gateway: its product has node = \"{app.instance.registry.node(pk)}\"")
+    return device
+
+
+def subdevices_of(app, request):
+    """The sub-devices that a body names as {"subdevices": [{"product_key", "device_name"}, ...]}."""
+    values = body(request, subdevices=list)["subdevices"]
+    if not values or not all(isinstance(one, dict) for one in values):
+        raise BadRequest(400, "subdevices must name at least one product_key and device_name")
+    return [subdevice(app, one) for one in values], values
+
+
+def subdevice(app, values):
+    pk, dn = values.get("product_key"), values.get("device_name")
+    device = app.device(pk, dn)
+    if not app.instance.is_subdevice(device):
+        raise BadRequest(409, f"{dn} is no sub-device: its product has node = \"{app.instance.registry.node(pk)}\"")
+    return device
+
+
+@route("GET", "/devices/{pk}/{dn}/topology")
+def show_topology(app, request, pk, dn):
+    gateway = gateway_of(app, pk, dn)
+    return [{**named(device.key), "status": app.instance.status(device)}
+            for device in app.instance.gateways.topology.of(gateway.key)]
+
+
+@route("POST", "/devices/{pk}/{dn}/topology")
+def attach(app, request, pk, dn):
+    gateway, (devices, values) = gateway_of(app, pk, dn), subdevices_of(app, request)
+    for device, one in zip(devices, values):
+        if "sign" in one:
+            prove(app, device, one)
+    room = app.instance.config.limits.subdevices - app.instance.gateways.topology.count(gateway.key)
+    if sum(device.gateway != gateway.key for device in set(devices)) > room:
+        raise BadRequest(409, "topology count exceeded")
+    app.instance.gateways.attach(gateway.key, list(dict.fromkeys(devices)))
+    return {"done": "attach"}
+
+
+def prove(app, device, values):
+    """Checks the sign of an item as the cloud's own API does (gateway.md 6.4); raises `BadRequest`."""
+    fields = {key: value for key, value in values.items() if key not in ("product_key", "device_name")}
+    wire = {"productKey": device.product_key, "deviceName": device.device_name, **fields}
+    try:
+        item, = read_items([wire], 1, ("sign", METHOD_KEY))
+        proven = item.proves(device.secret, method_of(item, 6292))
+    except Refused as refusal:
+        raise BadRequest(400, str(refusal)) from None
+    if not proven:
+        raise BadRequest(409, f"the sign for {device.device_name} is wrong")
+
+
+@route("DELETE", "/devices/{pk}/{dn}/topology")
+def detach(app, request, pk, dn):
+    gateway, (devices, _) = gateway_of(app, pk, dn), subdevices_of(app, request)
+    for device in devices:
+        if device.gateway != gateway.key:
+            raise BadRequest(409, f"{device.device_name} is not attached to {dn}")
+    devices = list(dict.fromkeys(devices))
+    app.instance.gateways.detach(devices)
+    app.instance.gateways.report_detached(devices, gateway.key)
+    return {"done": "detach"}
+
+
+@route("POST", "/devices/{pk}/{dn}/notify")
+def notify(app, request, pk, dn):
+    gateway, (devices, _) = gateway_of(app, pk, dn), subdevices_of(app, request)
+    pairs = [{"productKey": device.product_key, "deviceName": device.device_name} for device in devices]
+    number, outcomes = app.instance.gateways.notices.add_notify(gateway.key, pairs)
+    return {"id": number, **outcomes}
+
+
+@route("POST", "/devices/{pk}/{dn}/permit")
+def permit(app, request, pk, dn):
+    gateway = gateway_of(app, pk, dn)
+    number, outcomes = app.instance.gateways.notices.permit(gateway.key, body(request, params=dict)["params"])
+    return {"id": number, **outcomes}
+
+
+@route("GET", "/devices/{pk}/{dn}/found")
+def show_found(app, request, pk, dn):
+    gateway = gateway_of(app, pk, dn)
+    return [named(key) for key in app.instance.gateways.found.get(gateway.key, {})]
+
+
+def kick(app, device, values):
+    """Forces a sub-device offline with a code on /ext/error of its gateway."""
+    code = values.get("code", app.instance.config.switches.taken_over)
+    if code not in KICKS:
+        raise BadRequest(400, f"code must be one of {', '.join(map(str, KICKS))}")
+    session = app.instance.gateways.online(device)
+    if session is None:
+        raise BadRequest(409, f"{device.device_name} is not online")
+    app.instance.gateways.force_offline(session, code, "by the admin")
+    return {"done": "kick"}

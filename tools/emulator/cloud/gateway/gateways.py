@@ -1,0 +1,296 @@
+"""The platform's side of gateways: who asks what, and what it brings about (gateway.md 14)."""
+
+from dataclasses import dataclass, field
+
+from tools.emulator.cloud import topics
+from tools.emulator.cloud.alink import parse, reply, wants_reply
+from tools.emulator.cloud.gateway import discovery, presence, registration, topology
+from tools.emulator.cloud.gateway.carried import Carried
+from tools.emulator.cloud.gateway.codes import Refused, message
+from tools.emulator.cloud.gateway.notices import Notices
+from tools.emulator.cloud.gateway.rates import Rates
+from tools.emulator.cloud.gateway.topology import CREATED, DISABLED, ENABLED, REMOVED, Topology
+
+# levels after the gateway's own names -> (stage for faults, what carries it out)
+REQUESTS = {
+    "thing/sub/register": ("sub_register", registration.register),
+    "thing/sub/unregister": ("sub_unregister", registration.unregister),
+    "thing/proxy/provisioning/product_register": ("proxy_register", registration.product_register),
+    "thing/topo/add": ("topo_add", topology.add),
+    "thing/topo/delete": ("topo_delete", topology.delete),
+    "thing/topo/get": ("topo_get", topology.get),
+    "thing/list/found": ("list_found", discovery.list_found),
+    "thing/event/property/pack/post": ("pack_post", discovery.pack_post),
+    "combine/login": ("sub_login", presence.login),
+    "combine/batch_login": ("sub_batch_login", presence.batch_login),
+    "combine/logout": ("sub_logout", presence.logout),
+    "combine/batch_logout": ("sub_batch_logout", presence.batch_logout),
+}
+FAMILIES = ("thing/sub/", "thing/proxy/", "thing/topo/", "thing/list/", "thing/gateway/")
+# answers to notices that end a session, so they come when it is over
+LATE_ANSWERS = ("/thing/disable_reply", "/thing/delete_reply")
+
+
+@dataclass(eq=False)
+class Asking:
+    """One request of a gateway while it is carried out; `key` is (ProductKey, DeviceName) of the gateway."""
+
+    platform: object
+    session: object
+    stage: str
+    too_often: set = ()
+    after: list = field(default_factory=list)
+
+    key = property(lambda self: self.session.key[:2])
+    registry = property(lambda self: self.platform.registry)
+    switches = property(lambda self: self.platform.switches)
+    limits = property(lambda self: self.platform.limits)
+
+    def product(self, item):
+        return self.registry.products.get(item.product_key)
+
+    def find(self, item):
+        """The sub-device that an item names, or None."""
+        return self.registry.find_subdevice(*item.key)
+
+    def later(self, action):
+        """Does `action` once the reply is out."""
+        self.after.append(action)
+
+    def note(self, text, item):
+        self.platform.instance.journal.event("hint", pk=item.product_key, dn=item.device_name, reason=text)
+
+    def within_rate(self, count):
+        """Raises `Refused` if `count` more logins in this second are too many (gateway.md 12)."""
+        policy = self.switches.login_rate
+        if policy != "off" and self.platform.rates.logins(self.key, count):
+            raise Refused(429 if policy == "refuse" else None)
+
+
+class Gateways:
+    """All gateways of `instance`, their topology and the sessions that they carry."""
+
+    def __init__(self, instance):
+        self.instance, self.registry, self.sessions = instance, instance.registry, instance.sessions
+        self.switches, self.limits = instance.config.switches, instance.config.limits
+        self.topology = Topology(self.registry)
+        self.notices = Notices(instance)
+        self.rates = Rates(self.limits, lambda: instance.monotonic())
+        self.found = {}
+
+    def thing(self, key):
+        return self.instance.thing(*key)
+
+    # ---- requests of a gateway
+
+    def take(self, peer, packet):
+        """Serves a request on a gateway's own topic; returns whether it was one."""
+        if self.registry.node(peer.names[0]) != "gateway":
+            return False
+        tail = own_tail(packet.topic, peer.names)
+        if tail in REQUESTS:
+            stage, operation = REQUESTS[tail]
+            if not (packet.qos and tail.startswith("combine/") and self.switches.login_qos1 == "drop"):
+                self.serve(peer, packet, tail, stage, operation)
+            return True
+        known = tail.startswith(FAMILIES) and not tail.endswith("_reply")
+        if known and self.switches.unknown_request == 6203:
+            self.reply(peer.session, packet.topic, parse(packet.payload) or {}, tail, 6203, {}, message(6203))
+        return known
+
+    def serve(self, peer, packet, tail, stage, operation):
+        fault = peer.link.take(stage, *peer.names)
+        if fault and fault.unprocessed:
+            peer.link.arm(fault)
+            return
+        request, session = parse(packet.payload), peer.session
+        asking = Asking(self, session, stage)
+        if fault and fault.kind == "refuse":
+            code, data, text = fault["code"], {}, fault["message"] or message(fault["code"])
+        else:
+            code, data, text = self.carry_out(asking, request, tail, operation)
+        peer.note("gateway request", stage=stage, code=code)
+        if code is not None and (not fault or fault.kind == "refuse" or peer.link.arm(fault)):
+            self.reply(session, packet.topic, request or {}, tail, code, data, text)
+        for action in asking.after:
+            action()
+
+    def carry_out(self, asking, request, tail, operation):
+        """(code, data, message) of the reply; a code of None asks for none."""
+        try:
+            if request is None:
+                raise Refused(460)
+            if tail.startswith("thing/") and self.switches.alink_method == "required" and not request.get("method"):
+                raise Refused(6450)
+            return 200, operation(asking, request.get("params")), "success"
+        except Refused as refusal:
+            return refusal.code, {} if refusal.data is None else refusal.data, str(refusal)
+
+    def reply(self, session, topic, request, tail, code, data, text):
+        if session is None or not wants_reply(request):
+            return
+        payload = reply(request, code, data, text, tail.replace("/", "."))
+        self.instance.reply(session, topic + "_reply", payload)
+
+    # ---- traffic of sub-devices
+
+    def speaks_for(self, peer, topic, rules=topics.PUBLISHES):
+        """The (ProductKey, DeviceName) of the sub-device that a gateway uses `topic` for, or None."""
+        if self.registry.node(peer.names[0]) != "gateway":
+            return None
+        key = topics.device_of(topic)
+        if key is None or self.registry.node(key[0]) != "subdevice" or not topics.in_scope(topic, rules, *key):
+            return None
+        return key
+
+    def session_of(self, peer, key):
+        """The session of sub-device `key` that this gateway carries, or None."""
+        return peer.session and peer.session.carried.get((*key, ""))
+
+    def uplink(self, peer, key, packet):
+        """The session that a message of sub-device `key` belongs to; None, and 520, without one (gateway.md 11)."""
+        session = self.session_of(peer, key)
+        if packet.qos and self.switches.subdevice_qos1 == "drop":
+            peer.note("dropped", topic=packet.topic, reason="QoS 1 of a sub-device")
+            return None
+        if session is None and not packet.topic.endswith(LATE_ANSWERS):
+            peer.note("no session", topic=packet.topic, code=520)
+            self.notices.error(peer.names, 520, key)
+        return session
+
+    # ---- sessions
+
+    def go_online(self, asking, entries):
+        """Opens sessions for (device, clean, extension of the clientId) entries."""
+        gateway, opened = asking.session, []
+        with self.sessions.store.transaction():
+            for device, clean, extra in entries:
+                older = self.sessions.get((*device.key, ""))
+                if older.peer and older.gateway is gateway:
+                    self.end(older, "logged in again")
+                elif older.peer:
+                    self.force_offline(older, self.switches.taken_over, "logged in elsewhere")
+                if self.switches.login_activates:
+                    self.registry.activate(device, self.instance.wall())
+                opened.append(self.open(gateway, device, clean, extra))
+        asking.later(lambda: [self.sessions.resume(session) for session in opened if session.gateway is gateway])
+
+    def open(self, gateway, device, clean, extra):
+        session, _ = self.sessions.open((*device.key, ""), clean, None)
+        session.peer = Carried(self, session, gateway)
+        self.sessions.take_up(session, gateway)
+        own = extra.get("_ss") == "1"
+        session.system = {"own": own, "gateway": gateway.system,
+                          "either": own or gateway.system}[self.switches.system_topics]
+        session.extension = gateway.extension
+        session.peer.note("online", code=200, way="subdevice", clean=clean, sdk=extra.get("_v"))
+        return session
+
+    def end(self, session, reason):
+        """Ends a sub-device's session; nobody is told."""
+        session.peer.note("offline", reason=reason)
+        self.sessions.close(session)
+
+    def force_offline(self, session, code, reason):
+        """Ends a sub-device's session and tells its gateway why (gateway.md 9)."""
+        gateway = session.gateway.key[:2]
+        session.peer.note("kicked", reason=reason, code=code)
+        self.sessions.close(session)
+        self.notices.error(gateway, code, session.key[:2])
+
+    def lost(self, session):
+        """The connection of the gateway `session` is gone, and with it all that it carried."""
+        with self.sessions.store.transaction():
+            for one in list(session.carried.values()):
+                self.end(one, "the gateway is offline")
+
+    def online(self, device):
+        """The session of a sub-device that is online, or None."""
+        session = self.sessions.get((*device.key, ""))
+        return session if session.peer else None
+
+    # ---- topology
+
+    def attach(self, gateway, devices, own=False):
+        """Attaches `devices` to `gateway`, taking them from others; `own` if the gateway asked itself."""
+        moved = {}
+        for device in devices:
+            if device.gateway not in (None, gateway):
+                moved.setdefault(device.gateway, []).append(device)
+        fresh = [device for device in devices if device.gateway != gateway]
+        self.topology.attach(gateway, fresh)
+        for former, gone in moved.items():
+            self.notices.change(former, REMOVED, gone)
+            if self.switches.moved_session == "ends":
+                self.report_detached(gone, former)
+        if not own or self.switches.own_changes:
+            self.notices.change(gateway, CREATED, fresh)
+
+    def report_detached(self, devices, gateway):
+        """Ends the sessions that `devices` still have at `gateway`, with 6401 (gateway.md 6)."""
+        for device in devices:
+            session = self.online(device)
+            if session and session.gateway.key[:2] == gateway:
+                self.force_offline(session, 6401, "detached")
+
+    def detach(self, devices, own=False):
+        """Takes `devices`, all of one gateway, out of the topology; their sessions are not touched."""
+        gateway = devices[0].gateway
+        self.topology.detach(devices)
+        if not own or self.switches.own_changes:
+            self.notices.change(gateway, REMOVED, devices)
+
+    def remove(self, device):
+        """Removes a sub-device from the cloud, telling nobody."""
+        session = self.online(device)
+        if session:
+            self.end(session, "removed")
+        self.topology.forget(device)
+        self.instance.forget(device)
+
+    def release(self, gateway):
+        """A gateway was deleted: its sub-devices are nobody's."""
+        self.topology.detach(self.topology.of(gateway))
+        self.found.pop(gateway, None)
+
+    # ---- the console
+
+    def disable(self, device):
+        self.registry.set_disabled(device, True)
+        self.part(device, "thing/disable", 522, DISABLED)
+
+    def enable(self, device):
+        """The sub-device is offline, so its gateway is told (gateway.md 10)."""
+        self.registry.set_disabled(device, False)
+        if device.gateway:
+            self.notices.change(device.gateway, ENABLED, [device])
+
+    def delete(self, device):
+        self.part(device, "thing/delete", 521, REMOVED)
+        self.topology.forget(device)
+        self.instance.forget(device)
+
+    def part(self, device, tail, code, status):
+        """Tells sub-device and gateway in the order of the switch, and ends the session (gateway.md 10)."""
+        session, gateway = self.online(device), device.gateway
+        carrier = session and session.gateway.key[:2]
+        steps = {
+            "notice": lambda: self.instance.request(device, tail, tail.replace("/", "."), {}),
+            "error": lambda: session and self.notices.error(carrier, code, device.key),
+            "change": lambda: gateway and self.notices.change(gateway, status, [device]),
+        }
+        for name in self.switches.notice_order:
+            steps[name]()
+        if session:
+            session.peer.note("kicked", code=code)
+            self.sessions.close(session)
+
+
+def own_tail(topic, names):
+    """What follows the gateway's own names in a /sys or /ext/session topic, or ""."""
+    for prefix in ("/sys/{}/{}/", "/ext/session/{}/{}/"):
+        start = prefix.format(*names)
+        if topic.startswith(start):
+            tail = topic[len(start):]
+            return tail if tail.startswith("combine/") == start.startswith("/ext/") else ""
+    return ""

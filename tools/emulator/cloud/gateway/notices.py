@@ -1,0 +1,46 @@
+"""What the platform tells a gateway unasked: errors, changes of the topology, wishes (gateway.md 7, 9, 10)."""
+
+from tools.emulator.cloud.alink import envelope
+from tools.emulator.cloud.gateway.codes import SESSION_ERROR, message
+from tools.emulator.cloud.gateway.request import pair_of
+from tools.emulator.cloud.web import compact
+
+
+class Notices:
+    """Sends to gateways, named by their (ProductKey, DeviceName) keys; each call returns how often it was sent."""
+
+    def __init__(self, instance):
+        self.instance, self.switches = instance, instance.config.switches
+
+    def send(self, gateway, topic, payload):
+        return self.instance.send_down(*gateway, topic, payload, self.switches.notice_qos)
+
+    def ask(self, gateway, tail, params):
+        """A request to the gateway on its own topic; returns (id, outcomes)."""
+        number = str(next(self.instance.numbers))
+        payload = envelope(number, tail.replace("/", "."), params)
+        return number, self.send(gateway, "/sys/{}/{}/{}".format(*gateway, tail), payload)
+
+    def error(self, gateway, code, key):
+        """/ext/error about the sub-device `key`."""
+        text = SESSION_ERROR if code == 520 else message(code)
+        body = {"id": str(next(self.instance.numbers)), "code": code, "message": text}
+        if self.switches.error_data:
+            body["data"] = {"productKey": key[0], "deviceName": key[1]}
+        self.instance.journal.event("error notice", pk=gateway[0], dn=gateway[1], code=code,
+                                    subdevice="/".join(key))
+        return self.send(gateway, "/ext/error/{}/{}".format(*gateway), compact(body))
+
+    def change(self, gateway, status, devices):
+        """topo/change: `status` as in gateway.md 7."""
+        if devices:
+            self.ask(gateway, "thing/topo/change",
+                     {"status": status, "subList": [pair_of(device) for device in devices]})
+
+    def add_notify(self, gateway, pairs):
+        """topo/add/notify: please attach these; `pairs` as on the wire."""
+        return self.ask(gateway, "thing/topo/add/notify", pairs)
+
+    def permit(self, gateway, params):
+        """gateway/permit: sub-devices may join (C SDK v3)."""
+        return self.ask(gateway, "thing/gateway/permit", params)

@@ -1,0 +1,131 @@
+"""Sub-devices come online and go offline: login and logout, single and batch (gateway.md 8)."""
+
+from tools.emulator.cloud.gateway.codes import LOGINS, Refused
+from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_item, read_items
+from tools.emulator.cloud.identifier import parse_client_identifier
+
+
+def check_rate(asking, item, device, new):
+    return 429 if item.key in asking.too_often else None
+
+
+def check_device(asking, item, device, new):
+    return 6100 if device is None and item.key not in asking.registry.deleted else None
+
+
+def check_deleted(asking, item, device, new):
+    return 521 if device is None and item.key in asking.registry.deleted else None
+
+
+def check_disabled(asking, item, device, new):
+    return asking.switches.login_disabled if device and device.disabled else None
+
+
+def check_attached(asking, item, device, new):
+    return 6401 if device is None or device.gateway != asking.key else None
+
+
+def check_sign(asking, item, device, new):
+    if device is None:
+        return None
+    method = method_of(item, asking.switches.subdevice_method)
+    if item.proves(device.secret, method):
+        return None
+    if item.clean is not None and item.proves(device.secret, method, cleanSession=str(item.clean).lower()):
+        asking.note("the sign covers cleanSession, as in 2018; it must not", item)
+    return 6287
+
+
+def check_count(asking, item, device, new):
+    """`new` are the sub-devices of this request that are not online yet."""
+    online = asking.session.carried
+    if (*item.key, "") in online:
+        return None
+    return 428 if len(online) + len(new) >= asking.limits.subdevices else None
+
+
+CHECKS = {"rate": check_rate, "device": check_device, "deleted": check_deleted, "disabled": check_disabled,
+          "attached": check_attached, "sign": check_sign, "count": check_count}
+
+
+def check(asking, item, new, refuse):
+    """Lets `item` pass or raises `refuse(item, code)`."""
+    device = asking.find(item)
+    for name in asking.switches.login_order:
+        if code := CHECKS[name](asking, item, device, new):
+            raise refuse(item, code)
+
+
+def login_fields(asking):
+    return ("sign", METHOD_KEY, *(("clientid",) if asking.switches.login_client_id == "required" else ()))
+
+
+def login(asking, params):
+    """combine/login, gateway.md 8.1."""
+    if not isinstance(params, dict):
+        raise Refused(460)
+    item = read_item(params, login_fields(asking))
+    asking.within_rate(1)
+    log_in(asking, [item], lambda item, code: Refused(code, item.pair, text_of(code)))
+    return item.pair
+
+
+def batch_login(asking, params):
+    """combine/batch_login, all or nothing; both places of signMethod are taken (gateway.md 8.2)."""
+    if not isinstance(params, dict):
+        raise Refused(460)
+    method = next((value for key, value in params.items() if key.lower() == METHOD_KEY), None)
+    items = read_items(params.get("deviceList"), asking.limits.login_items, login_fields(asking), method)
+    asking.within_rate(len(items))
+    log_in(asking, items, lambda item, code: Refused(code, [item.pair], text_of(code)))
+    return [item.pair for item in items]
+
+
+def text_of(code):
+    return LOGINS if code == 429 else None
+
+
+def log_in(asking, items, refuse):
+    """Opens a session for each of `items`, or for none of them."""
+    asking.too_often = {item.key for item in items if asking.find(item) and asking.platform.rates.login(item.key)}
+    new = []
+    for item in items:
+        check(asking, item, new, refuse)
+        if (*item.key, "") not in asking.session.carried:
+            new.append(item)
+    asking.platform.go_online(asking, [(asking.find(item), clean(asking, item), extra(item)) for item in items])
+
+
+def clean(asking, item):
+    return asking.switches.clean_session_missing if item.clean is None else item.clean
+
+
+def extra(item):
+    """The extension in a login's clientId, {} if there is none."""
+    try:
+        return parse_client_identifier(item.get("clientid") or "").extra
+    except ValueError:
+        return {}
+
+
+def logout(asking, params):
+    """combine/logout, gateway.md 8.3."""
+    item = read_item(params)
+    log_out(asking, [item], lambda item: Refused(520, item.pair))
+    return item.pair
+
+
+def batch_logout(asking, params):
+    """combine/batch_logout, all or nothing."""
+    items = read_items(params, asking.limits.login_items)
+    log_out(asking, items, lambda item: Refused(520, [item.pair]))
+    return [item.pair for item in items]
+
+
+def log_out(asking, items, refuse):
+    sessions = [asking.session.carried.get((*item.key, "")) for item in items]
+    for item, session in zip(items, sessions):
+        if session is None:
+            raise refuse(item)
+    for session in sessions:
+        asking.platform.end(session, "logged out")

@@ -1,0 +1,127 @@
+"""Sub-devices get their DeviceSecret through the gateway: both kinds, and the removal (gateway.md 4, 5)."""
+
+import hashlib
+
+from tools.emulator.cloud import signing
+from tools.emulator.cloud.gateway.codes import Refused, message
+from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
+from tools.emulator.cloud.identifier import DEVICE_NAME
+
+
+def check_product(asking, item, product, device):
+    return 5005 if product is None else None
+
+
+def check_switch(asking, item, product, device):
+    return 6288 if product is not None and not product.dynamic_registration else None
+
+
+def check_self(asking, item, product, device):
+    return 6402 if item.key == asking.key else None
+
+
+def check_device(asking, item, product, device):
+    return 6100 if device is None else None
+
+
+def check_bound(asking, item, product, device):
+    return 6619 if device and device.gateway not in (None, asking.key) else None
+
+
+CHECKS = {"product": check_product, "switch": check_switch, "self": check_self, "device": check_device,
+          "bound": check_bound}
+
+
+def refusal(asking, item):
+    for name in asking.switches.register_order:
+        if code := CHECKS[name](asking, item, asking.product(item), asking.find(item)):
+            return code
+    return None
+
+
+def register(asking, params):
+    """sub/register: the gateway's session is the proof; every call issues a new secret (gateway.md 4)."""
+    items = read_items(params, asking.limits.register_items)
+    codes = [refusal(asking, item) for item in items]
+    if asking.switches.register_bound == "omit":
+        items, codes = zip(*(pair for pair in zip(items, codes) if pair[1] != 6619)) if any(
+            code != 6619 for code in codes) else ((), ())
+    failed = [code for code in codes if code]
+    if failed and (all(codes) or asking.switches.register_mixed == "refuse"):
+        raise Refused(failed[0])
+    devices = [asking.find(item) for item, code in zip(items, codes) if code is None]
+    asking.registry.issue_to_subdevices(devices)
+    return [{"iotId": iot_id(device), **pair_of(device), "deviceSecret": device.secret} for device in devices]
+
+
+def iot_id(device):
+    """The opaque cloud id of a device, the same each time."""
+    return hashlib.sha256("\0".join(device.key).encode()).hexdigest()[:24]
+
+
+def check_proxy_method(asking, item, product, device):
+    return 6292 if signing.method(item.get(METHOD_KEY)) is None else None
+
+
+def check_proxy_sign(asking, item, product, device):
+    """A product that is not there has no secret, so nothing proves it."""
+    method = signing.method(item.get(METHOD_KEY))
+    if method is None:
+        return None
+    return None if product is not None and item.proves(product.secret, method) else 6600
+
+
+def check_proxy_device(asking, item, product, device):
+    creates = asking.switches.proxy_creates and product is not None and product.node == "subdevice"
+    return None if device or (creates and DEVICE_NAME.fullmatch(item.device_name)) else 6100
+
+
+PROXY_CHECKS = {"method": check_proxy_method, "sign": check_proxy_sign, "switch": check_switch,
+                "device": check_proxy_device}
+
+
+def proxy_refusal(asking, item):
+    for name in asking.switches.proxy_order:
+        if code := PROXY_CHECKS[name](asking, item, asking.product(item), asking.find(item)):
+            return code
+    return None
+
+
+def product_register(asking, params):
+    """proxy/provisioning/product_register: the ProductSecret is the proof (gateway.md 5)."""
+    if not isinstance(params, dict):
+        raise Refused(460)
+    items = read_items(params.get("proxieds"), asking.limits.proxy_items, ("random", "sign", METHOD_KEY))
+    codes = [proxy_refusal(asking, item) for item in items]
+    failures = [failure(asking, item, code) for item, code in zip(items, codes) if code]
+    if failures and asking.switches.proxy_failures == "request":
+        raise Refused(next(code for code in codes if code))
+    devices = [found_or_made(asking, item) for item, code in zip(items, codes) if code is None]
+    fresh = asking.switches.proxy_secret == "fresh"
+    asking.registry.issue_to_subdevices([device for device in devices if fresh or not device.secret])
+    return {"failures": failures,
+            "successes": [{**pair_of(device), "deviceSecret": device.secret} for device in devices]}
+
+
+def failure(asking, item, code):
+    detail = {"code": code, "message": message(code)} if asking.switches.proxy_message else {"code": code}
+    return {**item.pair, "errorDetail": detail}
+
+
+def found_or_made(asking, item):
+    found = asking.find(item)
+    return found or asking.registry.add(asking.product(item), [item.device_name])[0]
+
+
+def unregister(asking, params):
+    """sub/unregister: the sub-device is removed from the cloud (gateway.md 4, C SDK v3 only)."""
+    items = read_items(params, asking.limits.topology_items)
+    if asking.switches.unregister == "silent":
+        raise Refused(None)
+    devices = [asking.find(item) for item in items]
+    for device in devices:
+        if device is None or device.gateway != asking.key:
+            raise Refused(6100 if device is None else 6401)
+    for device in devices:
+        asking.platform.remove(device)
+    return {}

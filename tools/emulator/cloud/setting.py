@@ -1,0 +1,38 @@
+"""What a switch, a figure and their allowed values are; `switches.py` and `gateway/switches.py` have the tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Switch:
+    """`allowed` is a tuple of values, a `range` of whole numbers, or one of the two classes below."""
+
+    default: object
+    allowed: object
+    source: str
+    says: str
+
+
+@dataclass(frozen=True)
+class OrderOf:
+    """A list holding each of `names` exactly once."""
+
+    names: tuple
+
+
+@dataclass(frozen=True)
+class SomeOf:
+    """A list holding any of `names`."""
+
+    names: tuple
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of at least `low`; `whole` refuses fractions."""
+
+    default: float
+    low: float
+    whole: bool
+    source: str
+    says: str
