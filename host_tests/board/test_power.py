@@ -138,6 +138,23 @@ def test_a_connection_falls_silent_with_the_access_point_and_goes_on_when_it_is_
     one.wait_line("answered")
 
 
+def test_a_stream_that_never_waits_has_nothing_while_the_access_point_is_away(board, serve):
+    one = board(
+        "import network, socket, time\nw = network.WLAN()\nw.active(True)\nw.connect('home', 'password')\n"
+        "s = socket.socket()\ns.connect(socket.getaddrinfo('silent.test', 7)[0][-1])\ns.setblocking(False)\n"
+        "print('joined')\nwhile w.isconnected():\n    time.sleep_ms(5)\n"
+        "print(s.read(1), s.readinto(bytearray(1)), s.write(b'x'))\n"
+        "try:\n    s.recv(1)\nexcept OSError as e:\n    print('error', e.args[0])\n",
+        hosts={"silent.test": {7: serve(lambda connection: connection.recv(1))}},
+    )
+    one.access_point("home", "password")
+    one.start()
+    one.wait_line("joined")
+    one.access_point()
+    assert one.wait_line("None") == "None None None"
+    one.wait_line("error 11")
+
+
 def test_a_soft_reset_stays_joined_a_hard_one_does_not(board):
     one = board(
         "import network, machine, time\nw = network.WLAN()\n"

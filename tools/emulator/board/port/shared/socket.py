@@ -185,7 +185,8 @@ class socket(_chip.Stream):
         if self._new and name[:4] in ("read", "recv"):
             raise OSError(128)
         if "air" in _chip.settings and not self._new and self._far():
-            self._cross(name, arguments)
+            if not self._cross(name):
+                return None
         try:
             return getattr(self._raw, name)(*arguments)
         except OSError as error:
@@ -195,17 +196,20 @@ class socket(_chip.Stream):
         """Does this connection leave the board by radio."""
         return "wired" not in _chip.settings
 
-    def _cross(self, name, arguments):
-        """Wait for the radio as long as the timeout lets."""
+    def _cross(self, name):
+        """Wait for the radio as long as the timeout lets; False when a stream would block."""
         if name not in ("read", "readinto", "readline", "recv", "recvfrom", "write", "send", "accept"):
-            return
+            return True
         started = time.ticks_ms()
         while not _chip.linked():
+            if self._ms == 0 and name in ("read", "readinto", "readline", "write"):
+                return False
             if self._ms == 0:
                 raise OSError(11)
             if self._ms > 0 and time.ticks_diff(time.ticks_ms(), started) >= self._wait():
                 raise OSError(116)
             time.sleep_ms(10)
+        return True
 
     def _number(self, error):
         number = error.args[0]
