@@ -1,7 +1,9 @@
-"""The production line in figures: allocations a second, burns against esptool's own calls, eight boards against one.
+"""The production line in figures: allocations a second, burns against esptool's own calls, eight boards
+against one.
 
-`measure()` gives the figures as rows (what, value, unit, ratio or None, bound or None); `python -m host_tests.bench.line`
-prints them. Wires are limited to 921600 baud; CPU seconds stand beside what a busy machine changes.
+`measure()` gives the figures as rows (what, value, unit, ratio or None, bound or None);
+`python -m host_tests.bench.line` prints them. Wires are limited to 921600 baud; CPU seconds stand beside
+what a busy machine changes.
 """
 
 import contextlib
@@ -56,10 +58,14 @@ def allocations(url, stations, count):
     context.set_forkserver_preload(["tools.line.ledger", "psycopg"])
     with Ledger.create(url, plain=True) as ledger:
         ledger.add_product(Product(PRODUCT), WHO)
-        ledger.add_identities(PRODUCT, [(f"dev{n:06d}", {"device_secret": f"{n:032x}"}) for n in range(count)], WHO)
+        ledger.add_identities(
+            PRODUCT, [(f"dev{n:06d}", {"device_secret": f"{n:032x}"}) for n in range(count)], WHO
+        )
     ready, go = context.Semaphore(0), context.Event()
     share = count // stations
-    processes = [context.Process(target=_allocate, args=(url, k * share, share, ready, go)) for k in range(stations)]
+    processes = [
+        context.Process(target=_allocate, args=(url, k * share, share, ready, go)) for k in range(stations)
+    ]
     for process in processes:
         process.start()
     for _ in processes:
@@ -81,14 +87,23 @@ def allocation_rows(folder, count):
     """Both databases, 1, 8 and 32 stations; the ratio is to one station."""
     found = []
     with Server() as server:
-        for title, place in (("SQLite", lambda n: f"sqlite:///{folder}/a{n}.db"),
-                             ("PostgreSQL", lambda n: server.fresh())):
+        for title, place in (
+            ("SQLite", lambda n: f"sqlite:///{folder}/a{n}.db"),
+            ("PostgreSQL", lambda n: server.fresh()),
+        ):
             alone = None
             for stations in (1, 8, 32):
                 rate = allocations(place(stations), stations, count)
                 alone = alone or rate
-                found.append((f"allocations on {title}, {stations} station{'s' if stations > 1 else ''}", rate, "1/s",
-                              rate / alone, None))
+                found.append(
+                    (
+                        f"allocations on {title}, {stations} station{'s' if stations > 1 else ''}",
+                        rate,
+                        "1/s",
+                        rate / alone,
+                        None,
+                    )
+                )
     return found
 
 
@@ -117,12 +132,15 @@ class Recorder(Loader):
 
 
 def replay(url, calls):
-    """esptool's own calls for the same reads and writes in one session; seconds from sync to the last verify."""
+    """esptool's own calls for the same reads and writes in one session; seconds from sync to the last
+    verify.
+    """
     import esptool.cmds as esptool
     from esp_pylib.logger import EspLog
 
     from tools.flash import loader as loaders
     from tools.flash import port as ports
+
     kept, EspLog.instance = EspLog.instance, loaders._Quiet(_Silent())
     began = time.perf_counter()
     port = ports.open_port(url, 115200)
@@ -161,7 +179,9 @@ def _merged(calls):
 
 
 def station_burn(url, job, ident, folder):
-    """(seconds from loader sync to the last verify, calls) of what a bay does to one board, without self-test."""
+    """(seconds from loader sync to the last verify, calls) of what a bay does to one board, without self-
+    test.
+    """
     Recorder.calls = []
     kept, port_wire.Loader = port_wire.Loader, Recorder
     try:
@@ -180,13 +200,26 @@ def station_burn(url, job, ident, folder):
 
 
 def _identity(number=1):
-    return identity.parse({"product_key": PRODUCT, "device_name": f"dev{number:06d}",
-                           "device_secret": f"{number:032x}", "region": "cn-shanghai"})
+    return identity.parse(
+        {
+            "product_key": PRODUCT,
+            "device_name": f"dev{number:06d}",
+            "device_secret": f"{number:032x}",
+            "region": "cn-shanghai",
+        }
+    )
 
 
 def _jobs():
-    full = with_tree(Job("bench", PRODUCT, BOARD, firmware=str(stock.pinned(boards.load(BOARD))),
-                         endpoint={"region": "cn-shanghai"}))
+    full = with_tree(
+        Job(
+            "bench",
+            PRODUCT,
+            BOARD,
+            firmware=str(stock.pinned(boards.load(BOARD))),
+            endpoint={"region": "cn-shanghai"},
+        )
+    )
     return full, Job("bench", PRODUCT, BOARD, endpoint={"region": "cn-shanghai"})
 
 
@@ -201,7 +234,9 @@ def burn_rows(folder):
             seconds, calls = station_burn(bench.url, job, _identity(number), str(folder / "state"))
             with Bench(_copy(folder / "again.bin", before), size=size, limit=BAUD) as again:
                 plain = replay(again.url, calls)
-            found.append((f"{title}, loader sync to last verify", seconds, "s", seconds / plain, BOUNDS["burn"]))
+            found.append(
+                (f"{title}, loader sync to last verify", seconds, "s", seconds / plain, BOUNDS["burn"])
+            )
             found.append((f"{title}, the same reads and writes by esptool", plain, "s", None, None))
     return found
 
@@ -230,15 +265,27 @@ def at_once(folder, count):
         urls, boards_ = [], []
         for number in range(count):
             process = subprocess.Popen(
-                [sys.executable, "-m", "host_tests.bench.line", "--board", str(folder / f"{count}-{number}.bin"),
-                 f"24:0a:c4:00:03:{number:02x}"], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+                [
+                    sys.executable,
+                    "-m",
+                    "host_tests.bench.line",
+                    "--board",
+                    str(folder / f"{count}-{number}.bin"),
+                    f"24:0a:c4:00:03:{number:02x}",
+                ],
+                stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE,
+                text=True,
+            )
             stack.callback(process.wait)
             stack.callback(process.stdin.close)
             boards_.append(process)
             urls.append(process.stdout.readline().strip())
         ready, go, used = context.Semaphore(0), context.Event(), context.Queue()
-        bays = [context.Process(target=_one_bay, args=(url, n, str(folder / "state"), ready, go, used))
-                for n, url in enumerate(urls)]
+        bays = [
+            context.Process(target=_one_bay, args=(url, n, str(folder / "state"), ready, go, used))
+            for n, url in enumerate(urls)
+        ]
         for bay in bays:
             bay.start()
         for _ in bays:
@@ -273,7 +320,13 @@ def eight_rows(folder):
         ("full burn of one board, a bay's process", one, "s", None, None),
         ("full burn of eight boards at once", eight, "s", eight / one, BOUNDS["eight"]),
         ("CPU of one bay, and of its emulated board beside it", one_cpu, "s", one_board / one_cpu, None),
-        ("CPU of eight bays, and of their emulated boards beside them", eight_cpu, "s", eight_boards / eight_cpu, None),
+        (
+            "CPU of eight bays, and of their emulated boards beside them",
+            eight_cpu,
+            "s",
+            eight_boards / eight_cpu,
+            None,
+        ),
     ]
 
 
@@ -292,13 +345,29 @@ def image_rows(folder, count=40, calls=6):
     table = folder / "one.csv"
     began = time.perf_counter()
     for number in range(calls):
-        table.write_text("key,type,encoding,value\naliot,namespace,,\nburned,data,hex2bin,"
-                         + _identity(number).to_record(1).hex() + "\n")
-        subprocess.run([sys.executable, "-m", "esp_idf_nvs_partition_gen", "generate", str(table),
-                        str(folder / "nvs.bin"), hex(layout.nvs.size)], check=True, capture_output=True)
+        table.write_text(
+            "key,type,encoding,value\naliot,namespace,,\nburned,data,hex2bin,"
+            + _identity(number).to_record(1).hex()
+            + "\n"
+        )
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "esp_idf_nvs_partition_gen",
+                "generate",
+                str(table),
+                str(folder / "nvs.bin"),
+                hex(layout.nvs.size),
+            ],
+            check=True,
+            capture_output=True,
+        )
     plain = calls / (time.perf_counter() - began)
-    return [("identity images built", rate, "1/s", rate / plain, None),
-            ("the same by esp-idf-nvs-partition-gen, one call for each board", plain, "1/s", None, None)]
+    return [
+        ("identity images built", rate, "1/s", rate / plain, None),
+        ("the same by esp-idf-nvs-partition-gen, one call for each board", plain, "1/s", None, None),
+    ]
 
 
 def measure(count=None):

@@ -64,7 +64,9 @@ def secret(number):
 
 def stock(ledger, count, product_key=PRODUCT):
     """Take `count` identities in: dev00000 and on."""
-    ledger.add_identities(product_key, [(f"dev{i:05d}", {"device_secret": secret(i)}) for i in range(count)], WHO)
+    ledger.add_identities(
+        product_key, [(f"dev{i:05d}", {"device_secret": secret(i)}) for i in range(count)], WHO
+    )
 
 
 def board(number):

@@ -1,6 +1,6 @@
 """The scripted board kept in a file, so that a station in other processes can burn it and be killed at it.
 
-    device = FILE.json: {"mac": ..., "pull_at": [call numbers], "burns": [DeviceName of each finished burn], ...}
+    device = FILE.json: {"mac": ..., "pull_at": [call numbers], "burns": [DeviceName, ...], ...}
 
 `hold`: a path; until a file is there, the board's flash takes its time.
 """
@@ -15,7 +15,10 @@ from tools.line.wire import Chip, Pulled
 
 def create(path, mac, chip="esp32", **how):
     with open(path, "w") as file:
-        json.dump({"mac": mac, "chip": chip, "firmware": None, "burned": None, "torn": False, "burns": [], **how}, file)
+        json.dump(
+            {"mac": mac, "chip": chip, "firmware": None, "burned": None, "torn": False, "burns": [], **how},
+            file,
+        )
     return str(path)
 
 
@@ -59,9 +62,19 @@ class FiledWire(ScriptedWire):
         return super().flash(job, progress)
 
     def _save(self):
-        burned = self.board.burned and [{tag: value.hex() for tag, value in self.board.burned[0].items()},
-                                        self.board.burned[1]]
+        burned = self.board.burned and [
+            {tag: value.hex() for tag, value in self.board.burned[0].items()},
+            self.board.burned[1],
+        ]
         with open(self.path + ".new", "w") as file:
-            json.dump({**self.table, "firmware": self.board.firmware, "burned": burned, "torn": self.board.torn,
-                       "burns": self.table["burns"] + [name for _, name in self.board.burns]}, file)
+            json.dump(
+                {
+                    **self.table,
+                    "firmware": self.board.firmware,
+                    "burned": burned,
+                    "torn": self.board.torn,
+                    "burns": self.table["burns"] + [name for _, name in self.board.burns],
+                },
+                file,
+            )
         os.replace(self.path + ".new", self.path)

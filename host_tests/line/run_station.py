@@ -16,11 +16,24 @@ def main(path):
     with open(path) as file:
         table = json.load(file)
     settings = Settings(
-        job=Job("lamp", table["product"], "ESP32_GENERIC", endpoint={"region": "cn-shanghai"},
-                pinned={"firmware": "f" * 64}),
-        url=parse_url(table["url"]), key=Key(bytes.fromhex(table["key"])), who=Who(table.get("station", "bay-1"), "lin"),
-        chip="esp32", flash_size=4 << 20, once=table.get("once", True), poll=0.02, settle=0.05,
-        patience=table.get("patience", 60), wire="host_tests.line.filed:FiledWire")
+        job=Job(
+            "lamp",
+            table["product"],
+            "ESP32_GENERIC",
+            endpoint={"region": "cn-shanghai"},
+            pinned={"firmware": "f" * 64},
+        ),
+        url=parse_url(table["url"]),
+        key=Key(bytes.fromhex(table["key"])),
+        who=Who(table.get("station", "bay-1"), "lin"),
+        chip="esp32",
+        flash_size=4 << 20,
+        once=table.get("once", True),
+        poll=0.02,
+        settle=0.05,
+        patience=table.get("patience", 60),
+        wire="host_tests.line.filed:FiledWire",
+    )
     bays = [Bay(name, port=port) for name, port in table["bays"].items()]
     return station.Station(bays, settings, screen.JsonLines(), table.get("journal")).run()
 

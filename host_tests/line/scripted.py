@@ -73,10 +73,21 @@ class ScriptedWire:
         if not self.board.starts:
             return Tested(())
         fields = self.board.burned[0]
-        lines = [{"aliot": "boot", "mac": self.board.mac, "way": fields[record.WAY].decode(), "nvs": "ok", "littlefs": "ok",
-                  "product_key": fields[record.PRODUCT_KEY].decode(), "roots": self.board.roots}]
+        lines = [
+            {
+                "aliot": "boot",
+                "mac": self.board.mac,
+                "way": fields[record.WAY].decode(),
+                "nvs": "ok",
+                "littlefs": "ok",
+                "product_key": fields[record.PRODUCT_KEY].decode(),
+                "roots": self.board.roots,
+            }
+        ]
         if job.until == "connected":
-            lines.append({"aliot": "connected"} if self.board.connects else {"aliot": "refused", "reason": "CONNACK 4"})
+            lines.append(
+                {"aliot": "connected"} if self.board.connects else {"aliot": "refused", "reason": "CONNACK 4"}
+            )
         return Tested(tuple(lines))
 
     def left_over(self, job, wifi):
@@ -92,7 +103,9 @@ class Died(BaseException):
 
 
 class Mortal:
-    """Hands every call through, and dies before or after the `at`-th one, counted over all objects it guards."""
+    """Hands every call through, and dies before or after the `at`-th one, counted over all objects it
+    guards.
+    """
 
     def __init__(self, at):
         self.at = at

@@ -66,7 +66,9 @@ def test_a_backup_is_taken_while_stations_work(ledger, ledger_url, key, tmp_path
     for number, made in enumerate(copies):
         with Ledger.open(f"sqlite:///{tmp_path}/{number}.db", key=key) as copy:
             reserved = [e for e in copy.history() if e["action"] == "reserve"]
-            assert len(reserved) == sum(row.mac is not None for row in copy.list()), "one moment, not a mixture"
+            assert len(reserved) == sum(row.mac is not None for row in copy.list()), (
+                "one moment, not a mixture"
+            )
             assert made.rows["events"] == len(copy.history())
 
 
@@ -93,14 +95,24 @@ def test_an_older_ledger_is_migrated_with_its_rows(ledger_url, key):
         connection.create_file(url.database)
     old = Connection(url, QUICK)
     old.write(lambda c: migration.upgrade(c, "0001"))
-    old.write(lambda c: (
-        c.execute(sa.text("INSERT INTO products (product_key, way, listed) VALUES (:pk, 'device', false)"),
-                  {"pk": PRODUCT}),
-        c.execute(sa.text("INSERT INTO identities (product_key, device_name, state, touched, attempt, changed) "
-                          "VALUES (:pk, 'old-0001', 'free', false, 0, '2025-01-01T00:00:00.000Z')"),
-                  {"pk": PRODUCT})))
+    old.write(
+        lambda c: (
+            c.execute(
+                sa.text("INSERT INTO products (product_key, way, listed) VALUES (:pk, 'device', false)"),
+                {"pk": PRODUCT},
+            ),
+            c.execute(
+                sa.text(
+                    "INSERT INTO identities (product_key, device_name, state, touched, attempt, changed) "
+                    "VALUES (:pk, 'old-0001', 'free', false, 0, '2025-01-01T00:00:00.000Z')"
+                ),
+                {"pk": PRODUCT},
+            ),
+        )
+    )
     from tools.line.ledger import _describe
     from tools.line.seal import Seal
+
     old.write(lambda c: _describe(c, Seal("0" * 32, key), "2025-01-01T00:00:00.000Z"))
     old.close()
     with Ledger.open(ledger_url, key=key, patience=QUICK) as opened:
@@ -114,7 +126,9 @@ def test_the_migrations_make_exactly_the_tables_that_the_program_uses(ledger):
     def differences(c):
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
+
         return compare_metadata(MigrationContext.configure(c), metadata)
+
     assert ledger.connection.read(differences) == []
 
 
@@ -167,7 +181,9 @@ def test_patience_ends_with_one_line(ledger, ledger_url, key, postgres, tmp_path
 
 
 def test_a_commit_whose_answer_was_lost_is_not_done_twice(ledger, monkeypatch):
-    """The commit goes through, the connection dies before the answer: the repeated call finds its own event."""
+    """The commit goes through, the connection dies before the answer: the repeated call finds its own
+    event.
+    """
     stock(ledger, 3)
     lost = []
 
@@ -197,18 +213,24 @@ CREATE TRIGGER no_room BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION no_
 
 
 def fill_disk(station):
-    """SQLite: the file may not grow. PostgreSQL: the server's own error for a full disk, raised by a trigger."""
+    """SQLite: the file may not grow. PostgreSQL: the server's own error for a full disk, raised by a
+    trigger.
+    """
+
     def cap(c):
         if c.dialect.name == "postgresql":
             c.exec_driver_sql(NO_ROOM)
         else:
             c.exec_driver_sql(f"PRAGMA max_page_count = {c.exec_driver_sql('PRAGMA page_count').scalar()}")
+
     station.connection.write(cap)
 
 
 def test_a_full_disk_is_said_at_once_and_loses_nothing(ledger, ledger_url, key):
     stock(ledger, 200)
-    with Ledger.open(ledger_url, key=key, patience=Patience(limit=60, sleep=lambda _: pytest.fail("waited"))) as station:
+    with Ledger.open(
+        ledger_url, key=key, patience=Patience(limit=60, sleep=lambda _: pytest.fail("waited"))
+    ) as station:
         fill_disk(station)
         with pytest.raises(UserError, match="its disk is full; make room"):
             for number in range(200):
@@ -228,10 +250,15 @@ def test_a_password_is_refused_on_the_command_line_and_never_shown(postgres):
     assert "OpenSesame99" not in str(wrong.value)
 
 
-@pytest.mark.parametrize("url, words", [
-    ("mysql://host/db", "cannot be on 'mysql'"), ("sqlite://", "needs a file"), ("sqlite:///:memory:", "needs a file"),
-    ("postgresql+psycopg://line@host:port/db", "cannot be read"),
-])
+@pytest.mark.parametrize(
+    "url, words",
+    [
+        ("mysql://host/db", "cannot be on 'mysql'"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("postgresql+psycopg://line@host:port/db", "cannot be read"),
+    ],
+)
 def test_what_is_no_ledger_url_is_one_line(url, words):
     with pytest.raises(UserError, match=words):
         connection.parse_url(url)
@@ -247,20 +274,37 @@ def test_replay_binds_what_stations_burned_since_the_backup(ledger, key, tmp_pat
     import json
 
     from tools import cli
+
     stock(ledger, 6)
     backup.backup(ledger, f"{tmp_path}/copy.db")
     lines = []
     for number in range(3):
         row = ledger.move(ledger.begin_write(ledger.reserve(board(number), PRODUCT, WHO), WHO), "write", WHO)
-        lines.append(json.dumps({"mac": row.mac, "product_key": PRODUCT, "device_name": row.device_name, "event": "written"}))
+        lines.append(
+            json.dumps(
+                {"mac": row.mac, "product_key": PRODUCT, "device_name": row.device_name, "event": "written"}
+            )
+        )
     (tmp_path / "journal").write_text("\n".join(lines) + '\n{"mac": "24')  # the last line torn by a power cut
     (tmp_path / "key").write_text(bytes(range(32)).hex())
     os.chmod(tmp_path / "key", 0o600)
-    command = ["line", "replay", f"{tmp_path}/journal", "--ledger", f"sqlite:///{tmp_path}/copy.db", "--key-file", f"{tmp_path}/key"]
+    command = [
+        "line",
+        "replay",
+        f"{tmp_path}/journal",
+        "--ledger",
+        f"sqlite:///{tmp_path}/copy.db",
+        "--key-file",
+        f"{tmp_path}/key",
+    ]
     assert cli.main(command) == 0 and "3 identities bound" in capsys.readouterr().out
     assert cli.main(command) == 0 and "0 identities bound" in capsys.readouterr().out
     with Ledger.open(f"sqlite:///{tmp_path}/copy.db", key=key) as again:
-        assert [again.find(mac=board(n)).device_name for n in range(3)] == ["dev00000", "dev00001", "dev00002"]
+        assert [again.find(mac=board(n)).device_name for n in range(3)] == [
+            "dev00000",
+            "dev00001",
+            "dev00002",
+        ]
         assert again.reserve(board(9), PRODUCT, WHO).device_name == "dev00003"
         again.void(again.find(mac=board(1)), WHO)
     assert cli.main(command) == 1 and "dev00001" in capsys.readouterr().err

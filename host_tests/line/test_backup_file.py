@@ -43,5 +43,3 @@ def test_another_device_s_backup_and_one_without_an_issued_secret_are_refused(tm
     (tmp_path / "x.identity").write_text("{}")
     with pytest.raises(UserError, match="not a backup"):
         backup_file.read(tmp_path / "x.identity", row)
-
-

@@ -19,7 +19,11 @@ class Port:
     serial_number: str = "0001"  # cheap adapters all say the same
 
 
-HUB = [Port("/dev/ttyUSB0", "1-1.4.2:1.0"), Port("/dev/ttyUSB1", "1-1.4.3:1.0"), Port("/dev/ttyS0", None, None, None)]
+HUB = [
+    Port("/dev/ttyUSB0", "1-1.4.2:1.0"),
+    Port("/dev/ttyUSB1", "1-1.4.3:1.0"),
+    Port("/dev/ttyS0", None, None, None),
+]
 RENUMBERED = [Port("/dev/ttyUSB7", "1-1.4.2:1.0"), Port("/dev/ttyUSB0", "1-1.4.3:1.0")]
 
 
@@ -35,19 +39,35 @@ def test_a_location_is_not_taken_for_one_that_begins_like_it():
 
 
 def test_without_bays_every_usb_port_is_one():
-    assert [(bay.name, bay.usb) for bay in bays.found(HUB)] == [("1-1.4.2", "1-1.4.2"), ("1-1.4.3", "1-1.4.3")]
+    assert [(bay.name, bay.usb) for bay in bays.found(HUB)] == [
+        ("1-1.4.2", "1-1.4.2"),
+        ("1-1.4.3", "1-1.4.3"),
+    ]
 
 
-@pytest.mark.parametrize("text, bay", [
-    ("a=1-1.4.2", Bay("a", usb="1-1.4.2")), ("a=/dev/ttyUSB0", Bay("a", port="/dev/ttyUSB0")),
-    ("a=rfc2217://h:1", Bay("a", port="rfc2217://h:1")), ("rfc2217://h:1?x=2", Bay("1", port="rfc2217://h:1?x=2")),
-    ("1-2", Bay("1", usb="1-2")), ("a=COM3", Bay("a", port="COM3"))])
+@pytest.mark.parametrize(
+    "text, bay",
+    [
+        ("a=1-1.4.2", Bay("a", usb="1-1.4.2")),
+        ("a=/dev/ttyUSB0", Bay("a", port="/dev/ttyUSB0")),
+        ("a=rfc2217://h:1", Bay("a", port="rfc2217://h:1")),
+        ("rfc2217://h:1?x=2", Bay("1", port="rfc2217://h:1?x=2")),
+        ("1-2", Bay("1", usb="1-2")),
+        ("a=COM3", Bay("a", port="COM3")),
+    ],
+)
 def test_bays_are_named_on_the_command_line(text, bay):
     assert bays.parse([text]) == (bay,)
 
 
-@pytest.mark.parametrize("texts, words", [
-    (["a=1-1", "a=1-2"], "two bays have the name a"), (["a=1-1", "b=1-1"], "two bays have the port 1-1"), (["a="], "is no bay")])
+@pytest.mark.parametrize(
+    "texts, words",
+    [
+        (["a=1-1", "a=1-2"], "two bays have the name a"),
+        (["a=1-1", "b=1-1"], "two bays have the port 1-1"),
+        (["a="], "is no bay"),
+    ],
+)
 def test_bays_that_clash_are_refused(texts, words):
     with pytest.raises(UserError, match=words):
         bays.parse(texts)
@@ -65,15 +85,24 @@ def test_the_doctor_names_bridge_driver_and_permission():
 
 def test_the_doctor_names_an_empty_bay():
     assert said(doctor.ports(HUB, [Bay("3", usb="1-9")], access=lambda *_: True))[-1][:3] == (
-        "bay 3", None, "nothing at 1-9")
+        "bay 3",
+        None,
+        "nothing at 1-9",
+    )
 
 
 NOW = datetime.datetime(2026, 11, 21, 7, 0, tzinfo=datetime.timezone.utc)
 
 
-@pytest.mark.parametrize("now, database, good", [
-    (NOW, None, True), (NOW, NOW + datetime.timedelta(seconds=29), True),
-    (NOW, NOW - datetime.timedelta(seconds=31), False), (NOW.replace(year=2000), None, False)])
+@pytest.mark.parametrize(
+    "now, database, good",
+    [
+        (NOW, None, True),
+        (NOW, NOW + datetime.timedelta(seconds=29), True),
+        (NOW, NOW - datetime.timedelta(seconds=31), False),
+        (NOW.replace(year=2000), None, False),
+    ],
+)
 def test_a_clock_that_is_off_is_red(now, database, good):
     assert [finding.good for finding in doctor.clock(now, database)] == [good]
 

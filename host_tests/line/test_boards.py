@@ -1,4 +1,6 @@
-"""The station on emulated boards: real esptool, real flash bytes, MicroPython on them, against the emulated cloud."""
+"""The station on emulated boards: real esptool, real flash bytes, MicroPython on them, against the emulated
+cloud.
+"""
 
 import contextlib
 import json
@@ -27,9 +29,17 @@ FLASH = 4 << 20
 
 @pytest.fixture
 def cloud(tmp_path):
-    config = {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [{
-        "product_key": PRODUCT, "product_secret": "h4I4dneEFp7EImTv", "auth": "secret",
-        "device": [{"device_name": f"dev{n:05d}", "device_secret": secret(n)} for n in range(10)]}]}
+    config = {
+        "instance": {"kind": "public", "region": "cn-shanghai"},
+        "product": [
+            {
+                "product_key": PRODUCT,
+                "product_secret": "h4I4dneEFp7EImTv",
+                "auth": "secret",
+                "device": [{"device_name": f"dev{n:05d}", "device_secret": secret(n)} for n in range(10)],
+            }
+        ],
+    }
     with Cloud(config, tmp_path / "cloud") as running:
         yield running
 
@@ -42,14 +52,17 @@ class Line:
         self.url = f"sqlite:///{folder}/ledger.db"
         with self.ledger(new=True) as ledger:
             ledger.add_product(Product(PRODUCT), WHO)
-            ledger.add_identities(PRODUCT, [(f"dev{n:05d}", {"device_secret": secret(n)}) for n in range(10)], WHO)
+            ledger.add_identities(
+                PRODUCT, [(f"dev{n:05d}", {"device_secret": secret(n)}) for n in range(10)], WHO
+            )
         (folder / "files").mkdir()
         for name, text in (files or {"line.json": "{}"}).items():
             (folder / "files" / name).write_text(text)
         (folder / "job.toml").write_text(
             f'name = "lamp"\nproduct_key = "{PRODUCT}"\nboard = "ESP32_GENERIC"\nfiles = "files"\n'
             f'roots = {json.dumps([str(root) for root in roots])}\n[endpoint]\nregion = "cn-shanghai"\n'
-            f'[self_test]\nuntil = "{until}"\nseconds = {seconds}\nwifi = {str(wifi).lower()}\n')
+            f'[self_test]\nuntil = "{until}"\nseconds = {seconds}\nwifi = {str(wifi).lower()}\n'
+        )
         (folder / "station.toml").write_text('name = "hall-2"\n')
 
     def ledger(self, new=False):
@@ -59,10 +72,27 @@ class Line:
     def start(self, *boards, **how):
         bays = [f"--bay={number}={board.url}" for number, board in enumerate(boards, 1)]
         return subprocess.Popen(
-            [sys.executable, "-m", "tools", "line", "burn", str(self.folder / "job.toml"), "--ledger", self.url,
-             "--station-file", str(self.folder / "station.toml"), "--once", "--json", *bays, *how.get("more", ())],
-            stdout=subprocess.PIPE, text=True, start_new_session=True,
-            env={**os.environ, **WIFI, "XDG_STATE_HOME": str(self.folder / "state")})
+            [
+                sys.executable,
+                "-m",
+                "tools",
+                "line",
+                "burn",
+                str(self.folder / "job.toml"),
+                "--ledger",
+                self.url,
+                "--station-file",
+                str(self.folder / "station.toml"),
+                "--once",
+                "--json",
+                *bays,
+                *how.get("more", ()),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **WIFI, "XDG_STATE_HOME": str(self.folder / "state")},
+        )
 
     def burn(self, *boards, **how):
         """(exit status, events) of one station's run."""
@@ -72,7 +102,9 @@ class Line:
 
 
 def results(events):
-    return {event["bay"]: (event["outcome"], event.get("why")) for event in events if event["event"] == "result"}
+    return {
+        event["bay"]: (event["outcome"], event.get("why")) for event in events if event["event"] == "result"
+    }
 
 
 def mac(number):
@@ -80,12 +112,23 @@ def mac(number):
 
 
 def bench(folder, number, **how):
-    """The n-th emulated board: a partition table in its flash and nothing else; it runs MicroPython all the same."""
+    """The n-th emulated board: a partition table in its flash and nothing else; it runs MicroPython all the
+    same.
+    """
     path = folder / f"flash{number}.bin"
     if not path.exists():
-        path.write_bytes(layouts.assemble(layouts.layout_of("ESP32_GENERIC"), [], {})[:0x9000].ljust(FLASH, b"\xff"))
-    return Bench(folder / f"flash{number}.bin", mac=mac(number), size=FLASH, software=True, boot_blank=True,
-                 folder=folder / f"board{number}", **how)
+        path.write_bytes(
+            layouts.assemble(layouts.layout_of("ESP32_GENERIC"), [], {})[:0x9000].ljust(FLASH, b"\xff")
+        )
+    return Bench(
+        folder / f"flash{number}.bin",
+        mac=mac(number),
+        size=FLASH,
+        software=True,
+        boot_blank=True,
+        folder=folder / f"board{number}",
+        **how,
+    )
 
 
 def burned_name(folder, number):
@@ -112,12 +155,24 @@ def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of
 
 
 def test_eight_boards_at_once_with_every_fault_end_right(tmp_path):
-    """Power cuts, a pulled cable, a wrong chip, a chip that is closed, a ledger that goes away: each in one bay."""
+    """Power cuts, a pulled cable, a wrong chip, a chip that is closed, a ledger that goes away: each in one
+    bay.
+    """
     line = Line(tmp_path)
     with contextlib.ExitStack() as stack:
-        boards = [stack.enter_context(bench(tmp_path, number, **how)) for number, how in [
-            (1, {}), (2, {}), (3, {"cut_at": 25}), (4, {}), (5, {"chip": "esp32s3"}), (6, {"faults": {"bad-md5": 1}}),
-            (7, {}), (8, {})]]
+        boards = [
+            stack.enter_context(bench(tmp_path, number, **how))
+            for number, how in [
+                (1, {}),
+                (2, {}),
+                (3, {"cut_at": 25}),
+                (4, {}),
+                (5, {"chip": "esp32s3"}),
+                (6, {"faults": {"bad-md5": 1}}),
+                (7, {}),
+                (8, {}),
+            ]
+        ]
         process = line.start(*boards)
         events, pulled = [], False
         for text in process.stdout:
@@ -175,15 +230,34 @@ def test_a_board_whose_flash_was_erased_gets_its_identity_back_and_its_issued_se
             ledger.keep_issued(ledger.find(mac=mac(1)), {record.DEVICE_SECRET: b"issued-secret-0123"}, WHO)
         board.call(board.nor.erase, 0, FLASH)
         done = subprocess.run(
-            [sys.executable, "-m", "tools", "line", "restore", str(tmp_path / "job.toml"), "--ledger", line.url, "--mac",
-             mac(1), "--port", board.url, "--station-file", str(tmp_path / "station.toml")],
-            capture_output=True, text=True, env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")})
+            [
+                sys.executable,
+                "-m",
+                "tools",
+                "line",
+                "restore",
+                str(tmp_path / "job.toml"),
+                "--ledger",
+                line.url,
+                "--mac",
+                mac(1),
+                "--port",
+                board.url,
+                "--station-file",
+                str(tmp_path / "station.toml"),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        )
     assert done.stdout.startswith(f"dev00000 is back on {mac(1)}, generation "), done.stderr
     assert done.stdout.endswith("with its issued secret\n")
     with FlashFile(tmp_path / "flash1.bin") as flash:
         copies = burn.look(flash, layouts.layout_of("ESP32_GENERIC")).copies
     assert {copy.name: copy.fields.get(record.DEVICE_SECRET) for copy in copies if copy.medium == "nvs"} == {
-        "burned": secret(0).encode(), "issued": b"issued-secret-0123"}
+        "burned": secret(0).encode(),
+        "issued": b"issued-secret-0123",
+    }
 
 
 def test_the_line_s_root_on_a_job_that_does_not_name_it_is_refused(tmp_path):
@@ -191,14 +265,40 @@ def test_the_line_s_root_on_a_job_that_does_not_name_it_is_refused(tmp_path):
     (tmp_path / "files" / "roots").mkdir()
     (tmp_path / "files" / "roots" / "lab.der").write_bytes(b"root")
     done = subprocess.run(
-        [sys.executable, "-m", "tools", "line", "burn", str(tmp_path / "job.toml"), "--ledger", line.url, "--once",
-         "--bay=1=/dev/null"], capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "tools",
+            "line",
+            "burn",
+            str(tmp_path / "job.toml"),
+            "--ledger",
+            line.url,
+            "--once",
+            "--bay=1=/dev/null",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and "roots/lab.der in the job's files is an extra root" in done.stderr
 
 
 def test_a_secret_in_the_job_s_files_is_refused(tmp_path):
     line = Line(tmp_path, files={"settings.py": f"DEVICE_SECRET = '{'x7' * 16}'\n"})
     done = subprocess.run(
-        [sys.executable, "-m", "tools", "line", "burn", str(tmp_path / "job.toml"), "--ledger", line.url, "--once",
-         "--bay=1=/dev/null"], capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "tools",
+            "line",
+            "burn",
+            str(tmp_path / "job.toml"),
+            "--ledger",
+            line.url,
+            "--once",
+            "--bay=1=/dev/null",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and "looks as if it held a device or product secret" in done.stderr

@@ -21,7 +21,7 @@ def station(url, number, boards, path):
     with open(path, "a+") as journal:
         journal.seek(0)
         text = journal.read()
-        whole = text[:text.rfind("\n") + 1]  # a kill may tear the last line
+        whole = text[: text.rfind("\n") + 1]  # a kill may tear the last line
         journal.truncate(len(whole))
         finished = len(whole.splitlines())
         who = Who(f"bay-{number}", "drain")
@@ -63,6 +63,7 @@ def drain(url, folder, size, context, rng):
 def test_32_stations_drain_the_ledger_with_random_kills(ledger_url, tmp_path, capsys):
     with Ledger.create(ledger_url, plain=True, patience=Patience(limit=120)) as ledger:
         from tools.line.ledger import Product
+
         ledger.add_product(Product(PRODUCT), WHO)
         stock(ledger, SIZE)
         context = multiprocessing.get_context("forkserver")
@@ -72,18 +73,25 @@ def test_32_stations_drain_the_ledger_with_random_kills(ledger_url, tmp_path, ca
         kills = drain(ledger_url, tmp_path / "journals", SIZE, context, random.Random(4))
         took = time.monotonic() - began
         rows, history = ledger.list(), ledger.history()
-    burned = [line.split() for k in range(STATIONS) for line in (tmp_path / "journals" / str(k)).read_text().splitlines()]
+    burned = [
+        line.split()
+        for k in range(STATIONS)
+        for line in (tmp_path / "journals" / str(k)).read_text().splitlines()
+    ]
     by_name = {}
     for mac, name in burned:
         by_name.setdefault(name, set()).add(mac)
     twice = sum(len(macs) > 1 for macs in by_name.values())
     held = {row.device_name: row.mac for row in rows if row.mac}
     lost = sum(held.get(name) not in macs for name, macs in by_name.items()) + sum(
-        row.state not in ("free", "reserved") or (row.mac is None) != (row.state == "free") for row in rows)
+        row.state not in ("free", "reserved") or (row.mac is None) != (row.state == "free") for row in rows
+    )
     lost += SIZE - len(held)
     with capsys.disabled():
-        print(f"\n{'SQLite' if ledger_url.startswith('sqlite') else 'PostgreSQL'}: {len(burned):,} allocated, "
-              f"{twice} twice, {lost} lost ({STATIONS} stations, {kills} kills, {took:.1f} s)")
+        print(
+            f"\n{'SQLite' if ledger_url.startswith('sqlite') else 'PostgreSQL'}: {len(burned):,} allocated, "
+            f"{twice} twice, {lost} lost ({STATIONS} stations, {kills} kills, {took:.1f} s)"
+        )
     assert (len(burned), len(by_name), twice, lost) == (SIZE, SIZE, 0, 0)
     assert len({mac for mac, _ in burned}) == SIZE
     assert sum(event["action"] == "reserve" for event in history) == SIZE

@@ -1,4 +1,5 @@
-"""Every sub-verb's output, held against host_tests/line/goldens: each a script of commands with what they print.
+"""Every sub-verb's output, held against host_tests/line/goldens: each a script of commands with what they
+print.
 
 A line that begins with `$ ` is a command (`ALIOT_GOLDEN=write` writes the
 outputs anew); `< text` after it is its standard input. What differs from run
@@ -24,10 +25,14 @@ WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
 WHO = Who("hall-2", "lin")
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.txt"))
 REPLACED = [
-    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d\.\d{3})?Z"), "TIME"), (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "TIME"),
-    (re.compile(r"\bmade \d{4}-\d\d-\d\d"), "made DATE"), (re.compile(r"\b[0-9a-f]{16,64}\b"), "DIGEST"),
-    (re.compile(r"(?<=key )[0-9a-f]{8}\b"), "KEYID"), (re.compile(r"\b\d+ MB free at \S+"), "ROOM"),
-    (re.compile(r"(?<=was )[0-9a-f]{8}\b"), "KEYID"), (re.compile(r"\bBURN ([0-9a-f:]{17}) [0-9a-f]{8}"), r"BURN \1 WORD"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d\.\d{3})?Z"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "TIME"),
+    (re.compile(r"\bmade \d{4}-\d\d-\d\d"), "made DATE"),
+    (re.compile(r"\b[0-9a-f]{16,64}\b"), "DIGEST"),
+    (re.compile(r"(?<=key )[0-9a-f]{8}\b"), "KEYID"),
+    (re.compile(r"\b\d+ MB free at \S+"), "ROOM"),
+    (re.compile(r"(?<=was )[0-9a-f]{8}\b"), "KEYID"),
+    (re.compile(r"\bBURN ([0-9a-f:]{17}) [0-9a-f]{8}"), r"BURN \1 WORD"),
 ]
 
 
@@ -46,26 +51,38 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("COLUMNS", "110")
-    (tmp_path / "devices.csv").write_text("ProductKey,DeviceName,DeviceSecret\n" + "".join(
-        f"{PRODUCT},dev0000{n},{secret(n)}\n" for n in range(4)))
-    (tmp_path / "bad.csv").write_text(f"设备名称,设备密钥,产品Key\nx,{secret(1)},{PRODUCT}\ndev00009,{secret(9)},{PRODUCT}\n")
+    (tmp_path / "devices.csv").write_text(
+        "ProductKey,DeviceName,DeviceSecret\n"
+        + "".join(f"{PRODUCT},dev0000{n},{secret(n)}\n" for n in range(4))
+    )
+    (tmp_path / "bad.csv").write_text(
+        f"设备名称,设备密钥,产品Key\nx,{secret(1)},{PRODUCT}\ndev00009,{secret(9)},{PRODUCT}\n"
+    )
     (tmp_path / "macs.txt").write_text("24:0a:c4:00:00:01\n24:0a:c4:00:00:02\n")
     (tmp_path / "station.toml").write_text('name = "hall-2"\n')
     (tmp_path / "micropython.bin").write_bytes(b"firmware")
     (tmp_path / "job.toml").write_text(
         f'name = "lamp"\nproduct_key = "{PRODUCT}"\nboard = "ESP32_GENERIC"\nfirmware = "micropython.bin"\n'
-        '[endpoint]\nregion = "cn-shanghai"\n')
+        '[endpoint]\nregion = "cn-shanghai"\n'
+    )
     (tmp_path / "flash.key").write_bytes(bytes(range(32)))
     return tmp_path
 
 
 def burned(folder):
     """Two boards done, one failed: what a station would have left in the ledger."""
-    with Ledger.open(f"sqlite:///{folder}/ledger.db", Key(bytes.fromhex((folder / "ledger.key").read_text().strip()))) as ledger:
+    with Ledger.open(
+        f"sqlite:///{folder}/ledger.db", Key(bytes.fromhex((folder / "ledger.key").read_text().strip()))
+    ) as ledger:
         for number in (1, 2, 3):
             identity = ledger.begin_write(ledger.reserve(board(number), PRODUCT, WHO), WHO)
             identity = ledger.move(ledger.move(identity, "write", WHO, firmware="f" * 64), "verify", WHO)
-            ledger.move(identity, "finish" if number < 3 else "fail", WHO, note=None if number < 3 else "no state line")
+            ledger.move(
+                identity,
+                "finish" if number < 3 else "fail",
+                WHO,
+                note=None if number < 3 else "no state line",
+            )
 
 
 def run(command, given, capsys, monkeypatch, folder):
@@ -75,7 +92,9 @@ def run(command, given, capsys, monkeypatch, folder):
         return ""
     monkeypatch.setattr("sys.stdin", io.StringIO(given))
     try:
-        status = cli.main(["line", *shlex.split(command)[1:]] if command.startswith("line ") else shlex.split(command))
+        status = cli.main(
+            ["line", *shlex.split(command)[1:]] if command.startswith("line ") else shlex.split(command)
+        )
     except SystemExit as error:
         status = error.code
     out = capsys.readouterr()
@@ -91,7 +110,7 @@ def run(command, given, capsys, monkeypatch, folder):
 def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
     wanted = (FOLDER / name).read_text()
     steps = re.findall(r"^\$ (.*)\n((?:< .*\n)*)", wanted, flags=re.M)
-    text = wanted[:wanted.index("$ ")]
+    text = wanted[: wanted.index("$ ")]
     word = ""
     for command, given in steps:
         stdin = "".join(line[2:] + "\n" for line in given.splitlines()).replace("WORD", word)
@@ -99,6 +118,7 @@ def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
         plan = place / "plan.json"
         if plan.exists():
             from tools.line import security
+
             word = security.load(plan).word.rpartition(" ")[2]
     if WRITE:
         (FOLDER / name).write_text(text)
@@ -109,6 +129,7 @@ def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
 
 def test_there_is_a_golden_for_every_sub_verb():
     from tools.line.verb import SUBVERBS
+
     text = "".join((FOLDER / name).read_text() for name in SCRIPTS)
     for name in SUBVERBS.keys() - {"demo"}:  # test_demo.py
         assert re.search(rf"^\$ line {name}\b(?! --help)", text, re.M), f"no golden for line {name}"

@@ -52,8 +52,13 @@ def test_a_thousand_rows_under_every_spelling_of_a_header(header):
 
 
 FORMS = {
-    "BOM": {"encoding": "utf-8-sig"}, "CRLF": {"newline": "\r\n"}, "BOM and CRLF": {"encoding": "utf-8-sig", "newline": "\r\n"},
-    "GBK": {"encoding": "gbk"}, "UTF-16": {"encoding": "utf-16"}, "tabs": {"delimiter": "\t"}, "semicolons": {"delimiter": ";"},
+    "BOM": {"encoding": "utf-8-sig"},
+    "CRLF": {"newline": "\r\n"},
+    "BOM and CRLF": {"encoding": "utf-8-sig", "newline": "\r\n"},
+    "GBK": {"encoding": "gbk"},
+    "UTF-16": {"encoding": "utf-16"},
+    "tabs": {"delimiter": "\t"},
+    "semicolons": {"delimiter": ";"},
     "empty lines first": {"before": "\n,,\n"},
 }
 
@@ -61,13 +66,21 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)])
 def test_a_thousand_rows_in_every_form_and_column_order(form, order):
-    header = ["产品Key", "设备名称", "设备密钥"] if form in ("GBK", "BOM") else ["ProductKey", "DeviceName", "DeviceSecret"]
+    header = (
+        ["产品Key", "设备名称", "设备密钥"]
+        if form in ("GBK", "BOM")
+        else ["ProductKey", "DeviceName", "DeviceSecret"]
+    )
     read = intake.read(sheet(header, THOUSAND, order=order, **FORMS[form]))
     assert [(row.product_key, row.device_name, row.device_secret) for row in read.rows] == THOUSAND
 
 
 def test_other_columns_are_passed_over():
-    text = "备注名称,DeviceName,IotId,DeviceSecret,ProductKey,状态\nLampe,dev00001,x," + secret(1) + f",{PRODUCT},未激活\n"
+    text = (
+        "备注名称,DeviceName,IotId,DeviceSecret,ProductKey,状态\nLampe,dev00001,x,"
+        + secret(1)
+        + f",{PRODUCT},未激活\n"
+    )
     assert intake.read(text.encode()).rows[0].device_name == "dev00001"
 
 
@@ -101,7 +114,11 @@ def test_a_bad_row_is_told_with_its_line_and_stops_everything(ledger, row):
     with pytest.raises(UserError) as refused:
         intake.take_csv(ledger, data, WHO)
     line, words = refused.value.rows[0]
-    assert (line, len(refused.value.rows)) == (4, 1) and BAD[row] in words and f"line 4: {words}" in str(refused.value)
+    assert (
+        (line, len(refused.value.rows)) == (4, 1)
+        and BAD[row] in words
+        and f"line 4: {words}" in str(refused.value)
+    )
     assert secret(8) not in str(refused.value) and ledger.counts() == {}
     taken = intake.take_csv(ledger, data, WHO, skip_bad=True)
     assert (taken.new, [line for line, _ in taken.bad]) == (1, [4])
@@ -134,9 +151,12 @@ def test_a_row_against_the_ledger_is_a_bad_row(ledger):
 
 
 NO_SHEETS = {
-    b"": "the file is empty", b"\n\n": "the file is empty", b"\xef\xbb\xbf": "the file is empty",
+    b"": "the file is empty",
+    b"\n\n": "the file is empty",
+    b"\xef\xbb\xbf": "the file is empty",
     b"ProductKey,DeviceName,DeviceSecret\n": "there is no device in it",
-    b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00": "no CSV text", b"a,b,c\n1,2,3\n": "the header names no DeviceName",
+    b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00": "no CSV text",
+    b"a,b,c\n1,2,3\n": "the header names no DeviceName",
     b"DeviceName,DeviceName,DeviceSecret,ProductKey\n": "two columns are a DeviceName",
     b'ProductKey,DeviceName,DeviceSecret\n"a1"x,b\n': "it is no CSV from here on",
 }
@@ -159,8 +179,13 @@ def test_no_bytes_make_a_traceback(data):
 @pytest.mark.parametrize("seed", range(5))
 def test_whatever_cells_a_row_has_it_is_good_or_told(seed):
     rng = random.Random(seed)
-    rows = [[rng.choice(["", "dev00001", "坏", "a" * 40, '"', "a1B2c3D4e5F", secret(3)]) for _ in range(rng.randint(0, 5))]
-            for _ in range(200)]
+    rows = [
+        [
+            rng.choice(["", "dev00001", "坏", "a" * 40, '"', "a1B2c3D4e5F", secret(3)])
+            for _ in range(rng.randint(0, 5))
+        ]
+        for _ in range(200)
+    ]
     read = intake.read(sheet_of(rows))
     lines = {row.line for row in read.rows} | {line for line, _ in read.bad}
     assert len(lines) == sum(any(cell.strip() for cell in row) for row in rows)
@@ -183,6 +208,7 @@ def test_mac_rules_are_those_of_the_firmware(rule):
     import sys
 
     import tools.firmware  # noqa: F401  puts firmware/ on the path
+
     try:
         from aliot import credentials
     except ImportError as error:
@@ -193,19 +219,25 @@ def test_mac_rules_are_those_of_the_firmware(rule):
         sys.modules["micropython"] = stub
         from aliot import credentials
     from tools.firmware import record
-    fields = {record.WAY: b"product", record.PRODUCT_KEY: PRODUCT.encode(), record.PRODUCT_SECRET: b"s" * 16,
-              record.NAME_RULE: rule.encode(), record.METHOD: b"https"}
+
+    fields = {
+        record.WAY: b"product",
+        record.PRODUCT_KEY: PRODUCT.encode(),
+        record.PRODUCT_SECRET: b"s" * 16,
+        record.NAME_RULE: rule.encode(),
+        record.METHOD: b"https",
+    }
     made = credentials.burned(fields, bytes.fromhex("240ac40000ab"))
     assert names.of_mac(rule, "24:0a:c4:00:00:ab") == made.device_name
 
 
-@given(st.integers(0, 10 ** 8 - 1))
+@given(st.integers(0, 10**8 - 1))
 def test_a_serial_s_check_digit_finds_every_mistyped_digit(number):
     name = names.serial("LAMP-", number, 8)
     assert mod_11_10.validate(name[5:])
     names.check_serial("LAMP-", name)
     for place in range(5, len(name)):
-        wrong = name[:place] + str((int(name[place]) + 1) % 10) + name[place + 1:]
+        wrong = name[:place] + str((int(name[place]) + 1) % 10) + name[place + 1 :]
         with pytest.raises(UserError, match="check digit is wrong"):
             names.check_serial("LAMP-", wrong)
 
@@ -226,7 +258,10 @@ def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
 
 
 def test_a_list_of_macs_tells_bad_and_double_ones():
-    assert intake.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == ["240ac4000001", "240ac4000002"]
+    assert intake.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == [
+        "240ac4000001",
+        "240ac4000002",
+    ]
     with pytest.raises(intake.BadRows) as refused:
         intake.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
     assert [line for line, _ in refused.value.rows] == [2, 3, 4]

@@ -54,7 +54,13 @@ def signed(folder, name="job.signed.toml"):
 def test_a_signed_job_says_what_was_signed(folder, public):
     found = job.load(signed(folder), public)
     assert (found.name, found.product_key, found.board, found.until, found.seconds, found.wifi) == (
-        "lamp-2026-11", PRODUCT, "ESP32_GENERIC", "connected", 45.0, True)
+        "lamp-2026-11",
+        PRODUCT,
+        "ESP32_GENERIC",
+        "connected",
+        45.0,
+        True,
+    )
     assert found.endpoint == {"region": "cn-shanghai", "instance": "iot-06z00abc"}
     assert found.firmware == str(folder / "micropython.bin") and len(found.firmware_hash) == 64
     assert set(found.pinned) == {"firmware", "root lab.der", "file main.py"}
@@ -66,10 +72,16 @@ def test_every_changed_byte_of_a_signed_job_is_refused(folder, public):
     good = open(path, "rb").read()
     for place in range(0, len(good) - 1, 7):
         with open(path, "wb") as file:
-            file.write(good[:place] + bytes([good[place] ^ 1]) + good[place + 1:])
+            file.write(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         with pytest.raises(UserError):
             job.load(path, public)
-    for cut in (good[:-40], good[: len(good) // 2], b"", good.replace(b"connected", b"boot"), good + b"\nboard = 'X'\n"):
+    for cut in (
+        good[:-40],
+        good[: len(good) // 2],
+        b"",
+        good.replace(b"connected", b"boot"),
+        good + b"\nboard = 'X'\n",
+    ):
         with open(path, "wb") as file:
             file.write(cut)
         with pytest.raises(UserError):
@@ -103,10 +115,14 @@ def test_another_key_and_no_key_are_refused(folder, public):
 
 
 WRONG = {
-    "colour = 'red'": "colour is no setting of a job", "name = 7": "name has the wrong kind", "[[": "job.toml: ",
+    "colour = 'red'": "colour is no setting of a job",
+    "name = 7": "name has the wrong kind",
+    "[[": "job.toml: ",
     "board = 'X'\n[self_test]\nuntil = 'luck'": "until is one of boot, connected",
-    "board = 'X'\n[self_test]\nseconds = -1": "seconds is between", "roots = [1]\nboard='X'": "roots is a list",
-    "board = 'X'\n[endpoint]\nregion = 'Shang Hai'": "region 'Shang Hai' is not", "name = 'x'": "board is missing",
+    "board = 'X'\n[self_test]\nseconds = -1": "seconds is between",
+    "roots = [1]\nboard='X'": "roots is a list",
+    "board = 'X'\n[endpoint]\nregion = 'Shang Hai'": "region 'Shang Hai' is not",
+    "name = 'x'": "board is missing",
     "board = 'X'\nfirmware = 'none.bin'": "none.bin cannot be read",
     "board = 'X'\n[pinned]\nfirmware = 'aa'": "written by 'line job sign'",
 }
@@ -150,14 +166,23 @@ def pinned(folder, public):
     place.mkdir()
     text = (folder / "line.key.pub").read_text()
     (place / "station.toml").write_text(
-        f'name = "hall-2"\njob_key = """{text}"""\nbays = [{{name = "1", usb = "1-1.4"}}, {{name = "2", port = "rfc2217://h:1"}}]\n')
+        f'name = "hall-2"\njob_key = """{text}"""\n'
+        'bays = [{name = "1", usb = "1-1.4"}, {name = "2", port = "rfc2217://h:1"}]\n'
+    )
     return place / "station.toml"
 
 
 def test_the_pinned_key_is_the_one_that_counts(folder, pinned, public):
     found = station_file.find(place=str(pinned), uid=0)
-    assert (found.name, found.desk, job.fingerprint(found.job_key)) == ("hall-2", False, job.fingerprint(public))
-    assert [(bay.name, bay.usb, bay.port) for bay in found.bays] == [("1", "1-1.4", None), ("2", None, "rfc2217://h:1")]
+    assert (found.name, found.desk, job.fingerprint(found.job_key)) == (
+        "hall-2",
+        False,
+        job.fingerprint(public),
+    )
+    assert [(bay.name, bay.usb, bay.port) for bay in found.bays] == [
+        ("1", "1-1.4", None),
+        ("2", None, "rfc2217://h:1"),
+    ]
 
 
 def test_no_other_station_file_can_be_named_on_a_station(folder, pinned):
@@ -176,7 +201,9 @@ def test_a_station_file_within_the_operator_s_reach_proves_nothing(pinned, mode)
 
 def test_a_station_file_that_the_operator_owns_proves_nothing(pinned):
     with pytest.raises(UserError, match="can be changed by the operator"):
-        station_file.find(place=str(pinned), uid=os.stat(pinned).st_uid or 12345) if os.getuid() else _as_owner(pinned)
+        station_file.find(
+            place=str(pinned), uid=os.stat(pinned).st_uid or 12345
+        ) if os.getuid() else _as_owner(pinned)
 
 
 def _as_owner(path):
@@ -188,10 +215,17 @@ def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
     assert station_file.find(place=str(tmp_path / "none")).desk
 
 
-@pytest.mark.parametrize("text, words", [
-    ("name = 1", "wrong kind"), ("", "name is missing"), ("x = 1", "no setting"), ("name = 'a'\njob_key = 'x'", "no Ed25519"),
-    ("name = 'a'\nbays = [{name = '1'}]", "a bay is"), ("name = 'a'\nbays = [{name = '1', usb = '1', port = '2'}]", "a bay is"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("name = 1", "wrong kind"),
+        ("", "name is missing"),
+        ("x = 1", "no setting"),
+        ("name = 'a'\njob_key = 'x'", "no Ed25519"),
+        ("name = 'a'\nbays = [{name = '1'}]", "a bay is"),
+        ("name = 'a'\nbays = [{name = '1', usb = '1', port = '2'}]", "a bay is"),
+    ],
+)
 def test_a_wrong_station_file_is_one_line(tmp_path, text, words):
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(UserError, match=words):

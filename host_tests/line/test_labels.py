@@ -72,7 +72,10 @@ def test_a_reader_reads_what_the_label_says(ledger, form):
 @pytest.mark.parametrize("form", labels.FORMATS)
 def test_the_label_says_what_its_template_says(ledger, form):
     identity = burn(ledger, 1)
-    data, _ = labels.make(identity, {"format": form, "qr": "https://example.com/d/{mac}?d={date}", "text": ["SN {device_name}", "a^b~c"]})
+    data, _ = labels.make(
+        identity,
+        {"format": form, "qr": "https://example.com/d/{mac}?d={date}", "text": ["SN {device_name}", "a^b~c"]},
+    )
     assert decode(READERS[form](data)) == ["https://example.com/d/240ac4000001?d=2026-11-21"]
     if form != "png":
         assert b"SN dev00000" in data
@@ -80,7 +83,10 @@ def test_the_label_says_what_its_template_says(ledger, form):
         assert b"a_5Eb_7Ec" in data, "a caret in a text is no ZPL command"
 
 
-@pytest.mark.parametrize("template", ["{device_secret}", "{product_secret}", "{secrets}", "{0}", "{mac!r}", "{mac.__class__}", "{", "x}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{device_secret}", "{product_secret}", "{secrets}", "{0}", "{mac!r}", "{mac.__class__}", "{", "x}"],
+)
 def test_a_label_never_says_a_secret_or_anything_not_listed(template):
     with pytest.raises(UserError, match="never printed|without its partner"):
         labels.settings({"qr": template})
@@ -108,11 +114,23 @@ def worked(ledger, clock):
 def test_the_numbers_of_a_report(worked):
     made = report.make(worked)
     assert made["totals"] | {"states": None} == {
-        "states": None, "boards": 5, "passed": 3, "failed": 2, "first_pass_yield": 0.4, "final_yield": 0.6}
+        "states": None,
+        "boards": 5,
+        "passed": 3,
+        "failed": 2,
+        "first_pass_yield": 0.4,
+        "final_yield": 0.6,
+    }
     assert made["totals"]["states"]["done"] == 3 and made["totals"]["states"]["free"] == 6
     assert [(slot["at"], slot["passed"], slot["failed"], slot["yield"]) for slot in made["timeline"]] == [
-        ("2026-11-21T07:00Z", 2, 1, 0.6667), ("2026-11-21T08:00Z", 0, 0, None), ("2026-11-21T09:00Z", 1, 2, 0.3333)]
-    assert made["failures"] == [("no state line within 60 s", 2), ("this is an esp32s3, the job is for an esp32", 1)]
+        ("2026-11-21T07:00Z", 2, 1, 0.6667),
+        ("2026-11-21T08:00Z", 0, 0, None),
+        ("2026-11-21T09:00Z", 1, 2, 0.3333),
+    ]
+    assert made["failures"] == [
+        ("no state line within 60 s", 2),
+        ("this is an esp32s3, the job is for an esp32", 1),
+    ]
     assert [row["visits"] for row in made["boards"]] == [1, 1, 1, 2]
 
 
@@ -135,7 +153,9 @@ def test_each_form_of_a_report_tells_the_same_and_no_secret(worked, tmp_path, fo
         assert json.loads(text)["totals"]["passed"] == 3
     else:
         assert "<svg" in text and "yield" in text and "24:0a:c4:00:00:03" in text and "40.0 %" in text
-        assert not re.search(r"""(src|href)=["']?(https?:)?//""", text), "the page needs nothing from elsewhere"
+        assert not re.search(r"""(src|href)=["']?(https?:)?//""", text), (
+            "the page needs nothing from elsewhere"
+        )
 
 
 def test_an_empty_ledger_has_a_report_too(ledger, tmp_path):

@@ -47,7 +47,9 @@ def test_encryption_in_release_mode_burns_the_key_and_every_switch(chip, tmp_pat
 @pytest.mark.parametrize("chip", [chip for chip in CHIPS if chip != "esp32"])
 def test_download_mode_is_burned_last(chip, tmp_path, key):
     with fuses(chip, tmp_path) as chip_fuses:
-        made = security.plan(chip, chip_fuses.mac, ["download", "jtag", "encryption"], own_build=True, flash_key=key)
+        made = security.plan(
+            chip, chip_fuses.mac, ["download", "jtag", "encryption"], own_build=True, flash_key=key
+        )
         assert made.measures == ("encryption", "jtag", "download")
         assert "no cable flashes the chip again" in made.warnings[0]
         security.burn(chip_fuses, made, flash_key=key)
@@ -67,6 +69,7 @@ def test_an_old_esp32_is_refused_what_it_does_not_have(tmp_path):
 def signed(tmp_path):
     """(public key file, an image signed with it, an unsigned image), made by espsecure."""
     import espsecure
+
     private, public = str(tmp_path / "sign.pem"), str(tmp_path / "sign.pub.pem")
     image, out = tmp_path / "app.bin", tmp_path / "app.signed.bin"
     image.write_bytes(os.urandom(4096))
@@ -113,6 +116,7 @@ def test_a_plan_fits_one_chip_and_one_key_only(tmp_path, key):
 
 def test_an_encrypted_image_decrypts_to_itself_at_its_offset(tmp_path, key):
     import espsecure
+
     image = tmp_path / "app.bin"
     image.write_bytes(os.urandom(4096))
     for chip in CHIPS:
@@ -135,6 +139,7 @@ def test_what_is_typed_names_chip_and_plan(tmp_path, key):
 @pytest.mark.parametrize("chip", CHIPS)
 def test_the_same_plan_is_burned_into_an_emulated_chip_over_the_wire(chip, tmp_path):
     from tools.emulator.chip.bench import Bench
+
     with Bench(tmp_path / "flash.bin", chip=chip, size=4 << 20, efuses=tmp_path / "efuses.bin") as bench:
         with security.Fuses(chip, port=bench.url) as chip_fuses:
             assert chip_fuses.mac == "24:0a:c4:00:00:01"

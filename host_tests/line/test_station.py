@@ -1,4 +1,6 @@
-"""The station as it runs: a process for each bay, killed at any event, stopped, restarted, with the ledger away."""
+"""The station as it runs: a process for each bay, killed at any event, stopped, restarted, with the ledger
+away.
+"""
 
 import json
 import os
@@ -31,12 +33,23 @@ class Run:
 
     def __init__(self, folder, ledger_url, boards, **how):
         self.path = folder / f"run-{os.urandom(3).hex()}.json"
-        self.path.write_text(json.dumps({
-            "url": ledger_url, "key": bytes(range(32)).hex(), "product": PRODUCT,
-            "bays": {str(n + 1): path for n, path in enumerate(boards)}, **how}))
+        self.path.write_text(
+            json.dumps(
+                {
+                    "url": ledger_url,
+                    "key": bytes(range(32)).hex(),
+                    "product": PRODUCT,
+                    "bays": {str(n + 1): path for n, path in enumerate(boards)},
+                    **how,
+                }
+            )
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "host_tests.line.run_station", str(self.path)], stdout=subprocess.PIPE,
-            text=True, start_new_session=True)
+            [sys.executable, "-m", "host_tests.line.run_station", str(self.path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     def events(self):
         for line in self.process.stdout:
@@ -61,17 +74,26 @@ def test_eight_bays_burn_eight_boards_at_once(ledger, ledger_url, tmp_path):
     paths = boards(tmp_path, 8)
     status, events = Run(tmp_path, ledger_url, paths, journal=str(tmp_path / "journal")).finish()
     assert status == 0
-    assert events[-1] | {"boards_an_hour": 0} == {"event": "end", "passed": 8, "already": 0, "failed": 0, "boards_an_hour": 0}
+    assert events[-1] | {"boards_an_hour": 0} == {
+        "event": "end",
+        "passed": 8,
+        "already": 0,
+        "failed": 0,
+        "boards_an_hour": 0,
+    }
     names = [filed.burns(path) for path in paths]
     assert sorted(name for burned in names for name in burned) == [f"dev0000{n}" for n in range(8)]
     assert ledger.counts()[PRODUCT]["done"] == 8
     journal = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
     assert {(line["mac"], line["device_name"]) for line in journal} == {
-        (board(n), names[n][0]) for n in range(8)}
+        (board(n), names[n][0]) for n in range(8)
+    }
 
 
 def test_a_station_killed_at_any_event_is_followed_by_one_that_finishes(ledger, ledger_url, tmp_path):
-    """SIGKILL to the station and its bays after the n-th event it tells, for every n that a board's visit has."""
+    """SIGKILL to the station and its bays after the n-th event it tells, for every n that a board's visit
+    has.
+    """
     count = max(3, int((10 if ledger_url.startswith("sqlite") else 4) * min(SCALE, 1.6)))
     stock(ledger, count)
     for at in range(1, count + 1):
@@ -100,14 +122,21 @@ def test_a_pulled_board_is_waited_for_and_finished(ledger, ledger_url, tmp_path)
 
 def test_wrong_chips_and_dead_boards_are_red_and_the_others_green(ledger, ledger_url, tmp_path):
     stock(ledger, 3)
-    paths = [filed.create(tmp_path / "a.json", board(1)), filed.create(tmp_path / "b.json", board(2), chip="esp32s3"),
-             filed.create(tmp_path / "c.json", board(3), starts=False)]
+    paths = [
+        filed.create(tmp_path / "a.json", board(1)),
+        filed.create(tmp_path / "b.json", board(2), chip="esp32s3"),
+        filed.create(tmp_path / "c.json", board(3), starts=False),
+    ]
     status, events = Run(tmp_path, ledger_url, paths).finish()
     results = {e["bay"]: (e["outcome"], e.get("why", "")) for e in events if e["event"] == "result"}
     assert status == 1 and results["1"] == ("done", "")
     assert results["2"][0] == "failed" and "this is an esp32s3" in results["2"][1]
     assert results["3"][0] == "failed" and "no state line" in results["3"][1]
-    assert (ledger.counts()[PRODUCT]["done"], ledger.counts()[PRODUCT]["failed"], ledger.counts()[PRODUCT]["free"]) == (1, 1, 1)
+    assert (
+        ledger.counts()[PRODUCT]["done"],
+        ledger.counts()[PRODUCT]["failed"],
+        ledger.counts()[PRODUCT]["free"],
+    ) == (1, 1, 1)
 
 
 def test_ctrl_c_finishes_boards_in_work_and_takes_no_new_one(ledger, ledger_url, tmp_path):
@@ -215,10 +244,24 @@ def _children_of(pid):
 
 def told(screen_):
     row, tally = station.Row("1"), station.Tally()
-    for event, facts in [("waiting", {}), ("identify", {}), ("identified", {"mac": board(1), "chip": "esp32"}),
-                         ("reserved", {"device_name": "dev00000", "state": "reserved"}), ("flash", {"part": 0.5}),
-                         ("written", {}), ("verified", {}), ("result", {"outcome": "failed", "mac": board(1),
-                          "device_name": "dev00000", "why": "no state line within 60 s"})]:
+    for event, facts in [
+        ("waiting", {}),
+        ("identify", {}),
+        ("identified", {"mac": board(1), "chip": "esp32"}),
+        ("reserved", {"device_name": "dev00000", "state": "reserved"}),
+        ("flash", {"part": 0.5}),
+        ("written", {}),
+        ("verified", {}),
+        (
+            "result",
+            {
+                "outcome": "failed",
+                "mac": board(1),
+                "device_name": "dev00000",
+                "why": "no state line within 60 s",
+            },
+        ),
+    ]:
         row.hear(event, facts)
         if event == "result":
             tally.count(facts["outcome"], 0.0)
@@ -229,6 +272,7 @@ def told(screen_):
 
 def test_plain_lines_say_what_an_operator_wants_to_know():
     import io
+
     out = io.StringIO()
     told(screen.Lines(out))
     assert out.getvalue().splitlines() == [
@@ -237,15 +281,24 @@ def test_plain_lines_say_what_an_operator_wants_to_know():
         "07:00:00 bay 1: written 24:0a:c4:00:00:01 dev00000",
         "07:00:00 bay 1: verified 24:0a:c4:00:00:01 dev00000",
         "07:00:00 bay 1: FAILED 24:0a:c4:00:00:01 dev00000: no state line within 60 s",
-        "0 passed, 1 failed, 0 boards an hour"]
+        "0 passed, 1 failed, 0 boards an hour",
+    ]
 
 
 def test_the_live_table_has_a_row_for_each_bay_with_counts_and_rate():
     from rich.console import Console
+
     console = Console(width=120, record=True, force_terminal=True, file=open(os.devnull, "w"))
     told(screen.Table("lamp", console))
     text = console.export_text()
-    for words in ("24:0a:c4:00:00:01", "dev00000", "FAILED", "no state line within 60 s", "0 passed, 1 failed", "boards an hour"):
+    for words in (
+        "24:0a:c4:00:00:01",
+        "dev00000",
+        "FAILED",
+        "no state line within 60 s",
+        "0 passed, 1 failed",
+        "boards an hour",
+    ):
         assert words in text
 
 
@@ -257,8 +310,11 @@ def test_boards_an_hour_counts_the_last_hour():
 
 
 def test_a_full_disk_under_the_ledger_loses_nothing(postgres, tmp_path):
-    """The server's own error for a full disk, raised by a trigger; when there is room again, the boards go on."""
+    """The server's own error for a full disk, raised by a trigger; when there is room again, the boards go
+    on.
+    """
     from host_tests.line.test_backup import NO_ROOM
+
     url = postgres.fresh()
     with Ledger.create(url, key=KEY, patience=Patience(limit=20)) as ledger:
         ledger.add_product(Product(PRODUCT), WHO)
@@ -271,4 +327,6 @@ def test_a_full_disk_under_the_ledger_loses_nothing(postgres, tmp_path):
         status, events = Run(tmp_path, url, paths).finish()
         assert status == 0, events
         assert ledger.counts()[PRODUCT]["done"] == 8
-        assert sorted(name for path in paths for name in filed.burns(path)) == [f"dev{n:05d}" for n in range(8)]
+        assert sorted(name for path in paths for name in filed.burns(path)) == [
+            f"dev{n:05d}" for n in range(8)
+        ]

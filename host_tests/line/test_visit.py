@@ -24,8 +24,15 @@ def ledger(tmp_path):
 
 def bring(target, ledger, job=JOB, **wire):
     steps = []
-    result = visit(ScriptedWire(target, **wire), ledger, job, WHO, lambda step, **facts: steps.append(step),
-                   chip_name="esp32", flash_needed=4 << 20)
+    result = visit(
+        ScriptedWire(target, **wire),
+        ledger,
+        job,
+        WHO,
+        lambda step, **facts: steps.append(step),
+        chip_name="esp32",
+        flash_needed=4 << 20,
+    )
     return result, steps
 
 
@@ -39,10 +46,21 @@ def test_a_new_board_gets_an_identity_and_ends_done(ledger):
     result, steps = bring(target, ledger)
     assert result == Result("done", board(1), "dev00000")
     assert [step for step in steps if step not in ("flash", "burn")] == [
-        "identify", "identified", "reserved", "flashed", "written", "verified", "self-test", "done"]
+        "identify",
+        "identified",
+        "reserved",
+        "flashed",
+        "written",
+        "verified",
+        "self-test",
+        "done",
+    ]
     fields = target.burned[0]
     assert (fields[record.DEVICE_NAME], fields[record.DEVICE_SECRET], fields[record.REGION]) == (
-        b"dev00000", secret(0).encode(), b"cn-shanghai")
+        b"dev00000",
+        secret(0).encode(),
+        b"cn-shanghai",
+    )
     assert states(ledger) == {"free": 1, "done": 1}
     assert ledger.find(mac=board(1)).firmware == "f" * 64
 
@@ -82,15 +100,27 @@ def test_a_product_certificate_is_burned_with_its_name_rule(ledger):
     assert bring(target, ledger, job)[0] == Result("done", board(1), board(1).upper())
     fields = target.burned[0]
     assert (fields[record.WAY], fields[record.NAME_RULE], fields[record.PRODUCT_SECRET]) == (
-        b"product", b"MAC", b"ProductSecret123")
+        b"product",
+        b"MAC",
+        b"ProductSecret123",
+    )
     assert record.DEVICE_NAME not in fields
 
 
 REFUSALS = {
-    "wrong chip": (lambda b: setattr(b, "chip", Chip("esp32s3", b.mac, 4 << 20)), "this is an esp32s3, the job is for"),
+    "wrong chip": (
+        lambda b: setattr(b, "chip", Chip("esp32s3", b.mac, 4 << 20)),
+        "this is an esp32s3, the job is for",
+    ),
     "small flash": (lambda b: setattr(b, "chip", Chip("esp32", b.mac, 2 << 20)), "its flash has 2 MB"),
-    "encrypted": (lambda b: setattr(b, "chip", Chip("esp32", b.mac, 4 << 20, encrypted=True)), "closed by eFuses"),
-    "secure boot": (lambda b: setattr(b, "chip", Chip("esp32", b.mac, 4 << 20, secure_boot=True)), "closed by eFuses"),
+    "encrypted": (
+        lambda b: setattr(b, "chip", Chip("esp32", b.mac, 4 << 20, encrypted=True)),
+        "closed by eFuses",
+    ),
+    "secure boot": (
+        lambda b: setattr(b, "chip", Chip("esp32", b.mac, 4 << 20, secure_boot=True)),
+        "closed by eFuses",
+    ),
 }
 
 
@@ -108,9 +138,18 @@ def test_an_unfit_board_is_red_and_takes_no_identity(ledger, name):
 
 FAILURES = {
     "does not start": (lambda b: setattr(b, "starts", False), "no state line within 60 s"),
-    "reads back otherwise": (lambda b: setattr(b, "misreads", True), "read back from the board is not the one"),
-    "trusts another root": (lambda b: setattr(b, "roots", ["lab.der:deadbeef"]), "a root that the job does not name: deadbeef"),
-    "keeps the line's Wi-Fi": (lambda b: setattr(b, "left", "the line's Wi-Fi is in config.json"), "line's Wi-Fi"),
+    "reads back otherwise": (
+        lambda b: setattr(b, "misreads", True),
+        "read back from the board is not the one",
+    ),
+    "trusts another root": (
+        lambda b: setattr(b, "roots", ["lab.der:deadbeef"]),
+        "a root that the job does not name: deadbeef",
+    ),
+    "keeps the line's Wi-Fi": (
+        lambda b: setattr(b, "left", "the line's Wi-Fi is in config.json"),
+        "line's Wi-Fi",
+    ),
 }
 
 
@@ -167,7 +206,10 @@ def test_a_board_with_a_free_identity_is_bound_to_it(ledger, tmp_path):
 def test_a_foreign_identity_is_refused_unless_the_job_replaces(ledger):
     stock(ledger, 1)
     target = Board(board(1))
-    target.burned = ({record.WAY: b"device", record.PRODUCT_KEY: b"zzzzzzzzzzz", record.DEVICE_NAME: b"alien"}, 7)
+    target.burned = (
+        {record.WAY: b"device", record.PRODUCT_KEY: b"zzzzzzzzzzz", record.DEVICE_NAME: b"alien"},
+        7,
+    )
     result, _ = bring(target, ledger)
     assert result.outcome == "failed" and "the board holds alien of product zzzzzzzzzzz" in result.why
     assert states(ledger) == {"free": 1}
@@ -189,15 +231,24 @@ def test_a_pulled_cable_is_no_failure_and_the_board_goes_on_when_it_is_back(ledg
 
 
 def test_a_station_that_dies_anywhere_leaves_a_board_that_the_next_one_finishes(ledger):
-    """Every moment before and after every call to the board, the ledger and the screen, one after the other."""
+    """Every moment before and after every call to the board, the ledger and the screen, one after the
+    other.
+    """
     stock(ledger, 100)
     for at in range(1, 100):
         target = Board(board(at))
         before = len(ledger.history(mac=board(at)))
         mortal = Mortal(at)
         try:
-            visit(mortal.guard(ScriptedWire(target), WIRE_CALLS), mortal.guard(ledger, LEDGER_CALLS), JOB, WHO,
-                  lambda *_, **__: mortal.moment(), chip_name="esp32", flash_needed=4 << 20)
+            visit(
+                mortal.guard(ScriptedWire(target), WIRE_CALLS),
+                mortal.guard(ledger, LEDGER_CALLS),
+                JOB,
+                WHO,
+                lambda *_, **__: mortal.moment(),
+                chip_name="esp32",
+                flash_needed=4 << 20,
+            )
         except Died:
             pass
         else:

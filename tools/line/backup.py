@@ -62,7 +62,9 @@ def restore(path, url, patience=Patience()):
             migration.migrate(source)
             migration.migrate(target)
             if target.read(lambda c: c.execute(sa.select(metadata.tables["meta"])).first()):
-                raise UserError(f"there is a ledger at {database.shown(url)} already; it is never overwritten")
+                raise UserError(
+                    f"there is a ledger at {database.shown(url)} already; it is never overwritten"
+                )
             return _copy(source, target)
 
 
@@ -90,6 +92,7 @@ def _remove(path):
 
 def _copy(source, target):
     """Copy all rows in one transaction on each side; compare; returns Copy."""
+
     def work(c):
         rows, digest = {}, hashlib.sha256()
 
@@ -136,14 +139,20 @@ def _count_on(c):
     """PostgreSQL's counters go on behind the copied ids."""
     if c.dialect.name == "postgresql":
         for name in ("identities", "events"):
-            c.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), "
-                              f"(SELECT coalesce(max(id), 0) + 1 FROM {name}), false)"))
+            c.execute(
+                sa.text(
+                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), "
+                    f"(SELECT coalesce(max(id), 0) + 1 FROM {name}), false)"
+                )
+            )
 
 
 def _settle(target):
     """One file holds everything: the write-ahead log is folded in, and the file is sound."""
+
     def work(c):
         return c.exec_driver_sql("PRAGMA integrity_check").scalar()
+
     if target.read(work) != "ok":
         raise UserError("the backup's file is damaged; try again on another disk")
     with target.engine.connect() as c:

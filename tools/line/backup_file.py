@@ -5,7 +5,11 @@ from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
 
-OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET)  # what registration gives, direct.md 3 and 4
+OWN = (
+    record.CLIENT_ID,
+    record.DEVICE_TOKEN,
+    record.DEVICE_SECRET,
+)  # what registration gives, direct.md 3 and 4
 
 
 def read(path, row):

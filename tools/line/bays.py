@@ -14,6 +14,7 @@ from tools.line.station_file import Bay
 def plugged():
     """pyserial's list of ports."""
     from serial.tools import list_ports
+
     return list_ports.comports()
 
 
@@ -38,7 +39,9 @@ def found(ports):
 
 
 def parse(texts):
-    """Bays from the command line: NAME=1-1.4.2, NAME=/dev/ttyUSB0, NAME=rfc2217://host:port, or one without NAME."""
+    """Bays from the command line: NAME=1-1.4.2, NAME=/dev/ttyUSB0, NAME=rfc2217://host:port, or one without
+    NAME.
+    """
     made = []
     for number, text in enumerate(texts, 1):
         name, sep, place = text.partition("=")

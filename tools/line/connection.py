@@ -52,16 +52,21 @@ def parse_url(text, from_command_line=False):
     try:
         url = sa.engine.make_url(text)
     except (exc.ArgumentError, ValueError):
-        raise UserError("the ledger URL cannot be read: say sqlite:///FILE or "
-                        f"{POSTGRESQL}://USER@HOST/DATABASE") from None
+        raise UserError(
+            f"the ledger URL cannot be read: say sqlite:///FILE or {POSTGRESQL}://USER@HOST/DATABASE"
+        ) from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername=POSTGRESQL)
     if url.drivername not in ("sqlite", POSTGRESQL):
-        raise UserError(f"a ledger cannot be on '{url.drivername}': say sqlite:///FILE or "
-                        f"{POSTGRESQL}://USER@HOST/DATABASE")
+        raise UserError(
+            f"a ledger cannot be on '{url.drivername}': say sqlite:///FILE or "
+            f"{POSTGRESQL}://USER@HOST/DATABASE"
+        )
     if from_command_line and (url.password or "password" in url.query):
-        raise UserError("a password on the command line is seen by everyone on this machine: put the ledger "
-                        f"URL into the job file or {URL_VARIABLE}, or the password into ~/.pgpass")
+        raise UserError(
+            "a password on the command line is seen by everyone on this machine: put the ledger "
+            f"URL into the job file or {URL_VARIABLE}, or the password into ~/.pgpass"
+        )
     if url.drivername == "sqlite" and (not url.database or url.database == ":memory:"):
         raise UserError("a ledger needs a file: say sqlite:///FILE")
     return url
@@ -86,23 +91,31 @@ def engine(url, patience=Patience()):
     if url.drivername == "sqlite":
         return _sqlite_engine(url, patience)
     return sa.create_engine(
-        url, pool_pre_ping=False, pool_size=2, hide_parameters=True,
-        connect_args={"connect_timeout": patience.connect, "application_name": "aliot line"})
+        url,
+        pool_pre_ping=False,
+        pool_size=2,
+        hide_parameters=True,
+        connect_args={"connect_timeout": patience.connect, "application_name": "aliot line"},
+    )
 
 
 def _sqlite_engine(url, patience):
     path = os.path.abspath(url.database)
-    address = "file:" + urllib.parse.quote(path) + "?mode=rw"  # rw: a vanished ledger is not replaced by an empty one
+    address = (
+        "file:" + urllib.parse.quote(path) + "?mode=rw"
+    )  # rw: a vanished ledger is not replaced by an empty one
 
     def connect():
-        connection = sqlite3.connect(address, uri=True, timeout=patience.connect, isolation_level=None,
-                                     check_same_thread=False)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=patience.connect, isolation_level=None, check_same_thread=False
+        )
         connection.execute("PRAGMA synchronous=FULL")  # an allocation outlives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    made = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=2,
-                            hide_parameters=True)
+    made = sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=2, hide_parameters=True
+    )
 
     @event.listens_for(made, "connect")
     def remember(connection, record):
@@ -155,7 +168,11 @@ class Connection:
 
     def read(self, work):
         """Run `work(connection)` in one transaction that sees one moment of the ledger."""
-        source = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        source = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         return self._patiently(source, work)
 
     def _patiently(self, source, work):
@@ -163,13 +180,19 @@ class Connection:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(passes),
             stop=tenacity.stop_after_delay(patience.limit),
-            wait=tenacity.wait_exponential_jitter(multiplier=patience.first, max=patience.longest,
-                                                  jitter=patience.first),
-            sleep=patience.sleep, before_sleep=self._tell, reraise=True)
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=patience.first, max=patience.longest, jitter=patience.first
+            ),
+            sleep=patience.sleep,
+            before_sleep=self._tell,
+            reraise=True,
+        )
         try:
             return retrying(self._once, source, work)
         except Busy:
-            raise UserError(f"the ledger {shown(self.url)} was busy for {patience.limit:g} s; try again") from None
+            raise UserError(
+                f"the ledger {shown(self.url)} was busy for {patience.limit:g} s; try again"
+            ) from None
         except exc.IntegrityError:
             raise
         except exc.DBAPIError as error:
@@ -190,24 +213,36 @@ class Connection:
         for pattern, cure in CURES:
             if pattern.search(str(error.orig)):
                 return f"the ledger {where} refuses: {cure}"
-        return (f"the ledger {where} did not answer for {self.patience.limit:g} s ({_reason(error)}); "
-                "no identity is lost: bring it back and start again")
+        return (
+            f"the ledger {where} did not answer for {self.patience.limit:g} s ({_reason(error)}); "
+            "no identity is lost: bring it back and start again"
+        )
 
 
 # what no waiting mends, and what mends it
 CURES = (
     (re.compile(r"disk is full|DiskFull|could not extend file|No space left"), "its disk is full; make room"),
-    (re.compile(r"readonly database|read-only transaction|permission denied"),
-     "it may not be written; check the file's owner or the database role"),
-    (re.compile(r"password authentication failed|no password supplied|fe_sendauth"),
-     "wrong or missing password; put it into ~/.pgpass (mode 0600) or the job file"),
-    (re.compile(r'database "[^"]*" does not exist|role "[^"]*" does not exist|Peer authentication failed'),
-     "no such database or role, or it may not be used from here; check the ledger URL"),
-    (re.compile(r"malformed|not a database"), "the file is damaged or no ledger; restore a backup "
-                                              "with 'line restore-ledger'"),
+    (
+        re.compile(r"readonly database|read-only transaction|permission denied"),
+        "it may not be written; check the file's owner or the database role",
+    ),
+    (
+        re.compile(r"password authentication failed|no password supplied|fe_sendauth"),
+        "wrong or missing password; put it into ~/.pgpass (mode 0600) or the job file",
+    ),
+    (
+        re.compile(r'database "[^"]*" does not exist|role "[^"]*" does not exist|Peer authentication failed'),
+        "no such database or role, or it may not be used from here; check the ledger URL",
+    ),
+    (
+        re.compile(r"malformed|not a database"),
+        "the file is damaged or no ledger; restore a backup with 'line restore-ledger'",
+    ),
     (re.compile(r"append-only"), "events are append-only"),
-    (re.compile(r"no such (table|column)|relation .* does not exist|column .* does not exist"),
-     "its tables are not those of a ledger; check the ledger URL"),
+    (
+        re.compile(r"no such (table|column)|relation .* does not exist|column .* does not exist"),
+        "its tables are not those of a ledger; check the ledger URL",
+    ),
 )
 
 

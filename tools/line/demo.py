@@ -67,20 +67,33 @@ class Demo:
     # --- before the line
 
     def _config(self):
-        return {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [{
-            "product_key": self.product, "product_secret": secrets.token_hex(8), "auth": "secret",
-            "device": [{"device_name": f"lamp-{n:04d}", "device_secret": secrets.token_hex(16)}
-                       for n in range(1, BAYS + 3)]}]}
+        return {
+            "instance": {"kind": "public", "region": "cn-shanghai"},
+            "product": [
+                {
+                    "product_key": self.product,
+                    "product_secret": secrets.token_hex(8),
+                    "auth": "secret",
+                    "device": [
+                        {"device_name": f"lamp-{n:04d}", "device_secret": secrets.token_hex(16)}
+                        for n in range(1, BAYS + 3)
+                    ],
+                }
+            ],
+        }
 
     def _export(self, cloud):
         """The CSV that the console gives after it created devices: Chinese headers, a BOM, CRLF."""
         import tomllib
+
         with open(cloud.config_path, "rb") as file:
             devices = tomllib.load(file)["product"][0]["device"]
         with open(self._path("devices.csv"), "w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["设备名称", "设备密钥", "产品Key"])
-            writer.writerows([device["device_name"], device["device_secret"], self.product] for device in devices)
+            writer.writerows(
+                [device["device_name"], device["device_secret"], self.product] for device in devices
+            )
 
     def _job(self, cloud):
         """The engineer's side: a job, signed; the station's side: the public key, pinned."""
@@ -89,13 +102,17 @@ class Demo:
             shutil.copy(stock.pinned(boards.load(BOARD)), self._path("micropython.bin"))
             firmware = 'firmware = "micropython.bin"\n'
         os.makedirs(self._path("files"))
-        with open(self._path("files", "config.json"), "w") as file:  # where the boards will live; not the line's Wi-Fi
+        with open(
+            self._path("files", "config.json"), "w"
+        ) as file:  # where the boards will live; not the line's Wi-Fi
             json.dump({"ssid": "site-net", "password": secrets.token_hex(8)}, file)
         shutil.copy(cloud.ca_der, self._path("lab.der"))
         with open(self._path("job.toml"), "w") as file:
-            file.write(f'name = "lamp-demo"\nproduct_key = "{self.product}"\nboard = "{BOARD}"\n{firmware}'
-                       'files = "files"\nroots = ["lab.der"]\n[endpoint]\nregion = "cn-shanghai"\n'
-                       '[self_test]\nuntil = "connected"\nseconds = 120\nwifi = true\n')
+            file.write(
+                f'name = "lamp-demo"\nproduct_key = "{self.product}"\nboard = "{BOARD}"\n{firmware}'
+                'files = "files"\nroots = ["lab.der"]\n[endpoint]\nregion = "cn-shanghai"\n'
+                '[self_test]\nuntil = "connected"\nseconds = 120\nwifi = true\n'
+            )
         self._line("job", "keygen", self._path("line.key"), ledger=False)
         self._line("job", "sign", self._path("job.toml"), "--key", self._path("line.key"), ledger=False)
         with open(self._path("line.key.pub")) as file:
@@ -110,24 +127,42 @@ class Demo:
             table = layouts.assemble(layouts.layout_of(BOARD), [], {})[:0x9000]
             with open(path, "wb") as file:
                 file.write(table.ljust(size, b"\xff"))
-        return Bench(path, mac=f"24:0a:c4:00:02:{number:02x}", size=size, software=True, boot_blank=not self.firmware,
-                     cloud=cloud.run_dir, cut_at=CUT_AT if number == CUT_BAY else None)
+        return Bench(
+            path,
+            mac=f"24:0a:c4:00:02:{number:02x}",
+            size=size,
+            software=True,
+            boot_blank=not self.firmware,
+            cloud=cloud.run_dir,
+            cut_at=CUT_AT if number == CUT_BAY else None,
+        )
 
     # --- the line
 
     def _environment(self):
-        return {**os.environ, "ALIOT_WIFI_SSID": "line-net", "ALIOT_WIFI_PASSWORD": secrets.token_hex(8),
-                "ALIOT_OPERATOR": "demo", "XDG_STATE_HOME": self._path("state"),
-                "ALIOT_LEDGER": "sqlite:///" + self._path("ledger.db")}
+        return {
+            **os.environ,
+            "ALIOT_WIFI_SSID": "line-net",
+            "ALIOT_WIFI_PASSWORD": secrets.token_hex(8),
+            "ALIOT_OPERATOR": "demo",
+            "XDG_STATE_HOME": self._path("state"),
+            "ALIOT_LEDGER": "sqlite:///" + self._path("ledger.db"),
+        }
 
     def _line(self, *words, ledger=True, key=False):
         """One command of the line, its output shown."""
         command = ["line", *words]
         if key:
             command += ["--key-file", self._path("ledger.key")]
-        done = subprocess.run([sys.executable, "-m", "tools", *command], env=self._environment(), text=True,
-                              capture_output=True)
-        self.say("$ " + " ".join(os.path.relpath(word, self.folder) if os.path.isabs(word) else word for word in command))
+        done = subprocess.run(
+            [sys.executable, "-m", "tools", *command], env=self._environment(), text=True, capture_output=True
+        )
+        self.say(
+            "$ "
+            + " ".join(
+                os.path.relpath(word, self.folder) if os.path.isabs(word) else word for word in command
+            )
+        )
         for line in (done.stdout + done.stderr).splitlines():
             self.say("  " + line.replace(self.folder, "."))
         if done.returncode:
@@ -136,12 +171,26 @@ class Demo:
 
     def _station(self, made, kill):
         """Run the station until it ends, or until it is killed; its exit status."""
-        command = [sys.executable, "-m", "tools", "line", "burn", self._path("job.signed.toml"), "--once", "--json",
-                   "--station-file", self._path("station.toml"), "--key-file", self._path("ledger.key"),
-                   "--journal", self._path("journal.jsonl"),
-                   *(f"--bay={number}={board.url}" for number, board in enumerate(made, 1))]
-        process = subprocess.Popen(command, env=self._environment(), stdout=subprocess.PIPE, text=True,
-                                   start_new_session=True)
+        command = [
+            sys.executable,
+            "-m",
+            "tools",
+            "line",
+            "burn",
+            self._path("job.signed.toml"),
+            "--once",
+            "--json",
+            "--station-file",
+            self._path("station.toml"),
+            "--key-file",
+            self._path("ledger.key"),
+            "--journal",
+            self._path("journal.jsonl"),
+            *(f"--bay={number}={board.url}" for number, board in enumerate(made, 1)),
+        ]
+        process = subprocess.Popen(
+            command, env=self._environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         try:
             for text in process.stdout:
                 event = json.loads(text)
@@ -168,7 +217,9 @@ class Demo:
         cut = made[CUT_BAY - 1]
         if not self._cut and cut.call(lambda: cut.chip.cut is not None):
             self._cut = True
-            self.say(f"fault: the board in bay {CUT_BAY} lost power at flash operation {CUT_AT}; it comes back")
+            self.say(
+                f"fault: the board in bay {CUT_BAY} lost power at flash operation {CUT_AT}; it comes back"
+            )
             threading.Timer(0.3, cut.call, (cut.chip.power_on,)).start()
 
     def _show(self, event):
@@ -180,7 +231,9 @@ class Demo:
     # --- after the line
 
     def _online(self, cloud):
-        """How many devices of the product the cloud has online, once the boards have had time to come back."""
+        """How many devices of the product the cloud has online, once the boards have had time to come
+        back.
+        """
         end = time.monotonic() + CONNECTED_SECONDS
         while True:
             online = sum(device["status"] == "online" for device in cloud.admin("GET", "/devices"))
@@ -196,7 +249,13 @@ class Demo:
         report = json.load(open(self._path("report.json")))
         done = [row for row in report["boards"] if row["state"] == "done"]
         names, macs = {row["device_name"] for row in done}, {row["mac"] for row in done}
-        self.say(f"faults: power cut {'seen' if self._cut else 'missed'}, cable {'pulled' if self._pulled else 'not pulled'}")
+        self.say(
+            f"faults: power cut {'seen' if self._cut else 'missed'}, "
+            f"cable {'pulled' if self._pulled else 'not pulled'}"
+        )
         if not (status == 0 and online == len(names) == len(macs) == BAYS and self._cut and self._pulled):
-            raise UserError(f"the demo did not end as it should: {len(names)} identities on {len(macs)} boards, {online} online")
+            raise UserError(
+                f"the demo did not end as it should: {len(names)} identities on {len(macs)} boards, "
+                f"{online} online"
+            )
         self.say(f"{BAYS} boards, {len(names)} identities, each once; report and labels in {self.folder}")

@@ -12,11 +12,21 @@ from tools.line.ledger import Ledger, Who
 def add_arguments(parser):
     """The arguments that say which ledger, and who."""
     group = parser.add_argument_group("ledger")
-    group.add_argument("--ledger", metavar="URL", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE; "
-                       f"otherwise the job's, the station file's, {URL_VARIABLE}, or a file in the home folder")
-    group.add_argument("--key-file", metavar="FILE", help=f"the ledger's key (mode 0600); otherwise the station "
-                       f"file's, {seal.KEY_FILE_VARIABLE} or {seal.KEY_VARIABLE}")
-    group.add_argument("--operator", metavar="NAME", help="who is at work (ALIOT_OPERATOR, or the login name)")
+    group.add_argument(
+        "--ledger",
+        metavar="URL",
+        help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE; "
+        f"otherwise the job's, the station file's, {URL_VARIABLE}, or a file in the home folder",
+    )
+    group.add_argument(
+        "--key-file",
+        metavar="FILE",
+        help=f"the ledger's key (mode 0600); otherwise the station "
+        f"file's, {seal.KEY_FILE_VARIABLE} or {seal.KEY_VARIABLE}",
+    )
+    group.add_argument(
+        "--operator", metavar="NAME", help="who is at work (ALIOT_OPERATOR, or the login name)"
+    )
     group.add_argument("--station-file", metavar="FILE", help=f"on a machine without {station_file.PLACE}")
 
 

@@ -1,4 +1,6 @@
-"""What could stop a station, looked at before it does: each finding is green or red, with one line of advice."""
+"""What could stop a station, looked at before it does: each finding is green or red, with one line of
+advice.
+"""
 
 import datetime
 import os
@@ -17,9 +19,14 @@ ROOM = 100 << 20  # bytes that must be free where the ledger and the journal are
 
 # USB vendor and product -> the bridge's name and its Linux driver
 BRIDGES = {
-    (0x10C4, 0xEA60): ("CP210x", "cp210x"), (0x1A86, 0x7523): ("CH340", "ch341"), (0x1A86, 0x55D4): ("CH9102", "cdc_acm"),
-    (0x1A86, 0x55D3): ("CH343", "cdc_acm"), (0x0403, 0x6001): ("FT232R", "ftdi_sio"), (0x0403, 0x6010): ("FT2232", "ftdi_sio"),
-    (0x0403, 0x6015): ("FT-X", "ftdi_sio"), (0x303A, 0x1001): ("ESP32 built-in USB", "cdc_acm"),
+    (0x10C4, 0xEA60): ("CP210x", "cp210x"),
+    (0x1A86, 0x7523): ("CH340", "ch341"),
+    (0x1A86, 0x55D4): ("CH9102", "cdc_acm"),
+    (0x1A86, 0x55D3): ("CH343", "cdc_acm"),
+    (0x0403, 0x6001): ("FT232R", "ftdi_sio"),
+    (0x0403, 0x6010): ("FT2232", "ftdi_sio"),
+    (0x0403, 0x6015): ("FT-X", "ftdi_sio"),
+    (0x303A, 0x1001): ("ESP32 built-in USB", "cdc_acm"),
 }
 
 
@@ -40,16 +47,27 @@ def ports(found, places, access=os.access):
         name, driver = BRIDGES.get((port.vid, port.pid), (f"{port.vid:04x}:{port.pid:04x}", None))
         place = bays.location(port) or "no USB location"
         if not access(port.device, os.R_OK | os.W_OK):
-            yield Finding("port", False, f"{port.device} ({name}, {place}) cannot be opened",
-                          "sudo usermod -aG dialout $USER, then log in again")
+            yield Finding(
+                "port",
+                False,
+                f"{port.device} ({name}, {place}) cannot be opened",
+                "sudo usermod -aG dialout $USER, then log in again",
+            )
         else:
-            yield Finding("port", True, f"{port.device}: {name} at {place}"
-                          + ("" if driver else "; no bridge that is known here"))
+            yield Finding(
+                "port",
+                True,
+                f"{port.device}: {name} at {place}" + ("" if driver else "; no bridge that is known here"),
+            )
     if not usb and not any(bay.port and "://" in bay.port for bay in places):
-        yield Finding("port", None, "no USB serial port", "plug a board in; dmesg shows whether its driver takes it")
+        yield Finding(
+            "port", None, "no USB serial port", "plug a board in; dmesg shows whether its driver takes it"
+        )
     for bay in places:
         if bays.locate(bay, found) is None:
-            yield Finding(f"bay {bay.name}", None, f"nothing at {bay.usb or bay.port}", "empty, or its cable is loose")
+            yield Finding(
+                f"bay {bay.name}", None, f"nothing at {bay.usb or bay.port}", "empty, or its cable is loose"
+            )
 
 
 def clock(now, database_now=None):
@@ -58,8 +76,12 @@ def clock(now, database_now=None):
         yield Finding("clock", False, f"it is {now:%Y-%m-%d} here", "set the clock: timedatectl set-ntp true")
         return
     if database_now is not None and abs((now - database_now).total_seconds()) > SKEW:
-        yield Finding("clock", False, f"{abs((now - database_now).total_seconds()):.0f} s apart from the ledger's",
-                      "set both clocks: the report orders boards by time")
+        yield Finding(
+            "clock",
+            False,
+            f"{abs((now - database_now).total_seconds()):.0f} s apart from the ledger's",
+            "set both clocks: the report orders boards by time",
+        )
         return
     yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC")
 
@@ -79,10 +101,16 @@ def ledger(url, key, wanted=None, now=None):
 
 def _seal(facts, key, opened):
     if facts["cipher"] == "plain":
-        yield Finding("seal", None, "secrets are PLAIN in this ledger", "'line rekey --new-key-file FILE' seals them")
+        yield Finding(
+            "seal", None, "secrets are PLAIN in this ledger", "'line rekey --new-key-file FILE' seals them"
+        )
     elif key is None:
-        yield Finding("seal", False, f"sealed with key {facts['key_id']}, none is here",
-                      "--key-file, or key_file in the station file")
+        yield Finding(
+            "seal",
+            False,
+            f"sealed with key {facts['key_id']}, none is here",
+            "--key-file, or key_file in the station file",
+        )
     else:
         try:
             yield Finding("seal", True, f"{opened.check_secrets()} secrets open with key {key.id.hex()}")
@@ -94,10 +122,19 @@ def _stock(opened, wanted):
     counts = opened.counts(wanted.product_key if wanted else None)
     rules = {product.product_key: product.name_rule for product in opened.products()}
     if wanted and wanted.product_key not in counts:
-        yield Finding("identities", False, f"the ledger has no product {wanted.product_key}", "'line intake' takes it in")
+        yield Finding(
+            "identities",
+            False,
+            f"the ledger has no product {wanted.product_key}",
+            "'line intake' takes it in",
+        )
     for product, row in counts.items():
         if row["free"] or rules.get(product) in ("mac", "MAC", "mac:", "MAC:"):
-            yield Finding("identities", True, f"{product}: {row['free']} free, {row['done']} done, {row['failed']} failed")
+            yield Finding(
+                "identities",
+                True,
+                f"{product}: {row['free']} free, {row['done']} done, {row['failed']} failed",
+            )
         else:
             yield Finding("identities", False, f"{product}: none is free", "'line intake' takes more in")
 
@@ -123,13 +160,22 @@ def room(path, free=None):
 def firmware(wanted):
     """Findings on the job's files: they were hashed when it was loaded, so they are there and the same."""
     if wanted.firmware:
-        yield Finding("firmware", True, f"{os.path.basename(wanted.firmware)}, sha256 {wanted.firmware_hash[:16]}")
+        yield Finding(
+            "firmware", True, f"{os.path.basename(wanted.firmware)}, sha256 {wanted.firmware_hash[:16]}"
+        )
     else:
         yield Finding("firmware", None, "the job names none: boards keep what they have", "")
     for name, digest in sorted(wanted.pinned.items()):
         if name.startswith("root "):
-            yield Finding("root", None, f"boards will trust {name[5:]} ({digest[:16]})", "only for a private platform")
+            yield Finding(
+                "root", None, f"boards will trust {name[5:]} ({digest[:16]})", "only for a private platform"
+            )
     if wanted.signer is None:
-        yield Finding("job", None, f"{wanted.name} is not signed", "'line job sign', and a station file that pins the key")
+        yield Finding(
+            "job",
+            None,
+            f"{wanted.name} is not signed",
+            "'line job sign', and a station file that pins the key",
+        )
     else:
         yield Finding("job", True, f"{wanted.name}, signed by {wanted.signer}")

@@ -1,4 +1,5 @@
-"""What comes into the ledger: the console's CSV of created devices, and DeviceNames for products that register.
+"""What comes into the ledger: the console's CSV of created devices, and DeviceNames for products that
+register.
 
 The console's download is UTF-8 with or without a BOM, or GBK when a Chinese
 spreadsheet saved it again; its columns come in any order and under any of the
@@ -16,22 +17,57 @@ from tools.errors import UserError
 from tools.line import names
 from tools.line.ledger import Product
 
-# column -> spellings: compared without case, width, blanks, quotes, brackets, '_' and '-'. The first of each is what
-# the console's own download says; the others are the same words as its Chinese and English pages spell them, and
-# what spreadsheets and factory tools in the field write.
+# column -> spellings: compared without case, width, blanks, quotes, brackets, '_' and '-'. The first of
+# each is what the console's own download says; the others are the same words as its Chinese and English
+# pages spell them, and what spreadsheets and factory tools in the field write.
 HEADERS = {
-    "product_key": ("ProductKey", "Product Key", "product_key", "ProductKey（产品标识）", "产品Key", "产品标识",
-                    "产品ProductKey", "产品证书ProductKey", "PK"),
-    "device_name": ("DeviceName", "Device Name", "device_name", "设备名称", "设备名", "设备DeviceName",
-                    "DeviceName（设备名称）", "设备标识", "DN"),
-    "device_secret": ("DeviceSecret", "Device Secret", "device_secret", "设备密钥", "设备秘钥", "设备DeviceSecret",
-                      "DeviceSecret（设备密钥）", "设备证书DeviceSecret", "DS"),
-    "product_secret": ("ProductSecret", "Product Secret", "product_secret", "产品密钥", "产品秘钥", "产品ProductSecret",
-                       "ProductSecret（产品密钥）", "PS"),
+    "product_key": (
+        "ProductKey",
+        "Product Key",
+        "product_key",
+        "ProductKey（产品标识）",
+        "产品Key",
+        "产品标识",
+        "产品ProductKey",
+        "产品证书ProductKey",
+        "PK",
+    ),
+    "device_name": (
+        "DeviceName",
+        "Device Name",
+        "device_name",
+        "设备名称",
+        "设备名",
+        "设备DeviceName",
+        "DeviceName（设备名称）",
+        "设备标识",
+        "DN",
+    ),
+    "device_secret": (
+        "DeviceSecret",
+        "Device Secret",
+        "device_secret",
+        "设备密钥",
+        "设备秘钥",
+        "设备DeviceSecret",
+        "DeviceSecret（设备密钥）",
+        "设备证书DeviceSecret",
+        "DS",
+    ),
+    "product_secret": (
+        "ProductSecret",
+        "Product Secret",
+        "product_secret",
+        "产品密钥",
+        "产品秘钥",
+        "产品ProductSecret",
+        "ProductSecret（产品密钥）",
+        "PS",
+    ),
 }
-# one upload of the console takes what one BatchCheckDeviceNames call takes: 10,000 names, 1,000 for products that
-# authenticate with X.509, and drops the rest without a word (Cloud API page of BatchCheckDeviceNames: documented for
-# the call; inferred for the console's upload)
+# one upload of the console takes what one BatchCheckDeviceNames call takes: 10,000 names, 1,000 for
+# products that authenticate with X.509, and drops the rest without a word (Cloud API page of
+# BatchCheckDeviceNames: documented for the call; inferred for the console's upload)
 PIECE = 10_000
 PIECE_X509 = 1_000
 LIMIT = 64 << 20  # bytes: more is no list of devices
@@ -64,7 +100,9 @@ _COLUMNS = {_plain(spelling): column for column, spellings in HEADERS.items() fo
 
 
 def decode(data):
-    """(text, encoding) of a CSV's bytes: UTF-8, UTF-16 with its mark, or GB 18030. UserError when it is none."""
+    """(text, encoding) of a CSV's bytes: UTF-8, UTF-16 with its mark, or GB 18030. UserError when it is
+    none.
+    """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         tries = ("utf-16",)
     else:
@@ -146,14 +184,17 @@ def _header(lines, product_key):
         needed = ["device_name", "device_secret"] + ([] if product_key else ["product_key"])
         missing = [HEADERS[column][0] for column in needed if column not in found]
         if missing:
-            raise UserError(f"line {number}: the header names no {' and no '.join(missing)} "
-                            f"(it has: {', '.join(cell.strip()[:20] for cell in cells)[:120]})")
+            raise UserError(
+                f"line {number}: the header names no {' and no '.join(missing)} "
+                f"(it has: {', '.join(cell.strip()[:20] for cell in cells)[:120]})"
+            )
         return found
     raise UserError("the file is empty")
 
 
 def _row(number, cells, columns, product_key):
     """(Row, None) or (None, what is wrong)."""
+
     def cell(column):
         index = columns.get(column)
         return cells[index].strip() if index is not None and index < len(cells) else ""
@@ -164,11 +205,17 @@ def _row(number, cells, columns, product_key):
     if product_key and key != product_key:
         return None, f"is of product {key[:20]}, not of {product_key}"
     if not names.PRODUCT_KEY.fullmatch(key):
-        return None, f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits" if key else "has no ProductKey"
+        return (
+            None,
+            f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits" if key else "has no ProductKey",
+        )
     name = cell("device_name")
     if not names.VALID.fullmatch(name):
-        return None, (f"DeviceName '{name[:40]}' is not 4 to 32 letters, digits and - _ @ . :" if name
-                      else "has no DeviceName")
+        return None, (
+            f"DeviceName '{name[:40]}' is not 4 to 32 letters, digits and - _ @ . :"
+            if name
+            else "has no DeviceName"
+        )
     wrong = _wrong_secret(cell("device_secret"))
     if wrong:
         return None, wrong
@@ -221,9 +268,12 @@ def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
     rows = [row for row in sheet.rows if row.line not in wrong]
     batches = {}
     for row in rows:
-        batches.setdefault(row.product_key, []).append((row.device_name, {"device_secret": row.device_secret}))
-    taken = ledger.add_batches(batches, who, note=os.path.basename(name)[:200] or None,
-                               products=[Product(key) for key in batches])
+        batches.setdefault(row.product_key, []).append(
+            (row.device_name, {"device_secret": row.device_secret})
+        )
+    taken = ledger.add_batches(
+        batches, who, note=os.path.basename(name)[:200] or None, products=[Product(key) for key in batches]
+    )
     return Taken(taken.new, taken.known, sorted(bad))
 
 
@@ -248,10 +298,12 @@ class BadRows(UserError):
 
     def __init__(self, rows):
         self.rows = rows
-        lines = "; ".join(f"line {line}: {words}" for line, words in rows[:self.SHOWN])
+        lines = "; ".join(f"line {line}: {words}" for line, words in rows[: self.SHOWN])
         more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
-        super().__init__(f"{len(rows)} bad row{'s' if len(rows) > 1 else ''}, nothing was taken in: {lines}{more}. "
-                         "Mend them, or take the good ones with --skip-bad")
+        super().__init__(
+            f"{len(rows)} bad row{'s' if len(rows) > 1 else ''}, nothing was taken in: {lines}{more}. "
+            "Mend them, or take the good ones with --skip-bad"
+        )
 
 
 def macs(data):
@@ -260,7 +312,11 @@ def macs(data):
     found, bad = {}, []
     for number, line in enumerate(text.splitlines(), 1):
         cell = line.split(",")[0].strip().strip('"')
-        if not cell or cell.startswith("#") or (number == 1 and _plain(cell) in ("mac", "macaddress", "mac地址")):
+        if (
+            not cell
+            or cell.startswith("#")
+            or (number == 1 and _plain(cell) in ("mac", "macaddress", "mac地址"))
+        ):
             continue
         try:
             mac = names.mac(cell)
@@ -285,9 +341,11 @@ def take_names(ledger, product, device_names, who):
 
 
 def pieces(device_names, size=PIECE):
-    """Texts of the CSVs to upload for pre-registration: at most `size` names each, header in the first row."""
+    """Texts of the CSVs to upload for pre-registration: at most `size` names each, header in the
+    first row.
+    """
     for start in range(0, len(device_names), size):
-        yield "DeviceName\r\n" + "".join(f"{name}\r\n" for name in device_names[start:start + size])
+        yield "DeviceName\r\n" + "".join(f"{name}\r\n" for name in device_names[start : start + size])
 
 
 def write_pieces(device_names, folder, stem, size=PIECE):

@@ -1,4 +1,5 @@
-"""The signed job file: what the line makes, fixed by the engineer, so that the station's operator can change none of it.
+"""The signed job file: what the line makes, fixed by the engineer, so that the station's operator can
+change none of it.
 
 A job is TOML. `line job sign` adds the SHA-256 of every file that it names and
 one last line, the Ed25519 signature over everything before it. The station
@@ -30,10 +31,29 @@ SELF_TESTS = ("boot", "connected")
 
 # table -> {key: type}; "" is the top of the file
 FORM = {
-    "": {"name": str, "product_key": str, "board": str, "firmware": str, "files": str, "roots": list, "ledger": str,
-         "replace": bool, "endpoint": dict, "self_test": dict, "label": dict, "pinned": dict},
-    "endpoint": {"region": str, "instance": str, "host": str, "port": int, "register_host": str,
-                 "sign_method": str, "method": str},
+    "": {
+        "name": str,
+        "product_key": str,
+        "board": str,
+        "firmware": str,
+        "files": str,
+        "roots": list,
+        "ledger": str,
+        "replace": bool,
+        "endpoint": dict,
+        "self_test": dict,
+        "label": dict,
+        "pinned": dict,
+    },
+    "endpoint": {
+        "region": str,
+        "instance": str,
+        "host": str,
+        "port": int,
+        "register_host": str,
+        "sign_method": str,
+        "method": str,
+    },
     "self_test": {"until": str, "seconds": (int, float), "wifi": bool},
     "label": {"format": str, "qr": str, "text": list},
 }
@@ -75,15 +95,26 @@ class Job:
 
 
 def keygen(path, passphrase=None):
-    """Write a new private key (0600, PEM) to `path` and its public key beside it (`path`.pub); returns the fingerprint."""
+    """Write a new private key (0600, PEM) to `path` and its public key beside it (`path`.pub); returns the
+    fingerprint.
+    """
     if os.path.exists(path):
         raise UserError(f"{path} is there already; a key is never overwritten")
     key = Ed25519PrivateKey.generate()
-    shut = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    private.write(path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, shut))
+    shut = (
+        serialization.BestAvailableEncryption(passphrase.encode())
+        if passphrase
+        else serialization.NoEncryption()
+    )
+    private.write(
+        path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, shut)
+    )
     with open(path + ".pub", "wb") as file:
-        file.write(key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        file.write(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
     return fingerprint(key.public_key())
 
 
@@ -100,12 +131,20 @@ def private_key(path, passphrase=None):
     except OSError as error:
         raise UserError(f"signing key {path} cannot be read: {error.strerror}") from None
     if stat.S_IMODE(mode) & 0o077:
-        raise UserError(f"others can read signing key {path} (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
+        raise UserError(
+            f"others can read signing key {path} (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}"
+        )
     try:
         key = serialization.load_pem_private_key(data, passphrase.encode() if passphrase else None)
     except TypeError:
-        raise UserError(f"signing key {path} " + ("has no passphrase" if passphrase else "needs its passphrase: "
-                        "put it into ALIOT_JOB_PASSPHRASE")) from None
+        raise UserError(
+            f"signing key {path} "
+            + (
+                "has no passphrase"
+                if passphrase
+                else "needs its passphrase: put it into ALIOT_JOB_PASSPHRASE"
+            )
+        ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise UserError(f"signing key {path} does not open: wrong passphrase, or no PEM key") from None
     if not isinstance(key, Ed25519PrivateKey):
@@ -128,7 +167,9 @@ def public_key(text, where):
 
 
 def sign(path, key):
-    """The bytes of the signed job for the job in `path`. UserError when it, or a file it names, is not good."""
+    """The bytes of the signed job for the job in `path`. UserError when it, or a file it names, is not
+    good.
+    """
     text = _read(path)
     if MARK in text:
         raise UserError(f"{path} is signed already; sign the file that it was made from")
@@ -136,21 +177,29 @@ def sign(path, key):
     if "pinned" in table:
         raise UserError(f"{path}: [pinned] is written by 'line job sign', not by hand")
     job = _job(table, path)
-    pinned = "".join(f"{json.dumps(name)} = {json.dumps(digest)}\n" for name, digest in sorted(hashes(job).items()))
+    pinned = "".join(
+        f"{json.dumps(name)} = {json.dumps(digest)}\n" for name, digest in sorted(hashes(job).items())
+    )
     body = text.rstrip() + b"\n\n[pinned]\n" + pinned.encode()
-    return body + MARK + fingerprint(key.public_key()).encode() + b" " + base64.b64encode(key.sign(body)) + b"\n"
+    return (
+        body + MARK + fingerprint(key.public_key()).encode() + b" " + base64.b64encode(key.sign(body)) + b"\n"
+    )
 
 
 def load(path, public):
-    """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError if not."""
+    """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError
+    if not.
+    """
     data = _read(path)
     body, mark, line = data.rpartition(MARK)
     if not mark or not body.endswith(b"\n"):
         raise UserError(f"{path} is not signed; the line's engineer signs it with 'line job sign'")
     signer, _, signature = line.strip().partition(b" ")
     if signer != fingerprint(public).encode():
-        raise UserError(f"{path} is signed with key {signer[:16].decode(errors='replace')}, this station believes "
-                        f"only {fingerprint(public)}")
+        raise UserError(
+            f"{path} is signed with key {signer[:16].decode(errors='replace')}, this station believes "
+            f"only {fingerprint(public)}"
+        )
     try:
         public.verify(base64.b64decode(signature, validate=True), body)
     except (InvalidSignature, ValueError, binascii.Error):
@@ -173,8 +222,10 @@ def _compare(job, path):
     now = hashes(job)
     for name in sorted(now.keys() | job.pinned.keys()):
         if now.get(name) != job.pinned.get(name):
-            raise UserError(f"{name} of job {job.name} is not the file that was signed; "
-                            f"put the right one beside {os.path.basename(path)}")
+            raise UserError(
+                f"{name} of job {job.name} is not the file that was signed; "
+                f"put the right one beside {os.path.basename(path)}"
+            )
 
 
 def hashes(job):
@@ -204,7 +255,11 @@ def with_tree(job):
         return job
     own = {}
     if job.files:
-        own = {name[5:]: _read(os.path.join(job.files, name[5:])) for name in job.pinned if name.startswith("file ")}
+        own = {
+            name[5:]: _read(os.path.join(job.files, name[5:]))
+            for name in job.pinned
+            if name.startswith("file ")
+        }
     leaks.refuse(own)
     tree = firmware.compile_tree()
     if job.files:
@@ -256,11 +311,22 @@ def _job(table, path, signer=None):
         return os.path.normpath(os.path.join(folder, name)) if name else None
 
     return Job(
-        name=table["name"], product_key=table["product_key"], board=table["board"],
-        firmware=place(table.get("firmware")), files=place(table.get("files")),
-        roots=tuple(place(root) for root in table.get("roots", [])), ledger=table.get("ledger"),
-        endpoint=table.get("endpoint", {}), until=test.get("until", "boot"), seconds=float(test.get("seconds", 60)),
-        wifi=test.get("wifi", False), replace=table.get("replace", False), label=table.get("label", {}), pinned=table.get("pinned", {}), signer=signer)
+        name=table["name"],
+        product_key=table["product_key"],
+        board=table["board"],
+        firmware=place(table.get("firmware")),
+        files=place(table.get("files")),
+        roots=tuple(place(root) for root in table.get("roots", [])),
+        ledger=table.get("ledger"),
+        endpoint=table.get("endpoint", {}),
+        until=test.get("until", "boot"),
+        seconds=float(test.get("seconds", 60)),
+        wifi=test.get("wifi", False),
+        replace=table.get("replace", False),
+        label=table.get("label", {}),
+        pinned=table.get("pinned", {}),
+        signer=signer,
+    )
 
 
 def _check_form(table, name, path):
@@ -275,8 +341,12 @@ def _check_form(table, name, path):
 
 def _check_endpoint(table, path):
     """The endpoint's fields by the rules of an identity; the secret here is none."""
-    probe = {"product_key": table["product_key"], "product_secret": "x" * 16, "name_rule": "mac",
-             **table.get("endpoint", {})}
+    probe = {
+        "product_key": table["product_key"],
+        "product_secret": "x" * 16,
+        "name_rule": "mac",
+        **table.get("endpoint", {}),
+    }
     try:
         identity.parse(probe)
     except UserError as error:
@@ -289,19 +359,30 @@ def _sha256(data):
 
 def _with(job, **changes):
     from dataclasses import replace
+
     return replace(job, **changes)
 
 
 def shown(job):
     """What `line job show` prints, as a dict; a ledger URL without its password."""
     from tools.line import connection
+
     table = {
-        "job": job.name, "signed by": job.signer or "nobody", "product": job.product_key, "board": job.board,
-        "firmware": _named(job.firmware, job.firmware_hash), "files": job.files,
-        "extra roots": [f"{name[5:]} {digest[:16]}" for name, digest in sorted(job.pinned.items())
-                        if name.startswith("root ")],
-        "endpoint": job.endpoint, "self-test": f"until {job.until}, {job.seconds:g} s",
-        "line Wi-Fi": "handed over in RAM" if job.wifi else "none", "label": job.label or None,
+        "job": job.name,
+        "signed by": job.signer or "nobody",
+        "product": job.product_key,
+        "board": job.board,
+        "firmware": _named(job.firmware, job.firmware_hash),
+        "files": job.files,
+        "extra roots": [
+            f"{name[5:]} {digest[:16]}"
+            for name, digest in sorted(job.pinned.items())
+            if name.startswith("root ")
+        ],
+        "endpoint": job.endpoint,
+        "self-test": f"until {job.until}, {job.seconds:g} s",
+        "line Wi-Fi": "handed over in RAM" if job.wifi else "none",
+        "label": job.label or None,
         "ledger": connection.shown(connection.parse_url(job.ledger)) if job.ledger else None,
     }
     return {name: value for name, value in table.items() if value not in (None, [], {})}

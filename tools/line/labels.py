@@ -15,7 +15,11 @@ from tools.errors import UserError
 from tools.line import names
 
 FIELDS = ("product_key", "device_name", "mac", "MAC", "mac:", "MAC:", "station", "operator", "date", "time")
-DEFAULT = {"format": "svg", "qr": "{product_key},{device_name},{MAC:}", "text": ["{device_name}", "{MAC:}", "{date}"]}
+DEFAULT = {
+    "format": "svg",
+    "qr": "{product_key},{device_name},{MAC:}",
+    "text": ["{device_name}", "{MAC:}", "{date}"],
+}
 FORMATS = ("svg", "png", "zpl")
 BORDER = 4  # modules of quiet zone: ISO/IEC 18004
 WIDTH, HEIGHT = 50, 25  # mm
@@ -27,17 +31,26 @@ def fields(identity):
     """What a label may say of an identity, by field name."""
     digits = identity.mac or identity.last_mac or ""
     forms = {rule: names.of_mac(rule, digits) if digits else "" for rule in names.MAC_RULES}
-    return {"product_key": identity.product_key, "device_name": identity.device_name, **forms,
-            "station": identity.station or "", "operator": identity.operator or "",
-            "date": identity.changed[:10], "time": identity.changed[11:16]}
+    return {
+        "product_key": identity.product_key,
+        "device_name": identity.device_name,
+        **forms,
+        "station": identity.station or "",
+        "operator": identity.operator or "",
+        "date": identity.changed[:10],
+        "time": identity.changed[11:16],
+    }
 
 
 def fill(template, values):
     """The template with its fields filled in. UserError for a field that a label does not have."""
+
     def value(match):
         if match[1] not in FIELDS:
-            raise UserError(f"a label has no field '{match[0]}'; there are {', '.join(FIELDS)}, "
-                            "and secrets are never printed")
+            raise UserError(
+                f"a label has no field '{match[0]}'; there are {', '.join(FIELDS)}, "
+                "and secrets are never printed"
+            )
         return values[match[1]]
 
     if set("{}") & set(_FIELD.sub("", template)):
@@ -62,7 +75,9 @@ def make(identity, table=None):
     try:
         code = segno.make_qr(fill(chosen["qr"], values), error="m", boost_error=False)
     except segno.DataOverflowError:
-        raise UserError("the label's QR code would hold more than a QR code can; shorten its template") from None
+        raise UserError(
+            "the label's QR code would hold more than a QR code can; shorten its template"
+        ) from None
     lines = [fill(template, values) for template in chosen["text"]]
     return {"svg": _svg, "png": _png, "zpl": _zpl}[chosen["format"]](code, lines), chosen["format"]
 
@@ -93,11 +108,14 @@ def _svg(code, lines):
     runs = "".join(f"M{x} {y}h{n}v1h-{n}z" for y, row in enumerate(modules) for x, n in _runs(row))
     texts = "".join(
         f'<text x="{HEIGHT + 1}" y="{6 + 5 * number}" font-size="{_font(line):g}">{escape(line)}</text>'
-        for number, line in enumerate(lines))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}mm" height="{HEIGHT}mm" '
-            f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="monospace">'
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-            f'<path transform="scale({scale:.4f})" d="{runs}"/>{texts}</svg>\n').encode()
+        for number, line in enumerate(lines)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}mm" height="{HEIGHT}mm" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="monospace">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
+        f'<path transform="scale({scale:.4f})" d="{runs}"/>{texts}</svg>\n'
+    ).encode()
 
 
 def _runs(row):
@@ -144,10 +162,15 @@ def _zpl(code, lines):
         bits = "".join(("1" if dark else "0") * scale for dark in row).ljust(width * 8, "0")
         rows += [f"{int(bits, 2):0{width * 2}X}"] * scale
     total = width * len(rows)
-    parts = [f"^XA^CI28^PW{WIDTH * DOTS}^LL{HEIGHT * DOTS}", f"^FO0,0^GFA,{total},{total},{width},{''.join(rows)}^FS"]
+    parts = [
+        f"^XA^CI28^PW{WIDTH * DOTS}^LL{HEIGHT * DOTS}",
+        f"^FO0,0^GFA,{total},{total},{width},{''.join(rows)}^FS",
+    ]
     for number, line in enumerate(lines):
         height = int(_font(line) * DOTS)
-        parts.append(f"^FO{(HEIGHT + 1) * DOTS},{(2 + 5 * number) * DOTS}^A0N,{height},{height}^FH^FD{_hex(line)}^FS")
+        parts.append(
+            f"^FO{(HEIGHT + 1) * DOTS},{(2 + 5 * number) * DOTS}^A0N,{height},{height}^FH^FD{_hex(line)}^FS"
+        )
     return ("\n".join(parts) + "\n^XZ\n").encode()
 
 

@@ -97,7 +97,9 @@ class Ledger:
     def create(cls, url, key=None, plain=False, patience=Patience(), clock=utc_now, ledger_id=None):
         """A new, empty ledger. `key` seals its secrets; without one, `plain` must be True."""
         if (key is None) == (not plain):
-            raise UserError("a ledger seals its secrets with a key, or is asked to be plain, not both and not neither")
+            raise UserError(
+                "a ledger seals its secrets with a key, or is asked to be plain, not both and not neither"
+            )
         url = _url(url)
         if url.drivername == "sqlite":
             if os.path.exists(url.database):
@@ -182,8 +184,11 @@ class Ledger:
         if product_key:
             query = query.where(identities.c.product_key == product_key)
         query = query.group_by(identities.c.product_key, identities.c.state)
-        table = {product.product_key: dict.fromkeys(transitions.STATES, 0) for product in self.products()
-                 if product_key in (None, product.product_key)}
+        table = {
+            product.product_key: dict.fromkeys(transitions.STATES, 0)
+            for product in self.products()
+            if product_key in (None, product.product_key)
+        }
         for key, state, number in self.connection.read(lambda c: c.execute(query).all()):
             table.setdefault(key, dict.fromkeys(transitions.STATES, 0))[state] = number
         return table
@@ -214,9 +219,15 @@ class Ledger:
         sealed = None
         if product.secret is not None:
             sealed = self.seal.shut(product.secret.reveal(), "products", product.product_key)
-        c.execute(products.insert().values(
-            product_key=product.product_key, way=product.way, name_rule=product.name_rule,
-            listed=product.listed, product_secret=sealed))
+        c.execute(
+            products.insert().values(
+                product_key=product.product_key,
+                way=product.way,
+                name_rule=product.name_rule,
+                listed=product.listed,
+                product_secret=sealed,
+            )
+        )
         self._event(c, secrets.token_hex(16), "product", who, product_key=product.product_key)
         return True
 
@@ -230,6 +241,7 @@ class Ledger:
         `products` are taken in first, if they are new. Returns Taken. Raises
         UserError when a name is known with other secrets.
         """
+
         def work(c):
             self._writable(c)
             taken = Taken()
@@ -240,8 +252,14 @@ class Ledger:
                 fresh = self._fresh(product_key, rows, known, who)
                 if fresh:
                     c.execute(identities.insert(), fresh)
-                    self._event(c, secrets.token_hex(16), "intake", who, product_key=product_key,
-                                note=f"{len(fresh)} identities" + (f" from {note}" if note else ""))
+                    self._event(
+                        c,
+                        secrets.token_hex(16),
+                        "intake",
+                        who,
+                        product_key=product_key,
+                        note=f"{len(fresh)} identities" + (f" from {note}" if note else ""),
+                    )
                 taken.new += len(fresh)
                 taken.known += len(known)
             return taken
@@ -259,13 +277,24 @@ class Ledger:
         fresh = []
         for name, fields in rows:
             if name not in known:
-                fresh.append({
-                    "product_key": product_key, "device_name": name, "state": transitions.FREE, "touched": False,
-                    "attempt": 0, "changed": at, "station": who.station, "operator": who.operator,
-                    "secret": self._shut(product_key, name, fields)})
+                fresh.append(
+                    {
+                        "product_key": product_key,
+                        "device_name": name,
+                        "state": transitions.FREE,
+                        "touched": False,
+                        "attempt": 0,
+                        "changed": at,
+                        "station": who.station,
+                        "operator": who.operator,
+                        "secret": self._shut(product_key, name, fields),
+                    }
+                )
             elif self._unseal(product_key, name, known[name]) != dict(fields):
-                raise UserError(f"{name} of {product_key} is in the ledger with another secret; "
-                                "void it first if the platform really changed it")
+                raise UserError(
+                    f"{name} of {product_key} is in the ledger with another secret; "
+                    "void it first if the platform really changed it"
+                )
         return fresh
 
     # -- the station -------------------------------------------------------------------------------
@@ -287,13 +316,16 @@ class Ledger:
             holds = None
 
         def work(c):
-            return (self._take_up(c, mac, product_key, who, token, holds)
-                    or self._take(c, mac, product_key, who, token, holds))
+            return self._take_up(c, mac, product_key, who, token, holds) or self._take(
+                c, mac, product_key, who, token, holds
+            )
 
         return self._identity(self._unique(self._once(token, work)), with_secrets=True)
 
     def begin_write(self, identity, who):
-        """Say that the station starts to write this identity to its board: from now on it is never free again."""
+        """Say that the station starts to write this identity to its board: from now on it is never free
+        again.
+        """
         return self._change(identity, "begin", who, lambda row: (row.state, {"touched": True}))
 
     def move(self, identity, action, who, firmware=None, image=None, note=None):
@@ -320,7 +352,8 @@ class Ledger:
         self.connection.write(work)
 
     def adopt(self, mac, product_key, device_name, who):
-        """Bind an identity that is on a board, but free in a ledger that came back from a backup, to that board.
+        """Bind an identity that is on a board, but free in a ledger that came back from a backup, to that
+        board.
 
         Returns whether anything changed. UserError when the ledger says otherwise.
         """
@@ -340,28 +373,35 @@ class Ledger:
 
     def void(self, identity, who, note=None):
         """Take an identity out of use for good; its MAC, if any, may take another one."""
+
         def change(row):
             return transitions.step(row.state, "void"), {"mac": None, "last_mac": row.mac or row.last_mac}
+
         return self._change(identity, "void", who, change, note=note)
 
     def release(self, identity, who, note=None):
         """Give an identity that never began to be written back to the free ones."""
+
         def change(row):
             return transitions.step(row.state, "release", row.touched), {"mac": None, "last_mac": row.mac}
+
         return self._change(identity, "release", who, change, note=note)
 
     def reopen(self, identity, who, note=None):
         """Undo a void: the identity is bound again to the MAC that it was taken from."""
+
         def change(row):
             after = transitions.step(row.state, "reopen")
             if row.last_mac is None:
                 raise transitions.Refused("it was never on a board")
             return after, {"mac": row.last_mac}
+
         try:
             return self._change(identity, "reopen", who, change, note=note)
         except exc.IntegrityError:
-            raise UserError(f"board {names.colons(identity.last_mac)} holds another identity now; "
-                            "void that one first") from None
+            raise UserError(
+                f"board {names.colons(identity.last_mac)} holds another identity now; void that one first"
+            ) from None
 
     # -- issued secrets ----------------------------------------------------------------------------
 
@@ -373,11 +413,21 @@ class Ledger:
         def work(c):
             self._writable(c)
             c.execute(issued.delete().where(issued.c.identity_id == identity.id))
-            c.execute(issued.insert().values(
-                identity_id=identity.id, backup=self.seal.shut(text, *place),
-                taken=stamp(self._clock())))
-            self._event(c, secrets.token_hex(16), "backup", who, identity_id=identity.id, mac=identity.mac,
-                        product_key=identity.product_key, device_name=identity.device_name)
+            c.execute(
+                issued.insert().values(
+                    identity_id=identity.id, backup=self.seal.shut(text, *place), taken=stamp(self._clock())
+                )
+            )
+            self._event(
+                c,
+                secrets.token_hex(16),
+                "backup",
+                who,
+                identity_id=identity.id,
+                mac=identity.mac,
+                product_key=identity.product_key,
+                device_name=identity.device_name,
+            )
 
         self.connection.write(work)
 
@@ -414,8 +464,11 @@ class Ledger:
                     if stored is not None:
                         where = place(c, row)
                         text = self.seal.open(stored, *where)
-                        c.execute(table.update().where(_same(table, row)).values(
-                            {column.name: fresh.shut(text, *where)}))
+                        c.execute(
+                            table.update()
+                            .where(_same(table, row))
+                            .values({column.name: fresh.shut(text, *where)})
+                        )
                         number += 1
             c.execute(meta.delete().where(meta.c.name.in_(("cipher", "key_id", "key_check"))))
             c.execute(meta.insert(), _cipher_rows(fresh))
@@ -428,6 +481,7 @@ class Ledger:
 
     def check_secrets(self):
         """Open every secret once; returns how many opened. UserError names the first that does not."""
+
         def work(c):
             number = 0
             for table, column, place in SECRETS:
@@ -452,7 +506,9 @@ class Ledger:
                     raise UserError("another station changes the same rows; try again") from None
 
     def _once(self, token, work):
-        """`work`, which gives an identity's row, made repeatable: a try whose commit went through is not redone."""
+        """`work`, which gives an identity's row, made repeatable: a try whose commit went through is not
+        redone.
+        """
         tries = 0
 
         def run(c):
@@ -472,13 +528,19 @@ class Ledger:
         if row is None:
             return None
         if row.product_key != product_key:
-            raise UserError(f"board {names.colons(mac)} holds {row.device_name} of product {row.product_key} "
-                            f"({row.state}); 'line void --mac {names.colons(mac)}' frees the board for {product_key}")
+            raise UserError(
+                f"board {names.colons(mac)} holds {row.device_name} of product {row.product_key} "
+                f"({row.state}); 'line void --mac {names.colons(mac)}' frees the board for {product_key}"
+            )
         if holds and holds != (row.product_key, row.device_name):
-            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, but the ledger gave it {row.device_name}; "
-                            "a job with 'replace = true' overwrites it")
-        return self._store(c, row, transitions.step(row.state, "resume"), "resume", who, token,
-                           {"attempt": row.attempt + 1})
+            raise UserError(
+                f"the board holds {holds[1]} of product {holds[0]}, "
+                f"but the ledger gave it {row.device_name}; "
+                "a job with 'replace = true' overwrites it"
+            )
+        return self._store(
+            c, row, transitions.step(row.state, "resume"), "resume", who, token, {"attempt": row.attempt + 1}
+        )
 
     def _take(self, c, mac, product_key, who, token, holds):
         """The board is new: bind a free identity, or the one that its MAC names, to it."""
@@ -492,10 +554,19 @@ class Ledger:
         else:
             row = self._on_board(c, product_key, holds)
         if holds and holds != (row.product_key, row.device_name):
-            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, not {row.device_name}; "
-                            "a job with 'replace = true' overwrites it")
-        return self._store(c, row, transitions.step(row.state, "reserve"), "reserve", who, token,
-                           {"attempt": row.attempt + 1, "mac": mac})
+            raise UserError(
+                f"the board holds {holds[1]} of product {holds[0]}, not {row.device_name}; "
+                "a job with 'replace = true' overwrites it"
+            )
+        return self._store(
+            c,
+            row,
+            transitions.step(row.state, "reserve"),
+            "reserve",
+            who,
+            token,
+            {"attempt": row.attempt + 1, "mac": mac},
+        )
 
     def _next_free(self, c, product_key):
         free = (identities.c.product_key == product_key) & (identities.c.state == transitions.FREE)
@@ -504,23 +575,31 @@ class Ledger:
         if row is None and c.execute(sa.select(identities.c.id).where(free).limit(1)).first():
             raise Busy  # free ones are left, all of them in other stations' hands just now
         if row is None:
-            raise UserError(f"no free identity of product {product_key} is left; "
-                            "take more in with 'line intake'")
+            raise UserError(
+                f"no free identity of product {product_key} is left; take more in with 'line intake'"
+            )
         return row
 
     def _on_board(self, c, product_key, holds):
-        """The identity that a board of unknown MAC holds already: bound to it if the ledger takes it for free."""
+        """The identity that a board of unknown MAC holds already: bound to it if the ledger takes it for
+        free.
+        """
         where = (identities.c.product_key == holds[0]) & (identities.c.device_name == holds[1])
         row = c.execute(sa.select(identities).where(where).with_for_update()).first()
         cure = "; a job with 'replace = true' overwrites it"
         if row is None or row.product_key != product_key:
-            raise UserError(f"the board holds {holds[1]} of product {holds[0]}, which "
-                            + ("the ledger does not know" if row is None else "is not this job's") + cure)
+            raise UserError(
+                f"the board holds {holds[1]} of product {holds[0]}, which "
+                + ("the ledger does not know" if row is None else "is not this job's")
+                + cure
+            )
         if row.state != transitions.FREE:
             owner = row.mac or row.last_mac
-            raise UserError(f"the board holds {holds[1]}, which "
-                            + (f"board {names.colons(owner)} has: two boards with one identity" if row.mac else "is void")
-                            + cure)
+            raise UserError(
+                f"the board holds {holds[1]}, which "
+                + (f"board {names.colons(owner)} has: two boards with one identity" if row.mac else "is void")
+                + cure
+            )
         return row
 
     def _named(self, c, product, name, who):
@@ -528,16 +607,29 @@ class Ledger:
         query = sa.select(identities).where(where).with_for_update()
         row = c.execute(query).first()
         if row is None and product.listed:
-            raise UserError(f"{name} is not on the list of product {product.product_key}; "
-                            "take it in with 'line names' and pre-register it")
+            raise UserError(
+                f"{name} is not on the list of product {product.product_key}; "
+                "take it in with 'line names' and pre-register it"
+            )
         if row is None:
-            c.execute(identities.insert().values(
-                product_key=product.product_key, device_name=name, state=transitions.FREE, touched=False,
-                attempt=0, changed=stamp(self._clock()), station=who.station, operator=who.operator))
+            c.execute(
+                identities.insert().values(
+                    product_key=product.product_key,
+                    device_name=name,
+                    state=transitions.FREE,
+                    touched=False,
+                    attempt=0,
+                    changed=stamp(self._clock()),
+                    station=who.station,
+                    operator=who.operator,
+                )
+            )
             row = c.execute(query).first()
         if row.state == transitions.VOID:
-            raise UserError(f"{name}, which this board's MAC names, is void; "
-                            f"'line void --undo --name {name}' takes it back into use")
+            raise UserError(
+                f"{name}, which this board's MAC names, is void; "
+                f"'line void --undo --name {name}' takes it back into use"
+            )
         return row
 
     def _change(self, identity, action, who, change, note=None, **marks):
@@ -548,33 +640,66 @@ class Ledger:
             query = sa.select(identities).where(identities.c.id == identity.id).with_for_update()
             row = c.execute(query).first()
             if row is None or row.attempt != identity.attempt:
-                raise UserError(f"{identity.device_name} was taken up elsewhere meanwhile"
-                                + (f" (station {row.station})" if row else "") + "; this visit ends here")
+                raise UserError(
+                    f"{identity.device_name} was taken up elsewhere meanwhile"
+                    + (f" (station {row.station})" if row else "")
+                    + "; this visit ends here"
+                )
             try:
                 state, columns = change(row)
             except transitions.Refused as error:
                 raise UserError(f"{identity.device_name}: {error}") from None
             return self._store(c, row, state, action, who, token, columns, note, **marks)
 
-        return replace(self._identity(self.connection.write(self._once(token, work))), secrets=identity.secrets)
+        return replace(
+            self._identity(self.connection.write(self._once(token, work))), secrets=identity.secrets
+        )
 
     def _store(self, c, row, state, action, who, token, columns, note=None, **marks):
         """Write the row's new state with its event; returns the row as it is now."""
-        values = {"state": state, "station": who.station, "operator": who.operator,
-                  "changed": stamp(self._clock()), **columns}
-        after = c.execute(identities.update().values(values).where(identities.c.id == row.id).where(
-            identities.c.attempt == row.attempt, identities.c.state == row.state).returning(identities)).first()
+        values = {
+            "state": state,
+            "station": who.station,
+            "operator": who.operator,
+            "changed": stamp(self._clock()),
+            **columns,
+        }
+        after = c.execute(
+            identities.update()
+            .values(values)
+            .where(identities.c.id == row.id)
+            .where(identities.c.attempt == row.attempt, identities.c.state == row.state)
+            .returning(identities)
+        ).first()
         if after is None:
             raise Busy
-        self._event(c, token, action, who, identity_id=row.id, product_key=row.product_key,
-                    device_name=row.device_name, mac=columns.get("mac") or row.mac or row.last_mac,
-                    from_state=row.state, to_state=state, note=note, **marks)
+        self._event(
+            c,
+            token,
+            action,
+            who,
+            identity_id=row.id,
+            product_key=row.product_key,
+            device_name=row.device_name,
+            mac=columns.get("mac") or row.mac or row.last_mac,
+            from_state=row.state,
+            to_state=state,
+            note=note,
+            **marks,
+        )
         return after
 
     def _event(self, c, token, action, who, **columns):
-        c.execute(events.insert().values(
-            token=token, at=stamp(self._clock()), action=action, station=who.station, operator=who.operator,
-            **columns))
+        c.execute(
+            events.insert().values(
+                token=token,
+                at=stamp(self._clock()),
+                action=action,
+                station=who.station,
+                operator=who.operator,
+                **columns,
+            )
+        )
 
     def _writable(self, c, exclusive=False):
         """UserError when the ledger was rekeyed since this program opened it."""
@@ -583,11 +708,17 @@ class Ledger:
             query = query.with_for_update(read=True)
         stored = c.execute(query).scalar()
         if stored != _key_id(self.seal):
-            raise UserError("the ledger was given another key meanwhile (line rekey), or none was given here; "
-                            "start again with the new key")
+            raise UserError(
+                "the ledger was given another key meanwhile (line rekey), or none was given here; "
+                "start again with the new key"
+            )
 
     def _shut(self, product_key, name, fields):
-        return self.seal.shut(json.dumps(fields, sort_keys=True), "identities", product_key, name) if fields else None
+        return (
+            self.seal.shut(json.dumps(fields, sort_keys=True), "identities", product_key, name)
+            if fields
+            else None
+        )
 
     def _unseal(self, product_key, name, stored):
         if stored is None:
@@ -600,9 +731,13 @@ class Ledger:
 
     def _same_product(self, row, product):
         if (row.way, row.name_rule, row.listed) != (product.way, product.name_rule, product.listed):
-            raise UserError(f"product {row.product_key} is in the ledger as way {row.way}, "
-                            f"name rule {row.name_rule or 'none'}, listed {'yes' if row.listed else 'no'}")
-        stored = row.product_secret and Secret(self.seal.open(row.product_secret, "products", row.product_key))
+            raise UserError(
+                f"product {row.product_key} is in the ledger as way {row.way}, "
+                f"name rule {row.name_rule or 'none'}, listed {'yes' if row.listed else 'no'}"
+            )
+        stored = row.product_secret and Secret(
+            self.seal.open(row.product_secret, "products", row.product_key)
+        )
         if product.secret is not None and stored != product.secret:
             raise UserError(f"product {row.product_key} is in the ledger with another ProductSecret")
         return False
@@ -618,8 +753,11 @@ def _identity_place(c, row):
 
 
 def _issued_place(c, row):
-    owner = c.execute(sa.select(identities.c.product_key, identities.c.device_name)
-                      .where(identities.c.id == row.identity_id)).one()
+    owner = c.execute(
+        sa.select(identities.c.product_key, identities.c.device_name).where(
+            identities.c.id == row.identity_id
+        )
+    ).one()
     return "issued", owner.product_key, owner.device_name
 
 
@@ -644,8 +782,10 @@ def _guarded(url, call, *args):
 def _describe(c, seal, at):
     if c.execute(sa.select(meta.c.value).where(meta.c.name == "ledger_id")).first():
         raise UserError("there is a ledger already in this database; it is never overwritten")
-    c.execute(meta.insert(), [{"name": "ledger_id", "value": seal.ledger_id}, {"name": "made", "value": at}]
-              + _cipher_rows(seal))
+    c.execute(
+        meta.insert(),
+        [{"name": "ledger_id", "value": seal.ledger_id}, {"name": "made", "value": at}] + _cipher_rows(seal),
+    )
 
 
 def _facts(c):
@@ -653,9 +793,11 @@ def _facts(c):
 
 
 def _cipher_rows(seal):
-    return [{"name": "cipher", "value": "plain" if seal.key is None else "aes-256-gcm"},
-            {"name": "key_id", "value": _key_id(seal)},
-            {"name": "key_check", "value": seal.shut(KEY_CHECK, "meta", "key_check").hex()}]
+    return [
+        {"name": "cipher", "value": "plain" if seal.key is None else "aes-256-gcm"},
+        {"name": "key_id", "value": _key_id(seal)},
+        {"name": "key_check", "value": seal.shut(KEY_CHECK, "meta", "key_check").hex()},
+    ]
 
 
 def _key_id(seal):
@@ -669,8 +811,10 @@ def _check_key(facts, key):
     seal = Seal(facts["ledger_id"], key)
     if key is not None:
         if key.id.hex() != facts["key_id"]:
-            raise UserError(f"this is not the ledger's key: the ledger is sealed with key {facts['key_id']}, "
-                            f"given was {key.id.hex()}")
+            raise UserError(
+                f"this is not the ledger's key: the ledger is sealed with key {facts['key_id']}, "
+                f"given was {key.id.hex()}"
+            )
         seal.open(bytes.fromhex(facts["key_check"]), "meta", "key_check")
     return seal
 
@@ -687,8 +831,8 @@ def _known(c, product_key, wanted):
     found = {}
     for start in range(0, len(wanted), 500):
         query = sa.select(identities.c.device_name, identities.c.secret).where(
-            identities.c.product_key == product_key,
-            identities.c.device_name.in_(wanted[start:start + 500]))
+            identities.c.product_key == product_key, identities.c.device_name.in_(wanted[start : start + 500])
+        )
         found.update((row.device_name, row.secret) for row in c.execute(query))
     return found
 
@@ -696,4 +840,3 @@ def _known(c, product_key, wanted):
 def _same(table, row):
     key = next(iter(table.primary_key.columns))
     return key == getattr(row, key.name)
-

@@ -1,4 +1,6 @@
-"""The ledger's tables follow the program by themselves: Alembic, one migration at a time, in one transaction."""
+"""The ledger's tables follow the program by themselves: Alembic, one migration at a time, in one
+transaction.
+"""
 
 import os
 
@@ -16,6 +18,7 @@ def migrate(connection, only_existing=False):
 
     UserError when the ledger is newer than this program.
     """
+
     def work(c):
         if c.dialect.name == "postgresql":
             c.execute(sa.select(sa.func.pg_advisory_xact_lock(database.MIGRATION_LOCK)))
@@ -25,8 +28,10 @@ def migrate(connection, only_existing=False):
         if found is None and only_existing:
             raise UserError(f"{database.shown(connection.url)} is not a ledger yet; 'line init' makes one")
         if found is not None and found > VERSION:
-            raise UserError(f"the ledger's tables are version {found}, this program knows {VERSION}; "
-                            "update aliot on this station")
+            raise UserError(
+                f"the ledger's tables are version {found}, this program knows {VERSION}; "
+                "update aliot on this station"
+            )
         upgrade(c)
 
     if connection.read(schema_version) != VERSION:

@@ -26,7 +26,7 @@ SERIAL_RULE = "serial"
 
 
 def colons(digits):
-    return ":".join(digits[i:i + 2] for i in range(0, 12, 2))
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
 def mac(text):
@@ -61,7 +61,7 @@ def check_serial(prefix, name):
     try:
         if not name.startswith(prefix):
             raise ValidationError
-        mod_11_10.validate(name[len(prefix):])
+        mod_11_10.validate(name[len(prefix) :])
     except ValidationError:
         raise UserError(f"serial '{name}' is mistyped: its check digit is wrong") from None
 

@@ -22,11 +22,15 @@ from tools.line import names
 from tools.line.wire import Chip, Held, Pulled, Rejected, Tested
 
 CONFIG = "/config.json"
-GONE = ("went away", "cannot open", "did not come back")  # what tools.flash says when it is not the board's fault
+GONE = (
+    "went away",
+    "cannot open",
+    "did not come back",
+)  # what tools.flash says when it is not the board's fault
 LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
 
-# Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing of it:
-# MicroPython's port sets WIFI_STORAGE_RAM.
+# Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing
+# of it: MicroPython's port sets WIFI_STORAGE_RAM.
 CONNECT = """
 import json, time
 from aliot.device import Device
@@ -103,8 +107,13 @@ class PortWire:
                 self._loader.start()
         if self._loader.mac is None:
             raise Rejected("the chip is closed: it is in secure download mode and does not even say its MAC")
-        return Chip(self._loader.chip, names.mac(self._loader.mac), getattr(self._loader, "size", 0),
-                    "flash encryption" in security, "secure" in security)
+        return Chip(
+            self._loader.chip,
+            names.mac(self._loader.mac),
+            getattr(self._loader, "size", 0),
+            "flash encryption" in security,
+            "secure" in security,
+        )
 
     def held(self):
         with self._words():
@@ -118,7 +127,9 @@ class PortWire:
             loader, mac = self._loader, self._loader.mac
             before = loader.bytes_written
             image = _stock(self._board, job) or stock.Stock("", (), self._contents.layout)
-            differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
+            differing = [
+                part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest
+            ]
             rescue = backup.load_rescue(mac, self.folder)
             if rescue is not None:
                 todo = plan.Plan(tuple(differing), dict(job.tree), plan.WHOLE, move=True)
@@ -129,15 +140,26 @@ class PortWire:
             Flasher(loader, self._contents, image, job.tree, step.tell, self.folder).carry_out(todo, rescue)
             self._contents = None
             written = loader.bytes_written - before
-            return {"written": written, "kept": sum(len(part.data) for part in image.parts) - min(written, sum(
-                len(part.data) for part in todo.parts))}
+            return {
+                "written": written,
+                "kept": sum(len(part.data) for part in image.parts)
+                - min(written, sum(len(part.data) for part in todo.parts)),
+            }
 
     def burn(self, identity, issued, replace, progress):
         with self._words():
             layout = self._layout()
             self._loader.progress = lambda done, total: None
-            report = burn.burn(self._loader, layout, identity.fields(), self._loader.mac, self.folder, issued, replace,
-                               tell=lambda step, part: progress("burn", part))
+            report = burn.burn(
+                self._loader,
+                layout,
+                identity.fields(),
+                self._loader.mac,
+                self.folder,
+                issued,
+                replace,
+                tell=lambda step, part: progress("burn", part),
+            )
             self._contents = None
             return report.generation
 
@@ -237,7 +259,9 @@ class _Steps:
     def tell(self, words, done, total):
         if words not in self._names:
             self._names.append(words)
-        self._progress(self._word, min(1.0, (len(self._names) - 1 + done / (total or 1)) / max(4, len(self._names))))
+        self._progress(
+            self._word, min(1.0, (len(self._names) - 1 + done / (total or 1)) / max(4, len(self._names)))
+        )
 
 
 def _stock(board, job):
@@ -245,13 +269,27 @@ def _stock(board, job):
 
 
 def held_of(found):
-    """What the looked-at contents hold, as the station asks it. A record that one medium lacks is not held."""
-    newest = {name: max((c for c in found.copies if c.name == name), key=lambda c: c.generation, default=None)
-              for name in (BURNED, ISSUED)}
+    """What the looked-at contents hold, as the station asks it. A record that one medium lacks is
+    not held.
+    """
+    newest = {
+        name: max((c for c in found.copies if c.name == name), key=lambda c: c.generation, default=None)
+        for name in (BURNED, ISSUED)
+    }
     burned, issued = newest[BURNED], newest[ISSUED]
     media = {"nvs"} | ({"littlefs"} if found.found.vfs == "good" else set())
     there = {c.medium for c in found.copies if burned and c.name == BURNED and c.data == burned.data}
-    own = issued and burned and all(issued.fields.get(tag) == burned.fields.get(tag, issued.fields.get(tag))
-                                    for tag in (record.PRODUCT_KEY, record.DEVICE_NAME))
-    return Held(burned.fields if burned else None, burned.generation if burned else 0,
-                issued.fields if own else None, burned is not None and media <= there)
+    own = (
+        issued
+        and burned
+        and all(
+            issued.fields.get(tag) == burned.fields.get(tag, issued.fields.get(tag))
+            for tag in (record.PRODUCT_KEY, record.DEVICE_NAME)
+        )
+    )
+    return Held(
+        burned.fields if burned else None,
+        burned.generation if burned else 0,
+        issued.fields if own else None,
+        burned is not None and media <= there,
+    )

@@ -9,20 +9,42 @@ from collections import Counter
 from tools.errors import UserError
 from tools.line import names
 
-COLUMNS = ("product_key", "device_name", "mac", "state", "station", "operator", "changed", "visits", "firmware", "image",
-           "note")
+COLUMNS = (
+    "product_key",
+    "device_name",
+    "mac",
+    "state",
+    "station",
+    "operator",
+    "changed",
+    "visits",
+    "firmware",
+    "image",
+    "note",
+)
 PASS, FAIL = ("finish",), ("fail", "reject")
 FORMATS = ("csv", "json", "html")
 
 
 def make(ledger, product_key=None, since=None, minutes=60):
     """The report as a dict: `boards`, `totals`, `timeline` (one entry for each `minutes`), `failures`."""
-    history = [event for event in ledger.history(since=since)
-               if product_key is None or event["product_key"] in (None, product_key)]
+    history = [
+        event
+        for event in ledger.history(since=since)
+        if product_key is None or event["product_key"] in (None, product_key)
+    ]
     boards = _boards(ledger, history, product_key, since)
-    return {"product": product_key, "since": since, "minutes": minutes, "boards": boards,
-            "totals": _totals(ledger, history, product_key), "timeline": timeline(history, minutes),
-            "failures": Counter(event["note"] or "" for event in history if event["action"] in FAIL).most_common()}
+    return {
+        "product": product_key,
+        "since": since,
+        "minutes": minutes,
+        "boards": boards,
+        "totals": _totals(ledger, history, product_key),
+        "timeline": timeline(history, minutes),
+        "failures": Counter(
+            event["note"] or "" for event in history if event["action"] in FAIL
+        ).most_common(),
+    }
 
 
 def _boards(ledger, history, product_key, since):
@@ -32,12 +54,23 @@ def _boards(ledger, history, product_key, since):
             visits[event["identity_id"]] += 1
         if event["note"] and event["action"] in FAIL + ("void",):
             notes[event["identity_id"]] = event["note"]
-    return [{"product_key": row.product_key, "device_name": row.device_name,
-             "mac": names.colons(row.mac or row.last_mac), "state": row.state, "station": row.station,
-             "operator": row.operator, "changed": row.changed, "visits": visits[row.id], "firmware": row.firmware,
-             "image": row.image, "note": notes.get(row.id)}
-            for row in ledger.list(product_key)
-            if (row.mac or row.last_mac) and (since is None or row.changed >= since)]
+    return [
+        {
+            "product_key": row.product_key,
+            "device_name": row.device_name,
+            "mac": names.colons(row.mac or row.last_mac),
+            "state": row.state,
+            "station": row.station,
+            "operator": row.operator,
+            "changed": row.changed,
+            "visits": visits[row.id],
+            "firmware": row.firmware,
+            "image": row.image,
+            "note": notes.get(row.id),
+        }
+        for row in ledger.list(product_key)
+        if (row.mac or row.last_mac) and (since is None or row.changed >= since)
+    ]
 
 
 def _totals(ledger, history, product_key):
@@ -51,8 +84,14 @@ def _totals(ledger, history, product_key):
             results.setdefault(event["mac"], []).append(event["action"] in PASS)
     passed = sum(outcome[-1] for outcome in results.values())
     first = sum(outcome[0] for outcome in results.values())
-    return {"states": dict(states), "boards": len(results), "passed": passed, "failed": len(results) - passed,
-            "first_pass_yield": _part(first, len(results)), "final_yield": _part(passed, len(results))}
+    return {
+        "states": dict(states),
+        "boards": len(results),
+        "passed": passed,
+        "failed": len(results) - passed,
+        "first_pass_yield": _part(first, len(results)),
+        "final_yield": _part(passed, len(results)),
+    }
 
 
 def _part(some, all_of_them):
@@ -60,7 +99,9 @@ def _part(some, all_of_them):
 
 
 def timeline(history, minutes=60):
-    """Passes, fails and yield for each stretch of `minutes`, empty ones between the first and last included."""
+    """Passes, fails and yield for each stretch of `minutes`, empty ones between the first and last
+    included.
+    """
     counts = {}
     for event in history:
         if event["action"] in PASS + FAIL:
@@ -69,21 +110,31 @@ def timeline(history, minutes=60):
             counts[_slot(event["at"], minutes)] = (passed + good, failed + (not good))
     if not counts:
         return []
-    return [{"at": _time(slot, minutes), "passed": counts.get(slot, (0, 0))[0], "failed": counts.get(slot, (0, 0))[1],
-             "yield": _part(counts.get(slot, (0, 0))[0], sum(counts.get(slot, (0, 0)))),
-             "per_hour": round(counts.get(slot, (0, 0))[0] * 60 / minutes, 2)}
-            for slot in range(min(counts), max(counts) + 1)]
+    return [
+        {
+            "at": _time(slot, minutes),
+            "passed": counts.get(slot, (0, 0))[0],
+            "failed": counts.get(slot, (0, 0))[1],
+            "yield": _part(counts.get(slot, (0, 0))[0], sum(counts.get(slot, (0, 0)))),
+            "per_hour": round(counts.get(slot, (0, 0))[0] * 60 / minutes, 2),
+        }
+        for slot in range(min(counts), max(counts) + 1)
+    ]
 
 
 def _slot(at, minutes):
     import datetime
+
     moment = datetime.datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
     return int(moment.timestamp()) // (60 * minutes)
 
 
 def _time(slot, minutes):
     import datetime
-    return datetime.datetime.fromtimestamp(slot * 60 * minutes, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%MZ")
+
+    return datetime.datetime.fromtimestamp(slot * 60 * minutes, datetime.timezone.utc).strftime(
+        "%Y-%m-%dT%H:%MZ"
+    )
 
 
 def as_csv(report):
@@ -109,7 +160,8 @@ def as_html(report):
 
     loader = jinja2.FileSystemLoader(os.path.dirname(__file__))
     page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
-        "report.html.j2")
+        "report.html.j2"
+    )
     return page.render(report=report, columns=COLUMNS, plot=_plot(report) if report["timeline"] else "")
 
 
@@ -119,15 +171,29 @@ def _plot(report):
     from pygal.style import CleanStyle
 
     chart = pygal.Line(
-        js=(), disable_xml_declaration=True, width=900, height=360, style=CleanStyle, range=(0, None),
-        secondary_range=(0, 100), x_label_rotation=30, legend_at_bottom=True, dots_size=3, show_minor_x_labels=False,
-        x_title="UTC", no_prefix=True)
+        js=(),
+        disable_xml_declaration=True,
+        width=900,
+        height=360,
+        style=CleanStyle,
+        range=(0, None),
+        secondary_range=(0, 100),
+        x_label_rotation=30,
+        legend_at_bottom=True,
+        dots_size=3,
+        show_minor_x_labels=False,
+        x_title="UTC",
+        no_prefix=True,
+    )
     slots = report["timeline"]
     chart.x_labels = [slot["at"][5:16].replace("T", " ") for slot in slots]
     chart.x_labels_major_count = 12
     chart.add("boards an hour", [slot["per_hour"] for slot in slots], fill=True)
-    chart.add("yield, %", [None if slot["yield"] is None else round(100 * slot["yield"], 1) for slot in slots],
-              secondary=True)
+    chart.add(
+        "yield, %",
+        [None if slot["yield"] is None else round(100 * slot["yield"], 1) for slot in slots],
+        secondary=True,
+    )
     return chart.render(is_unicode=True)
 
 

@@ -1,7 +1,17 @@
 """The ledger's tables, as the newest migration leaves them."""
 
 from sqlalchemy import (
-    BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -12,13 +22,15 @@ NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by its
 metadata = MetaData()
 
 meta = Table(
-    "meta", metadata,
+    "meta",
+    metadata,
     Column("name", String(32), primary_key=True),  # ledger_id, cipher, key_id, key_check, made
     Column("value", Text, nullable=False),
 )
 
 products = Table(
-    "products", metadata,
+    "products",
+    metadata,
     Column("product_key", String(20), primary_key=True),
     Column("way", String(10), nullable=False),  # device, product: record tag WAY
     Column("product_secret", LargeBinary),  # sealed
@@ -27,7 +39,8 @@ products = Table(
 )
 
 identities = Table(
-    "identities", metadata,
+    "identities",
+    metadata,
     Column("id", NUMBER, primary_key=True),
     Column("product_key", String(20), ForeignKey("products.product_key"), nullable=False),
     Column("device_name", String(32), nullable=False),
@@ -36,7 +49,9 @@ identities = Table(
     Column("mac", String(12), unique=True),  # twelve lower-case hex digits
     Column("last_mac", String(12), index=True),  # the board a void identity was taken from
     Column("touched", Boolean, nullable=False),  # a station began to write it to a board
-    Column("attempt", Integer, nullable=False),  # counts the boards' visits; an older visit may change nothing
+    Column(
+        "attempt", Integer, nullable=False
+    ),  # counts the boards' visits; an older visit may change nothing
     Column("station", String(64)),
     Column("operator", String(64)),
     Column("firmware", String(64)),  # SHA-256
@@ -47,9 +62,12 @@ identities = Table(
 Index("next_free", identities.c.product_key, identities.c.state, identities.c.id)
 
 events = Table(  # append-only: triggers refuse UPDATE and DELETE
-    "events", metadata,
+    "events",
+    metadata,
     Column("id", NUMBER, primary_key=True),
-    Column("token", String(32), nullable=False, unique=True),  # one call writes one event, however often it retries
+    Column(
+        "token", String(32), nullable=False, unique=True
+    ),  # one call writes one event, however often it retries
     Column("at", TIME, nullable=False, index=True),
     Column("action", String(16), nullable=False),
     Column("identity_id", NUMBER, index=True),
@@ -66,7 +84,8 @@ events = Table(  # append-only: triggers refuse UPDATE and DELETE
 )
 
 issued = Table(
-    "issued", metadata,
+    "issued",
+    metadata,
     Column("identity_id", NUMBER, ForeignKey("identities.id"), primary_key=True),
     Column("backup", LargeBinary, nullable=False),  # sealed JSON: what registration gave this device
     Column("taken", TIME, nullable=False),

@@ -72,13 +72,17 @@ class Key:
 
     def open(self, sealed, about):
         if sealed[1:5] != self.id:
-            raise UserError(f"a secret in the ledger is sealed with key {sealed[1:5].hex()}, not with "
-                            f"{self.id.hex()}; give the key that 'line rekey' made last")
+            raise UserError(
+                f"a secret in the ledger is sealed with key {sealed[1:5].hex()}, not with "
+                f"{self.id.hex()}; give the key that 'line rekey' made last"
+            )
         try:
-            return self._gcm.decrypt(sealed[5:5 + NONCE_SIZE], sealed[5 + NONCE_SIZE:], about).decode()
+            return self._gcm.decrypt(sealed[5 : 5 + NONCE_SIZE], sealed[5 + NONCE_SIZE :], about).decode()
         except InvalidTag:
-            raise UserError(f"the secret of {about.decode()} does not open: the row was altered or copied "
-                            "from another one; restore the ledger from a backup") from None
+            raise UserError(
+                f"the secret of {about.decode()} does not open: the row was altered or copied "
+                "from another one; restore the ledger from a backup"
+            ) from None
 
 
 class Seal:
@@ -101,11 +105,14 @@ class Seal:
         if stored[:1] == PLAIN and self.key is None:
             return stored[1:].decode()
         if stored[:1] == PLAIN:
-            raise UserError(f"the secret of {'/'.join(place)} is not sealed, but this ledger is; "
-                            "restore it from a backup")
+            raise UserError(
+                f"the secret of {'/'.join(place)} is not sealed, but this ledger is; restore it from a backup"
+            )
         if self.key is None:
-            raise UserError("the secrets of this ledger are sealed: name the key with --key-file, "
-                            f"{KEY_FILE_VARIABLE} or {KEY_VARIABLE}")
+            raise UserError(
+                "the secrets of this ledger are sealed: name the key with --key-file, "
+                f"{KEY_FILE_VARIABLE} or {KEY_VARIABLE}"
+            )
         return self.key.open(stored, self._about(*place))
 
 

@@ -1,4 +1,5 @@
-"""Closing a chip for good: eFuses and flash encryption as a plan that is shown, confirmed, burned and verified.
+"""Closing a chip for good: eFuses and flash encryption as a plan that is shown, confirmed, burned and
+verified.
 
 A plan is data: which eFuses get which value, which key block gets which key, in
 an order in which each step is still possible. Nothing here is ever undone.
@@ -24,9 +25,11 @@ MEASURES = ("secure-boot", "encryption", "jtag", "download")  # the order in whi
 
 STOCK = {
     "secure-boot": "stock MicroPython images are not signed; a chip with secure boot never starts one",
-    "encryption": "stock MicroPython images are built without flash encryption; a chip with it never starts one, "
-                  "and their NVS and file system would stay plain",
-    "download": "after this no cable flashes the chip again, not even for repair; only over-the-air updates are left",
+    "encryption": "stock MicroPython images are built without flash encryption; "
+    "a chip with it never starts one, "
+    "and their NVS and file system would stay plain",
+    "download": "after this no cable flashes the chip again, not even for repair; "
+    "only over-the-air updates are left",
 }
 
 # chip -> measure -> steps: ("efuses", {name: value}), ("key", block, purpose), ("digest", block, purpose).
@@ -34,27 +37,51 @@ STOCK = {
 STEPS = {
     "esp32": {
         "secure-boot": [("digest", "BLOCK2", None), ("efuses", {"ABS_DONE_1": 1})],
-        "encryption": [("key", "flash_encryption", None),
-                       ("efuses", {"FLASH_CRYPT_CONFIG": 0xF, "FLASH_CRYPT_CNT": 0x7F, "DISABLE_DL_ENCRYPT": 1,
-                                   "DISABLE_DL_DECRYPT": 1, "DISABLE_DL_CACHE": 1})],
+        "encryption": [
+            ("key", "flash_encryption", None),
+            (
+                "efuses",
+                {
+                    "FLASH_CRYPT_CONFIG": 0xF,
+                    "FLASH_CRYPT_CNT": 0x7F,
+                    "DISABLE_DL_ENCRYPT": 1,
+                    "DISABLE_DL_DECRYPT": 1,
+                    "DISABLE_DL_CACHE": 1,
+                },
+            ),
+        ],
         "jtag": [("efuses", {"JTAG_DISABLE": 1})],
         "download": [("efuses", {"UART_DOWNLOAD_DIS": 1})],
     },
     "esp32s3": {
-        "secure-boot": [("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
-                        ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1})],
-        "encryption": [("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
-                       ("efuses", {"SPI_BOOT_CRYPT_CNT": 7, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1,
-                                   "DIS_DOWNLOAD_ICACHE": 1, "DIS_DOWNLOAD_DCACHE": 1})],
+        "secure-boot": [
+            ("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
+            ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1}),
+        ],
+        "encryption": [
+            ("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
+            (
+                "efuses",
+                {
+                    "SPI_BOOT_CRYPT_CNT": 7,
+                    "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1,
+                    "DIS_DOWNLOAD_ICACHE": 1,
+                    "DIS_DOWNLOAD_DCACHE": 1,
+                },
+            ),
+        ],
         "jtag": [("efuses", {"DIS_PAD_JTAG": 1, "DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7})],
         "download": [("efuses", {"DIS_DIRECT_BOOT": 1, "DIS_DOWNLOAD_MODE": 1})],
     },
     "esp32c3": {
-        "secure-boot": [("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
-                        ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1})],
-        "encryption": [("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
-                       ("efuses", {"SPI_BOOT_CRYPT_CNT": 7, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1,
-                                   "DIS_DOWNLOAD_ICACHE": 1})],
+        "secure-boot": [
+            ("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
+            ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1}),
+        ],
+        "encryption": [
+            ("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
+            ("efuses", {"SPI_BOOT_CRYPT_CNT": 7, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1, "DIS_DOWNLOAD_ICACHE": 1}),
+        ],
         "jtag": [("efuses", {"DIS_PAD_JTAG": 1, "DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7})],
         "download": [("efuses", {"DIS_DIRECT_BOOT": 1, "DIS_DOWNLOAD_MODE": 1})],
     },
@@ -89,9 +116,11 @@ class Plan:
             else:
                 block, purpose = what
                 name = "flash encryption key" if kind == "key" else "digest of the secure boot public key"
-                yield (f"burn the {name} (file {self.files[kind][:16]}) into {block}"
-                       + (f" as {purpose}" if purpose else "") + ", protected against reading and writing"
-                       * (kind == "key"))
+                yield (
+                    f"burn the {name} (file {self.files[kind][:16]}) into {block}"
+                    + (f" as {purpose}" if purpose else "")
+                    + ", protected against reading and writing" * (kind == "key")
+                )
 
 
 def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None, signed_image=None):
@@ -104,7 +133,9 @@ def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None,
         raise UserError(f"there is no plan for an {chip}; there are {', '.join(STEPS)}")
     unknown = [measure for measure in measures if measure not in MEASURES]
     if unknown or not measures:
-        raise UserError(f"say which of {', '.join(MEASURES)} to plan" + (f", not {unknown[0]}" if unknown else ""))
+        raise UserError(
+            f"say which of {', '.join(MEASURES)} to plan" + (f", not {unknown[0]}" if unknown else "")
+        )
     measures = tuple(measure for measure in MEASURES if measure in measures)
     files, steps, warnings = {}, [], []
     if "encryption" in measures:
@@ -121,7 +152,9 @@ def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None,
         if measure == "download":
             warnings.append(STOCK["download"])
     if chip == "esp32" and {"download", "secure-boot"} & set(measures):
-        warnings.append("an ESP32 before chip revision 3 has no UART_DOWNLOAD_DIS and no secure boot v2; it is refused")
+        warnings.append(
+            "an ESP32 before chip revision 3 has no UART_DOWNLOAD_DIS and no secure boot v2; it is refused"
+        )
     return Plan(chip, mac, measures, tuple(steps), files, tuple(warnings))
 
 
@@ -148,8 +181,10 @@ def check_signature(signing_key, image):
         try:
             espsecure.verify_signature("2", False, None, key, data)
         except (esptool.FatalError, ValueError, SystemExit, AttributeError):
-            raise UserError(f"{image} is not signed with {signing_key} for secure boot v2; "
-                            "a chip with secure boot would never start it") from None
+            raise UserError(
+                f"{image} is not signed with {signing_key} for secure boot v2; "
+                "a chip with secure boot would never start it"
+            ) from None
 
 
 def encrypt(image, offset, flash_key, out, chip):
@@ -190,8 +225,14 @@ def load(path):
     with _opened(path) as file:
         try:
             table = json.load(file)
-            return Plan(table["chip"], table["mac"], tuple(table["measures"]), tuple(table["steps"]), table["files"],
-                        tuple(table["warnings"]))
+            return Plan(
+                table["chip"],
+                table["mac"],
+                tuple(table["measures"]),
+                tuple(table["steps"]),
+                table["files"],
+                tuple(table["warnings"]),
+            )
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path} is no plan; 'line security plan' makes one") from None
 
@@ -219,9 +260,17 @@ class Fuses:
         try:
             with _quiet():
                 self.commands = espefuse.init_commands(
-                    port=port, chip=chip, virt=bool(virt), virt_efuse_file=virt, do_not_confirm=True, batch_mode=True)
+                    port=port,
+                    chip=chip,
+                    virt=bool(virt),
+                    virt_efuse_file=virt,
+                    do_not_confirm=True,
+                    batch_mode=True,
+                )
         except (esptool.FatalError, OSError) as error:
-            raise UserError(f"the chip's eFuses cannot be read: {' '.join(str(error).split())[:200]}") from None
+            raise UserError(
+                f"the chip's eFuses cannot be read: {' '.join(str(error).split())[:200]}"
+            ) from None
         self.chip = self.commands.CHIP_NAME.lower().replace("-", "")
 
     def __enter__(self):
@@ -243,7 +292,9 @@ class Fuses:
         for entry in self.commands.efuses.blocks:
             if block == entry.name or block in entry.alias:
                 field = self.commands.efuses[entry.name]
-                return not field.is_readable() or bool(self.commands.efuses.blocks[entry.id].get_bitstring().uint)
+                return not field.is_readable() or bool(
+                    self.commands.efuses.blocks[entry.id].get_bitstring().uint
+                )
         raise UserError(f"this {self.chip} has no key block {block}")
 
     def revision(self):
@@ -276,8 +327,10 @@ def check(fuses, made):
         if isinstance(now, int) and now & ~wanted:
             raise UserError(f"eFuse {name} is {now:#x}; it can never become {wanted:#x}")
     if made.chip == "esp32" and {"download", "secure-boot"} & set(made.measures) and fuses.revision() < 3:
-        raise UserError(f"this ESP32 is revision {fuses.revision()}; UART_DOWNLOAD_DIS and secure boot v2 "
-                        "begin with revision 3")
+        raise UserError(
+            f"this ESP32 is revision {fuses.revision()}; UART_DOWNLOAD_DIS and secure boot v2 "
+            "begin with revision 3"
+        )
 
 
 def burn(fuses, made, flash_key=None, signing_key=None):
@@ -295,8 +348,10 @@ def burn(fuses, made, flash_key=None, signing_key=None):
                 _burn_step(fuses.commands, made.chip, kind, what, files)
             done = fuses.commands.burn_all(check_batch_mode=True)
     except (esptool.FatalError, OSError) as error:
-        raise UserError(f"burning failed: {' '.join(str(error).split())[:200]}; "
-                        "'line security verify' says how far it came") from None
+        raise UserError(
+            f"burning failed: {' '.join(str(error).split())[:200]}; "
+            "'line security verify' says how far it came"
+        ) from None
     if done is False:
         raise UserError("burning failed; 'line security verify' says how far it came")
 
@@ -318,8 +373,11 @@ def verify(fuses, made):
     """Lines of what the chip has not as the plan says; empty when all of it is burned."""
     if (fuses.chip, fuses.mac) != (made.chip, made.mac):
         raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")
-    return [f"{name}: {_shown(now)}, planned {_shown(wanted)}"
-            for name, (wanted, now) in state(fuses, made).items() if wanted != now]
+    return [
+        f"{name}: {_shown(now)}, planned {_shown(wanted)}"
+        for name, (wanted, now) in state(fuses, made).items()
+        if wanted != now
+    ]
 
 
 def _shown(value):

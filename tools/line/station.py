@@ -1,4 +1,5 @@
-"""The station: a worker process for each bay, one screen for all of them, and an end that leaves nothing half done.
+"""The station: a worker process for each bay, one screen for all of them, and an end that leaves nothing
+half done.
 
 Ctrl-C once: no new boards, those in work are finished. Twice: now; the boards
 in work are found again by their MAC.
@@ -102,7 +103,9 @@ class Station:
         self._stops = 0
 
     def run(self):
-        """Returns 0 when every board of this run is good, 1 when one failed or a bay broke, 130 after Ctrl-C."""
+        """Returns 0 when every board of this run is good, 1 when one failed or a bay broke, 130 after
+        Ctrl-C.
+        """
         before = signal.signal(signal.SIGINT, self._interrupted)
         try:
             self._loop()
@@ -127,7 +130,11 @@ class Station:
     def _listen(self):
         """Hear what the bays say for one moment."""
         pipes = {pipe: bay for bay, (_, pipe) in self._workers.items()}
-        ready = connection.wait(list(pipes), timeout=self.settings.poll) if pipes else time.sleep(self.settings.poll) or []
+        ready = (
+            connection.wait(list(pipes), timeout=self.settings.poll)
+            if pipes
+            else time.sleep(self.settings.poll) or []
+        )
         for pipe in ready:
             bay = pipes[pipe]
             try:
@@ -178,7 +185,7 @@ class Station:
 
     def _interrupted(self, *_):
         self._stops += 1
-        for process, pipe in self._workers.values():
+        for _, pipe in self._workers.values():
             try:
                 pipe.send("stop")
             except OSError:
@@ -193,10 +200,18 @@ class Station:
         self.screen.close(self.rows, self.tally)
 
     def _write_down(self, row, event):
-        """The station's own record of what went onto which board, for a ledger that comes back from a backup."""
+        """The station's own record of what went onto which board, for a ledger that comes back from a
+        backup.
+        """
         if self.journal and row.device_name:
-            line = {"at": stamp(self._clock()), "event": event, "mac": row.mac, "device_name": row.device_name,
-                    "product_key": self.settings.job.product_key, "outcome": row.outcome or None}
+            line = {
+                "at": stamp(self._clock()),
+                "event": event,
+                "mac": row.mac,
+                "device_name": row.device_name,
+                "product_key": self.settings.job.product_key,
+                "outcome": row.outcome or None,
+            }
             with open(self.journal, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()

@@ -1,4 +1,5 @@
-"""The station file: this station's name, the pinned job key, its bays. It belongs to root, not to the operator.
+"""The station file: this station's name, the pinned job key, its bays. It belongs to root, not to the
+operator.
 
     /etc/aliot/station.toml
         name = "hall-2"
@@ -48,7 +49,9 @@ class Station:
 
 
 def find(named=None, place=PLACE, uid=None):
-    """The Station of this machine: from `place` if it is there, else from the file `named`, else a bare desk."""
+    """The Station of this machine: from `place` if it is there, else from the file `named`, else a bare
+    desk.
+    """
     uid = os.getuid() if uid is None else uid
     if os.path.exists(place):
         if named and os.path.realpath(named) != os.path.realpath(place):
@@ -65,8 +68,10 @@ def _out_of_reach(path, uid):
         mode = stat.S_IMODE(found.st_mode)
         owned = found.st_uid == uid and uid != 0
         if owned or mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_gid != 0):
-            raise UserError(f"{place} can be changed by the operator, so its job key proves nothing: "
-                            f"chown root:root {place} and chmod {'755' if place != path else '644'} {place}")
+            raise UserError(
+                f"{place} can be changed by the operator, so its job key proves nothing: "
+                f"chown root:root {place} and chmod {'755' if place != path else '644'} {place}"
+            )
 
 
 def read(path):
@@ -80,17 +85,31 @@ def read(path):
         raise UserError(f"station file {path}: {error}") from None
     for key, value in table.items():
         if key not in FORM or not isinstance(value, FORM[key]):
-            raise UserError(f"station file {path}: {key} is no setting, or has the wrong kind of value; "
-                            f"there are {', '.join(FORM)}")
+            raise UserError(
+                f"station file {path}: {key} is no setting, or has the wrong kind of value; "
+                f"there are {', '.join(FORM)}"
+            )
     if not table.get("name"):
         raise UserError(f"station file {path}: name is missing")
     key = job.public_key(table["job_key"], f"station file {path}: job_key") if "job_key" in table else None
-    return Station(table["name"][:64], key, table.get("ledger"), table.get("key_file"),
-                   tuple(_bay(entry, path) for entry in table.get("bays", [])))
+    return Station(
+        table["name"][:64],
+        key,
+        table.get("ledger"),
+        table.get("key_file"),
+        tuple(_bay(entry, path) for entry in table.get("bays", [])),
+    )
 
 
 def _bay(entry, path):
-    if not isinstance(entry, dict) or not entry.get("name") or set(entry) - {"name", "usb", "port"} \
-            or ("usb" in entry) == ("port" in entry) or not all(isinstance(v, str) for v in entry.values()):
-        raise UserError(f"station file {path}: a bay is {{name = ..., usb = LOCATION}} or {{name = ..., port = URL}}")
+    if (
+        not isinstance(entry, dict)
+        or not entry.get("name")
+        or set(entry) - {"name", "usb", "port"}
+        or ("usb" in entry) == ("port" in entry)
+        or not all(isinstance(v, str) for v in entry.values())
+    ):
+        raise UserError(
+            f"station file {path}: a bay is {{name = ..., usb = LOCATION}} or {{name = ..., port = URL}}"
+        )
     return Bay(**entry)

@@ -69,11 +69,15 @@ def step(state, action, touched=False):
     an identity never becomes free again, because a board may hold it.
     """
     if action == "release" and touched:
-        raise Refused(f"a station began to write it to a board; an identity that is {state} "
-                      "and may be on a board can only be voided")
+        raise Refused(
+            f"a station began to write it to a board; an identity that is {state} "
+            "and may be on a board can only be voided"
+        )
     try:
         return TABLE[state, action]
     except KeyError:
         allowed = [name for name in ACTIONS if (state, name) in TABLE]
-        raise Refused(f"an identity that is {state} cannot {action}; "
-                      f"it can {' or '.join(allowed) if allowed else 'do nothing more'}") from None
+        raise Refused(
+            f"an identity that is {state} cannot {action}; "
+            f"it can {' or '.join(allowed) if allowed else 'do nothing more'}"
+        ) from None

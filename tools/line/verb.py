@@ -1,13 +1,13 @@
 """The production line: identities in a ledger, boards at a station, labels and reports after it.
 
-    line init | intake | product | names          before the boards
-    line burn                                     the station
-    line status | report | labels | inspect       around it
-    line void | release | restore                 returns and rework
-    line job keygen | sign | show                 what the line makes, signed
-    line backup | restore-ledger | replay | rekey the ledger's own life
-    line security plan | show | burn | verify     eFuses
-    line doctor | demo                            what is wrong with this station; a line without hardware
+line init | intake | product | names          before the boards
+line burn                                     the station
+line status | report | labels | inspect       around it
+line void | release | restore                 returns and rework
+line job keygen | sign | show                 what the line makes, signed
+line backup | restore-ledger | replay | rekey the ledger's own life
+line security plan | show | burn | verify     eFuses
+line doctor | demo                            what is wrong with this station; a line without hardware
 """
 
 import importlib
@@ -32,7 +32,10 @@ SUBVERBS = {
     "replay": ("tools.line.verbs.replay", "tell a ledger from a backup what was burned since"),
     "rekey": ("tools.line.verbs.rekey", "seal every secret with a new key"),
     "security": ("tools.line.verbs.security", "eFuses and flash encryption: plan, show, burn, verify"),
-    "demo": ("tools.line.verbs.demo", "a whole line without hardware: eight emulated boards, two faults, a dead station"),
+    "demo": (
+        "tools.line.verbs.demo",
+        "a whole line without hardware: eight emulated boards, two faults, a dead station",
+    ),
     "doctor": ("tools.line.verbs.doctor", "what is wrong with this station, and what to do"),
 }
 

@@ -109,8 +109,11 @@ def _prove(wire, job, chip, wanted, wifi, tell):
 
 
 def ledger_row(ledger, row):
-    """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by this one."""
+    """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by
+    this one.
+    """
     from dataclasses import replace
+
     found = ledger.find(product_key=row.product_key, device_name=row.device_name)
     return replace(found, attempt=row.attempt)
 
@@ -130,8 +133,11 @@ def fit(chip, chip_name, flash_needed):
 
 def wanted_identity(job, product, row):
     """The checked identity to burn: the ledger's secrets and the job's endpoint."""
-    values = {"product_key": row.product_key,
-              **{name: secret.reveal() for name, secret in row.secrets.items()}, **job.endpoint}
+    values = {
+        "product_key": row.product_key,
+        **{name: secret.reveal() for name, secret in row.secrets.items()},
+        **job.endpoint,
+    }
     if product.way == "product":
         if product.secret is None:
             raise UserError(f"product {product.product_key} has no ProductSecret in the ledger")
@@ -188,7 +194,8 @@ def judge(tested, job, chip, wanted):
     if job.until == "connected" and tested.last("connected") is None:
         last = tested.lines[-1]
         return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
-            f" ({last['reason']})" if last.get("reason") else "")
+            f" ({last['reason']})" if last.get("reason") else ""
+        )
     return None
 
 
@@ -199,4 +206,6 @@ def _roots(boot):
 
 def _known_roots(job):
     """First 8 hex digits of the extra roots that the job brings onto the board."""
-    return [hashlib.sha256(data).hexdigest()[:8] for path, data in job.tree.items() if path.startswith("/roots/")]
+    return [
+        hashlib.sha256(data).hexdigest()[:8] for path, data in job.tree.items() if path.startswith("/roots/")
+    ]

@@ -13,7 +13,9 @@ class Pulled(Exception):
 
 
 class Rejected(Exception):
-    """The board is not fit: wrong chip, closed by eFuses, unreadable, another identity, failed self-test. One line."""
+    """The board is not fit: wrong chip, closed by eFuses, unreadable, another identity, failed self-test.
+    One line.
+    """
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,14 @@ class Wire(Protocol):
         """Decode the identity on the board, from NVS and the file system."""
 
     def flash(self, job, progress: Progress) -> dict:
-        """Bring firmware and files to what the job says, nothing else; returns {"written": bytes, "kept": bytes}."""
+        """Bring firmware and files to what the job says, nothing else; returns {"written": bytes, "kept":
+        bytes}.
+        """
 
     def burn(self, identity, issued, replace, progress: Progress) -> int:
-        """Write the burned record (and `issued` fields, if not None), read back and compare; the generation."""
+        """Write the burned record (and `issued` fields, if not None), read back and compare; the
+        generation.
+        """
 
     def self_test(self, job, wifi, progress: Progress) -> Tested:
         """Reset, follow the console until the job's state; `wifi` (name, password) goes over in RAM only."""

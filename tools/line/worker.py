@@ -82,9 +82,23 @@ class Worker:
         wire = None
         try:
             wire = self._wire(device, settings.job)
-            result = visit(wire, ledger, settings.job, settings.who, self._progress, settings.wifi, settings.chip,
-                           settings.flash_size)
-            self.tell("result", outcome=result.outcome, mac=result.mac, device_name=result.device_name, why=result.why)
+            result = visit(
+                wire,
+                ledger,
+                settings.job,
+                settings.who,
+                self._progress,
+                settings.wifi,
+                settings.chip,
+                settings.flash_size,
+            )
+            self.tell(
+                "result",
+                outcome=result.outcome,
+                mac=result.mac,
+                device_name=result.device_name,
+                why=result.why,
+            )
             self._away = None
         except Pulled as error:
             if str(error) != self._away:
@@ -111,8 +125,11 @@ class Worker:
     def _wait_until_gone(self, device):
         missing = None
         while not self.stopping.is_set():
-            there = self._wire.still_there(device) if self.bay.usb is None else (
-                bays.locate(self.bay, bays.plugged()) is not None)
+            there = (
+                self._wire.still_there(device)
+                if self.bay.usb is None
+                else (bays.locate(self.bay, bays.plugged()) is not None)
+            )
             missing = None if there else missing or time.monotonic()
             if missing is not None and time.monotonic() - missing >= self.settings.settle:
                 return
@@ -147,5 +164,5 @@ def main(bay, settings, pipe):
         tell("ended")
     except UserError as error:
         tell("broken", why=str(error))
-    except Exception as error:  # noqa: BLE001  a defect of ours or of a library must not look like a silent bay
+    except Exception as error:  # a defect, ours or a library's, must not look like a silent bay
         tell("broken", why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")

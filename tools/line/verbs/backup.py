@@ -14,7 +14,12 @@ def run(args):
         opened = None
         if ledger.seal.key or ledger.plain:
             opened = ledger.check_secrets()
-    print(f"copied {made.rows['identities']} identities and {made.rows['events']} events to {args.file}, "
-          f"verified (sha256 {made.digest[:16]})")
-    print(f"{opened} secrets open with the key" if opened is not None else
-          "the secrets were copied sealed; without the key nobody saw whether they open")
+    print(
+        f"copied {made.rows['identities']} identities and {made.rows['events']} events to {args.file}, "
+        f"verified (sha256 {made.digest[:16]})"
+    )
+    print(
+        f"{opened} secrets open with the key"
+        if opened is not None
+        else "the secrets were copied sealed; without the key nobody saw whether they open"
+    )

@@ -8,11 +8,15 @@ def add_arguments(parser):
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--mac", help="the board's MAC")
     which.add_argument("--name", help="the DeviceName")
-    parser.add_argument("--product", metavar="KEY", help="the product of --name, where several have that name")
+    parser.add_argument(
+        "--product", metavar="KEY", help="the product of --name, where several have that name"
+    )
 
 
 def find(ledger, args, void_too=False):
-    """The Identity. UserError when there is none, or more than one. `void_too`: also by the MAC it once had."""
+    """The Identity. UserError when there is none, or more than one. `void_too`: also by the MAC it once
+    had.
+    """
     if args.mac:
         mac = names.mac(args.mac)
         found = ledger.find(mac=mac)
@@ -26,6 +30,8 @@ def find(ledger, args, void_too=False):
     if not rows:
         raise UserError(f"the ledger has no DeviceName {args.name}")
     if len(rows) > 1:
-        raise UserError(f"several products have a {args.name}: say which with --product "
-                        + " or ".join(row.product_key for row in rows))
+        raise UserError(
+            f"several products have a {args.name}: say which with --product "
+            + " or ".join(row.product_key for row in rows)
+        )
     return rows[0]

@@ -14,18 +14,33 @@ WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
 def add_arguments(parser):
     desk.add_arguments(parser)
     parser.add_argument("job", help="the signed job file; on a desk without a station file, unsigned too")
-    parser.add_argument("--bay", action="append", metavar="NAME=PORT", default=[],
-                        help="a bay: NAME=USB-LOCATION, NAME=/dev/..., NAME=rfc2217://...; none takes the station "
-                        "file's, and without those every USB port")
+    parser.add_argument(
+        "--bay",
+        action="append",
+        metavar="NAME=PORT",
+        default=[],
+        help="a bay: NAME=USB-LOCATION, NAME=/dev/..., NAME=rfc2217://...; none takes the station "
+        "file's, and without those every USB port",
+    )
     parser.add_argument("--once", action="store_true", help="one board in each bay, then end")
     parser.add_argument("--json", action="store_true", help="one JSON object for each event")
     parser.add_argument("--plain", action="store_true", help="plain lines on a terminal too")
-    parser.add_argument("--wifi", metavar="FILE", help='the line\'s Wi-Fi, {"ssid": ..., "password": ...}; otherwise '
-                        + " and ".join(WIFI_VARIABLES))
+    parser.add_argument(
+        "--wifi",
+        metavar="FILE",
+        help='the line\'s Wi-Fi, {"ssid": ..., "password": ...}; otherwise ' + " and ".join(WIFI_VARIABLES),
+    )
     parser.add_argument("--labels", metavar="FOLDER", help="write a label there for each finished board")
-    parser.add_argument("--journal", metavar="FILE", help="the station's own record (default: beside the ledger's place)")
-    parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS",
-                        help="how long a board waits for a ledger that went away (default 60)")
+    parser.add_argument(
+        "--journal", metavar="FILE", help="the station's own record (default: beside the ledger's place)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a board waits for a ledger that went away (default 60)",
+    )
 
 
 def run(args):
@@ -40,11 +55,21 @@ def run(args):
     board = boards.load(wanted.board)
     with Ledger.open(url, key) as ledger:
         if key is None and not ledger.plain:
-            raise UserError("the station needs the ledger's key to burn secrets: --key-file, or the station file")
+            raise UserError(
+                "the station needs the ledger's key to burn secrets: --key-file, or the station file"
+            )
         ledger.product(wanted.product_key)
     settings = worker.Settings(
-        job=wanted, url=url, key=key, who=who, chip=board.chip, flash_size=board.flash_size,
-        wifi=wifi(args, wanted), once=args.once, patience=args.patience)
+        job=wanted,
+        url=url,
+        key=key,
+        who=who,
+        chip=board.chip,
+        flash_size=board.flash_size,
+        wifi=wifi(args, wanted),
+        once=args.once,
+        patience=args.patience,
+    )
     places = bays.parse(args.bay) or at.bays or None
     if places is None and args.once:
         places = bays.found(bays.plugged())
@@ -56,21 +81,28 @@ def run(args):
             labels.write(ledger.list(macs=[mac]), args.labels, chosen)
 
     view = screen.Lines() if args.plain and not args.json else screen.choose(args.json, title(wanted, at))
-    return station.Station(places, settings, view, args.journal or journal(at), label if args.labels else None).run()
+    return station.Station(
+        places, settings, view, args.journal or journal(at), label if args.labels else None
+    ).run()
 
 
 def title(wanted, at):
     return f"{wanted.name}: {wanted.product_key} on {wanted.board}, station {at.name}" + (
-        "" if wanted.signer else " (UNSIGNED JOB)")
+        "" if wanted.signer else " (UNSIGNED JOB)"
+    )
 
 
 def check_roots(wanted):
-    """UserError for a root in the job's file tree that the job does not name: it would stay on every board."""
+    """UserError for a root in the job's file tree that the job does not name: it would stay on every
+    board.
+    """
     named = {digest for name, digest in wanted.pinned.items() if name.startswith("root ")}
     for name, digest in wanted.pinned.items():
         if name.startswith("file roots/") and name.endswith(".der") and digest not in named:
-            raise UserError(f"{name[5:]} in the job's files is an extra root that the job does not name; "
-                            "name it under roots, or take it out")
+            raise UserError(
+                f"{name[5:]} in the job's files is an extra root that the job does not name; "
+                "name it under roots, or take it out"
+            )
 
 
 def wifi(args, wanted):
@@ -89,7 +121,9 @@ def wifi(args, wanted):
     else:
         found = os.environ.get(WIFI_VARIABLES[0]), os.environ.get(WIFI_VARIABLES[1], "")
     if not found[0] or not all(isinstance(text, str) for text in found):
-        raise UserError(f"the job's self-test needs the line's Wi-Fi: --wifi FILE, or {' and '.join(WIFI_VARIABLES)}")
+        raise UserError(
+            f"the job's self-test needs the line's Wi-Fi: --wifi FILE, or {' and '.join(WIFI_VARIABLES)}"
+        )
     return found
 
 
@@ -99,7 +133,7 @@ def journal(at):
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}): name another place with --journal") from None
+        raise UserError(
+            f"{folder} cannot be made ({error.strerror}): name another place with --journal"
+        ) from None
     return os.path.join(folder, f"line-{at.name.replace('/', '-')}.jsonl")
-
-

@@ -6,9 +6,14 @@ from tools.line.demo import Demo
 
 
 def add_arguments(parser):
-    parser.add_argument("--folder", default=os.path.join("build", "line-demo"), help="made anew (default %(default)s)")
-    parser.add_argument("--no-firmware", action="store_true",
-                        help="boards that hold MicroPython already: files and identities only")
+    parser.add_argument(
+        "--folder", default=os.path.join("build", "line-demo"), help="made anew (default %(default)s)"
+    )
+    parser.add_argument(
+        "--no-firmware",
+        action="store_true",
+        help="boards that hold MicroPython already: files and identities only",
+    )
 
 
 def run(args):

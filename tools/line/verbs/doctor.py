@@ -24,16 +24,22 @@ def run(args):
         print(json.dumps([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            print(f"{WORDS[finding.good]} {finding.what:<11} {finding.found}"
-                  + (f": {finding.advice}" if finding.advice else ""))
+            print(
+                f"{WORDS[finding.good]} {finding.what:<11} {finding.found}"
+                + (f": {finding.advice}" if finding.advice else "")
+            )
     return int(any(finding.good is False for finding in findings))
 
 
 def _findings(args):
     try:
         at = desk.station(args)
-        yield doctor.Finding("station", True if not at.desk else None, at.name + ("" if not at.desk else ", a desk"),
-                             "" if not at.desk else "no job key is pinned here")
+        yield doctor.Finding(
+            "station",
+            True if not at.desk else None,
+            at.name + ("" if not at.desk else ", a desk"),
+            "" if not at.desk else "no job key is pinned here",
+        )
     except UserError as error:
         yield doctor.Finding("station", False, str(error), "mend the station file")
         return

@@ -7,7 +7,9 @@ from tools.line.ledger import Ledger
 
 def add_arguments(parser):
     desk.add_arguments(parser)
-    parser.add_argument("--plain", action="store_true", help="store secrets unsealed; only for a ledger on a sealed disk")
+    parser.add_argument(
+        "--plain", action="store_true", help="store secrets unsealed; only for a ledger on a sealed disk"
+    )
 
 
 def run(args):
@@ -26,15 +28,20 @@ def run(args):
                 raise
             key, made = seal.make_key(args.key_file), args.key_file
         if key is None:
-            raise UserError("a ledger's secrets are sealed: name the key's file with --key-file "
-                            "(it is made if it is not there), or ask for --plain")
+            raise UserError(
+                "a ledger's secrets are sealed: name the key's file with --key-file "
+                "(it is made if it is not there), or ask for --plain"
+            )
     Ledger.create(url, key, args.plain).close()
-    print(f"made the ledger {connection.shown(url)}, " + (f"sealed with key {key.id.hex()}" if key else
-                                                          "PLAIN: whoever reads it reads the secrets"))
+    print(
+        f"made the ledger {connection.shown(url)}, "
+        + (f"sealed with key {key.id.hex()}" if key else "PLAIN: whoever reads it reads the secrets")
+    )
     if made:
         print(f"made the key {made}: keep a copy apart from the ledger; without it no secret can be read")
 
 
 def _exists(path):
     import os
+
     return os.path.exists(path)

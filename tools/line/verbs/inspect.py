@@ -17,11 +17,20 @@ def run(args):
     with desk.open_ledger(args) as ledger:
         found = board.find(ledger, args, void_too=True)
         if ledger.seal.key or ledger.plain:
-            found = ledger.find(product_key=found.product_key, device_name=found.device_name, with_secrets=True)
-        events = [event for event in ledger.history(device_name=found.device_name)
-                  if event["product_key"] == found.product_key]
+            found = ledger.find(
+                product_key=found.product_key, device_name=found.device_name, with_secrets=True
+            )
+        events = [
+            event
+            for event in ledger.history(device_name=found.device_name)
+            if event["product_key"] == found.product_key
+        ]
         kept = ledger.has_issued(found)
-    facts = {field.name: getattr(found, field.name) for field in fields(found) if field.name not in ("secrets", "id")}
+    facts = {
+        field.name: getattr(found, field.name)
+        for field in fields(found)
+        if field.name not in ("secrets", "id")
+    }
     facts |= {name: str(secret) for name, secret in found.secrets.items()} | {"issued_backup": kept}
     for name in ("mac", "last_mac"):
         facts[name] = facts[name] and names.colons(facts[name])
@@ -33,8 +42,10 @@ def run(args):
             print(f"{name.replace('_', ' '):<16}{_plain(value)}")
     for event in events:
         step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
-        print(f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
-              + (f"  {event['note']}" if event["note"] else ""))
+        print(
+            f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
+            + (f"  {event['note']}" if event["note"] else "")
+        )
 
 
 def _plain(value):

@@ -12,8 +12,12 @@ PASSPHRASE = "ALIOT_JOB_PASSPHRASE"
 
 def add_arguments(parser):
     subparsers = parser.add_subparsers(dest="job_verb", metavar="keygen | sign | show", required=True)
-    keygen = subparsers.add_parser("keygen", help="make a signing key; its public half goes into station files")
-    keygen.add_argument("key", help=f"file of the private key (0600); {PASSPHRASE} shuts it with a passphrase")
+    keygen = subparsers.add_parser(
+        "keygen", help="make a signing key; its public half goes into station files"
+    )
+    keygen.add_argument(
+        "key", help=f"file of the private key (0600); {PASSPHRASE} shuts it with a passphrase"
+    )
     sign = subparsers.add_parser("sign", help="sign a job, with the hash of every file it names")
     sign.add_argument("job")
     sign.add_argument("--key", required=True, help="file of the private key")
@@ -31,7 +35,10 @@ def run(args):
 
 def _keygen(args):
     name = job.keygen(args.key, os.environ.get(PASSPHRASE))
-    print(f"made key {name}: {args.key} (private, keep it off the stations), {args.key}.pub (into station files)")
+    print(
+        f"made key {name}: {args.key} (private, keep it off the stations), "
+        f"{args.key}.pub (into station files)"
+    )
 
 
 def _sign(args):
@@ -60,6 +67,9 @@ def _show(args):
         print(json.dumps(table))
         return
     for name, value in table.items():
-        shown = ", ".join(value) if isinstance(value, list) else (
-            ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value)
+        shown = (
+            ", ".join(value)
+            if isinstance(value, list)
+            else (", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value)
+        )
         print(f"{name:<12} {shown}")

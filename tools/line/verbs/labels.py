@@ -11,12 +11,18 @@ def add_arguments(parser):
     parser.add_argument("--product", metavar="KEY")
     parser.add_argument("--format", choices=labels.FORMATS, default=None)
     parser.add_argument("--qr", metavar="TEMPLATE", help="default: " + labels.DEFAULT["qr"])
-    parser.add_argument("--text", action="append", metavar="TEMPLATE", help="a line of text; may be given more than once")
+    parser.add_argument(
+        "--text", action="append", metavar="TEMPLATE", help="a line of text; may be given more than once"
+    )
     parser.add_argument("--out", metavar="FOLDER", default="labels")
 
 
 def run(args):
-    table = {name: value for name, value in (("format", args.format), ("qr", args.qr), ("text", args.text)) if value}
+    table = {
+        name: value
+        for name, value in (("format", args.format), ("qr", args.qr), ("text", args.text))
+        if value
+    }
     table = labels.settings(table)
     with desk.open_ledger(args, with_key=False) as ledger:
         rows = ledger.list(args.product, [DONE], args.mac)

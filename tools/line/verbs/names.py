@@ -14,11 +14,17 @@ def add_arguments(parser):
     source.add_argument("--count", type=int, help="how many serials to make, for the serial rule")
     parser.add_argument("--prefix", default="", help="before each serial")
     parser.add_argument("--first", type=int, default=1, help="the first serial (default 1)")
-    parser.add_argument("--width", type=int, default=8, help="digits of a serial, check digit apart (default 8)")
+    parser.add_argument(
+        "--width", type=int, default=8, help="digits of a serial, check digit apart (default 8)"
+    )
     parser.add_argument("--out", metavar="FOLDER", default=".", help="where the CSVs go")
-    parser.add_argument("--piece", type=int, default=intake.PIECE,
-                        help=f"names in one CSV (default {intake.PIECE}; the console takes {intake.PIECE_X509} "
-                        "for a product with X.509)")
+    parser.add_argument(
+        "--piece",
+        type=int,
+        default=intake.PIECE,
+        help=f"names in one CSV (default {intake.PIECE}; the console takes {intake.PIECE_X509} "
+        "for a product with X.509)",
+    )
 
 
 def run(args):
@@ -36,12 +42,19 @@ def run(args):
 
 def _names(args, product):
     if product.way != "product":
-        raise UserError(f"the devices of {product.product_key} have their own secrets; their names come with 'line intake'")
+        raise UserError(
+            f"the devices of {product.product_key} have their own secrets; "
+            "their names come with 'line intake'"
+        )
     if (product.name_rule == names.SERIAL_RULE) != (args.count is not None):
-        raise UserError(f"product {product.product_key} names by rule '{product.name_rule}', so "
-                        + ("say --count" if args.count is None else "say --macs"))
+        raise UserError(
+            f"product {product.product_key} names by rule '{product.name_rule}', so "
+            + ("say --count" if args.count is None else "say --macs")
+        )
     if args.macs:
         return [names.of_mac(product.name_rule, mac) for mac in intake.macs(intake.load(args.macs))]
     if args.count < 1 or args.first < 0 or args.width < 1:
         raise UserError("--count and --width are at least 1, --first at least 0")
-    return [names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)]
+    return [
+        names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)
+    ]

@@ -15,16 +15,25 @@ VARIABLE = "ALIOT_PRODUCT_SECRET"
 def add_arguments(parser):
     desk.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY")
-    parser.add_argument("--rule", choices=[*names.MAC_RULES, names.SERIAL_RULE], default="mac",
-                        help="how a board gets its DeviceName (default: mac, such as 240ac4000001)")
-    parser.add_argument("--listed", action="store_true",
-                        help="use only DeviceNames that 'line names' took in (the product pre-registers)")
+    parser.add_argument(
+        "--rule",
+        choices=[*names.MAC_RULES, names.SERIAL_RULE],
+        default="mac",
+        help="how a board gets its DeviceName (default: mac, such as 240ac4000001)",
+    )
+    parser.add_argument(
+        "--listed",
+        action="store_true",
+        help="use only DeviceNames that 'line names' took in (the product pre-registers)",
+    )
 
 
 def run(args):
     secret = read_secret()
     with desk.open_ledger(args) as ledger:
-        new = ledger.add_product(Product(args.product_key, "product", args.rule, args.listed, secret), desk.who(args))
+        new = ledger.add_product(
+            Product(args.product_key, "product", args.rule, args.listed, secret), desk.who(args)
+        )
     print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
 
 
@@ -35,5 +44,8 @@ def read_secret():
         text = getpass.getpass("ProductSecret: ") if sys.stdin.isatty() else sys.stdin.readline()
     text = text.strip()
     if not names.SECRET.fullmatch(text):
-        raise UserError(f"no ProductSecret was given (6 to 64 printable characters): type it, pipe it in, or set {VARIABLE}")
+        raise UserError(
+            "no ProductSecret was given (6 to 64 printable characters): "
+            f"type it, pipe it in, or set {VARIABLE}"
+        )
     return Secret(text)

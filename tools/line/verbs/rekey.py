@@ -17,8 +17,11 @@ def run(args):
             raise UserError("the old key is needed to open the secrets: --key-file")
         key = None if args.plain else _key(args.new_key_file)
         number = ledger.rekey(key, desk.who(args))
-    print(f"{number} secrets sealed with key {key.id.hex()}; give it to every station and destroy the old one"
-          if key else f"{number} secrets are plain now: whoever reads the ledger reads them")
+    print(
+        f"{number} secrets sealed with key {key.id.hex()}; give it to every station and destroy the old one"
+        if key
+        else f"{number} secrets are plain now: whoever reads the ledger reads them"
+    )
 
 
 def _key(path):
@@ -26,6 +29,7 @@ def _key(path):
         return seal.read_key(path)
     except UserError:
         import os
+
         if os.path.exists(path):
             raise
     return seal.make_key(path)

@@ -8,7 +8,9 @@ from tools.line import desk
 
 def add_arguments(parser):
     desk.add_arguments(parser)
-    parser.add_argument("journal", nargs="+", help="what 'line burn' wrote with --journal, from every station")
+    parser.add_argument(
+        "journal", nargs="+", help="what 'line burn' wrote with --journal, from every station"
+    )
 
 
 def run(args):

@@ -8,7 +8,9 @@ from tools.line import desk, report
 
 def add_arguments(parser):
     desk.add_arguments(parser)
-    parser.add_argument("out", nargs="*", metavar="FILE", help="report.csv, report.json, report.html; none prints totals")
+    parser.add_argument(
+        "out", nargs="*", metavar="FILE", help="report.csv, report.json, report.html; none prints totals"
+    )
     parser.add_argument("--product", metavar="KEY")
     parser.add_argument("--since", metavar="DATE", help="2026-11-21, or 2026-11-21T07:00 (UTC)")
     parser.add_argument("--minutes", type=int, default=60, help="width of a step in time (default 60)")
@@ -25,8 +27,10 @@ def run(args):
         report.write(made, path)
         print(f"wrote {path}")
     totals = made["totals"]
-    print(f"{totals['boards']} boards: {totals['passed']} passed, {totals['failed']} failed; first-pass yield "
-          f"{_percent(totals['first_pass_yield'])}, final yield {_percent(totals['final_yield'])}")
+    print(
+        f"{totals['boards']} boards: {totals['passed']} passed, {totals['failed']} failed; first-pass yield "
+        f"{_percent(totals['first_pass_yield'])}, final yield {_percent(totals['final_yield'])}"
+    )
 
 
 def _percent(part):

@@ -13,11 +13,19 @@ from tools.line.wire import Pulled, Rejected
 def add_arguments(parser):
     desk.add_arguments(parser)
     parser.add_argument("job", help="the job that says the endpoint; its firmware and files are left alone")
-    parser.add_argument("--mac", required=True, help="the board's MAC: the board on the port must be this one")
+    parser.add_argument(
+        "--mac", required=True, help="the board's MAC: the board on the port must be this one"
+    )
     parser.add_argument("--port", required=True, help="serial port or pyserial URL")
-    parser.add_argument("--issued", metavar="FILE", help="an identity backup of this board ('make backup'): its issued "
-                        "secret is taken into the ledger and put back")
-    parser.add_argument("--replace", action="store_true", help="give up an identity that the board holds and is not its own")
+    parser.add_argument(
+        "--issued",
+        metavar="FILE",
+        help="an identity backup of this board ('make backup'): its issued "
+        "secret is taken into the ledger and put back",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="give up an identity that the board holds and is not its own"
+    )
 
 
 def run(args):
@@ -38,8 +46,10 @@ def run(args):
 def _own(ledger, mac):
     row = ledger.find(mac=mac, with_secrets=True)
     if row is None:
-        raise UserError(f"the ledger has no identity for board {names.colons(names.mac(mac))}; "
-                        "a new board gets one with 'line burn'")
+        raise UserError(
+            f"the ledger has no identity for board {names.colons(names.mac(mac))}; "
+            "a new board gets one with 'line burn'"
+        )
     return row
 
 
@@ -47,7 +57,9 @@ def _put_back(wire, ledger, who, row, identity, issued, args):
     try:
         chip = wire.identify()
         if chip.mac != row.mac:
-            raise UserError(f"the board on {args.port} is {names.colons(chip.mac)}, not {names.colons(row.mac)}")
+            raise UserError(
+                f"the board on {args.port} is {names.colons(chip.mac)}, not {names.colons(row.mac)}"
+            )
         board = boards.load(wire.job.board)
         if chip.name != board.chip:
             raise UserError(f"this is an {chip.name}, the job is for an {board.chip}")
@@ -58,9 +70,13 @@ def _put_back(wire, ledger, who, row, identity, issued, args):
         row = ledger.begin_write(row, who)
         generation = wire.burn(identity, issued, args.replace, lambda step, part: None)
         if not same(wire.held(), identity):
-            raise UserError("the identity read back from the board is not the one that was written; burn again")
+            raise UserError(
+                "the identity read back from the board is not the one that was written; burn again"
+            )
         ledger.note(row, "restore", who, "put back" + (" with its issued secret" if issued else ""))
-        print(f"{row.device_name} is back on {names.colons(chip.mac)}, generation {generation}"
-              + (", with its issued secret" if issued else ""))
+        print(
+            f"{row.device_name} is back on {names.colons(chip.mac)}, generation {generation}"
+            + (", with its issued secret" if issued else "")
+        )
     except (Pulled, Rejected) as error:
         raise UserError(str(error)) from None

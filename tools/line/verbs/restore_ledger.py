@@ -11,7 +11,11 @@ def add_arguments(parser):
 def run(args):
     url = desk.url(args, desk.station(args))
     made = backup.restore(args.file, url)
-    print(f"copied {made.rows['identities']} identities and {made.rows['events']} events to "
-          f"{connection.shown(url)}, verified (sha256 {made.digest[:16]})")
-    print("boards burned after this backup are not in it: run 'line replay' on every station's journal "
-          "before a station starts")
+    print(
+        f"copied {made.rows['identities']} identities and {made.rows['events']} events to "
+        f"{connection.shown(url)}, verified (sha256 {made.digest[:16]})"
+    )
+    print(
+        "boards burned after this backup are not in it: run 'line replay' on every station's journal "
+        "before a station starts"
+    )

@@ -8,25 +8,39 @@ from tools.line import security
 
 
 def add_arguments(parser):
-    subparsers = parser.add_subparsers(dest="security_verb", metavar="plan | show | burn | verify", required=True)
+    subparsers = parser.add_subparsers(
+        dest="security_verb", metavar="plan | show | burn | verify", required=True
+    )
     plan = subparsers.add_parser("plan", help="make a plan for one chip; nothing is burned")
     _chip(plan)
     plan.add_argument("--measure", action="append", choices=security.MEASURES, required=True, dest="measures")
-    plan.add_argument("--own-build", action="store_true", help="the firmware is an own build with flash encryption")
+    plan.add_argument(
+        "--own-build", action="store_true", help="the firmware is an own build with flash encryption"
+    )
     plan.add_argument("--image", help="bootloader or application that is signed for secure boot v2")
     _keys(plan)
-    plan.add_argument("--encrypt", nargs=3, action="append", default=[], metavar=("OFFSET", "IMAGE", "OUT"),
-                      help="also encrypt an image for its flash offset with --flash-key")
+    plan.add_argument(
+        "--encrypt",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("OFFSET", "IMAGE", "OUT"),
+        help="also encrypt an image for its flash offset with --flash-key",
+    )
     plan.add_argument("--out", required=True, help="the plan, a JSON file")
     show = subparsers.add_parser("show", help="the plan in words")
     show.add_argument("plan")
     show.add_argument("--json", action="store_true")
-    burn = subparsers.add_parser("burn", help="say what would be burned; with --really, burn it after a typed confirmation")
+    burn = subparsers.add_parser(
+        "burn", help="say what would be burned; with --really, burn it after a typed confirmation"
+    )
     burn.add_argument("plan")
     _chip(burn)
     _keys(burn)
     burn.add_argument("--really", action="store_true", help="burn; it can never be undone")
-    verify = subparsers.add_parser("verify", help="compare a chip with the plan; exit 1 when something is missing")
+    verify = subparsers.add_parser(
+        "verify", help="compare a chip with the plan; exit 1 when something is missing"
+    )
     verify.add_argument("plan")
     _chip(verify)
 
@@ -55,8 +69,9 @@ def _fuses(args, made=None):
 
 def _plan(args):
     with _fuses(args) as fuses:
-        made = security.plan(fuses.chip, fuses.mac, args.measures, args.own_build, args.flash_key, args.signing_key,
-                             args.image)
+        made = security.plan(
+            fuses.chip, fuses.mac, args.measures, args.own_build, args.flash_key, args.signing_key, args.image
+        )
         security.check(fuses, made)
     for offset, image, out in args.encrypt:
         if not args.flash_key:
@@ -86,8 +101,18 @@ def _print(made):
 def _show(args):
     made = security.load(args.plan)
     if args.json:
-        print(json.dumps({"chip": made.chip, "mac": made.mac, "measures": made.measures, "steps": list(made.lines()),
-                          "warnings": made.warnings, "confirm": made.word}))
+        print(
+            json.dumps(
+                {
+                    "chip": made.chip,
+                    "mac": made.mac,
+                    "measures": made.measures,
+                    "steps": list(made.lines()),
+                    "warnings": made.warnings,
+                    "confirm": made.word,
+                }
+            )
+        )
     else:
         _print(made)
 
