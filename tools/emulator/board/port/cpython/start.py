@@ -43,6 +43,7 @@ HOST = {
     "select": "select",
     "tls": "tls12",
     "micropython": "micropython",
+    "cryptolib": "cryptolib",
 }
 chip = {}  # name -> module, as the board's `import` finds it
 
