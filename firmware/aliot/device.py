@@ -160,7 +160,8 @@ class Device:
             return
         if not self.server:
             self.server = clock.synchronize(self.config.get("ntp", clock.SERVERS))
-            self.state("clock", {"time": clock.now(), "server": self.server})
+            if self.server or not self.session.attempts:
+                self.state("clock", {"time": clock.now(), "server": self.server})
             self.feed()
         self.session.attempt(now)
         try:
