@@ -20,6 +20,7 @@ so; `start(follow=True)` starts the board again with the cause that a chip gives
 """
 
 import atexit
+import fcntl
 import json
 import os
 import queue
@@ -28,6 +29,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import weakref
@@ -236,20 +238,33 @@ class Board:
         raise BoardError(f"the board still ran after {timeout} seconds:\n{self._tail()}")
 
     def send(self, data):
-        """Bytes to the console. Ctrl-C interrupts what runs, as on a chip; several in a row are one."""
+        """Bytes to the console, Ctrl-C among them as on a chip: in its place when the prompt reads, else at once.
+
+        A signal in the wrong moment can stop the interpreter for good, so it is only sent when a program runs that
+        does not read its console.
+        """
         process = self._process
         if process is None:
             return
-        pieces = data.split(b"\x03")
-        for at, piece in enumerate(pieces):
-            if at and (piece or at == len(pieces) - 1):
-                process.send_signal(signal.SIGINT)
-            if piece:
-                try:
-                    process.stdin.write(piece)
-                    process.stdin.flush()
-                except OSError:
-                    return
+        try:
+            process.stdin.write(data)
+            process.stdin.flush()
+        except OSError:
+            return
+        if b"\x03" in data:
+            threading.Thread(target=self._interrupt, args=(process,), daemon=True).start()
+
+    def _interrupt(self, process):
+        """Signal a program that leaves a Ctrl-C unread; again, seldom, should it have come too early to be heard."""
+        for pause in (0.05, 0.5, 1.0, 2.0):
+            time.sleep(pause)
+            try:
+                waiting = fcntl.ioctl(process.stdin.fileno(), termios.FIONREAD, bytes(4))
+            except (OSError, ValueError):
+                return
+            if process is not self._process or not int.from_bytes(waiting, sys.byteorder):
+                return
+            process.send_signal(signal.SIGINT)
 
     # --- surroundings
 

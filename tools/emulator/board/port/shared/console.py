@@ -35,6 +35,8 @@ def _friendly(names):
         if key == b"\x02":
             _chip.write(b"\r\n" + _BANNER)
             block = ""
+        elif key == b"\x03":
+            block = ""
         elif key == b"\x04":
             _restart(_chip.SOFT_RESET)
         else:
@@ -54,7 +56,9 @@ def _line():
         if key in (b"\r", b"\n"):
             _chip.write(b"\r\n")
             return line.decode(), key
-        if key == b"" or not line and key in (b"\x01", b"\x02", b"\x04"):
+        if key == b"\x03":
+            _chip.write(b"\r\n")
+        if key in (b"", b"\x03") or not line and key in (b"\x01", b"\x02", b"\x04"):
             return "", key
         if key in (b"\x08", b"\x7f"):
             if line:
@@ -72,7 +76,9 @@ def _raw(names):
         key = _chip.read_byte()
         if key == b"":
             return None
-        if key == b"\x01":
+        if key == b"\x03":
+            program = b""
+        elif key == b"\x01":
             _chip.write(_RAW_BANNER)
             program = b""
         elif key == b"\x02":
@@ -102,9 +108,9 @@ def _paste():
     program, room = bytearray(), 2 * _WINDOW
     while True:
         key = _chip.read_byte()
-        if key in (b"\x04", b""):
+        if key in (b"\x03", b"\x04", b""):
             _chip.write(b"\x04")
-            return bytes(program)
+            return None if key == b"\x03" else bytes(program)
         program += key
         room -= 1
         if room == _WINDOW:
