@@ -57,7 +57,7 @@ class Client(MQTTClient):
         self.sent = self.heard = ticks_ms()
         self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
         self.queue = []  # messages that came while a handler ran
-        self.held = b""
+        self.held = bytearray()
 
     def connect(self, clean_session=True):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code.
@@ -179,7 +179,7 @@ class Client(MQTTClient):
     def flush(self):
         data = self.held
         if data:
-            self.held = b""
+            self.held = bytearray()
             self.stream.write(data)
             self.sent = ticks_ms()
 

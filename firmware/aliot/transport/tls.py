@@ -61,8 +61,7 @@ class Stream:
         self.deadline = None
 
     def write(self, data):
-        deadline = self.deadline or Deadline(self.timeout)
-        data = memoryview(data)
+        deadline = self.deadline
         while data:
             try:
                 count = self.tls.write(data)
@@ -70,8 +69,9 @@ class Stream:
                 raise _fault(problem, self.phase)
             if count:
                 self.phase = "connection"
-                data = data[count:]
+                data = memoryview(data)[count:]
             else:  # the handshake waits for the peer
+                deadline = deadline or Deadline(self.timeout)
                 self._wait(deadline.left(), select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
 
     def read(self, n):
