@@ -65,10 +65,18 @@ def test_a_boot_is_split_where_its_phases_end():
 
 def test_ratios_are_taken_within_a_round():
     """The machine was ten times slower in the second round, for both: that changes no ratio."""
-    figures = {link.ALIOT: [(12, 80), (120, 8), (12, 80)], "one_write": [(10, 100), (100, 10), (10, 100)]}
+    aliot, other = [(12, 80), (120, 8), (12, 80)], [(10, 100), (100, 10), (10, 100)]
+    figures = {link.ALIOT: list(zip(aliot, aliot)), link.AGAINST: list(zip(other, aliot))}
     connect, rate = link.tell(figures, ["TLSv1.2 X"]).bounds
     assert connect.value == pytest.approx(1.2) and connect.holds
     assert rate.value == pytest.approx(0.8) and rate.holds
+
+
+def test_each_of_the_two_is_first_in_every_other_round():
+    rounds = [link.around(turn) for turn in range(2 * link.SELDOM)]
+    assert sum(names[0] == link.ALIOT for names in rounds) == link.SELDOM
+    assert all({link.ALIOT, link.AGAINST} <= set(names) for names in rounds)
+    assert sum(set(names) == {link.ALIOT, *link.SCRIPTS} for names in rounds) == 2
 
 
 def test_the_table_is_replaced_between_the_markers():
