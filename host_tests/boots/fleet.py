@@ -40,7 +40,7 @@ class Fleet:
         self.cloud, self.secret, self.folder, self.interpreter = cloud, secret, folder, interpreter
         self._images, self._number = {}, itertools.count(1)
 
-    def board(self, way, timeout=5000, ntp=None, image=None, **options):
+    def board(self, way, timeout=15000, ntp=None, image=None, main=None, **options):
         number = next(self._number)
         mac = secrets.token_bytes(4)
         name = (b"\x24\x0a" + mac).hex()
@@ -50,19 +50,19 @@ class Fleet:
             made = self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
             device_secret = self.cloud.device(product, name, secret=True)["device_secret"]
             assert made
-        data = image or self.image(way, timeout, ntp, name, device_secret)
+        data = image or self.image(way, timeout, ntp, name, device_secret, main)
         board = Board(data, mac=":".join(name[i:i + 2] for i in range(0, 12, 2)), cloud=self.cloud.run_dir,
                       folder=self.folder / f"board{number}", interpreter=self.interpreter, **options)
         board.product_key, board.device_name = product, name
         return board
 
-    def image(self, way, timeout=5000, ntp=None, name=None, device_secret=None):
+    def image(self, way, timeout=15000, ntp=None, name=None, device_secret=None, main=None):
         """The flash of a board burned for that way; per product it is the same for all boards."""
-        key = (way, timeout, str(ntp), device_secret)
+        key = (way, timeout, str(ntp), device_secret, main)
         if key not in self._images:
-            main = MAIN.format(config={"ntp": ntp} if ntp else {}, timeout=timeout).encode()
+            program = main or MAIN.format(config={"ntp": ntp} if ntp else {}, timeout=timeout)
             self._images[key] = flash.build(identity=self.identity(way, name, device_secret), roots=[self.cloud.ca_der],
-                                            files={"/main.py": main}, generation=1_800_000_000)
+                                            files={"/main.py": program.encode()}, generation=1_800_000_000)
         return self._images[key]
 
     def identity(self, way, name=None, device_secret=None):
@@ -82,7 +82,7 @@ class Fleet:
         return sum(event["code"] == 200 for event in found)
 
 
-def online(board, timeout=30):
+def online(board, timeout=90):
     """One boot to "connected"; the `Boot`, which must have got there."""
     boot = board.boot(until="connected", timeout=timeout)
     assert boot.reason == "stopped" and boot.state("connected"), f"{boot.reason}\n" + "\n".join(boot.lines)

@@ -1,0 +1,150 @@
+"""A board on its network, end to end: Wi-Fi that goes, twins, refused topics, handlers that publish, the watchdog."""
+
+import pytest
+
+BEGIN = """
+from aliot.device import Device
+from aliot.wifi import Wifi
+device = Device({{}}, Wifi("boots", "password"), timeout={timeout}, watchdog={watchdog})
+"""
+SERVE = """
+device.start()
+while True:
+    device.poll(50)
+"""
+
+
+def main(body="", end=SERVE, timeout=15000, watchdog=0):
+    return BEGIN.format(timeout=timeout, watchdog=watchdog) + body + end
+
+
+def offline(code):
+    return lambda state: state["aliot"] == "offline" and state["code"] == code
+
+
+@pytest.fixture
+def on(fleet):
+    """`on(main, way)`: a board with that main.py; its power goes at the end."""
+    yield from boards(fleet)
+
+
+@pytest.fixture
+def chip(chips):
+    """The same on the MicroPython interpreter only, for what takes long."""
+    yield from boards(chips)
+
+
+def boards(fleet):
+    made = []
+
+    def board(program, way="device", **options):
+        made.append(fleet.board(way, main=program, **options))
+        return made[-1]
+
+    yield board
+    for one in made:
+        one.power_off()
+
+
+def test_wifi_goes_and_comes_back(on):
+    board = on(main())
+    board.access_point("boots", "password")
+    board.start()
+    board.wait_for("connected")
+    for _ in range(2):
+        board.access_point()
+        board.wait_for(offline("wifi"))
+        assert board.wait_for("wifi")["up"] is False
+        board.access_point("boots", "password")
+        assert board.wait_for("wifi")["up"] is True
+        board.wait_for("connected")
+    assert not board.power_off().state("registering")
+
+
+def test_wifi_that_is_not_there_at_first(on):
+    board = on(main(), "https")
+    board.access_point("somebody else's", "password")
+    board.start()
+    assert board.wait_for("wifi")["up"] is False
+    board.access_point("boots", "password")
+    assert board.wait_for("wifi")["up"] is True
+    board.wait_for("stored")
+    board.wait_for("connected")
+
+
+def test_two_boards_with_one_identity_see_that_they_are_twins(chip):
+    one = chip(main())
+    image = one.flash.read_bytes()
+    other = chip(main(), image=image)
+    for board in (one, other):
+        board.start()
+    said = one.wait_for(lambda state: state.get("code") == "twin", timeout=90)
+    assert said["wait"] >= 300 and "burned twice" in said["advice"]
+    assert other.wait_for("connected")          # and now the other one is left alone
+
+
+def test_a_subscription_that_is_refused_does_not_hurt_the_others(on, fleet):
+    board = on(main('device.subscribe("/a1Somebody1/else/user/get", print)\n'
+                    'device.subscribe("user/get", lambda topic, payload: print("got", payload))\n'))
+    board.start()
+    said = board.wait_for("error")
+    assert (said["code"], said["detail"]) == ("suback", "/a1Somebody1/else/user/get")
+    board.wait_for("connected")
+    publish(fleet, board, "user/get", "hello")
+    board.wait_line("got b'hello'")
+
+
+def test_a_handler_publishes_and_is_acknowledged_before_its_message_is(on, fleet):
+    board = on(main('''
+def echo(topic, payload):
+    device.publish("user/echo", payload, 1)
+    print("echoed", payload)
+device.subscribe("user/get", echo, 1)
+'''))
+    board.start()
+    board.wait_for("connected")
+    for number in range(5):
+        publish(fleet, board, "user/get", f"message {number}", 1)
+    for number in range(5):
+        board.wait_line(f"echoed b'message {number}'")
+    heard = fleet.cloud.admin("GET", f"/messages?pk={board.product_key}&dn={board.device_name}")
+    echoed = [message["payload"] for message in heard if message["topic"].endswith("/user/echo")]
+    assert echoed == [f"message {number}" for number in range(5)]
+
+
+def test_poll_0_does_not_wait_for_anything(on):
+    """A thousand polls of a silent connection come to an end: one that waited only 0.1 s would be late."""
+    board = on(main(end='''
+device.start()
+while not device.poll(50):
+    pass
+for number in range(1000):
+    device.poll(0)
+print("polled")
+while True:
+    device.poll(50)
+'''))
+    board.start()
+    board.wait_for("connected")
+    board.wait_line("polled", timeout=60)
+
+
+def test_the_watchdog_is_fed_while_a_platform_is_silent(chip, cloud):
+    """Four connects of 4 s each are longer than the watchdog's 8 s, and no single call is."""
+    board = chip(main(timeout=4000, watchdog=8000))
+    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "half_open", "times": None})
+    board.start()
+    for _ in range(3):
+        board.wait_for(offline("timeout"))
+    cloud.admin("DELETE", "/faults")
+    board.wait_for("connected", timeout=90)
+
+
+def test_an_application_that_stops_polling_is_reset_by_the_watchdog(chip):
+    board = chip(main(end="device.start()\nwhile not device.poll(50):\n    pass\nwhile True:\n    pass\n", watchdog=8000))
+    assert board.boot(timeout=90).reason == "watchdog"
+
+
+def publish(fleet, board, topic, payload, qos=0):
+    whole = f"/{board.product_key}/{board.device_name}/{topic}"
+    fleet.cloud.admin("POST", "/publish", {"topic": whole, "payload": payload, "qos": qos})
