@@ -27,8 +27,8 @@ def settings(path):
         raise ValueError(path + " is not JSON")
 
 
-def main():
-    config = settings("/config.json")
+def main(config):
+    config.update(settings("/config.json"))
     wifi = Wifi(config["ssid"], config.get("password", "")) if "ssid" in config else None
     device = Device(config, wifi, keepalive=config.get("keepalive", 300), timeout=config.get("timeout", 15000),
                     watchdog=config.get("watchdog", 0))
@@ -64,9 +64,10 @@ def main():
                 pass  # the device has said so, and connects again
 
 
+config = {}
 try:
-    main()
+    main(config)
 except KeyboardInterrupt:
     print("stopped")
 except Exception as problem:
-    part("restart").after(problem)
+    part("restart").after(problem, config.get("watchdog"))

@@ -9,14 +9,14 @@ from aliot.log import Secret
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
-def crash(problem, ticks=1000):
+def crash(problem, ticks=1000, watchdog=0):
     """(the line's fields, seconds waited) of one crash, `ticks` ms after the start."""
     done = []
     restart.time.sleep = lambda seconds: done.append(seconds)
     restart.time.ticks_ms = lambda: ticks
     machine.reset = lambda: done.append("reset")
     log.state = lambda state, fields: done.append((state, fields))
-    restart.after(problem)
+    restart.after(problem, watchdog)
     (state, fields), waited, reset = done
     assert state == "error" and reset == "reset" and fields["wait"] == waited
     return fields, waited
@@ -48,3 +48,13 @@ def test_the_line_says_what_and_where_and_no_secret():
 def test_an_error_of_the_tree_brings_its_code_and_advice():
     fields = crash(CredentialError("nothing is burned"))[0]
     assert fields["code"] == "credential" and fields["detail"] == "nothing is burned" and fields["advice"]
+
+
+def test_a_watchdog_lets_it_wait():
+    machine.RTC().memory(b"")
+    timeouts = []
+    machine.WDT = lambda timeout: timeouts.append(timeout)
+    crash(ValueError("x"))
+    assert not timeouts
+    waited = crash(ValueError("x"), watchdog=8000)[1]
+    assert timeouts[0] > waited * 1000
