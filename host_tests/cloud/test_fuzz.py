@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_tests.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied, signed
 from host_tests.cloud.harness import DN, PK, connect_packet, form, register_packet
 from tools.emulator.cloud import alink, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud.gateway.codes import MESSAGES
+from tools.emulator.cloud.gateway.gateways import REQUESTS, Asking
 from tools.emulator.cloud.instance import Instance, Thing
+from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
 from tools.emulator.cloud.web import BadRequest, parse_head
 from tools.errors import UserError
@@ -59,6 +63,45 @@ def test_alink_payloads_of_all_sorts_have_json_replies_that_echo_the_id(topic, p
         if "code" in value:
             assert value["code"] in (200, 400, 460)
             assert json.dumps(value["id"]) == json.dumps((request or {}).get("id", ""))
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """A platform with a gateway's session that is not connected."""
+    chosen = config.parse(toml(gateway_settings()))
+    instance = Instance(chosen, Store(tmp_path_factory.mktemp("gateway") / "state.sqlite"))
+    return instance.gateways, instance.sessions.get((GPK, GDN, ""))
+
+
+texts = st.text(max_size=8) | st.sampled_from(["\ud800", "hmacSha256", *ONE, "true"])
+fields = st.dictionaries(st.sampled_from(["productKey", "deviceName", "clientId", "timestamp", "signMethod", "sign",
+                                          "cleanSession", "random", "identity", "properties"]),
+                         texts | json_values, max_size=6)
+spoiled = st.tuples(st.sampled_from([pair(ONE), pair((GPK, GDN)), proxied(TWO)]), fields).map(
+    lambda both: {**both[0], **both[1]})
+items = st.lists(spoiled | fields | json_values, max_size=4)
+params_ = items | spoiled | json_values | st.fixed_dictionaries(
+    {}, optional={"deviceList": items, "proxieds": items, "subDevices": items, "signMethod": texts})
+
+
+@many
+@given(tail=st.sampled_from(list(REQUESTS)), params=params_)
+def test_gateway_requests_of_all_sorts_have_a_reply_with_a_code_of_the_table(gateway, tail, params):
+    platform, session = gateway
+    stage, operation = REQUESTS[tail]
+    request = json.loads(json.dumps({"id": "1", "params": params}))
+    code, data, text = platform.carry_out(Asking(platform, session, stage), request, tail, operation)
+    assert code in MESSAGES and text
+    assert json.loads(alink.reply(request, code, data, text))["code"] == code
+    if tail in ("thing/topo/add", "combine/login", "combine/batch_login"):
+        assert code != 200      # nothing in it is signed with a secret
+
+
+@pytest.mark.parametrize("number", ["\ud800", "x" * 100_000])
+def test_ids_that_are_no_text_are_answered(number):
+    request = json.loads(json.dumps({"id": number}))
+    assert json.loads(alink.reply(request))["code"] == 200
+    assert alink.parse(b"[" * 200_000) is None
 
 
 @many

@@ -27,7 +27,7 @@ def parse(payload):
     """The JSON object in `payload`, or None."""
     try:
         value = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

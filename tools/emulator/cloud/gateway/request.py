@@ -80,7 +80,7 @@ def is_scalar(value):
 
 def text(value):
     """A field's text: text as it is, a number in decimal digits; raises `Refused` with 460."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
