@@ -11,6 +11,7 @@ from host_tests.clients import environment
 from tools.emulator.cloud.process import Cloud
 
 PK, PS, INSTANCE = "a1TESTpk001", "ProductSecret016", "iot-test01"
+GATEWAY_PK, SUB_PK, SUB_PS = "a1GatewayPk", "a1SubDevPk1", "SubProductSec016"
 SECONDS = 120       # for one driver; a bound, never a pace
 
 
@@ -19,7 +20,10 @@ def cloud(tmp_path_factory):
     """An Enterprise instance in Shanghai, where every way in exists."""
     config = {"instance": {"kind": "enterprise", "id": INSTANCE},
               "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True,
-                           "preregistration_free": True}]}
+                           "preregistration_free": True},
+                          {"product_key": GATEWAY_PK, "node": "gateway"},
+                          {"product_key": SUB_PK, "product_secret": SUB_PS, "node": "subdevice",
+                           "dynamic_registration": True}]}
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
@@ -30,6 +34,19 @@ def device(cloud, request):
     name = "d" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
     cloud.admin("POST", f"/products/{PK}/devices", {"device_names": [name]})
     return cloud.device(PK, name, secret=True)
+
+
+@pytest.fixture
+def gateway(cloud, request):
+    """What a driver needs as a gateway: one of its own, and two sub-devices that exist."""
+    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
+    subdevices = [f"{name}-{number}" for number in (1, 2)]
+    cloud.admin("POST", f"/products/{GATEWAY_PK}/devices", {"device_names": [name]})
+    cloud.admin("POST", f"/products/{SUB_PK}/devices", {"device_names": subdevices})
+    secret = cloud.device(GATEWAY_PK, name, secret=True)["device_secret"]
+    return {"product_key": GATEWAY_PK, "device_name": name, "device_secret": secret, "product_secret": "",
+            "instance_id": INSTANCE, "subdevice_product": SUB_PK, "subdevice_product_secret": SUB_PS,
+            "subdevices": subdevices}
 
 
 class Driver:

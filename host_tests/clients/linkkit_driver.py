@@ -13,6 +13,7 @@ import queue
 import socket
 import sys
 
+import linkkit_gateway
 from linkkit import linkkit
 
 job = json.load(sys.stdin)
@@ -130,8 +131,12 @@ def connect():
     use(client)
 
 
+def gateway():
+    linkkit_gateway.use(make(device_secret=job["device_secret"]), events, say, expect, job)
+
+
 socket.getaddrinfo = resolve_platform
 say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
 {"device": connect, "tcp": connect, "https": registered, "mqtt": lambda: registered(auth_type="register"),
- "unit": unit}[job["way"]]()
+ "unit": unit, "gateway": gateway}[job["way"]]()
 os._exit(0)                                 # the SDK's threads would reconnect for ever

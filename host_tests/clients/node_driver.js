@@ -68,7 +68,9 @@ function connect(deviceSecret) {
 
 process.on('uncaughtException', fail);
 say('versions', { sdk: require(path.join(root, 'package.json')).version });
-if (job.way === 'https') {
+if (job.way === 'gateway') {
+  require('./node_gateway.js')(iot, job, say, fail);
+} else if (job.way === 'https') {
   const product = { productKey: job.product_key, productSecret: job.product_secret };
   iot.register({ ...product, deviceName: job.device_name }, (answer) => {
     const secret = answer.data && answer.data.deviceSecret;
