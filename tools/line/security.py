@@ -254,13 +254,14 @@ class Fuses:
         import espefuse
         import esptool
 
-        self._stack = contextlib.ExitStack()
+        self._port = None
         if not virt and not port:
             raise UserError("say which chip: --port, or --virt for virtual eFuses")
         try:
             with _quiet():
+                esp = self._connect(port) if port else None
                 self.commands = espefuse.init_commands(
-                    port=port,
+                    esp=esp,
                     chip=chip,
                     virt=bool(virt),
                     virt_efuse_file=virt,
@@ -268,16 +269,32 @@ class Fuses:
                     batch_mode=True,
                 )
         except (esptool.FatalError, OSError) as error:
+            self._close()
             raise UserError(
                 f"the chip's eFuses cannot be read: {' '.join(str(error).split())[:200]}"
             ) from None
         self.chip = self.commands.CHIP_NAME.lower().replace("-", "")
+
+    def _connect(self, name):
+        """The chip in its loader, on a port that is quick at espefuse's hundreds of short questions."""
+        import esptool
+
+        from tools.flash import port as ports
+
+        self._port = ports.open_port(name)
+        return esptool.detect_chip(self._port)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.commands.__exit__(*error)
+        self._close()
+
+    def _close(self):
+        if self._port is not None:
+            self._port.close()
+            self._port = None
 
     @property
     def mac(self):
