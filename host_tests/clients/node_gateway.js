@@ -31,7 +31,7 @@ module.exports = function gateway(iot, job, say, fail) {
   async function steps() {
     const names = job.subdevices.map((deviceName) => ({ productKey: job.subdevice_product, deviceName }));
     const found = await step('register', (done) => client.regiestSubDevice(names, done));
-    const devices = found.map(({ productKey, deviceName, deviceSecret }) => ({ productKey, deviceName, deviceSecret }));
+    const devices = found.map(({ iotId, ...triple }) => triple);
     await step('add', (done) => client.addTopo(devices, done));
     await step('get', (done) => client.getTopo(done));
     const [first] = [await login(devices[0]), await login(devices[1])];

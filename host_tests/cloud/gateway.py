@@ -9,12 +9,14 @@ from tools.emulator.cloud.codec import Publish
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "vectors_gateway.json").read_text())
 SAMPLE = VECTORS["sample_identities"]
-GPK, GDN, GDS = SAMPLE["gateway"]["productKey"], SAMPLE["gateway"]["deviceName"], "fedcba9876543210fedcba9876543210"
+GPK, GDN = SAMPLE["gateway"]["productKey"], SAMPLE["gateway"]["deviceName"]
+GDS = "fedcba9876543210fedcba9876543210"
 GDN2 = "gw_0002"
 SUBS = [(one["productKey"], one["deviceName"], one["deviceSecret"]) for one in SAMPLE["sub_devices"]]
 SPK, SPS = SUBS[0][0], SAMPLE["sub_product_secret"]
 ONE, TWO = (SUBS[0][:2], SUBS[1][:2])
 SECRETS = {sub[:2]: sub[2] for sub in SUBS}
+KEYS = {"id", "code", "data", "message", "method", "version"}
 CLIENT_MODE = "_ss=1,ext=3,"
 
 
@@ -49,8 +51,8 @@ def pair(key):
     return {"productKey": key[0], "deviceName": key[1]}
 
 
-def signed(key, client_id=None, timestamp="1704067200123", method="hmacSha256", secret_=None, label="signMethod",
-           **more):
+def signed(key, client_id=None, timestamp="1704067200123", method="hmacSha256", secret_=None,
+           label="signMethod", **more):
     """An item of topo/add or a login, signed as gateway.md 6.1 and 8.1 say."""
     fields = {**pair(key)}
     if client_id != "":
@@ -79,7 +81,7 @@ class Gateway(Client):
         self.online(connect_packet(dn=dn, pk=GPK, secret=GDS, extra=extra, mode=mode, **fields))
 
     def topic(self, tail):
-        return f"/ext/session/{GPK}/{self.dn}/{tail}" if tail.startswith("combine") else f"/sys/{GPK}/{self.dn}/{tail}"
+        return f"{'/ext/session' if tail.startswith('combine') else '/sys'}/{GPK}/{self.dn}/{tail}"
 
     def tell(self, tail, params, qos=0, **more):
         """Sends a request without awaiting anything; returns its id."""
@@ -99,7 +101,7 @@ class Gateway(Client):
             packet = self.read()
             if isinstance(packet, Publish) and packet.topic == self.topic(tail) + "_reply":
                 reply = json.loads(packet.payload)
-                assert reply["id"] == number and set(reply) == {"id", "code", "data", "message", "method", "version"}
+                assert reply["id"] == number and set(reply) == KEYS
                 return reply
             self.notices.append(packet)
 

@@ -372,8 +372,8 @@ def test_several_faults_strike_in_the_order_they_were_armed(run):
         (
             {"where": "mqtt_tcp", "when": "handshake"},
             "when: 'handshake' is not one of accept, connect, register, push, "
-            "subscribe, publish, ping, reply, deliver, sub_register, sub_unregister, proxy_register, topo_add, "
-            "topo_delete, topo_get, list_found, pack_post, sub_login, sub_batch_login, sub_logout, "
+            "subscribe, publish, ping, reply, deliver, sub_register, sub_unregister, proxy_register, "
+            "topo_add, topo_delete, topo_get, list_found, pack_post, sub_login, sub_batch_login, sub_logout, "
             "sub_batch_logout",
         ),
         (

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from host_tests.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied, signed
 from host_tests.cloud.harness import DN, PK, connect_packet, form, register_packet
 from tools.emulator.cloud import alink, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud.gateway.asking import Asking
 from tools.emulator.cloud.gateway.codes import MESSAGES
-from tools.emulator.cloud.gateway.gateways import REQUESTS, Asking
+from tools.emulator.cloud.gateway.gateways import REQUESTS
 from tools.emulator.cloud.instance import Instance, Thing
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
@@ -74,9 +75,9 @@ def gateway(tmp_path_factory):
 
 
 texts = st.text(max_size=8) | st.sampled_from(["\ud800", "hmacSha256", *ONE, "true"])
-fields = st.dictionaries(st.sampled_from(["productKey", "deviceName", "clientId", "timestamp", "signMethod", "sign",
-                                          "cleanSession", "random", "identity", "properties"]),
-                         texts | json_values, max_size=6)
+fields = st.dictionaries(
+    st.sampled_from(["productKey", "deviceName", "clientId", "timestamp", "signMethod", "sign",
+                     "cleanSession", "random", "identity", "properties"]), texts | json_values, max_size=6)
 spoiled = st.tuples(st.sampled_from([pair(ONE), pair((GPK, GDN)), proxied(TWO)]), fields).map(
     lambda both: {**both[0], **both[1]})
 items = st.lists(spoiled | fields | json_values, max_size=4)

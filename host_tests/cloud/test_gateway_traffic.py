@@ -1,4 +1,4 @@
-"""Messages of sub-devices, what the platform tells a gateway, moves, limits, rates, restarts (gateway.md 6, 9 to 12)."""
+"""Messages of sub-devices, notices, moves, limits, rates and restarts (gateway.md 6, 9 to 12)."""
 
 import json
 
@@ -22,6 +22,7 @@ from host_tests.cloud.gateway import (
 )
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.codec import Publish
+from tools.emulator.cloud.store import Store
 
 SYS, USER = f"/sys/{'/'.join(ONE)}/", f"/{'/'.join(ONE)}/user/"
 POST = SYS + "thing/event/property/post"
@@ -77,7 +78,7 @@ def test_every_topic_of_a_sub_device_is_its_gateways_to_use(gateway):
 
 def test_the_system_topics_come_by_ss_and_others_by_subscription(gateway):
     client = gateway().bring(ONE)
-    assert client.cloud.admin("POST", f"/devices/{'/'.join(ONE)}/property", {"params": {"on": 1}})["sent"] == 1
+    assert act(client.cloud, ONE, "property", {"params": {"on": 1}})["sent"] == 1
     assert client.read().topic == SYS + "thing/service/property/set"
     assert send(client.cloud, USER + "get")["dropped"] == 1
     assert client.subscribe(USER + "get", USER + "+") == (0, 0)
@@ -91,16 +92,16 @@ def test_the_system_topics_come_by_ss_and_others_by_subscription(gateway):
 
 @pytest.mark.parametrize("switch, own, whole, sent", [
     ("either", True, "", 1), ("either", False, "_ss=1,", 1), ("either", False, "", 0),
-    ("own", True, "", 1), ("own", False, "_ss=1,", 0), ("gateway", True, "", 0), ("gateway", False, "_ss=1,", 1)])
+    ("own", True, "", 1), ("own", False, "_ss=1,", 0), ("gateway", True, "", 0),
+    ("gateway", False, "_ss=1,", 1)])
 def test_whose_ss_counts_for_system_topics(gateway, switch, own, whole, sent):
     client = gateway(extra_keys=whole, switches={"system_topics": switch, "replies_need_subscription": False})
     client.add(ONE)
     client.log_in(ONE, client_id="c|_ss=1,_v=x|" if own else "c")
-    found = client.cloud.admin("POST", f"/devices/{'/'.join(ONE)}/property", {"params": {}})
-    assert found["sent"] == sent
+    assert act(client.cloud, ONE, "property", {"params": {}})["sent"] == sent
     client.ping()
     client.subscribe(SYS + "#")
-    assert client.cloud.admin("POST", f"/devices/{'/'.join(ONE)}/property", {"params": {}})["sent"] == 1
+    assert act(client.cloud, ONE, "property", {"params": {}})["sent"] == 1
 
 
 def test_without_a_session_nothing_is_taken_and_520_comes(gateway):
@@ -244,7 +245,8 @@ def test_the_console_attaches_detaches_and_asks(gateway):
     client.cloud.admin("POST", path + "permit", {"params": {"time": 60}})
     assert client.cloud.admin("GET", path + "topology") == [{**NAMED, "status": "online"}]
     client.cloud.admin("DELETE", path + "topology", {"subdevices": [NAMED]})
-    heard = [(topic.rpartition(GDN)[2], body.get("params", body.get("code"))) for topic, body in client.heard()]
+    heard = [(topic.rpartition(GDN)[2], body.get("params", body.get("code")))
+             for topic, body in client.heard()]
     assert heard == [("/thing/topo/change", {"status": 0, "subList": [pair(ONE)]}),
                      ("/thing/topo/add/notify", [pair(ONE)]), ("/thing/gateway/permit", {"time": 60}),
                      ("/thing/topo/change", {"status": 1, "subList": [pair(ONE)]}), ("", 6401)]
@@ -254,8 +256,8 @@ def test_the_console_attaches_detaches_and_asks(gateway):
     ("GET", f"/devices/{SPK}/{ONE[1]}/topology", None, 409, "is no gateway"),
     ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": []}, 400, "at least one"),
     ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [7]}, 400, "at least one"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{"product_key": GPK, "device_name": GDN2}]}, 409,
-     "is no sub-device"),
+    ("POST", f"/devices/{GPK}/{GDN}/topology",
+     {"subdevices": [{"product_key": GPK, "device_name": GDN2}]}, 409, "is no sub-device"),
     ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{"product_key": SPK}]}, 404, "no device"),
     ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{**NAMED, "sign": "x"}]}, 400, "parameter"),
     ("DELETE", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [NAMED]}, 409, "is not attached"),
@@ -352,11 +354,11 @@ def test_the_messages_of_each_device_in_a_second(gateway):
     client = gateway(switches={"uplink_rate": "drop"}).bring(ONE, TWO)
     client.cloud.loop.time = Clock()
     other = USER.replace(ONE[1], TWO[1])
-    for topic, count in ((USER, 31), (other, 30), (f"/{GPK}/{GDN}/user/", 31)):
+    own = f"/{GPK}/{GDN}/user/"
+    for topic, count in ((USER, 31), (other, 30), (own, 31)):
         client.send(*(Publish(topic + "up", b"x") for _ in range(count)))
     client.ping()
-    counts = [len(client.cloud.messages(topic=topic + "up")) for topic in (USER, other, f"/{GPK}/{GDN}/user/")]
-    assert counts == [30, 30, 30]
+    assert [len(client.cloud.messages(topic=topic + "up")) for topic in (USER, other, own)] == [30, 30, 30]
     client.cloud.loop.time.now += 1
     client.publish(USER + "up", b"x")
     client.ping()
@@ -415,3 +417,22 @@ def test_topology_and_secrets_survive_and_sessions_do_not(run):
         gateway.good("thing/topo/delete", [pair(TWO)])
     with run(config) as cloud, Gateway(cloud) as gateway:
         assert topology(cloud) == [] and gateway.code("combine/login", signed(ONE)) == 521
+
+
+def test_what_a_gateway_was_told_is_written_before_it_is_told(run):
+    """Another reader of the file sees it as soon as the reply is there, as a killed cloud would find it."""
+    with run(gateway_settings()) as cloud, Gateway(cloud) as gateway:
+        store = Store(cloud.run_dir / "state.sqlite")
+
+        def written():
+            return {dn: body for pk, dn, body in store.devices() if (pk, dn) == ONE}[ONE[1]]
+        issued, = gateway.good("thing/sub/register", [pair(ONE)])
+        assert written()["secret"] == issued["deviceSecret"]
+        item = signed(ONE, secret_=issued["deviceSecret"])
+        gateway.good("thing/topo/add", [item])
+        assert written()["gateway"] == [GPK, GDN]
+        gateway.good("combine/login", item)
+        assert written()["activated_at"]
+        gateway.good("thing/topo/delete", [pair(ONE)])
+        assert written()["gateway"] is None
+        store.close()

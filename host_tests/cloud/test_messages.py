@@ -638,7 +638,8 @@ def test_rrpc_and_its_time_limit(device):
         assert "in time" in late.result()["error"]
 
 
-@pytest.mark.parametrize("extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)])
+@pytest.mark.parametrize(
+    "extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)])
 @pytest.mark.parametrize("system", ["", "_ss=1,"])
 def test_custom_rrpc_and_error_notices_go_to_those_whose_ext_says_so(device, extra, rrpc, error, system):
     cloud, client = device(connect_packet(mode="3", extra=extra + system), switches={"error_notices": "ext"})

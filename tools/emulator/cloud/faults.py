@@ -42,7 +42,8 @@ CODE, GATEWAY_CODE = 3, 500     # what a refusal says unless its fault does
 KINDS = {
     "refuse": (
         ("connect", "register", "subscribe", *GATEWAY_STAGES),
-        {"code": Parameter(int, CODE), "message": Parameter(str), "status": Parameter(int, low=100, high=599)},
+        {"code": Parameter(int, CODE), "message": Parameter(str),
+         "status": Parameter(int, low=100, high=599)},
     ),
     "delay": (("accept", "handshake", *ANSWERS), {"ms": Parameter(int, 1000)}),
     "trickle": (("handshake", *ANSWERS), {"ms": Parameter(int, 100), "bytes": Parameter(int, 1, low=1)}),

@@ -1,4 +1,4 @@
-"""What a switch, a figure and their allowed values are; `switches.py` and `gateway/switches.py` have the tables."""
+"""What a switch and a figure are; `switches.py` and `gateway/switches.py` have the tables."""
 
 from dataclasses import dataclass
 

@@ -2,8 +2,9 @@
 
 `SWITCHES` names them with default, what else they may be, and the place in
 direct.md (those of gateways: gateway.md) that leaves it open. They are set in
-the `[switches]` table of cloud.toml. `TIMING` and `LIMITS` are the documented figures, in tables of
-their own so that tests need not wait and need not send 256 KB.
+the `[switches]` table of cloud.toml. `TIMING` and `LIMITS` are the documented
+figures, in tables of their own so that tests need not wait and need not send
+256 KB.
 """
 
 from tools.emulator.cloud.gateway import switches as of_gateways

@@ -13,9 +13,8 @@ def describe(app, device):
     gateways = app.instance.gateways
     node = app.instance.registry.node(device.product_key)
     if node == "gateway":
-        attached = gateways.topology.of(device.key)
-        return {"node": node, "subdevices": len(attached),
-                "subdevices_online": sum(len(session.carried) for session in app.instance.sessions.of(*device.key))}
+        online = sum(len(session.carried) for session in app.instance.sessions.of(*device.key))
+        return {"node": node, "subdevices": gateways.topology.count(device.key), "subdevices_online": online}
     if node == "subdevice":
         return {"node": node, "gateway": named(device.gateway) if device.gateway else None}
     return {"node": node}
@@ -28,7 +27,7 @@ def named(key):
 def gateway_of(app, pk, dn):
     device = app.device(pk, dn)
     if app.instance.registry.node(pk) != "gateway":
-        raise BadRequest(409, f"{dn} is no gateway: its product has node = \"{app.instance.registry.node(pk)}\"")
+        raise BadRequest(409, f"{dn} is no gateway, its product has node = {app.instance.registry.node(pk)}")
     return device
 
 
@@ -44,7 +43,8 @@ def subdevice(app, values):
     pk, dn = values.get("product_key"), values.get("device_name")
     device = app.device(pk, dn)
     if not app.instance.is_subdevice(device):
-        raise BadRequest(409, f"{dn} is no sub-device: its product has node = \"{app.instance.registry.node(pk)}\"")
+        node = app.instance.registry.node(pk)
+        raise BadRequest(409, f"{dn} is no sub-device, its product has node = {node}")
     return device
 
 

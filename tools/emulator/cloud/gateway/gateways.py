@@ -1,10 +1,9 @@
 """The platform's side of gateways: who asks what, and what it brings about (gateway.md 14)."""
 
-from dataclasses import dataclass, field
-
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.alink import parse, reply, wants_reply
 from tools.emulator.cloud.gateway import discovery, presence, registration, topology
+from tools.emulator.cloud.gateway.asking import Asking
 from tools.emulator.cloud.gateway.carried import Carried
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.notices import Notices
@@ -29,42 +28,6 @@ REQUESTS = {
 FAMILIES = ("thing/sub/", "thing/proxy/", "thing/topo/", "thing/list/", "thing/gateway/")
 # answers to notices that end a session, so they come when it is over
 LATE_ANSWERS = ("/thing/disable_reply", "/thing/delete_reply")
-
-
-@dataclass(eq=False)
-class Asking:
-    """One request of a gateway while it is carried out; `key` is (ProductKey, DeviceName) of the gateway."""
-
-    platform: object
-    session: object
-    stage: str
-    too_often: set = ()
-    after: list = field(default_factory=list)
-
-    key = property(lambda self: self.session.key[:2])
-    registry = property(lambda self: self.platform.registry)
-    switches = property(lambda self: self.platform.switches)
-    limits = property(lambda self: self.platform.limits)
-
-    def product(self, item):
-        return self.registry.products.get(item.product_key)
-
-    def find(self, item):
-        """The sub-device that an item names, or None."""
-        return self.registry.find_subdevice(*item.key)
-
-    def later(self, action):
-        """Does `action` once the reply is out."""
-        self.after.append(action)
-
-    def note(self, text, item):
-        self.platform.instance.journal.event("hint", pk=item.product_key, dn=item.device_name, reason=text)
-
-    def within_rate(self, count):
-        """Raises `Refused` if `count` more logins in this second are too many (gateway.md 12)."""
-        policy = self.switches.login_rate
-        if policy != "off" and self.platform.rates.logins(self.key, count):
-            raise Refused(429 if policy == "refuse" else None)
 
 
 class Gateways:
@@ -120,8 +83,9 @@ class Gateways:
         try:
             if request is None:
                 raise Refused(460)
-            if tail.startswith("thing/") and self.switches.alink_method == "required" and not request.get("method"):
-                raise Refused(6450)
+            if self.switches.alink_method == "required" and tail.startswith("thing/"):
+                if not request.get("method"):
+                    raise Refused(6450)
             return 200, operation(asking, request.get("params")), "success"
         except Refused as refusal:
             return refusal.code, {} if refusal.data is None else refusal.data, str(refusal)
@@ -139,16 +103,16 @@ class Gateways:
         if self.registry.node(peer.names[0]) != "gateway":
             return None
         key = topics.device_of(topic)
-        if key is None or self.registry.node(key[0]) != "subdevice" or not topics.in_scope(topic, rules, *key):
+        if key is None or self.registry.node(key[0]) != "subdevice":
             return None
-        return key
+        return key if topics.in_scope(topic, rules, *key) else None
 
     def session_of(self, peer, key):
         """The session of sub-device `key` that this gateway carries, or None."""
         return peer.session and peer.session.carried.get((*key, ""))
 
     def uplink(self, peer, key, packet):
-        """The session that a message of sub-device `key` belongs to; None, and 520, without one (gateway.md 11)."""
+        """The session a message of sub-device `key` belongs to; None, and 520, without (gateway.md 11)."""
         session = self.session_of(peer, key)
         if packet.qos and self.switches.subdevice_qos1 == "drop":
             peer.note("dropped", topic=packet.topic, reason="QoS 1 of a sub-device")
@@ -173,7 +137,13 @@ class Gateways:
                 if self.switches.login_activates:
                     self.registry.activate(device, self.instance.wall())
                 opened.append(self.open(gateway, device, clean, extra))
-        asking.later(lambda: [self.sessions.resume(session) for session in opened if session.gateway is gateway])
+        asking.later(lambda: self.resume(opened, gateway))
+
+    def resume(self, sessions, gateway):
+        """Sends what has waited for the sub-devices that `gateway` carries."""
+        for session in sessions:
+            if session.gateway is gateway:
+                self.sessions.resume(session)
 
     def open(self, gateway, device, clean, extra):
         session, _ = self.sessions.open((*device.key, ""), clean, None)

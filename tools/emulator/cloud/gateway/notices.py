@@ -1,4 +1,4 @@
-"""What the platform tells a gateway unasked: errors, changes of the topology, wishes (gateway.md 7, 9, 10)."""
+"""What the platform tells a gateway unasked: errors, changes, wishes (gateway.md 7, 9, 10)."""
 
 from tools.emulator.cloud.alink import envelope
 from tools.emulator.cloud.gateway.codes import SESSION_ERROR, message
@@ -7,7 +7,7 @@ from tools.emulator.cloud.web import compact
 
 
 class Notices:
-    """Sends to gateways, named by their (ProductKey, DeviceName) keys; each call returns how often it was sent."""
+    """Sends to gateways, which are named by their (ProductKey, DeviceName)."""
 
     def __init__(self, instance):
         self.instance, self.switches = instance, instance.config.switches

@@ -87,13 +87,15 @@ def text_of(code):
 
 def log_in(asking, items, refuse):
     """Opens a session for each of `items`, or for none of them."""
-    asking.too_often = {item.key for item in items if asking.find(item) and asking.platform.rates.login(item.key)}
+    rates = asking.platform.rates
+    asking.too_often = {item.key for item in items if asking.find(item) and rates.login(item.key)}
     new = []
     for item in items:
         check(asking, item, new, refuse)
         if (*item.key, "") not in asking.session.carried:
             new.append(item)
-    asking.platform.go_online(asking, [(asking.find(item), clean(asking, item), extra(item)) for item in items])
+    entries = [(asking.find(item), clean(asking, item), extra(item)) for item in items]
+    asking.platform.go_online(asking, entries)
 
 
 def clean(asking, item):

@@ -13,7 +13,7 @@ class Rates:
         self.of_subdevices, self.of_gateways = {}, {}
 
     def login(self, key):
-        """Notes a login of one sub-device; returns whether it is one too many in a minute (and is not noted)."""
+        """Notes a login of one sub-device; or returns True, and does not, if it is too many in a minute."""
         now, times = self.now(), self.of_subdevices.setdefault(key, deque())
         while times and times[0] <= now - MINUTE:
             times.popleft()
@@ -23,7 +23,7 @@ class Rates:
         return False
 
     def logins(self, gateway, count):
-        """Notes `count` logins of a gateway; returns whether they are too many in this second (and are not noted)."""
+        """Notes `count` logins of a gateway; or returns True, and does not, if they are too many."""
         second, taken = int(self.now()), 0
         if self.of_gateways.get(gateway, (None,))[0] == second:
             taken = self.of_gateways[gateway][1]

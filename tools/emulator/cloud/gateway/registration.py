@@ -42,14 +42,13 @@ def refusal(asking, item):
 def register(asking, params):
     """sub/register: the gateway's session is the proof; every call issues a new secret (gateway.md 4)."""
     items = read_items(params, asking.limits.register_items)
-    codes = [refusal(asking, item) for item in items]
+    checked = [(item, refusal(asking, item)) for item in items]
     if asking.switches.register_bound == "omit":
-        items, codes = zip(*(pair for pair in zip(items, codes) if pair[1] != 6619)) if any(
-            code != 6619 for code in codes) else ((), ())
-    failed = [code for code in codes if code]
-    if failed and (all(codes) or asking.switches.register_mixed == "refuse"):
+        checked = [(item, code) for item, code in checked if code != 6619]
+    failed = [code for _, code in checked if code]
+    if failed and (len(failed) == len(checked) or asking.switches.register_mixed == "refuse"):
         raise Refused(failed[0])
-    devices = [asking.find(item) for item, code in zip(items, codes) if code is None]
+    devices = [asking.find(item) for item, code in checked if code is None]
     asking.registry.issue_to_subdevices(devices)
     return [{"iotId": iot_id(device), **pair_of(device), "deviceSecret": device.secret} for device in devices]
 

@@ -1,4 +1,4 @@
-"""What a gateway's request holds: items that name sub-devices, and the proof in them (gateway.md 2, 4 to 8). Pure."""
+"""What a gateway's request holds: items that name sub-devices, with their proof (gateway.md 4 to 8). Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tools.emulator.cloud.gateway.codes import Refused
 
 METHOD_KEY = "signmethod"       # spelt signMethod by some; gateway.md 6.1
 UNSIGNED = ("sign", METHOD_KEY, "cleansession")
-CLEAN = {"true": True, "false": False, True: True, False: False}
+CLEAN = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,23 @@ def read_item(values, needed=(), method=None):
     """One item; raises `Refused` with 460."""
     if not isinstance(values, dict):
         raise Refused(460)
-    clean = CLEAN.get(values.get("cleanSession", False)) if is_scalar(values.get("cleanSession", False)) else None
-    if clean is None:
-        raise Refused(460)
+    clean = read_clean(values["cleanSession"]) if "cleanSession" in values else None
     fields = {key: text(value) for key, value in values.items() if key != "cleanSession"}
     if method is not None:
         fields.setdefault("signMethod", text(method))
-    item = Item(fields.pop("productKey", ""), fields.pop("deviceName", ""), fields,
-                clean if "cleanSession" in values else None)
+    item = Item(fields.pop("productKey", ""), fields.pop("deviceName", ""), fields, clean)
     item.fields.update(item.pair)
     if not all(item.key) or not all(item.get(name) for name in needed):
         raise Refused(460)
     return item
 
 
-def is_scalar(value):
-    return isinstance(value, (str, bool))
+def read_clean(value):
+    """cleanSession: text as the page has it, or a JSON boolean."""
+    clean = value if isinstance(value, bool) else CLEAN.get(value) if isinstance(value, str) else None
+    if clean is None:
+        raise Refused(460)
+    return clean
 
 
 def text(value):

@@ -7,7 +7,7 @@ CREATED, REMOVED, ENABLED, DISABLED = 0, 1, 2, 8        # status of topo/change,
 
 
 class Topology:
-    """The attached sub-devices by gateway; kept in the registry. Gateways are (ProductKey, DeviceName) keys."""
+    """The attached sub-devices by (ProductKey, DeviceName) of the gateway; kept in the registry."""
 
     def __init__(self, registry):
         self.registry = registry
@@ -88,7 +88,7 @@ def refusal(asking, item, device, new):
 
 
 def sift(asking, items, check):
-    """Splits items by `check(item, device, good so far)`: devices that passed, and `Refused` as the switch says."""
+    """The devices of the items that `check(asking, item, device, new so far)` lets pass, or `Refused`."""
     good, failed = [], []
     for item in items:
         device = asking.find(item)

@@ -1,0 +1,45 @@
+"""One request of a gateway while it is carried out: what the operations may look at and ask for."""
+
+from dataclasses import dataclass, field
+
+from tools.emulator.cloud.gateway.codes import Refused
+
+
+@dataclass(eq=False)
+class Asking:
+    """`platform` is the `Gateways`, `session` the gateway's; `key` is its (ProductKey, DeviceName).
+
+    `too_often` are the sub-devices of a login that have had their logins of
+    the minute; `after` is done when the reply is out.
+    """
+
+    platform: object
+    session: object
+    stage: str
+    too_often: set = ()
+    after: list = field(default_factory=list)
+
+    key = property(lambda self: self.session.key[:2])
+    registry = property(lambda self: self.platform.registry)
+    switches = property(lambda self: self.platform.switches)
+    limits = property(lambda self: self.platform.limits)
+
+    def product(self, item):
+        return self.registry.products.get(item.product_key)
+
+    def find(self, item):
+        """The sub-device that an item names, or None."""
+        return self.registry.find_subdevice(*item.key)
+
+    def later(self, action):
+        """Does `action` once the reply is out."""
+        self.after.append(action)
+
+    def note(self, text, item):
+        self.platform.instance.journal.event("hint", pk=item.product_key, dn=item.device_name, reason=text)
+
+    def within_rate(self, count):
+        """Raises `Refused` if `count` more logins in this second are too many (gateway.md 12)."""
+        policy = self.switches.login_rate
+        if policy != "off" and self.platform.rates.logins(self.key, count):
+            raise Refused(429 if policy == "refuse" else None)
