@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -93,6 +94,10 @@ def run(args):
         raise UserError("--baud-limit is a rate of 300 baud or more")
     if args.cloud and args.play:
         raise UserError("--play starts a cloud of its own; leave --cloud out")
+    if args.cloud and not Path(args.cloud).is_dir():
+        raise UserError(f"--cloud {args.cloud} is no folder: it is the --run-dir of 'python -m tools cloud'")
+    if not re.fullmatch(r"[1-9]\d*[KM]?", args.heap):
+        raise UserError(f"--heap {args.heap} is not a size in bytes, K or M, e.g. 112K")
     model = MODELS[args.chip]
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
