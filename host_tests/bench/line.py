@@ -186,7 +186,7 @@ def station_burn(url, job, ident, folder):
     kept, port_wire.Loader = port_wire.Loader, Recorder
     try:
         began = time.perf_counter()
-        wire = port_wire.PortWire(url, job, folder)
+        wire = port_wire.PortWire(url, job, folder=folder)
         wire.identify()
         wire.held()
         wire.flash(job, lambda step, part: None)

@@ -29,7 +29,7 @@ def burns(path):
 
 
 class FiledWire(ScriptedWire):
-    def __init__(self, device, job):
+    def __init__(self, device, job, locate=None):
         self.path = device
         try:
             with open(device) as file:

@@ -302,3 +302,41 @@ def test_a_secret_in_the_job_s_files_is_refused(tmp_path):
         text=True,
     )
     assert done.returncode == 1 and "looks as if it held a device or product secret" in done.stderr
+
+
+def test_a_chip_with_its_own_usb_is_found_again_by_its_place_when_it_comes_back_under_another_name(tmp_path):
+    from tools.image import identity
+    from tools.line import job
+    from tools.line.port_wire import PortWire
+
+    wanted = job.with_tree(
+        job.Job(
+            "lamp",
+            PRODUCT,
+            "ESP32_GENERIC_C3",
+            files=str(tmp_path),
+            endpoint={"region": "cn-shanghai"},
+            seconds=60,
+        )
+    )
+    path = tmp_path / "flash.bin"
+    layout = layouts.layout_of("ESP32_GENERIC_C3")
+    path.write_bytes(layouts.assemble(layout, [], {})[:0x9000].ljust(FLASH, b"\xff"))
+    with Bench(
+        path, chip="esp32c3", mac=mac(1), style="usb", renumber=True, software=True, boot_blank=True
+    ) as board:
+        first = board.url
+        wire = PortWire(first, wanted, locate=lambda: board.url, folder=str(tmp_path / "state"))
+        wire.identify()
+        wire.held()
+        wire.flash(wanted, lambda step, part: None)
+        wire.burn(
+            identity.parse({"product_key": PRODUCT, "device_name": "dev1", "device_secret": secret(1)}),
+            None,
+            False,
+            lambda step, part: None,
+        )
+        tested = wire.self_test(wanted, None, lambda step, part: None)
+        wire.close()
+        assert board.url != first and wire.device == board.url
+    assert tested.last("boot")["device_name"] == "dev1"

@@ -27,6 +27,8 @@ GONE = (
     "cannot open",
     "did not come back",
 )  # what tools.flash says when it is not the board's fault
+RENUMBERS = 0.5  # seconds within which a chip's own USB goes away after a reset
+SOFT_RESET = b"\x03\x03\x04"  # Ctrl-C twice ends the application, Ctrl-D at the prompt starts it anew
 LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
 
 # Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing
@@ -75,14 +77,17 @@ def state_folder():
 class PortWire:
     """One board on one port; see `tools.line.wire.Wire`."""
 
-    def __init__(self, device, job, folder=None):
+    def __init__(self, device, job, locate=None, folder=None):
+        """`locate()` gives the bay's port as it is named now, or None: a chip's own USB may come back as
+        another.
+        """
         self.device = device
+        self._locate = locate
         self.job = job
         self.folder = folder or state_folder()
         self._board = boards.load(job.board)
         self._loader = None
         self._contents = None
-        self._port = None
 
     @staticmethod
     def present(device):
@@ -178,11 +183,32 @@ class PortWire:
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
             until = ("boot",) if hand_over or job.until == "boot" else console.RUNS + console.FAILS
+            if self._locate is not None:
+                port = self._found_again(port, end)
             console.follow(self.device, port, job.seconds, lines.append, until)
             if hand_over and lines:
                 progress("self-test", 0.5)
                 lines += self._connect(wifi, end)
             return Tested(tuple(lines))
+
+    def _found_again(self, port, end):
+        """The open port after a reset, under the name that the bay has by then: only its place tells boards
+        apart.
+        """
+        try:
+            port.timeout = RENUMBERS
+            port.read(1)  # a bridge stays; a chip's own USB goes away with the reset
+            return port
+        except (OSError, TypeError):
+            port.close()
+        while time.monotonic() < end:
+            self.device = self._locate() or self.device
+            with contextlib.suppress(UserError, OSError):
+                port = ports.open_port(self.device, timeout=0.2)
+                port.write(SOFT_RESET)  # what it said while nobody had the port is lost: it says it again
+                return port
+            time.sleep(0.05)
+        raise Pulled("the port went away at the reset and did not come back")
 
     def _connect(self, wifi, end):
         """Bring the board online on the line's Wi-Fi from the raw REPL; its state lines."""

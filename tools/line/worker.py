@@ -37,7 +37,7 @@ class Settings:
     poll: float = 0.25  # between looks for a board
     settle: float = 2.0  # how long a port is away before its board is gone: a reset takes USB ports away too
     patience: float = 60.0
-    wire: str = WIRE  # module:class, called with (device, job)
+    wire: str = WIRE  # module:class, called with (device, job, locate)
 
 
 class Worker:
@@ -81,7 +81,8 @@ class Worker:
         settings = self.settings
         wire = None
         try:
-            wire = self._wire(device, settings.job)
+            locate = (lambda: bays.locate(self.bay, bays.plugged())) if self.bay.usb else None
+            wire = self._wire(device, settings.job, locate)
             result = visit(
                 wire,
                 ledger,
