@@ -43,7 +43,7 @@ class Client(MQTTClient):
     granted = b""  # the last SUBACK
     busy = False  # a handler runs
     once = False  # look for one packet, do not wait
-    head = b""  # of the packet that is coming in
+    kind = 0  # of the packet that is coming in
     body = None
     size = 0  # bytes of its body: all,
     left = 0  # and still to come
@@ -69,7 +69,7 @@ class Client(MQTTClient):
                    + _string(self.client_id) + _string(self.user) + _string(self.pswd))
         packet = self._packet(True)
         self.deadline = self.stream.deadline = None
-        if self.head[0] != _CONNACK or len(packet) != 2:
+        if self.kind != _CONNACK or len(packet) != 2:
             raise ProtocolError("no CONNACK")
         if packet[1]:
             raise part("refusals").ConnectRefused(packet[1])
@@ -133,7 +133,7 @@ class Client(MQTTClient):
         packet = self._packet(not once)
         if packet is None:
             return None
-        kind = self.head[0]
+        kind = self.kind
         size = len(packet)
         if kind & 0xF0 == _PUBLISH:
             self._message(kind & 6, packet)
@@ -169,9 +169,8 @@ class Client(MQTTClient):
     def write(self, data, n=None):
         if n is not None:
             data = data[:n]
-        if len(self.held) + len(data) > _HELD:
-            self.flush()
         if len(data) > _HELD:
+            self.flush()
             self.stream.write(data)
         else:
             self.held += data
@@ -241,7 +240,7 @@ class Client(MQTTClient):
     # A packet is put together from what is there, so that a peer that stops in its middle blocks nobody.
 
     def _packet(self, wait):
-        """The next packet's body, its kind in head[0]; None when it is not whole and `wait` is False."""
+        """The next packet's body, of `kind`; None when it is not whole and `wait` is False."""
         deadline = self.deadline or Deadline(self.timeout)
         while True:
             if wait and not self.stream.ready(deadline.left()):
@@ -260,18 +259,19 @@ class Client(MQTTClient):
         while self.body is None:
             if not self.stream.readinto(one):
                 return False
+            byte = one[0]
             if not self.left:
-                self.head = b""
+                self.kind = byte
+                self.size = self.shift = 0
                 self.left = 1
                 self.began = ticks_ms()
-            self.head += one
-            if len(self.head) > 1 and one[0] < 0x80:
-                size = 0
-                for byte in range(len(self.head) - 1, 0, -1):
-                    size = size << 7 | self.head[byte] & 0x7F
-                self.size = self.left = size
-                self.body = bytearray(min(size, self.limit))
-            elif len(self.head) > 4:
+                continue
+            self.size |= (byte & 0x7F) << self.shift
+            self.shift += 7
+            if byte < 0x80:
+                self.left = self.size
+                self.body = bytearray(min(self.size, self.limit))
+            elif self.shift > 21:
                 raise ProtocolError("malformed length")
         while self.left:
             at = self.size - self.left
