@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench lock clean
+.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,13 @@ test: setup  ## all host tests, on CPython and on MicroPython
 
 bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 	@$(PY) -m tools bench $(PARTS) $(ARGS)
+
+# campaigns of random input: their figures are printed at the end
+SOAKED = $(addprefix host_tests/,boots/test_power_cuts.py boots/test_received.py boots/test_day.py \
+  firmware/test_parsers.py cloud/test_codec.py cloud/test_fuzz.py image/test_nvs.py image/test_nvs_port.py)
+
+soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
+	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-220} $(PY) -m pytest -n $(WORKERS) --timeout 86400 --durations 20 $(SOAKED)
 
 lock:  ## pin the dependencies again, with hashes
 	$(PYTHON) -m pip install --quiet uv

@@ -127,7 +127,7 @@ PARSERS = {"https_answers": https_answers(), "pushes": pushes(SECRET), "token_pu
 def test_an_error_of_the_tree_or_a_right_result(ask, parser, campaign, tally):
     count = 0
 
-    @settings(max_examples=campaign(50), deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+    @settings(max_examples=campaign(25), deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
               suppress_health_check=list(HealthCheck))
     @given(PARSERS[parser], ends, pieces, st.integers(0, 2**32))
     def holds(made, end, piece, seed):
@@ -150,7 +150,7 @@ def test_a_time_is_taken_only_if_it_can_be_one(ask, campaign, tally):
     near = st.sampled_from([1795219199, 1795219200, 1795219200 + 20 * 365 * 86400 - 1, 1795219200 + 20 * 365 * 86400,
                             2085978496, 0, 946684800])
 
-    @settings(max_examples=campaign(10), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=campaign(5), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.integers(-2**31, 2**33) | st.integers(1795219200, 2425939200) | near, min_size=1, max_size=20))
     def holds(times):
         failed = ask("times", times)
