@@ -21,13 +21,17 @@ def cloud(tmp_path_factory, product_secrets):
 
 @pytest.fixture(params=list(INTERPRETERS))
 def fleet(request, cloud, product_secrets, tmp_path):
-    """Boards of one of the two interpreters."""
-    yield boots.Fleet(cloud, product_secrets, tmp_path, INTERPRETERS[request.param])
+    """Boards of one of the two interpreters. None of them, nor the cloud's log, may ever tell a secret."""
+    made = boots.Fleet(cloud, product_secrets, tmp_path, INTERPRETERS[request.param])
+    yield made
     cloud.admin("DELETE", "/faults")
+    assert not made.told()
 
 
 @pytest.fixture
 def chips(cloud, product_secrets, tmp_path):
     """Boards of the MicroPython interpreter only."""
-    yield boots.Fleet(cloud, product_secrets, tmp_path, None)
+    made = boots.Fleet(cloud, product_secrets, tmp_path, None)
+    yield made
     cloud.admin("DELETE", "/faults")
+    assert not made.told()

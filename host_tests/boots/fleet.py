@@ -6,6 +6,7 @@ import secrets
 from urllib.parse import quote
 
 from tools.emulator.board.boot import Board
+from tools.emulator.cloud.process import CloudError
 from tools.image import flash, identity
 
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
@@ -39,6 +40,7 @@ class Fleet:
     def __init__(self, cloud, secret, folder, interpreter):
         self.cloud, self.secret, self.folder, self.interpreter = cloud, secret, folder, interpreter
         self._images, self._number = {}, itertools.count(1)
+        self.boards, self.said = [], []         # every board; every line on any console
 
     def board(self, way, timeout=15000, ntp=None, image=None, main=None, **options):
         number = next(self._number)
@@ -52,8 +54,9 @@ class Fleet:
             assert made
         data = image or self.image(way, timeout, ntp, name, device_secret, main)
         board = Board(data, mac=":".join(name[i:i + 2] for i in range(0, 12, 2)), cloud=self.cloud.run_dir,
-                      folder=self.folder / f"board{number}", interpreter=self.interpreter, **options)
+                      folder=self.folder / f"board{number}", interpreter=self.interpreter, log=self.said.append, **options)
         board.product_key, board.device_name = product, name
+        self.boards.append(board)
         return board
 
     def image(self, way, timeout=15000, ntp=None, name=None, device_secret=None, main=None):
@@ -75,6 +78,19 @@ class Fleet:
         path = self.folder / "certificate.json"
         path.write_text(json.dumps(fields))
         return identity.load(path)
+
+    def told(self):
+        """The secrets of these boards that a console or the cloud's log has told; there must be none."""
+        known = set(self.secret.values())
+        for board in self.boards:
+            try:
+                device = self.cloud.device(board.product_key, board.device_name, secret=True)
+            except CloudError:          # a unit that never came as far as its registration
+                continue
+            known |= {device["device_secret"], *(client["device_token"] for client in device["clients"])}
+        log = (self.cloud.run_dir / "cloud.log").read_text(errors="replace")
+        text = "\n".join([*self.said, log, json.dumps(self.cloud.admin("GET", "/log"))])
+        return [secret for secret in known if secret and secret in text]
 
     def registrations(self, board):
         """How often the cloud has issued something to this board's device."""

@@ -112,6 +112,32 @@ device.subscribe("user/get", echo, 1)
     assert echoed == [f"message {number}" for number in range(5)]
 
 
+def test_an_application_that_prints_everything_prints_no_secret(on, fleet):
+    """Whatever an application shows of its device, also when an error ends it: one masked line, and a reset."""
+    board = on(main("""
+from aliot import log, part
+device.watch(lambda state, fields: print(state, fields))
+def show(topic, payload):
+    print(device, device.__dict__, device.credential.__dict__)
+    raise ValueError("secret is %s, masked %s" % (device.credential.device_secret.reveal(), device.credential.device_secret))
+device.subscribe("user/get", show)
+""", end="""
+try:
+    device.start()
+    while True:
+        device.poll(50)
+except Exception as problem:
+    part("restart").after(problem)
+"""))
+    board.start()
+    board.wait_for("connected")
+    publish(fleet, board, "user/get", "now")
+    said = board.wait_for("error")
+    assert said["code"] == "ValueError" and "masked ****" in said["detail"] and said["wait"] >= 5
+    secret = fleet.cloud.device(board.product_key, board.device_name, secret=True)["device_secret"]
+    assert secret[-4:] in said["detail"] and secret in board.flash.read_bytes().decode("latin-1")
+
+
 def test_poll_0_does_not_wait_for_anything(on):
     """A thousand polls of a silent connection come to an end: one that waited only 0.1 s would be late."""
     board = on(main(end='''
