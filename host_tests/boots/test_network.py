@@ -83,6 +83,27 @@ def test_two_boards_with_one_identity_see_that_they_are_twins(chip):
     assert other.wait_for("connected")          # and now the other one is left alone
 
 
+def test_a_cleared_client_id_is_asked_again_after_minutes_and_never_registers(on, fleet):
+    board = on(main(), "regnwl")
+    board.boot(until="connected")
+    fleet.cloud.act(board.product_key, board.device_name, "clients", {"clear": True})
+    boot = board.boot(until="refused")
+    said = boot.state("refused")
+    assert said["code"] == "mqtt.4" and said["wait"] >= 300 and not boot.state("registering")
+    assert fleet.registrations(board) == 1
+
+
+def test_after_resetthing_a_board_that_lost_its_flash_is_a_device_again(on, fleet):
+    board = on(main(), "https")
+    blank = board.flash.read_bytes()
+    board.boot(until="connected")
+    board.flash.write_bytes(blank)
+    said = board.boot(until="refused").state("refused")
+    assert said["code"] == "register.6289" and "ResetThing" in said["advice"] and "restore" in said["advice"]
+    fleet.cloud.act(board.product_key, board.device_name, "reset")
+    assert board.boot(until="connected").state("stored")
+
+
 def test_a_subscription_that_is_refused_does_not_hurt_the_others(on, fleet):
     board = on(main('device.subscribe("/a1Somebody1/else/user/get", print)\n'
                     'device.subscribe("user/get", lambda topic, payload: print("got", payload))\n'))
