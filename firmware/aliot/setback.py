@@ -1,41 +1,38 @@
 """What a device does when a connect failed or a connection was lost; imported when that happens."""
 
 from aliot import backoff, forget
-from aliot.errors import Closed, LinkError, ProtocolError, RegistrationError, StoreError
-from aliot.refusals import ConnectRefused
-from aliot.transport.faults import CertificateError, Reset
+from aliot.errors import LinkError, ProtocolError, StoreError
 
 
 def failed(device, problem):
     """Registration or connect did not succeed: wait as the error's class asks, and say so."""
-    if isinstance(problem, CertificateError):
-        problem = _dated(problem, device.server)
+    problem.code = _dated(problem.code, device.server)
     now = device.now()
     backoff.failed(device.session, now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)):
         _say(device, "offline", problem, now)
-    elif isinstance(problem, (ConnectRefused, RegistrationError)):
-        _say(device, "refused", problem, now)
     else:
-        _say(device, "error", problem, now)
+        # What the platform refuses; the classes are in aliot.refusals, which is not imported for this.
+        refused = problem.code.split(".")[0] in ("mqtt", "register")
+        _say(device, "refused" if refused else "error", problem, now)
 
 
 def lost(device, problem):
     """The connection is gone: back off, longer when a twin seems to throw this device off."""
     now = device.now()
-    backoff.lost(device.session, now, isinstance(problem, (Closed, Reset)) and device.network.up())
+    backoff.lost(device.session, now, problem.code in ("closed", "reset") and device.network.up())
     if device.session.twin:
         problem = LinkError("thrown off again and again soon after connecting", "twin", "later")
     _say(device, "offline", problem, now)
 
 
-def _dated(problem, server):
-    """A certificate that seems out of date points to the clock, unless a server has set that."""
-    if not server and problem.code == "certificate.expired":
-        return CertificateError(problem.detail, "certificate.clock")
-    if server and problem.code == "certificate.clock":
-        return CertificateError(problem.detail, "certificate.future")
-    return problem
+def _dated(code, server):
+    """The code of a certificate that seems out of date points to the clock, unless a server has set that."""
+    if not server and code == "certificate.expired":
+        return "certificate.clock"
+    if server and code == "certificate.clock":
+        return "certificate.future"
+    return code
 
 
 def _say(device, state, problem, now):
