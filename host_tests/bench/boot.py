@@ -1,8 +1,8 @@
 """The phases of a boot, on a board that registers, on one that has its secret, and for the bare script.
 
 Times are taken as the board's lines come in. The phases: `mount` from power-on until /boot.py runs (the
-interpreter's own start is in it), `load` until everything is imported, `identity` until the records were read,
-`Wi-Fi`, `clock`, `register` until the secret was stored and read back, `connect` until CONNACK.
+interpreter's own start is in it), `load` until everything is imported, `identity` until the records were
+read, `Wi-Fi`, `clock`, `register` until the secret was stored and read back, `connect` until CONNACK.
 """
 
 import time
@@ -31,16 +31,27 @@ while True:
     client.wait_msg()
 """
 # what a line begins with -> the phase that it ends
-ENDS = {"mounted": "mount", "loaded": "load", '{"aliot":"boot"': "identity", '{"aliot":"wifi"': "Wi-Fi", "wifi": "Wi-Fi",
-        '{"aliot":"clock"': "clock", "clock": "clock", '{"aliot":"stored"': "register", '{"aliot":"connected"': "connect"}
+ENDS = {
+    "mounted": "mount",
+    "loaded": "load",
+    '{"aliot":"boot"': "identity",
+    '{"aliot":"wifi"': "Wi-Fi",
+    "wifi": "Wi-Fi",
+    '{"aliot":"clock"': "clock",
+    "clock": "clock",
+    '{"aliot":"stored"': "register",
+    '{"aliot":"connected"': "connect",
+}
 
 
 def report(scale=1.0):
     boots = max(3, round(BOOTS * scale))
     with Stage() as stage:
         taken = measure(stage, boots)
-    table = Table(f"Milliseconds, medians of {boots} boots in turn",
-                  [Column("boot"), *(Column(phase, ".0f") for phase in PHASES), Column("in all", ".0f")])
+    table = Table(
+        f"Milliseconds, medians of {boots} boots in turn",
+        [Column("boot"), *(Column(phase, ".0f") for phase in PHASES), Column("in all", ".0f")],
+    )
     for name, found in taken.items():
         middle = {phase: median(one[phase] for one in found) for phase in found[0]}
         table.add(name, *(middle.get(phase) for phase in PHASES), median(sum(one.values()) for one in found))
@@ -84,7 +95,7 @@ def phases(board, stamps):
 
 
 def split(began, lines):
-    """{phase: milliseconds} from when the board was switched on and its lines; a phase ends with its last line."""
+    """{phase: milliseconds} from power-on and the board's lines; a phase ends with the last of its lines."""
     ends = {}
     for at, line in lines:
         phase = next((phase for start, phase in ENDS.items() if line.startswith(start)), None)

@@ -5,8 +5,10 @@ from host_tests.ca import bench
 
 
 def report(scale=1.0):
-    table = Table("Key, signature, files and ledger", [Column("made by"), Column("certificates a second", ".1f"),
-                                                       Column("CPU ms each", ".1f")])
+    table = Table(
+        "Key, signature, files and ledger",
+        [Column("made by"), Column("certificates a second", ".1f"), Column("CPU ms each", ".1f")],
+    )
     for what, figure in bench.measure(max(8, round(60 * scale))).items():
         table.add(what, figure["per_second"], figure["cpu_ms"])
     return Report([table])

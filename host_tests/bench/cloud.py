@@ -151,7 +151,8 @@ def report(scale=1.0):
     """The bench's part: the same as a table."""
     rows = measure(*(max(20, round(count * min(scale, 1))) for count in (5000, 500, 500)))
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table("One process of the cloud, one of clients", [Column(name.replace("_", " ")) for name in names])
+    columns = [Column(name.replace("_", " ")) for name in names]
+    table = Table("One process of the cloud, one of clients", columns)
     for row in rows:
         table.add(*(row.get(name) for name in names))
     return Report([table])

@@ -1,9 +1,9 @@
 """Heap: what is in use when connected, and the smallest heap in which each way, and each fault, passes.
 
-The application is the firmware's own main.py. A first boot passes when the property it posts is acknowledged, and
-nothing before that was an error or a retry. The smallest heap is found by halving, and is one in which three
-boots in a row passed. The port's share is what the emulated chip's modules take of the same heap; a chip has them
-in its firmware.
+The application is the firmware's own main.py. A first boot passes when the property it posts is acknowledged,
+and nothing before that was an error or a retry. The smallest heap is found by halving, and is one in which
+three boots in a row passed. The port's share is what the emulated chip's modules take of the same heap; a
+chip has them in its firmware.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.stage import WAYS, Stage
 from tools.emulator.board.boot import BoardError
 
-LOW, HIGH = 16, 160                     # KB between which the smallest heap is looked for
-HEAP, SHARE = 112, 24                   # KB: the bounds of design.md
+LOW, HIGH = 16, 160  # KB between which the smallest heap is looked for
+HEAP, SHARE = 112, 24  # KB: the bounds of design.md
 SURE = 3
 TROUBLE = ("error", "offline", "refused")
-PATIENCE = 20                           # seconds for one state of one boot
+PATIENCE = 20  # seconds for one state of one boot
 ACKNOWLEDGED = '"acknowledged", "code": 200'
 BARE = """
 client.connect()
@@ -34,32 +34,44 @@ class Case:
     """Something whose smallest heap is asked for: `passes(KB)` boots a new board in that heap."""
 
     name: str
-    kind: str                           # "way", "script" or "fault"
+    kind: str  # "way", "script" or "fault"
     passes: Callable
 
 
 def report(scale=1.0):
     with Stage() as stage, ThreadPoolExecutor(2) as pool:
         in_use = {name: used(board) for name, board in boards(stage)}
-        share = max(heap["port"] for heap in in_use.values()) / 1024
         cases = list(all_cases(stage))
         least = list(pool.map(lambda case: smallest(case.passes, LOW, HIGH), cases))
         ways = [case for case in cases if case.kind == "way"] * max(1, round(SURE * scale))
-        failed = sum(not passed for passed in pool.map(lambda case: case.passes(HEAP), ways))
-    table = Table("KB of heap in use when connected, after a collection",
-                  [Column("board"), Column("in all", ".1f"), Column("the port", ".1f"), Column("without the port", ".1f")])
+        passed = list(pool.map(lambda case: case.passes(HEAP), ways))
+    share = max(heap["port"] for heap in in_use.values()) / 1024
+    way, fault = (worst(cases, least, kind) for kind in ("way", "fault"))
+    return Report(
+        [table_of_use(in_use), table_of_least(cases, least, share)],
+        [
+            Bound("smallest heap for a first boot, the worst way", way, HEAP, " KB"),
+            Bound(f"of {len(passed)} first boots in a heap of {HEAP} KB, failed", passed.count(False), 0),
+            Bound("smallest heap for what may go wrong, the worst case", fault, HEAP, " KB"),
+            Bound("the port's share of the heap", share, SHARE, " KB"),
+        ],
+    )
+
+
+def table_of_use(in_use):
+    names = ("in all", "the port", "without the port")
+    table = Table("KB of heap in use when connected", [Column("board"), *(Column(name, ".1f") for name in names)])
     for name, heap in in_use.items():
         table.add(name, heap["used"] / 1024, heap["port"] / 1024, (heap["used"] - heap["port"]) / 1024)
-    found = Table(f"Smallest heap in KB in which {SURE} boots in a row pass",
-                  [Column("what"), Column("in all"), Column("without the port", ".0f")])
+    return table
+
+
+def table_of_least(cases, least, share):
+    columns = [Column("what"), Column("in all"), Column("without the port", ".0f")]
+    table = Table(f"Smallest heap in KB in which {SURE} boots in a row pass", columns)
     for case, size in zip(cases, least):
-        found.add(case.name, size, None if size is None else size - share)
-    way, fault = (worst(cases, least, kind) for kind in ("way", "fault"))
-    return Report([table, found], [
-        Bound("smallest heap for a first boot, the worst way", way, HEAP, " KB"),
-        Bound(f"of {len(ways)} first boots in a heap of {HEAP} KB, failed", failed, 0),
-        Bound("smallest heap for what may go wrong, the worst case", fault, HEAP, " KB"),
-        Bound("the port's share of the heap", share, SHARE, " KB")])
+        table.add(case.name, size, None if size is None else size - share)
+    return table
 
 
 def worst(cases, least, kind):
@@ -94,11 +106,17 @@ def all_cases(stage):
     for style, text in SCRIPTS.items():
         yield Case(text, "script", lambda kb, style=style: posts(stage.bare(style, BARE, heap=f"{kb}K")))
     for way, text in WAYS.items():
-        yield Case(f"refused, {text}", "fault",
-                   lambda kb, way=way: refused(stage.board(way, wrong=True, heap=f"{kb}K")))
+        yield Case(
+            f"refused, {text}",
+            "fault",
+            lambda kb, way=way: refused(stage.board(way, wrong=True, heap=f"{kb}K")),
+        )
     for way in ("https", "regnwl"):
-        yield Case(f"boot after a power cut while storing, {WAYS[way]}", "fault",
-                   lambda kb, way=way: recovers(stage, way, kb))
+        yield Case(
+            f"boot after a power cut while storing, {WAYS[way]}",
+            "fault",
+            lambda kb, way=way: recovers(stage, way, kb),
+        )
     yield Case("connection lost and made again", "fault", lambda kb: returns(stage, kb))
 
 
@@ -109,9 +127,11 @@ def posts(board):
 
 def refused(board):
     """Is a refusal told with its code and advice, and does the board go on?"""
+
     def told():
         state = board.wait_for(lambda state: state["aliot"] in TROUBLE, PATIENCE)
         return state["aliot"] == "refused" and state["advice"] and goes_on(board)
+
     return stepwise(board, told)
 
 
@@ -135,6 +155,7 @@ def returns(stage, kb):
         board.wait_for(lambda state: state["aliot"] == "offline", PATIENCE)
         board.wait_for("connected", PATIENCE)
         return not trouble(board, allowed="offline")
+
     return stepwise(board, again)
 
 
@@ -167,7 +188,7 @@ def trouble(board, allowed=None):
 
 
 def smallest(passes, low, high, sure=SURE):
-    """The smallest whole n from low to high for which passes(n) is true `sure` times in a row; None if there is none.
+    """The smallest n from low to high for which passes(n) holds `sure` times in a row; None if there is none.
 
     Below it nothing is promised: passes() may hold now and then. It is taken to hold more often for larger n.
     """

@@ -1,9 +1,9 @@
-"""Connect and QoS 1 round trips: aliot beside umqtt.simple alone, on the same interpreter, TLS, root and cloud.
+"""Connect and QoS 1 round trips: aliot beside umqtt.simple; same interpreter, heap, TLS, root and cloud.
 
 Four boards are on at once and wait; one after another gets the order to connect, publish and disconnect, and
-tells how long that took. Ratios are taken within a round, between orders that follow one another at once, so that
-a machine that is busy for a while is so for both. The two that wait 40 ms and more for each packet have fewer
-rounds.
+tells how long that took. Ratios are taken within a round, between orders that follow one another at once, so
+that a machine that is busy for a while is so for both. The two that wait 40 ms and more for each packet have
+fewer rounds.
 """
 
 from statistics import median
@@ -12,11 +12,15 @@ from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.stage import FOLDER, Stage, device_module
 
 ROUNDS, PUBLISHES = 120, 20
-SELDOM = 12                                     # the slow scripts take part in every twelfth round
+SELDOM = 12  # the slow scripts take part in every twelfth round
+HEAP = "256K"  # on 64 bits about what the 150 KB of a chip hold
 ALIOT = "aliot"
 # style of the script -> what it is called
-SCRIPTS = {"verified": "(a) umqtt.simple, verified", "one_write": "(b) the same, one write a packet, TCP_NODELAY",
-           "unverified": "(c) as people write it, not verified"}
+SCRIPTS = {
+    "verified": "(a) umqtt.simple, verified",
+    "one_write": "(b) the same, one write a packet, TCP_NODELAY",
+    "unverified": "(c) as people write it, not verified",
+}
 AGAINST = "one_write"
 
 
@@ -28,16 +32,23 @@ def report(scale=1.0):
 
 
 def measure(stage, rounds, publishes=PUBLISHES):
-    """{contender: [(its figure, aliot's in the same round), ...]}; a figure is (connect in ms, QoS 1 a second)."""
-    boards = {ALIOT: stage.board("unique", {"/main.py": (FOLDER / "aliot_orders.py").read_bytes(),
-                                            **device_module("stopwatch")})}
+    """{contender: [(its figure, aliot's of that round), ...]}; a figure is (ms to connect, QoS 1 a second)."""
+    boards = {
+        ALIOT: stage.board(
+            "unique",
+            {"/main.py": (FOLDER / "aliot_orders.py").read_bytes(), **device_module("stopwatch")},
+            heap=HEAP,
+        )
+    }
     for style in SCRIPTS:
-        boards[style] = stage.bare(style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"))
+        boards[style] = stage.bare(
+            style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"), heap=HEAP
+        )
     figures = {name: [] for name in boards}
     try:
         for name, board in boards.items():
             board.start()
-            order(board, 2)                     # not counted: the first of everything
+            order(board, 2)  # not counted: the first of everything
         for turn in range(rounds):
             taken = {}
             for name in around(turn):
@@ -65,15 +76,27 @@ def order(board, publishes):
 
 def tell(figures, suites):
     """The report of what `measure` gave."""
-    table = Table("Medians, and medians of the ratios within a round",
-                  [Column("contender"), Column("connect, ms", ".2f"), Column("aliot / it", ".2f"),
-                   Column("QoS 1 a second", ".0f"), Column("aliot / it ", ".2f")])
+    table = Table(
+        "Medians, and medians of the ratios within a round",
+        [
+            Column("contender"),
+            Column("connect, ms", ".2f"),
+            Column("aliot / it", ".2f"),
+            Column("QoS 1 a second", ".0f"),
+            Column("aliot / it ", ".2f"),
+        ],
+    )
     ratios = {}
     for name, rows in figures.items():
         ratios[name] = [median(own[at] / its[at] for its, own in rows) for at in (0, 1)]
         connect, rate = (median(its[at] for its, _ in rows) for at in (0, 1))
         table.add(SCRIPTS.get(name, name), connect, ratios[name][0], rate, ratios[name][1])
     connect, rate = ratios[AGAINST]
-    return Report([table], [Bound("connect, from the first socket call to CONNACK, against (b)", connect, 1.3, " times"),
-                            Bound("QoS 1 round trips a second, against (b)", rate, 0.7, " times", least=True)],
-                  [f"{len(figures[ALIOT])} rounds of a connect and {PUBLISHES} publishes; all by {', '.join(suites)}"])
+    return Report(
+        [table],
+        [
+            Bound("connect, from the first socket call to CONNACK, against (b)", connect, 1.3, " times"),
+            Bound("QoS 1 round trips a second, against (b)", rate, 0.7, " times", least=True),
+        ],
+        [f"{len(figures[ALIOT])} rounds of a connect and {PUBLISHES} publishes; all by {', '.join(suites)}"],
+    )

@@ -12,6 +12,9 @@ PARTS = {
     "heap": ("host_tests.bench.heap", "heap in use, and the smallest heap for each way and each fault"),
     "cloud": ("host_tests.bench.cloud", "what the emulated cloud carries"),
     "flash": ("host_tests.bench.flash", "flashing the emulated board at 921600 baud, against esptool alone"),
-    "line": ("host_tests.bench.line", "the production line: allocations, burns, eight boards at once, images"),
+    "line": (
+        "host_tests.bench.line",
+        "the production line: allocations, burns, eight boards at once, images",
+    ),
     "ca": ("host_tests.bench.certificates", "certificates issued by the private CA"),
 }

@@ -1,4 +1,4 @@
-"""What a part of the bench gives back: tables of figures, bounds that hold or do not, and how both are printed."""
+"""What a part of the bench gives back: tables of figures, bounds that hold or do not."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Bound:
-    """`value` must be at most `limit`, or with `least` at least; None is what could not be measured: not held."""
+    """`value` must be at most `limit`, or with `least` at least; None, what could not be measured, fails."""
 
     text: str
     value: float | None
@@ -66,12 +66,23 @@ class Report:
     def data(self):
         """The same as plain dicts and lists."""
         return {
-            "tables": [{"title": table.title,
-                        "rows": [dict(zip((column.name for column in table.columns), row)) for row in table.rows]}
-                       for table in self.tables],
-            "bounds": [{"text": bound.text, "value": bound.value, "unit": bound.unit.strip(),
-                        "at least" if bound.least else "at most": bound.limit, "holds": bound.holds}
-                       for bound in self.bounds],
+            "tables": [
+                {
+                    "title": table.title,
+                    "rows": [dict(zip((column.name for column in table.columns), row)) for row in table.rows],
+                }
+                for table in self.tables
+            ],
+            "bounds": [
+                {
+                    "text": bound.text,
+                    "value": bound.value,
+                    "unit": bound.unit.strip(),
+                    "at least" if bound.least else "at most": bound.limit,
+                    "holds": bound.holds,
+                }
+                for bound in self.bounds
+            ],
             "notes": list(self.notes),
         }
 

@@ -1,4 +1,4 @@
-"""One emulated cloud for the bench, flash images of aliot and of bare umqtt.simple scripts, and boards that run them."""
+"""One emulated cloud for the bench, and boards that run aliot or a bare umqtt.simple script against it."""
 
 import hashlib
 import hmac
@@ -16,9 +16,13 @@ FOLDER = Path(__file__).resolve().parent / "board"
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 HOST, PORT = f"{INSTANCE}.mqtt.iothub.aliyuncs.com", 8883
 REGISTERED, FREE = "a1BenchReg1", "a1BenchFree"
-UNIQUE = "bench-unique"                         # the device whose secret is burned
-WAYS = {"unique": "unique certificate", "https": "registers by HTTPS", "mqtt": "registers by MQTT",
-        "regnwl": "preregistration-free"}
+UNIQUE = "bench-unique"  # the device whose secret is burned
+WAYS = {
+    "unique": "unique certificate",
+    "https": "registers by HTTPS",
+    "mqtt": "registers by MQTT",
+    "regnwl": "preregistration-free",
+}
 WIFI = {"ssid": "bench", "password": "password"}
 GENERATION = 1_800_000_000
 
@@ -29,7 +33,11 @@ class Stage:
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="aliot-bench-")
         self.folder = Path(self._folder.name)
-        self.secrets = {REGISTERED: secrets.token_hex(8), FREE: secrets.token_hex(8), UNIQUE: secrets.token_hex(16)}
+        self.secrets = {
+            REGISTERED: secrets.token_hex(8),
+            FREE: secrets.token_hex(8),
+            UNIQUE: secrets.token_hex(16),
+        }
         self.cloud = Cloud(self._config(), self.folder / "cloud")
         self._images, self._number = {}, itertools.count(1)
 
@@ -42,13 +50,24 @@ class Stage:
         self._folder.cleanup()
 
     def _config(self):
-        return {"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION}, "limits": {"units": 5},
-                "product": [
-                    {"product_key": REGISTERED, "product_secret": self.secrets[REGISTERED],
-                     "dynamic_registration": True,
-                     "device": [{"device_name": UNIQUE, "device_secret": self.secrets[UNIQUE]}]},
-                    {"product_key": FREE, "product_secret": self.secrets[FREE], "dynamic_registration": True,
-                     "preregistration_free": True}]}
+        return {
+            "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+            "limits": {"units": 5},
+            "product": [
+                {
+                    "product_key": REGISTERED,
+                    "product_secret": self.secrets[REGISTERED],
+                    "dynamic_registration": True,
+                    "device": [{"device_name": UNIQUE, "device_secret": self.secrets[UNIQUE]}],
+                },
+                {
+                    "product_key": FREE,
+                    "product_secret": self.secrets[FREE],
+                    "dynamic_registration": True,
+                    "preregistration_free": True,
+                },
+            ],
+        }
 
     # --- boards
 
@@ -63,8 +82,13 @@ class Stage:
             self.cloud.admin("POST", f"/products/{REGISTERED}/devices", {"device_names": [name]})
         key = (way, wrong, *sorted((files or {}).items()))
         if key not in self._images:
-            self._images[key] = flash.build(identity=self._identity(way, wrong), roots=[self.cloud.ca_der],
-                                            config=WIFI, generation=GENERATION, files=files)
+            self._images[key] = flash.build(
+                identity=self._identity(way, wrong),
+                roots=[self.cloud.ca_der],
+                config=WIFI,
+                generation=GENERATION,
+                files=files,
+            )
         board = self._started(self._images[key], name, number, options)
         board.product_key = FREE if way == "regnwl" else REGISTERED
         board.device_name = UNIQUE if way == "unique" else name
@@ -73,13 +97,18 @@ class Stage:
     def bare(self, style, tail, files=None, **options):
         """A board without aliot: its main.py is the script of that style, then `tail`."""
         text = self._names() + (FOLDER / f"{style}.py").read_text() + tail
-        image = flash.build(roots=[self.cloud.ca_der], with_firmware=False,
-                            files={"/main.py": text.encode(), "/boot.py": b"", **(files or {})})
+        image = flash.build(
+            roots=[self.cloud.ca_der],
+            with_firmware=False,
+            files={"/main.py": text.encode(), "/boot.py": b"", **(files or {})},
+        )
         return self._started(image, f"240ac4{secrets.token_hex(3)}", next(self._number), options)
 
     def _started(self, image, name, number, options):
         mac = ":".join(name[at : at + 2] for at in range(0, 12, 2))
-        return Board(image, mac=mac, cloud=self.cloud.run_dir, folder=self.folder / f"board{number}", **options)
+        return Board(
+            image, mac=mac, cloud=self.cloud.run_dir, folder=self.folder / f"board{number}", **options
+        )
 
     def _identity(self, way, wrong):
         key = FREE if way == "regnwl" else REGISTERED
@@ -96,17 +125,28 @@ class Stage:
         """The constants that a script begins with: where it connects and as whom. direct.md 1.1, 1.2."""
         signed = f"clientId{UNIQUE}deviceName{UNIQUE}productKey{REGISTERED}"
         password = hmac.new(self.secrets[UNIQUE].encode(), signed.encode(), hashlib.sha256).hexdigest()
-        names = {"HOST": HOST, "PORT": PORT, "CLIENT_ID": f"{UNIQUE}|securemode=2,signmethod=hmacsha256|",
-                 "USER": f"{UNIQUE}&{REGISTERED}", "PASSWORD": password, "ROOT": f"/roots/{self.cloud.ca_der.name}",
-                 "TOPIC": f"/{REGISTERED}/{UNIQUE}/user/bench".encode()}
+        names = {
+            "HOST": HOST,
+            "PORT": PORT,
+            "CLIENT_ID": f"{UNIQUE}|securemode=2,signmethod=hmacsha256|",
+            "USER": f"{UNIQUE}&{REGISTERED}",
+            "PASSWORD": password,
+            "ROOT": f"/roots/{self.cloud.ca_der.name}",
+            "TOPIC": f"/{REGISTERED}/{UNIQUE}/user/bench".encode(),
+        }
         return "".join(f"{name} = {value!r}\n" for name, value in names.items())
 
     # --- what the cloud saw
 
     def suites(self):
         """The TLS versions and cipher suites of all handshakes so far."""
-        return sorted({f"{event['version']} {event['cipher']}" for event in self.cloud.admin("GET", "/log")
-                       if event["event"] == "handshake"})
+        return sorted(
+            {
+                f"{event['version']} {event['cipher']}"
+                for event in self.cloud.admin("GET", "/log")
+                if event["event"] == "handshake"
+            }
+        )
 
 
 def device_module(name):

@@ -8,20 +8,39 @@ import pytest
 from host_tests.bench import boot, heap, link, parts, report, sizes, verb
 from tools.cli import main
 
-QUICK = report.Report([report.Table("Speeds", [report.Column("what"), report.Column("ms", ".1f")], [("it", 1.25), ("b", None)])],
-                      [report.Bound("as fast", 1.2, 1.3, " times")], ["a note"])
+QUICK = report.Report(
+    [
+        report.Table(
+            "Speeds", [report.Column("what"), report.Column("ms", ".1f")], [("it", 1.25), ("b", None)]
+        )
+    ],
+    [report.Bound("as fast", 1.2, 1.3, " times")],
+    ["a note"],
+)
 SLOW = report.Report(bounds=[report.Bound("as fast", 1.4, 1.3, " times")])
 
 
-@pytest.mark.parametrize("value, limit, least, holds", [
-    (1.3, 1.3, False, True), (1.31, 1.3, False, False), (0.7, 0.7, True, True), (0.69, 0.7, True, False),
-    (None, 1, False, False), (None, 0, True, False), (0, 0, False, True)])
+@pytest.mark.parametrize(
+    "value, limit, least, holds",
+    [
+        (1.3, 1.3, False, True),
+        (1.31, 1.3, False, False),
+        (0.7, 0.7, True, True),
+        (0.69, 0.7, True, False),
+        (None, 1, False, False),
+        (None, 0, True, False),
+        (0, 0, False, True),
+    ],
+)
 def test_a_bound_holds_at_its_limit_and_never_without_a_figure(value, limit, least, holds):
     assert report.Bound("x", value, limit, least=least).holds is holds
 
 
 def test_a_bound_s_line_names_figure_and_limit():
-    assert report.Bound("rate", 0.6543, 0.7, " times", least=True).line() == "rate: 0.654 times, at least 0.7 times"
+    assert (
+        report.Bound("rate", 0.6543, 0.7, " times", least=True).line()
+        == "rate: 0.654 times, at least 0.7 times"
+    )
     assert report.Bound("size", 20575, 20480, " bytes").line() == "size: 20575 bytes, at most 20480 bytes"
     assert report.Bound("heap", None, 112, " KB").line() == "heap: nothing, at most 112 KB"
 
@@ -42,6 +61,7 @@ def test_the_smallest_is_one_that_holds_several_times_in_a_row():
     def now_and_then(n):
         tries[n] = tries.get(n, 0) + 1
         return n >= 40 or n >= 30 and tries[n] == 1
+
     assert heap.smallest(now_and_then, 1, 100, sure=3) == 40
 
 
@@ -56,9 +76,16 @@ def test_the_worst_of_a_kind_is_unknown_when_one_of_it_is():
 
 
 def test_a_boot_is_split_where_its_phases_end():
-    lines = [(1.0, "mounted"), (1.5, "loaded"), (1.6, '{"aliot":"boot","mac":"x"}'), (1.7, '{"aliot":"wifi","up":false}'),
-             (1.9, '{"aliot":"wifi","up":true}'), (2.4, '{"aliot":"clock","time":1}'), (2.5, '{"aliot":"connecting"}'),
-             (3.4, '{"aliot":"connected"}')]
+    lines = [
+        (1.0, "mounted"),
+        (1.5, "loaded"),
+        (1.6, '{"aliot":"boot","mac":"x"}'),
+        (1.7, '{"aliot":"wifi","up":false}'),
+        (1.9, '{"aliot":"wifi","up":true}'),
+        (2.4, '{"aliot":"clock","time":1}'),
+        (2.5, '{"aliot":"connecting"}'),
+        (3.4, '{"aliot":"connected"}'),
+    ]
     found = {phase: round(ms) for phase, ms in boot.split(0.5, lines).items()}
     assert found == {"mount": 500, "load": 500, "identity": 100, "Wi-Fi": 300, "clock": 500, "connect": 1000}
 
@@ -85,7 +112,9 @@ def test_the_table_is_replaced_between_the_markers():
     assert sizes.replaced(sizes.replaced(text, "new"), "new") == sizes.replaced(text, "new")
 
 
-@pytest.mark.parametrize("text", ["no markers\n", f"{sizes.END}\n{sizes.BEGIN}\n", f"{sizes.BEGIN}\n" * 2 + sizes.END])
+@pytest.mark.parametrize(
+    "text", ["no markers\n", f"{sizes.END}\n{sizes.BEGIN}\n", f"{sizes.BEGIN}\n" * 2 + sizes.END]
+)
 def test_without_its_markers_a_readme_is_refused(text):
     with pytest.raises(sizes.UserError, match="has not one line"):
         sizes.replaced(text, "new")
@@ -94,12 +123,18 @@ def test_without_its_markers_a_readme_is_refused(text):
 def test_a_module_is_named_with_the_boots_that_import_it():
     seen = {"unique": {"a"}, "https": {"a", "b"}, "mqtt": {"a", "c"}, "regnwl": {"a", "c"}}
     found = {module: when for module, _, when in sizes.rows({"a": 1, "b": 2, "c": 3, "d": 4}, seen)}
-    assert found == {"a": "every way", "b": "registers by HTTPS", "c": "registers by MQTT, preregistration-free",
-                     "d": "when it is needed"}
+    assert found == {
+        "a": "every way",
+        "b": "registers by HTTPS",
+        "c": "registers by MQTT, preregistration-free",
+        "d": "when it is needed",
+    }
 
 
 def test_the_firmware_s_readme_has_the_true_sizes():
-    assert sizes.up_to_date(sizes.firmware.sizes(), sizes.imported()), "write it anew: python -m tools bench --write"
+    assert sizes.up_to_date(sizes.firmware.sizes(), sizes.imported()), (
+        "write it anew: python -m tools bench --write"
+    )
 
 
 class Part:
@@ -122,7 +157,11 @@ def test_bounds_that_hold_end_well(quick, capsys):
     args = Namespace(parts=["quick"], scale=1.0, write=False, json=False)
     assert verb.run(args) == 0
     out = capsys.readouterr().out
-    assert "holds  as fast: 1.2 times, at most 1.3 times" in out and "a note" in out and "1 of 1 bounds hold" in out
+    assert (
+        "holds  as fast: 1.2 times, at most 1.3 times" in out
+        and "a note" in out
+        and "1 of 1 bounds hold" in out
+    )
 
 
 def test_a_bound_that_fails_is_the_exit_status(quick, capsys):
@@ -130,12 +169,22 @@ def test_a_bound_that_fails_is_the_exit_status(quick, capsys):
     assert verb.run(args) == 1
     said = json.loads(capsys.readouterr().out)
     assert said["holds"] is False
-    assert said["parts"]["quick"]["tables"] == [{"title": "Speeds", "rows": [{"what": "it", "ms": 1.25}, {"what": "b", "ms": None}]}]
-    assert said["parts"]["slow"]["bounds"] == [{"text": "as fast", "value": 1.4, "unit": "times", "at most": 1.3, "holds": False}]
+    assert said["parts"]["quick"]["tables"] == [
+        {"title": "Speeds", "rows": [{"what": "it", "ms": 1.25}, {"what": "b", "ms": None}]}
+    ]
+    assert said["parts"]["slow"]["bounds"] == [
+        {"text": "as fast", "value": 1.4, "unit": "times", "at most": 1.3, "holds": False}
+    ]
 
 
-@pytest.mark.parametrize("arguments, text", [(["nothing"], "there is no part 'nothing'"), (["--scale", "0"], "--scale 0"),
-                                             (["--scale", "1000"], "--scale 1000")])
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["nothing"], "there is no part 'nothing'"),
+        (["--scale", "0"], "--scale 0"),
+        (["--scale", "1000"], "--scale 1000"),
+    ],
+)
 def test_bad_arguments_are_one_line(arguments, text, capsys):
     assert main(["bench", *arguments]) == 1
     said = capsys.readouterr().err

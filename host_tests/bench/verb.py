@@ -12,16 +12,24 @@ from host_tests.bench.parts import PARTS
 from tools import interpreter
 from tools.errors import UserError
 
-WIDTH = 130             # columns in a pipe
+WIDTH = 130  # columns in a pipe
 
 
 def add_arguments(parser):
     known = "; ".join(f"{name}: {text}" for name, (_, text) in PARTS.items())
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"all of them by default. {known}")
-    parser.add_argument("--scale", type=float, default=1.0, metavar="N",
-                        help="how often each figure is taken, as a factor (default 1)")
-    parser.add_argument("--write", action="store_true",
-                        help="write the table of module sizes in firmware/README.md anew, and do nothing else")
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="how often each figure is taken, as a factor (default 1)",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the table of module sizes in firmware/README.md anew, and do nothing else",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -43,9 +51,18 @@ def run(args):
     bounds = [bound for one in found.values() for bound in one.bounds]
     failed = [bound for bound in bounds if not bound.holds]
     if args.json:
-        print(json.dumps({"interpreter": interpreter.find().version, "holds": not failed,
-                          "parts": {name: one.data() for name, one in found.items()}}))
-    console.print(f"\n{len(bounds) - len(failed)} of {len(bounds)} bounds hold", style="bold red" if failed else "bold")
+        print(
+            json.dumps(
+                {
+                    "interpreter": interpreter.find().version,
+                    "holds": not failed,
+                    "parts": {name: one.data() for name, one in found.items()},
+                }
+            )
+        )
+    console.print(
+        f"\n{len(bounds) - len(failed)} of {len(bounds)} bounds hold", style="bold red" if failed else "bold"
+    )
     for bound in failed:
         console.print(f"  FAILS  {bound.line()}", markup=False, soft_wrap=True)
     return 1 if failed else 0
@@ -53,8 +70,10 @@ def run(args):
 
 def run_parts(console, names, scale):
     """{part: its Report}, each printed as soon as it is there."""
-    console.print(f"MicroPython {interpreter.find().version}, {os.cpu_count()} cores, "
-                  f"load {os.getloadavg()[0]:.1f} before the bench")
+    console.print(
+        f"MicroPython {interpreter.find().version}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f} before the bench"
+    )
     found = {}
     for name in names:
         module, text = PARTS[name]
