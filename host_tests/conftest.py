@@ -15,8 +15,10 @@ def campaign():
 @pytest.fixture
 def tally(request):
     """`tally(what, count=1)`: adds to a figure that is printed when all tests have ended."""
+
     def add(what, count=1):
         request.node.user_properties.append(("tally", (what, int(count))))
+
     return add
 
 

@@ -37,8 +37,8 @@ def test_killed_at_any_line_the_next_run_ends_well(made_once, tmp_path, passphra
 
 def issue(folder, out, passphrase):
     return subprocess.Popen(
-        [
-            sys.executable,
+        # a runner in the background may have SIGINT ignored, and a child inherits that
+        ["env", "--default-signal=INT", sys.executable,
             "-m",
             "tools",
             "ca",
