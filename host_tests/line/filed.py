@@ -78,3 +78,12 @@ class FiledWire(ScriptedWire):
                 file,
             )
         os.replace(self.path + ".new", self.path)
+
+
+class TalkativeWire(FiledWire):
+    """One whose libraries print what they see, as drivers do."""
+
+    def identify(self):
+        print("b'R\\x01\\x80'", flush=True)
+        os.write(1, b"and from C\n")
+        return super().identify()

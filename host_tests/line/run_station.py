@@ -32,7 +32,7 @@ def main(path):
         poll=0.02,
         settle=0.05,
         patience=table.get("patience", 60),
-        wire="host_tests.line.filed:FiledWire",
+        wire="host_tests.line.filed:" + table.get("wire", "FiledWire"),
     )
     bays = [Bay(name, port=port) for name, port in table["bays"].items()]
     return station.Station(bays, settings, screen.JsonLines(), table.get("journal")).run()

@@ -90,6 +90,13 @@ def test_eight_bays_burn_eight_boards_at_once(ledger, ledger_url, tmp_path):
     }
 
 
+def test_what_a_library_prints_in_a_bay_is_not_among_the_stations_lines(ledger, ledger_url, tmp_path):
+    stock(ledger, 1)
+    status, events = Run(tmp_path, ledger_url, boards(tmp_path, 1), wire="TalkativeWire").finish()
+    assert status == 0
+    assert events[-1]["passed"] == 1
+
+
 def test_a_station_killed_at_any_event_is_followed_by_one_that_finishes(ledger, ledger_url, tmp_path):
     """SIGKILL to the station and its bays after the n-th event it tells, for every n that a board's visit
     has.

@@ -140,6 +140,7 @@ class Worker:
 def main(bay, settings, pipe):
     """The process's entry. Messages to the station: (event, facts); from it: "stop"."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the station decides when a board in work is left
+    os.dup2(2, 1)  # what a library prints must not get between the station's own lines
     stopping = threading.Event()
     lock = threading.Lock()
 
