@@ -13,7 +13,8 @@ from tools.emulator.cloud.server import PORTS, Server, raise_file_limit
 from tools.errors import UserError
 
 OPTIONS = {"mqtt_tls": "MQTT over TLS", "mqtt_tcp": "MQTT over plain TCP", "https": "HTTPS registration",
-           "admin": "the admin API, always on 127.0.0.1", "ntp": "SNTP (UDP)"}
+           "admin": "the admin API, always on 127.0.0.1", "ntp": "SNTP (UDP)",
+           "itls": "MQTT over iTLS, for devices with an ID2"}
 
 
 def port(text):

@@ -5,12 +5,17 @@ import tomllib
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+from tools.emulator.cloud.id2.identities import STATES
+from tools.emulator.cloud.id2.keys import KEY_TYPES
+from tools.emulator.cloud.id2.provisioning import provisioning_key
 from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
 from tools.emulator.cloud.switches import LIMITS, REGIONS, SWITCHES, TIMING, OrderOf, SomeOf
 from tools.errors import UserError
 
 AUTHS = ("secret", "x509", "id2")
 NODES = ("direct", "gateway", "subdevice")
+ID2 = re.compile(r"(?!F+\Z)[0-9A-F]{24,48}")
+OF_ID2 = ("identity", "whitelist", "provisioning_quota")
 SECRET = re.compile(r"[\x21-\x7e]{1,64}")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
@@ -22,6 +27,17 @@ class DeviceSeed:
 
 
 @dataclass(frozen=True)
+class IdentitySeed:
+    """One ID2; what is None is generated. `device_name` is what it is bound to from the start."""
+
+    id2: str | None
+    key: bytes | None = field(repr=False)
+    key_type: str
+    state: str
+    device_name: str | None
+
+
+@dataclass(frozen=True)
 class ProductSeed:
     product_key: str
     product_secret: str | None = field(repr=False)
@@ -30,6 +46,9 @@ class ProductSeed:
     dynamic_registration: bool
     preregistration_free: bool
     devices: tuple
+    identities: tuple = ()
+    whitelist: bool = False
+    provisioning_quota: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +143,7 @@ class Table:
         return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
 
 
-KINDS = {str: "a string", bool: "true or false", list: "an array of tables", dict: "a table"}
+KINDS = {int: "a whole number", str: "a string", bool: "true or false", list: "an array of tables", dict: "a table"}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
@@ -169,7 +188,8 @@ def instance(source, top):
 
 def product(source, path, values, seen):
     table = Table(source, path, values, ("product_key", "product_secret", "auth", "node",
-                                         "dynamic_registration", "preregistration_free", "device"))
+                                         "dynamic_registration", "preregistration_free", "device",
+                                         *OF_ID2))
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
@@ -180,10 +200,39 @@ def product(source, path, values, seen):
     if auth != "secret" and (dynamic or free):
         raise table.error("dynamic_registration" if dynamic else "preregistration_free",
                           f"needs auth = \"secret\", not {auth!r}")
-    return ProductSeed(
-        key, table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters"),
-        auth, table.choice("node", NODES, "direct"), dynamic, free,
-        tuple(device(source, path, values, names) for path, values in table.tables("device")))
+    if auth != "id2" and (wrong := next((name for name in OF_ID2 if name in values), None)):
+        raise table.error(wrong, f"needs auth = \"id2\", not {auth!r}")
+    secret = table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters")
+    if auth == "id2" and secret is not None:
+        check_token(table, secret)
+    devices = tuple(device(source, path, values, names) for path, values in table.tables("device"))
+    identities = tuple(identity(source, path, values, seen) for path, values in table.tables("identity"))
+    quota = table.get("provisioning_quota", int)
+    if quota is not None and quota < 0:
+        raise table.error("provisioning_quota", "must be at least 0")
+    return ProductSeed(key, secret, auth, table.choice("node", NODES, "direct"), dynamic, free, devices,
+                       identities, table.get("whitelist", bool, False), quota)
+
+
+def check_token(table, secret):
+    try:
+        provisioning_key(secret)
+    except ValueError as error:
+        raise table.error("product_secret", str(error)) from None
+
+
+def identity(source, path, values, seen):
+    table = Table(source, path, values, ("id2", "id2_key", "id2_type", "state", "device_name"))
+    id2 = table.matching("id2", ID2, "must be 24 to 48 digits 0-9 A-F, not all of them F")
+    if id2 is not None and id2 in seen:
+        raise table.error("id2", f"{id2} is there twice")
+    seen[id2] = None
+    key_type = table.choice("id2_type", tuple(KEY_TYPES), "AES_128")
+    size = KEY_TYPES[key_type].size
+    key = table.matching("id2_key", re.compile(f"[0-9a-fA-F]{{{2 * size}}}"),
+                         f"must be {2 * size} hex digits, the {size} bytes of a key of type {key_type}")
+    return IdentitySeed(id2, key and bytes.fromhex(key), key_type, table.choice("state", STATES, "active"),
+                        table.matching("device_name", DEVICE_NAME, NAME_RULE))
 
 
 def device(source, path, values, names):

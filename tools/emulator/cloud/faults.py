@@ -16,6 +16,7 @@ MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", 
 STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
     "mqtt_tcp": MQTT_STAGES,
+    "itls": ("handshake", *MQTT_STAGES),
     "https": ("accept", "handshake", "register"),
     "ntp": ("request",),
 }
@@ -64,7 +65,8 @@ KINDS = {
     "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
     "kiss": (("request",), {}),
 }
-ONLY = {"status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
+ONLY = {"certificate": ("mqtt_tls", "https"),
+        "status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
 NTP_KINDS = ("silent", "delay", "cut", "wrong_year", "kiss")
 ENDING = ("close", "reset", "half_open", "silent")
 

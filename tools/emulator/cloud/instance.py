@@ -10,6 +10,8 @@ from tools.emulator.cloud import alink, login, topics
 from tools.emulator.cloud import journal as log
 from tools.emulator.cloud.faults import Faults
 from tools.emulator.cloud.gateway.gateways import Gateways
+from tools.emulator.cloud.id2 import login as id2_login
+from tools.emulator.cloud.id2.service import Service
 from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.sessions import Sessions
@@ -59,11 +61,13 @@ class Instance:
         self.rrpc = {}
         self.numbers = itertools.count(1)
         self.gateways = Gateways(self)
+        self.id2 = Service(config, store, self.registry, wall, monotonic)
 
     def account(self, product_key, device_name):
         """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
         product = self.registry.products.get(product_key)
-        if product is None or not (product.preregistration_free or device_name in product.devices):
+        may_come = product is not None and (product.preregistration_free or product.auth == "id2")
+        if product is None or not (may_come or device_name in product.devices):
             return Account()
         return self.accounts.setdefault((product_key, device_name), Account())
 
@@ -74,8 +78,11 @@ class Instance:
 
     def decide(self, connect, link):
         """The `login.Verdict` on a CONNECT, rate of connects included."""
-        verdict = login.decide(connect, link.listener.transport, link.server_name, self.registry, self.config,
-                               self.wall())
+        if link.listener.transport == "itls":
+            verdict = id2_login.decide(connect, link.tls.identity, self)
+        else:
+            verdict = login.decide(connect, link.listener.transport, link.server_name, self.registry,
+                                   self.config, self.wall())
         policy = self.config.switches.connect_rate
         if (
             policy != "off"
@@ -115,6 +122,8 @@ class Instance:
 
     def go_online(self, peer, verdict, clean):
         """Activates, throws an older connection off, opens the session; returns (session, present)."""
+        if verdict.way == "id2":
+            id2_login.bind(peer.link.tls.identity, verdict, self)
         device = self.registry.find(verdict.product_key, verdict.device_name)
         unit = device.units[verdict.client_id] if verdict.way == "unit" else None
         if unit is None:
@@ -276,6 +285,7 @@ class Instance:
             self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)
         self.things.pop((device.product_key, device.device_name), None)
+        self.id2.identities.release(*device.key)
 
     def keep_unit(self, device, client_id):
         self.registry.keep_unit(device, client_id)

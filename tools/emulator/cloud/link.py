@@ -42,8 +42,11 @@ class Listener:
 
     async def start(self, host, port):
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(lambda: Link(self, loop), host, port, backlog=4096)
+        self.server = await loop.create_server(lambda: self.connection(loop), host, port, backlog=4096)
         return self.server.sockets[0].getsockname()[1]
+
+    def connection(self, loop):
+        return Link(self, loop)
 
     def stop(self):
         if self.server:

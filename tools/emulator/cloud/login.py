@@ -23,8 +23,8 @@ SECUREMODES = {
 class Verdict:
     """`code` is the CONNACK code, or None to close without one; `way` says what code 0 opens.
 
-    `way`: "device" (a DeviceSecret), "unit" (a device token), "register" or
-    "regnwl". `reason` is for the log and holds no secret.
+    `way`: "device" (a DeviceSecret), "unit" (a device token), "register",
+    "regnwl", or "id2" (an identity that iTLS has proved). `reason` is for the log and holds no secret.
     """
 
     code: int | None
@@ -49,12 +49,16 @@ def decide(connect, transport, server_name, registry, instance, now):
     `transport` is "tls" or "tcp", `server_name` the TLS name asked for or
     None, `instance` the configuration, `now` Unix seconds.
     """
-    case = Case(connect, transport, server_name, registry, instance, now)
+    return judge(Case(connect, transport, server_name, registry, instance, now))
+
+
+def judge(case):
+    """The `Verdict` of a `Case`."""
     try:
         case.check_protocol()
         case.check_identifier()
         case.check_username()
-        way = case.auth_type if case.auth_type in REGISTRATIONS else "unit" if case.auth_type else "device"
+        way = case.way
         getattr(case, f"check_{way}")()
     except Refused as refusal:
         return Verdict(refusal.code, str(refusal), "", case.product_key, case.device_name,
@@ -73,6 +77,10 @@ class Case:
         self.client_id, self.extra, self.auth_type = "", {}, ""
         self.product_key = self.device_name = ""
         self.keep_alive = connect.keep_alive
+
+    @property
+    def way(self):
+        return self.auth_type if self.auth_type in REGISTRATIONS else "unit" if self.auth_type else "device"
 
     def check_protocol(self):
         connect = self.connect

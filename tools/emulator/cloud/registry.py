@@ -15,6 +15,11 @@ def alphanumeric(n):
     return "".join(secrets.choice(ALPHANUMERIC) for _ in range(n))
 
 
+def new_secret(auth):
+    """A product secret; that of an ID2 product holds the key its devices are provisioned with, AES-128."""
+    return "i11" + alphanumeric(29) if auth == "id2" else alphanumeric(16)
+
+
 @dataclass
 class Unit:
     """One physical unit of a preregistration-free DeviceName: its ClientID and token (direct.md 4)."""
@@ -81,7 +86,7 @@ class Registry:
 
     def product(self, seed, kept):
         kept = kept or {}
-        secret = seed.product_secret or kept.get("secret") or alphanumeric(16)
+        secret = seed.product_secret or kept.get("secret") or new_secret(seed.auth)
         product = Product(
             seed.product_key,
             secret,

@@ -13,13 +13,14 @@ from tools.emulator.cloud.admin import AdminApp
 from tools.emulator.cloud.certificates import Contexts, host_names
 from tools.emulator.cloud.https import HttpsApp
 from tools.emulator.cloud.instance import Instance
+from tools.emulator.cloud.itls.link import Context, ItlsListener
 from tools.emulator.cloud.link import Listener
 from tools.emulator.cloud.mqtt import MqttPeer
 from tools.emulator.cloud.sntp import Sntp
 from tools.emulator.cloud.store import Store
 from tools.errors import UserError
 
-PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp")
+PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls")
 WANTED_FILES = 16_384      # open files: 5,000 devices, a gateway of tests, and room
 
 
@@ -41,14 +42,15 @@ class Server:
         self.listeners = self.make_listeners(contexts)
 
     def make_listeners(self, contexts):
-        def listener(where, make_handler, tls):
-            return Listener(where, make_handler, self.instance.faults, self.instance.journal,
-                            self.config.timing.connect_seconds, tls)
+        def listener(where, make_handler, tls, kind=Listener):
+            return kind(where, make_handler, self.instance.faults, self.instance.journal,
+                        self.config.timing.connect_seconds, tls)
 
         def mqtt(link):
             return MqttPeer(link, self.instance)
         return [listener("mqtt_tls", mqtt, contexts), listener("mqtt_tcp", mqtt, None),
                 listener("https", HttpsApp(self.instance).peer, contexts),
+                listener("itls", mqtt, Context(self.instance.id2), ItlsListener),
                 listener("admin", AdminApp(self).peer, None)]
 
     async def start(self):

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS session (pk TEXT, dn TEXT, unit TEXT, body TEXT NOT N
                                     PRIMARY KEY (pk, dn, unit)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS message (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, unit TEXT,
                                     topic TEXT, payload BLOB, time REAL);
+CREATE TABLE IF NOT EXISTS identity (id2 TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS licence (pk TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
 FORMAT = 2      # 2: devices say to which gateway they are attached
@@ -61,6 +63,23 @@ class Store:
 
     def save_device(self, pk, dn, body):
         self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
+
+    def identities(self):
+        """Yields (ID, body) of every ID2."""
+        for id2, body in self.db.execute("SELECT id2, body FROM identity ORDER BY rowid"):
+            yield id2, json.loads(body)
+
+    def save_identity(self, id2, body):
+        self.db.execute("INSERT INTO identity VALUES (?, ?) ON CONFLICT (id2) DO UPDATE SET body = excluded.body",
+                        (id2, json.dumps(body)))
+
+    def licences(self):
+        """Yields (ProductKey, body) of every ID2 product."""
+        for pk, body in self.db.execute("SELECT pk, body FROM licence"):
+            yield pk, json.loads(body)
+
+    def save_licence(self, pk, body):
+        self.db.execute("INSERT OR REPLACE INTO licence VALUES (?, ?)", (pk, json.dumps(body)))
 
     @contextlib.contextmanager
     def transaction(self):

@@ -1,0 +1,132 @@
+"""Identities and licences, and what may become of them; every change is in the store on return."""
+
+from dataclasses import asdict, dataclass, field
+
+from tools.emulator.cloud.id2.keys import KEY_TYPES, NUMBERS, Key
+
+STATES = ("active", "inactive", "suspended", "discarded")
+DAY, BEIJING = 86_400, 8 * 3600     # a day of the quota is one of Beijing's calendar
+
+
+@dataclass(eq=False)
+class Identity:
+    """One ID² and its key as hex. `seed` is its place among its product's in the configuration, from 1.
+
+    `device_name` is what it is bound to; `fingerprint` that of the device it was provisioned to.
+    """
+
+    id2: str
+    key_hex: str = field(repr=False)
+    key_type: str
+    product_key: str
+    state: str = "active"
+    device_name: str | None = None
+    seed: int | None = None
+    fingerprint: str | None = None
+    day: int = 0
+    authentications: int = 0
+
+    @property
+    def key(self):
+        return Key(self.key_type, bytes.fromhex(self.key_hex))
+
+    def today(self, now):
+        """How many authentications it has had on the day of `now`, Unix seconds."""
+        return self.authentications if self.day == day(now) else 0
+
+
+@dataclass
+class Licence:
+    """What an ID² product may do: identities left to provision (None: no limit), the white list."""
+
+    left: int | None
+    whitelist: bool
+
+
+def day(now):
+    return int(now + BEIJING) // DAY
+
+
+class Identities:
+    """All identities by ID and all licences by ProductKey; `random(n)` gives n bytes."""
+
+    def __init__(self, config, store, random):
+        self.store, self.random = store, random
+        self.by_id = {id2: Identity(id2=id2, **body) for id2, body in store.identities()}
+        kept = {pk: Licence(**body) for pk, body in store.licences()}
+        products = [seed for seed in config.products if seed.auth == "id2"]
+        self.licences = {
+            seed.product_key: kept.get(seed.product_key) or Licence(seed.provisioning_quota, seed.whitelist)
+            for seed in products
+        }
+        for seed in products:
+            self.sow(seed)
+
+    def sow(self, product):
+        """Creates what the configuration names and the store has never seen."""
+        known = {one.seed for one in self.of(product.product_key)}
+        for number, seed in enumerate(product.identities, 1):
+            if number in known or seed.id2 in self.by_id:
+                continue
+            made = self.make(product.product_key, seed.key_type, seed.id2, seed.key)
+            made.seed, made.state, made.device_name = number, seed.state, seed.device_name
+            self.save(made)
+
+    def make(self, product_key, key_type, id2=None, key=None):
+        """An `Identity`, with a fresh ID and key where none is given; not saved yet."""
+        while id2 is None or id2 in self.by_id:
+            id2 = self.random(12).hex().upper()
+        key = key or self.random(KEY_TYPES[key_type].size)
+        return Identity(id2, key.hex(), key_type, product_key)
+
+    def of(self, product_key):
+        return [one for one in self.by_id.values() if one.product_key == product_key]
+
+    def provisioned(self, product_key, fingerprint):
+        """The identity that a device with `fingerprint` has got, or None."""
+        return next((one for one in self.of(product_key) if one.fingerprint == fingerprint), None)
+
+    def bound(self, product_key, device_name):
+        """The identity that is bound to a DeviceName, or None."""
+        return next((one for one in self.of(product_key) if one.device_name == device_name), None)
+
+    def issue(self, product_key, number, fingerprint):
+        """Provisions one more identity of the key type `number`; takes it off the quota."""
+        made = self.make(product_key, NUMBERS[number])
+        made.fingerprint = fingerprint
+        licence = self.licences[product_key]
+        with self.store.transaction():
+            if licence.left is not None:
+                licence.left -= 1
+                self.save_licence(product_key)
+            self.save(made)
+        return made
+
+    def count(self, identity, now):
+        """One more authentication."""
+        identity.day, identity.authentications = day(now), identity.today(now) + 1
+        self.save(identity)
+
+    def bind(self, identity, device_name):
+        """Binds `identity`, and no other of its product, to a DeviceName; None unbinds it."""
+        with self.store.transaction():
+            other = device_name and self.bound(identity.product_key, device_name)
+            if other and other is not identity:
+                other.device_name = None
+                self.save(other)
+            identity.device_name = device_name
+            self.save(identity)
+
+    def release(self, product_key, device_name):
+        """The device was deleted: whoever was bound to it is bound no more."""
+        identity = self.bound(product_key, device_name)
+        if identity is not None:
+            self.bind(identity, None)
+
+    def save(self, identity):
+        self.by_id[identity.id2] = identity
+        body = asdict(identity)
+        self.store.save_identity(body.pop("id2"), body)
+
+    def save_licence(self, product_key):
+        self.store.save_licence(product_key, asdict(self.licences[product_key]))

@@ -1,0 +1,126 @@
+"""Handshake messages: ClientHello read, HelloVerifyRequest, ServerHello and Finished written (id2.md 4)."""
+
+from dataclasses import dataclass
+
+from tools.emulator.cloud.itls.alerts import DECODE, ILLEGAL, VERSION, Alert
+from tools.emulator.cloud.itls.records import PROTOCOL
+
+CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY, FINISHED = 1, 2, 3, 20
+FRAGMENT, PRODUCT_KEY, KEY_ID, CODE, PREMASTER = 0x0001, 0x2000, 0x2001, 0x2002, 0x2003
+CHALLENGE, PROVISIONED, EXTENDED_VERSION = 0x2010, 0x2011, 0x2020
+MESSAGE_MAX = 4096      # bytes of a handshake message; the longest hello that id2.md allows has about 1,000
+HEAD = 4
+
+
+def message(kind, body):
+    return bytes((kind,)) + len(body).to_bytes(3, "big") + body
+
+
+def extension(number, value):
+    return number.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
+
+
+def hello_verify(*extensions):
+    """No cookie and no outer length, unlike DTLS."""
+    return message(HELLO_VERIFY, PROTOCOL + b"".join(extension(*one) for one in extensions))
+
+
+def server_hello(random, session_id, suite, extensions, version=PROTOCOL, compression=0):
+    block = b"".join(extension(*one) for one in extensions)
+    return message(SERVER_HELLO, version + random + bytes((len(session_id),)) + session_id
+                   + suite.to_bytes(2, "big") + bytes((compression,)) + len(block).to_bytes(2, "big") + block)
+
+
+def finished(verify):
+    return message(FINISHED, verify)
+
+
+class Joiner:
+    """Puts handshake messages together that come in pieces."""
+
+    def __init__(self):
+        self.buffer = bytearray()
+
+    def feed(self, data):
+        self.buffer += data
+
+    def next(self):
+        """(type, whole message) or None; raises `Alert` for one that is too long."""
+        if len(self.buffer) < HEAD:
+            return None
+        size = HEAD + int.from_bytes(self.buffer[1:HEAD], "big")
+        if size > MESSAGE_MAX:
+            raise Alert(DECODE, f"a handshake message has {size} bytes")
+        if len(self.buffer) < size:
+            return None
+        whole = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return whole[0], whole
+
+
+class Bytes:
+    """Reads fields off the front; raises `Alert` where there is too little."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        if self.at + size > len(self.data):
+            raise Alert(DECODE, "a ClientHello ends too early")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def number(self, size):
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size):
+        """A field whose length stands before it in `size` bytes."""
+        return self.take(self.number(size))
+
+    @property
+    def left(self):
+        return len(self.data) - self.at
+
+
+@dataclass(frozen=True)
+class ClientHello:
+    """`suites` are numbers; `extensions` bytes by number, in the order in which they came."""
+
+    random: bytes
+    session_id: bytes
+    suites: tuple
+    extensions: dict
+
+    @classmethod
+    def parse(cls, whole):
+        """The hello in a handshake message; raises `Alert`."""
+        fields = Bytes(whole[HEAD:])
+        if fields.take(2) != PROTOCOL:
+            raise Alert(VERSION, "a ClientHello of another version")
+        random, session_id, suites, methods = fields.take(32), fields.vector(1), fields.vector(2), fields.vector(1)
+        if len(session_id) > 32 or len(suites) % 2 or not suites:
+            raise Alert(DECODE, "a ClientHello's session id or suites are malformed")
+        if 0 not in methods:
+            raise Alert(ILLEGAL, "a ClientHello without null compression")
+        extensions = cls.parse_extensions(Bytes(fields.vector(2)))
+        if fields.left:
+            raise Alert(DECODE, "bytes after a ClientHello's extensions")
+        numbers = tuple(int.from_bytes(suites[at:at + 2], "big") for at in range(0, len(suites), 2))
+        return cls(random, session_id, numbers, extensions)
+
+    @staticmethod
+    def parse_extensions(fields):
+        found = {}
+        while fields.left:
+            number = fields.number(2)
+            if number in found:
+                raise Alert(ILLEGAL, f"extension {number:04x} is there twice")
+            found[number] = fields.vector(2)
+        return found
+
+    def same_as(self, other):
+        """Whether nothing but random and authentication code differs."""
+        def kept(hello):
+            return (hello.session_id, hello.suites,
+                    [one for one in hello.extensions.items() if one[0] != CODE])
+        return kept(self) == kept(other)

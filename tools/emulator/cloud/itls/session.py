@@ -1,0 +1,230 @@
+"""The server's end of one iTLS connection, over memory buffers as `ssl.SSLObject` is (id2.md 4)."""
+
+import hmac
+import ssl
+
+from tools.emulator.cloud.id2 import codes
+from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
+from tools.emulator.cloud.itls import alerts, messages
+from tools.emulator.cloud.itls.alerts import Alert
+from tools.emulator.cloud.itls.messages import ClientHello
+from tools.emulator.cloud.itls.records import ALERT, BLOCK, DATA, HANDSHAKE, PLAIN_MAX, Protection, Reader, frame
+from tools.emulator.cloud.itls.suites import SUITES, derive
+
+FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}     # max_fragment_length, RFC 6066
+KEY_GROUP, VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
+ID_SIZES = range(24, 49)
+PREMASTER_SIZE = 48
+
+
+class Session:
+    """`incoming` and `outgoing` are `ssl.MemoryBIO`s; raises `Alert` where TLS raises `SSLError`.
+
+    `stage` is called before each answer of the handshake with its name and the message; it returns
+    what to send, None for nothing. States: hello, finished, open, over.
+    """
+
+    asked_name = None       # iTLS has no server name
+
+    def __init__(self, service, incoming, outgoing, stage=lambda name, answer: answer):
+        self.service, self.incoming, self.outgoing, self.stage = service, incoming, outgoing, stage
+        self.switches, self.random = service.config.switches, service.random
+        self.reader, self.joiner = Reader(), messages.Joiner()
+        self.talk, self.first_hello = Conversation(), None
+        self.state = "hello"
+        self.identity = self.suite = self.keys = None
+        self.reading = self.writing = None
+        self.transcript = b""
+        self.plain = bytearray()
+        self.closed = False         # the peer has said goodbye
+        self.fragment = min(service.config.limits.itls_record_bytes, PLAIN_MAX)
+        self.largest = PLAIN_MAX
+
+    # ---- what `ssl.SSLObject` offers
+
+    def version(self):
+        return "iTLS"
+
+    def cipher(self):
+        return (self.suite.name, self.version(), self.suite.key * 8) if self.suite else None
+
+    def do_handshake(self):
+        """Raises `ssl.SSLWantReadError` until both Finished are exchanged."""
+        self.pump(lambda: self.state in ("open", "over") or self.closed)
+        if self.state != "open":
+            if self.closed:
+                raise Alert(alerts.CLOSE, "the device has closed")
+            raise ssl.SSLWantReadError
+
+    def read(self, size):
+        """Up to `size` bytes of plaintext; b"" once the peer has closed."""
+        self.pump(lambda: len(self.plain) >= size)
+        if not self.plain and not self.closed:
+            raise ssl.SSLWantReadError
+        data = bytes(self.plain[:size])
+        del self.plain[:size]
+        return data
+
+    def write(self, data):
+        for at in range(0, len(data), self.fragment):
+            self.send(DATA, bytes(data[at:at + self.fragment]))
+        return len(data)
+
+    def unwrap(self):
+        """Says goodbye, unless the connection has failed."""
+        if self.state == "open":
+            self.state = "over"
+            self.send(ALERT, bytes((alerts.WARNING, alerts.CLOSE)))
+
+    # ---- in
+
+    def pump(self, enough):
+        """Deals with whole records as long as there are any and it is not `enough`."""
+        self.reader.feed(self.incoming.read())
+        try:
+            while not enough() and not self.closed and self.state != "over":
+                record = self.reader.next()
+                if record is None:
+                    return
+                self.take(*record)
+        except Alert as alert:
+            self.fail(alert)
+            raise
+
+    def fail(self, alert):
+        """Tells the peer, unless it was the peer that said so."""
+        if self.state != "over" and alert.code is not None:
+            early = self.state == "finished" and self.switches.itls_early_alert == "encrypted"
+            if early:
+                self.start_writing()
+            self.send(ALERT, bytes((alerts.FATAL, alert.code)))
+        self.state = "over"
+
+    def take(self, kind, body):
+        if kind == ALERT and self.state == "finished" and len(body) == 2:
+            return self.take_alert(body)    # the device refuses the ServerHello, it has no keys yet
+        if self.reading:
+            body = self.reading.open(kind, body)
+            if len(body) > self.largest:
+                raise Alert(alerts.OVERFLOW, f"a record holds {len(body)} bytes, {self.largest} are agreed")
+        if kind == ALERT:
+            return self.take_alert(body)
+        if kind == DATA and self.state == "open":
+            self.plain += body
+            return None
+        if kind != HANDSHAKE or self.state == "open" or not body:
+            raise Alert(alerts.UNEXPECTED, f"a record of type {kind} in state {self.state}")
+        self.joiner.feed(body)
+        while (found := self.joiner.next()) is not None:
+            self.take_message(*found)
+        return None
+
+    def take_alert(self, body):
+        """A fatal one ends it, a goodbye closes, other warnings are ignored (id2.md 4.8)."""
+        if len(body) != 2 or body[0] not in (alerts.WARNING, alerts.FATAL):
+            raise Alert(alerts.DECODE, "an alert is malformed")
+        level, code = body
+        if level == alerts.FATAL:
+            self.state = "over"
+            raise Alert(code, f"the device sent alert {code}")
+        self.closed = self.closed or code == alerts.CLOSE
+
+    def take_message(self, kind, whole):
+        if self.state == "hello" and kind == messages.CLIENT_HELLO:
+            self.take_hello(ClientHello.parse(whole), whole)
+        elif self.state == "finished" and kind == messages.FINISHED:
+            self.take_finished(whole)
+        else:
+            raise Alert(alerts.UNEXPECTED, f"a handshake message of type {kind} in state {self.state}")
+
+    # ---- the handshake
+
+    def take_hello(self, hello, whole):
+        self.check(hello)
+        if self.first_hello and self.switches.itls_hellos == "same" and not hello.same_as(self.first_hello):
+            raise Alert(alerts.ILLEGAL, "the second hello differs from the first")
+        self.first_hello = hello
+        suite = self.choose(hello)
+        claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.extensions[messages.KEY_ID][4:],
+                      hello.extensions[messages.CODE])
+        answer = self.service.hear(self.talk, claim)
+        if isinstance(answer, Provisioned):
+            self.first_hello = None
+            self.say("provision", messages.hello_verify((messages.PROVISIONED, answer.response)))
+        elif isinstance(answer, Challenged):
+            self.say("challenge", messages.hello_verify((messages.CHALLENGE, answer.challenge)))
+        else:
+            self.greet(hello, whole, suite, answer)
+
+    def check(self, hello):
+        """What a hello must have, whoever sends it."""
+        for number in (messages.KEY_ID, messages.CODE):
+            if number not in hello.extensions:
+                raise Alert(alerts.HANDSHAKE, f"extension {number:04x} is missing")
+        key_id = hello.extensions[messages.KEY_ID]
+        if len(key_id) - len(KEY_GROUP) not in ID_SIZES:
+            raise Alert(alerts.DECODE, "the key id has another length than 4 and 24 to 48")
+        fragment = hello.extensions.get(messages.FRAGMENT)
+        if fragment is not None and (len(fragment) != 1 or fragment[0] not in FRAGMENTS):
+            raise Alert(alerts.ILLEGAL, "max_fragment_length is none of 1 to 4")
+        if self.switches.itls_key_group == "checked" and not key_id.startswith(KEY_GROUP):
+            raise Alert(alerts.BAD_KEY_TYPE, "another key group")
+        if self.switches.itls_version == "checked" and hello.extensions.get(
+                messages.EXTENDED_VERSION) != VERSION:
+            raise Alert(alerts.VERSION, "another extended version")
+
+    def choose(self, hello):
+        for name in self.switches.itls_suites:
+            if SUITES[name].number in hello.suites:
+                return SUITES[name]
+        raise Alert(alerts.HANDSHAKE, "no common cipher suite")
+
+    def greet(self, hello, whole, suite, accepted):
+        """The ServerHello: keys are made, and the device's next record must be protected."""
+        if self.joiner.buffer:
+            raise Alert(alerts.UNEXPECTED, "bytes after the hello that ends the clear")
+        identity, self.suite = accepted.identity, suite
+        self.identity = identity
+        random = self.random(32)
+        session_id = self.random(32) if self.switches.itls_session_id == "random" else b""
+        premaster = self.random(PREMASTER_SIZE)
+        code = codes.server_code(identity.id2, identity.key, hello.random.hex().upper())
+        extensions = {"server_code": (messages.CODE, code.encode()),
+                      "premaster": (messages.PREMASTER, identity.key.encrypt(premaster))}
+        fragment = hello.extensions.get(messages.FRAGMENT)
+        if fragment is not None:
+            self.fragment = min(self.fragment, FRAGMENTS[fragment[0]])
+            if self.switches.itls_max_fragment == "echo":
+                self.largest = FRAGMENTS[fragment[0]]
+                extensions["max_fragment"] = (messages.FRAGMENT, fragment)
+        answer = messages.server_hello(random, session_id, suite.number, [
+            extensions[name] for name in self.switches.itls_extension_order if name in extensions])
+        self.keys = derive(suite, premaster, hello.random, random)
+        self.transcript = whole + answer
+        self.state = "finished"
+        self.reading = Protection(self.keys.client_mac, self.keys.client_key, suite.hash)
+        self.say("server_hello", answer)
+
+    def take_finished(self, whole):
+        expected = messages.finished(self.keys.verify(b"client", self.transcript))
+        if not hmac.compare_digest(expected, whole) or self.joiner.buffer:
+            raise Alert(alerts.DECODE, "the device's Finished is wrong")
+        answer = messages.finished(self.keys.verify(b"server", self.transcript + whole))
+        self.start_writing()
+        self.state = "open"
+        self.say("finished", answer)
+
+    def start_writing(self):
+        self.writing = Protection(self.keys.server_mac, self.keys.server_key, self.suite.hash)
+
+    # ---- out
+
+    def say(self, stage, answer):
+        answer = self.stage(stage, answer)
+        if answer is not None:
+            self.send(HANDSHAKE, answer)
+
+    def send(self, kind, data):
+        if self.writing:
+            data = self.writing.seal(kind, data, self.random(BLOCK))
+        self.outgoing.write(frame(kind, data))
