@@ -10,9 +10,22 @@ can be issued, `fields()`: what a record of it holds; and when its CONNECT is no
 
 from binascii import hexlify
 
-from aliot import part, record
+from aliot import part
 from aliot.errors import CredentialError
 from aliot.log import Secret
+from micropython import const
+
+# Tags of aliot.record: an attribute of another module would be bytes at each use.
+_WAY = const(1)
+_PRODUCT_KEY = const(2)
+_DEVICE_NAME = const(3)
+_DEVICE_SECRET = const(4)
+_PRODUCT_SECRET = const(5)
+_NAME_RULE = const(6)
+_METHOD = const(7)
+_CLIENT_ID = const(11)
+_DEVICE_TOKEN = const(12)
+
 
 class Identity:
     """Who a device is, and how it connects; the base of all credentials."""
@@ -33,7 +46,7 @@ class DeviceCertificate(Identity):
         self.device_secret = Secret(sound("DeviceSecret", device_secret, 1, 64))
 
     def fields(self):
-        return {record.DEVICE_SECRET: self.device_secret.reveal().encode()}
+        return {_DEVICE_SECRET: self.device_secret.reveal().encode()}
 
 
 class ProductCertificate(Identity):
@@ -53,13 +66,13 @@ def burned(fields, mac):
 
     CredentialError names what is missing or wrong.
     """
-    way = text(fields, record.WAY)
-    key = text(fields, record.PRODUCT_KEY)
+    way = text(fields, _WAY)
+    key = text(fields, _PRODUCT_KEY)
     if way == "device":
-        return DeviceCertificate(key, device_name(fields, mac), text(fields, record.DEVICE_SECRET))
+        return DeviceCertificate(key, device_name(fields, mac), text(fields, _DEVICE_SECRET))
     if way == "product":
-        return ProductCertificate(key, device_name(fields, mac), text(fields, record.PRODUCT_SECRET),
-                                  text(fields, record.METHOD) or "https")
+        return ProductCertificate(key, device_name(fields, mac), text(fields, _PRODUCT_SECRET),
+                                  text(fields, _METHOD) or "https")
     try:
         return part(sound("way", way, 1, 12, "")).burned(fields, mac)
     except ImportError:
@@ -68,16 +81,17 @@ def burned(fields, mac):
 
 def issued(fields, product_key, device_name):
     """The credential in an issued record's fields, for the identity that it was issued to."""
-    if record.DEVICE_TOKEN in fields:
-        return part("token").ClientToken(product_key, device_name, text(fields, record.CLIENT_ID), text(fields, record.DEVICE_TOKEN))
-    return DeviceCertificate(product_key, device_name, text(fields, record.DEVICE_SECRET))
+    if _DEVICE_TOKEN in fields:
+        return part("token").ClientToken(product_key, device_name, text(fields, _CLIENT_ID),
+                                         text(fields, _DEVICE_TOKEN))
+    return DeviceCertificate(product_key, device_name, text(fields, _DEVICE_SECRET))
 
 
 def device_name(fields, mac):
     """The burned DeviceName, else the MAC: 12 lower-case hex digits, or upper case or with colons as burned."""
-    rule = text(fields, record.NAME_RULE)
-    name = text(fields, record.DEVICE_NAME) or hexlify(mac, *(":",) if rule.endswith(":") else ()).decode()
-    return name.upper() if rule.startswith("M") and record.DEVICE_NAME not in fields else name
+    rule = text(fields, _NAME_RULE)
+    name = text(fields, _DEVICE_NAME) or hexlify(mac, *(":",) if rule.endswith(":") else ()).decode()
+    return name.upper() if rule.startswith("M") and _DEVICE_NAME not in fields else name
 
 
 def text(fields, tag):

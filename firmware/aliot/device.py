@@ -11,13 +11,14 @@ from aliot.endpoint import endpoint
 from aliot.errors import AliotError, LinkError, ProtocolError, TimedOut
 from aliot.login import login
 from aliot.mqtt import Client
-from aliot.record import SIGN_METHOD, WAY
 from aliot.session import Session
 from aliot.store import Store
 from aliot.transport import Deadline, connect
 from aliot.wifi import Wired
 from micropython import const
 
+_WAY = const(1)  # tags of aliot.record
+_SIGN_METHOD = const(14)
 _JOIN = const(30000)  # ms between two requests to join the network
 _NAP = const(100)  # ms, while the network is away
 
@@ -85,11 +86,11 @@ class Device:
             self.generation, fields = self.store.burned()
             shown.update(self.store.health)
             shown["generation"] = self.generation
-            shown["way"] = text(fields, WAY)
+            shown["way"] = text(fields, _WAY)
             credential = burned(fields, mac)
             self.product_key = shown["product_key"] = credential.product_key
             self.device_name = shown["device_name"] = credential.device_name
-            self.sign_method = text(fields, SIGN_METHOD) or "hmacsha256"
+            self.sign_method = text(fields, _SIGN_METHOD) or "hmacsha256"
             self.endpoint = endpoint(self.product_key, fields, self.config.get("endpoint"))
             if credential.REGISTER:
                 issued = self.store.issued(self.generation, credential)

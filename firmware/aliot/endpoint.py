@@ -1,8 +1,14 @@
 """Region or instance -> host, port, trusted roots; direct.md 5.1 and 5.2. Pure."""
 
-from aliot import part, record
+from aliot import part
 from aliot.credentials import sound, text
+from micropython import const
 
+_REGION = const(8)  # tags of aliot.record
+_INSTANCE = const(9)
+_HOST = const(10)
+_PORT = const(15)
+_REGISTER_HOST = const(16)
 _IOTHUB = ".mqtt.iothub.aliyuncs.com"
 _PUBLIC = ("globalsign_r1", "globalsign_r6")  # what ports 443 and 1883 chain to; 8883 has the platform's own
 
@@ -35,8 +41,8 @@ class Endpoint:
 
 def endpoint(product_key, fields, override=None):
     """The endpoint in a burned record's fields; `override` (aliot.override) goes before it."""
-    values = [text(fields, tag) for tag in (record.REGION, record.INSTANCE, record.HOST, record.REGISTER_HOST)]
-    values.append(int.from_bytes(fields.get(record.PORT, b""), "little"))
+    values = [text(fields, tag) for tag in (_REGION, _INSTANCE, _HOST, _REGISTER_HOST)]
+    values.append(int.from_bytes(fields.get(_PORT, b""), "little"))
     if override:
         values = part("override").applied(values, override)
     return Endpoint(product_key, *values)

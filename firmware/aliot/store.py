@@ -11,6 +11,11 @@ import esp32
 from aliot import record
 from aliot.credentials import issued
 from aliot.errors import CredentialError, StoreError
+from micropython import const
+
+_PRODUCT_KEY = const(2)  # tags of aliot.record
+_DEVICE_NAME = const(3)
+_FOR_GENERATION = const(13)
 
 
 class Nvs:
@@ -146,9 +151,9 @@ class Store:
 
 def _owner(generation, credential):
     return {
-        record.PRODUCT_KEY: credential.product_key.encode(),
-        record.DEVICE_NAME: credential.device_name.encode(),
-        record.FOR_GENERATION: generation.to_bytes(4, "little"),
+        _PRODUCT_KEY: credential.product_key.encode(),
+        _DEVICE_NAME: credential.device_name.encode(),
+        _FOR_GENERATION: generation.to_bytes(4, "little"),
     }
 
 

@@ -1,8 +1,11 @@
 """What preregistration-free registration issues; imported by boards of that way only. direct.md 4"""
 
-from aliot import record
 from aliot.credentials import Identity, sound
 from aliot.log import Secret
+from micropython import const
+
+_CLIENT_ID = const(11)  # tags of aliot.record
+_DEVICE_TOKEN = const(12)
 
 
 class ClientToken(Identity):
@@ -14,7 +17,7 @@ class ClientToken(Identity):
         self.device_token = Secret(sound("DeviceToken", device_token, 1, 256))
 
     def fields(self):
-        return {record.CLIENT_ID: self.client_id.encode(), record.DEVICE_TOKEN: self.device_token.reveal().encode()}
+        return {_CLIENT_ID: self.client_id.encode(), _DEVICE_TOKEN: self.device_token.reveal().encode()}
 
     def login(self, timestamp, sign_method):
         """(clientId, settings, password): no signature, the token is the password."""

@@ -3,11 +3,12 @@
 import ast
 import hashlib
 import json
+import re
 
 import pytest
 from cryptography import x509
 
-from tools.firmware import FOLDER
+from tools.firmware import FOLDER, record
 from tools.image import firmware
 
 # direct.md 5.2
@@ -112,3 +113,13 @@ def test_nothing_of_the_core_imports_what_only_some_moments_need():
                 base = node.module.removeprefix("aliot").lstrip(".")
                 wanted = {base} if base else {item.name for item in node.names}
                 assert wanted & known <= modules, f"{name} imports {wanted}"
+
+
+def test_tags_that_modules_hold_as_constants_are_those_of_the_record():
+    """A module spells the tags it uses as private constants, which cost no bytes; the table is in aliot.record."""
+    tags = {name: value for name, value in vars(record).items() if name.isupper() and name != "RECORD_LIMIT"}
+    held = [(path.name, name, int(value)) for path in SOURCES
+            for name, value in re.findall(r"^_([A-Z][A-Z_0-9]*) = const\((\d+)\)", path.read_text(), re.MULTILINE)
+            if name in tags]
+    assert len(held) > 15
+    assert [entry for entry in held if tags[entry[1]] != entry[2]] == []
