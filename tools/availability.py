@@ -8,6 +8,7 @@ Enterprise and new public instances, which have one. direct.md 2.1, 4, 5.1 and
 _PUBLIC = {"cn-shanghai", "ap-southeast-1", "ap-northeast-1", "us-west-1", "us-east-1", "eu-central-1"}
 _ALL = _PUBLIC | {"cn-beijing", "cn-shenzhen"}
 _SHANGHAI = {"cn-shanghai"}
+_ID2 = {"cn-shanghai", "ap-southeast-1"}
 
 # way, method -> (its name, {edition: regions})
 TABLE = {
@@ -16,7 +17,7 @@ TABLE = {
     ("product", "mqtt"): ("registration over MQTT", {"legacy": _PUBLIC, "instance": _ALL}),
     ("product", "regnwl"): ("preregistration-free registration", {"instance": {"cn-shanghai", "cn-beijing"}}),
     ("x509", None): ("X.509", {"legacy": _SHANGHAI, "instance": _SHANGHAI}),
-    ("id2", None): ("ID²", {"legacy": _SHANGHAI, "instance": {"cn-shanghai", "ap-northeast-1"}}),
+    ("id2", None): ("ID²", {"legacy": _ID2, "instance": _ID2 | {"ap-northeast-1"}}),
 }
 _EDITIONS = {"legacy": "the legacy public instance", "instance": "Enterprise and new public instances"}
 

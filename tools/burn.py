@@ -19,7 +19,9 @@ from tools.firmware import record
 from tools.image import flash as layouts
 from tools.image import identity as identities
 from tools.image import journal, littlefs, nvs
+from tools.image import owner as owners
 from tools.image.flash_file import FlashFile
+from tools.image.owner import owner
 
 SECTOR = 4096
 NAMES = (layouts.BURNED, layouts.ISSUED)
@@ -116,14 +118,6 @@ def _copies(raw):
     return tuple(copies), tuple(notes)
 
 
-def owner(fields, mac):
-    """(ProductKey, DeviceName) that a record's fields name on the board with this MAC."""
-    name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
-    if not name:
-        name = identities.name_from_mac(fields.get(record.NAME_RULE, b"mac").decode("utf-8", "replace"), mac)
-    return fields.get(record.PRODUCT_KEY, b"").decode("utf-8", "replace"), name
-
-
 def decide(copies, fields, mac, issued=None, replace=False, now=None):
     """The `Decision` for burning `fields` ({tag: bytes}) into the board that holds `copies`. Pure.
 
@@ -132,12 +126,11 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None):
     `issued` fields are put in where there is none; one of another identity is a
     UserError without `replace`. What is there already stays as it is.
     """
-    who = owner(fields, mac)
-    strangers = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) != who]
+    own, strangers = _issued_copies(copies, fields, mac)
     if strangers and not replace:
         other = "/".join(owner(strangers[0].fields, mac))
         raise UserError(f"this board holds the issued secret of {other}, which is lost when "
-                        f"{'/'.join(who)} is burned: make a backup, then --replace goes on")
+                        f"{'/'.join(owner(fields, mac))} is burned: make a backup, then --replace goes on")
     burned = _newest(copies, layouts.BURNED)
     highest = max((c.generation for c in copies), default=0)
     if burned and burned.fields == fields:
@@ -147,24 +140,31 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None):
         if generation >= 1 << 32:
             raise UserError(f"the board's generation {highest} is the last one: erase the identity first")
         data = record.encode(record.BURNED, generation, fields)
-    own = [c for c in copies if c.name == layouts.ISSUED and owner(c.fields, mac) == who]
-    return Decision(generation, data, _issued(own, burned, who, generation, issued))
+    named = {} if fields.get(record.WAY) == b"x509" else dict(
+        zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac))))
+    return Decision(generation, data, _issued(own, burned, named, generation, issued))
+
+
+def _issued_copies(copies, fields, mac):
+    """(issued copies of the identity in `fields`, those of others that hold a secret)."""
+    found = [c for c in copies if c.name == layouts.ISSUED]
+    earlier = [c.generation for c in copies if c.name == layouts.BURNED and owners.same(c.fields, fields, mac)]
+    own = [c for c in found if any(owners.belongs(c.fields, fields, mac, number) for number in (*earlier, None))]
+    return own, [c for c in found if c not in own and owners.holds_secret(c.fields)]
 
 
 def _newest(copies, name):
     return max((c for c in copies if c.name == name), key=lambda c: c.generation, default=None)
 
 
-def _issued(own, burned, who, generation, given):
+def _issued(own, burned, named, generation, given):
     """The issued record's bytes for this burned generation, or None."""
     current = struct.pack("<I", burned.generation) if burned else None
     belongs = [c for c in own if c.fields.get(record.FOR_GENERATION) == current]
     kept = _newest(belongs, layouts.ISSUED) or _newest(own, layouts.ISSUED)
     if not kept and not given:
         return None
-    key, name = (text.encode() for text in who)
-    fields = {**(kept.fields if kept else given), record.PRODUCT_KEY: key, record.DEVICE_NAME: name,
-              record.FOR_GENERATION: struct.pack("<I", generation)}
+    fields = {**(kept.fields if kept else given), **named, record.FOR_GENERATION: struct.pack("<I", generation)}
     if kept and kept.fields == fields:
         return kept.data
     return record.encode(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
@@ -191,8 +191,9 @@ def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace
     copies = found.copies
     if before:
         copies += _copies({("journal", name): data for name, data in before.records})[0]
-        replace = replace or before.replace and owner(before.fields, mac) == owner(fields, mac)
-        issued = issued or (before.issued if owner(before.fields, mac) == owner(fields, mac) else None)
+        again = owners.same(before.fields, fields, mac)
+        replace = replace or before.replace and again
+        issued = issued or (before.issued if again else None)
     decision = decide(copies, fields, mac, issued, replace, now)
     others = _others(found.nvs.entries, before.entries if before else ())
     steps, undo = _steps(found, layout, decision, others)

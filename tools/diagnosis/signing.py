@@ -29,6 +29,9 @@ class Step:
 
 def credential(identity: Identity, mac=None):
     """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
+    if identity.way not in ("device", "product"):
+        raise UserError(f"nothing is signed with a secret in the way {identity.way}, so there is no text to compare; "
+                        "'inspect' shows what a board holds")
     fields = identity.fields()
     if record.DEVICE_NAME not in fields and mac is None:
         raise UserError("no device_name in the certificate: the board will use its MAC; give it with --mac")

@@ -13,7 +13,7 @@ from pathlib import Path
 from tools import burn, private
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import journal
+from tools.image import journal, owner
 from tools.image.flash import BURNED, ISSUED, NAMESPACE, path_of
 from tools.image.nvs import Entry
 
@@ -86,7 +86,7 @@ def load(path):
         raise UserError(f"{path} is not a backup of an identity, or it is damaged") from None
     if burned is None:
         raise UserError(f"{path} holds no burned record, so there is nothing to restore")
-    own = issued and burn.owner(issued[1], mac) == burn.owner(burned[1], mac)
+    own = issued and owner.belongs(issued[1], burned[1], mac, burned[0])
     return Backup(mac, burned[1], issued[1] if own else None)
 
 

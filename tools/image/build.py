@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools import boards, private
 from tools.errors import UserError
-from tools.image import flash, identity
+from tools.image import config, flash, identity
 
 
 def add_arguments(parser):
@@ -25,7 +25,7 @@ def add_arguments(parser):
 def run(args):
     who = identity.load(args.cert) if args.cert else None
     warned = identity.check_availability(who, args.anyway) if who else None
-    settings = read_config(args.config) if args.config else None
+    settings = config.read(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
     if args.firmware:
         image = _with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
@@ -47,19 +47,6 @@ def _with_firmware(image, board, path):
     for part in stock.load(boards.load(board), path).parts:
         whole[part.offset : part.offset + len(part.data)] = part.data
     return bytes(whole)
-
-
-def read_config(path):
-    """The dict of a board's config.json; UserError when it is not a JSON object."""
-    try:
-        settings = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{path} is not JSON") from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{path} is not a JSON object")
-    return settings
 
 
 def _words(report):

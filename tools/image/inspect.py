@@ -6,6 +6,7 @@ from pathlib import Path
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import flash, littlefs, nvs, partitions
+from tools.image.identity import endpoint, id2, own, x509
 from tools.private import mask
 
 _TAG_NAMES = {
@@ -13,10 +14,10 @@ _TAG_NAMES = {
     if name.isupper() and isinstance(value, int) and name[0] != "_"
     and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
 }
-_ID2_KEY = 25
-_TAG_NAMES |= {24: "id2_id", _ID2_KEY: "id2_key", 26: "id2_key_type"}
-_BINARY_TAGS = (record.PRIVATE_KEY, _ID2_KEY)
-_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, *_BINARY_TAGS)
+_TAG_NAMES |= {own.SUB_PRODUCTS: "sub_products", id2.ID: "id2", id2.KEY: "id2_key", id2.KEY_TYPE: "id2_type",
+               endpoint.AUTH: "auth", endpoint.BOOTSTRAP: "bootstrap"}
+_BINARY_TAGS = (record.PRIVATE_KEY, id2.KEY)
+_SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
 _NAMES = (flash.BURNED, flash.ISSUED)
 _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
@@ -131,16 +132,29 @@ def look_at_record(data):
         kind, generation, values = record.decode(data)
     except ValueError as error:
         return {"fault": str(error)}
-    fields = {_TAG_NAMES.get(tag, f"tag {tag}"): _shown(tag, value) for tag, value in sorted(values.items())}
+    fields = {}
+    for tag, value in sorted(values.items()):
+        fields |= _shown(_TAG_NAMES.get(tag, f"tag {tag}"), tag, value)
     return {"kind": _KINDS[kind], "generation": generation, "crc": "good", "fields": fields}
 
 
-def _shown(tag, value):
+def _shown(name, tag, value):
+    """What may be shown of a field, by name: a certificate is several."""
+    if tag == record.CERTIFICATE:
+        return x509.described(value)
+    return {name: _text(tag, value)}
+
+
+def _text(tag, value):
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:
-        return f"**** ({len(value)} bytes)" if tag in _BINARY_TAGS else mask(value.decode("ascii", "replace"))
-    if tag not in _TAG_NAMES or tag == record.CERTIFICATE:
+        return mask(value.decode("ascii", "replace"))
+    if tag in _BINARY_TAGS:
+        return x509.key_shown(value)
+    if tag == own.SUB_PRODUCTS:
+        return own.products_shown(value)
+    if tag not in _TAG_NAMES:
         return f"{len(value)} bytes"
     return value.decode("utf-8", "backslashreplace")
 

@@ -1,0 +1,125 @@
+"""Identities that are a secret: the device's own, or its product's, which a device gets its own with.
+
+Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1.1, 3 and 4).
+"""
+
+from dataclasses import dataclass, field
+
+from tools.errors import UserError
+from tools.image.identity import base, endpoint
+from tools.private import mask
+
+SUB_PRODUCTS = 17
+_LIMIT = 4000  # bytes of a record's field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(base.Identity):
+    """way "device" when it has its own secret, "product" when that has still to be issued.
+
+    `sub_products`: ((ProductKey, ProductSecret or None), ...) of a gateway.
+    """
+
+    NAMES = ("product_key", "device_name", "device_secret", "product_secret", "name_rule", "method",
+             *endpoint.ENDPOINT, "sub_products")
+
+    product_key: str
+    device_name: str | None = None
+    device_secret: str | None = field(default=None, repr=False)
+    product_secret: str | None = field(default=None, repr=False)
+    name_rule: str | None = None
+    method: str | None = None
+    sub_products: tuple | None = field(default=None, repr=False)
+
+    @property
+    def way(self):
+        return "device" if self.device_secret else "product"
+
+    @classmethod
+    def parse(cls, values, folder=None, now=None):
+        """The identity of a dict of fields; UserError for what is wrong or does not go together."""
+        cls.checked(values)
+        if "product_key" not in values:
+            raise UserError("product_key is missing")
+        if "sub_products" in values:
+            products = tuple((one["product_key"], one.get("product_secret")) for one in values["sub_products"])
+            _check_products(products, values["product_key"])
+            values = {**values, "sub_products": products}
+        return cls(**_complete(values))
+
+    @classmethod
+    def check(cls, name, value):
+        if name != "sub_products":
+            return endpoint.check(name, value)
+        if not isinstance(value, list) or not value:
+            raise UserError('sub_products is not a list such as [{"product_key": "a1..."}]')
+        for one in value:
+            if not isinstance(one, dict) or not {"product_key"} <= one.keys() <= {"product_key", "product_secret"}:
+                raise UserError("a product of sub_products has a product_key and, to register by proxy, its "
+                                "product_secret, and nothing else")
+            for inner, text in one.items():
+                try:
+                    endpoint.check(inner, text)
+                except UserError as error:
+                    raise UserError(f"sub_products: {error}") from None
+        return None
+
+    def fields(self):
+        values = super().fields()
+        if self.sub_products:
+            values[SUB_PRODUCTS] = _lines(self.sub_products)
+        return values
+
+    def masked(self):
+        shown = super().masked()
+        if self.sub_products:
+            shown["sub_products"] = products_shown(_lines(self.sub_products))
+        return shown
+
+
+def _lines(products):
+    return "\n".join(key if secret is None else f"{key} {secret}" for key, secret in products).encode()
+
+
+def products_shown(data):
+    """What may be shown of the field of a record: the products, each secret masked."""
+    lines = (line.partition(" ") for line in data.decode("utf-8", "backslashreplace").split("\n"))
+    return ", ".join(f"{key} {mask(secret)}" if secret else key for key, _, secret in lines)
+
+
+def secrets(data):
+    """The ProductSecrets (bytes) in the field of a record."""
+    return [line.partition(b" ")[2] for line in data.split(b"\n") if b" " in line]
+
+
+def _check_products(products, own):
+    keys = [key for key, _ in products]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"sub_products has {key} twice")
+    if own in keys:
+        raise UserError(f"sub_products has {own}, which is the gateway's own product")
+    if len(_lines(products)) > _LIMIT:
+        raise UserError(f"sub_products take {len(_lines(products))} bytes of the record, which has {_LIMIT} for them: "
+                        "leave products out, or secrets of products that register through the gateway's session")
+
+
+def _complete(values):
+    """The fields with what follows from the rest filled in; UserError for what does not go together."""
+    if "device_secret" in values and "product_secret" in values:
+        raise UserError("a product secret is never burned into a device that has its own secret: "
+                        "give device_secret or product_secret")
+    named = base.named(values)
+    if "device_secret" in values:
+        if "device_name" not in values:
+            raise UserError("device_name is missing: a device_secret belongs to one name")
+        if "method" in values:
+            raise UserError("method is for registration, and a device with its own secret does not register")
+        return values
+    values = named
+    if "product_secret" not in values:
+        raise UserError("device_secret or product_secret is missing")
+    values = {"method": "https", **values}
+    if values["method"] == "regnwl" and values.get("auth") == "https":
+        raise UserError("auth https signs with a DeviceSecret, and method regnwl issues none: register by https or mqtt")
+    return values

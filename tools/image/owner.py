@@ -1,0 +1,58 @@
+"""Whose a record is: what a board is called in messages, and whether an issued record belongs to a burned one. Pure.
+
+A device is its ProductKey and DeviceName. An X.509 board is its certificate:
+what is issued to it is only its name, which the platform tells it again.
+"""
+
+import struct
+
+from tools.ca import credential
+from tools.firmware import record
+from tools.image import identity as identities
+
+_SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
+
+
+def owner(fields, mac):
+    """(ProductKey, DeviceName) that a record's fields name on the board with this MAC; ("X.509", serial)."""
+    if fields.get(record.WAY) == b"x509":
+        return "X.509", credential.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
+    name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
+    if not name:
+        name = identities.name_from_mac(fields.get(record.NAME_RULE, b"mac").decode("utf-8", "replace"), mac)
+    return fields.get(record.PRODUCT_KEY, b"").decode("utf-8", "replace"), name
+
+
+def same(one, other, mac):
+    """Whether two burned records' fields are one identity, whatever their endpoints are."""
+    return (owner(one, mac) == owner(other, mac) and _burned(one) == _burned(other)
+            and one.get(record.CERTIFICATE) == other.get(record.CERTIFICATE))
+
+
+def belongs(issued, burned, mac, generation=None):
+    """Whether an issued record's fields are of the identity in a burned record's fields.
+
+    generation: that of the burned record. The name of an X.509 board belongs to
+    it by this number only.
+    """
+    kind = _issued(issued)
+    if kind != _burned(burned):
+        return False
+    if kind == _NAME:
+        return generation is not None and issued.get(record.FOR_GENERATION) == struct.pack("<I", generation)
+    return owner(issued, mac) == owner(burned, mac)
+
+
+def holds_secret(issued):
+    """Whether an issued record holds what nobody can get again: all but the name of an X.509 board."""
+    return _issued(issued) != _NAME
+
+
+def _burned(fields):
+    return {b"x509": _NAME, b"id2": _ID2}.get(fields.get(record.WAY), _SECRET)
+
+
+def _issued(fields):
+    if record.ID2_KEY in fields:
+        return _ID2
+    return _SECRET if record.DEVICE_SECRET in fields or record.DEVICE_TOKEN in fields else _NAME
