@@ -205,7 +205,7 @@ def _sources(args):
             {
                 f"{path.relative_to(folder)}": path.read_bytes()
                 for path in sorted(folder.rglob("*"))
-                if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".der"
+                if path.is_file() and "__pycache__" not in path.parts
             }
         )
     return found
