@@ -186,6 +186,8 @@ class Device:
 
     def _connect(self):
         to = self.endpoint
+        if hasattr(to, "asked") and not to.asked(self):
+            return  # a question was asked first: aliot.guide
         host = {"host": to.host, "port": to.port}
         fields = login(self.credential, to, clock.now() * 1000 if self.server else None, self.sign_method)
         self.state("connecting", host)

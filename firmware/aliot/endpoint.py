@@ -9,6 +9,8 @@ _INSTANCE = const(9)
 _HOST = const(10)
 _PORT = const(15)
 _REGISTER_HOST = const(16)
+_AUTH = const(28)
+_BOOTSTRAP = const(29)
 _IOTHUB = ".mqtt.iothub.aliyuncs.com"
 _PUBLIC = ("globalsign_r1", "globalsign_r6")  # what ports 443 and 1883 chain to; 8883 has the platform's own
 
@@ -43,6 +45,6 @@ def endpoint(product_key, fields, override=None):
     """The endpoint in a burned record's fields; `override` (aliot.override) goes before it."""
     values = [text(fields, tag) for tag in (_REGION, _INSTANCE, _HOST, _REGISTER_HOST)]
     values.append(int.from_bytes(fields.get(_PORT, b""), "little"))
-    if override:
-        values = part("override").applied(values, override)
+    if override or _AUTH in fields or _BOOTSTRAP in fields:
+        return part("override").endpoint(product_key, values, fields, override)
     return Endpoint(product_key, *values)

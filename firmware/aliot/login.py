@@ -6,9 +6,9 @@ from aliot.sign import canonical, hmac_hex
 class Login:
     """client_id, username and password of a CONNECT, all str. The password is a secret: never print it."""
 
-    def __init__(self, credential, client_id, settings, password):
+    def __init__(self, credential, client_id, settings, password, username=None):
         self.client_id = client_id + "|" + settings + "|"
-        self.username = credential.device_name + "&" + credential.product_key
+        self.username = username or credential.device_name + "&" + credential.product_key
         self.password = password
 
 

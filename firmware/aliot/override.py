@@ -1,8 +1,25 @@
-"""Settings that go before the burned endpoint; imported when config.json has an `endpoint`. Pure."""
+"""Settings that go before the burned endpoint; imported when config.json has an `endpoint`, or the record chooses
+how to ask where to connect. Pure.
+"""
 
+from aliot import part
+from aliot.endpoint import Endpoint
 from aliot.errors import CredentialError
+from micropython import const
 
 NAMES = ("region", "instance", "host", "register_host", "port")
+ASKING = ("auth", "bootstrap")  # settings of aliot.guide
+_AUTH = const(28)  # tags of aliot.record
+_BOOTSTRAP = const(29)
+
+
+def endpoint(product_key, values, fields, override):
+    """The endpoint of a burned record's `fields`; `values` are what `applied` takes, and `override` may be None."""
+    override = override or {}
+    values = applied(values, override)
+    if _AUTH in fields or _BOOTSTRAP in fields or "auth" in override or "bootstrap" in override:
+        return part("guide").guided(product_key, values, fields, override)
+    return Endpoint(product_key, *values)
 
 
 def applied(values, override):
@@ -11,8 +28,8 @@ def applied(values, override):
     Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
     old host cannot outlive a new region. CredentialError names a setting that cannot be one.
     """
-    if not isinstance(override, dict) or [name for name in override if name not in NAMES]:
-        raise CredentialError("endpoint in the settings takes " + ", ".join(NAMES))
+    if not isinstance(override, dict) or [name for name in override if name not in NAMES + ASKING]:
+        raise CredentialError("endpoint in the settings takes " + ", ".join(NAMES + ASKING))
     values = list(values)
     if "region" in override or "instance" in override or "host" in override:
         values[1] = values[2] = ""

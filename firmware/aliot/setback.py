@@ -7,13 +7,15 @@ from aliot.errors import LinkError, ProtocolError, StoreError
 def failed(device, problem):
     """Registration or connect did not succeed: wait as the error's class asks, and say so."""
     problem.code = _dated(problem.code, device.server)
+    if hasattr(device.endpoint, "failed"):
+        problem = device.endpoint.failed(device, problem)
     now = device.now()
     backoff.failed(device.session, now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)):
         _say(device, "offline", problem, now)
     else:
         # What the platform refuses; the classes are in aliot.refusals, which is not imported for this.
-        refused = problem.code.split(".")[0] in ("mqtt", "register")
+        refused = problem.code.split(".")[0] in ("mqtt", "register", "auth")
         _say(device, "refused" if refused else "error", problem, now)
 
 

@@ -1,0 +1,203 @@
+"""Where to connect, asked of the platform: HTTPS authentication before MQTT, and bootstrap; direct.md 6.
+
+auth      bootstrap        a connect is preceded by, where nothing is kept
+mqtt      region, global   /auth/bootstrap of the region's centre, or of the global one; CONNECT is signed as ever
+https     none             /auth/devicename of the region's centre: a token, and where to take it
+https     region           the same with ext=1: the centre may send the device on to the nearest one
+https     global           /auth/bootstrap of the global centre, then /auth/devicename of the centre it names
+
+Imported only by boards that ask. What was told is kept in flash (aliot.guide.kept) once a connect with it has
+succeeded, and thrown away when one fails: then the next try begins with the question again, once.
+"""
+
+from aliot import clock, forget, part
+from aliot.credentials import text
+from aliot.endpoint import _PUBLIC, Endpoint
+from aliot.errors import CredentialError
+from micropython import const
+
+GLOBAL = "iot-auth-global.aliyuncs.com"
+NOTIFY = "thing/bootstrap/notify"
+_WAY = const(1)  # tags of aliot.record
+_METHOD = const(7)
+_AUTH = const(28)  # b"https"; absent: mqtt
+_BOOTSTRAP = const(29)  # b"region" or b"global"; absent: none
+_LIFE = const(604800)  # s; a token lives 7 days
+_RECENT = const(60000)  # ms; a notice that comes so soon after an answer was sent before it
+
+
+def guided(product_key, values, fields, override):
+    """The endpoint that a burned record's `fields`, with `override` before them, choose; `values` as for Endpoint.
+
+    CredentialError for a choice that there is not, or that the identity cannot follow.
+    """
+    auth = _chosen("auth", ("mqtt", "https"), text(fields, _AUTH), override)
+    bootstrap = _chosen("bootstrap", ("none", "region", "global"), text(fields, _BOOTSTRAP), override)
+    if auth == "mqtt" and bootstrap == "none":
+        return Endpoint(product_key, *values)
+    if text(fields, _WAY) not in ("device", "product"):
+        raise CredentialError("auth and bootstrap are for identities with a secret", "endpoint")
+    if auth == "https" and text(fields, _METHOD) == "regnwl":
+        raise CredentialError("preregistration-free tokens cannot sign an HTTPS authentication", "endpoint")
+    return Guided(product_key, values, auth, bootstrap)
+
+
+def _chosen(name, choices, burned, override):
+    choice = override.get(name, burned or choices[0])
+    if choice not in choices:
+        raise CredentialError("%s is one of %s" % (name, ", ".join(choices)), "endpoint")
+    return choice
+
+
+class Token:
+    """What /auth/devicename issued to the device of `own`: who it is in CONNECT, for a while."""
+
+    TRANSPORT = "tls"
+    REGISTER = None
+
+    def __init__(self, own, iot_id, iot_token):
+        self.product_key = own.product_key
+        self.device_name = own.device_name
+        self.device_secret = own.device_secret
+        self.iot_id = iot_id
+        self.iot_token = iot_token  # a Secret
+
+    def login(self, timestamp, sign_method):
+        """(clientId, settings, password, user name); direct.md 6.1. Nothing here is signed."""
+        settings = "securemode=-1,signmethod=" + sign_method
+        if timestamp is not None:
+            settings += ",timestamp=%s" % timestamp
+        name = "%s.%s" % (self.product_key, self.device_name)
+        return name, settings, self.iot_token.reveal(), self.iot_id
+
+
+class Guided(Endpoint):
+    """An Endpoint whose host and port the platform tells."""
+
+    own = None  # the credential that is in flash
+    token = None  # a Token
+    told = None  # (host, port); None: to be asked
+    since = 0  # when, in seconds since 1970; 0: by a clock that was not set
+    renewed = 0  # when the token was asked for
+    at = None  # device.now() of the last answer
+    used = False  # a connect with what was told has succeeded
+    saved = b""  # what flash holds
+
+    def __init__(self, product_key, values, auth, bootstrap):
+        super().__init__(product_key, *values)
+        self.auth = auth
+        self.bootstrap = bootstrap
+
+    def asked(self, device):
+        """Whether host, port and token are known. If not, one question is asked; the next call goes on from there.
+
+        LinkError, or an error of aliot.guide.refusals.
+        """
+        if not self.own:
+            self._begin(device)
+        if self.token and (self.age(device, self.renewed) or 0) >= _LIFE:
+            self._forget_token(device)
+        question = self.question()
+        if question:
+            self._ask(device, *question)
+        return not question
+
+    def question(self):
+        """(host, path) of what has to be asked next, or None."""
+        if not self.told and (self.bootstrap == "global" or self.auth == "mqtt"):
+            return GLOBAL if self.bootstrap == "global" else self.register_host, "/auth/bootstrap"
+        if self.auth == "https" and not self.token:
+            return self.centre(), "/auth/devicename"
+        return None
+
+    def centre(self):
+        """The host of the centre that authenticates: the one of the region that a bootstrap told, else the endpoint's."""
+        labels = self.host.split(".")
+        if self.told and self.bootstrap == "global" and labels[-4] == "iot-as-mqtt":
+            return "iot-auth.%s.aliyuncs.com" % labels[-3]
+        return self.register_host
+
+    def failed(self, device, problem):
+        """A connect, or a question, has failed: what was told is thrown away. Returns the error to report."""
+        if problem.code == "mqtt.3" and self.token and self.used:
+            # CONNACK 3 is also what a busy platform says: then the new token finds that out
+            self._forget_token(device)
+            return part("guide.refusals").StaleToken(problem.detail)
+        self.drop(device)
+        return problem
+
+    def drop(self, device):
+        """Throw away what was told, in flash too."""
+        self._forget_token(device)
+        self.told = None
+        if self.saved:
+            self._write(device, b"-")
+            self.saved = b""
+
+    def recent(self, device):
+        """Whether the last answer came within a minute."""
+        return self.at is not None and device.now() - self.at < _RECENT
+
+    def age(self, device, since):
+        """Seconds since then, by the clock; None when one of the two times is not from a server."""
+        return clock.now() - since if since and device.server and clock.now() >= since else None
+
+    def _begin(self, device):
+        self.own = device.credential
+        if self.bootstrap != "none":
+            device.subscribe(NOTIFY, lambda topic, payload: part("guide.notice").arrived(self, device, topic, payload))
+        device.watch(lambda state, fields: state == "connected" and self._keep(device))
+        found = part("guide.kept").load(self, device)
+        _drop("kept")
+        if found:
+            host, port, self.since, iot_id, iot_token, self.renewed = found
+            self.used = True
+            self._take(device, host, port, iot_id, iot_token)
+
+    def _ask(self, device, host, path):
+        device.state("asking", {"host": host, "path": path})
+        try:
+            told = part("guide.ask").ask(self, host, path, device)
+        finally:
+            _drop("ask")
+            forget("registration")
+        now = clock.now() if device.server else 0
+        if not (self.told and self.bootstrap == "global"):
+            self.since = now
+        self.renewed = now
+        self.at = device.now()
+        self.used = False
+        self._take(device, *told)
+
+    def _take(self, device, host, port, iot_id="", iot_token=""):
+        self.told = host, port
+        self.host = host
+        self.port = port
+        self.roots = ("aliyun",) if port == 8883 else _PUBLIC
+        if iot_id:
+            self.token = device.credential = Token(self.own, iot_id, iot_token)
+        device.state("guided", {"host": host, "port": port, "age": self.age(device, self.since)})
+
+    def _forget_token(self, device):
+        if self.token:
+            self.token = None
+            device.credential = self.own
+
+    def _keep(self, device):
+        self.used = True
+        data = part("guide.kept").encode(self, device)
+        _drop("kept")
+        if data != self.saved:
+            self._write(device, data)
+            self.saved = data
+
+    def _write(self, device, data):
+        try:
+            device.store.media[0].write("place", data)
+        except OSError:
+            pass  # no identity: without it the next boot asks again
+
+
+def _drop(name):
+    forget("guide." + name)
+    globals().pop(name, None)

@@ -1,0 +1,44 @@
+"""What the platform told about where to connect, as it is kept in NVS under `place`.
+
+    CRC-32 u32 LE of all after it | lines of text: for whom, host, port, when it was told, iotId, iotToken, when
+    the token was issued
+
+It is no identity: it lies on one medium only and is not healed, since a board that loses it asks again. What
+belongs to another identity, another burn or other settings is not used.
+"""
+
+import binascii
+import struct
+
+from aliot.log import Secret
+
+_FORM = "1 %d %s %s %s %s %s"
+
+
+def encode(guided, device):
+    """The record's bytes of what the endpoint `guided` was told."""
+    lines = [_owner(guided, device), guided.told[0], str(guided.told[1]), str(guided.since)]
+    token = guided.token
+    lines += [token.iot_id, token.iot_token.reveal()] if token else ["", ""]
+    data = "\n".join(lines + [str(guided.renewed)]).encode()
+    return struct.pack("<I", binascii.crc32(data)) + data
+
+
+def load(guided, device):
+    """(host, port, when, iotId, iotToken as a Secret, when) that is kept for this endpoint, or None."""
+    try:
+        data = device.store.media[0].read("place") or b""
+    except OSError:
+        return None
+    if len(data) < 5 or struct.unpack_from("<I", data)[0] != binascii.crc32(data[4:]):
+        return None
+    owner, host, port, since, iot_id, iot_token, renewed = data[4:].decode().split("\n")
+    if owner != _owner(guided, device):
+        return None
+    guided.saved = data
+    return host, int(port), int(since), iot_id, Secret(iot_token), int(renewed)
+
+
+def _owner(guided, device):
+    return _FORM % (device.generation, device.product_key, device.device_name, guided.auth, guided.bootstrap,
+                    guided.register_host)
