@@ -366,8 +366,8 @@ def test_several_faults_strike_in_the_order_they_were_armed(run):
     "fault, error",
     [
         ([1], "a fault is a JSON object"),
-        ({}, "where: None is not one of mqtt_tls, mqtt_tcp, itls, https, ntp"),
-        ({"where": "admin"}, "where: 'admin' is not one of mqtt_tls, mqtt_tcp, itls, https, ntp"),
+        ({}, "where: None is not one of mqtt_tls, mqtt_tcp, itls, x509, https, ntp"),
+        ({"where": "admin"}, "where: 'admin' is not one of mqtt_tls, mqtt_tcp, itls, x509, https, ntp"),
         ({"where": "ntp", "when": "connect"}, "when: 'connect' is not one of request"),
         (
             {"where": "mqtt_tcp", "when": "handshake"},

@@ -49,7 +49,7 @@ def config(tmp_path):
 def test_the_contract_of_the_run_directory(tmp_path, config):
     with Cloud(config.read_text(), tmp_path / "run") as cloud:
         ready = json.loads((tmp_path / "run" / "ready.json").read_text())
-        assert set(ready["ports"]) == {"mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls"}
+        assert set(ready["ports"]) == {"mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls", "x509"}
         assert all(0 < number < 65536 for number in ready["ports"].values())
         assert cloud.ca_pem.read_text().startswith("-----BEGIN CERTIFICATE-----")
         for name in ("ca.key.pem", "server.key.pem"):
@@ -189,7 +189,7 @@ CONFIGS = [
         PRODUCT + 'name = "x"',
         "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
         "auth, node, dynamic_registration, preregistration_free, device, "
-        "identity, whitelist, provisioning_quota",
+        "identity, whitelist, provisioning_quota, private_ca",
     ),
     (
         PRODUCT + DEVICE + '"abc"',

@@ -28,7 +28,7 @@ TIME_SERVERS = (
 _MQTT = {1883: "mqtt_tls", 443: "mqtt_tls", 8883: "mqtt_tls"}
 # name (`*` is one label) -> {port of the platform: port's name in ready.json}; the first that fits counts
 PLATFORM = {
-    "x509.itls.cn-shanghai.aliyuncs.com": {1883: "mqtt_x509", 443: "mqtt_x509"},
+    "x509.itls.cn-shanghai.aliyuncs.com": {1883: "x509"},
     "*.itls.cn-shanghai.aliyuncs.com": {1883: "itls"},
     "*.mqtt.iothub.aliyuncs.com": _MQTT,
     **{f"*.iot-as-mqtt.{region}.aliyuncs.com": _MQTT for region in REGIONS},
@@ -37,8 +37,6 @@ PLATFORM = {
     "iot-auth-global.aliyuncs.com": {443: "https"},
     **{name: {123: "ntp"} for name in TIME_SERVERS},
 }
-# a port that a cloud does not have apart is served by another
-_SAME = {"mqtt_x509": "mqtt_tls"}
 
 
 def text(cloud=None, hosts=None):
@@ -56,7 +54,7 @@ def text(cloud=None, hosts=None):
                 {
                     port: ("127.0.0.1", found)
                     for port, service in known.items()
-                    if (found := ports.get(service, ports.get(_SAME.get(service))))
+                    if (found := ports.get(service))
                 },
             )
     return "".join(_line(number, name, known) for number, (name, known) in enumerate(ways.items()))
@@ -69,7 +67,7 @@ def table(cloud):
     def find(host, port):
         for name, known in PLATFORM.items():
             if fnmatch.fnmatchcase(host, name) and host.count(".") == name.count("."):
-                found = ports.get(known.get(port), ports.get(_SAME.get(known.get(port))))
+                found = ports.get(known.get(port))
                 return ("127.0.0.1", found) if found else None
         return None
 

@@ -8,6 +8,7 @@ from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
+from tools.emulator.cloud.x509 import console as of_x509
 
 BODY_MAX = 16 * 1024 * 1024
 
@@ -112,6 +113,7 @@ def show_device(app, request, pk, dn):
     return {
         "product_key": pk, "device_name": dn, "status": app.instance.status(device),
         **of_gateways.describe(app, device),
+        **of_x509.describe(app, device),
         "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
         "registration": "closed" if device.registration_closed else "open",
         "registrations": device.issued, "preregistration_free": device.free,

@@ -32,17 +32,22 @@ class Contexts:
 
     def __init__(self, folder, names, tls13=False):
         self.folder, self.names, self.tls13 = Path(folder), names, tls13
-        self.contexts = {}
+        self.contexts, self.made = {}, set()
         prepare(self.folder, names)
 
     def get(self, kind=None):
         """The context serving the certificate `kind`: None, or one of `faults.CERTIFICATES`."""
         if kind not in self.contexts:
-            name = "server.pem" if kind is None else f"server-{kind}.pem"
-            if kind is not None:
-                make_wrong(self.folder, kind, self.names, name)
-            self.contexts[kind] = self.context(self.folder / name)
+            self.contexts[kind] = self.context(self.chain(kind))
         return self.contexts[kind]
+
+    def chain(self, kind):
+        """The file with the certificate `kind`, made if it is not there yet."""
+        name = "server.pem" if kind is None else f"server-{kind}.pem"
+        if kind is not None and name not in self.made:
+            make_wrong(self.folder, kind, self.names, name)
+            self.made.add(name)
+        return self.folder / name
 
     def context(self, chain):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

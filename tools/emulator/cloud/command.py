@@ -14,7 +14,8 @@ from tools.errors import UserError
 
 OPTIONS = {"mqtt_tls": "MQTT over TLS", "mqtt_tcp": "MQTT over plain TCP", "https": "HTTPS registration",
            "admin": "the admin API, always on 127.0.0.1", "ntp": "SNTP (UDP)",
-           "itls": "MQTT over iTLS, for devices with an ID2"}
+           "itls": "MQTT over iTLS, for devices with an ID2",
+           "x509": "MQTT over TLS with client certificates"}
 
 
 def port(text):

@@ -49,6 +49,7 @@ class ProductSeed:
     identities: tuple = ()
     whitelist: bool = False
     provisioning_quota: int | None = None
+    private_ca: bool = True
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def instance(source, top):
 def product(source, path, values, seen):
     table = Table(source, path, values, ("product_key", "product_secret", "auth", "node",
                                          "dynamic_registration", "preregistration_free", "device",
-                                         *OF_ID2))
+                                         *OF_ID2, "private_ca"))
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
@@ -210,8 +211,11 @@ def product(source, path, values, seen):
     quota = table.get("provisioning_quota", int)
     if quota is not None and quota < 0:
         raise table.error("provisioning_quota", "must be at least 0")
+    private = table.get("private_ca", bool, True)
+    if auth != "x509" and "private_ca" in values:
+        raise table.error("private_ca", f"needs auth = \"x509\", not {auth!r}")
     return ProductSeed(key, secret, auth, table.choice("node", NODES, "direct"), dynamic, free, devices,
-                       identities, table.get("whitelist", bool, False), quota)
+                       identities, table.get("whitelist", bool, False), quota, private)
 
 
 def check_token(table, secret):

@@ -17,6 +17,7 @@ STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
     "mqtt_tcp": MQTT_STAGES,
     "itls": ("handshake", *MQTT_STAGES),
+    "x509": ("handshake", *(stage for stage in MQTT_STAGES if stage != "register")),
     "https": ("accept", "handshake", "register"),
     "ntp": ("request",),
 }

@@ -15,6 +15,7 @@ from tools.emulator.cloud.id2.service import Service
 from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.sessions import Sessions
+from tools.emulator.cloud.x509.certificates import Certificates
 
 
 class Account:
@@ -51,7 +52,7 @@ class Instance:
     """`config` and `store` make it; `wall` and `monotonic` are its clocks."""
 
     def __init__(self, config, store, wall=time.time, monotonic=time.monotonic):
-        self.config, self.wall, self.monotonic = config, wall, monotonic
+        self.config, self.store, self.wall, self.monotonic = config, store, wall, monotonic
         self.journal = Journal(wall)
         self.faults = Faults(self.journal)
         self.registry = Registry(config, store)
@@ -62,6 +63,7 @@ class Instance:
         self.numbers = itertools.count(1)
         self.gateways = Gateways(self)
         self.id2 = Service(config, store, self.registry, wall, monotonic)
+        self.certificates = Certificates(self)
 
     def account(self, product_key, device_name):
         """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
@@ -79,10 +81,12 @@ class Instance:
     def decide(self, connect, link):
         """The `login.Verdict` on a CONNECT, rate of connects included."""
         if link.listener.transport == "itls":
-            verdict = id2_login.decide(connect, link.tls.identity, self)
-        else:
-            verdict = login.decide(connect, link.listener.transport, link.server_name, self.registry,
-                                   self.config, self.wall())
+            return self.paced(id2_login.decide(connect, link.tls.identity, self))
+        return self.paced(login.decide(connect, link.listener.transport, link.server_name, self.registry,
+                                       self.config, self.wall()))
+
+    def paced(self, verdict):
+        """`verdict`, or a refusal for a device that connects too often."""
         policy = self.config.switches.connect_rate
         if (
             policy != "off"
@@ -275,6 +279,7 @@ class Instance:
             return
         self.request(device, "thing/delete", "thing.delete", {})
         self.registry.delete(device)
+        self.certificates.deleted(device.key)
         self.kick(device, "deleted")
         self.gateways.release(device.key)
         self.forget(device)

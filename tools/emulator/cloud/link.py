@@ -13,7 +13,15 @@ import struct
 
 LINGER_SECONDS = 1.0            # how long the end of the peer is awaited after our own FIN
 SEND_BACKLOG = 8 * 1024 * 1024  # a peer that lets this many bytes pile up is dropped
-HANDSHAKE = 0x16                # first byte of a TLS record that may open a handshake
+ALERT, FATAL = 0x15, 2          # first byte of a TLS record with an alert, and the alert's level
+
+
+class Alert(Exception):
+    """A finished handshake that is refused after all, with the TLS alert `number`; the text is for the log."""
+
+    def __init__(self, number, reason):
+        super().__init__(reason)
+        self.number = number
 
 
 class Handler:
@@ -48,6 +56,10 @@ class Listener:
     def connection(self, loop):
         return Link(self, loop)
 
+    def examine(self, tls):
+        """What a client has proved about itself in a finished handshake, here nothing; may raise `Alert`."""
+        return None
+
     def stop(self):
         if self.server:
             self.server.close()
@@ -62,7 +74,7 @@ class Link(asyncio.Protocol):
         self.listener, self.loop = listener, loop
         self.transport = self.tls = self.handler = self.deadline = None
         self.bytes_in = self.bytes_out = 0
-        self.server_name = None
+        self.server_name = self.proof = None
         self.handshaken = self.ended = self.deaf = False
         self.shaper = self.raw_shaper = None
         self.traffic = None
@@ -145,20 +157,17 @@ class Link(asyncio.Protocol):
     def shake(self):
         try:
             self.tls.do_handshake()
+            self.proof = self.listener.examine(self.tls)
         except ssl.SSLWantReadError:
             self.flush()
             return False
         except ssl.SSLError as error:
-            self.flush()
-            self.listener.failed_handshakes += 1
-            self.listener.journal.event(
-                "handshake failed",
-                where=self.listener.where,
-                server_name=self.name(),
-                reason=error.reason or str(error),
-            )
-            self.close()
-            return False
+            return self.shake_failed(error.reason or str(error), getattr(error, "verify_message", None))
+        except Alert as alert:
+            self.outgoing.read()        # the server's last flight; without it the client takes an alert
+            if self.tls.version() == "TLSv1.2":     # in plaintext, later ones do not
+                self.send_raw(struct.pack("!BHHBB", ALERT, 0x0303, 2, FATAL, alert.number))
+            return self.shake_failed("REFUSED", str(alert))
         self.flush()
         self.handshaken = True
         self.listener.handshakes += 1
@@ -167,6 +176,14 @@ class Link(asyncio.Protocol):
                                     version=self.tls.version(), cipher=self.tls.cipher()[0])
         self.handler = self.listener.make_handler(self)
         return True
+
+    def shake_failed(self, reason, detail):
+        self.flush()
+        self.listener.failed_handshakes += 1
+        self.listener.journal.event("handshake failed", where=self.listener.where, server_name=self.name(),
+                                    reason=reason, detail=detail)
+        self.close()
+        return False
 
     def name(self):
         return getattr(self.tls, "asked_name", None)
@@ -222,11 +239,13 @@ class Link(asyncio.Protocol):
 
     def flush(self):
         if self.outgoing.pending:
-            data = self.outgoing.read()
-            if self.raw_shaper:
-                self.raw_shaper.write(data)
-            else:
-                self.put(data)
+            self.send_raw(self.outgoing.read())
+
+    def send_raw(self, data):
+        if self.raw_shaper:
+            self.raw_shaper.write(data)
+        else:
+            self.put(data)
 
     def put(self, data):
         """Hands bytes to the socket."""

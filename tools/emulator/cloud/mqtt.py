@@ -21,6 +21,7 @@ from tools.emulator.cloud.identifier import parse_client_identifier, parse_usern
 from tools.emulator.cloud.link import Handler
 from tools.emulator.cloud.web import compact
 
+SPOILING = ("wrong_json", "wrong_device", "oversize")      # faults of what a push says
 HEAD_ROOM = 4096     # bytes that a PUBLISH may have beside its payload before it is refused unread
 
 
@@ -89,13 +90,13 @@ class MqttPeer(Handler):
     # ---- CONNECT
 
     def connect(self, packet):
-        stage, self.names = said(packet)
+        stage, self.names = self.claim(packet)
         fault = self.link.take(stage, *self.names)
         if fault and fault.unprocessed:
             return self.link.arm(fault)
         if fault and fault.kind == "refuse":
             return self.refuse(Connack(fault["code"]), "a fault", None)
-        verdict = self.instance.decide(packet, self.link)
+        verdict = self.decide(packet)
         if verdict.product_key:
             self.names = (verdict.product_key, verdict.device_name)
             self.link.identify(self.instance.account(*self.names))
@@ -107,6 +108,16 @@ class MqttPeer(Handler):
         if verdict.way in login.REGISTRATIONS:
             return self.register(verdict, fault)
         return self.go_online(packet, verdict, fault)
+
+    def claim(self, packet):
+        """(stage, (pk, dn)) that faults at the answer to this CONNECT are chosen by."""
+        return said(packet)
+
+    def decide(self, packet):
+        return self.instance.decide(packet, self.link)
+
+    def greet(self):
+        """What the platform says by itself between CONNACK and the messages that wait: here nothing."""
 
     def refuse(self, connack, reason, fault):
         self.note("refused", code=connack.code, reason=reason)
@@ -122,12 +133,12 @@ class MqttPeer(Handler):
         self.timer = self.loop.call_later(
             self.config.timing.registration_seconds, self.over, "registration is over"
         )
-        content = fault if fault and fault.kind in ("wrong_json", "wrong_device", "oversize") else None
+        content = fault if fault and fault.kind in SPOILING else None
         if fault and not content and not self.link.arm(fault):
             return
         self.link.write(Connack().encode())
         push = self.link.take("push", *self.names)
-        if push and push.kind in ("wrong_json", "wrong_device", "oversize"):
+        if push and push.kind in SPOILING:
             content = push
         elif push and not self.link.arm(push):
             return
@@ -145,6 +156,7 @@ class MqttPeer(Handler):
         if fault and not self.link.arm(fault):
             return
         self.link.write(Connack(0, present).encode())
+        self.greet()
         self.instance.sessions.resume(self.session)
 
     def watch(self):

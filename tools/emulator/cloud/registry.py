@@ -68,6 +68,7 @@ class Product:
     node: str = "direct"
     dynamic_registration: bool = False
     preregistration_free: bool = False
+    private_ca: bool = True
     devices: dict = field(default_factory=dict)
 
 
@@ -94,6 +95,7 @@ class Registry:
             seed.node,
             kept.get("dynamic_registration", seed.dynamic_registration),
             seed.preregistration_free,
+            seed.private_ca,
         )
         if kept.get("secret") != secret:
             self.save_product(product)

@@ -18,9 +18,11 @@ from tools.emulator.cloud.link import Listener
 from tools.emulator.cloud.mqtt import MqttPeer
 from tools.emulator.cloud.sntp import Sntp
 from tools.emulator.cloud.store import Store
+from tools.emulator.cloud.x509.mutual import Mutual, MutualListener
+from tools.emulator.cloud.x509.peer import CertificatePeer
 from tools.errors import UserError
 
-PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls")
+PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls", "x509")
 WANTED_FILES = 16_384      # open files: 5,000 devices, a gateway of tests, and room
 
 
@@ -39,18 +41,23 @@ class Server:
         self.store = Store(self.run_dir / "state.sqlite")
         self.instance = Instance(config, self.store)
         self.ntp = None
-        self.listeners = self.make_listeners(contexts)
+        mutual = Mutual(self.run_dir, host_names(config.region), tls13, self.instance.certificates)
+        self.listeners = self.make_listeners(contexts, mutual)
 
-    def make_listeners(self, contexts):
+    def make_listeners(self, contexts, mutual):
         def listener(where, make_handler, tls, kind=Listener):
             return kind(where, make_handler, self.instance.faults, self.instance.journal,
                         self.config.timing.connect_seconds, tls)
 
         def mqtt(link):
             return MqttPeer(link, self.instance)
+
+        def certified(link):
+            return CertificatePeer(link, self.instance)
         return [listener("mqtt_tls", mqtt, contexts), listener("mqtt_tcp", mqtt, None),
                 listener("https", HttpsApp(self.instance).peer, contexts),
                 listener("itls", mqtt, Context(self.instance.id2), ItlsListener),
+                listener("x509", certified, mutual, MutualListener),
                 listener("admin", AdminApp(self).peer, None)]
 
     async def start(self):

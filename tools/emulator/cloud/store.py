@@ -19,9 +19,13 @@ CREATE TABLE IF NOT EXISTS message (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, un
                                     topic TEXT, payload BLOB, time REAL);
 CREATE TABLE IF NOT EXISTS identity (id2 TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS licence (pk TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS authority (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS binding (authority TEXT, serial TEXT, body TEXT NOT NULL,
+                                    PRIMARY KEY (authority, serial)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 2      # 2: devices say to which gateway they are attached
+FORMAT = 3      # 2: devices say to which gateway they are attached; 3: CAs and what is bound to them
 
 
 class Store:
@@ -80,6 +84,44 @@ class Store:
 
     def save_licence(self, pk, body):
         self.db.execute("INSERT OR REPLACE INTO licence VALUES (?, ?)", (pk, json.dumps(body)))
+
+    def authorities(self):
+        """Yields (name, body) of each registered CA, first registered first."""
+        for name, body in self.db.execute("SELECT name, body FROM authority ORDER BY rowid"):
+            yield name, json.loads(body)
+
+    def save_authority(self, name, body):
+        self.db.execute("INSERT INTO authority VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = "
+                        "excluded.body", (name, json.dumps(body)))
+
+    def drop_authority(self, name):
+        """Forgets a CA and what is bound under it."""
+        with self.transaction():
+            self.db.execute("DELETE FROM authority WHERE name = ?", (name,))
+            self.db.execute("DELETE FROM binding WHERE authority = ?", (name,))
+
+    def bindings(self):
+        """Yields (name of the CA, serial, body)."""
+        for name, serial, body in self.db.execute("SELECT authority, serial, body FROM binding"):
+            yield name, serial, json.loads(body)
+
+    def save_bindings(self, rows):
+        """Writes (name of the CA, serial, body) rows in one transaction."""
+        with self.transaction():
+            self.db.executemany("INSERT OR REPLACE INTO binding VALUES (?, ?, ?)",
+                                [(name, serial, json.dumps(body)) for name, serial, body in rows])
+
+    def drop_bindings(self, keys):
+        with self.transaction():
+            self.db.executemany("DELETE FROM binding WHERE authority = ? AND serial = ?", keys)
+
+    def setting(self, name):
+        """One value of the instance, or None."""
+        found = self.db.execute("SELECT body FROM setting WHERE name = ?", (name,)).fetchone()
+        return found and json.loads(found[0])
+
+    def save_setting(self, name, value):
+        self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     @contextlib.contextmanager
     def transaction(self):

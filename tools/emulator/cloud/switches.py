@@ -1,7 +1,7 @@
 """One switch for each thing that the platform's documents leave open.
 
 `SWITCHES` names them with default, what else they may be, and the place in
-direct.md (those of gateways: gateway.md, of ID2: id2.md) that leaves it open. They are set in
+direct.md (of gateways: gateway.md, of ID2: id2.md, of X.509: x509.md) that leaves it open. They are set in
 the `[switches]` table of cloud.toml. `TIMING` and `LIMITS` are the documented
 figures, in tables of their own so that tests need not wait and need not send
 256 KB.
@@ -10,6 +10,7 @@ figures, in tables of their own so that tests need not wait and need not send
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
+from tools.emulator.cloud.x509 import switches as of_x509
 
 REGIONS = ("cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-northeast-1",
            "us-west-1", "us-east-1", "eu-central-1")
@@ -176,7 +177,7 @@ SWITCHES = {
         "8",
         "above 30 QoS 0 or 10 QoS 1 messages a second: taken, or dropped without an answer",
     ),
-} | of_gateways.SWITCHES | of_id2.SWITCHES
+} | of_gateways.SWITCHES | of_id2.SWITCHES | of_x509.SWITCHES
 
 TIMING = {
     "registration_seconds": Figure(15, 0.01, False, "3", "a registration connection is closed after this"),
@@ -194,7 +195,7 @@ TIMING = {
     "offline_seconds": Figure(
         7 * 86400, 0, False, "1.5", "QoS 1 messages for an offline device are kept this long"
     ),
-} | of_id2.TIMING
+} | of_id2.TIMING | of_x509.TIMING
 
 LIMITS = {
     "payload_bytes": Figure(256 * 1024, 1, True, "1.5", "payload of a PUBLISH"),
@@ -208,4 +209,4 @@ LIMITS = {
     "uplink_qos0": Figure(30, 1, True, "8", "QoS 0 messages a second of a device, if uplink_rate is on"),
     "uplink_qos1": Figure(10, 1, True, "8", "QoS 1 messages a second of a device, if uplink_rate is on"),
     "properties": Figure(200, 1, True, "8", "properties in one report"),
-} | of_gateways.LIMITS | of_id2.LIMITS
+} | of_gateways.LIMITS | of_id2.LIMITS | of_x509.LIMITS

@@ -1,0 +1,131 @@
+"""The console's side of X.509: registering CAs, association files, and what ends a certificate."""
+
+from tools.emulator.cloud.routes import body, route
+from tools.emulator.cloud.web import BadRequest, answer_json
+from tools.emulator.cloud.x509 import serials
+from tools.emulator.cloud.x509.certificates import ACTIVE, DISABLED, Conflict
+
+
+def describe(app, device):
+    """What `GET /devices/{pk}/{dn}` says more of a device of an X.509 product."""
+    if app.instance.registry.products[device.product_key].auth != "x509":
+        return {}
+    return {"certificates": [{"ca": one.authority, "serial": one.serial, "state": one.state}
+                             for one in app.instance.certificates.of(device.key)]}
+
+
+def authority_of(app, ca):
+    found = app.instance.certificates.authorities.get(ca)
+    if found is None:
+        raise BadRequest(404, f"no CA {ca}")
+    return found
+
+
+def serial_of(text):
+    try:
+        return serials.normal(text)
+    except ValueError as error:
+        raise BadRequest(400, str(error)) from None
+
+
+def binding_of(app, ca, serial):
+    name, serial = authority_of(app, ca).name, serial_of(serial)
+    found = app.instance.certificates.bindings.get((name, serial))
+    if found is None:
+        raise BadRequest(404, f"no certificate {serial} is bound under CA {name}")
+    return found
+
+
+def texts(values, known):
+    """`values`, an object of texts out of `known`; raises `BadRequest`."""
+    for name, value in values.items():
+        if name not in known:
+            raise BadRequest(400, f"{name} is not known here; known are {', '.join(known)}")
+        if not isinstance(value, str):
+            raise BadRequest(400, f"{name} must be a JSON str")
+    return values
+
+
+@route("GET", "/registration_code")
+def show_code(app, request):
+    return {"code": app.instance.certificates.code()}
+
+
+@route("GET", "/cas")
+def list_authorities(app, request):
+    return [one.show() for one in app.instance.certificates.authorities.values()]
+
+
+@route("POST", "/cas")
+def register(app, request):
+    from tools.emulator.cloud.x509.registering import Asked, Refused
+    values = texts(body(request, name=str, certificate=str, verification=str),
+                   ("name", "certificate", "certificate_file", "verification", "verification_file"))
+    try:
+        return app.instance.certificates.register(Asked(**values)).show()
+    except Refused as refusal:
+        return answer_json({"error": str(refusal), "check": refusal.check}, 409)
+
+
+@route("POST", "/cas/{ca}/deactivate")
+def deactivate(app, request, ca):
+    app.instance.certificates.set_active(authority_of(app, ca), False)
+    return {"done": "deactivate"}
+
+
+@route("POST", "/cas/{ca}/activate")
+def activate(app, request, ca):
+    app.instance.certificates.set_active(authority_of(app, ca), True)
+    return {"done": "activate"}
+
+
+@route("DELETE", "/cas/{ca}")
+def remove(app, request, ca):
+    app.instance.certificates.remove(authority_of(app, ca))
+    return {"done": "remove"}
+
+
+@route("POST", "/cas/{ca}/association")
+def associate(app, request, ca):
+    from tools.emulator.cloud.x509.association import Unusable
+    authority, values = authority_of(app, ca), texts(body(request, csv=str), ("csv", "file"))
+    if not values.get("file", ".csv").lower().endswith(".csv"):
+        raise BadRequest(400, f"{values['file']} is not a .csv file")
+    try:
+        return {"bound": app.instance.certificates.associate(authority, values["csv"])}
+    except Unusable as problem:
+        bad = [{"line": line, "error": text} for line, text in problem.rows]
+        return answer_json({"error": str(problem), "rows": bad}, 409)
+
+
+@route("GET", "/cas/{ca}/bindings")
+def list_bindings(app, request, ca):
+    name = authority_of(app, ca).name
+    return [one.show() for one in app.instance.certificates.bindings.values() if one.authority == name]
+
+
+@route("POST", "/cas/{ca}/bindings/{serial}/disable")
+def disable(app, request, ca, serial):
+    return change(app, binding_of(app, ca, serial), DISABLED)
+
+
+@route("POST", "/cas/{ca}/bindings/{serial}/enable")
+def enable(app, request, ca, serial):
+    return change(app, binding_of(app, ca, serial), ACTIVE)
+
+
+def change(app, binding, state):
+    try:
+        app.instance.certificates.set_state(binding, state)
+    except Conflict as problem:
+        raise BadRequest(409, str(problem)) from None
+    return binding.show()
+
+
+@route("POST", "/cas/{ca}/bindings/{serial}/replace")
+def replace(app, request, ca, serial):
+    binding, values = binding_of(app, ca, serial), body(request, serial=str)
+    try:
+        return app.instance.certificates.replace(binding, serial_of(values["serial"])).show()
+    except Conflict as problem:
+        raise BadRequest(409, str(problem)) from None

@@ -1,0 +1,82 @@
+"""TLS that asks for a client certificate and ends the handshake as x509.md 4 says for one that will not do.
+
+OpenSSL checks chain, dates and purpose, and says unknown_ca,
+certificate_expired or handshake_failure itself. What it cannot be told is
+checked at the end of the handshake, before the server's last flight is sent.
+"""
+
+import ssl
+from dataclasses import dataclass
+
+from tools.emulator.cloud.certificates import Contexts
+from tools.emulator.cloud.link import Alert, Listener
+from tools.emulator.cloud.x509 import serials
+
+BAD_CERTIFICATE, UNSUPPORTED_CERTIFICATE, UNKNOWN_CA = 42, 43, 48
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a client has shown to hold the key of: the certificate `serial` of the CA `authority`."""
+
+    authority: str
+    serial: str
+
+
+class Mutual(Contexts):
+    """Contexts as `Contexts` has them, made anew for each connection: so no session is taken up again
+    past its certificate's dates, and a CA counts from the moment it is registered."""
+
+    def __init__(self, folder, names, tls13, certificates):
+        super().__init__(folder, names, tls13)
+        self.certificates, self.switches = certificates, certificates.config.switches
+
+    def get(self, kind=None):
+        return self.context(self.chain(kind))
+
+    def trusted(self):
+        deferred = self.switches.x509_inactive_ca != "alert"
+        return [one for one in self.certificates.authorities.values() if one.active or deferred]
+
+    def context(self, chain):
+        context = super().context(chain)
+        context.verify_mode = ssl.CERT_REQUIRED
+        # a registered CA is an anchor whoever has signed it (x509.md 2), and needs no keyUsage (8)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        trusted = b"".join(authority.der for authority in self.trusted())
+        if trusted:
+            context.load_verify_locations(cadata=trusted)
+        return context
+
+    def examine(self, tls):
+        """The `Proof` of a finished handshake; raises `Alert`."""
+        from tools.emulator.cloud.x509 import reading
+        try:
+            found = reading.certificate(tls.getpeercert(binary_form=True))
+            serial = serials.of_number(found.serial_number)
+        except ValueError as error:
+            raise Alert(BAD_CERTIFICATE, f"the client's certificate {error}") from None
+        if not reading.is_rsa(found):
+            raise Alert(UNSUPPORTED_CERTIFICATE, "the key of the client's certificate is not RSA")
+        chain = verified_chain(tls)
+        if len(chain) > 2 and not self.switches.x509_intermediates:
+            raise Alert(UNKNOWN_CA, "no registered CA has signed the client's certificate itself")
+        for authority in self.trusted():
+            if authority.der == chain[-1]:
+                return Proof(authority.name, serial)
+        raise Alert(UNKNOWN_CA, "the CA was removed meanwhile")
+
+
+class MutualListener(Listener):
+    """A port with `Mutual` contexts."""
+
+    def examine(self, tls):
+        return self.contexts.examine(tls)
+
+
+def verified_chain(tls):
+    """The DER of each certificate from the client's to the anchor's."""
+    if hasattr(tls, "get_verified_chain"):      # public since Python 3.13
+        return tls.get_verified_chain()
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in tls._sslobj.get_verified_chain()]
