@@ -5,7 +5,8 @@ function `burned(fields, mac)`; it is imported only when a board's record asks f
 
 A credential has product_key, device_name, TRANSPORT (the module in aliot.transport that carries it),
 REGISTER (the module in aliot.registration that completes it, None when it can connect as it is); when it
-can be issued, `fields()`: what a record of it holds; and when its CONNECT is not the usual one, `login()`.
+can be issued, `fields()`: what a record of it holds; when its CONNECT is not the usual one, `login()`; and
+when there is more to do after it than to wait for CONNACK, `join()`.
 """
 
 from binascii import hexlify

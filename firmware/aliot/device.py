@@ -195,7 +195,8 @@ class Device:
         client = Client(stream, fields, self.keepalive, self.timeout)
         client.set_callback(self._message)
         try:
-            host["present"] = client.connect(self.clean)
+            join = getattr(self.credential, "join", None)
+            host["present"] = join(self, client) if join else client.connect(self.clean)
             self.client = client
             for topic in sorted(self.topics):
                 self.feed()

@@ -26,14 +26,19 @@ def applied(values, override):
     """`values` in the order of NAMES, with what `override` says of them.
 
     Overriding any of region, instance or host drops what was burned of instance, host and port, so that an
-    old host cannot outlive a new region. CredentialError names a setting that cannot be one.
+    old host cannot outlive a new region; X.509 has a host of its own in each region, and its port is the same
+    everywhere. CredentialError names a setting that cannot be one.
     """
     if not isinstance(override, dict) or [name for name in override if name not in NAMES + ASKING]:
         raise CredentialError("endpoint in the settings takes " + ", ".join(NAMES + ASKING))
     values = list(values)
     if "region" in override or "instance" in override or "host" in override:
+        own = values[2].startswith("x509.itls.")
         values[1] = values[2] = ""
-        values[4] = 0
+        if own:
+            values[2] = "x509.itls.%s.aliyuncs.com" % (override.get("region") or values[0] or "cn-shanghai")
+        else:
+            values[4] = 0
     for at, name in enumerate(NAMES):
         if name in override:
             value = values[at] = override[name]
