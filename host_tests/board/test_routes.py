@@ -14,6 +14,8 @@ PORTS = {"mqtt_tls": 1001, "mqtt_tcp": 1002, "https": 1003, "admin": 1004, "ntp"
 NAMES = [
     ("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 1883, 1001),
     ("a1TESTpk001.iot-as-mqtt.us-west-1.aliyuncs.com", 443, 1001),
+    ("iot-as-mqtt.eu-central-1.aliyuncs.com", 1883, 1001),
+    ("iot-auth-global.aliyuncs.com", 443, 1003),
     ("iot-060a06ph.mqtt.iothub.aliyuncs.com", 8883, 1001),
     ("x509.itls.cn-shanghai.aliyuncs.com", 1883, 1006),
     ("iot-auth.cn-shanghai.aliyuncs.com", 443, 1003),

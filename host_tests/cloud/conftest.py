@@ -1,5 +1,6 @@
 import pytest
 
+from host_tests.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
 from host_tests.cloud.harness import Running, settings
 from tools.emulator.cloud.certificates import host_names, prepare
 
@@ -17,9 +18,33 @@ def run(tmp_path, certificates):
     """`run(**settings)` gives a cloud to use in `with`; a second call takes the same run directory."""
     def start(text=None, tls13=False, **changes):
         chosen = settings(**changes) if text is None else text
-        shanghai = isinstance(chosen, dict) and chosen["instance"]["region"] == "cn-shanghai"
+        instance = chosen["instance"] if isinstance(chosen, dict) else {"region": None}
+        shanghai = instance["region"] == "cn-shanghai" and "centres" not in instance
         return Running(chosen, tmp_path / "run", certificates if shanghai else None, tls13)
     return start
+
+
+@pytest.fixture(scope="session")
+def world_certificates(tmp_path_factory):
+    """A folder with a CA and a server certificate for three centres."""
+    folder = tmp_path_factory.mktemp("world_certificates")
+    prepare(folder, host_names(SHANGHAI, SINGAPORE, FRANKFURT))
+    return folder
+
+
+@pytest.fixture
+def centres(tmp_path, world_certificates):
+    """`centres(**settings)` gives a cloud of three centres; a second call takes the same run directory."""
+    def start(**changes):
+        return Running(world(**changes), tmp_path / "run", world_certificates)
+    return start
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory, world_certificates):
+    """One cloud of three centres with default switches, for tests that leave no trace."""
+    with Running(world(), tmp_path_factory.mktemp("three"), world_certificates) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -119,26 +119,27 @@ class Running:
             plain.close()
             raise
 
-    def https(self, body, path="/auth/register/device", method="POST"):
+    def https(self, body, path="/auth/register/device", method="POST", host=AUTH_HOST):
         """(status, JSON) of one registration request; `body` is text or a dict of fields."""
         text = body if isinstance(body, str) else "&".join(f"{key}={value}" for key, value in body.items())
         status, _, answer = self.https_raw(
-            f"{method} {path} HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n"
-            f"Content-Length: {len(text.encode())}\r\n\r\n{text}"
+            f"Content-Length: {len(text.encode())}\r\n\r\n{text}",
+            host,
         )
         return status, json.loads(answer)
 
-    def https_raw(self, request):
+    def https_raw(self, request, host=AUTH_HOST):
         """(status, header text, body bytes) of a request sent as it is."""
-        with self.open("https", AUTH_HOST) as link:
+        with self.open("https", host) as link:
             link.sendall(request.encode())
             answer = read_all(link)
         head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split()[1]), head.decode(), body
 
-    def mqtt(self, where="mqtt_tls", **fields):
-        return Client(self.open(where), **fields)
+    def mqtt(self, where="mqtt_tls", host=HOST):
+        return Client(self.open(where, host))
 
 
 def read_all(link):

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 
 from host_tests.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied, signed
 from host_tests.cloud.harness import DN, PK, connect_packet, form, register_packet
-from tools.emulator.cloud import alink, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud import alink, calls, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud.centres import bootstrap, guider, names
 from tools.emulator.cloud.gateway.asking import Asking
 from tools.emulator.cloud.gateway.codes import MESSAGES
 from tools.emulator.cloud.gateway.gateways import REQUESTS
 from tools.emulator.cloud.instance import Instance, Thing
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
-from tools.emulator.cloud.web import BadRequest, parse_head
+from tools.emulator.cloud.web import BadRequest, Request, parse_head
 from tools.errors import UserError
 
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
@@ -111,9 +113,24 @@ def test_ids_that_are_no_text_are_answered(number):
         lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode(errors="replace")))
 def test_registration_bodies_of_all_sorts_are_refused_with_a_documented_code(instance, body):
     request = registration.read(body, instance.registry)
-    assert registration.verdict(request, instance.registry, CONFIG.switches) in set(registration.MESSAGES) - {
-        200
-    }
+    assert registration.verdict(request, instance.registry, CONFIG.switches) in set(calls.MESSAGES) - {200}
+
+
+form_values = st.text(max_size=20) | st.sampled_from([PK, DN, "hmacmd5", "1", "mqtt", "default", "0" * 32])
+
+
+@many
+@given(
+    call=st.sampled_from([guider.AUTH, bootstrap.BOOTSTRAP]),
+    body=st.binary(max_size=80)
+    | st.dictionaries(st.sampled_from([*guider.FIELDS, "x"]), form_values, max_size=9).map(
+        lambda fields: urlencode(fields, errors="replace").encode()),
+    centre=st.sampled_from([CONFIG.region, "ap-southeast-1", names.GLOBAL]),
+)
+def test_forms_of_centres_of_all_sorts_have_a_documented_code(instance, call, body, centre):
+    asked = call.read(Request("POST", "/", {}, {}, body), centre, instance)
+    code = call.verdict(asked, instance)
+    assert code in (460, 401, 5001) or (call is bootstrap.BOOTSTRAP and code == 200 and asked.device)
 
 
 @many
@@ -123,7 +140,7 @@ def test_registration_bodies_of_all_sorts_are_refused_with_a_documented_code(ins
         st.sampled_from(
             ["securemode", "signmethod", "authType", "random", "timestamp", "authtype", "instanceId"]
         ),
-        st.sampled_from(["2", "-2", "3", "register", "regnwl", "connwl", "hmacsha256", "", "é"]),
+        st.sampled_from(["2", "-2", "3", "-1", "0", "register", "regnwl", "connwl", "hmacsha256", "", "é"]),
         max_size=6,
     ).map(lambda extra: "c|" + ",".join(f"{key}={value}" for key, value in extra.items()) + "|"),
     username=st.none() | st.text(max_size=20) | st.just(f"{DN}&{PK}"),
@@ -136,7 +153,7 @@ def test_logins_of_all_sorts_are_refused_with_a_connack_code(
 ):
     verdict = login.decide(codec.Connect(client_id, username, password, keep_alive), transport, None,
                            instance.registry, CONFIG, 0.0)
-    assert verdict.code in (2, 4) and (
+    assert verdict.code in (2, 3, 4) and (
         password is None or not password or password.hex() not in verdict.reason
     )
 

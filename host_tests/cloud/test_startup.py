@@ -163,6 +163,20 @@ CONFIGS = [
         "'cn-beijing', 'cn-shenzhen', 'ap-southeast-1', 'ap-northeast-1', 'us-west-1', 'us-east-1', "
         "'eu-central-1'",
     ),
+    (
+        '[instance]\ncentres = ["mars"]',
+        "cloud.toml, line 2: instance.centres: must be a list out of cn-shanghai, cn-beijing, cn-shenzhen, "
+        "ap-southeast-1, ap-northeast-1, us-west-1, us-east-1, eu-central-1",
+    ),
+    (
+        PRODUCT + 'centre = "us-east-1"',
+        "cloud.toml, line 3: product.centre: 'us-east-1' is no centre of this instance, "
+        "see [instance] centres",
+    ),
+    (
+        PRODUCT + DEVICE + '"abcd"\n  centre = 1',
+        "cloud.toml, line 5: product.device.centre: must be a string",
+    ),
     ('[[product]]\nauth = "secret"', "cloud.toml, line 1: product.product_key: is missing"),
     (
         '[[product]]\nproduct_key = "a-1"',
@@ -188,7 +202,7 @@ CONFIGS = [
     (
         PRODUCT + 'name = "x"',
         "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
-        "auth, node, dynamic_registration, preregistration_free, device, "
+        "auth, node, dynamic_registration, preregistration_free, centre, device, "
         "identity, whitelist, provisioning_quota, private_ca",
     ),
     (

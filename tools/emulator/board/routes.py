@@ -32,6 +32,7 @@ PLATFORM = {
     "*.itls.cn-shanghai.aliyuncs.com": {1883: "itls"},
     "*.mqtt.iothub.aliyuncs.com": _MQTT,
     **{f"*.iot-as-mqtt.{region}.aliyuncs.com": _MQTT for region in REGIONS},
+    **{f"iot-as-mqtt.{region}.aliyuncs.com": _MQTT for region in REGIONS},
     **{f"*.itls.{region}.aliyuncs.com": {1883: "itls"} for region in REGIONS[1:]},
     **{f"iot-auth.{region}.aliyuncs.com": {443: "https"} for region in REGIONS},
     "iot-auth-global.aliyuncs.com": {443: "https"},

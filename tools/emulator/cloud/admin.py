@@ -1,6 +1,7 @@
 """The admin API: JSON over HTTP on loopback, what the console and the cloud's own API do for a person."""
 
 from tools.emulator.cloud import faults
+from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.identifier import DEVICE_NAME
@@ -114,6 +115,7 @@ def show_device(app, request, pk, dn):
         "product_key": pk, "device_name": dn, "status": app.instance.status(device),
         **of_gateways.describe(app, device),
         **of_x509.describe(app, device),
+        **of_centres.describe(app, device, shown),
         "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
         "registration": "closed" if device.registration_closed else "open",
         "registrations": device.issued, "preregistration_free": device.free,

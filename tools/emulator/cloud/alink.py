@@ -12,9 +12,9 @@ from tools.emulator.cloud.web import compact
 SUCCESS, BAD_REQUEST, BAD_PARAMETER = 200, 400, 460
 
 
-def envelope(request_id, method, params):
-    """A request from the platform to a device."""
-    return compact({"id": request_id, "version": "1.0", "params": params, "method": method})
+def envelope(request_id, method, params, **more):
+    """A request from the platform to a device, with `more` keys beside the usual four."""
+    return compact({"id": request_id, "version": "1.0", "params": params, "method": method, **more})
 
 
 def reply(request, code=SUCCESS, data=None, message="success", method=""):

@@ -10,6 +10,7 @@ import ssl
 import time
 from pathlib import Path
 
+from tools.emulator.cloud.centres.names import served
 from tools.errors import UserError
 
 # Python's own lists leave RSA key exchange out; the official C clients offer nothing else, and
@@ -20,11 +21,10 @@ DAY = 86400
 FILES = ("ca.pem", "ca.der", "ca.key.pem", "server.pem", "server.key.pem", "server.json")
 
 
-def host_names(region):
-    """The names a server certificate of an instance in `region` covers."""
-    return sorted({"*.mqtt.iothub.aliyuncs.com", f"*.iot-as-mqtt.{region}.aliyuncs.com",
-                   f"iot-auth.{region}.aliyuncs.com", "iot-auth.cn-shanghai.aliyuncs.com",
-                   "x509.itls.cn-shanghai.aliyuncs.com"})
+def host_names(*regions):
+    """The names a server certificate of an instance with centres in `regions` covers."""
+    return sorted({"*.mqtt.iothub.aliyuncs.com", "iot-auth.cn-shanghai.aliyuncs.com",
+                   "x509.itls.cn-shanghai.aliyuncs.com", *served(regions)})
 
 
 class Contexts:

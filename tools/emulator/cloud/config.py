@@ -24,6 +24,7 @@ INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 class DeviceSeed:
     device_name: str
     device_secret: str | None = field(repr=False)
+    centre: str | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ProductSeed:
     node: str
     dynamic_registration: bool
     preregistration_free: bool
+    centre: str | None
     devices: tuple
     identities: tuple = ()
     whitelist: bool = False
@@ -54,11 +56,15 @@ class ProductSeed:
 
 @dataclass(frozen=True)
 class Config:
-    """What cloud.toml says, defaults filled in. `switches`, `timing` and `limits` by attribute."""
+    """What cloud.toml says, defaults filled in. `switches`, `timing` and `limits` by attribute.
+
+    `region` is the instance's own, the first of `centres`.
+    """
 
     kind: str
     instance_id: str | None
     region: str
+    centres: tuple
     products: tuple
     switches: SimpleNamespace
     timing: SimpleNamespace
@@ -167,29 +173,39 @@ def parse(text, name="cloud.toml"):
         raise UserError(f"{name} is not valid TOML: {error}") from None
     source = Source(name, text)
     top = Table(source, (), values, ("instance", "product", "switches", "timing", "limits"))
-    kind, instance_id, region = instance(source, top)
+    kind, instance_id, region, centres = instance(source, top)
     seen = {}
-    products = tuple(product(source, path, values, seen) for path, values in top.tables("product"))
-    return Config(kind, instance_id, region, products,
+    products = tuple(product(source, path, values, seen, centres) for path, values in top.tables("product"))
+    return Config(kind, instance_id, region, centres, products,
                   SimpleNamespace(**switch_values(source, top.get("switches", dict, {}))),
                   SimpleNamespace(**figure_values(source, "timing", TIMING, top.get("timing", dict, {}))),
                   SimpleNamespace(**figure_values(source, "limits", LIMITS, top.get("limits", dict, {}))))
 
 
 def instance(source, top):
-    table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region"))
+    table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region", "centres"))
     kind = table.choice("kind", ("enterprise", "public"), "public")
     instance_id = table.matching(
         "id", INSTANCE_ID, "must be letters, digits and - only, such as iot-06z00abc"
     )
     if kind == "enterprise" and instance_id is None:
         raise table.error("id", "is missing; an Enterprise instance has one, such as iot-06z00abc")
-    return kind, instance_id, table.choice("region", REGIONS, "cn-shanghai")
+    region = table.choice("region", REGIONS, "cn-shanghai")
+    others = some_of(table, "centres", REGIONS, table.values.get("centres", ()))
+    return kind, instance_id, region, tuple(dict.fromkeys((region, *others)))
 
 
-def product(source, path, values, seen):
+def centre(table, centres):
+    """Where devices are at home, or None: one of the centres of the instance."""
+    region = table.get("centre", str)
+    if region not in (None, *centres):
+        raise table.error("centre", f"{region!r} is no centre of this instance, see [instance] centres")
+    return region
+
+
+def product(source, path, values, seen, centres):
     table = Table(source, path, values, ("product_key", "product_secret", "auth", "node",
-                                         "dynamic_registration", "preregistration_free", "device",
+                                         "dynamic_registration", "preregistration_free", "centre", "device",
                                          *OF_ID2, "private_ca"))
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
@@ -206,7 +222,7 @@ def product(source, path, values, seen):
     secret = table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters")
     if auth == "id2" and secret is not None:
         check_token(table, secret)
-    devices = tuple(device(source, path, values, names) for path, values in table.tables("device"))
+    devices = tuple(device(source, path, values, names, centres) for path, values in table.tables("device"))
     identities = tuple(identity(source, path, values, seen) for path, values in table.tables("identity"))
     quota = table.get("provisioning_quota", int)
     if quota is not None and quota < 0:
@@ -214,8 +230,9 @@ def product(source, path, values, seen):
     private = table.get("private_ca", bool, True)
     if auth != "x509" and "private_ca" in values:
         raise table.error("private_ca", f"needs auth = \"x509\", not {auth!r}")
-    return ProductSeed(key, secret, auth, table.choice("node", NODES, "direct"), dynamic, free, devices,
-                       identities, table.get("whitelist", bool, False), quota, private)
+    return ProductSeed(key, secret, auth, table.choice("node", NODES, "direct"), dynamic, free,
+                       centre(table, centres), devices, identities, table.get("whitelist", bool, False),
+                       quota, private)
 
 
 def check_token(table, secret):
@@ -239,14 +256,15 @@ def identity(source, path, values, seen):
                         table.matching("device_name", DEVICE_NAME, NAME_RULE))
 
 
-def device(source, path, values, names):
-    table = Table(source, path, values, ("device_name", "device_secret"))
+def device(source, path, values, names, centres):
+    table = Table(source, path, values, ("device_name", "device_secret", "centre"))
     name = table.matching("device_name", DEVICE_NAME, NAME_RULE, needed=True)
     if name in names:
         raise table.error("device_name", f"{name} is there twice in this product")
     names.add(name)
     return DeviceSeed(
-        name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters")
+        name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters"),
+        centre(table, centres),
     )
 
 
@@ -262,9 +280,7 @@ def switch_value(table, name, switch):
             raise table.error(name, f"must list each of {', '.join(switch.allowed.names)} once")
         return tuple(value)
     if isinstance(switch.allowed, SomeOf):
-        if not isinstance(value, (list, tuple)) or not set(map(str, value)) <= set(switch.allowed.names):
-            raise table.error(name, f"must be a list out of {', '.join(switch.allowed.names)}")
-        return tuple(value)
+        return some_of(table, name, switch.allowed.names, value)
     if isinstance(switch.allowed, range):
         if type(value) is not int or value not in switch.allowed:
             low, high = switch.allowed[0], switch.allowed[-1]
@@ -272,6 +288,12 @@ def switch_value(table, name, switch):
     elif not any(type(value) is type(one) and value == one for one in switch.allowed):
         raise table.error(name, f"{value!r} is not one of {', '.join(map(repr, switch.allowed))}")
     return value
+
+
+def some_of(table, name, allowed, value):
+    if not isinstance(value, (list, tuple)) or not set(map(str, value)) <= set(allowed):
+        raise table.error(name, f"must be a list out of {', '.join(allowed)}")
+    return tuple(value)
 
 
 def figure_values(source, name, figures, values):

@@ -11,6 +11,7 @@ GATEWAY_STAGES = (
     "sub_register", "sub_unregister", "proxy_register", "topo_add", "topo_delete", "topo_get", "list_found",
     "pack_post", "sub_login", "sub_batch_login", "sub_logout", "sub_batch_logout",
 )
+CENTRE_STAGES = ("auth", "bootstrap")
 MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver",
                *GATEWAY_STAGES)
 STAGES = {
@@ -18,7 +19,7 @@ STAGES = {
     "mqtt_tcp": MQTT_STAGES,
     "itls": ("handshake", *MQTT_STAGES),
     "x509": ("handshake", *(stage for stage in MQTT_STAGES if stage != "register")),
-    "https": ("accept", "handshake", "register"),
+    "https": ("accept", "handshake", "register", *CENTRE_STAGES),
     "ntp": ("request",),
 }
 CERTIFICATES = ("wrong_host", "expired", "not_yet_valid", "untrusted")
@@ -38,12 +39,12 @@ class Parameter:
 
 PROCESSED = {"processed": Parameter(bool, True)}
 ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request",
-           *GATEWAY_STAGES)
-CODE, GATEWAY_CODE = 3, 500     # what a refusal says unless its fault does
+           *GATEWAY_STAGES, *CENTRE_STAGES)
+CODE, PLATFORM_CODE = 3, 500     # what a refusal says unless its fault does: a CONNACK, the platform
 # kind -> (stages, parameters)
 KINDS = {
     "refuse": (
-        ("connect", "register", "subscribe", *GATEWAY_STAGES),
+        ("connect", "register", "subscribe", *GATEWAY_STAGES, *CENTRE_STAGES),
         {"code": Parameter(int, CODE), "message": Parameter(str),
          "status": Parameter(int, low=100, high=599)},
     ),
@@ -57,11 +58,15 @@ KINDS = {
     "reset": (("accept", "handshake", *ANSWERS), PROCESSED),
     "half_open": (("accept", "handshake", *ANSWERS), PROCESSED),
     "silent": (ANSWERS, PROCESSED),
-    "wrong_json": (("register", "push"), {"body": Parameter(str)}),
+    "wrong_json": (("register", "push", *CENTRE_STAGES), {"body": Parameter(str)}),
     "wrong_device": (("register", "push"), {"device_name": Parameter(str, "somebody_else")}),
-    "oversize": (("register", "push"), {"bytes": Parameter(int, 65_536)}),
-    "status": (("register",), {"status": Parameter(int, 503, low=100, high=599), "body": Parameter(str)}),
-    "chunked": (("register",), {}),
+    "foreign_host": (CENTRE_STAGES, {"host": Parameter(str, "mqtt.example.com")}),
+    "oversize": (("register", "push", *CENTRE_STAGES), {"bytes": Parameter(int, 65_536)}),
+    "status": (
+        ("register", *CENTRE_STAGES),
+        {"status": Parameter(int, 503, low=100, high=599), "body": Parameter(str)},
+    ),
+    "chunked": (("register", *CENTRE_STAGES), {}),
     "certificate": (("handshake",), {"certificate": Parameter(str, "expired", choices=CERTIFICATES)}),
     "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
     "kiss": (("request",), {}),
@@ -111,8 +116,8 @@ def read(values):
         if when in stages and where in ONLY.get(kind, (where,)) and (where != "ntp" or kind in NTP_KINDS)
     ]
     kind = choose(values, "kind", allowed)
-    if kind == "refuse" and when in GATEWAY_STAGES:
-        values.setdefault("code", GATEWAY_CODE)
+    if kind == "refuse" and when in (*GATEWAY_STAGES, *CENTRE_STAGES):
+        values.setdefault("code", PLATFORM_CODE)
     fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
                   whole(values, "after", Parameter(default=0)),
                   typed(values, "pk", Parameter(str)), typed(values, "dn", Parameter(str)))

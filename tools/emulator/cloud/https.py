@@ -1,11 +1,22 @@
-"""The HTTPS side of the platform: POST /auth/register/device (direct.md 2)."""
+"""The HTTPS side of the platform: registration, authentication before MQTT, bootstrap (direct.md 2, 6)."""
+
+import re
 
 from tools.emulator.cloud import registration
+from tools.emulator.cloud.calls import message
+from tools.emulator.cloud.centres import bootstrap, guider, names
 from tools.emulator.cloud.mqtt import spoiled
 from tools.emulator.cloud.web import HttpPeer, Response, answer_json
 
 BODY_MAX = 64 * 1024
-PATH = "/auth/register/device"
+# path -> (whether regions have it, whether the global host has it, what it is)
+CALLS = {
+    "/auth/register/device": (True, True, registration.REGISTER),
+    "/auth/devicename": (True, False, guider.AUTH),
+    "/auth/bootstrap": (True, True, bootstrap.BOOTSTRAP),
+}
+REGION_PATH = re.compile(r"/auth/bootstrap/regionId/[^/]+")
+IN_DATA = ("wrong_device", "oversize", "foreign_host")      # faults that spoil the data of an answer
 
 
 class HttpsApp:
@@ -18,38 +29,47 @@ class HttpsApp:
         return HttpPeer(link, self, BODY_MAX)
 
     def __call__(self, request, link):
-        if request.path != PATH:
+        centre = self.centre(request, link)
+        call = find(request.path, centre)
+        if call is None:
             return answer_json({"code": 404, "message": "not found"}, 404)
-        if request.method != "POST":
-            return answer_json({"code": 405, "message": "use POST"}, 405)
-        return self.register(request, link)
+        if request.method != call.method:
+            return answer_json({"code": 405, "message": f"use {call.method}"}, 405)
+        return self.serve(call, call.read(request, centre, self.instance), link)
 
-    def register(self, request, link):
-        asked = registration.read(request.body, self.instance.registry)
-        names = (asked.fields.get("productKey"), asked.fields.get("deviceName"))
-        fault = link.take("register", *names)
+    def centre(self, request, link):
+        """Which centre is asked: by the Host header, else by the TLS name; the instance's own if neither."""
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
+        found = names.auth_centre(host) or names.auth_centre(link.server_name or "")
+        return found or self.instance.config.region
+
+    def serve(self, call, asked, link):
+        fault = link.take(call.stage, *asked.names)
         if fault and fault.unprocessed:
             link.arm(fault)
             return None
         if fault and fault.kind in ("refuse", "status"):
             return refused_by(fault)
-        link.identify(self.instance.account(*names))
-        code = registration.verdict(asked, self.instance.registry, self.instance.config.switches)
-        known = asked.product is not None
-        self.instance.journal.event("registered" if code == 200 else "registration refused", where="https",
-                                    pk=names[0] if known else None, dn=names[1] if known else None,
-                                    way="register", code=code)
-        response = self.success(asked, fault) if code == 200 else self.refusal(code)
+        link.identify(self.instance.account(*asked.names))
+        code = call.verdict(asked, self.instance)
+        self.note(call, asked, code)
+        response = self.success(call, asked, link, fault) if code == 200 else self.refusal(code)
         if fault and not link.arm(fault):
             return None
         response.chunked = bool(fault) and fault.kind == "chunked"
         return response
 
-    def success(self, asked, fault):
-        secret = self.instance.registry.issue(asked.device)
-        data = {"deviceName": asked.device.device_name, "deviceSecret": secret,
-                "productKey": asked.device.product_key}
-        if fault and fault.kind in ("wrong_device", "oversize"):
+    def note(self, call, asked, code):
+        done, refused = call.events
+        known = asked.product is not None
+        self.instance.journal.event(done if code == 200 else refused, where="https",
+                                    pk=asked.names[0] if known else None,
+                                    dn=asked.names[1] if known else None,
+                                    way=call.way, centre=getattr(asked, "centre", None), code=code)
+
+    def success(self, call, asked, link, fault):
+        data = call.carry_out(asked, self.instance, link)
+        if fault and fault.kind in IN_DATA:
             body = b'{"code":200,"data":%b,"message":"success"}' % spoiled(data, fault)
             return Response(200, body)
         if fault and fault.kind == "wrong_json":
@@ -57,8 +77,16 @@ class HttpsApp:
         return answer_json({"code": 200, "data": data, "message": "success"})
 
     def refusal(self, code):
-        return answer_json({"code": code, "message": registration.MESSAGES.get(code, "request error")},
+        return answer_json({"code": code, "message": message(code)},
                            self.instance.config.switches.https_status)
+
+
+def find(path, centre):
+    """The `Call` that `centre` has at `path`, or None."""
+    if centre == names.GLOBAL and REGION_PATH.fullmatch(path):
+        return bootstrap.REGION
+    of_regions, of_global, call = CALLS.get(path, (False, False, None))
+    return call if (of_global if centre == names.GLOBAL else of_regions) else None
 
 
 def refused_by(fault):
@@ -68,5 +96,4 @@ def refused_by(fault):
         text = "<html><body>Service Unavailable</body></html>" if body is None else body
         return Response(fault["status"], text.encode(), {"Content-Type": "text/html"})
     code = fault["code"]
-    message = fault["message"] or registration.MESSAGES.get(code, "request error")
-    return answer_json({"code": code, "message": message}, fault["status"] or 200)
+    return answer_json({"code": code, "message": fault["message"] or message(code)}, fault["status"] or 200)

@@ -48,21 +48,31 @@ class Thing:
         self.properties = {}
 
 
+class Clock:
+    """The cloud's wall clock in Unix seconds, which the admin may put `ahead` of the true one."""
+
+    def __init__(self, wall):
+        self.true, self.ahead = wall, 0
+
+    def __call__(self):
+        return self.true() + self.ahead
+
+
 class Instance:
     """`config` and `store` make it; `wall` and `monotonic` are its clocks."""
 
     def __init__(self, config, store, wall=time.time, monotonic=time.monotonic):
-        self.config, self.store, self.wall, self.monotonic = config, store, wall, monotonic
-        self.journal = Journal(wall)
+        self.config, self.store, self.wall, self.monotonic = config, store, Clock(wall), monotonic
+        self.journal = Journal(self.wall)
         self.faults = Faults(self.journal)
         self.registry = Registry(config, store)
-        self.sessions = Sessions(store, config, wall, monotonic)
+        self.sessions = Sessions(store, config, self.wall, monotonic)
         self.accounts, self.things = {}, {}
         self.attempts = {}
         self.rrpc = {}
         self.numbers = itertools.count(1)
         self.gateways = Gateways(self)
-        self.id2 = Service(config, store, self.registry, wall, monotonic)
+        self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
 
     def account(self, product_key, device_name):
@@ -216,12 +226,18 @@ class Instance:
                 total[outcome] += count
         return total
 
-    def request(self, device, tail, method, params, qos=0):
+    def request(self, device, tail, method, params, qos=0, more=None):
         """The platform asks a device something on /sys/{pk}/{dn}/`tail`; returns (id, outcomes)."""
         request_id = str(next(self.numbers))
         topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
-        payload = alink.envelope(request_id, method, params)
+        payload = alink.envelope(request_id, method, params, **more or {})
         return request_id, self.send_down(device.product_key, device.device_name, topic, payload, qos)
+
+    def demand_bootstrap(self, device, command):
+        """Asks a device to bootstrap anew (`command` 0, direct.md 6.2); returns (id, outcomes)."""
+        inside = self.config.switches.bootstrap_notice == "params"
+        return self.request(device, "thing/bootstrap/notify", "thing.bootstrap.notify",
+                            {"cmd": command} if inside else {}, more={} if inside else {"cmd": command})
 
     async def call(self, device, payload, topic=None):
         """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late)."""

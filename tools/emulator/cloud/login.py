@@ -7,6 +7,7 @@ about (a secret issued, a unit activated) is the instance's business.
 from dataclasses import dataclass
 
 from tools.emulator.cloud import signing
+from tools.emulator.cloud.centres.names import mqtt_centre, mqtt_hosts
 from tools.emulator.cloud.codec import PROTOCOLS
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
 
@@ -17,14 +18,17 @@ SECUREMODES = {
     "": {"tls": ("2",), "tcp": ("3",)},
     "connwl": {"tls": ("-2", "2"), "tcp": ()},
 }
+GUIDED = {"tls": "-1", "tcp": "0"}      # securemode of a connect with iotId and iotToken (direct.md 6.1)
+STALE = 3                               # CONNACK for a bad iotId or iotToken (direct.md 1.7)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """`code` is the CONNACK code, or None to close without one; `way` says what code 0 opens.
 
-    `way`: "device" (a DeviceSecret), "unit" (a device token), "register",
-    "regnwl", or "id2" (an identity that iTLS has proved). `reason` is for the log and holds no secret.
+    `way`: "device" (a DeviceSecret), "unit" (a device token), "guided" (an
+    iotToken), "register", "regnwl", or "id2" (an identity that iTLS has proved).
+    `reason` is for the log and holds no secret.
     """
 
     code: int | None
@@ -57,8 +61,9 @@ def judge(case):
     try:
         case.check_protocol()
         case.check_identifier()
-        case.check_username()
         way = case.way
+        if way != "guided":
+            case.check_username()
         getattr(case, f"check_{way}")()
     except Refused as refusal:
         return Verdict(refusal.code, str(refusal), "", case.product_key, case.device_name,
@@ -77,10 +82,6 @@ class Case:
         self.client_id, self.extra, self.auth_type = "", {}, ""
         self.product_key = self.device_name = ""
         self.keep_alive = connect.keep_alive
-
-    @property
-    def way(self):
-        return self.auth_type if self.auth_type in REGISTRATIONS else "unit" if self.auth_type else "device"
 
     def check_protocol(self):
         connect = self.connect
@@ -105,10 +106,16 @@ class Case:
         if self.extra.get("authtype"):
             raise Refused(self.switches.bad_client_id, "this listener knows no authtype")
         self.check_securemode()
-        if self.auth_type != "connwl":
+        if self.way not in ("unit", "guided"):
             self.check_method()
         if self.auth_type not in REGISTRATIONS:
             self.check_keep_alive()
+
+    @property
+    def way(self):
+        if not self.auth_type:
+            return "guided" if self.extra["securemode"] in GUIDED.values() else "device"
+        return self.auth_type if self.auth_type in REGISTRATIONS else "unit"
 
     def resolve_auth_type(self):
         """authType, with the contradiction of direct.md 10.6 settled by its switch."""
@@ -127,10 +134,13 @@ class Case:
             wanted = self.switches.registration_securemode
             if mode not in (("2", "-2") if wanted == "either" else (wanted,)):
                 raise Refused(self.switches.bad_client_id, "securemode does not fit a registration")
-        elif (
-            self.switches.securemode == "checked" and mode not in SECUREMODES[self.auth_type][self.transport]
-        ):
+        elif self.switches.securemode == "checked" and mode not in self.fitting_modes():
             raise Refused(self.switches.bad_client_id, f"securemode does not fit {self.transport.upper()}")
+
+    def fitting_modes(self):
+        if self.way == "guided":
+            return (GUIDED[self.transport],)
+        return SECUREMODES[self.auth_type][self.transport]
 
     def check_method(self):
         self.method = signing.method(self.extra.get("signmethod", "hmacmd5"))
@@ -154,19 +164,37 @@ class Case:
         self.product = self.registry.products.get(self.product_key)
         if self.product is None or self.product.auth != "secret" or self.product.node == "subdevice":
             raise self.bad_login("no such product here for direct connects with a secret")
-        asked = self.server_name
-        if self.switches.host == "checked" and asked is not None and asked.lower() != self.host().lower():
-            raise self.bad_login("the host is another product's or instance's")
+        self.check_host()
         try:
             self.password = (self.connect.password or b"").decode("ascii")
         except UnicodeDecodeError:
             raise self.bad_login("the password is wrong") from None
         self.device = self.product.devices.get(self.device_name)
 
-    def host(self):
-        if self.instance.kind == "enterprise":
-            return f"{self.instance.instance_id}.mqtt.iothub.aliyuncs.com"
-        return f"{self.product_key}.iot-as-mqtt.{self.instance.region}.aliyuncs.com"
+    def check_host(self):
+        asked = self.server_name
+        if self.switches.host == "checked" and asked is not None and \
+                asked.lower() not in map(str.lower, mqtt_hosts(self.instance, self.product_key)):
+            raise self.bad_login("the host is another product's or instance's")
+
+    def check_guided(self):
+        """A connect with what /auth/devicename gave, direct.md 6.1."""
+        self.device = self.registry.tokens.find(self.connect.username)
+        if self.device is None:
+            raise Refused(STALE, "no such iotId")
+        self.product_key, self.device_name = self.device.key
+        self.check_host()
+        token = (self.connect.password or b"").decode(errors="replace")
+        if not self.registry.tokens.good(self.device, token, self.now):
+            raise Refused(STALE, "the iotToken is stale or wrong")
+        self.check_centre()
+        self.check_enabled()
+
+    def check_centre(self):
+        """Whether the device is at home where it connects, as far as the host's name says where (1.7)."""
+        asked, refusal = mqtt_centre(self.server_name), self.switches.homed_elsewhere
+        if asked and refusal != "accepted" and asked != self.registry.homes.of(self.device):
+            raise Refused(refusal, f"the device is at home in another centre than {asked}")
 
     def bad_login(self, reason):
         return Refused(self.switches.bad_login, reason)
@@ -181,6 +209,7 @@ class Case:
         if self.device.free or not signing.matches(self.password, self.method, self.device.secret, fields):
             raise self.bad_login("the password is wrong")
         self.check_timestamp()
+        self.check_centre()
         self.check_enabled()
 
     def check_timestamp(self):
@@ -201,6 +230,7 @@ class Case:
         unit = self.device and self.device.units.get(self.client_id)
         if unit is None or not signing.same(self.password, unit.token):
             raise Refused(refused, "no such ClientID, or its token is wrong")
+        self.check_centre()
         self.check_enabled()
         if not self.registry.may_connect_unit(self.device, unit):
             raise Refused(refused, "the ClientID is blocked" if unit.blocked else

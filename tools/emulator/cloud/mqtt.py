@@ -111,7 +111,7 @@ class MqttPeer(Handler):
 
     def claim(self, packet):
         """(stage, (pk, dn)) that faults at the answer to this CONNECT are chosen by."""
-        return said(packet)
+        return said(packet, self.instance.registry)
 
     def decide(self, packet):
         return self.instance.decide(packet, self.link)
@@ -299,9 +299,12 @@ PACKETS = {Publish: MqttPeer.publish, Subscribe: MqttPeer.subscribe, Unsubscribe
            Pingreq: MqttPeer.ping, Ack: MqttPeer.acknowledged, Disconnect: MqttPeer.disconnect}
 
 
-def said(packet):
+def said(packet, registry):
     """(stage, (pk, dn)) that a CONNECT claims, before anything is checked: what faults are chosen by."""
     stage, names = "connect", (None, None)
+    device = registry.tokens.find(packet.username)
+    if device is not None:
+        return stage, device.key
     try:
         names = parse_username(packet.username)[::-1]
         extra = parse_client_identifier(packet.client_id).extra
@@ -313,12 +316,15 @@ def said(packet):
 
 
 def spoiled(fields, fault):
-    """The JSON of a registration's result, spoiled as `fault` says (None: not at all)."""
+    """The JSON of a registration's or an authentication's result, spoiled as `fault` says (None: not)."""
     if fault is None:
         return compact(fields)
     if fault.kind == "wrong_device":
         return compact(fields | {"deviceName": fault["device_name"]})
     if fault.kind == "oversize":
         return compact(fields | {"padding": "x" * fault["bytes"]})
+    if fault.kind == "foreign_host":
+        mqtt = {**fields["resources"].get("mqtt", {"port": 1883}), "host": fault["host"]}
+        return compact(fields | {"resources": {"mqtt": mqtt}})
     text = fault["body"]
     return compact(fields)[:-20] if text is None else text.encode()

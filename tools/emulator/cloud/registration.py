@@ -1,29 +1,11 @@
 """The HTTPS registration's verdict (direct.md 2): a table of checks in the order of a switch. Pure."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from tools.emulator.cloud import signing
+from tools.emulator.cloud.calls import Call, parse_form
 
 FIELDS = ("productKey", "deviceName", "random", "sign", "signMethod")
-
-# code -> text; 6288, 6292, 6600 and 6100 in this call are inferred (direct.md 2.4, 11)
-MESSAGES = {
-    200: "success",
-    400: "request error",
-    429: "too many requests",
-    460: "request parameter error",
-    500: "internal error",
-    5005: "product not found",
-    6100: "device not found",
-    6204: "device is disabled",
-    6250: "product not found",
-    6288: "dynamic registration is not allowed",
-    6289: "device is already active",
-    6292: "sign method is not supported",
-    6600: "sign check failed",
-}
-
 
 @dataclass
 class Request:
@@ -35,18 +17,18 @@ class Request:
     device: object
 
     @property
+    def names(self):
+        return self.fields.get("productKey"), self.fields.get("deviceName")
+
+    @property
     def method(self):
         return signing.method(self.fields.get("signMethod", ""))
 
 
 def read(body, registry):
     """The `Request` in a form-encoded body; anything else gives one that is not well formed."""
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
-    except ValueError:
-        pairs = []
-    fields = dict(pairs)
-    well_formed = len(pairs) == len(fields) and set(fields) == set(FIELDS) and all(fields.values())
+    fields, once = parse_form(body)
+    well_formed = once and set(fields) == set(FIELDS) and all(fields.values())
     product = registry.products.get(fields.get("productKey"))
     if product is not None and (product.auth != "secret" or product.node == "subdevice"):
         product = None
@@ -90,3 +72,16 @@ def verdict(request, registry, switches):
         if code := CHECKS[name](request, registry, switches):
             return code
     return 200
+
+
+def carry_out(request, instance, link):
+    """Issues the DeviceSecret, in the store before it is told; the `data` of the answer."""
+    secret = instance.registry.issue(request.device)
+    return {"deviceName": request.device.device_name, "deviceSecret": secret,
+            "productKey": request.device.product_key}
+
+
+REGISTER = Call("register", "POST",
+                lambda request, centre, instance: read(request.body, instance.registry),
+                lambda asked, instance: verdict(asked, instance.registry, instance.config.switches),
+                carry_out, ("registered", "registration refused"), "register")

@@ -8,6 +8,9 @@ import secrets
 import string
 from dataclasses import asdict, dataclass, field
 
+from tools.emulator.cloud.centres.homes import Homes
+from tools.emulator.cloud.centres.tokens import Tokens
+
 ALPHANUMERIC = string.ascii_letters + string.digits
 
 
@@ -35,7 +38,8 @@ class Unit:
 class Device:
     """One DeviceName. ResetThing opens `registration_closed` again; activation stays (direct.md 2.5).
 
-    `gateway` is the (ProductKey, DeviceName) of the gateway that a sub-device is attached to.
+    `gateway` is the (ProductKey, DeviceName) of the gateway that a sub-device is attached to, `centre`
+    the region it was assigned to (None: as configured), `tokens` a list of [iotToken, Unix seconds of its issue].
     """
 
     product_key: str
@@ -48,6 +52,9 @@ class Device:
     disabled: bool = False
     free: bool = False
     gateway: tuple | None = None
+    centre: str | None = None
+    iot_id: str | None = None
+    tokens: list = field(default_factory=list, repr=False)
     units: dict = field(default_factory=dict)
 
     @property
@@ -84,6 +91,7 @@ class Registry:
         }
         self.deleted = self.load()
         self.seed(config.products)
+        self.tokens, self.homes = Tokens(self, config), Homes(config)
 
     def product(self, seed, kept):
         kept = kept or {}
@@ -172,6 +180,11 @@ class Registry:
 
     def set_disabled(self, device, disabled):
         device.disabled = disabled
+        self.save(device)
+
+    def assign(self, device, region):
+        """The device is at home in `region` from now on."""
+        device.centre = region
         self.save(device)
 
     def reset(self, device):

@@ -36,12 +36,12 @@ class Server:
         self.lock = lock(self.run_dir)
         self.ready_path = self.run_dir / "ready.json"
         self.ready_path.unlink(missing_ok=True)
-        contexts = Contexts(self.run_dir, host_names(config.region), tls13)
+        contexts = Contexts(self.run_dir, host_names(*config.centres), tls13)
         contexts.get()
         self.store = Store(self.run_dir / "state.sqlite")
         self.instance = Instance(config, self.store)
         self.ntp = None
-        mutual = Mutual(self.run_dir, host_names(config.region), tls13, self.instance.certificates)
+        mutual = Mutual(self.run_dir, host_names(*config.centres), tls13, self.instance.certificates)
         self.listeners = self.make_listeners(contexts, mutual)
 
     def make_listeners(self, contexts, mutual):

@@ -7,13 +7,13 @@ figures, in tables of their own so that tests need not wait and need not send
 256 KB.
 """
 
+from tools.emulator.cloud.centres import switches as of_centres
+from tools.emulator.cloud.centres.names import REGIONS
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 from tools.emulator.cloud.x509 import switches as of_x509
 
-REGIONS = ("cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-northeast-1",
-           "us-west-1", "us-east-1", "eu-central-1")
 HTTPS_CHECKS = ("parameters", "product", "switch", "method", "signature", "device", "active")
 CODES = (1, 2, 3, 4, 5)
 
@@ -125,7 +125,7 @@ SWITCHES = {
         "or always the secret made at creation",
     ),
     # registration over HTTPS
-    "https_status": Switch(200, range(200, 600), "9, 11", "HTTP status of a registration that is refused"),
+    "https_status": Switch(200, range(200, 600), "9, 11", "HTTP status of a request that is refused"),
     "https_unknown_device": Switch(
         6100, range(400, 1_000_000), "9, 11", "code for a DeviceName that the product lacks"
     ),
@@ -177,7 +177,7 @@ SWITCHES = {
         "8",
         "above 30 QoS 0 or 10 QoS 1 messages a second: taken, or dropped without an answer",
     ),
-} | of_gateways.SWITCHES | of_id2.SWITCHES | of_x509.SWITCHES
+} | of_centres.SWITCHES | of_gateways.SWITCHES | of_id2.SWITCHES | of_x509.SWITCHES
 
 TIMING = {
     "registration_seconds": Figure(15, 0.01, False, "3", "a registration connection is closed after this"),
@@ -195,7 +195,7 @@ TIMING = {
     "offline_seconds": Figure(
         7 * 86400, 0, False, "1.5", "QoS 1 messages for an offline device are kept this long"
     ),
-} | of_id2.TIMING | of_x509.TIMING
+} | of_centres.TIMING | of_id2.TIMING | of_x509.TIMING
 
 LIMITS = {
     "payload_bytes": Figure(256 * 1024, 1, True, "1.5", "payload of a PUBLISH"),

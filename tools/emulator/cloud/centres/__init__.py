@@ -1,0 +1,5 @@
+"""Centres: HTTPS authentication before MQTT, bootstrap, and who is at home where (direct.md 6).
+
+One process stands for all centres of `[instance]`; the host name that a client
+asks for says which of them answers.
+"""

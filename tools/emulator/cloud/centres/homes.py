@@ -1,0 +1,48 @@
+"""Who is at home where: each device has one centre, and some centres hand on the others' devices."""
+
+from tools.emulator.cloud.centres.names import GLOBAL, mqtt_host
+
+
+class Homes:
+    """Where devices are at home: where the admin has put them, else where `config` says."""
+
+    def __init__(self, config):
+        self.centres, self.own = config.centres, config.region
+        self.configured = {product.product_key: product.centre for product in config.products}
+        self.configured |= {(product.product_key, device.device_name): device.centre
+                            for product in config.products for device in product.devices if device.centre}
+
+    def of(self, device):
+        """The region where `device` is at home; one that is no centre here counts as the instance's own."""
+        found = device.centre or self.configured.get(device.key) or self.configured.get(device.product_key)
+        return found if found in self.centres else self.own
+
+
+def find(registry, fields):
+    """(product, device) that a form names, None for what is not there; sub-devices never ask themselves."""
+    product = registry.products.get(fields.get("productKey"))
+    if product is None or product.node == "subdevice":
+        return None, None
+    return product, product.devices.get(fields.get("deviceName"))
+
+
+def verdict(device, centre, instance, handed):
+    """None if `centre` answers for `device`, which is at home there or `handed` on; else the code."""
+    switches = instance.config.switches
+    if instance.registry.homes.of(device) == centre or handed and centre in (GLOBAL, *switches.routers):
+        return None
+    return switches.auth_elsewhere
+
+
+def endpoint(region, product_key, instance):
+    """{"host", "port"} of MQTT in a region, as the switches have it."""
+    switches = instance.config.switches
+    named = product_key if switches.auth_host == "product" else None
+    return {"host": mqtt_host(region, named), "port": switches.auth_port}
+
+
+def resources(fields, device, instance):
+    """The `resources` of an answer: those that were asked for, of which there is only mqtt."""
+    if "mqtt" not in fields.get("resources", "mqtt").split(","):
+        return {}
+    return {"mqtt": endpoint(instance.registry.homes.of(device), device.product_key, instance)}

@@ -1,0 +1,46 @@
+"""iotId and iotToken: what /auth/devicename gives out and a CONNECT shows (direct.md 6.1)."""
+
+import secrets
+
+from tools.emulator.cloud import signing
+
+TOKENS_MAX = 50     # of one device, if all of them are good
+
+
+class Tokens:
+    """The tokens of all devices of `registry`, which keeps them with the devices."""
+
+    def __init__(self, registry, config):
+        self.registry = registry
+        self.seconds = config.timing.token_seconds
+        self.kept = 1 if config.switches.auth_repeat == "last" else TOKENS_MAX
+        self.devices = {device.iot_id: device for product in registry.products.values()
+                        for device in product.devices.values() if device.iot_id}
+
+    def find(self, iot_id):
+        """The device whose iotId it is, or None."""
+        device = self.devices.get(iot_id)
+        return device if device and self.registry.find(*device.key) is device else None
+
+    def issue(self, device, now):
+        """(iotId, iotToken): the iotId stays, the token is fresh."""
+        if device.iot_id is None:
+            device.iot_id = secrets.token_hex(16)
+        self.devices[device.iot_id] = device
+        token = secrets.token_hex(16)
+        good = [one for one in device.tokens if self.lives(one, now)]
+        device.tokens = [*good, [token, now]][-self.kept:]
+        self.registry.save(device)
+        return device.iot_id, token
+
+    def lives(self, issued, now):
+        return now < issued[1] + self.seconds
+
+    def good(self, device, token, now):
+        """Whether `token` is one of the device's and alive."""
+        return any(self.lives(one, now) and signing.same(token, one[0]) for one in device.tokens)
+
+    def void(self, device):
+        """No token that was given out is good any more."""
+        device.tokens = []
+        self.registry.save(device)
