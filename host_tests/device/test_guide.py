@@ -12,7 +12,7 @@ from aliot.credentials import DeviceCertificate
 from aliot.device import Device
 from aliot.endpoint import Endpoint, endpoint
 from aliot.errors import AliotError, Closed, CredentialError, LinkError, TimedOut
-from aliot.guide import ask
+from aliot.guide import ask, forms
 from aliot.guide.refusals import AuthRefused, GuideError, RedirectRefused
 from aliot.log import Secret
 from aliot.store import Store
@@ -149,8 +149,8 @@ def test_the_form_and_the_connect_of_the_vector():
     vector = vectors()["guider-auth-devicename-c-2.3.0"]
     given, wanted = vector["inputs"], vector["outputs"]
     own = DeviceCertificate(given["productKey"], given["deviceName"], given["deviceSecret"])
-    assert ask.content(own, 2524608000000, False) == given["sign_content"]
-    assert ask.authentication(own, 2524608000000, vector["method"], False) == wanted["body"]
+    assert forms.content(own, 2524608000000, False) == given["sign_content"]
+    assert forms.authentication(own, 2524608000000, vector["method"], False) == wanted["body"]
     host, path = wanted["url"].split("//")[1].split("/", 1)
     asks = endpoint(own.product_key, {record.WAY: b"device", 28: b"https", record.REGION: given["region"].encode()})
     assert asks.question() == (host, "/" + path)
@@ -169,26 +169,26 @@ def test_the_form_and_the_connect_of_the_vector():
 def test_the_router_signs_ext_1():
     vector = vectors()["guider-auth-devicename-router-ext1"]
     own = DeviceCertificate("a1TESTpk001", "dev_0001", vector["inputs"]["deviceSecret"])
-    assert ask.content(own, 2524608000000, True) == vector["inputs"]["sign_content"]
+    assert forms.content(own, 2524608000000, True) == vector["inputs"]["sign_content"]
     for method in vector["outputs"]:
-        form = ask.authentication(own, 2524608000000, method, True)
+        form = forms.authentication(own, 2524608000000, method, True)
         assert "&sign=%s&" % vector["outputs"][method] in form and form.endswith("&resources=mqtt&ext=1")
 
 
 def test_the_bootstrap_of_the_vector():
     vector = vectors()["bootstrap-c-2.3.0"]
     own = DeviceCertificate(vector["inputs"]["productKey"], vector["inputs"]["deviceName"], SECRET)
-    assert ask.bootstrap(own) == vector["outputs"]["body"]
+    assert forms.bootstrap(own) == vector["outputs"]["body"]
     asks = endpoint("a1TESTpk001", fields(bootstrap=b"global"))
     assert "https://%s%s" % asks.question() == vector["outputs"]["url"]
 
 
 def test_names_are_percent_encoded_and_signed_raw():
     own = DeviceCertificate("a1", "dev@a:b", SECRET)
-    form = ask.authentication(own, 1, "hmacsha256", False)
+    form = forms.authentication(own, 1, "hmacsha256", False)
     assert "&deviceName=dev%40a%3Ab&" in form and "&clientId=a1.dev%40a%3Ab&" in form
-    assert ask.content(own, 1, False) == "clientIda1.dev@a:bdeviceNamedev@a:bproductKeya1timestamp1"
-    assert ask.bootstrap(own) == "productKey=a1&deviceName=dev%40a%3Ab&clientId=a1.dev%40a%3Ab&resources=mqtt"
+    assert forms.content(own, 1, False) == "clientIda1.dev@a:bdeviceNamedev@a:bproductKeya1timestamp1"
+    assert forms.bootstrap(own) == "productKey=a1&deviceName=dev%40a%3Ab&clientId=a1.dev%40a%3Ab&resources=mqtt"
 
 
 # The settings.
@@ -308,7 +308,7 @@ def test_an_issued_secret_authenticates():
     assert steps == ["registering", "stored", "asking", "guided", "connecting", "connected"]
     own = DeviceCertificate("a1TESTpk001", "dev_0001", SECRET)
     form = platform.form(1)
-    assert "&sign=%s&" % form["sign"] in ask.authentication(own, NOW * 1000, "hmacsha256", False)
+    assert "&sign=%s&" % form["sign"] in forms.authentication(own, NOW * 1000, "hmacsha256", False)
     assert form["timestamp"] == str(NOW * 1000)
 
 
@@ -376,7 +376,7 @@ def test_answers_that_cannot_be_used():
 
 
 def test_hosts(host, fine):
-    assert ask.allowed(host) is fine
+    assert forms.allowed(host) is fine
     data = token(host)
     if fine:
         assert answered(data)[0] == host
@@ -402,7 +402,7 @@ def test_no_error_is_anything_but_ours():
                 host, port, iot_id, secret = answered(bytes(data))
             except AliotError:
                 continue
-            assert ask.allowed(host) and port in ask.PORTS and isinstance(secret, Secret)
+            assert forms.allowed(host) and port in forms.PORTS and isinstance(secret, Secret)
 
 
 # Kept, used again, thrown away.
@@ -672,7 +672,7 @@ def test_a_board_without_bootstrap_does_not_listen_for_notices():
 def test_the_parts_are_dropped_after_use():
     Platform(place(), token(), OK)
     online(device(fields(b"https", b"global")))
-    for name in ("aliot.guide.ask", "aliot.guide.kept", "aliot.registration", "aliot.registration.https"):
+    for name in ("aliot.guide.ask", "aliot.guide.forms", "aliot.guide.kept", "aliot.registration", "aliot.registration.https"):
         assert name not in sys.modules, name
     guide = sys.modules["aliot.guide"]
-    assert not hasattr(guide, "ask") and not hasattr(guide, "kept")
+    assert not [name for name in ("ask", "forms", "kept") if hasattr(guide, name)]

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.diagnosis import signing, way
+from tools.diagnosis import asking, signing, way
 from tools.errors import UserError
 from tools.image import identity
 
 from aliot.advice import advice
 from aliot.endpoint import Endpoint
+from aliot.guide import Guided
 
 SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
 TOLERANCE = 300         # seconds that a clock may be wrong
@@ -82,6 +83,12 @@ def examine(args):
     findings.append(look("clock", lambda: clock(network)))
     if device is not None and device.REGISTER:
         findings += registration(network, who, device, where, way.roots(where.register_roots, extra), args.timeout)
+    if isinstance(where, Guided):
+        more, known = asked(network, who, device, where, extra, args)
+        findings += more
+        if not known:
+            return findings
+        trusted = way.roots(where.roots, extra)
     host, port = where.host, where.port
     findings.append(look("DNS", lambda: f"{host} is {network.resolve(host, port)[0]}"))
     if findings[-1].ok:
@@ -149,6 +156,26 @@ def switch(network, device, host, trusted, timeout):
     raise way.Refusal(f"code {code}: {message}", advice(f"register.{code}"))
 
 
+def asked(network, who, device, where, extra, args):
+    """(findings about what the board asks before it connects, whether they tell where it will)."""
+    trusted = way.roots(where.register_roots, extra)
+    findings, known = [], False
+    complete = not (device.REGISTER or args.no_login)
+    for path, host, told in asking.questions(network, who, device, where, trusted, args.timeout, complete):
+        stretch = path.rpartition("/")[2]
+        if told is None:
+            why = "left out, as asked" if args.no_login else "there is no DeviceSecret before the board has registered"
+            findings.append(Finding(stretch, None, f"{host}: {why}"))
+            known = where.told is not None
+        elif isinstance(told, way.Refusal):
+            findings.append(Finding(stretch, False, f"{host}: {told}", told.advice))
+            known = False
+        else:
+            findings.append(Finding(stretch, True, f"{host} sends the board to {told[0]}:{told[1]}"))
+            known = True
+    return findings, known
+
+
 def login(network, who, device, where, trusted, args):
     if device.REGISTER:
         return Finding("login", None, "this certificate has no DeviceSecret before its board has registered")
@@ -158,10 +185,11 @@ def login(network, who, device, where, trusted, args):
 
 
 def _login(network, who, device, where, trusted, timeout):
-    step = signing.connect(device, where, who.sign_method or "hmacsha256", None)
+    token = where.token if isinstance(where, Guided) else None
+    made = signing.login(token or device, where, None, who.sign_method or "hmacsha256")
     stream, _, _ = way.secure(network, where.host, where.port, trusted)
     with stream:
-        code = way.connack(stream, list(step.fields.values()), timeout)
+        code = way.connack(stream, (made.client_id, made.username, made.password), timeout)
     if code:
         raise way.Refusal(f"CONNACK {code}", advice(f"mqtt.{code}"))
     return f"CONNACK 0: {device.device_name} connects (it is activated now)"

@@ -34,11 +34,11 @@ def run(args):
 def plain(step, whole=False):
     """A step as a dict that may be shown: its signature is cut to eight digits unless `whole`."""
     fields = dict(step.fields)
-    if not whole:
+    if step.signature and not whole:
         signature = fields[step.signature]
         fields[step.signature] = f"{signature[:SHOWN]}... ({len(signature)} hex digits)"
     return {"request": step.title, "host": step.host, "port": step.port, "roots": list(step.roots), "signed": step.text,
-            "key": step.key, "method": step.method, "fields": fields}
+            "key": step.key, "method": step.method, "fields": fields, "then": step.then}
 
 
 def words(report):
@@ -46,10 +46,14 @@ def words(report):
     if report["warning"]:
         lines.append(f"warning: {report['warning']}")
     for step in report["requests"]:
-        lines += ["", f"{step['request']} to {step['host']}:{step['port']}, TLS by {' or '.join(step['roots'])}",
-                  f"  signed text   {step['signed']}",
-                  f"  key           the {step['key']}, as text", f"  method        {step['method']}"]
+        where = f"{step['host']}:{step['port']}, TLS by {' or '.join(step['roots'])}" if step["host"] else "where the answer says"
+        lines += ["", f"{step['request']} to {where}"]
+        if step["key"]:
+            lines += [f"  signed text   {step['signed']}", f"  key           the {step['key']}, as text",
+                      f"  method        {step['method']}"]
+        else:
+            lines.append("  signed text   none: this request is not signed")
         lines += [f"  {name:<18}{value}" for name, value in step["fields"].items()]
-        if step["key"] == "ProductSecret":
-            lines.append("  then          what is issued is stored, and an ordinary CONNECT follows")
+        if step["then"]:
+            lines.append(f"  then          {step['then']}")
     return "\n".join(lines)

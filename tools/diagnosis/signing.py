@@ -1,6 +1,6 @@
 """What a board with a certificate will sign and send, computed with the firmware's own pure modules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tools.errors import UserError
 from tools.firmware import record
@@ -8,23 +8,30 @@ from tools.image.identity import Identity
 
 from aliot import credentials, registration
 from aliot.endpoint import endpoint
+from aliot.errors import CredentialError
+from aliot.guide import Guided, forms
 from aliot.login import login
 from aliot.sign import canonical
+
+SDK_TIMESTAMP = 2524608000000       # what a board without a clock sends, as the SDKs do; direct.md 6.1
+ISSUED = "what is issued is stored, and an ordinary CONNECT follows"
+ISSUED_AND_ASKED = "what is issued is stored, then the board asks where to connect"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One signed request: where it goes, the text that is signed, the key's name, and every field that is sent."""
+    """One request: where it goes, the text that is signed, the key's name, and every field that is sent."""
 
     title: str
-    host: str
+    host: str                                   # "" where the answer to the request before it says
     port: int
     roots: tuple
-    text: str                                   # what the HMAC is taken of
-    key: str                                    # "DeviceSecret" or "ProductSecret"
+    text: str                                   # what the HMAC is taken of; "" when nothing is signed
+    key: str                                    # "DeviceSecret" or "ProductSecret"; "" when nothing is signed
     method: str
     fields: dict = field(repr=False)            # name -> value; the signature is among them
     signature: str = field(repr=False)          # the name of that field
+    then: str = ""                              # what the board does with the answer
 
 
 def credential(identity: Identity, mac=None):
@@ -36,7 +43,10 @@ def credential(identity: Identity, mac=None):
     if record.DEVICE_NAME not in fields and mac is None:
         raise UserError("no device_name in the certificate: the board will use its MAC; give it with --mac")
     made = credentials.burned(fields, bytes.fromhex((mac or "0" * 12).replace(":", "")))
-    return made, endpoint(made.product_key, fields, {})
+    try:
+        return made, endpoint(made.product_key, fields, {})
+    except CredentialError as error:
+        raise UserError(error.detail) from None
 
 
 def steps(identity, mac=None, timestamp=None, nonce=None):
@@ -46,6 +56,8 @@ def steps(identity, mac=None, timestamp=None, nonce=None):
     """
     who, where = credential(identity, mac)
     method = identity.sign_method or "hmacsha256"
+    if isinstance(where, Guided) and not who.REGISTER:
+        return asked(who, where, method, timestamp)
     if not who.REGISTER:
         return [connect(who, where, method, timestamp)]
     nonce = nonce or registration.random()
@@ -63,13 +75,37 @@ def connect(who, where, method, timestamp):
                 "password")
 
 
+def asked(who, where, method, timestamp):
+    """What is asked before a CONNECT, and the CONNECT itself where it does not hang on an answer; direct.md 6."""
+    found = []
+    host, path = where.question()
+    if path == "/auth/bootstrap":
+        found.append(Step(f"POST {path}", host, 443, where.register_roots, "", "", "", _pairs(forms.bootstrap(who)), "",
+                          "the answer says where to go on"))
+        if where.auth == "mqtt":
+            made = connect(who, where, method, timestamp)
+            return [*found, replace(made, host="", port=0, roots=())]
+        host = ""
+    stamp = SDK_TIMESTAMP if timestamp is None else timestamp
+    router = where.bootstrap == "region"
+    form = forms.authentication(who, stamp, method, router)
+    found.append(Step("POST /auth/devicename", host, 443, where.register_roots, forms.content(who, stamp, router),
+                      "DeviceSecret", method, _pairs(form), "sign",
+                      "CONNECT with the iotId and the iotToken of the answer, securemode=-1, where the answer says"))
+    return found
+
+
+def _pairs(form):
+    return dict(pair.split("=") for pair in form.split("&"))
+
+
 def over_https(who, where, method, nonce):
     """POST /auth/register/device; direct.md 2.1 and 2.2."""
     sign = registration.signature(who, nonce, method)
     fields = {"productKey": who.product_key, "deviceName": who.device_name, "random": nonce, "sign": sign,
               "signMethod": method}
     return Step("POST /auth/register/device", where.register_host, 443, where.register_roots,
-                _content(who, nonce), "ProductSecret", method, fields, "sign")
+                _content(who, nonce), "ProductSecret", method, fields, "sign", _afterwards(where))
 
 
 def over_mqtt(who, where, method, nonce):
@@ -81,7 +117,11 @@ def over_mqtt(who, where, method, nonce):
     fields = {"client identifier": client_id, "user name": f"{who.device_name}&{who.product_key}",
               "password": registration.signature(who, nonce, method)}
     return Step(f"MQTT CONNECT, authType={kind}", where.host, where.port, where.roots, _content(who, nonce), "ProductSecret",
-                method, fields, "password")
+                method, fields, "password", _afterwards(where))
+
+
+def _afterwards(where):
+    return ISSUED_AND_ASKED if isinstance(where, Guided) else ISSUED
 
 
 def _content(who, nonce):

@@ -147,20 +147,31 @@ def _length(size):
             return out
 
 
-def registration_code(stream, host, fields, timeout):
-    """(code, message) that POST /auth/register/device answers with; direct.md 2.3 and 2.4."""
-    form = urllib.parse.urlencode(fields)
+def post(stream, host, path, form, timeout):
+    """(HTTP status, body) that a POST of a form is answered with."""
     stream.settimeout(timeout)
-    stream.sendall((f"POST /auth/register/device HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    stream.sendall((f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
                     "Content-Type: application/x-www-form-urlencoded\r\n"
                     f"Content-Length: {len(form)}\r\n\r\n{form}").encode())
     answer = http.client.HTTPResponse(stream)
     try:
         answer.begin()
-        found = json.loads(answer.read(4096))
+        return answer.status, answer.read(4096)
+    except (OSError, http.client.HTTPException):
+        raise _no_answer(host) from None
+
+
+def registration_code(stream, host, fields, timeout):
+    """(code, message) that POST /auth/register/device answers with; direct.md 2.3 and 2.4."""
+    try:
+        found = json.loads(post(stream, host, "/auth/register/device", urllib.parse.urlencode(fields), timeout)[1])
         return int(found["code"]), str(found.get("message", ""))
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        raise Refusal(f"{host} gives no answer that could be used", "check the endpoint, and what is between") from None
+    except (ValueError, KeyError, TypeError):
+        raise _no_answer(host) from None
+
+
+def _no_answer(host):
+    return Refusal(f"{host} gives no answer that could be used", "check the endpoint, and what is between")
 
 
 def drift(network, servers):

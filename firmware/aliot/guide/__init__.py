@@ -10,7 +10,7 @@ Imported only by boards that ask. What was told is kept in flash (aliot.guide.ke
 succeeded, and thrown away when one fails: then the next try begins with the question again, once.
 """
 
-from aliot import clock, forget, part
+from aliot import forget, part
 from aliot.credentials import text
 from aliot.endpoint import _PUBLIC, Endpoint
 from aliot.errors import CredentialError
@@ -134,13 +134,21 @@ class Guided(Endpoint):
             self._write(device, b"-")
             self.saved = b""
 
+    def sent(self, host, port):
+        """The platform sends the device there."""
+        self.told = host, port
+        self.host = host
+        self.port = port
+        self.roots = ("aliyun",) if port == 8883 else _PUBLIC
+
     def recent(self, device):
         """Whether the last answer came within a minute."""
         return self.at is not None and device.now() - self.at < _RECENT
 
     def age(self, device, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
-        return clock.now() - since if since and device.server and clock.now() >= since else None
+        now = part("clock").now()
+        return now - since if since and device.server and now >= since else None
 
     def _begin(self, device):
         self.own = device.credential
@@ -160,8 +168,9 @@ class Guided(Endpoint):
             told = part("guide.ask").ask(self, host, path, device)
         finally:
             _drop("ask")
+            _drop("forms")
             forget("registration")
-        now = clock.now() if device.server else 0
+        now = part("clock").now() if device.server else 0
         if not (self.told and self.bootstrap == "global"):
             self.since = now
         self.renewed = now
@@ -170,10 +179,7 @@ class Guided(Endpoint):
         self._take(device, *told)
 
     def _take(self, device, host, port, iot_id="", iot_token=""):
-        self.told = host, port
-        self.host = host
-        self.port = port
-        self.roots = ("aliyun",) if port == 8883 else _PUBLIC
+        self.sent(host, port)
         if iot_id:
             self.token = device.credential = Token(self.own, iot_id, iot_token)
         device.state("guided", {"host": host, "port": port, "age": self.age(device, self.since)})

@@ -1,0 +1,97 @@
+"""What /auth/devicename and /auth/bootstrap are asked, and what an answer says; direct.md 6. Pure.
+
+Imported for the question and dropped.
+"""
+
+from aliot import part
+from aliot.credentials import sound
+from aliot.errors import CredentialError, RegistrationError
+from aliot.log import Secret
+from aliot.registration import parse
+from aliot.sign import canonical, hmac_hex
+
+PORTS = (443, 1883, 8883)  # of MQTT over TLS; direct.md 5.1
+
+
+def bootstrap(credential):
+    """The form of /auth/bootstrap; direct.md 6.2. It is not signed."""
+    return "productKey=%s&deviceName=%s&clientId=%s&resources=mqtt" % _names(credential)
+
+
+def authentication(credential, timestamp, sign_method, router):
+    """The form of /auth/devicename; direct.md 6.1. `timestamp` in ms; `router`: the device may be sent on (ext=1)."""
+    key, name, client_id = _names(credential)
+    return "productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s&resources=mqtt%s" % (
+        key, name, sign_method, hmac_hex(sign_method, credential.device_secret.reveal(),
+                                         content(credential, timestamp, router)),
+        client_id, timestamp, "&ext=1" if router else "")
+
+
+def content(credential, timestamp, router):
+    """What the DeviceSecret signs in it: names and values as they are, not percent-encoded."""
+    key, name = credential.product_key, credential.device_name
+    fields = {"clientId": "%s.%s" % (key, name), "deviceName": name, "productKey": key, "timestamp": timestamp}
+    if router:
+        fields["ext"] = 1
+    return canonical(fields)
+
+
+def result(status, data):
+    """What an answer means: its `data`, AuthRefused with its code, or an error of registration."""
+    found = parse(data) if status == 200 or data[:1] == b"{" else {}
+    code = found.get("code")
+    if type(code) is int and code != 200:
+        raise part("guide.refusals").AuthRefused(code, str(found.get("message", ""))[:80])
+    found = found.get("data")
+    if status != 200 or code != 200 or not isinstance(found, dict):
+        raise RegistrationError("HTTP status %d, no data" % status)
+    return found
+
+
+def place(data):
+    """(host, port) in an answer's data; GuideError without one, RedirectRefused where it leads off the platform."""
+    try:
+        told = data["resources"]["mqtt"]
+        host, port = told["host"], told["port"]
+        if not isinstance(host, str):
+            raise TypeError
+    except (KeyError, TypeError):
+        raise part("guide.refusals").GuideError("no host and port in it")
+    if not allowed(host):
+        raise part("guide.refusals").RedirectRefused(host[:80])
+    if type(port) is not int or port not in PORTS:
+        raise part("guide.refusals").RedirectRefused("port %s" % str(port)[:20])
+    return host, port
+
+
+def allowed(host):
+    """Whether a host is the platform's: [NAME.]iot-as-mqtt.REGION.aliyuncs.com or NAME.mqtt.iothub.aliyuncs.com.
+
+    Whole labels are compared: others than the platform have names below aliyuncs.com, and certificates for them.
+    """
+    labels = host.lower().split(".")
+    for label in labels:
+        for c in label:
+            if not ("a" <= c <= "z" or "0" <= c <= "9" or c == "-"):
+                return False
+        if not 0 < len(label) < 64:
+            return False
+    if labels[-2:] != ["aliyuncs", "com"]:
+        return False
+    if labels[-4:-2] == ["mqtt", "iothub"]:
+        return len(labels) == 5
+    return len(labels) in (4, 5) and labels[-4] == "iot-as-mqtt"
+
+
+def token(data):
+    """(iotId, iotToken as a Secret) in an answer's data; GuideError without them."""
+    try:
+        return sound("iotId", data["iotId"], 1, 128), Secret(sound("iotToken", data["iotToken"], 1, 256))
+    except (KeyError, TypeError, CredentialError):
+        raise part("guide.refusals").GuideError("no usable iotId and iotToken in it")
+
+
+def _names(credential):
+    """ProductKey, DeviceName and clientId, percent-encoded."""
+    name = credential.device_name.replace("@", "%40").replace(":", "%3A")
+    return credential.product_key, name, "%s.%s" % (credential.product_key, name)
