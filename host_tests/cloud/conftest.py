@@ -2,6 +2,7 @@ import pytest
 
 from host_tests.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
 from host_tests.cloud.harness import Running, settings
+from host_tests.cloud.itls import Platform
 from tools.emulator.cloud.certificates import host_names, prepare
 
 
@@ -53,3 +54,17 @@ def cloud(tmp_path_factory, certificates):
     with Running(settings(device=[{"device_name": f"dev_{n:04}"} for n in range(1, 200)]),
                  tmp_path_factory.mktemp("cloud"), certificates) as running:
         yield running
+
+
+@pytest.fixture
+def platform(tmp_path):
+    """`platform(switches, **product)` is a `Platform`; a second call takes the same state."""
+    made = []
+
+    def start(switches=None, **product):
+        if made:
+            made[-1].store.close()
+        made.append(Platform(tmp_path, switches, **product))
+        return made[-1]
+    yield start
+    made[-1].store.close()

@@ -8,12 +8,20 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from host_tests.cloud import harness
+from tools.emulator.cloud import codec, config
+from tools.emulator.cloud.instance import Instance
+from tools.emulator.cloud.itls.alerts import Alert
+from tools.emulator.cloud.itls.session import Session
+from tools.emulator.cloud.process import toml
+from tools.emulator.cloud.store import Store
 
 ITLS = json.loads((Path(__file__).parents[1] / "vectors" / "vectors_id2.json").read_text())
 TRANSCRIPTS = {one["name"]: one for one in ITLS["itls"]["transcripts"]}
@@ -31,6 +39,7 @@ def settings(switches=None, identities=None, **product):
     known = [{"id2": ID2, "id2_key": KEY}] if identities is None else identities
     base = harness.settings(switches, product.pop("timing", None), product.pop("limits", None),
                             product.pop("kind", "enterprise"))
+    base["instance"]["id"] = product.pop("instance", harness.INSTANCE)
     return base | {"product": [{"product_key": PK, "product_secret": SECRET, "auth": "id2",
                                 "identity": known, **product}]}
 
@@ -278,10 +287,77 @@ class Refused(Exception):
     """The cloud ended it: `args` is (alert,), None for an end without one."""
 
 
+class Dice:
+    """Randomness that was thrown before: each call must ask for what comes next."""
+
+    def __init__(self, *values):
+        self.values = list(values)
+
+    def __call__(self, size):
+        value = self.values.pop(0)
+        assert len(value) == size
+        return value
+
+
+class Platform:
+    """A platform in this process without a socket, and one iTLS session after the other, by `connect`."""
+
+    def __init__(self, folder, switches=None, **product):
+        chosen = config.parse(toml(settings(switches, **product)))
+        self.now = 1_750_000_000.0
+        self.store = Store(folder / "state.sqlite")
+        self.instance = Instance(chosen, self.store, lambda: self.now, lambda: self.now)
+        self.service = self.instance.id2
+
+    def connect(self, *dice):
+        """A new connection, whose randomness is `dice` if there are any."""
+        if dice:
+            self.service.random = Dice(*dice)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = Session(self.service, self.incoming, self.outgoing)
+        return self
+
+    def handshake(self, record):
+        """What the platform sends when `record` comes."""
+        self.incoming.write(record)
+        try:
+            self.session.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        return self.outgoing.read()
+
+    def data(self, record):
+        self.incoming.write(record)
+        return self.session.read(65536)
+
+    def refused(self, record):
+        """The code of the alert that `record` is answered with; it is fatal, in clear, and all there is."""
+        with pytest.raises(Alert) as raised:
+            self.handshake(record)
+        sent = self.outgoing.read()
+        assert sent[:6] == record_head(ALERT, 2) + b"\x02" and len(sent) == 7 and sent[6] == raised.value.code
+        assert self.session.state == "over"
+        return sent[6]
+
+    def prove(self, device):
+        """Both hellos of `device` on a new connection; the ServerHello's extensions."""
+        device.take_challenge(self.connect().handshake(device.hello())[5:])
+        return device.take_server_hello(self.handshake(device.hello(device.code()))[5:])
+
+    def open(self, device):
+        """A whole handshake of `device`."""
+        self.prove(device)
+        device.take_finished(self.handshake(device.finished())[5:])
+        assert self.session.state == "open"
+        return self
+
+
+def record_head(kind, size):
+    return record(kind, bytes(size))[:5]
+
+
 def connect_packet(dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300, **fields):
     """The platform manual's CONNECT; its password is not looked at."""
-    from tools.emulator.cloud import codec
-
     identifier = f"12345|securemode={mode},signmethod=hmacsha1,timestamp=2524608000000,{authtype}{extra}|"
     return codec.Connect(**{"client_id": identifier, "username": f"{dn}&{pk}", "password": b"any",
                             "keep_alive": keep_alive, **fields})

@@ -1,75 +1,14 @@
 """The published and recorded bytes of id2.md, in the server's direction."""
 
-import base64
-import ssl
-from types import SimpleNamespace
-
 import pytest
 
-from host_tests.cloud.itls import ID2, ITLS, KEY, SECRET, TRANSCRIPTS, settings
-from tools.emulator.cloud import config
+from host_tests.cloud.itls import ITLS, TRANSCRIPTS
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.keys import Key
-from tools.emulator.cloud.instance import Instance
-from tools.emulator.cloud.itls.session import Session
 from tools.emulator.cloud.itls.suites import prf
-from tools.emulator.cloud.process import toml
-from tools.emulator.cloud.store import Store
 
 OTP = ITLS["otp_provisioning"]
 VARIANTS = {case["case"]: case for case in ITLS["itls"]["server_variants"]["cases"]}
-
-
-class Dice:
-    """Randomness that was thrown before: each call must ask for what comes next."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-
-    def __call__(self, size):
-        value = self.values.pop(0)
-        assert len(value) == size
-        return value
-
-
-class Server:
-    """A platform with one product, and an iTLS session of its own per `connect`."""
-
-    def __init__(self, folder, switches=None, **product):
-        chosen = config.parse(toml(settings(switches, **product)))
-        self.store = Store(folder / "state.sqlite")
-        self.instance = Instance(chosen, self.store)
-
-    def connect(self, *dice, stage=lambda name, answer: answer):
-        self.instance.id2.random = Dice(*dice)
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.session = Session(self.instance.id2, self.incoming, self.outgoing, stage)
-        return self
-
-    def handshake(self, record):
-        """What the server sends when `record` comes."""
-        self.incoming.write(record)
-        try:
-            self.session.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        return self.outgoing.read()
-
-    def data(self, record):
-        self.incoming.write(record)
-        return self.session.read(65536)
-
-
-@pytest.fixture
-def server(tmp_path):
-    servers = []
-
-    def start(switches=None, **product):
-        servers.append(Server(tmp_path, switches, **product))
-        return servers[-1]
-    yield start
-    for one in servers:
-        one.store.close()
 
 
 @pytest.mark.parametrize("case", ITLS["auth_codes"], ids=lambda case: case["name"])
@@ -147,11 +86,11 @@ def product_of(transcript):
 
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
-def test_a_whole_session_byte_for_byte(server, name):
+def test_a_whole_session_byte_for_byte(platform, name):
     """The device's records as they were recorded; each record of the server's is the recorded one."""
     transcript = TRANSCRIPTS[name]
     switches, identities = product_of(transcript)
-    running = server(switches, identities=identities).connect(*dice(transcript))
+    running = platform(switches, identities=identities).connect(*dice(transcript))
     sent = received = b""
     for record in transcript["records"]:
         data = bytes.fromhex(record["record_hex"])

@@ -301,6 +301,7 @@ def test_every_switch_and_figure_can_be_set_to_its_default_and_an_empty_file_is_
 
 def test_the_readme_of_the_folder_names_every_switch_figure_route_and_fault():
     from tools.emulator.cloud import admin, faults
+    from tools.emulator.cloud.itls.spoil import SPOILS, framings
     text = (ROOT / "tools" / "emulator" / "cloud" / "README.md").read_text()
     for table in (SWITCHES, TIMING, LIMITS):
         for name, entry in table.items():
@@ -312,6 +313,9 @@ def test_the_readme_of_the_folder_names_every_switch_figure_route_and_fault():
         assert f"| `{kind}` |" in text, kind
         for name in parameters:
             assert f"`{name}`" in text, name
+    for stage, spoils in SPOILS.items():
+        for what in (*spoils, *framings(stage)):
+            assert f"`{what}`" in text, what
     for stages in faults.STAGES.values():
         for stage in stages:
             assert f"`{stage}`" in text, stage

@@ -4,6 +4,7 @@ from tools.emulator.cloud import faults
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.gateway import console as of_gateways
+from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME
 from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.routes import LOOPBACK, ROUTES, body, masked, route
@@ -69,7 +70,8 @@ def list_products(app, request):
     shown = request.query.get("secret") == "1"
     return [{"product_key": product.product_key, "product_secret": masked(product.secret, shown),
              "auth": product.auth, "node": product.node, "dynamic_registration": product.dynamic_registration,
-             "preregistration_free": product.preregistration_free, "devices": len(product.devices)}
+             "preregistration_free": product.preregistration_free, "devices": len(product.devices),
+             **of_id2.describe_product(app, product)}
             for product in app.instance.registry.products.values()]
 
 
@@ -116,6 +118,7 @@ def show_device(app, request, pk, dn):
         **of_gateways.describe(app, device),
         **of_x509.describe(app, device),
         **of_centres.describe(app, device, shown),
+        **of_id2.describe_device(app, device),
         "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
         "registration": "closed" if device.registration_closed else "open",
         "registrations": device.issued, "preregistration_free": device.free,

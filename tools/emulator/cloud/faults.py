@@ -7,6 +7,8 @@ that stage and stay on that connection. README.md lists all.
 
 from dataclasses import dataclass, field
 
+from tools.emulator.cloud.itls.spoil import SPOILS, framings
+
 GATEWAY_STAGES = (
     "sub_register", "sub_unregister", "proxy_register", "topo_add", "topo_delete", "topo_get", "list_found",
     "pack_post", "sub_login", "sub_batch_login", "sub_logout", "sub_batch_logout",
@@ -14,10 +16,11 @@ GATEWAY_STAGES = (
 CENTRE_STAGES = ("auth", "bootstrap")
 MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver",
                *GATEWAY_STAGES)
+ITLS_STAGES = tuple(SPOILS)     # provision, challenge, server_hello, finished, record
 STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
     "mqtt_tcp": MQTT_STAGES,
-    "itls": ("handshake", *MQTT_STAGES),
+    "itls": ("handshake", *ITLS_STAGES, *MQTT_STAGES),
     "x509": ("handshake", *(stage for stage in MQTT_STAGES if stage != "register")),
     "https": ("accept", "handshake", "register", *CENTRE_STAGES),
     "ntp": ("request",),
@@ -39,8 +42,9 @@ class Parameter:
 
 PROCESSED = {"processed": Parameter(bool, True)}
 ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request",
-           *GATEWAY_STAGES, *CENTRE_STAGES)
-CODE, PLATFORM_CODE = 3, 500     # what a refusal says unless its fault does: a CONNACK, the platform
+           *GATEWAY_STAGES, *CENTRE_STAGES, *ITLS_STAGES)
+# what a refusal says unless its fault does: a CONNACK, the platform, iTLS
+CODE, PLATFORM_CODE, ALERT = 3, 500, 40
 # kind -> (stages, parameters)
 KINDS = {
     "refuse": (
@@ -70,6 +74,14 @@ KINDS = {
     "certificate": (("handshake",), {"certificate": Parameter(str, "expired", choices=CERTIFICATES)}),
     "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
     "kiss": (("request",), {}),
+    "alert": (
+        ITLS_STAGES,
+        {"code": Parameter(int, ALERT, high=255), "level": Parameter(int, 2, low=1, high=2),
+         "then": Parameter(str, "close", choices=("close", "answer", "nothing"))},
+    ),
+    "spoil": (ITLS_STAGES, {"what": Parameter(str)}),
+    "framing": (ITLS_STAGES, {"what": Parameter(str)}),
+    "together": (("record",), {"ms": Parameter(int, 50)}),
 }
 ONLY = {"certificate": ("mqtt_tls", "https"),
         "status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
@@ -118,6 +130,8 @@ def read(values):
     kind = choose(values, "kind", allowed)
     if kind == "refuse" and when in (*GATEWAY_STAGES, *CENTRE_STAGES):
         values.setdefault("code", PLATFORM_CODE)
+    if kind in ("spoil", "framing"):
+        choose(dict(values), "what", tuple(SPOILS[when]) if kind == "spoil" else framings(when))
     fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
                   whole(values, "after", Parameter(default=0)),
                   typed(values, "pk", Parameter(str)), typed(values, "dn", Parameter(str)))

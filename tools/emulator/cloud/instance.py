@@ -300,6 +300,15 @@ class Instance:
         self.gateways.release(device.key)
         self.forget(device)
 
+    def set_identity_state(self, identity, state):
+        """The ID2 console's doing; one that is not active any more loses its connection."""
+        self.id2.identities.set_state(identity, state)
+        if state == "active":
+            return
+        for peer in {session.peer for session in self.sessions.live()}:
+            if getattr(peer.link.tls, "identity", None) is identity:
+                peer.kick(f"its identity is {state}")
+
     def forget(self, device):
         """Nothing is left of a device that was deleted."""
         if self.registry.find(*device.key) is device:

@@ -141,11 +141,8 @@ class Link(asyncio.Protocol):
     def hello(self):
         """The first bytes of a TLS client: chooses the certificate, arms what strikes in the handshake."""
         fault = self.take("handshake")
-        context = self.listener.contexts.get(
-            fault["certificate"] if fault and fault.kind == "certificate" else None
-        )
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.tls = self.wrap(fault)
         if fault is None or fault.kind == "certificate":
             return True
         if fault.kind in SHAPERS:
@@ -153,6 +150,12 @@ class Link(asyncio.Protocol):
             return True
         self.arm(fault)
         return not (self.ended or self.deaf)
+
+    def wrap(self, fault):
+        """The server's end of TLS on this connection."""
+        asked = fault["certificate"] if fault and fault.kind == "certificate" else None
+        context = self.listener.contexts.get(asked)
+        return context.wrap_bio(self.incoming, self.outgoing, server_side=True)
 
     def shake(self):
         try:

@@ -13,7 +13,7 @@ from tools.emulator.cloud.admin import AdminApp
 from tools.emulator.cloud.certificates import Contexts, host_names
 from tools.emulator.cloud.https import HttpsApp
 from tools.emulator.cloud.instance import Instance
-from tools.emulator.cloud.itls.link import Context, ItlsListener
+from tools.emulator.cloud.itls.link import ItlsListener
 from tools.emulator.cloud.link import Listener
 from tools.emulator.cloud.mqtt import MqttPeer
 from tools.emulator.cloud.sntp import Sntp
@@ -56,7 +56,7 @@ class Server:
             return CertificatePeer(link, self.instance)
         return [listener("mqtt_tls", mqtt, contexts), listener("mqtt_tcp", mqtt, None),
                 listener("https", HttpsApp(self.instance).peer, contexts),
-                listener("itls", mqtt, Context(self.instance.id2), ItlsListener),
+                listener("itls", mqtt, self.instance.id2, ItlsListener),
                 listener("x509", certified, mutual, MutualListener),
                 listener("admin", AdminApp(self).peer, None)]
 

@@ -102,9 +102,24 @@ class Identities:
             self.save(made)
         return made
 
+    def create(self, product_key, key_type, count):
+        """`count` fresh identities, in one transaction."""
+        with self.store.transaction():
+            made = [self.make(product_key, key_type) for _ in range(count)]
+            for one in made:
+                self.save(one)
+        return made
+
     def count(self, identity, now):
         """One more authentication."""
-        identity.day, identity.authentications = day(now), identity.today(now) + 1
+        self.set_count(identity, now, identity.today(now) + 1)
+
+    def set_count(self, identity, now, count):
+        identity.day, identity.authentications = day(now), count
+        self.save(identity)
+
+    def set_state(self, identity, state):
+        identity.state = state
         self.save(identity)
 
     def bind(self, identity, device_name):

@@ -46,10 +46,10 @@ class Challenged:
 
 @dataclass(frozen=True)
 class Accepted:
-    """`device_blocks` is the signature that the device sent."""
+    """`device_signature` is what the device's code was signed with."""
 
     identity: Identity
-    device_blocks: bytes
+    device_signature: bytes
 
 
 class Conversation:
@@ -68,6 +68,7 @@ class Service:
     def __init__(self, config, store, registry, wall, monotonic, random=os.urandom):
         self.config, self.registry, self.random = config, registry, random
         self.wall, self.monotonic = wall, monotonic
+        self.greetings = {}         # the last ServerHello by ID, for the fault that replays it
         self.identities = Identities(config, store, lambda size: self.random(size))
 
     def hear(self, talk, claim):

@@ -1,25 +1,12 @@
 """The port that speaks iTLS, MQTT inside."""
 
-import contextlib
-
 from tools.emulator.cloud.itls.session import Session
 from tools.emulator.cloud.link import SHAPERS, Link, Listener
 
 
-class Context:
-    """Stands where a TLS listener has its certificates; gives a `Session` as `ssl.SSLContext` does."""
-
-    def __init__(self, service):
-        self.service = service
-
-    def get(self, certificate=None):
-        return self
-
-    def wrap_bio(self, incoming, outgoing, server_side=True):
-        return Session(self.service, incoming, outgoing)
-
-
 class ItlsListener(Listener):
+    """`contexts` is the ID² service."""
+
     transport = "itls"
 
     def connection(self, loop):
@@ -28,3 +15,37 @@ class ItlsListener(Listener):
 
 class ItlsLink(Link):
     """A connection whose `tls` is an iTLS `Session`."""
+
+    def wrap(self, fault):
+        return Session(self.listener.contexts, self.incoming, self.outgoing, self)
+
+    @property
+    def gone(self):
+        return self.ended or self.deaf
+
+    def note(self, event, **fields):
+        self.listener.journal.event(event, where=self.listener.where, **fields)
+
+    def strike(self, fault):
+        """Lets a fault strike that shapes or ends the connection; returns whether the answer is still due."""
+        self.flush()
+        if fault.kind in SHAPERS:
+            self.raw_shaper = SHAPERS[fault.kind](self, self.put, fault)
+            return True
+        return self.arm(fault)
+
+    def close_after(self):
+        """Ends the connection once what is written now is on its way."""
+        self.flush()
+        self.close()
+
+    def later(self, ms, what):
+        def act():
+            if not self.gone:
+                what()
+                self.flush()
+        self.loop.call_later(ms / 1000, act)
+
+    def put(self, data):
+        if not self.gone:
+            super().put(data)

@@ -20,15 +20,9 @@ def extension(number, value):
     return number.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
 
 
-def hello_verify(*extensions):
+def hello_verify(*extensions, version=PROTOCOL, before=b"", after=b""):
     """No cookie and no outer length, unlike DTLS."""
-    return message(HELLO_VERIFY, PROTOCOL + b"".join(extension(*one) for one in extensions))
-
-
-def server_hello(random, session_id, suite, extensions, version=PROTOCOL, compression=0):
-    block = b"".join(extension(*one) for one in extensions)
-    return message(SERVER_HELLO, version + random + bytes((len(session_id),)) + session_id
-                   + suite.to_bytes(2, "big") + bytes((compression,)) + len(block).to_bytes(2, "big") + block)
+    return message(HELLO_VERIFY, version + before + b"".join(extension(*one) for one in extensions) + after)
 
 
 def finished(verify):
@@ -89,6 +83,7 @@ class ClientHello:
     random: bytes
     session_id: bytes
     suites: tuple
+    methods: bytes
     extensions: dict
 
     @classmethod
@@ -97,7 +92,8 @@ class ClientHello:
         fields = Bytes(whole[HEAD:])
         if fields.take(2) != PROTOCOL:
             raise Alert(VERSION, "a ClientHello of another version")
-        random, session_id, suites, methods = fields.take(32), fields.vector(1), fields.vector(2), fields.vector(1)
+        random, session_id, suites, methods = (
+            fields.take(32), fields.vector(1), fields.vector(2), fields.vector(1))
         if len(session_id) > 32 or len(suites) % 2 or not suites:
             raise Alert(DECODE, "a ClientHello's session id or suites are malformed")
         if 0 not in methods:
@@ -106,7 +102,7 @@ class ClientHello:
         if fields.left:
             raise Alert(DECODE, "bytes after a ClientHello's extensions")
         numbers = tuple(int.from_bytes(suites[at:at + 2], "big") for at in range(0, len(suites), 2))
-        return cls(random, session_id, numbers, extensions)
+        return cls(random, session_id, numbers, methods, extensions)
 
     @staticmethod
     def parse_extensions(fields):
@@ -121,6 +117,6 @@ class ClientHello:
     def same_as(self, other):
         """Whether nothing but random and authentication code differs."""
         def kept(hello):
-            return (hello.session_id, hello.suites,
+            return (hello.session_id, hello.suites, hello.methods,
                     [one for one in hello.extensions.items() if one[0] != CODE])
         return kept(self) == kept(other)

@@ -5,37 +5,60 @@ import ssl
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, messages
+from tools.emulator.cloud.itls import alerts, messages, spoil
 from tools.emulator.cloud.itls.alerts import Alert
+from tools.emulator.cloud.itls.greeting import Hello
 from tools.emulator.cloud.itls.messages import ClientHello
-from tools.emulator.cloud.itls.records import ALERT, BLOCK, DATA, HANDSHAKE, PLAIN_MAX, Protection, Reader, frame
+from tools.emulator.cloud.itls.records import (
+    ALERT,
+    BLOCK,
+    DATA,
+    HANDSHAKE,
+    PLAIN_MAX,
+    Protection,
+    Reader,
+    frame,
+)
 from tools.emulator.cloud.itls.suites import SUITES, derive
 
 FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}     # max_fragment_length, RFC 6066
 KEY_GROUP, VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
 ID_SIZES = range(24, 49)
 PREMASTER_SIZE = 48
+STAGES = {Provisioned: "provision", Challenged: "challenge"}
+
+
+class Alone:
+    """What a session has around it without a connection: no faults, no log."""
+
+    gone = False
+
+    def take(self, stage, pk, dn):
+        return None
+
+    def note(self, event, **fields):
+        pass
 
 
 class Session:
     """`incoming` and `outgoing` are `ssl.MemoryBIO`s; raises `Alert` where TLS raises `SSLError`.
 
-    `stage` is called before each answer of the handshake with its name and the message; it returns
-    what to send, None for nothing. States: hello, finished, open, over.
+    `around` is the `ItlsLink`: its faults strike at each answer. States: hello, finished (the device's
+    is awaited), open, over.
     """
 
     asked_name = None       # iTLS has no server name
 
-    def __init__(self, service, incoming, outgoing, stage=lambda name, answer: answer):
-        self.service, self.incoming, self.outgoing, self.stage = service, incoming, outgoing, stage
+    def __init__(self, service, incoming, outgoing, around=None):
+        self.service, self.incoming, self.outgoing = service, incoming, outgoing
+        self.around = around or Alone()
         self.switches, self.random = service.config.switches, service.random
         self.reader, self.joiner = Reader(), messages.Joiner()
         self.talk, self.first_hello = Conversation(), None
         self.state = "hello"
-        self.identity = self.suite = self.keys = None
-        self.reading = self.writing = None
-        self.transcript = b""
-        self.plain = bytearray()
+        self.identity = self.suite = self.keys = self.reading = self.writing = None
+        self.transcript = self.heard_finished = b""
+        self.plain, self.held = bytearray(), bytearray()
         self.closed = False         # the peer has said goodbye
         self.fragment = min(service.config.limits.itls_record_bytes, PLAIN_MAX)
         self.largest = PLAIN_MAX
@@ -50,15 +73,15 @@ class Session:
 
     def do_handshake(self):
         """Raises `ssl.SSLWantReadError` until both Finished are exchanged."""
-        self.pump(lambda: self.state in ("open", "over") or self.closed)
+        self.pump(lambda: self.state == "open")
+        if self.closed:
+            raise Alert(alerts.CLOSE, "the device has closed")
         if self.state != "open":
-            if self.closed:
-                raise Alert(alerts.CLOSE, "the device has closed")
             raise ssl.SSLWantReadError
 
     def read(self, size):
         """Up to `size` bytes of plaintext; b"" once the peer has closed."""
-        self.pump(lambda: len(self.plain) >= size)
+        self.pump(lambda: self.plain)
         if not self.plain and not self.closed:
             raise ssl.SSLWantReadError
         data = bytes(self.plain[:size])
@@ -67,14 +90,15 @@ class Session:
 
     def write(self, data):
         for at in range(0, len(data), self.fragment):
-            self.send(DATA, bytes(data[at:at + self.fragment]))
+            fault = self.strike("record")
+            self.say("record", DATA, bytes(data[at:at + self.fragment]), fault)
         return len(data)
 
     def unwrap(self):
         """Says goodbye, unless the connection has failed."""
         if self.state == "open":
-            self.state = "over"
             self.send(ALERT, bytes((alerts.WARNING, alerts.CLOSE)))
+            self.state = "over"
 
     # ---- in
 
@@ -82,7 +106,7 @@ class Session:
         """Deals with whole records as long as there are any and it is not `enough`."""
         self.reader.feed(self.incoming.read())
         try:
-            while not enough() and not self.closed and self.state != "over":
+            while not (enough() or self.closed or self.state == "over" or self.around.gone):
                 record = self.reader.next()
                 if record is None:
                     return
@@ -93,9 +117,10 @@ class Session:
 
     def fail(self, alert):
         """Tells the peer, unless it was the peer that said so."""
-        if self.state != "over" and alert.code is not None:
-            early = self.state == "finished" and self.switches.itls_early_alert == "encrypted"
-            if early:
+        told = self.state == "over"
+        self.around.note("alert received" if told else "alert sent", code=alert.code, reason=alert.reason)
+        if not told:
+            if self.state == "finished" and self.switches.itls_early_alert == "encrypted":
                 self.start_writing()
             self.send(ALERT, bytes((alerts.FATAL, alert.code)))
         self.state = "over"
@@ -141,20 +166,24 @@ class Session:
 
     def take_hello(self, hello, whole):
         self.check(hello)
-        if self.first_hello and self.switches.itls_hellos == "same" and not hello.same_as(self.first_hello):
-            raise Alert(alerts.ILLEGAL, "the second hello differs from the first")
-        self.first_hello = hello
         suite = self.choose(hello)
         claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.extensions[messages.KEY_ID][4:],
                       hello.extensions[messages.CODE])
+        stage = "provision" if claim.unprovisioned else "server_hello" if claim.code else "challenge"
+        fault = self.strike(stage, claim)
+        if fault and fault.unprocessed:
+            return self.around.strike(fault)
         answer = self.service.hear(self.talk, claim)
         if isinstance(answer, Provisioned):
             self.first_hello = None
-            self.say("provision", messages.hello_verify((messages.PROVISIONED, answer.response)))
-        elif isinstance(answer, Challenged):
-            self.say("challenge", messages.hello_verify((messages.CHALLENGE, answer.challenge)))
-        else:
-            self.greet(hello, whole, suite, answer)
+            self.around.note("provisioned", pk=claim.product_key.decode(), id2=answer.id2)
+            return self.verify(stage, (messages.PROVISIONED, answer.response), fault)
+        if isinstance(answer, Challenged):
+            return self.verify(stage, (messages.CHALLENGE, answer.challenge), fault)
+        self.identity = answer.identity
+        self.around.note("authenticated", pk=self.identity.product_key, dn=self.identity.device_name,
+                         id2=self.identity.id2)
+        return self.greet(hello, whole, suite, answer.device_signature, fault)
 
     def check(self, hello):
         """What a hello must have, whoever sends it."""
@@ -172,6 +201,9 @@ class Session:
         if self.switches.itls_version == "checked" and hello.extensions.get(
                 messages.EXTENDED_VERSION) != VERSION:
             raise Alert(alerts.VERSION, "another extended version")
+        if self.first_hello and self.switches.itls_hellos == "same" and not hello.same_as(self.first_hello):
+            raise Alert(alerts.ILLEGAL, "the second hello differs from the first")
+        self.first_hello = hello
 
     def choose(self, hello):
         for name in self.switches.itls_suites:
@@ -179,13 +211,33 @@ class Session:
                 return SUITES[name]
         raise Alert(alerts.HANDSHAKE, "no common cipher suite")
 
-    def greet(self, hello, whole, suite, accepted):
+    def verify(self, stage, extension, fault):
+        """A HelloVerifyRequest."""
+        spoiled = fault and fault.kind == "spoil"
+        answer = (spoil.SPOILS[stage][fault["what"]] if spoiled else messages.hello_verify)(extension)
+        self.say(stage, HANDSHAKE, answer, None if spoiled else fault)
+
+    def greet(self, hello, whole, suite, device_signature, fault):
         """The ServerHello: keys are made, and the device's next record must be protected."""
         if self.joiner.buffer:
             raise Alert(alerts.UNEXPECTED, "bytes after the hello that ends the clear")
-        identity, self.suite = accepted.identity, suite
-        self.identity = identity
-        random = self.random(32)
+        greeting = self.greeting(hello, suite, device_signature)
+        if fault and fault.kind == "spoil":
+            spoil.SERVER_HELLOS[fault["what"]](greeting)
+            fault = None
+        answer, id2 = greeting.message(), self.identity.id2
+        earlier, self.service.greetings[id2] = self.service.greetings.get(id2), answer
+        if greeting.replayed:
+            answer = earlier or answer
+        self.suite = suite
+        self.keys = derive(suite, greeting.premaster, hello.random, greeting.random)
+        self.transcript = whole + answer
+        self.state = "finished"
+        self.reading = Protection(self.keys.client_mac, self.keys.client_key, suite.hash)
+        self.say("server_hello", HANDSHAKE, answer, fault)
+
+    def greeting(self, hello, suite, device_signature):
+        identity, random = self.identity, self.random(32)
         session_id = self.random(32) if self.switches.itls_session_id == "random" else b""
         premaster = self.random(PREMASTER_SIZE)
         code = codes.server_code(identity.id2, identity.key, hello.random.hex().upper())
@@ -197,34 +249,78 @@ class Session:
             if self.switches.itls_max_fragment == "echo":
                 self.largest = FRAGMENTS[fragment[0]]
                 extensions["max_fragment"] = (messages.FRAGMENT, fragment)
-        answer = messages.server_hello(random, session_id, suite.number, [
-            extensions[name] for name in self.switches.itls_extension_order if name in extensions])
-        self.keys = derive(suite, premaster, hello.random, random)
-        self.transcript = whole + answer
-        self.state = "finished"
-        self.reading = Protection(self.keys.client_mac, self.keys.client_key, suite.hash)
-        self.say("server_hello", answer)
+        return Hello(identity, hello.random, device_signature, random, session_id, premaster, suite.number,
+                     [extensions[name] for name in self.switches.itls_extension_order if name in extensions],
+                     self.random)
 
     def take_finished(self, whole):
         expected = messages.finished(self.keys.verify(b"client", self.transcript))
         if not hmac.compare_digest(expected, whole) or self.joiner.buffer:
             raise Alert(alerts.DECODE, "the device's Finished is wrong")
-        answer = messages.finished(self.keys.verify(b"server", self.transcript + whole))
+        fault = self.strike("finished")
+        if fault and fault.unprocessed:
+            return self.around.strike(fault)
+        self.heard_finished = whole
         self.start_writing()
         self.state = "open"
-        self.say("finished", answer)
+        return self.say("finished", HANDSHAKE,
+                        messages.finished(self.keys.verify(b"server", self.transcript + whole)), fault)
 
     def start_writing(self):
         self.writing = Protection(self.keys.server_mac, self.keys.server_key, self.suite.hash)
 
     # ---- out
 
-    def say(self, stage, answer):
-        answer = self.stage(stage, answer)
-        if answer is not None:
-            self.send(HANDSHAKE, answer)
+    def strike(self, stage, claim=None):
+        """The fault that strikes at `stage`, if any."""
+        if claim is None:
+            return self.around.take(stage, self.identity.product_key, self.identity.device_name)
+        known = self.service.identities.by_id.get(claim.id2.decode("ascii", "replace"))
+        return self.around.take(stage, claim.product_key.decode("ascii", "replace"), known and known.device_name)
+
+    def say(self, stage, kind, data, fault):
+        """Sends one answer, as `fault` has it."""
+        if fault is None:
+            self.send(kind, data)
+        elif fault.kind == "spoil":
+            self.put(spoil.SPOILS[stage][fault["what"]](self, kind, data))
+        elif fault.kind == "framing":
+            self.put(spoil.FRAMINGS[fault["what"]](self, kind, data))
+        elif fault.kind == "together":
+            self.hold(kind, data, fault)
+        elif fault.kind == "alert":
+            self.interrupt(kind, data, fault)
+        elif self.around.strike(fault):
+            self.send(kind, data)
+
+    def interrupt(self, kind, data, fault):
+        """An alert goes out, and then the answer, nothing, or the end."""
+        if self.state == "open" and kind == HANDSHAKE and self.switches.itls_early_alert == "plain":
+            self.put(frame(ALERT, bytes((fault["level"], fault["code"]))))
+        else:
+            self.send(ALERT, bytes((fault["level"], fault["code"])))
+        if fault["then"] == "answer":
+            self.send(kind, data)
+        elif fault["then"] == "close":
+            self.state = "over"
+            self.around.close_after()
+
+    def hold(self, kind, data, fault):
+        """Keeps the record until the next one, which then goes out in the same segment, or for so long."""
+        sealed = frame(kind, self.writing.seal(kind, data, self.random(BLOCK)))
+        self.held += sealed
+        self.around.later(fault["ms"], self.release)
+
+    def release(self):
+        held, self.held = bytes(self.held), bytearray()
+        if held:
+            self.outgoing.write(held)
 
     def send(self, kind, data):
         if self.writing:
             data = self.writing.seal(kind, data, self.random(BLOCK))
-        self.outgoing.write(frame(kind, data))
+        self.put(frame(kind, data))
+
+    def put(self, data):
+        self.release()
+        self.outgoing.write(data)
