@@ -31,7 +31,7 @@ _OTHERS = """\
 |dns|check the board's network and the name server it was given
 |connect|check that the network lets the board out to this host and port
 |timeout|check the network; the board tries again
-|closed|reset|mqtt.3|nothing to do: the board connects again
+|closed|reset|mqtt.3|id2|nothing to do: the board connects again
 |tls|check that nothing between the board and the platform breaks TLS open
 |tls.memory|the C heap, not Python's, is too small for TLS: connect early and keep one TLS \
 connection at a time
@@ -56,9 +56,11 @@ the burned one
 """
 
 
-def advice(code):
-    """One sentence for an error's code, or for the part before its first dot; empty when there is none."""
-    text = _OTHERS
+def advice(code, text=_OTHERS):
+    """One sentence for an error's code, or for the part before its first dot; empty when there is none.
+
+    A way that few boards have brings its own `text`.
+    """
     other = code.split(".")[0]
     if other == "register":
         text = _REGISTRATION

@@ -3,12 +3,12 @@
 from hashlib import sha256
 
 from aliot.errors import Closed
-from aliot.id2.element import KEY, KEY_TYPE, SoftwareElement
-from aliot.id2.element import ID as ID2_ID
+from aliot.id2 import SoftwareElement
 from aliot.id2.provisioning import EmptyElement
 from aliot.transport.itls import Stream
-from aliot.transport.itls.protocol import directions, prf
+from aliot.id2.keys import directions, prf
 from case import Vectors
+from id2_session import ID2_ID, KEY, KEY_TYPE
 from scripted import unhex
 
 FINISHED = b"\x14\x00\x00\x0c"
@@ -186,9 +186,9 @@ class Session:
     def wire(self, piece=0):
         return Wire([(way, data) for way, data, r in self.records], piece)
 
-    def stream(self, wire, provisioning=None, **settings):
+    def stream(self, wire, provisioning=None):
         self.credential = Credential(self.product_key, self.element, provisioning)
-        stream = Stream(wire, self.credential, Draws(*self.draws()), **settings)
+        stream = Stream(wire, self.credential, Draws(*self.draws()))
         stream.deadline = Patience()
         return stream
 

@@ -2,10 +2,11 @@
 
 import gc
 
-from aliot.id2.element import KEY, KEY_TYPE, SoftwareElement
-from aliot.id2.element import ID as ID2_ID
+from aliot.id2 import SoftwareElement
 from aliot.transport.itls import Stream
 from scripted import unhex
+
+ID2_ID, KEY, KEY_TYPE = 24, 25, 26  # tags of a record
 
 
 class Deadline:
@@ -17,6 +18,7 @@ class Wire:
     """Plays what the server sent; what is written is only counted."""
 
     timeout = 1000
+    deadline = None
 
     def __init__(self, data):
         self._data = data
@@ -69,18 +71,3 @@ def handshake(session):
     assert stream.read(4) == b"\x20\x02\x00\x00"
     gc.collect()
     print("held", gc.mem_alloc() - before)
-
-
-def nothing(session):
-    pass
-
-
-def tlsonly(session):
-
-    gc.collect()
-    print("mem", gc.mem_alloc())
-
-
-def imports(session):
-    gc.collect()
-    print("mem", gc.mem_alloc())

@@ -8,7 +8,7 @@ from aliot.store import Nvs, Store
 from scripted import raises
 
 
-ID, KEY, KEY_TYPE = 24, 25, 26  # of a record; aliot.id2 names them, and may not be loaded here
+ID, KEY, KEY_TYPE = 24, 25, 26  # tags of a record
 
 
 def loaded():
@@ -45,7 +45,7 @@ def test_an_identity_that_is_burned_loads_no_provisioning():
         }
     )
     assert "aliot.id2" in loaded()
-    for name in ("aliot.id2.provisioning", "aliot.id2.secrets", "aliot.transport.itls.alerts"):
+    for name in ("aliot.id2.provisioning", "aliot.transport.itls.alerts"):
         assert name not in loaded()
 
 

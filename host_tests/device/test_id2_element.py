@@ -6,15 +6,14 @@ from aliot import record
 from aliot.credentials import burned
 from aliot.endpoint import endpoint
 from aliot.errors import CredentialError, StoreError
-from aliot.id2.element import KEY, KEY_TYPE, SoftwareElement
-from aliot.id2.element import ID as ID2_ID
+from aliot.id2 import SoftwareElement
 from aliot.id2 import Id2, provisioning
-from aliot.id2.provisioning import EmptyElement, Identities
+from aliot.id2.provisioning import EmptyElement
 from aliot.login import login
 from aliot.sign import hmac_hex
-from aliot.store import Nvs
+from aliot.store import Nvs, Store
 from aliot.transport.itls import connect
-from id2_script import vectors
+from id2_script import ID2_ID, KEY, KEY_TYPE, vectors
 from scripted import Medium, raises
 
 HEAP = "1M"
@@ -111,7 +110,7 @@ def test_an_identity_that_could_not_be_kept_is_not_there():
 
 def board(fields, media=None):
     """The credential of a board that this is burned into; `fields` as the device sees them after that."""
-    store = Identities(media)
+    store = Store(media)
     for medium in store.media:
         if not media:
             Nvs().write("burned", record.encode(record.BURNED, 100, fields))

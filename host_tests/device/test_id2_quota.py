@@ -1,7 +1,7 @@
 """Ten authentications a day, across resets and whatever the clock says (id2.md 1.6)."""
 
 from aliot.errors import AliotError
-from aliot.id2.quota import Quota
+from aliot.id2 import Quota
 from aliot.store import Nvs
 from scripted import Medium, raises
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha1, sha256
 
-from aliot.transport.itls.protocol import hmac, prf
+from aliot.id2.keys import hmac, prf
 from id2_script import sessions, vectors
 from scripted import unhex
 

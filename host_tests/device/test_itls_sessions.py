@@ -40,10 +40,10 @@ def play(recorded, piece=0):
     return wire
 
 
-def attempt(recorded, records, settings={}):
+def attempt(recorded, records):
     """The error of a handshake over these records, or None when it was accepted; and the wire."""
     wire = Wire(records)
-    stream = recorded.stream(wire, provisioning(recorded), **settings)
+    stream = recorded.stream(wire, provisioning(recorded))
     try:
         stream.handshake()
     except AliotError as problem:
@@ -184,5 +184,5 @@ def test_data_with_any_byte_changed_is_never_delivered():
             stream.handshake()
             stream.write(unhex(recorded.row["records"][6]["plaintext_hex"]))
             raises(AliotError, stream.read, 1)
-            assert stream._plain == b""
+            assert stream.plain == b""
             raises(AliotError, stream.read, 1)

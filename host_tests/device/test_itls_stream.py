@@ -125,8 +125,8 @@ def damaged(server, change):
     from cryptolib import aes
 
     body = server.own.seal(23, b"secret", bytes(16))
-    opened = aes(server.own._key, 2, body[:16]).decrypt(body[16:])
-    return plain(23, body[:16] + aes(server.own._key, 2, body[:16]).encrypt(change(opened)))
+    opened = aes(server.own.key, 2, body[:16]).decrypt(body[16:])
+    return plain(23, body[:16] + aes(server.own.key, 2, body[:16]).encrypt(change(opened)))
 
 
 def test_wrong_padding_and_wrong_mac_cannot_be_told_apart():
@@ -237,7 +237,7 @@ def test_close_says_so_once_and_forgets_the_keys():
     stream.close()
     stream.close()
     assert server.opened(wire.taken[-1]) == (21, b"\x01\x00")
-    assert wire.closed == 1 and stream._in is None and stream._out is None
+    assert wire.closed == 1 and stream.keys is None
     raises(Closed, stream.read, 1)
     raises(Closed, stream.write, b"x")
 

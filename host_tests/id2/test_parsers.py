@@ -42,9 +42,12 @@ def damaged(draw):
 
 
 @few
-@given(value=st.one_of(blob(400), damaged().map(lambda text: text[94 + 10 : 94 + 584])))
-def test_any_server_hello(board, value):
-    board.ask("server_hello", value)
+@given(body=st.binary(max_size=400) | damaged().map(lambda text: bytes.fromhex(text)[47 + 9 : 47 + 292]))
+def test_any_server_hello(board, body):
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    record = b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
+    if record != RECEIVED[47 : 47 + len(record)]:
+        board.ask("handshake", [SESSION, (RECEIVED[:47] + record + RECEIVED[47 + 292 :]).hex()])
 
 
 @few

@@ -29,7 +29,7 @@ if not credential.element.is_provisioned():
 credential.quota.spend()
 proof = credential.element.ecb_encrypt(bytes(16)).hex()
 print(json.dumps({{"aliot": "connected", "id": credential.element.get_id().decode(), "proof": proof,
-                  "ask": 4 - len(credential.provisioning.attempts._kept())}}))
+                  "ask": 4 - len(credential.provisioning.attempts.times)}}))
 """
 FIELDS = {
     record.WAY: b"id2",

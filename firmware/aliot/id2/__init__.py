@@ -1,14 +1,113 @@
 """ID²: an identity that is an ID and a secret key in a secure element, over iTLS (id2.md). The way in `id2`.
 
-Opt-in: nothing of it is loaded unless a board's record asks for it.
+Opt-in: nothing of it is loaded unless a board's record asks for it. The contract of a secure element, which a
+driver of a security chip fills in (id2.md 1, 9.1, 10); its key is of type AES_128 or AES_256:
+
+    is_provisioned()     whether there is an identity
+    get_id()             the ID: 24 upper-case hex digits, as bytes; 48 F where there is none yet
+    ecb_encrypt(blocks)  a multiple of 16 bytes under the key, AES-ECB without padding
+    ecb_decrypt(blocks)  the reverse
+    store(id, key)       only where an identity may come over the air: keep the first and only one (AES by
+                         the key's size), whole or not at all, before returning; CredentialError when there
+                         is one already or this is none
 """
 
-from aliot import part, record
+import struct
+import time
+
+from aliot import part
 from aliot.credentials import Identity, device_name, text
-from aliot.id2.element import ID, KEY, SoftwareElement
-from aliot.id2.quota import Quota
+from aliot.errors import AliotError, CredentialError
 from aliot.sign import hmac_hex
 from aliot.store import Nvs
+from cryptolib import aes
+from micropython import const
+
+_PRODUCT_KEY = const(2)  # tags of aliot.record
+_REGION = const(8)
+_INSTANCE = const(9)
+_HOST = const(10)
+_CLIENT_ID = const(11)
+_PORT = const(15)
+_ID = const(24)  # 24 upper-case hex digits
+_KEY = const(25)
+_KEY_TYPE = const(26)  # b"AES_128", b"AES_256"
+
+
+class SoftwareElement:
+    """A key in flash that software reads: demo grade unless flash encryption guards it (id2.md 7.8, 9.1).
+
+    `fields` are those of a record in flash (aliot.record); CredentialError when they are not an AES-128 or
+    AES-256 identity.
+    """
+
+    def __init__(self, fields):
+        id, key, kind = [fields.get(tag, b"") for tag in (_ID, _KEY, _KEY_TYPE)]
+        if (
+            kind not in (b"AES_128", b"AES_256")  # for the others of id2.md 1.1 stock firmware has no cipher
+            or kind != b"AES_%d" % (8 * len(key))
+            or len(id) != 24
+            or id.strip(b"0123456789ABCDEF")
+            or not id.strip(b"F")
+        ):
+            raise CredentialError("ID2 needs 24 hex digits and an AES_128 or AES_256 key, not %s" % kind)
+        self.id = id
+        self.key = key
+
+    def fields(self):
+        """The identity as fields of a _"""
+        return {_ID: self.id, _KEY: self.key, _KEY_TYPE: b"AES_%d" % (8 * len(self.key))}
+
+    def is_provisioned(self):
+        return len(self.key) > 0
+
+    def get_id(self):
+        return self.id
+
+    def ecb_encrypt(self, blocks):
+        return aes(self.key, 1).encrypt(blocks)
+
+    def ecb_decrypt(self, blocks):
+        return aes(self.key, 1).decrypt(blocks)
+
+
+class Quota:
+    """How often a device may do what costs: `limit` times in any 24 hours, across resets (id2.md 1.4, 1.6).
+
+    So in any calendar day of any time zone. `nvs` reads and writes a blob (aliot.store.Nvs) under `key`: the
+    last times, u32 LE each. `clock` gives seconds. Where it stands behind what is kept (it was never set, or
+    it was wrong), what is kept counts from now on, so that the limit holds but no wait is longer than a day.
+    Without NVS it counts until the next reset.
+    """
+
+    def __init__(self, nvs, key, limit, clock=time.time):
+        self.nvs = nvs
+        self.key = key
+        self.limit = limit
+        self.clock = clock
+        try:
+            data = nvs.read(key) or b""
+        except OSError:
+            data = b""
+        self.times = struct.unpack_from("<%dI" % (len(data) // 4), data)
+
+    def check(self):
+        """The time in seconds; AliotError `id2.quota`, to be tried later, when none is left."""
+        now = int(self.clock())
+        self.times = [min(now, at) for at in self.times if now < at + 86400]
+        if len(self.times) >= self.limit:
+            wait = self.times[-self.limit] + 86400 - now
+            raise AliotError("%d in 24 hours, the next in %d s" % (self.limit, wait), "id2.quota", "later")
+        return now
+
+    def spend(self):
+        """Count one, before it is made; raises as `check` does."""
+        now = self.check()
+        self.times += [now]
+        try:
+            self.nvs.write(self.key, struct.pack("<%dI" % len(self.times), *self.times))
+        except OSError:
+            pass
 
 
 class Id2(Identity):
@@ -22,9 +121,9 @@ class Id2(Identity):
     TRANSPORT = "itls"
     provisioning = None
 
-    def __init__(self, product_key, device_name, client_id="", instance=""):
-        super().__init__(product_key, device_name)
-        self.client_id = client_id or device_name
+    def __init__(self, product_key, name, client_id="", instance=""):
+        super().__init__(product_key, name)
+        self.client_id = client_id or name
         self.instance = instance
         self.quota = Quota(Nvs(), "id2.logins", 10)
 
@@ -54,15 +153,13 @@ def burned(fields, mac):
     port, where nobody burned them, are put into `fields`: a host only for the public instance of cn-shanghai,
     since no other is public.
     """
-    name = device_name(fields, mac)
-    made = Id2(
-        text(fields, record.PRODUCT_KEY), name, text(fields, record.CLIENT_ID), text(fields, record.INSTANCE)
-    )
-    if ID in fields or KEY in fields:
+    key, client, instance = [text(fields, tag) for tag in (_PRODUCT_KEY, _CLIENT_ID, _INSTANCE)]
+    made = Id2(key, device_name(fields, mac), client, instance)
+    if _ID in fields or _KEY in fields:
         made.element = SoftwareElement(fields)
     else:
         made.provisioning, made.element = part("id2.provisioning").burned(fields, mac, made)
-    if not made.instance and fields.get(record.REGION, b"cn-shanghai") == b"cn-shanghai":
-        fields.setdefault(record.HOST, made.product_key.encode() + b".itls.cn-shanghai.aliyuncs.com")
-    fields.setdefault(record.PORT, b"\x5b\x07")  # 1883
+    if not instance and fields.get(_REGION, b"cn-shanghai") == b"cn-shanghai":
+        fields.setdefault(_HOST, key.encode() + b".itls.cn-shanghai.aliyuncs.com")
+    fields.setdefault(_PORT, b"\x5b\x07")  # 1883
     return made

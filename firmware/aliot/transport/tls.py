@@ -18,16 +18,20 @@ from micropython import const
 _STEP = const(100)  # ms; the longest wait for the one direction while TLS may need the other
 
 
-def connect(credential, host, port, roots, timeout):
-    """A Stream to host:port whose server must prove `host` against the roots named; see the package."""
+def connect(credential, host, port, roots, timeout, secure=True):
+    """A Stream to host:port whose server must prove `host` against the roots named; see the package.
+
+    With `secure` False it is TCP as it stands, for what protects itself (aliot.transport.itls).
+    """
     phase = "TLS handshake"
     raw = None
     try:
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        built.load(roots, context.load_verify_locations)
-        if hasattr(credential, "present"):
-            credential.present(context)  # a client certificate
-        gc.collect()  # TLS takes its 30 KB from the same memory
+        if secure:
+            context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+            built.load(roots, context.load_verify_locations)
+            if hasattr(credential, "present"):
+                credential.present(context)  # a client certificate
+            gc.collect()  # TLS takes its 30 KB from the same memory
         phase = "name"
         address = socket.getaddrinfo(host, port)[0][-1]
         phase = "connect"
@@ -38,7 +42,11 @@ def connect(credential, host, port, roots, timeout):
         raw.setblocking(False)
         raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
         phase = "TLS handshake"
-        stream = Stream(raw, context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False), timeout)
+        stream = Stream(
+            raw,
+            context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False) if secure else raw,
+            timeout,
+        )
     except BaseException as problem:
         if raw:
             raw.close()

@@ -3,35 +3,44 @@
 An opt-in for products that hold ID² licences; TLS stays the default. What the protocol cannot give, this
 client cannot either: no forward secrecy, and a server that recorded enough of a device's codes can put a
 premaster together (id2.md 7). No renegotiation, no tickets, no resumption.
+
+A handshake message is whole here, with its header of 4 bytes. Numbers of alerts: 10 unexpected_message,
+20 bad_record_mac, 40 handshake_failure, 50 decode_error (a ValueError on the way), 70 protocol_version,
+80 internal_error.
 """
 
 import os
-import socket
+import struct
 from hashlib import sha256
 
 from aliot import part
 from aliot.errors import Closed, CredentialError, LinkError, TimedOut
-from aliot.id2.codes import device_code, digits, same, verify_server
+from aliot.id2 import keys
 from aliot.transport import Deadline, tls
-from aliot.transport.itls import protocol
-from aliot.transport.itls.protocol import ItlsError
 from micropython import const
 
 _ALERT = const(21)
 _HANDSHAKE = const(22)
 _DATA = const(23)
-_HELLO_VERIFY_REQUEST = const(3)
-_SERVER_HELLO = const(2)
-_FINISHED = const(20)
-_UNEXPECTED_MESSAGE = const(10)
-_BAD_RECORD_MAC = const(20)
-_HANDSHAKE_FAILURE = const(40)
-_DECODE_ERROR = const(50)
-_INTERNAL_ERROR = const(80)
-
 _SPLIT = const(1024)  # the published client splits its writes here
 _RECORD_LIMIT = const(2352)  # its limit of 2048, with IV, SHA-256 and the longest padding (id2.md 4.7)
 _FAREWELL = const(500)  # ms for a last alert
+
+
+class ItlsError(LinkError):
+    """iTLS was refused: by this client (code `itls`), or with an alert of the server's (`itls.163`).
+
+    `alert` is the number that this client sends, or that the server sent.
+    """
+
+    def __init__(self, detail, alert, code="itls", retry="later"):
+        super().__init__("%s (%d)" % (detail, alert), code, retry)
+        self.alert = alert
+
+    @property
+    def advice(self):
+        found = part("advice").advice(str(self.alert), part("transport.itls.alerts").ADVICE)
+        return found or "check the endpoint, and that the key is the burned one"
 
 
 def connect(credential, host, port, roots, timeout):
@@ -42,26 +51,9 @@ def connect(credential, host, port, roots, timeout):
     """
     if ".iot-as-mqtt." in host or ".mqtt.iothub." in host:
         raise CredentialError("the host of iTLS is not public here: set it", "endpoint")
-    if port in (443, 8883):
-        port = 1883
     credential.quota.check()
-    phase = "name"
-    raw = None
-    try:
-        address = socket.getaddrinfo(host, port)[0][-1]
-        phase = "connect"
-        deadline = Deadline(timeout)
-        raw = socket.socket()
-        raw.settimeout(timeout / 1000)
-        raw.connect(address)
-        raw.setblocking(False)
-        raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
-    except BaseException as problem:
-        if raw:
-            raw.close()
-        raise part("transport.faults").translate(problem, phase)
-    stream = Stream(tls.Stream(raw, raw, timeout), credential)
-    stream.deadline = deadline
+    port = 1883 if port in (443, 8883) else port
+    stream = Stream(tls.connect(credential, host, port, roots, timeout, False), credential)
     stream.handshake()
     return stream
 
@@ -71,22 +63,22 @@ class Stream:
 
     `credential` has product_key; `element`, the secure element; `provisioning`
     (aliot.id2.provisioning) to ask for an identity where there is none yet, or None; `quota`
-    (aliot.id2.quota), told before each authentication.
+    (aliot.id2.Quota), told before each authentication.
     """
 
-    def __init__(self, wire, credential, rng=os.urandom, suites=b"\xd0\x04\xd0\x03"):
-        self._wire = wire
-        self._credential = credential
-        self._element = credential.element
-        self._rng = rng
-        self._suites = suites
-        self._in = self._out = None  # directions, once there are keys
-        self._open = self._closed = False
-        self._record = bytearray(5)
-        self._got = 0
-        self._plain = b""  # handshake messages, then data
+    kind = _HANDSHAKE  # of the records that may come; 0 when closed
+    keys = None  # a Direction out and one in
+    plain = b""  # what came in them
+    got = 0  # bytes of the record
+    suites = b"\xd0\x04\xd0\x03"  # offered; \xd0\x02 and \xd0\x01 would be understood
+
+    def __init__(self, wire, credential, rng=os.urandom):
+        self.wire = wire
+        self.credential = credential
+        self.rng = rng
+        self.record = bytearray(5)
         self.timeout = wire.timeout
-        self.deadline = None
+        self.deadline = wire.deadline
 
     def handshake(self):
         """Authenticate both sides, provisioning first where there is no identity; on any error close."""
@@ -94,36 +86,38 @@ class Stream:
             self._bound()
             self._finish(*self._introduce())
         except ValueError as problem:
-            self._refuse(str(problem), _DECODE_ERROR)
+            self._refuse(str(problem), 50)
         except BaseException as problem:
-            self._abandon(getattr(problem, "alert", _INTERNAL_ERROR))
+            self._abandon(getattr(problem, "alert", 80))
             raise
 
     def read(self, n):
         self._bound()
-        self._gather(n)
+        if not self.ready(self.wire.deadline.left(), n):
+            raise TimedOut("no answer")
         return self._cut(n)
 
     def readinto(self, view):
-        while not self._plain and self._advance():
+        while not self.plain and self._advance():
             pass
         data = self._cut(len(view))
         view[: len(data)] = data
         return len(data)
 
     def write(self, data):
-        if self._closed:
-            raise Closed("the link is closed")
+        if not self.kind:
+            raise Closed("closed")
         self._bound()
-        for at in range(0, len(data), _SPLIT):
-            self._send(_DATA, bytes(data[at : at + _SPLIT]))
+        for start in range(0, len(data), _SPLIT):
+            self._send(_DATA, bytes(data[start : start + _SPLIT]))
 
-    def ready(self, ms):
+    def ready(self, ms, count=1):
+        """Whether `count` bytes are there, waiting at most `ms` for them."""
         deadline = Deadline(ms)
-        while not self._plain:
+        while len(self.plain) < count:
             if not self._advance():
-                left = deadline.left()
-                if not left or not self._wire.ready(left):
+                ms = deadline.left()
+                if not ms or not self.wire.ready(ms):
                     return False
         return True
 
@@ -132,121 +126,144 @@ class Stream:
 
     def _introduce(self):
         """Say hello until there is a challenge, then with its answer: (code, ClientHello)."""
-        if not self._element.is_provisioned():
-            provisioning = self._credential.provisioning
-            self._hello(provisioning.request(self._rng))
-            provisioning.accept(self._verify_request(0x2011), self._element)
-        self._hello(b"")
-        challenge = self._verify_request(0x2010)
+        credential = self.credential
+        if not credential.element.is_provisioned():
+            provisioning = credential.provisioning
+            provisioning.accept(self._ask(provisioning.request(self.rng), 0x2011), credential.element)
+        challenge = self._ask(b"", 0x2010)
         if len(challenge) != 32:
-            raise ItlsError("challenge", _DECODE_ERROR)
-        code = device_code(self._element, 0, challenge, rng=self._rng)
-        self._credential.quota.spend()
+            raise ValueError("challenge")
+        code = keys.device_code(credential.element, 0, challenge, b"", self.rng)
+        credential.quota.spend()
         return code, self._hello(code)
 
-    def _verify_request(self, number):
-        """The one extension, of this number, in a HelloVerifyRequest (id2.md 4.3).
+    def _ask(self, code, number):
+        """The one extension, of this number, in the HelloVerifyRequest that answers a ClientHello (id2.md 4.3).
 
         Stricter than the published client: the version must be 3.3, and nothing may follow the extension.
         """
-        found = protocol.extensions(self._message(_HELLO_VERIFY_REQUEST), 6)
+        self._hello(code)
+        found = extensions(self._message(3), 6)
         if list(found) != [number]:
-            raise ItlsError("HelloVerifyRequest", _DECODE_ERROR)
+            raise ValueError("HelloVerifyRequest")
         return found[number]
 
     def _hello(self, code):
-        identity = self._element.get_id() if self._element.is_provisioned() else b"F" * 48
-        message = protocol.client_hello(
-            self._credential.product_key.encode(), identity, code, self._rng(32), self._suites
+        """Send a ClientHello (id2.md 4.2); `code` is empty, the device code or a provisioning request."""
+        return self._say(
+            1,
+            b"\3\3%s\0%s\1\0%s"
+            % (
+                self.rng(32),
+                _sized(self.suites + b"\0\xff"),
+                _sized(
+                    # max_fragment_length, auth extra, key id with its group, auth code, extended version 1.2.0
+                    b"\0\1\0\1\2 \0%s \1%s \2%s  \0\4\0\2\1\0"
+                    % (
+                        _sized(self.credential.product_key.encode()),
+                        _sized(b"\0\x10\0\x10" + self.credential.element.get_id()),
+                        _sized(code),
+                    )
+                ),
+            ),
         )
-        self._send(_HANDSHAKE, message)
-        return message
 
     def _finish(self, code, said):
-        answer = self._message(_SERVER_HELLO)
-        server_random, suite, server_code, encrypted = protocol.server_hello(answer, self._suites)
-        client_random = said[6:38]
-        if not verify_server(self._element, server_code, digits(client_random)):
-            raise ItlsError("server code", _HANDSHAKE_FAILURE)
-        premaster = protocol.premaster(self._element, encrypted, code, server_code)
-        master = protocol.prf(premaster, b"master secret", client_random + server_random, 48)
-        self._out, self._in = protocol.directions(suite, master, client_random, server_random)
+        """Check the ServerHello (id2.md 4.4), switch to its keys, exchange Finished."""
+        answer = self._message(2)
+        # Of what is not there, zeros are read: the extensions then do not fit.
+        start = 39 + (answer + bytes(39))[38]
+        suite, compression, size = struct.unpack_from(">2sBH", answer + bytes(300), start)
+        found = extensions(answer, start + 5)
+        if suite[0] != 0xD0 or suite not in self.suites:
+            raise ItlsError("suite", 80)
+        if start > 71 or compression or len(answer) != start + 5 + size or found.get(1, b"\2") != b"\2":
+            raise ValueError("ServerHello")
+        # Both must be there: without the premaster anyone could derive the keys (id2.md 7.1).
+        element = self.credential.element
+        proof = found.get(0x2002, b"")
+        key = keys.verify_server(element, proof, keys.digits(said[6:38])) and keys.premaster(
+            element, found.get(0x2003, b""), code, proof
+        )
+        if not key:
+            raise ItlsError("server code or premaster", 40)
+        seeds = said[6:38], answer[6:38]
+        key = keys.prf(key, b"master secret", seeds[0] + seeds[1], 48)
+        self.keys = keys.directions(suite, key, *seeds)
         said += answer
-        finished = _finished(master, b"client finished", said)
-        self._send(_HANDSHAKE, finished)
-        if not same(self._message(_FINISHED), _finished(master, b"server finished", said + finished)):
-            raise ItlsError("Finished", _DECODE_ERROR)
-        self._open = True
+        said += self._say(20, _verify(key, b"client", said))
+        if not keys.same(self._message(20)[4:], _verify(key, b"server", said)):
+            raise ValueError("Finished")
+        self.kind = _DATA
+
+    def _say(self, kind, body):
+        """Send a handshake message of this type, and return it."""
+        body = bytes((kind, 0)) + _sized(body)
+        self._send(_HANDSHAKE, body)
+        return body
 
     def _message(self, kind):
         """The next handshake message, of this type, with its header; it may come in several records."""
-        self._gather(4)
-        size = 4 + int.from_bytes(self._plain[1:4], "big")
-        if self._plain[0] == kind and size <= _RECORD_LIMIT:
-            self._gather(size)
-        if self._plain[0] != kind or len(self._plain) != size:
-            raise ItlsError("message out of turn", _UNEXPECTED_MESSAGE)
-        return self._cut(size)
+        data = self.read(4)
+        size = int.from_bytes(data[1:], "big")
+        if data[0] == kind and size < _RECORD_LIMIT:
+            data += self.read(size)
+            if not self.plain:
+                return data
+        raise ItlsError("message", 10)
 
     def _bound(self):
-        self._wire.deadline = self.deadline or Deadline(self.timeout)
+        self.wire.deadline = self.deadline or Deadline(self.timeout)
 
-    def _gather(self, n):
-        while len(self._plain) < n:
-            left = self._wire.deadline.left()
-            if not left:
-                raise TimedOut("no answer")
-            if not self._advance():
-                self._wire.ready(left)
-
-    def _cut(self, n):
-        data = self._plain[:n]
-        self._plain = self._plain[n:]
+    def _cut(self, count):
+        data = self.plain[:count]
+        self.plain = self.plain[count:]
         return data
 
     def _advance(self):
         """Take what is there without blocking; False when nothing is, or when a record brought nothing."""
-        if self._closed:
-            raise Closed("the link is closed")
-        count = self._wire.readinto(memoryview(self._record)[self._got :])
-        self._got += count
-        if self._got < len(self._record):
+        if not self.kind:
+            raise Closed("closed")
+        data = self.record
+        count = self.wire.readinto(memoryview(data)[self.got :])
+        self.got += count
+        size = len(data)
+        if self.got < size:
             return count > 0
-        kind = self._record[0]
-        if self._got > 5:
-            body = bytes(self._record[5:])
-            self._record = bytearray(5)
-            self._got = 0
-            return self._take(kind, body)
-        size = int.from_bytes(self._record[3:], "big")
-        if self._record[1:3] != b"\x03\x03" or not 0 < size <= _RECORD_LIMIT:
-            self._refuse("record header", _DECODE_ERROR)
-        self._record += bytes(size)
+        if size > 5:
+            self.record = bytearray(5)
+            self.got = 0
+            return self._take(data[0], bytes(data[5:]))
+        size = int.from_bytes(data[3:], "big")
+        if data[1:3] != b"\3\3" or not 0 < size <= _RECORD_LIMIT:
+            self._refuse("record", 50)
+        self.record += bytes(size)
         return True
 
-    def _take(self, kind, body):
+    def _take(self, kind, data):
         # Before its Finished the server has not switched: a refusal then comes in clear.
-        if self._in and (self._open or kind != _ALERT or len(body) != 2):
-            body = self._in.open(kind, body)
-            if body is None:
-                self._refuse("MAC or padding", _BAD_RECORD_MAC)
-        if kind == (_DATA if self._open else _HANDSHAKE):
-            self._plain += body
-        elif kind != _ALERT or len(body) != 2:
-            self._refuse("record out of turn", _UNEXPECTED_MESSAGE)
-        elif body[0] != 1:
-            self._open = False
+        if self.keys and (self.kind == _DATA or kind != _ALERT or len(data) != 2):
+            data = self.keys[1].open(kind, data)
+            if data is None:
+                self._refuse("record", 20)
+        if kind == self.kind:
+            self.plain += data
+            return len(data) > 0
+        if kind != _ALERT or len(data) != 2:
+            self._refuse("record", 10)
+        if data[0] != 1:
+            self.kind = _HANDSHAKE  # no answer to it
             self._abandon(0)
-            raise part("transport.itls.alerts").received(body[1])
-        elif not body[1]:
+            raise part("transport.itls.alerts").received(data[1])
+        if not data[1]:
             self._abandon(0)
-            raise Closed("the peer ended the connection")
-        return bool(self._plain)
+            raise Closed("by the peer")
+        return False
 
     def _send(self, kind, data):
-        if self._out:
-            data = self._out.seal(kind, data, self._rng(16))
-        self._wire.write(bytes((kind, 3, 3, len(data) >> 8, len(data) & 255)) + data)
+        if self.keys:
+            data = self.keys[0].seal(kind, data, self.rng(16))
+        self.wire.write(bytes((kind, 3, 3)) + _sized(data))
 
     def _refuse(self, what, alert):
         self._abandon(alert)
@@ -254,21 +271,41 @@ class Stream:
 
     def _abandon(self, alert):
         """Close, with a fatal alert, or with 0 the close_notify of an open link; keys are forgotten."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            if alert or self._open:
-                self._wire.deadline = Deadline(_FAREWELL)
-                self._send(_ALERT, bytes((2 if alert else 1, alert)))
-        except LinkError:
-            pass
-        self._wire.close()
-        if alert or not self._open:
-            self._plain = b""
-        self._open = False
-        self._in = self._out = None
+        kind = self.kind
+        self.kind = 0
+        if kind:
+            if alert or kind != _DATA:
+                self.plain = b""
+            try:
+                if alert or kind == _DATA:
+                    self.wire.deadline = Deadline(_FAREWELL)
+                    self._send(_ALERT, bytes((2 if alert else 1, alert)))
+            except LinkError:
+                pass
+            self.wire.close()
+            self.keys = None
 
 
-def _finished(master, label, said):
-    return protocol.message(_FINISHED, protocol.prf(master, label, sha256(said).digest(), 12))
+def extensions(data, start):
+    """{number: bytes} of a server's hello from its extensions on; each may be there once, unknown ones too."""
+    if data[4:6] != b"\3\3":
+        raise ItlsError("version", 70)
+    found = {}
+    while start + 4 <= len(data):
+        key, size = struct.unpack_from(">HH", data, start)
+        start += 4 + size
+        if key in found:
+            break
+        found[key] = data[start - size : start]
+    else:
+        if start == len(data):
+            return found
+    raise ValueError("extensions")
+
+
+def _verify(key, side, said):
+    return keys.prf(key, side + b" finished", sha256(said).digest(), 12)
+
+
+def _sized(data):
+    return struct.pack(">H", len(data)) + data
