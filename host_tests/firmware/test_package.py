@@ -17,7 +17,7 @@ FINGERPRINTS = {
     "globalsign_r1": "EB:D4:10:40:E4:BB:3E:C7:42:C9:E3:81:D3:1E:F2:A4:1A:48:B6:68:5C:96:E7:CE:F3:C1:DF:6C:D4:33:1C:99",
     "globalsign_r6": "2C:AB:EA:FE:37:D0:6C:A2:2A:BA:73:91:C0:03:3D:25:98:29:52:C4:53:64:73:49:76:3A:3A:B5:AD:6C:CF:69",
 }
-ON_CHIP = {"aliot", "binascii", "cryptolib", "esp32", "gc", "hashlib", "io", "json", "machine", "micropython", "network", "ntptime", "os",
+ON_CHIP = {"aliot", "array", "binascii", "cryptolib", "esp32", "gc", "hashlib", "io", "json", "machine", "micropython", "network", "ntptime", "os",
            "select", "socket", "struct", "sys", "time", "tls", "umqtt", "asyncio"}
 SOURCES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "manifest.py")
 

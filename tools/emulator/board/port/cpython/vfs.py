@@ -126,6 +126,12 @@ def used_blocks():
 def open(path, mode="r", **_):
     """MicroPython's `open`: text is UTF-8 as it lies there."""
     binary = "b" in mode
+    if "a" in mode:  # littlefs-python appends only to what is there
+        try:
+            do("open", at(path), "xb", 0).close()
+        except OSError as error:
+            if error.args[0] != errno.EEXIST:
+                raise
     file = _Raw(do("open", at(path), mode.replace("b", "").replace("t", "") + "b", 0))
     return _Binary(file) if binary else _Text(file)
 

@@ -1,0 +1,40 @@
+"""Sub-devices registered, attached and online through an emulated board, against the emulated cloud."""
+
+import itertools
+import json
+
+from host_tests.gateways.site import SENSORS, sensor
+
+ONLINE = """
+say(app="brought", failed=told(gateway.bring_online(sub({0}, {1}, {2}))))
+for name in sub({0}, {1}, {2}):
+    gateway.publish(name, "thing/event/property/post", '{{"id":"1","version":"1.0","params":{{"T":20}}}}', 1)
+"""
+_next = itertools.count()
+
+
+def three():
+    return [next(_next) for _ in range(3)]
+
+
+def done(board, timeout=60):
+    board.wait_line('"done"', timeout)
+    return json.loads(next(line for line in board.run.lines if '"done"' in line))
+
+
+def properties(cloud, number):
+    return cloud.device(SENSORS, sensor(number))["properties"]
+
+
+def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(site, cloud):
+    numbers = three()
+    board = site.gateway(ONLINE.format(*numbers))
+    board.start()
+    assert done(board)["online"] == 3, board.run.lines
+    assert [site.status(number) for number in numbers] == ["online"] * 3
+    assert all("T" in str(properties(cloud, number)) for number in numbers)
+    board.power_off()
+    board.start()
+    board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 3, 60)
+    assert site.asked(board, "sub_register") == site.asked(board, "topo_add") == [200]
+    assert site.asked(board, "sub_batch_login") == [200, 200]
