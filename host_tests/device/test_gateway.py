@@ -135,6 +135,9 @@ class Platform:
     def feed(self):
         pass
 
+    def subscribe(self, topic):
+        self.topics[topic] = 0
+
     def poll(self, ms=0):
         self._serve(ms)
 

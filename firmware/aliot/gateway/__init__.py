@@ -4,7 +4,7 @@ Opt-in: a board that does not import it has nothing of it. gateway.md
 """
 
 from aliot import part
-from aliot.gateway.codes import GatewayError, advice
+from aliot.gateway.codes import GatewayError, advice  # noqa: F401
 from aliot.gateway.jobs import Attach, Detach, Found, Login, Logout, Register, may_log_in
 from aliot.gateway.records import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, WANTED
 from aliot.gateway.upkeep import Upkeep, whole

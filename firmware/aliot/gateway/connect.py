@@ -18,12 +18,12 @@ def subscribing(credential):
 
     def asks(timestamp, sign_method):
         if own:
-            client_id, settings, password = own(timestamp, sign_method)
+            client_id, settings, *rest = own(timestamp, sign_method)
         else:
             made = login(_Plain(credential), None, timestamp, sign_method)
             client_id, settings = made.client_id[:-1].split("|")
-            password = made.password
-        return client_id, settings + ",_ss=1,ext=3", password
+            rest = [made.password]
+        return (client_id, settings + ",_ss=1,ext=3") + tuple(rest)
 
     credential.login = asks
     credential.subscribing = True

@@ -1,8 +1,8 @@
 """What a gateway asks for many sub-devices at once, in batches; one by one after a refusal.
 
 Batches are bounded by count and bytes. A job has the topic's `TAIL`, the `MOST` items that the platform
-takes, `item(thing)` as JSON, and says with `took(batch, data)` which of a batch that was answered with 200 are
-still to be asked for.
+takes, `item(thing)` as JSON, and says with `took(batch, data)` which of a batch that was answered with 200
+are still to be asked for.
 """
 
 from aliot.gateway.items import METHOD, pair, pairs, signed

@@ -172,10 +172,12 @@ class Upkeep:
 
     def _state(self, state, fields):
         device = self.device
-        if state in ("boot", "stored") and device.credential:
+        if device.credential:
             subscribing(device.credential)
-            device.topics["/ext/error/%s/%s" % (device.product_key, device.device_name)] = 0
-        elif state == "connected":
+        if state == "connected":
+            errors = "/ext/error/%s/%s" % (device.product_key, device.device_name)
+            if errors not in device.topics:
+                device.subscribe(errors)
             states = self.records.states
             for row in range(self.records.count):
                 states[row] &= ~ONLINE
