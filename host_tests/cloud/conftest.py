@@ -1,7 +1,10 @@
+import contextlib
+
 import pytest
 
 from host_tests.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
 from host_tests.cloud.harness import Running, settings
+from host_tests.cloud.issuing import Factory, x509_settings
 from host_tests.cloud.itls import Platform
 from tools.emulator.cloud.certificates import host_names, prepare
 
@@ -68,3 +71,20 @@ def platform(tmp_path):
         return made[-1]
     yield start
     made[-1].store.close()
+
+
+@pytest.fixture
+def maker(run, tmp_path):
+    """`with maker(**settings) as factory:` is a `Factory` at a cloud with X.509 products."""
+    @contextlib.contextmanager
+    def start(**changes):
+        with run(x509_settings(**changes)) as cloud:
+            yield Factory(cloud, tmp_path)
+    return start
+
+
+@pytest.fixture
+def factory(maker):
+    """A `Factory` at a cloud with default switches."""
+    with maker() as made:
+        yield made

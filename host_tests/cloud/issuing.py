@@ -121,7 +121,7 @@ class Factory:
 
     def associate(self, *rows, status=200):
         """Uploads rows of (product key, device name, serial)."""
-        text = "\r\n".join(["ProductKey,DeviceName,CertSN", *(",".join(row) for row in rows)]) + "\r\n"
+        text = "".join(f"{line}\r\n" for line in (VECTORS["csv"]["header"], *map(",".join, rows)))
         return self.upload(text, status)
 
     def upload(self, text, status=200, **more):
@@ -141,15 +141,16 @@ class Factory:
         return self.files(serial)
 
 
-def present(cloud, certificate=None, private_key=None, tls13=False):
+def present(cloud, certificate=None, private_key=None, tls13=False, context=None, session=None):
     """A TLS connection to the X.509 port with a client certificate, or without one."""
-    context = ssl.create_default_context(cafile=cloud.run_dir / "ca.pem")
-    context.maximum_version = ssl.TLSVersion.TLSv1_3 if tls13 else ssl.TLSVersion.TLSv1_2
-    if certificate:
-        context.load_cert_chain(certificate, private_key)
+    if context is None:
+        context = ssl.create_default_context(cafile=cloud.run_dir / "ca.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_3 if tls13 else ssl.TLSVersion.TLSv1_2
+        if certificate:
+            context.load_cert_chain(certificate, private_key)
     plain = socket.create_connection(("127.0.0.1", cloud.ports["x509"]), WAIT)
     try:
-        return context.wrap_socket(plain, server_hostname=HOST, suppress_ragged_eofs=False)
+        return context.wrap_socket(plain, server_hostname=HOST, suppress_ragged_eofs=False, session=session)
     except BaseException:
         plain.close()
         raise

@@ -1,9 +1,13 @@
 """Whatever a network sends: an answer or the end of the connection, and the cloud goes on."""
 
+import base64
+import contextlib
 import json
 import os
 import random
 import socket
+import ssl
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -11,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host_tests.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied, signed
-from host_tests.cloud.harness import DN, PK, connect_packet, form, register_packet
+from host_tests.cloud.harness import DN, PK, Client, connect_packet, form, register_packet
+from host_tests.cloud.issuing import HOST, XDN, XPK, Factory, first, pem, present, root, x509_settings
 from tools.emulator.cloud import alink, calls, codec, config, faults, identifier, login, registration, sntp, topics
 from tools.emulator.cloud.centres import bootstrap, guider, names
 from tools.emulator.cloud.gateway.asking import Asking
@@ -21,6 +26,7 @@ from tools.emulator.cloud.instance import Instance, Thing
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
 from tools.emulator.cloud.web import BadRequest, Request, parse_head
+from tools.emulator.cloud.x509 import association, registering, serials
 from tools.errors import UserError
 
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
@@ -256,7 +262,6 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
 
 
 def test_mutated_tls_handshakes_never_break_the_cloud(run):
-    import ssl
     source = random.Random(7)
     with run() as cloud:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -269,3 +274,64 @@ def test_mutated_tls_handshakes_never_break_the_cloud(run):
                 link.sendall(mutated(source, hello))
         with cloud.mqtt() as client:
             client.online(connect_packet())
+
+
+@many
+@given(st.text(max_size=60) | st.lists(
+    st.lists(st.sampled_from([XPK, XDN, "A", "0", "ProductKey", "DeviceName", "CertSN", "", '"', "\x00", "\n"]),
+             max_size=4).map(",".join), max_size=6).map(
+                 lambda lines: "\n".join(["ProductKey,DeviceName,CertSN", *lines])))
+def test_association_files_of_all_sorts_are_good_or_refused_in_words(text):
+    product = config.parse(toml(x509_settings())).products[0]
+    known = type("Product", (), {"devices": {one.device_name for one in product.devices}})
+    try:
+        rows = association.check(text, 5, lambda pk: known, lambda pk, dn, serial: None)
+        assert rows and all(row.device_name == XDN and serials.normal(row.serial) for row in rows)
+    except association.Unusable as problem:
+        assert str(problem) and all(text for _, text in problem.rows)
+
+
+def test_mutated_certificates_are_refused_in_words():
+    from cryptography.hazmat.primitives.serialization import Encoding
+    source, good, chosen = random.Random(6), root(), config.parse(toml(x509_settings()))
+    der = good.public_bytes(Encoding.DER)
+    for _ in range(int(300 * FACTOR)):
+        data = mutated(source, source.choice([der, pem(good).encode()]))
+        text = data.decode() if data.isascii() else base64.b64encode(data).decode()
+        for certificate, verification in ((text, pem(good)), (pem(good), text)):
+            with pytest.raises(registering.Refused):        # the code fits no certificate there is
+                registering.check(registering.Asked("CA_1", certificate, verification), {}, "code", chosen,
+                                  time.time())
+
+
+def flight(tls, incoming, outgoing, link):
+    """What the client sends next in its handshake."""
+    while True:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.do_handshake()
+        if outgoing.pending:
+            return outgoing.read()
+        incoming.write(link.recv(65536))
+
+
+def test_mutated_client_certificates_never_break_the_cloud(run, tmp_path):
+    """The client's flights with a certificate in them, changed on their way; then an honest one comes."""
+    source = random.Random(11)
+    with run(x509_settings()) as cloud:
+        factory = Factory(cloud, tmp_path)
+        pair = factory.ready()
+        trust = ssl.create_default_context(cafile=cloud.run_dir / "ca.pem")
+        trust.maximum_version = ssl.TLSVersion.TLSv1_2
+        trust.load_cert_chain(*pair)
+        for _ in range(int(40 * FACTOR)):
+            with socket.create_connection(("127.0.0.1", cloud.ports["x509"]), 20) as link:
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = trust.wrap_bio(incoming, outgoing, server_hostname=HOST)
+                link.sendall(flight(tls, incoming, outgoing, link))
+                link.sendall(mutated(source, flight(tls, incoming, outgoing, link)))
+                link.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(ConnectionResetError):
+                    while link.recv(65536):
+                        pass
+        with Client(present(cloud, *pair)) as device:
+            device.online(first())
