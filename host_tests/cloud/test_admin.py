@@ -240,6 +240,10 @@ def test_no_web_page_reaches_the_admin_api(cloud, headers):
         (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"GET /log?after=" + b"9" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
+         + b"[" * 200_000, 400),
         (b"G" * 20_000, 413),
     ],
     ids=lambda value: repr(value[:50]) if isinstance(value, bytes) else "",

@@ -393,11 +393,12 @@ def test_instance_id_is_not_compared_where_the_instance_has_none(run, certificat
         assert login(cloud, register_packet(instance="iot-any")) == 0
 
 
-@pytest.mark.parametrize("minutes, codes", [(0, (0, 0, 0)), (15, (4, 4, 0))])
+@pytest.mark.parametrize("minutes, codes", [(0, (0, 0, 0, 0, 0)), (15, (4, 4, 0, 4, 4))])
 def test_timestamp(run, minutes, codes):
     import time
     with run(switches={"timestamp_minutes": minutes}) as cloud:
-        for stamp, code in zip(("2524608000000", "yesterday", str(int(time.time() * 1000))), codes):
+        now = str(int(time.time() * 1000))
+        for stamp, code in zip(("2524608000000", "yesterday", now, "9" * 400, "9" * 5000), codes):
             password = sign(DS, f"clientIddevdeviceName{DN}productKey{PK}timestamp{stamp}")
             assert (
                 login(
@@ -598,3 +599,10 @@ def test_a_will(run, switch, code):
             other.online(connect_packet())
             other.subscribe(topic)
             other.nothing()
+
+
+@pytest.mark.parametrize("extension", ["9" * 5000, "-1", "three", "", "²"])
+def test_an_ext_that_is_no_number_is_none(run, extension):
+    with run() as cloud, cloud.mqtt() as client:
+        client.online(connect_packet(extra=f"ext={extension}"))
+        client.nothing()

@@ -5,7 +5,7 @@ from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.id2 import console as of_id2
-from tools.emulator.cloud.identifier import DEVICE_NAME
+from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.topics import device_of
@@ -250,10 +250,10 @@ def publish(app, request):
 
 def whole(query):
     """Takes `after` out of `query`: the number of the last entry seen."""
-    text = query.pop("after", "0")
-    if not text.isascii() or not text.isdigit():
+    number = whole_number(query.pop("after", "0"))
+    if number is None:
         raise BadRequest(400, "after must be a whole number")
-    return int(text)
+    return number
 
 
 @route("GET", "/messages")

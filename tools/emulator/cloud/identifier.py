@@ -31,6 +31,11 @@ def parse_client_identifier(text):
     return ClientIdentifier(client_id, {key: value for key, equals, value in pairs if equals})
 
 
+def whole_number(text):
+    """The number that decimal digits say, or None for any other text and for more than 18 digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def parse_username(text):
     """(DeviceName, ProductKey) of `{dn}&{pk}`; raises ValueError. Neither may hold `&` (direct.md 1.4)."""
     device_name, ampersand, product_key = (text or "").partition("&")

@@ -12,6 +12,7 @@ from tools.emulator.cloud.faults import Faults
 from tools.emulator.cloud.gateway.gateways import Gateways
 from tools.emulator.cloud.id2 import login as id2_login
 from tools.emulator.cloud.id2.service import Service
+from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.sessions import Sessions
@@ -150,8 +151,7 @@ class Instance:
             older.kick("the same device has connected again", self.config.switches.second_connect)
         session, present = self.sessions.open(key, clean, peer)
         session.system = verdict.extra.get("_ss") == "1"
-        extension = verdict.extra.get("ext", "")
-        session.extension = int(extension) if extension.isdecimal() else 0
+        session.extension = whole_number(verdict.extra.get("ext", "")) or 0
         peer.note("online", code=200, way=verdict.way, keep_alive=verdict.keep_alive, clean=clean,
                   sdk=verdict.extra.get("_v"))
         return session, present

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tools.emulator.cloud import signing
 from tools.emulator.cloud.centres.names import mqtt_centre, mqtt_hosts
 from tools.emulator.cloud.codec import PROTOCOLS
-from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
+from tools.emulator.cloud.identifier import parse_client_identifier, parse_username, whole_number
 
 KEEP_ALIVE = (30, 1200)     # seconds, direct.md 1.6
 REGISTRATIONS = ("register", "regnwl")
@@ -216,8 +216,8 @@ class Case:
         window = self.switches.timestamp_minutes
         text = self.extra.get("timestamp")
         if window and text is not None:
-            age = abs(self.now - int(text) / 1000) if text.isdecimal() else None
-            if age is None or age > window * 60:
+            moment = whole_number(text)
+            if moment is None or abs(self.now - moment / 1000) > window * 60:
                 raise self.bad_login("the timestamp is outside its window")
 
     def check_enabled(self):

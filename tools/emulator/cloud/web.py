@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.link import Handler
 
 HEAD_MAX = 16 * 1024
@@ -37,7 +38,10 @@ class Request:
 
     def json(self):
         """The body as JSON, {} if there is none; raises ValueError."""
-        return json.loads(self.body) if self.body else {}
+        try:
+            return json.loads(self.body) if self.body else {}
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
 
 
 @dataclass
@@ -96,13 +100,13 @@ def parse_head(data):
         raise BadRequest(400, "not an HTTP/1.1 request")
     if "transfer-encoding" in headers:
         raise BadRequest(411, "a body must come with Content-Length")
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
+    length = whole_number(headers.get("content-length", "0"))
+    if length is None:
         raise BadRequest(400, "Content-Length is not a number")
     if version == "HTTP/1.0":
         headers.setdefault("connection", "close")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(method, unquote(parts.path), query, headers), int(length)
+    return Request(method, unquote(parts.path), query, headers), length
 
 
 class HttpPeer(Handler):
