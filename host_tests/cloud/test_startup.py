@@ -12,7 +12,7 @@ import pytest
 
 from host_tests.cloud.harness import settings
 from tools.emulator.cloud import server
-from tools.emulator.cloud.config import parse
+from tools.emulator.cloud.config import load, parse
 from tools.emulator.cloud.process import Cloud, CloudError, toml
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
 from tools.errors import UserError
@@ -92,6 +92,9 @@ def test_a_port_in_use(tmp_path, config):
             "argument --mqtt-tls: invalid port value: '70000'",
         ),
         (("--config", "x", "--run-dir", "y", "--ntp", "x"), "argument --ntp: invalid port value: 'x'"),
+        (("--config", "", "--run-dir", "y"), "argument --config: invalid path value: ''"),
+        (("--config", "x", "--run-dir", ""), "argument --run-dir: invalid path value: ''"),
+        (("--config", "x", "--run-dir", "y", "--host", ""), "argument --host: invalid host value: ''"),
     ],
 )
 def test_wrong_usage(arguments, text):
@@ -116,6 +119,8 @@ def test_files_and_folders_that_cannot_be_used(tmp_path, config):
         f"error: cannot use the run directory {file / 'x'}: Not a directory; name another with --run-dir")
     assert refused("--config", config, "--run-dir", run, "--host", "no.such.host.invalid").startswith(
         "error: cannot listen on no.such.host.invalid:0 (--mqtt-tls): ")
+    assert refused("--config", config, "--run-dir", run, "--host", "a" * 64) == (
+        f"error: cannot listen on {'a' * 64}: that is no host name; name another with --host")
 
 
 def test_a_run_directory_that_was_damaged(tmp_path, config):
@@ -262,6 +267,20 @@ CONFIGS = [
         "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01",
     ),
     ('[limits]\nunits = 2.5', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
+    ('[limits]\nunits = 1000000001', "cloud.toml, line 2: limits.units: must be at most 1000000000"),
+    (
+        '[timing]\ntoken_seconds = 1' + "0" * 400,
+        "cloud.toml, line 2: timing.token_seconds: must be at most 1000000000",
+    ),
+    (
+        '[switches]\nhttps_statsu = 200',
+        "cloud.toml, line 2: switches.https_statsu: is not known here; is https_status meant?",
+    ),
+    (
+        '[switches]\nzzz = 200',
+        "cloud.toml, line 2: switches.zzz: is not known here; "
+        "README.md beside the cloud's sources lists what is",
+    ),
     ('[limits]\nunits = true', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
 ]
 
@@ -274,11 +293,28 @@ def test_a_configuration_that_is_wrong(text, message):
 
 
 @pytest.mark.parametrize(
-    "text, place", [("[instance]\nkind = enterprise\n", "line 2"), ("x = [", "end of document")]
+    "text, place",
+    [
+        ("[instance]\nkind = enterprise\n", "line 2"),
+        ("x = [", "end of document"),
+        ("x = " + "9" * 5000, "4300 digits"),
+    ],
 )
 def test_a_configuration_that_is_no_toml(text, place):
     with pytest.raises(UserError, match=f"^my.toml is not valid TOML: .*{place}"):
         parse(text, "my.toml")
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "[" * 3000 + "]" * 3000])
+def test_a_configuration_that_is_nested_without_end(text):
+    with pytest.raises(UserError, match="^my.toml cannot be read: something in it is nested too deeply$"):
+        parse(text, "my.toml")
+
+
+def test_a_byte_order_mark_is_taken(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xef\xbb\xbf[instance]\nregion = \"us-east-1\"\n")
+    assert load(path).region == "us-east-1"
 
 
 def test_such_a_configuration_is_one_line_for_a_person(tmp_path):

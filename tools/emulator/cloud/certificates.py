@@ -92,7 +92,7 @@ def serves(folder, names):
         about = json.loads((folder / "server.json").read_text())
         return (about["names"] == names and about["until"] > time.time() + 30 * DAY
                 and all((folder / name).exists() for name in FILES))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

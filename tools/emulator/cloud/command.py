@@ -25,13 +25,27 @@ def port(text):
     return number
 
 
+def path(text):
+    """A path; an empty one, as an unset variable leaves it, would mean the current folder."""
+    if not text:
+        raise ValueError
+    return Path(text)
+
+
+def host(text):
+    if not text:
+        raise ValueError
+    return text
+
+
 def add_arguments(parser):
     parser.add_argument(
-        "--config", required=True, type=Path, metavar="FILE", help="instance, products, devices (TOML)"
+        "--config", required=True, type=path, metavar="FILE", help="instance, products, devices (TOML)"
     )
-    parser.add_argument("--run-dir", required=True, type=Path, metavar="DIR",
+    parser.add_argument("--run-dir", required=True, type=path, metavar="DIR",
                         help="where ready.json, ca.pem, ca.der and the state are kept")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", type=host,
+                        help="address to listen on (default %(default)s)")
     for name in PORTS:
         parser.add_argument("--" + name.replace("_", "-"), type=port, default=0, metavar="PORT",
                             help=f"{OPTIONS[name]}; 0 takes a free port")

@@ -1,5 +1,6 @@
 """cloud.toml: read, checked, and turned into `Config`. Every fault in it is one line with key and line."""
 
+import difflib
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ NODES = ("direct", "gateway", "subdevice")
 ID2 = re.compile(r"(?!F+\Z)[0-9A-F]{24,48}")
 OF_ID2 = ("identity", "whitelist", "provisioning_quota")
 SECRET = re.compile(r"[\x21-\x7e]{1,64}")
+KEYS_SHOWN = 30          # a table with more keys than this is not listed in an error
+FIGURE_MAX = 10 ** 9     # 31 years, or 1 GB: what no limit or time needs to be above
 INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
 
@@ -117,7 +120,7 @@ class Table:
             raise source.error(path, "", "must be a table")
         for key in values:
             if key not in keys:
-                raise self.error(key, f"is not known here; known are {', '.join(keys)}")
+                raise self.error(key, f"is not known here; {hint(key, keys)}")
 
     def error(self, key, text):
         return self.source.error(self.path, key, text)
@@ -150,6 +153,14 @@ class Table:
         return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
 
 
+def hint(key, keys):
+    """What may have been meant by `key`: all that is known, or of very many the nearest."""
+    if len(keys) <= KEYS_SHOWN:
+        return f"known are {', '.join(keys)}"
+    near = difflib.get_close_matches(key, keys, 3)
+    return f"is {' or '.join(near)} meant?" if near else "README.md beside the cloud's sources lists what is"
+
+
 KINDS = {int: "a whole number", str: "a string", bool: "true or false", list: "an array of tables", dict: "a table"}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
@@ -157,7 +168,7 @@ NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 def load(path):
     """The `Config` of the file at `path`; raises UserError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name a cloud.toml with --config") from None
     except UnicodeDecodeError:
@@ -169,7 +180,9 @@ def parse(text, name="cloud.toml"):
     """The `Config` that `text` says; raises UserError naming key and line."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise UserError(f"{name} cannot be read: something in it is nested too deeply") from None
+    except ValueError as error:
         raise UserError(f"{name} is not valid TOML: {error}") from None
     source = Source(name, text)
     top = Table(source, (), values, ("instance", "product", "switches", "timing", "limits"))
@@ -307,4 +320,6 @@ def figure_value(table, key, figure):
     if not fits:
         kind = "a whole number" if figure.whole else "a number"
         raise table.error(key, f"must be {kind} of at least {figure.low}")
+    if value > FIGURE_MAX:
+        raise table.error(key, f"must be at most {FIGURE_MAX}")
     return value

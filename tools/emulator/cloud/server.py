@@ -85,6 +85,8 @@ class Server:
                 raise UserError(f"port {where} is in use; name another with {option}, or 0 for any") from None
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise UserError(f"cannot listen on {where} ({option}): {reason}") from None
+        except UnicodeError:
+            raise UserError(f"cannot listen on {host}: that is no host name; name another with --host") from None
 
     async def stop(self):
         for listener in self.listeners:
