@@ -16,10 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from host_tests.cloud import harness
-from tools.emulator.cloud import codec, config
+from tools.emulator.cloud import codec, config, faults
 from tools.emulator.cloud.instance import Instance
 from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.session import Session
+from tools.emulator.cloud.itls.session import Alone, Session
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
 
@@ -299,6 +299,16 @@ class Dice:
         return value
 
 
+class Struck(Alone):
+    """Around a session without a socket: faults that are armed strike."""
+
+    def __init__(self, faults):
+        self.faults = faults
+
+    def take(self, stage, pk, dn):
+        return self.faults.take("itls", stage, pk, dn)
+
+
 class Platform:
     """A platform in this process without a socket, and one iTLS session after the other, by `connect`."""
 
@@ -314,8 +324,13 @@ class Platform:
         if dice:
             self.service.random = Dice(*dice)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.session = Session(self.service, self.incoming, self.outgoing)
+        self.session = Session(self.service, self.incoming, self.outgoing, Struck(self.instance.faults))
         return self
+
+    def arm(self, when, what):
+        """The next answer at `when` is spoiled, by `what`."""
+        self.instance.faults.armed.append(
+            faults.read({"where": "itls", "when": when, "kind": "spoil", "what": what}))
 
     def handshake(self, record):
         """What the platform sends when `record` comes."""

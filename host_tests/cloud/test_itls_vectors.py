@@ -5,10 +5,21 @@ import pytest
 from host_tests.cloud.itls import ITLS, TRANSCRIPTS
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.keys import Key
+from tools.emulator.cloud.itls.alerts import Alert
 from tools.emulator.cloud.itls.suites import prf
 
 OTP = ITLS["otp_provisioning"]
-VARIANTS = {case["case"]: case for case in ITLS["itls"]["server_variants"]["cases"]}
+VARIANTS = ITLS["itls"]["server_variants"]["cases"]
+SWITCHED = {"no session id": {"itls_session_id": "none"}}
+SPOILED = {
+    "renegotiation_info present": ("server_hello", "renegotiation_info"),
+    "server auth code extension missing": ("server_hello", "no_server_code"),
+    "server auth code wrong": ("server_hello", "wrong_server_code"),
+    "server Finished wrong": ("finished", "wrong_verify"),
+    "encrypted premaster extension missing (empty premaster)": ("server_hello", "no_premaster"),
+    "encrypted premaster assembled only from ciphertext blocks visible in the two auth codes of this handshake":
+        ("server_hello", "known_premaster"),
+}
 
 
 @pytest.mark.parametrize("case", ITLS["auth_codes"], ids=lambda case: case["name"])
@@ -112,3 +123,31 @@ def test_a_whole_session_byte_for_byte(platform, name):
                                      if (record["direction"], record["message"]) == ("client_to_server", "ApplicationData"))
     assert running.session.closed and not running.instance.id2.random.values
     assert running.session.identity.id2 == transcript["inputs"]["id2"]
+
+
+@pytest.mark.parametrize("case", VARIANTS, ids=lambda case: case["case"][:40])
+def test_each_variant_of_the_server_byte_for_byte(platform, case):
+    """The recorded ServerHello of each case comes out of a switch or of an armed fault."""
+    transcript = TRANSCRIPTS["aes128_id2_suite_D003"]
+    switches, identities = product_of(transcript)
+    unknown = case["server_hello_record_hex"] is None
+    running = platform(switches | SWITCHED.get(case["case"], {}), identities=[] if unknown else identities)
+    values = dice(transcript)
+    if case["case"] == "no session id":
+        del values[2]
+    if case["case"] in SPOILED:
+        running.arm(*SPOILED[case["case"]])
+    running.connect(*values)
+    hellos = [bytes.fromhex(record["record_hex"]) for record in transcript["records"][:5:2]]
+    if unknown:
+        running.incoming.write(hellos[0])
+        with pytest.raises(Alert):
+            running.session.do_handshake()
+        assert running.outgoing.read().hex() == case["last_server_record_hex"]
+        return
+    running.handshake(hellos[0])
+    assert running.handshake(hellos[1]).hex() == case["server_hello_record_hex"]
+    if case["case"] == "server Finished wrong":
+        honest = transcript["records"][5]["record_hex"]
+        spoiled = running.handshake(hellos[2]).hex()
+        assert spoiled != honest and len(spoiled) == len(honest)

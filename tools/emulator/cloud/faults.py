@@ -83,7 +83,7 @@ KINDS = {
     "framing": (ITLS_STAGES, {"what": Parameter(str)}),
     "together": (("record",), {"ms": Parameter(int, 50)}),
 }
-ONLY = {"certificate": ("mqtt_tls", "https"),
+ONLY = {"certificate": ("mqtt_tls", "x509", "https"),
         "status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
 NTP_KINDS = ("silent", "delay", "cut", "wrong_year", "kiss")
 ENDING = ("close", "reset", "half_open", "silent")
