@@ -10,7 +10,8 @@ from tools.emulator.board import modules, routes
 from tools.emulator.board.boot import Board
 from tools.errors import UserError
 
-PORTS = {"mqtt_tls": 1001, "mqtt_tcp": 1002, "https": 1003, "admin": 1004, "ntp": 1005, "x509": 1006}
+PORTS = {"mqtt_tls": 1001, "mqtt_tcp": 1002, "https": 1003, "admin": 1004, "ntp": 1005, "x509": 1006,
+         "itls": 1007}
 NAMES = [
     ("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 1883, 1001),
     ("a1TESTpk001.iot-as-mqtt.us-west-1.aliyuncs.com", 443, 1001),
@@ -18,11 +19,14 @@ NAMES = [
     ("iot-auth-global.aliyuncs.com", 443, 1003),
     ("iot-060a06ph.mqtt.iothub.aliyuncs.com", 8883, 1001),
     ("x509.itls.cn-shanghai.aliyuncs.com", 1883, 1006),
+    ("a1WO4Z9qHRw.itls.cn-shanghai.aliyuncs.com", 1883, 1007),
+    ("iot-060a06ph.itls.ap-northeast-1.aliyuncs.com", 1883, 1007),
     ("iot-auth.cn-shanghai.aliyuncs.com", 443, 1003),
     ("iot-auth.ap-northeast-1.aliyuncs.com", 443, 1003),
     ("ntp.aliyun.com", 123, 1005),
     ("2.pool.ntp.org", 123, 1005),
     # refused: the name is known, the port is not
+    ("a1WO4Z9qHRw.itls.cn-shanghai.aliyuncs.com", 443, 111),
     ("iot-auth.cn-shanghai.aliyuncs.com", 80, 111),
     ("a1.iot-as-mqtt.cn-shanghai.aliyuncs.com", 8884, 111),
     # unknown to DNS
