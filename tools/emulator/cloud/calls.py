@@ -44,14 +44,37 @@ class Call:
     way: str | None = None
 
 
-def parse_form(body):
-    """(fields, whether it is a form in which each name is once); no fields if it is no form."""
+@dataclass
+class Asked:
+    """The form of one request, the product and device that it names, and the centre that was asked."""
+
+    fields: dict
+    well_formed: bool       # a form in which each name is once
+    product: object = None
+    device: object = None
+    centre: str | None = None
+
+    @property
+    def names(self):
+        return self.fields.get("productKey"), self.fields.get("deviceName")
+
+    def complete(self, needed, known):
+        """Whether it has all that is `needed`, nothing but what is `known`, and nothing empty."""
+        fields = self.fields
+        return self.well_formed and set(needed) <= set(fields) <= set(known) and all(fields.values())
+
+
+def read_form(body, registry, served, centre=None, kind=Asked):
+    """What a form-encoded `body` asks; `served(product)` says whether the request is for such products."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
     except ValueError:
-        return {}, False
-    fields = dict(pairs)
-    return fields, len(pairs) == len(fields)
+        pairs = []
+    asked = kind(dict(pairs), 0 < len(pairs) == len(dict(pairs)), centre=centre)
+    product = registry.products.get(asked.names[0])
+    if product is not None and served(product):
+        asked.product, asked.device = product, product.devices.get(asked.names[1])
+    return asked
 
 
 def message(code):

@@ -65,7 +65,7 @@ class HttpsApp:
         self.instance.journal.event(done if code == 200 else refused, where="https",
                                     pk=asked.names[0] if known else None,
                                     dn=asked.names[1] if known else None,
-                                    way=call.way, centre=getattr(asked, "centre", None), code=code)
+                                    way=call.way, centre=asked.centre, code=code)
 
     def success(self, call, asked, link, fault):
         data = call.carry_out(asked, self.instance, link)

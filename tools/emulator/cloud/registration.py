@@ -1,39 +1,26 @@
 """The HTTPS registration's verdict (direct.md 2): a table of checks in the order of a switch. Pure."""
 
-from dataclasses import dataclass
-
-from tools.emulator.cloud import signing
-from tools.emulator.cloud.calls import Call, parse_form
+from tools.emulator.cloud import calls, signing
+from tools.emulator.cloud.checks import first_refusal
 
 FIELDS = ("productKey", "deviceName", "random", "sign", "signMethod")
 
-@dataclass
-class Request:
-    """The form of one registration and what the registry knows about it."""
 
-    fields: dict
-    well_formed: bool
-    product: object
-    device: object
-
-    @property
-    def names(self):
-        return self.fields.get("productKey"), self.fields.get("deviceName")
+class Asked(calls.Asked):
+    """One registration."""
 
     @property
     def method(self):
         return signing.method(self.fields.get("signMethod", ""))
 
 
+def served(product):
+    return product.auth == "secret" and product.node != "subdevice"
+
+
 def read(body, registry):
-    """The `Request` in a form-encoded body; anything else gives one that is not well formed."""
-    fields, once = parse_form(body)
-    well_formed = once and set(fields) == set(FIELDS) and all(fields.values())
-    product = registry.products.get(fields.get("productKey"))
-    if product is not None and (product.auth != "secret" or product.node == "subdevice"):
-        product = None
-    device = product.devices.get(fields.get("deviceName")) if product else None
-    return Request(fields, well_formed, product, device)
+    """What is `Asked` by a form-encoded body; anything else gives one that is not well formed."""
+    return calls.read_form(body, registry, served, kind=Asked)
 
 
 def check_signature(request, registry, switches):
@@ -55,7 +42,7 @@ def check_active(request, registry, switches):
 
 
 CHECKS = {
-    "parameters": lambda request, registry, switches: None if request.well_formed else 460,
+    "parameters": lambda request, registry, switches: None if request.complete(FIELDS, FIELDS) else 460,
     "product": lambda request, registry, switches: None if request.product else 6250,
     "switch": lambda request, registry, switches:
         6288 if request.product and not request.product.dynamic_registration else None,
@@ -68,10 +55,7 @@ CHECKS = {
 
 def verdict(request, registry, switches):
     """200, or the code of the first check that fails."""
-    for name in switches.https_order:
-        if code := CHECKS[name](request, registry, switches):
-            return code
-    return 200
+    return first_refusal(switches.https_order, CHECKS, request, registry, switches) or 200
 
 
 def carry_out(request, instance, link):
@@ -81,7 +65,12 @@ def carry_out(request, instance, link):
             "productKey": request.device.product_key}
 
 
-REGISTER = Call("register", "POST",
-                lambda request, centre, instance: read(request.body, instance.registry),
-                lambda asked, instance: verdict(asked, instance.registry, instance.config.switches),
-                carry_out, ("registered", "registration refused"), "register")
+REGISTER = calls.Call(
+    "register",
+    "POST",
+    lambda request, centre, instance: read(request.body, instance.registry),
+    lambda asked, instance: verdict(asked, instance.registry, instance.config.switches),
+    carry_out,
+    ("registered", "registration refused"),
+    "register",
+)

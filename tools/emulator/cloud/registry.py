@@ -4,6 +4,7 @@ No sockets and no clock here: times come in as arguments. Every change is in
 the store before the call returns.
 """
 
+import hashlib
 import secrets
 import string
 from dataclasses import asdict, dataclass, field
@@ -53,13 +54,17 @@ class Device:
     free: bool = False
     gateway: tuple | None = None
     centre: str | None = None
-    iot_id: str | None = None
     tokens: list = field(default_factory=list, repr=False)
     units: dict = field(default_factory=dict)
 
     @property
     def key(self):
         return self.product_key, self.device_name
+
+    @property
+    def iot_id(self):
+        """The opaque id that the platform has for it, the same each time."""
+        return hashlib.sha256("\0".join(self.key).encode()).hexdigest()[:32]
 
     def active_units(self):
         return [unit for unit in self.units.values() if unit.activated_at is not None]

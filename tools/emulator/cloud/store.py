@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS binding (authority TEXT, serial TEXT, body TEXT NOT N
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 4      # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and iotTokens
+FORMAT = 4      # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.emulator.cloud.calls import Call, parse_form
+from tools.emulator.cloud.calls import Call, read_form
 from tools.emulator.cloud.centres import homes
 
 FIELDS = ("productKey", "deviceName", "clientId", "resources")
@@ -10,37 +10,20 @@ NEEDED = ("productKey", "deviceName")
 
 
 @dataclass
-class Asked:
-    """One request of a device; `centre` is the region of the host that was asked, or `names.GLOBAL`."""
-
-    fields: dict
-    well_formed: bool
-    centre: str
-    product: object
-    device: object
-
-    @property
-    def names(self):
-        return self.fields.get("productKey"), self.fields.get("deviceName")
-
-
-@dataclass
 class RegionAsked:
     """One request for the endpoint of a region."""
 
     region: str
-    product = device = None
+    product = device = centre = None
     names = (None, None)
 
 
 def read(request, centre, instance):
-    fields, well_formed = parse_form(request.body)
-    return Asked(fields, well_formed, centre, *homes.find(instance.registry, fields))
+    return read_form(request.body, instance.registry, homes.served, centre)
 
 
 def verdict(asked, instance):
-    complete = all(asked.fields.get(name) for name in NEEDED) and all(asked.fields.values())
-    if not asked.well_formed or not complete or set(asked.fields) - set(FIELDS):
+    if not asked.complete(NEEDED, FIELDS):
         return 460
     if asked.device is None:
         return 5001

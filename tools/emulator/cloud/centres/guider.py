@@ -1,10 +1,8 @@
 """POST /auth/devicename: iotId, iotToken and where to connect (direct.md 6.1)."""
 
-from dataclasses import dataclass
-
-from tools.emulator.cloud import signing
-from tools.emulator.cloud.calls import Call, parse_form
+from tools.emulator.cloud import calls, signing
 from tools.emulator.cloud.centres import homes
+from tools.emulator.cloud.checks import first_refusal
 
 FIELDS = ("productKey", "deviceName", "signmethod", "sign", "version", "clientId", "timestamp", "resources",
           "ext")
@@ -12,19 +10,8 @@ NEEDED = ("productKey", "deviceName", "sign")
 UNSIGNED = ("signmethod", "sign", "version", "resources")
 
 
-@dataclass
-class Asked:
-    """One request; `centre` is the region of the host that was asked."""
-
-    fields: dict
-    well_formed: bool
-    centre: str
-    product: object
-    device: object
-
-    @property
-    def names(self):
-        return self.fields.get("productKey"), self.fields.get("deviceName")
+class Asked(calls.Asked):
+    """One request for a token."""
 
     @property
     def method(self):
@@ -33,18 +20,16 @@ class Asked:
 
 
 def read(request, centre, instance):
-    fields, well_formed = parse_form(request.body)
-    return Asked(fields, well_formed, centre, *homes.find(instance.registry, fields))
+    return calls.read_form(request.body, instance.registry, homes.served, centre, Asked)
 
 
 def check_parameters(asked, instance):
-    surplus = set(asked.fields) - set(FIELDS) and instance.config.switches.auth_surplus == 460
-    complete = all(asked.fields.get(name) for name in NEEDED) and all(asked.fields.values())
-    return None if asked.well_formed and complete and not surplus else 460
+    strict = instance.config.switches.auth_surplus == 460
+    return None if asked.complete(NEEDED, FIELDS if strict else asked.fields) else 460
 
 
 def check_type(asked, instance):
-    if asked.product is None or asked.device is None:
+    if asked.device is None:
         return None
     return 6200 if asked.product.auth != "secret" or asked.device.free else None
 
@@ -85,8 +70,7 @@ CHECKS = {
 
 def verdict(asked, instance):
     """200, or the code of the first check that fails."""
-    codes = (CHECKS[name](asked, instance) for name in instance.config.switches.auth_order)
-    return next((code for code in codes if code), 200)
+    return first_refusal(instance.config.switches.auth_order, CHECKS, asked, instance) or 200
 
 
 def carry_out(asked, instance, link):
@@ -99,4 +83,4 @@ def carry_out(asked, instance, link):
             "resources": homes.resources(asked.fields, asked.device, instance)}
 
 
-AUTH = Call("auth", "POST", read, verdict, carry_out, ("authenticated", "authentication refused"))
+AUTH = calls.Call("auth", "POST", read, verdict, carry_out, ("authenticated", "authentication refused"))

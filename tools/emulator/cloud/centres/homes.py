@@ -18,12 +18,9 @@ class Homes:
         return found if found in self.centres else self.own
 
 
-def find(registry, fields):
-    """(product, device) that a form names, None for what is not there; sub-devices never ask themselves."""
-    product = registry.products.get(fields.get("productKey"))
-    if product is None or product.node == "subdevice":
-        return None, None
-    return product, product.devices.get(fields.get("deviceName"))
+def served(product):
+    """Whether its devices ask themselves; sub-devices never do."""
+    return product.node != "subdevice"
 
 
 def verdict(device, centre, instance, handed):

@@ -15,7 +15,7 @@ class Tokens:
         self.seconds = config.timing.token_seconds
         self.kept = 1 if config.switches.auth_repeat == "last" else TOKENS_MAX
         self.devices = {device.iot_id: device for product in registry.products.values()
-                        for device in product.devices.values() if device.iot_id}
+                        for device in product.devices.values() if device.tokens}
 
     def find(self, iot_id):
         """The device whose iotId it is, or None."""
@@ -23,9 +23,7 @@ class Tokens:
         return device if device and self.registry.find(*device.key) is device else None
 
     def issue(self, device, now):
-        """(iotId, iotToken): the iotId stays, the token is fresh."""
-        if device.iot_id is None:
-            device.iot_id = secrets.token_hex(16)
+        """(iotId, iotToken): the iotId is the device's, the token is fresh."""
         self.devices[device.iot_id] = device
         token = secrets.token_hex(16)
         good = [one for one in device.tokens if self.lives(one, now)]

@@ -1,5 +1,6 @@
 """Sub-devices come online and go offline: login and logout, single and batch (gateway.md 8)."""
 
+from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import LOGINS, Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_item, read_items
 from tools.emulator.cloud.identifier import parse_client_identifier
@@ -50,10 +51,8 @@ CHECKS = {"rate": check_rate, "device": check_device, "deleted": check_deleted, 
 
 def check(asking, item, new, refuse):
     """Lets `item` pass or raises `refuse(item, code)`."""
-    device = asking.find(item)
-    for name in asking.switches.login_order:
-        if code := CHECKS[name](asking, item, device, new):
-            raise refuse(item, code)
+    if code := first_refusal(asking.switches.login_order, CHECKS, asking, item, asking.find(item), new):
+        raise refuse(item, code)
 
 
 def login_fields(asking):

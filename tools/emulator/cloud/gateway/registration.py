@@ -1,11 +1,12 @@
 """Sub-devices get their DeviceSecret through the gateway: both kinds, and the removal (gateway.md 4, 5)."""
 
-import hashlib
-
 from tools.emulator.cloud import signing
+from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
+
+IOT_ID = 24     # characters of an iotId here; /auth/devicename has 32
 
 
 def check_product(asking, item, product, device):
@@ -33,10 +34,8 @@ CHECKS = {"product": check_product, "switch": check_switch, "self": check_self, 
 
 
 def refusal(asking, item):
-    for name in asking.switches.register_order:
-        if code := CHECKS[name](asking, item, asking.product(item), asking.find(item)):
-            return code
-    return None
+    return first_refusal(asking.switches.register_order, CHECKS,
+                         asking, item, asking.product(item), asking.find(item))
 
 
 def register(asking, params):
@@ -50,12 +49,7 @@ def register(asking, params):
         raise Refused(failed[0])
     devices = [asking.find(item) for item, code in checked if code is None]
     asking.registry.issue_to_subdevices(devices)
-    return [{"iotId": iot_id(device), **pair_of(device), "deviceSecret": device.secret} for device in devices]
-
-
-def iot_id(device):
-    """The opaque cloud id of a device, the same each time."""
-    return hashlib.sha256("\0".join(device.key).encode()).hexdigest()[:24]
+    return [{"iotId": device.iot_id[:IOT_ID], **pair_of(device), "deviceSecret": device.secret} for device in devices]
 
 
 def check_proxy_method(asking, item, product, device):
@@ -80,10 +74,8 @@ PROXY_CHECKS = {"method": check_proxy_method, "sign": check_proxy_sign, "switch"
 
 
 def proxy_refusal(asking, item):
-    for name in asking.switches.proxy_order:
-        if code := PROXY_CHECKS[name](asking, item, asking.product(item), asking.find(item)):
-            return code
-    return None
+    return first_refusal(asking.switches.proxy_order, PROXY_CHECKS,
+                         asking, item, asking.product(item), asking.find(item))
 
 
 def product_register(asking, params):

@@ -1,5 +1,6 @@
 """Which sub-device is attached to which gateway, and the requests that change it (gateway.md 6)."""
 
+from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, pair_of, read_items
 
@@ -77,9 +78,8 @@ CHECKS = {"self": check_self, "device": check_device, "disabled": check_disabled
 
 def refusal(asking, item, device, new):
     """The code that keeps `item` from being attached, or None."""
-    for name in asking.switches.topology_order:
-        if code := CHECKS[name](asking, item, device, new):
-            return code
+    if code := first_refusal(asking.switches.topology_order, CHECKS, asking, item, device, new):
+        return code
     if device.gateway == asking.key:
         return None if asking.switches.attach_again == 200 else asking.switches.attach_again
     if device.gateway and asking.switches.attach_elsewhere != "move":
