@@ -39,10 +39,10 @@ def packet(head, body):
     return bytes((head,)) + length + body
 
 
-def connect(dn, secret, mode):
+def connect(dn, secret, mode, pk=PK):
     client_id = f"{dn}|securemode={mode},signmethod=hmacsha256|".encode()
-    password = sign(secret, f"clientId{dn}deviceName{dn}productKey{PK}").encode()
-    return packet(0x10, b"\x00\x04MQTT\x04\xc2\x04\xb0" + field(client_id) + field(f"{dn}&{PK}".encode())
+    password = sign(secret, f"clientId{dn}deviceName{dn}productKey{pk}").encode()
+    return packet(0x10, b"\x00\x04MQTT\x04\xc2\x04\xb0" + field(client_id) + field(f"{dn}&{pk}".encode())
                   + field(password))
 
 
@@ -148,14 +148,16 @@ def measure(tcp=5000, tls=500, registrations=500):
 
 
 def report(scale=1.0):
-    """The bench's part: the same as a table."""
+    """The bench's part: the same as a table, and iTLS."""
+    from host_tests.bench import cloud_itls
+
     rows = measure(*(max(20, round(count * min(scale, 1))) for count in (5000, 500, 500)))
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [Column(name.replace("_", " ")) for name in names]
     table = Table("One process of the cloud, one of clients", columns)
     for row in rows:
         table.add(*(row.get(name) for name in names))
-    return Report([table])
+    return Report([table, cloud_itls.table(scale)])
 
 
 if __name__ == "__main__":

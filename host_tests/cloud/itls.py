@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,8 @@ class Direction:
 class Device:
     """One handshake. `hello` makes a hello; `answer` takes what the cloud said and gives what comes next."""
 
-    def __init__(self, id2=ID2, key=KEY, pk=PK, suites=(0xD004, 0xD003, 0x00FF), random=b"\x07", fragment=b"\x02"):
+    def __init__(self, id2=ID2, key=KEY, pk=PK, suites=(0xD004, 0xD003, 0x00FF), random=b"\x07",
+                 fragment=b"\x02"):
         self.id2, self.key, self.pk = id2.encode(), bytes.fromhex(key), pk.encode()
         self.suites, self.random, self.fragment = suites, random * 32, fragment
         self.writing = self.reading = None
@@ -208,9 +210,18 @@ class Device:
         self.own_finished = message(20, self.verify(b"client", self.sent, self.server_hello))
         return self.writing.seal(HANDSHAKE, self.own_finished, **how)
 
+    def proof(self):
+        """The server's Finished as it must be."""
+        return message(20, self.verify(b"server", self.sent, self.server_hello, self.own_finished))
+
     def take_finished(self, body):
-        proof = self.verify(b"server", self.sent, self.server_hello, self.own_finished)
-        assert self.reading.open(HANDSHAKE, body) == message(20, proof)
+        assert self.reading.open(HANDSHAKE, body) == self.proof()
+
+
+def wire(cloud, device=None):
+    """A new connection of a device to a running cloud."""
+    return Wire(socket.create_connection(("127.0.0.1", cloud.ports["itls"]), harness.WAIT),
+                device or Device())
 
 
 class Wire:
@@ -237,7 +248,7 @@ class Wire:
         return whole[0], whole[5:]
 
     def ask(self, data):
-        """Sends bytes; the body of the handshake record that answers. Raises `Refused` with an alert's code."""
+        """Sends bytes; the body of the handshake record that answers. Raises `Refused` with an alert."""
         self.socket.sendall(data)
         return self.expect(HANDSHAKE)
 
@@ -371,7 +382,8 @@ def record_head(kind, size):
     return record(kind, bytes(size))[:5]
 
 
-def connect_packet(dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300, **fields):
+def connect_packet(dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300,
+                   **fields):
     """The platform manual's CONNECT; its password is not looked at."""
     identifier = f"12345|securemode={mode},signmethod=hmacsha1,timestamp=2524608000000,{authtype}{extra}|"
     return codec.Connect(**{"client_id": identifier, "username": f"{dn}&{pk}", "password": b"any",

@@ -5,16 +5,13 @@ import socket
 import pytest
 
 from host_tests.cloud import harness, itls
-from host_tests.cloud.harness import Client, connect_packet as secret_packet
-from host_tests.cloud.itls import ID2, ITLS, KEY, PK, SECRET, Device, Refused, Wire, connect_packet, settings
+from host_tests.cloud.harness import Client
+from host_tests.cloud.harness import connect_packet as secret_packet
+from host_tests.cloud.itls import ID2, ITLS, KEY, PK, SECRET, Device, Refused, connect_packet, settings, wire
 from tools.emulator.cloud import codec, config
 from tools.errors import UserError
 
 OTHER = {"id2": "4142434445464748494A4B4C", "id2_key": bytes(range(65, 97)).hex(), "id2_type": "AES_256"}
-
-
-def wire(cloud, device=None):
-    return Wire(socket.create_connection(("127.0.0.1", cloud.ports["itls"]), harness.WAIT), device or Device())
 
 
 def client(cloud, device=None):
@@ -129,13 +126,15 @@ def test_an_identity_and_a_device_name_belong_together_from_the_first_login_on(i
         cloud.admin("POST", f"/devices/{PK}/second/delete")
         assert cloud.admin("GET", f"/identities/{OTHER['id2']}")["device_name"] is None
         cloud.admin("POST", f"/identities/{ID2}/unbind")
-        assert code(cloud, connect_packet(dn="second")) == 0 == code(cloud, connect_packet(dn="first"), other())
+        assert code(cloud, connect_packet(dn="second")) == 0
+        assert code(cloud, connect_packet(dn="first"), other()) == 0
 
 
 def test_a_binding_that_moves_and_one_that_is_not_looked_at(itls_run):
     both = [{"id2": ID2, "id2_key": KEY}, OTHER]
     with itls_run({"id2_binding": "moves"}, identities=both) as cloud:
-        assert code(cloud, connect_packet(dn="first")) == 0 == code(cloud, connect_packet(dn="first"), other())
+        assert code(cloud, connect_packet(dn="first")) == 0
+        assert code(cloud, connect_packet(dn="first"), other()) == 0
         assert cloud.device("first", PK)["id2"] == OTHER["id2"]
         assert cloud.admin("GET", f"/identities/{ID2}")["device_name"] is None
         assert code(cloud, connect_packet(dn="second"), other()) == 0
@@ -253,8 +252,8 @@ def test_an_identity_is_in_the_store_before_the_device_has_it(itls_run):
     ("POST", f"/identities/{ID2}/state", {"state": "asleep"}, 400, "state must be one of active, "),
     ("POST", f"/identities/{ID2}/authentications", {"today": -1}, 400, "today must be at least 0"),
     ("POST", f"/products/{PK}/identities", {"count": 0}, 400, "count must be 1 to 10000"),
-    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": "RSA"}, 400, "id2_type must be one of AES_128"),
-    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": []}, 400, "id2_type must be one of AES_128"),
+    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": "RSA"}, 400, "must be one of AES_128"),
+    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": []}, 400, "must be one of AES_128"),
     ("POST", f"/products/{PK}/quota", {}, 400, "left must be a whole number, or null"),
     ("POST", f"/products/{PK}/quota", {"left": True}, 400, "left must be a whole number, or null"),
     ("POST", f"/products/{PK}/whitelist", {"enabled": 1}, 400, "enabled must be a JSON bool"),
@@ -266,7 +265,8 @@ def test_console_calls_that_are_refused(shared, method, path, body, status, says
 
 def test_other_products_have_no_quota_and_no_white_list(run):
     with run() as cloud:
-        for what, values in (("quota", {"left": 1}), ("whitelist", {"enabled": True}), ("identities", {"count": 1})):
+        for what, values in (("quota", {"left": 1}), ("whitelist", {"enabled": True}),
+                             ("identities", {"count": 1})):
             answer = cloud.admin("POST", f"/products/{harness.PK}/{what}", values, 409)
             assert "authenticates by secret, not by id2" in answer["error"]
         assert "whitelist" not in cloud.admin("GET", "/products")[0] and "id2" not in cloud.device()
@@ -289,13 +289,13 @@ def refusal(**product):
 
 
 @pytest.mark.parametrize("product, says", [
-    ({"product_secret": "h4I4dneEFp7EImTv"}, "product.product_secret: of an ID2 product is the provisioning token"),
+    ({"product_secret": "h4I4dneEFp7EImTv"}, "product.product_secret: of an ID2 product is the prov"),
     ({"product_secret": "i21XXXXX" + "*" * 24}, "product.product_secret: of an ID2 product"),
     ({"product_secret": "i21XXXXX" + "QEFC" * 6}, "product.product_secret: of an ID2 product"),
     ({"identities": [{"id2": "F" * 24}]}, "product.identity.id2: must be 24 to 48 digits 0-9 A-F"),
     ({"identities": [{"id2": ID2.lower() + "a"}]}, "product.identity.id2: must be 24"),
     ({"identities": [{"id2": ID2}, {"id2": ID2}]}, f"product.identity.id2: {ID2} is there twice"),
-    ({"identities": [{"id2_key": KEY, "id2_type": "AES_256"}]}, "must be 64 hex digits, the 32 bytes of a key"),
+    ({"identities": [{"id2_key": KEY, "id2_type": "AES_256"}]}, "must be 64 hex digits, the 32 bytes of"),
     ({"identities": [{"id2_type": "RSA"}]}, "product.identity.id2_type: 'RSA' is not one of"),
     ({"identities": [{"state": "x"}]}, "product.identity.state: 'x' is not one of 'active'"),
     ({"identities": [{"secret": "x"}]}, "product.identity.secret: is not known here"),

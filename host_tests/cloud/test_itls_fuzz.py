@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 import ssl
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host_tests.cloud import harness, itls
-from host_tests.cloud.itls import DATA, HANDSHAKE, ID2, ITLS, KEY, Device, Platform, Wire, connect_packet, message
+from host_tests.cloud.itls import DATA, HANDSHAKE, ID2, KEY, Device, Platform, connect_packet, message, wire
 from host_tests.cloud.test_fuzz import mutated
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.keys import Key
@@ -173,7 +172,7 @@ def test_streams_of_all_sorts(running, data):
 @given(st.integers(0, 2 ** 32))
 def test_mutated_hellos_of_the_published_client(running, seed):
     source = random.Random(seed)
-    hellos = [bytes.fromhex(one["record_hex"]) for transcript in ITLS["itls"]["transcripts"]
+    hellos = [bytes.fromhex(one["record_hex"]) for transcript in itls.TRANSCRIPTS.values()
               for one in transcript["records"] if one["message"] == "ClientHello"]
     feed(running.connect(), mutated(source, b"".join(source.sample(hellos, 2))), halves)
     assert running.session.state != "open"
@@ -235,28 +234,25 @@ def test_tokens_of_all_sorts(text):
 def test_mutated_conversations_never_break_the_cloud(run):
     """What breaks inside the cloud fails the harness; at the end an honest device is still served."""
     source = random.Random(FACTOR)
-    records = [bytes.fromhex(one["record_hex"]) for one in itls.TRANSCRIPTS["aes128_id2_suite_D003"]["records"]
+    transcript = itls.TRANSCRIPTS["aes128_id2_suite_D003"]
+    records = [bytes.fromhex(one["record_hex"]) for one in transcript["records"]
                if one["direction"] == "client_to_server"]
     with run(text=itls.settings()) as cloud:
         for _ in range(int(40 * FACTOR)):
             if source.random() < 0.5:
-                link, data = connection(cloud), mutated(source, b"".join(records))
+                link, data = wire(cloud).socket, mutated(source, b"".join(records))
             else:
-                wire = Wire(connection(cloud), Device()).handshake()
-                link, spoiled = wire.socket, mutated(source, connect_packet().encode() * 2)
-                data = wire.device.writing.seal(DATA, spoiled)
+                one = wire(cloud).handshake()
+                link, spoiled = one.socket, mutated(source, connect_packet().encode() * 2)
+                data = one.device.writing.seal(DATA, spoiled)
             with link:
                 for piece in halves(data):
                     try:
                         link.sendall(piece)
                     except OSError:
                         break
-        with harness.Client(Wire(connection(cloud), Device()).handshake()) as client:
+        with harness.Client(wire(cloud).handshake()) as client:
             client.online(connect_packet())
-
-
-def connection(cloud):
-    return socket.create_connection(("127.0.0.1", cloud.ports["itls"]), harness.WAIT)
 
 
 def test_every_armed_spoil_at_every_suite(tmp_path):

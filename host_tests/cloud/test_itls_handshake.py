@@ -62,63 +62,55 @@ def test_every_suite_with_data_both_ways(platform, suites):
     assert blocks == 1 + (4 + mac) // 16 + 1 and len(sent) == 5 + 16 * blocks
 
 
-@pytest.mark.parametrize("id2, key, kind", [("4142434445464748494A4B4C", bytes(range(65, 97)).hex(), "AES_256"),
-                                            ("3132333435363738393A3B3C", bytes(range(49, 73)).hex(), "AES_192"),
-                                            ("0123456789ABCDEF" * 3, KEY, "AES_128")])
+@pytest.mark.parametrize("id2, key, kind", [
+    ("4142434445464748494A4B4C", bytes(range(65, 97)).hex(), "AES_256"),
+    ("3132333435363738393A3B3C", bytes(range(49, 73)).hex(), "AES_192"),
+    ("0123456789ABCDEF" * 3, KEY, "AES_128")])
 def test_other_keys_and_a_long_id(platform, id2, key, kind):
     running, device = platform(identities=[{"id2": id2, "id2_key": key, "id2_type": kind}]), Device(id2, key)
     assert running.prove(device)[CODE] == device.server_code()
 
 
-def flawed(case):
-    """(record, alert) of a first hello that is not what it must be."""
-    device = Device()
-    return {
-        "version": (lambda: device.hello(protocol=b"\x03\x02"), 70),
-        "no key id": (lambda: device.hello(key_id=None), 40),
-        "no code": (lambda: device.hello(code=None), 40),
-        "no product key": (lambda: device.hello(product=None), 171),
-        "malformed product key": (lambda: device.hello(product=b"a1~"), 171),
-        "long product key": (lambda: device.hello(product=b"a" * 21), 171),
-        "unknown product key": (lambda: device.hello(product=b"a1TESTpk009"), 172),
-        "short id": (lambda: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 23), 50),
-        "long id": (lambda: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 49), 50),
-        "unknown id": (lambda: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 24), 162),
-        "id in lower case": (lambda: device.hello(key_id=b"\x00\x10\x00\x10" + ID2.lower().encode()), 162),
-        "binary id": (lambda: device.hello(key_id=b"\x00\x10\x00\x10" + b"\xff" * 24), 162),
-        "fragment of no number": (lambda: device.hello(fragment=b"\x05"), 47),
-        "fragment of two bytes": (lambda: device.hello(fragment=b"\x02\x02"), 47),
-        "two product keys": (lambda: device.hello(more=b"\x20\x00\x00\x00"), 47),
-        "no null compression": (lambda: device.hello(methods=b"\x01\x01"), 47),
-        "no compression": (lambda: device.hello(methods=b"\0"), 47),
-        "long session id": (lambda: device.hello(session=b"\x21" + bytes(33)), 50),
-        "extension too long": (lambda: device.hello(more=b"\x2f\xff\x00\x02\x00"), 50),
-        "half an extension": (lambda: device.hello(more=b"\x2f"), 50),
-        "code without challenge": (lambda: device.hello(device.code("0" * 32)), 166),
-        "hello request": (lambda: record(HANDSHAKE, message(0, b"")), 10),
-        "server hello": (lambda: record(HANDSHAKE, message(2, bytes(40))), 10),
-        "finished": (lambda: record(HANDSHAKE, message(20, bytes(12))), 10),
-        "huge message": (lambda: record(HANDSHAKE, b"\x01\x00\x10\x01"), 50),
-        "empty record": (lambda: record(HANDSHAKE, b""), 10),
-        "data": (lambda: record(DATA, b"x"), 10),
-        "unknown record": (lambda: record(20, b"\x01"), 10),
-        "old record version": (lambda: record(HANDSHAKE, b"\x01", b"\x03\x01"), 70),
-        "long record": (lambda: b"\x16\x03\x03\xff\xff", 22),
-        "half an alert": (lambda: record(ALERT, b"\x02"), 50),
-        "alert of no level": (lambda: record(ALERT, b"\x03\x28"), 50),
-    }[case]
+FIRST = {
+    "version": (lambda device: device.hello(protocol=b"\x03\x02"), 70),
+    "no key id": (lambda device: device.hello(key_id=None), 40),
+    "no code": (lambda device: device.hello(code=None), 40),
+    "no product key": (lambda device: device.hello(product=None), 171),
+    "malformed product key": (lambda device: device.hello(product=b"a1~"), 171),
+    "long product key": (lambda device: device.hello(product=b"a" * 21), 171),
+    "unknown product key": (lambda device: device.hello(product=b"a1TESTpk009"), 172),
+    "short id": (lambda device: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 23), 50),
+    "long id": (lambda device: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 49), 50),
+    "unknown id": (lambda device: device.hello(key_id=b"\x00\x10\x00\x10" + b"2" * 24), 162),
+    "id in lower case": (lambda device: device.hello(key_id=b"\x00\x10\x00\x10" + ID2.lower().encode()), 162),
+    "binary id": (lambda device: device.hello(key_id=b"\x00\x10\x00\x10" + b"\xff" * 24), 162),
+    "fragment of no number": (lambda device: device.hello(fragment=b"\x05"), 47),
+    "fragment of two bytes": (lambda device: device.hello(fragment=b"\x02\x02"), 47),
+    "two product keys": (lambda device: device.hello(more=b"\x20\x00\x00\x00"), 47),
+    "no null compression": (lambda device: device.hello(methods=b"\x01\x01"), 47),
+    "no compression": (lambda device: device.hello(methods=b"\0"), 47),
+    "long session id": (lambda device: device.hello(session=b"\x21" + bytes(33)), 50),
+    "extension too long": (lambda device: device.hello(more=b"\x2f\xff\x00\x02\x00"), 50),
+    "half an extension": (lambda device: device.hello(more=b"\x2f"), 50),
+    "code without challenge": (lambda device: device.hello(device.code("0" * 32)), 166),
+    "hello request": (lambda device: record(HANDSHAKE, message(0, b"")), 10),
+    "server hello": (lambda device: record(HANDSHAKE, message(2, bytes(40))), 10),
+    "finished": (lambda device: record(HANDSHAKE, message(20, bytes(12))), 10),
+    "huge message": (lambda device: record(HANDSHAKE, b"\x01\x00\x10\x01"), 50),
+    "empty record": (lambda device: record(HANDSHAKE, b""), 10),
+    "data": (lambda device: record(DATA, b"x"), 10),
+    "unknown record": (lambda device: record(20, b"\x01"), 10),
+    "old record version": (lambda device: record(HANDSHAKE, b"\x01", b"\x03\x01"), 70),
+    "long record": (lambda device: b"\x16\x03\x03\xff\xff", 22),
+    "half an alert": (lambda device: record(ALERT, b"\x02"), 50),
+    "alert of no level": (lambda device: record(ALERT, b"\x03\x28"), 50),
+}
 
 
-@pytest.mark.parametrize("case", [
-    "version", "no key id", "no code", "no product key", "malformed product key", "long product key",
-    "unknown product key", "short id", "long id", "unknown id", "id in lower case", "binary id",
-    "fragment of no number", "fragment of two bytes", "two product keys", "no null compression", "no compression",
-    "long session id", "extension too long", "half an extension", "code without challenge", "hello request",
-    "server hello", "finished", "huge message", "empty record", "data", "unknown record", "old record version",
-    "long record", "half an alert", "alert of no level"])
+@pytest.mark.parametrize("case", FIRST)
 def test_a_first_hello_that_is_refused(platform, case):
-    make, alert = flawed(case)
-    assert platform().connect().refused(make()) == alert
+    make, alert = FIRST[case]
+    assert platform().connect().refused(make(Device())) == alert
 
 
 def test_no_common_suite(platform):
@@ -153,7 +145,6 @@ def spoiled_code(device, case):
     head, signature = code.rsplit(b"~", 1)
     raw = base64.b64decode(signature)
     return {
-        "another key": Device(key=KEY[::-1]),
         "another type": device.code(kind="1"), "another hash": device.code(digit="3"),
         "another challenge": device.code("0" * 32), "short challenge": device.code(device.challenge[:-1]),
         "no signature": head + b"~", "no base64": head + b"~" + b"*" * 64,
@@ -184,7 +175,7 @@ def test_a_code_of_another_key(platform):
 
 def test_a_challenge_is_of_one_connection_one_identity_and_of_one_minute(platform):
     ids = [{"id2": ID2, "id2_key": KEY}, {"id2": "0" * 24, "id2_key": KEY}]
-    running, device = platform({"itls_hellos": "free"}, identities=ids, timing={"challenge_seconds": 60}), Device()
+    running, device = platform({"itls_hellos": "free"}, identities=ids), Device()
     challenged(running, device)
     code = device.code()
     assert running.connect().refused(device.hello(code)) == 166
@@ -279,6 +270,24 @@ def test_the_server_hello_s_switches(platform):
     running, device = platform({"itls_session_id": "none", "itls_max_fragment": "omit"}), Device()
     running.prove(device)
     assert device.order == [CODE, PREMASTER] and device.session_id == b""
+
+
+def test_without_a_hello_verify_request(platform):
+    """The first hello is answered with a ServerHello; the Finished still shows who has the key."""
+    switches = {"itls_hello_verify": "left_out", "id2_authentications": 161}
+    running, device = platform(switches, limits={"authentications_per_day": 2}), Device()
+    device.take_server_hello(running.connect().handshake(device.hello())[5:])
+    device.take_finished(running.handshake(device.finished())[5:])
+    running.arm("server_hello", "known_premaster")
+    device.take_server_hello(running.connect().handshake(device.hello())[5:])
+    device.writing.key = bytes(32)
+    assert running.refused(device.finished()) == 20
+    assert running.connect().refused(Device().hello()) == 161
+    blank = Device(id2="F" * 48)
+    blank.take_issue(running.connect().handshake(blank.hello(itls.issue_request()))[5:])
+    blank.take_server_hello(running.handshake(blank.hello())[5:])
+    assert running.connect().refused(Device("0" * 24).hello()) == 162
+    assert running.connect().refused(Device().hello(b"no code")) == 163
 
 
 def test_the_alphabet_of_challenges(platform):
@@ -424,35 +433,37 @@ def alert_in_data(running, device, sent):
     return raised.value.code
 
 
-def spoiled_record(device, case):
-    seal = device.writing.seal
-    good = seal(DATA, b"data")
-    device.writing.sequence -= 1
-    mac = device.writing.mac(DATA, b"data")
-    return {
-        "mac": lambda: seal(DATA, b"data", mac=bytes([mac[0] ^ 1]) + mac[1:]),
-        "last byte of the mac": lambda: seal(DATA, b"data", mac=mac[:-1] + bytes([mac[-1] ^ 1])),
-        "one byte of padding": lambda: seal(DATA, b"data", padding=bytes([11] * 5 + [10] + [11] * 6)),
-        "padding too long": lambda: seal(DATA, b"data", padding=bytes([255]) * 12),
-        "no padding": lambda: seal(DATA, b"x" * 16, padding=b""),
-        "another type": lambda: b"\x16" + good[1:],
-        "one block less": lambda: record(DATA, good[5:-16]),
-        "no whole block": lambda: record(DATA, good[5:-1]),
-        "only an iv": lambda: record(DATA, good[5:21]),
-        "nothing": lambda: record(DATA, b""),
-        "in clear": lambda: record(DATA, b"data"),
-        "again": lambda: good + good,
-        "skipped": lambda: seal(DATA, b"lost") and seal(DATA, b"data"),
-    }[case]()
+class Sealed:
+    """A record of data that `device` has sealed, and its parts."""
+
+    def __init__(self, device):
+        self.good = device.writing.seal(DATA, b"data")
+        device.writing.sequence -= 1
+        self.seal, self.mac = device.writing.seal, device.writing.mac(DATA, b"data")
 
 
-@pytest.mark.parametrize("case", ["mac", "last byte of the mac", "one byte of padding", "padding too long",
-                                  "no padding", "another type", "one block less", "no whole block", "only an iv",
-                                  "nothing", "in clear", "again", "skipped"])
+SPOILED = {
+    "mac": lambda one: one.seal(DATA, b"data", mac=bytes([one.mac[0] ^ 1]) + one.mac[1:]),
+    "last byte of the mac": lambda one: one.seal(DATA, b"data", mac=one.mac[:-1] + bytes([one.mac[-1] ^ 1])),
+    "one byte of padding": lambda one: one.seal(DATA, b"data", padding=bytes([11] * 5 + [10] + [11] * 6)),
+    "padding too long": lambda one: one.seal(DATA, b"data", padding=bytes([255]) * 12),
+    "no padding": lambda one: one.seal(DATA, b"x" * 16, padding=b""),
+    "another type": lambda one: b"\x16" + one.good[1:],
+    "one block less": lambda one: record(DATA, one.good[5:-16]),
+    "no whole block": lambda one: record(DATA, one.good[5:-1]),
+    "only an iv": lambda one: record(DATA, one.good[5:21]),
+    "nothing": lambda one: record(DATA, b""),
+    "in clear": lambda one: record(DATA, b"data"),
+    "again": lambda one: one.good + one.good,
+    "skipped": lambda one: one.seal(DATA, b"lost") and one.seal(DATA, b"data"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
 def test_a_record_that_is_spoiled_ends_the_connection_with_one_and_the_same_alert(platform, case):
     running, device = platform(), Device()
     running.open(device)
-    sent = spoiled_record(device, case)
+    sent = SPOILED[case](Sealed(device))
     if case == "again":
         assert running.data(sent[:len(sent) // 2]) == b"data"
         sent = sent[len(sent) // 2:]
@@ -607,7 +618,8 @@ def test_without_the_switch_there_is_no_such_limit_and_a_wrong_code_counts_nowhe
 def test_the_hash_of_nothing_is_never_a_transcript(platform):
     """A Finished over other messages than those that went to and fro is refused."""
     running = platform()
-    for make in (lambda device: device.verify(b"client", b""), lambda device: device.verify(b"client", device.sent),
+    for make in (lambda device: device.verify(b"client", b""),
+                 lambda device: device.verify(b"client", device.sent),
                  lambda device: device.verify(b"server", device.sent, device.server_hello),
                  lambda device: hashlib.sha256(device.master).digest()[:12]):
         device = Device()

@@ -161,7 +161,8 @@ def hint(key, keys):
     return f"is {' or '.join(near)} meant?" if near else "README.md beside the cloud's sources lists what is"
 
 
-KINDS = {int: "a whole number", str: "a string", bool: "true or false", list: "an array of tables", dict: "a table"}
+KINDS = {int: "a whole number", str: "a string", bool: "true or false", list: "an array of tables",
+         dict: "a table"}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 

@@ -74,8 +74,8 @@ class Store:
             yield id2, json.loads(body)
 
     def save_identity(self, id2, body):
-        self.db.execute("INSERT INTO identity VALUES (?, ?) ON CONFLICT (id2) DO UPDATE SET body = excluded.body",
-                        (id2, json.dumps(body)))
+        self.db.execute("INSERT INTO identity VALUES (?, ?) "
+                        "ON CONFLICT (id2) DO UPDATE SET body = excluded.body", (id2, json.dumps(body)))
 
     def licences(self):
         """Yields (ProductKey, body) of every ID2 product."""

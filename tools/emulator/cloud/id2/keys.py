@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 @dataclass(frozen=True)
 class KeyType:
-    """`size` in bytes; `digit` is the hash's on the wire, `number` the key type's in provisioning, or None."""
+    """`size` in bytes; `digit` is the hash's on the wire, `number` the type's in provisioning, or None."""
 
     size: int
     cipher: type

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from tools.emulator.cloud.id2.keys import NUMBERS, Key
 
 SECRET = re.compile(r"[ix][12][1-9][\x21-\x7e]{29,61}")
-SECRET_RULE = ("of an ID2 product is the provisioning token: i or x, 1 or 2, the key type's digit (1 AES-128, "
-               "2 AES-192, 3 AES-256), then 16 characters or, after 2, base64 from the 9th on; 32 to 64 in all")
+SECRET_RULE = ("of an ID2 product is the provisioning token: i or x, 1 or 2, the key type's digit "
+               "(1 AES-128, 2 AES-192, 3 AES-256), then 16 characters or, after 2, base64 from the 9th on; "
+               "32 to 64 in all")
 VERSION = b"\x00\x00\x01\x00"
 REQUEST_MAX = 256
 SESSION_KEY = 16

@@ -1,4 +1,4 @@
-"""What the ID² service says to a hello: an identity, a challenge, a yes, or an alert (id2.md 1.4, 4.8, 10)."""
+"""What the ID² service says to a hello: an identity, a challenge, yes, or an alert (id2.md 1.4, 4.8, 10)."""
 
 import hmac
 import os
@@ -75,15 +75,16 @@ class Service:
         """`Provisioned`, `Challenged` or `Accepted`; raises `Alert`."""
         if claim.unprovisioned:
             return self.provision(talk, claim)
+        asks = not claim.code and self.config.switches.itls_hello_verify == "sent"
         case = Case(self, talk, claim)
         for name in self.config.switches.id2_order:
-            if claim.code or name not in OF_CODES:
+            if claim.code or name not in OF_CODES or name == "quota" and not asks:
                 getattr(case, name)()
-        if not claim.code:
+        if asks:
             return self.ask(talk, claim)
         talk.challenge = None
         self.identities.count(case.known, self.wall())
-        return Accepted(case.known, case.code.signature)
+        return Accepted(case.known, case.code.signature if claim.code else b"")
 
     def ask(self, talk, claim):
         if talk.challenge is not None:

@@ -20,22 +20,29 @@ SWITCHES = {
     "itls_extension_order": Switch(
         EXTENSIONS, OrderOf(EXTENSIONS), "4.4, 11", "order of the ServerHello's extensions",
     ),
+    "itls_hello_verify": Switch(
+        "sent", ("sent", "left_out"), "3, 11",
+        "HelloVerifyRequest with a challenge: sent, or the first hello answered with a ServerHello",
+    ),
     "itls_hellos": Switch(
         "same", ("same", "free"), "4.2",
         "a second hello that differs from the first in more than random and code: alert 47, or taken",
     ),
     "itls_version": Switch(
-        "ignored", ("ignored", "checked"), "3.2, 11", "an extended version other than 1.2.0: taken, or alert 70",
+        "ignored", ("ignored", "checked"), "3.2, 11",
+        "an extended version other than 1.2.0: taken, or alert 70",
     ),
     "itls_key_group": Switch(
-        "ignored", ("ignored", "checked"), "3.2, 11", "a key group other than 0x10001000: taken, or alert 178",
+        "ignored", ("ignored", "checked"), "3.2, 11",
+        "a key group other than 0x10001000: taken, or alert 178",
     ),
     "itls_early_alert": Switch(
         "plain", ("plain", "encrypted"), "4.8",
         "how an alert goes out after the ServerHello and before the server's Finished",
     ),
     "id2_challenge": Switch(
-        "hex", ("hex", "printable"), "4.3, 11", "alphabet of challenges: upper-case hex, or visible ASCII without ~",
+        "hex", ("hex", "printable"), "4.3, 11",
+        "alphabet of challenges: upper-case hex, or visible ASCII without ~",
     ),
     "id2_order": Switch(CHECKS, OrderOf(CHECKS), "10", "order of the checks of a hello"),
     "id2_authentications": Switch(
@@ -65,6 +72,8 @@ TIMING = {
 }
 
 LIMITS = {
-    "authentications_per_day": Figure(10, 1, True, "1.6", "authentications of an identity, if id2_authentications is on"),
+    "authentications_per_day": Figure(
+        10, 1, True, "1.6", "authentications of an identity, if id2_authentications is on"
+    ),
     "itls_record_bytes": Figure(1024, 1, True, "4.7", "plaintext in a record of the server, at most 16384"),
 }

@@ -25,7 +25,6 @@ FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}     # max_fragment_length, RFC 6
 KEY_GROUP, VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
 ID_SIZES = range(24, 49)
 PREMASTER_SIZE = 48
-STAGES = {Provisioned: "provision", Challenged: "challenge"}
 
 
 class Alone:
@@ -169,7 +168,8 @@ class Session:
         suite = self.choose(hello)
         claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.extensions[messages.KEY_ID][4:],
                       hello.extensions[messages.CODE])
-        stage = "provision" if claim.unprovisioned else "server_hello" if claim.code else "challenge"
+        greets = claim.code or self.switches.itls_hello_verify == "left_out"
+        stage = "provision" if claim.unprovisioned else "server_hello" if greets else "challenge"
         fault = self.strike(stage, claim)
         if fault and fault.unprocessed:
             return self.around.strike(fault)
@@ -275,8 +275,9 @@ class Session:
         """The fault that strikes at `stage`, if any."""
         if claim is None:
             return self.around.take(stage, self.identity.product_key, self.identity.device_name)
-        known = self.service.identities.by_id.get(claim.id2.decode("ascii", "replace"))
-        return self.around.take(stage, claim.product_key.decode("ascii", "replace"), known and known.device_name)
+        product_key, id2 = (one.decode("ascii", "replace") for one in (claim.product_key, claim.id2))
+        known = self.service.identities.by_id.get(id2)
+        return self.around.take(stage, product_key, known and known.device_name)
 
     def say(self, stage, kind, data, fault):
         """Sends one answer, as `fault` has it."""

@@ -33,8 +33,9 @@ def replace_premaster(hello, premaster, text=None):
 
 def known_blocks(hello):
     """A premaster put together from the blocks that stand in the two codes (id2.md 7.2)."""
-    key, device = hello.identity.key, hello.device_signature
+    key = hello.identity.key
     server = key.sign(hello.identity.id2.translate(codes.INVERSE) + hello.client_random.hex().upper())
+    device = hello.device_signature or server       # without a challenge there is no device code
     text = device[:2 * BLOCK] + server[:BLOCK] + device[2 * BLOCK:]
     replace_premaster(hello, key.decrypt(text), text)
 
