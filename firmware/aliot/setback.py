@@ -11,11 +11,11 @@ def failed(device, problem):
         problem = device.endpoint.failed(device, problem)
     now = device.now()
     backoff.failed(device.session, now, problem.retry)
-    if isinstance(problem, (LinkError, ProtocolError)):
+    if isinstance(problem, (LinkError, ProtocolError)) and problem.code[:5] != "itls.":
         _say(device, "offline", problem, now)
     else:
         # What the platform refuses; the classes are in aliot.refusals, which is not imported for this.
-        refused = problem.code.split(".")[0] in ("mqtt", "register", "auth")
+        refused = problem.code.split(".")[0] in ("mqtt", "register", "auth", "itls")
         _say(device, "refused" if refused else "error", problem, now)
 
 

@@ -15,7 +15,7 @@ driver of a security chip fills in (id2.md 1, 9.1, 10); its key is of type AES_1
 import struct
 import time
 
-from aliot import part
+from aliot import forget, part
 from aliot.credentials import Identity, device_name, text
 from aliot.errors import AliotError, CredentialError
 from aliot.sign import hmac_hex
@@ -159,6 +159,9 @@ def burned(fields, mac):
         made.element = SoftwareElement(fields)
     else:
         made.provisioning, made.element = part("id2.provisioning").burned(fields, mac, made)
+        if made.element.is_provisioned():
+            made.provisioning = None
+            forget("id2.provisioning")
     if not instance and fields.get(_REGION, b"cn-shanghai") == b"cn-shanghai":
         fields.setdefault(_HOST, key.encode() + b".itls.cn-shanghai.aliyuncs.com")
     fields.setdefault(_PORT, b"\x5b\x07")  # 1883
