@@ -49,7 +49,8 @@ def register(asking, params):
         raise Refused(failed[0])
     devices = [asking.find(item) for item, code in checked if code is None]
     asking.registry.issue_to_subdevices(devices)
-    return [{"iotId": device.iot_id[:IOT_ID], **pair_of(device), "deviceSecret": device.secret} for device in devices]
+    return [{"iotId": device.iot_id[:IOT_ID], **pair_of(device), "deviceSecret": device.secret}
+            for device in devices]
 
 
 def check_proxy_method(asking, item, product, device):
