@@ -5,7 +5,6 @@ distribution's package, unpacked into .cache (no root) and started through the
 loader and libraries that came with it, so that the host's may be older.
 """
 
-import fcntl
 import functools
 import json
 import os
@@ -13,15 +12,14 @@ import platform
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools import apt, umqtt
+from tools import apt, cache, umqtt
 from tools.errors import UserError
 
 OLDEST = (1, 24)
-CACHE = Path(__file__).resolve().parent.parent / ".cache"
+CACHE = cache.FOLDER
 DEBIAN_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 UBUNTU_KEYS = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 INSTALL = "install MicroPython 1.24 or later with TLS (the Unix port) and name it in the variable MICROPYTHON"
@@ -98,7 +96,7 @@ def host_faketime():
     if not suite or not _has_apt():
         raise UserError("libfaketime is missing: install the package libfaketime")
     root = CACHE / f"faketime-{suite}-{platform.machine()}"
-    with _locked():
+    with cache.locked(CACHE / "interpreter.lock"):
         if not root.exists():
             apt.fetch(suite, ["libfaketime"], root, keys, components, dependencies=False)
     return _one(root, "usr/lib/**/libfaketime.so.1")
@@ -142,7 +140,7 @@ def _fetched(passed_over):
     suite = system.get("UBUNTU_CODENAME") or system.get("VERSION_CODENAME", "") if ubuntu else "trixie"
     keys, components = (UBUNTU_KEYS, "main universe") if ubuntu else (DEBIAN_KEYS, "main")
     root = CACHE / f"micropython-{suite}-{platform.machine()}"
-    with _locked():
+    with cache.locked(CACHE / "interpreter.lock"):
         if not root.exists():
             if ubuntu:
                 _refuse_old(suite, keys, components)
@@ -186,14 +184,6 @@ def _one(root, pattern):
     if not found:
         raise UserError(f"{root.name} in the cache is damaged (no {pattern}): delete it and start again")
     return str(found[0])
-
-
-@contextmanager
-def _locked():
-    CACHE.mkdir(exist_ok=True)
-    with open(CACHE / "interpreter.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _has_apt():

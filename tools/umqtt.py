@@ -6,17 +6,16 @@ unpacked, and the one module in it is taken from there: index, mirrors, proxy
 and certificates are the ones that pip is configured for.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from tools import cache
 from tools.errors import UserError
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache"
+CACHE = cache.FOLDER
 NAME = "micropython-umqtt.simple"
 VERSION = "1.3.4"
 # version -> (SHA-256 of the package, SHA-256 of umqtt/simple.py in it)
@@ -33,9 +32,7 @@ def folder(version=VERSION):
     """A folder that holds `umqtt/simple.py` of that version, fetched on the first call; raises UserError."""
     package, module = PINNED[version]
     root = CACHE / f"umqtt-{version}"
-    CACHE.mkdir(exist_ok=True)
-    with open(CACHE / "umqtt.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with cache.locked(CACHE / "umqtt.lock"):
         if not root.exists():
             _fetch(version, package, module, root)
     if _digest(root / "umqtt" / "simple.py") != module:
@@ -64,8 +61,7 @@ def _fetch(version, package, module, root):
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        (work / "pin.txt").write_text(f"{NAME}=={version} --hash=sha256:{package}\n")
-        said = _pip_download(work)
+        said = _pip_download(version, package, work)
         found = sorted(work.glob("**/umqtt/simple.py"))
         if not found:
             raise UserError(f"pip could not fetch {NAME} {version}: {said}")
@@ -76,33 +72,11 @@ def _fetch(version, package, module, root):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _pip_download(work):
+def _pip_download(version, package, work):
     """Let pip fetch and unpack the pinned package under `work`; returns pip's last word."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "--require-hashes",
-        "--no-clean",
-        "--dest",
-        str(work / "out"),
-        "-r",
-        str(work / "pin.txt"),
-    ]
-    environment = {**os.environ, "TMPDIR": str(work), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
+        done = cache.pip_download(
+            f"{NAME}=={version}", package, work, TIMEOUT, "--no-binary", ":all:", "--no-clean", TMPDIR=str(work)
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"pip took longer than {TIMEOUT} seconds to fetch {NAME}") from None

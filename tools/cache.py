@@ -1,0 +1,38 @@
+"""The cache folder of the checkout: what is fetched or built once, by whoever asks first."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / ".cache"
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds the lock file `path` for as long as the block runs; others wait. Its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def pip_download(package, digest, folder, timeout, *options, **variables):
+    """Lets pip put `package` ("name==version") into `folder`, verified by its SHA-256 `digest`.
+
+    `variables` go into pip's environment. Returns the finished process with its output as text; raises
+    subprocess.TimeoutExpired after `timeout` seconds.
+    """
+    pin = Path(folder) / "pin.txt"
+    pin.write_text(f"{package} --hash=sha256:{digest}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    return subprocess.run(
+        [*command, *options, "--dest", str(folder), "-r", str(pin)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables},
+        stdin=subprocess.DEVNULL,
+    )
