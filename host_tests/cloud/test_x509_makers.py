@@ -3,6 +3,7 @@
 import os
 import select
 import subprocess
+import time
 
 import pytest
 
@@ -15,11 +16,13 @@ from host_tests.cloud.issuing import (
     XPK,
     client,
     first,
+    pem,
     pushed,
 )
-from tools.ca import association, authority
+from host_tests.cloud.test_x509_console import CA_REFUSED, FILES, proofs
+from tools.ca import association, authority, facts, keys
+from tools.ca.check import Checker
 from tools.ca.issue import issue
-from tools.ca.keys import pem
 from tools.emulator.cloud import codec
 
 CHEAP = 2 ** 10     # scrypt, for a passphrase of the test's own
@@ -90,7 +93,7 @@ def test_all_of_it_made_by_the_ca_of_this_project(factory, tmp_path):
     der = ca.verification(cloud.admin("GET", "/registration_code")["code"])
     cloud.admin("POST", "/cas", {
         "name": CA, "certificate": (tmp_path / "ca" / "ca.cer").read_text(), "certificate_file": "ca.cer",
-        "verification": pem("CERTIFICATE", der).decode(), "verification_file": "verify.cer"})
+        "verification": keys.pem("CERTIFICATE", der).decode(), "verification_file": "verify.cer"})
     assert cloud.admin("GET", "/cas")[0]["serial"] == ca.serial
     made = [issue(ca, XPK, name) for name in (XDN, XDN2)]
     (path, rows), = association.write(ca, tmp_path / "out")
@@ -108,3 +111,46 @@ def test_all_of_it_made_by_the_ca_of_this_project(factory, tmp_path):
     (path, rows), = association.write(ca, tmp_path / "all", everything=True)
     answer = factory.upload(path.read_bytes().decode(), 409)
     assert len(answer["rows"]) == rows == 2 and all("already" in row["error"] for row in answer["rows"])
+
+
+def verdicts(factory, folder, request):
+    """Whether `ca check` finds the two files and the name of a registration good."""
+    code = factory.cloud.admin("GET", "/registration_code")["code"]
+    reports, held = [], None
+    for kind, field in (("ca", "certificate"), ("verification", "verification")):
+        path = folder / request[field + "_file"]
+        path.write_text(request[field])
+        reports.append(Checker(time.time(), ca=held, code=code, name=request["name"]).check(path, kind).good)
+        if kind == "ca" and reports[0]:
+            held = facts.certificate(path.read_bytes())
+    return reports
+
+
+# `ca check` only warns of Chinese characters, which one page of the platform allows
+REFUSED_BY_BOTH = [name for name in CA_REFUSED if name != "a Chinese name"]
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_BOTH)
+def test_what_the_console_refuses_ca_check_has_refused_before(factory, tmp_path, name):
+    """Two programs without a line in common, both written from x509.md 2."""
+    assert verdicts(factory, tmp_path, factory.request()) == [True, True]
+    changes, check, _ = CA_REFUSED[name]
+    request = factory.request(**changes(factory))
+    factory.cloud.admin("POST", "/cas", request, 409)
+    assert not verdicts(factory, tmp_path, request)[0 if check in ("name", "CA") else 1]
+
+
+def test_a_proof_that_the_console_refuses_ca_check_has_refused_before(factory, tmp_path):
+    code = factory.cloud.admin("GET", "/registration_code")["code"]
+    for made, text in proofs(code, factory):
+        assert verdicts(factory, tmp_path, factory.request(verification=pem(made))) == [True, False], text
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "product" not in name])
+def test_a_file_that_the_console_refuses_ca_check_has_refused_before(factory, tmp_path, name):
+    factory.register()
+    text, _ = FILES[name]
+    factory.upload(text, 409)
+    path = tmp_path / "association.csv"
+    path.write_text(text)
+    assert not Checker(time.time()).check(path).good

@@ -4,6 +4,7 @@ import dataclasses
 import ssl
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from host_tests.cloud.harness import Client, Closed
@@ -14,6 +15,8 @@ from host_tests.cloud.issuing import (
     HOST,
     PUSH,
     SERVER,
+    XDN,
+    XDN2,
     Factory,
     certify,
     client,
@@ -163,6 +166,30 @@ def test_two_cas_each_with_the_same_serial(factory):
         assert device.ask(first()) == Connack(0)
         assert pushed(device.read())["deviceName"] == "sensor-02"
     assert admitted(factory, factory.files()) and pair
+
+
+def test_two_cas_of_one_subject_are_told_apart_by_key_identifiers(factory):
+    for number, name in enumerate(("ca", "stranger")):
+        public, known = key(name).public_key(), x509.SubjectKeyIdentifier.from_public_key(key(name).public_key())
+        made = certify("Twins", public, 0x20 + number, issuer_key=key(name), extensions=(CA_TRUE, known))
+        twin = Factory(factory.cloud, factory.folder, f"Twin_{number}", made, name)
+        twin.register()
+        twin.bind(SERIAL, (XDN, XDN2)[number])
+    for number, name in enumerate(("ca", "stranger")):
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key(name).public_key())
+        pair = files(factory.folder, leaf(made, SERIAL, name, extensions=(CA_FALSE, signer)))
+        with client(factory.cloud, pair) as device:
+            device.online(first())
+            assert pushed(device.read())["deviceName"] == (XDN, XDN2)[number]
+
+
+@pytest.mark.parametrize("certificate", ["expired", "wrong_host", "untrusted"])
+def test_faults_of_the_server_s_certificate(factory, certificate):
+    pair = factory.ready()
+    factory.cloud.arm("x509", "handshake", "certificate", certificate=certificate)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        present(factory.cloud, *pair)
+    assert admitted(factory, pair)
 
 
 def test_a_deactivated_ca(factory):
