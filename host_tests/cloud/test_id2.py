@@ -296,6 +296,7 @@ def refusal(**product):
     ({"identities": [{"id2": ID2.lower() + "a"}]}, "product.identity.id2: must be 24"),
     ({"identities": [{"id2": ID2}, {"id2": ID2}]}, f"product.identity.id2: {ID2} is there twice"),
     ({"identities": [{"id2_key": KEY, "id2_type": "AES_256"}]}, "must be 64 hex digits, the 32 bytes of"),
+    ({"identities": [{"device_name": "dev1"}] * 2}, "device_name: dev1 is bound to another identity"),
     ({"identities": [{"id2_type": "RSA"}]}, "product.identity.id2_type: 'RSA' is not one of"),
     ({"identities": [{"state": "x"}]}, "product.identity.state: 'x' is not one of 'active'"),
     ({"identities": [{"secret": "x"}]}, "product.identity.secret: is not known here"),
@@ -319,6 +320,20 @@ def test_what_is_left_out_is_generated_and_kept(run):
     with run(text=text) as cloud:
         blank = Device(id2="F" * 24)
         blank.take_issue(wire(cloud, blank).ask(blank.hello(itls.issue_request(secret=seen[0][0]))))
+
+
+def test_identities_that_the_configuration_names_later(itls_run):
+    """New ones come, old ones stay; a DeviceName that is taken stays with whom it is bound to."""
+    with itls_run(identities=[{"device_name": "device-01"}, {}]) as cloud:
+        first = cloud.admin("GET", "/identities")
+    named = {"id2": ID2, "id2_key": KEY, "device_name": "device-01"}
+    for _ in range(2):
+        with itls_run(identities=[named, {}, {}]) as cloud:
+            found = cloud.admin("GET", "/identities")
+            assert found[:2] == first and len(found) == 4
+            assert [one["device_name"] for one in found] == ["device-01", None, None, None]
+            assert code(cloud) == 4 and code(cloud, connect_packet(dn="device-02")) == 0
+            cloud.admin("POST", f"/identities/{ID2}/unbind")
 
 
 def test_what_was_put_into_the_state_wins_over_the_configuration(itls_run):

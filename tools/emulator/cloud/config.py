@@ -237,7 +237,9 @@ def product(source, path, values, seen, centres):
     if auth == "id2" and secret is not None:
         check_token(table, secret)
     devices = tuple(device(source, path, values, names, centres) for path, values in table.tables("device"))
-    identities = tuple(identity(source, path, values, seen) for path, values in table.tables("identity"))
+    bound = set()
+    identities = tuple(identity(source, path, values, seen, bound)
+                       for path, values in table.tables("identity"))
     quota = table.get("provisioning_quota", int)
     if quota is not None and quota < 0:
         raise table.error("provisioning_quota", "must be at least 0")
@@ -256,7 +258,7 @@ def check_token(table, secret):
         raise table.error("product_secret", str(error)) from None
 
 
-def identity(source, path, values, seen):
+def identity(source, path, values, seen, bound):
     table = Table(source, path, values, ("id2", "id2_key", "id2_type", "state", "device_name"))
     id2 = table.matching("id2", ID2, "must be 24 to 48 digits 0-9 A-F, not all of them F")
     if id2 is not None and id2 in seen:
@@ -266,8 +268,12 @@ def identity(source, path, values, seen):
     size = KEY_TYPES[key_type].size
     key = table.matching("id2_key", re.compile(f"[0-9a-fA-F]{{{2 * size}}}"),
                          f"must be {2 * size} hex digits, the {size} bytes of a key of type {key_type}")
+    name = table.matching("device_name", DEVICE_NAME, NAME_RULE)
+    if name in bound:
+        raise table.error("device_name", f"{name} is bound to another identity of this product")
+    bound |= {name} - {None}
     return IdentitySeed(id2, key and bytes.fromhex(key), key_type, table.choice("state", STATES, "active"),
-                        table.matching("device_name", DEVICE_NAME, NAME_RULE))
+                        name)
 
 
 def device(source, path, values, names, centres):

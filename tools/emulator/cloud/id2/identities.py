@@ -10,7 +10,8 @@ DAY, BEIJING = 86_400, 8 * 3600     # a day of the quota is one of Beijing's cal
 
 @dataclass(eq=False)
 class Identity:
-    """One ID² and its key as hex. `seed` is its place among its product's in the configuration, from 1.
+    """One ID² and its key as hex. `seed` is its place among its product's in the configuration, from 1,
+    if its ID was generated for that.
 
     `device_name` is what it is bound to; `fingerprint` that of the device it was provisioned to.
     """
@@ -52,7 +53,9 @@ class Identities:
 
     def __init__(self, config, store, random):
         self.store, self.random = store, random
-        self.by_id = {id2: Identity(id2=id2, **body) for id2, body in store.identities()}
+        self.by_id, self.by_name, self.by_fingerprint = {}, {}, {}
+        for id2, body in store.identities():
+            self.enter(Identity(id2=id2, **body))
         kept = {pk: Licence(**body) for pk, body in store.licences()}
         products = [seed for seed in config.products if seed.auth == "id2"]
         self.licences = {
@@ -64,12 +67,14 @@ class Identities:
 
     def sow(self, product):
         """Creates what the configuration names and the store has never seen."""
-        known = {one.seed for one in self.of(product.product_key)}
+        pk = product.product_key
+        known = {one.seed for one in self.of(pk)}
         for number, seed in enumerate(product.identities, 1):
-            if number in known or seed.id2 in self.by_id:
+            if (number in known) if seed.id2 is None else (seed.id2 in self.by_id):
                 continue
-            made = self.make(product.product_key, seed.key_type, seed.id2, seed.key)
-            made.seed, made.state, made.device_name = number, seed.state, seed.device_name
+            made = self.make(pk, seed.key_type, seed.id2, seed.key)
+            made.seed, made.state = None if seed.id2 else number, seed.state
+            made.device_name = None if self.bound(pk, seed.device_name) else seed.device_name
             self.save(made)
 
     def make(self, product_key, key_type, id2=None, key=None):
@@ -84,11 +89,11 @@ class Identities:
 
     def provisioned(self, product_key, fingerprint):
         """The identity that a device with `fingerprint` has got, or None."""
-        return next((one for one in self.of(product_key) if one.fingerprint == fingerprint), None)
+        return self.by_fingerprint.get((product_key, fingerprint))
 
     def bound(self, product_key, device_name):
         """The identity that is bound to a DeviceName, or None."""
-        return next((one for one in self.of(product_key) if one.device_name == device_name), None)
+        return self.by_name.get((product_key, device_name))
 
     def issue(self, product_key, number, fingerprint):
         """Provisions one more identity of the key type `number`; takes it off the quota."""
@@ -125,10 +130,11 @@ class Identities:
     def bind(self, identity, device_name):
         """Binds `identity`, and no other of its product, to a DeviceName; None unbinds it."""
         with self.store.transaction():
-            other = device_name and self.bound(identity.product_key, device_name)
-            if other and other is not identity:
-                other.device_name = None
-                self.save(other)
+            for one in (identity, self.bound(identity.product_key, device_name)):
+                if one is not None and one.device_name is not None:
+                    self.by_name.pop((one.product_key, one.device_name), None)
+                    one.device_name = None
+                    self.save(one)
             identity.device_name = device_name
             self.save(identity)
 
@@ -138,8 +144,16 @@ class Identities:
         if identity is not None:
             self.bind(identity, None)
 
-    def save(self, identity):
+    def enter(self, identity):
+        """Makes `identity` known by all its names."""
         self.by_id[identity.id2] = identity
+        if identity.device_name is not None:
+            self.by_name[identity.product_key, identity.device_name] = identity
+        if identity.fingerprint is not None:
+            self.by_fingerprint.setdefault((identity.product_key, identity.fingerprint), identity)
+
+    def save(self, identity):
+        self.enter(identity)
         body = asdict(identity)
         self.store.save_identity(body.pop("id2"), body)
 

@@ -34,7 +34,7 @@ def replace_premaster(hello, premaster, text=None):
 def known_blocks(hello):
     """A premaster put together from the blocks that stand in the two codes (id2.md 7.2)."""
     key = hello.identity.key
-    server = key.sign(hello.identity.id2.translate(codes.INVERSE) + hello.client_random.hex().upper())
+    server = key.sign(inverted(hello.identity.id2) + hello.client_random.hex().upper())
     device = hello.device_signature or server       # without a challenge there is no device code
     text = device[:2 * BLOCK] + server[:BLOCK] + device[2 * BLOCK:]
     replace_premaster(hello, key.decrypt(text), text)
@@ -50,8 +50,23 @@ def other_key(hello):
     hello.set(PREMASTER, Key(key.type, hello.random_bytes(len(key.value))).encrypt(hello.premaster))
 
 
+def no_premaster(hello):
+    hello.drop(PREMASTER)
+    hello.premaster = b""
+
+
+def two_fragments(hello):
+    hello.set(FRAGMENT, b"\x02")
+    hello.double(FRAGMENT)
+
+
 def inverted(id2):
     return id2.translate(codes.INVERSE)
+
+
+def put(name, value):
+    """Sets one field of the `Hello`."""
+    return lambda hello: setattr(hello, name, value)
 
 
 SERVER_HELLOS = {
@@ -60,7 +75,7 @@ SERVER_HELLOS = {
     "plain_id_server_code": lambda hello: code_over(hello, id2=inverted(hello.identity.id2)),
     "other_challenge_server_code": lambda hello: code_over(hello, random=hello.random_bytes(32)),
     "two_server_codes": lambda hello: hello.double(CODE),
-    "no_premaster": lambda hello: (hello.drop(PREMASTER), setattr(hello, "premaster", b"")),
+    "no_premaster": no_premaster,
     "two_premasters": lambda hello: hello.double(PREMASTER),
     "short_premaster": lambda hello: replace_premaster(hello, hello.premaster[:BLOCK]),
     "long_premaster": lambda hello: replace_premaster(hello, hello.premaster * 2),
@@ -68,19 +83,19 @@ SERVER_HELLOS = {
     "known_premaster": known_blocks,
     "premaster_padding": plain_padding,
     "premaster_key": other_key,
-    "suite_not_offered": lambda hello: setattr(hello, "suite", 0xC0A8),
-    "version": lambda hello: setattr(hello, "version", b"\x03\x02"),
-    "compression": lambda hello: setattr(hello, "compression", 1),
+    "suite_not_offered": put("suite", 0xC0A8),
+    "version": put("version", b"\x03\x02"),
+    "compression": put("compression", 1),
     "other_fragment": lambda hello: hello.set(FRAGMENT, b"\x01"),
-    "two_fragments": lambda hello: (hello.set(FRAGMENT, b"\x02"), hello.double(FRAGMENT)),
+    "two_fragments": two_fragments,
     "renegotiation_info": lambda hello: hello.first(RENEGOTIATION, b"\0"),
     "unknown_extension": lambda hello: hello.first(UNKNOWN, b"unknown"),
     "session_ticket": lambda hello: hello.first(TICKET, b""),
-    "long_session_id": lambda hello: setattr(hello, "session_id", bytes(33)),
-    "extensions_too_short": lambda hello: setattr(hello, "misfit", -1),
-    "extensions_too_long": lambda hello: setattr(hello, "misfit", 1),
-    "trailing": lambda hello: setattr(hello, "trailing", b"\0\0"),
-    "old": lambda hello: setattr(hello, "replayed", True),
+    "long_session_id": put("session_id", bytes(33)),
+    "extensions_too_short": put("misfit", -1),
+    "extensions_too_long": put("misfit", 1),
+    "trailing": put("trailing", b"\0\0"),
+    "old": put("replayed", True),
 }
 
 
