@@ -80,7 +80,7 @@ class ScriptedWire:
                 "way": fields[record.WAY].decode(),
                 "nvs": "ok",
                 "littlefs": "ok",
-                "product_key": fields[record.PRODUCT_KEY].decode(),
+                "product_key": fields.get(record.PRODUCT_KEY, b"").decode(),
                 "roots": self.board.roots,
             }
         ]

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.image import pairs
 from host_tests.line.conftest import PRODUCT, board, secret
+from host_tests.line.test_ways import IDS, TOKEN, X509, pair
 from tools import cli
-from tools.line import station_file
+from tools.line import station_file, ways
 from tools.line.ledger import Ledger, Who
 from tools.line.seal import Key
 
@@ -32,6 +34,8 @@ REPLACED = [
     (re.compile(r"(?<=key )[0-9a-f]{8}\b"), "KEYID"),
     (re.compile(r"\b\d+ MB free at \S+"), "ROOM"),
     (re.compile(r"(?<=was )[0-9a-f]{8}\b"), "KEYID"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \(in \d+ days\)"), "DATE (in SOME days)"),
+    (re.compile(r"(?<=it ended on )\d{4}-\d\d-\d\d"), "DATE"),
     (re.compile(r"\bBURN ([0-9a-f:]{17}) [0-9a-f]{8}"), r"BURN \1 WORD"),
 ]
 
@@ -64,6 +68,20 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "job.toml").write_text(
         f'name = "lamp"\nproduct_key = "{PRODUCT}"\nboard = "ESP32_GENERIC"\nfirmware = "micropython.bin"\n'
         '[endpoint]\nregion = "cn-shanghai"\n'
+    )
+    for number in range(2):
+        (tmp_path / "issued").mkdir(exist_ok=True)
+        pair(tmp_path / "issued", number)
+    (tmp_path / "bad").mkdir()
+    pair(tmp_path / "bad", 3, start=-9, days=3)
+    pair(tmp_path / "bad", 4, private=pairs.key(9))
+    pair(tmp_path / "bad", 5, public=pairs.elliptic().public_key())
+    (tmp_path / "ids.csv").write_text(
+        "ProductKey,DeviceName,ID,Key,KeyType\n" + "".join(",".join(row) + "\n" for row in IDS)
+    )
+    (tmp_path / "subs.csv").write_text("ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n")
+    (tmp_path / "x509.toml").write_text(
+        f'name = "x"\nproduct_key = "{X509}"\nboard = "ESP32_GENERIC"\n[endpoint]\nauth = "https"\n'
     )
     (tmp_path / "flash.key").write_bytes(bytes(range(32)))
     return tmp_path
@@ -125,6 +143,9 @@ def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
         wanted = text
     assert text == wanted
     assert not any(secret(n) in text for n in range(10))
+    key = pairs.key_bytes(encoding=pairs.Encoding.DER)
+    hidden = [row[3] for row in IDS] + [TOKEN, "Xh2sKw0Lq7PzT3vN", ways.of_pair(b"", key)["private_key"][-8:]]
+    assert not any(word in text.replace(TOKEN + "\n", "\n") for word in hidden)
 
 
 def test_there_is_a_golden_for_every_sub_verb():

@@ -4,12 +4,10 @@ from tools import burn
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
+from tools.image.identity import id2
 
-OWN = (
-    record.CLIENT_ID,
-    record.DEVICE_TOKEN,
-    record.DEVICE_SECRET,
-)  # what registration gives, direct.md 3 and 4
+# what registration gives, direct.md 3 and 4, and one-time provisioning, id2.md 1.4
+OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET, id2.ID, id2.KEY, id2.KEY_TYPE)
 
 
 def read(path, row):
@@ -18,6 +16,8 @@ def read(path, row):
     UserError when it is no backup, of another device, or holds nothing issued.
     """
     found = backup.load(path)
+    if found.burned.get(record.WAY) == b"x509":
+        raise UserError(f"{path} is of a board with X.509, to which nothing is issued that could get lost")
     if burn.owner(found.burned, found.mac) != (row.product_key, row.device_name):
         raise UserError(f"{path} is the backup of another device than {row.device_name}")
     if found.issued is None:

@@ -1,5 +1,5 @@
-"""What comes into the ledger: the console's CSV of created devices, and DeviceNames for products that
-register.
+"""What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities, and
+DeviceNames for products that register.
 
 The console's download is UTF-8 with or without a BOM, or GBK when a Chinese
 spreadsheet saved it again; its columns come in any order and under any of the
@@ -14,7 +14,8 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from tools.errors import UserError
-from tools.line import names
+from tools.image.identity import id2
+from tools.line import names, pairs, ways
 from tools.line.ledger import Product
 
 # column -> spellings: compared without case, width, blanks, quotes, brackets, '_' and '-'. The first of
@@ -64,6 +65,18 @@ HEADERS = {
         "ProductSecret（产品密钥）",
         "PS",
     ),
+    # ours: no console writes these
+    "certificate": ("Certificate", "CertificateFile", "Cert", "证书", "设备证书"),
+    "private_key": ("PrivateKey", "PrivateKeyFile", "KeyFile", "私钥", "设备私钥"),
+    "id2": ("ID", "ID2", "ID2 ID"),
+    "id2_key": ("Key", "ID2 Key", "密钥", "ID2密钥"),
+    "id2_type": ("KeyType", "ID2 KeyType", "ID2 Type", "密钥类型"),
+}
+# way -> the columns that its identities have beside ProductKey and DeviceName
+KINDS = {
+    "device": ("device_secret",),
+    "x509": ("certificate", "private_key"),
+    "id2": ("id2", "id2_key", "id2_type"),
 }
 # one upload of the console takes what one BatchCheckDeviceNames call takes: 10,000 names, 1,000 for
 # products that authenticate with X.509, and drops the rest without a word (Cloud API page of
@@ -75,8 +88,12 @@ LIMIT = 64 << 20  # bytes: more is no list of devices
 
 @dataclass
 class Sheet:
-    """A read CSV: good rows, and what is wrong with the others as (line number, words)."""
+    """What was read: good rows of one way, and what is wrong with the others as (place, words).
 
+    A place is a line number, or a file's name in a folder.
+    """
+
+    way: str = "device"
     rows: list = field(default_factory=list)  # Row
     bad: list = field(default_factory=list)
     encoding: str = ""
@@ -84,10 +101,12 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    line: int
+    """`fields`: what is sealed of it, {name: text}."""
+
+    line: int | str
     product_key: str
     device_name: str
-    device_secret: str = field(repr=False)
+    fields: dict = field(repr=False)
 
 
 def _plain(text):
@@ -129,29 +148,46 @@ def load(path):
     return data
 
 
-def read(data, product_key=None):
-    """The Sheet in a console CSV's bytes.
+def read(data, product_key=None, folder="."):
+    """The Sheet in a CSV's bytes; files that it names lie relative to `folder`.
 
     `product_key` stands in for a missing column. UserError when no header row
     is found or a column is missing: then nothing can be said about rows.
     """
     text, encoding = decode(data)
-    sheet = Sheet(encoding=encoding)
     lines = _lines(text)
-    columns = _header(lines, product_key)
+    way, columns = _header(lines, product_key)
+    sheet = Sheet(way, encoding=encoding)
+    found = (
+        (number, *_row(number, cells, columns, product_key, way, folder))
+        for number, cells in lines
+        if any(cell.strip() for cell in cells)
+    )
+    return _gathered(sheet, found, "there is no device in it, only a header")
+
+
+def read_folder(path, product_key=None):
+    """The Sheet of a folder of certificates and keys."""
+    found = (
+        (file, None, wrong or f"is of product {key[:20]}, not of {product_key}")
+        if wrong or product_key and key != product_key
+        else (file, Row(file, key, name, fields), None)
+        for file, key, name, fields, wrong in pairs.folder(path)
+    )
+    return _gathered(Sheet("x509"), found, f"there is no certificate in {path}")
+
+
+def _gathered(sheet, found, nothing):
+    """The sheet with each (place, Row or None, what is wrong or None) that was found."""
     seen = {}
-    for number, cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        row, wrong = _row(number, cells, columns, product_key)
-        if not wrong:
-            wrong = _again(row, seen)
+    for place, row, wrong in found:
+        wrong = wrong or _again(row, seen)
         if wrong:
-            sheet.bad.append((number, wrong))
+            sheet.bad.append((place, wrong))
         else:
             sheet.rows.append(row)
     if not sheet.rows and not sheet.bad:
-        raise UserError("there is no device in it, only a header")
+        raise UserError(nothing)
     return sheet
 
 
@@ -170,29 +206,29 @@ def _lines(text):
 
 
 def _header(lines, product_key):
-    """{column: index} of the first record that is not empty."""
+    """(way, {column: index}) of the first record that is not empty."""
     for number, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
-        found = {}
+        places = {}
         for index, cell in enumerate(cells):
-            column = _COLUMNS.get(_plain(cell))
-            if column in found:
+            places.setdefault(_COLUMNS.get(_plain(cell)), []).append(index)
+        way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
+        needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
+        for column in {*needed, "product_key"}:
+            if len(places.get(column, ())) > 1:
                 raise UserError(f"line {number}: two columns are a {HEADERS[column][0]}")
-            if column:
-                found[column] = index
-        needed = ["device_name", "device_secret"] + ([] if product_key else ["product_key"])
-        missing = [HEADERS[column][0] for column in needed if column not in found]
+        missing = [HEADERS[column][0] for column in needed if column not in places]
         if missing:
             raise UserError(
                 f"line {number}: the header names no {' and no '.join(missing)} "
                 f"(it has: {', '.join(cell.strip()[:20] for cell in cells)[:120]})"
             )
-        return found
+        return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
     raise UserError("the file is empty")
 
 
-def _row(number, cells, columns, product_key):
+def _row(number, cells, columns, product_key, way, folder):
     """(Row, None) or (None, what is wrong)."""
 
     def cell(column):
@@ -216,10 +252,38 @@ def _row(number, cells, columns, product_key):
             if name
             else "has no DeviceName"
         )
-    wrong = _wrong_secret(cell("device_secret"))
+    values = {column: cell(column) for column in KINDS[way]}
+    try:
+        return Row(number, key, name, _FIELDS[way](values, folder)), None
+    except UserError as error:
+        return None, str(error)
+
+
+def _own_secret(values, folder):
+    wrong = _wrong_secret(values["device_secret"])
     if wrong:
-        return None, wrong
-    return Row(number, key, name, cell("device_secret")), None
+        raise UserError(wrong)
+    return values
+
+
+def _pair(values, folder):
+    for column, name in values.items():
+        if not name:
+            raise UserError(f"has no {HEADERS[column][0]}")
+    return pairs.load(*(os.path.join(folder, name) for name in values.values()))
+
+
+def _id2(values, folder):
+    for column, value in values.items():
+        if not value:
+            raise UserError(f"has no {HEADERS[column][0]}")
+        if column != "id2_type" and re.fullmatch(r"[0-9.]+E\+?[0-9]+", value):
+            raise UserError(f"its {HEADERS[column][0]} was turned into a number by a spreadsheet")
+    values["id2_type"] = values["id2_type"].upper().replace("-", "_")
+    return id2.checked_key(values)
+
+
+_FIELDS = {"device": _own_secret, "x509": _pair, "id2": _id2}
 
 
 def _wrong_secret(text):
@@ -236,13 +300,20 @@ def _wrong_secret(text):
 
 
 def _again(row, seen):
-    """What is wrong with a row whose name was there before; the very same row again is not wrong."""
+    """What is wrong with a row whose name, certificate or ID was there before; the very same row again too."""
     before = seen.setdefault((row.product_key, row.device_name), row)
-    if before is row:
-        return None
-    if before.device_secret == row.device_secret:
-        return f"is the same device as line {before.line}"
-    return f"DeviceName {row.device_name} was in line {before.line} with another DeviceSecret"
+    if before is not row:
+        if before.fields == row.fields:
+            return f"is the same device as {_place(before.line)}"
+        secret = HEADERS[next(iter(row.fields))][0]
+        return f"DeviceName {row.device_name} was in {_place(before.line)} with another {secret}"
+    mark = ways.mark(ways.public(row.fields))
+    before = seen.setdefault(mark, row) if mark else row
+    return None if before is row else f"{mark[0]} {mark[1]} was in {_place(before.line)} already"
+
+
+def _place(line):
+    return f"line {line}" if isinstance(line, int) else line
 
 
 @dataclass(frozen=True)
@@ -255,26 +326,36 @@ class Taken:
 
 
 def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
-    """Take a console CSV into the ledger, all of it or nothing; with `skip_bad`, its good rows.
+    """Take a CSV into the ledger, all of it or nothing; with `skip_bad`, its good rows.
 
     Returns Taken. UserError lists every bad row with its line when any is bad
     and they are not to be skipped.
     """
-    sheet = read(data, product_key)
+    return take(ledger, read(data, product_key, os.path.dirname(name)), who, name, skip_bad)
+
+
+def take(ledger, sheet, who, name="", skip_bad=False):
+    """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared."""
     bad = sheet.bad + _clashes(ledger, sheet)
     if bad and not skip_bad:
-        raise BadRows(sorted(bad))
+        raise BadRows(sorted(bad, key=_order))
     wrong = {line for line, _ in bad}
     rows = [row for row in sheet.rows if row.line not in wrong]
     batches = {}
     for row in rows:
-        batches.setdefault(row.product_key, []).append(
-            (row.device_name, {"device_secret": row.device_secret})
-        )
+        batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
+    note = os.path.basename(os.path.normpath(name))[:200] if name else None
     taken = ledger.add_batches(
-        batches, who, note=os.path.basename(name)[:200] or None, products=[Product(key) for key in batches]
+        batches, who, note=note, products=[Product(key, sheet.way) for key in batches]
     )
-    return Taken(taken.new, taken.known, sorted(bad))
+    for key, batch in batches.items():
+        if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
+            raise UserError(f"the ledger gives back other secrets for {key} than it was given; check its disk")
+    return Taken(taken.new, taken.known, sorted(bad, key=_order))
+
+
+def _order(found):
+    return (0, found[0], "") if isinstance(found[0], int) else (1, 0, found[0])
 
 
 def _clashes(ledger, sheet):
@@ -283,22 +364,31 @@ def _clashes(ledger, sheet):
     for row in sheet.rows:
         names_by_key.setdefault(row.product_key, []).append(row.device_name)
     known = {key: ledger.known_secrets(key, wanted) for key, wanted in names_by_key.items()}
+    columns = [ways.public(row.fields) for row in sheet.rows] if sheet.way != "device" else []
+    taken = ledger.holders(columns) if columns else {}
     bad = []
     for row in sheet.rows:
         stored = known[row.product_key].get(row.device_name)
-        if stored is not None and stored != {"device_secret": row.device_secret}:
-            bad.append((row.line, f"DeviceName {row.device_name} is in the ledger with another secret"))
+        holder = taken and taken.get(ways.mark(ways.public(row.fields)))
+        if stored is not None and stored != row.fields:
+            bad.append((row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}"))
+        elif holder and holder != (row.product_key, row.device_name):
+            mark = ways.mark(ways.public(row.fields))
+            bad.append((row.line, f"{mark[0]} {mark[1]} is {'/'.join(holder)}'s in the ledger"))
     return bad
 
 
+_WORDS = {"device": "secret", "x509": "certificate", "id2": "ID or key"}
+
+
 class BadRows(UserError):
-    """Rows that stopped an intake: `rows` is [(line, words)]."""
+    """Rows that stopped an intake: `rows` is [(place, words)]."""
 
     SHOWN = 20
 
     def __init__(self, rows):
         self.rows = rows
-        lines = "; ".join(f"line {line}: {words}" for line, words in rows[: self.SHOWN])
+        lines = "; ".join(f"{_place(line)}: {words}" for line, words in rows[: self.SHOWN])
         more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
         super().__init__(
             f"{len(rows)} bad row{'s' if len(rows) > 1 else ''}, nothing was taken in: {lines}{more}. "
@@ -329,6 +419,33 @@ def macs(data):
     if bad:
         raise BadRows(bad)
     return list(found)
+
+
+def sub_products(data):
+    """((ProductKey, ProductSecret or None), ...) in a CSV of products of sub-devices."""
+    text, _ = decode(data)
+    lines = ((number, cells) for number, cells in _lines(text) if any(cell.strip() for cell in cells))
+    number, header = next(lines, (0, []))
+    columns = {_COLUMNS.get(_plain(cell)): index for index, cell in enumerate(header)}
+    if "product_key" not in columns:
+        raise UserError("the header names no ProductKey (ProductSecret is for products that register by proxy)")
+    found, bad = {}, []
+    for number, cells in lines:
+        key, secret = (
+            cells[at].strip() if (at := columns.get(name, len(cells))) < len(cells) else ""
+            for name in ("product_key", "product_secret")
+        )
+        if not names.PRODUCT_KEY.fullmatch(key):
+            bad.append((number, f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits"))
+        elif secret and not names.SECRET.fullmatch(secret):
+            bad.append((number, f"its ProductSecret ({len(secret)} characters) is not 6 to 64 printable characters"))
+        elif key in found:
+            bad.append((number, f"ProductKey {key} was there before"))
+        else:
+            found[key] = secret or None
+    if bad:
+        raise BadRows(bad)
+    return tuple(found.items())
 
 
 def take_names(ledger, product, device_names, who):

@@ -26,7 +26,6 @@ from tools.image import firmware, identity
 from tools.image import flash as layouts
 
 MARK = b"# signed: ed25519 "
-ENDPOINT = ("region", "instance", "host", "port", "register_host", "sign_method", "method")
 SELF_TESTS = ("boot", "connected")
 
 # table -> {key: type}; "" is the top of the file
@@ -53,6 +52,8 @@ FORM = {
         "register_host": str,
         "sign_method": str,
         "method": str,
+        "auth": str,
+        "bootstrap": str,
     },
     "self_test": {"until": str, "seconds": (int, float), "wifi": bool},
     "label": {"format": str, "qr": str, "text": list},

@@ -14,7 +14,8 @@ import segno
 from tools.errors import UserError
 from tools.line import names
 
-FIELDS = ("product_key", "device_name", "mac", "MAC", "mac:", "MAC:", "station", "operator", "date", "time")
+FIELDS = ("product_key", "device_name", "mac", "MAC", "mac:", "MAC:", "station", "operator", "date", "time", "serial",
+          "expires", "id2")
 DEFAULT = {
     "format": "svg",
     "qr": "{product_key},{device_name},{MAC:}",
@@ -39,6 +40,9 @@ def fields(identity):
         "operator": identity.operator or "",
         "date": identity.changed[:10],
         "time": identity.changed[11:16],
+        "serial": identity.serial or "",
+        "expires": (identity.expires or "")[:10],
+        "id2": identity.id2 or "",
     }
 
 

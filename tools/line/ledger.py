@@ -19,7 +19,7 @@ from sqlalchemy import exc
 
 from tools.errors import UserError
 from tools.line import connection as database
-from tools.line import migration, names, transitions
+from tools.line import migration, names, transitions, ways
 from tools.line.connection import Busy, Patience
 from tools.line.schema import events, identities, issued, meta, products
 from tools.line.seal import Seal, Secret
@@ -37,13 +37,18 @@ class Who:
 
 @dataclass(frozen=True)
 class Product:
-    """`secret` is None unless asked for. `way`: device (own secrets) or product (registers itself)."""
+    """`way`: device (own secrets), product (registers itself), x509 or id2.
+
+    `secret` is None and `sub_products` ((ProductKey, Secret or None), ...) of a
+    gateway is empty unless asked for.
+    """
 
     product_key: str
     way: str = "device"
     name_rule: str | None = None
     listed: bool = False
     secret: Secret | None = None
+    sub_products: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,9 @@ class Identity:
     image: str | None
     changed: str
     last_mac: str | None = None
+    serial: str | None = None
+    expires: str | None = None
+    id2: str | None = None
     secrets: dict = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -153,10 +161,15 @@ class Ledger:
     def product(self, product_key, with_secret=False):
         """The Product, or UserError when the ledger has none of that key."""
         row = self.connection.read(lambda c: _product(c, product_key))
-        secret = None
+        secret, subs = None, ()
         if with_secret and row.product_secret is not None:
             secret = Secret(self.seal.open(row.product_secret, "products", product_key))
-        return Product(row.product_key, row.way, row.name_rule, row.listed, secret)
+        if with_secret and row.sub_products is not None:
+            subs = tuple(
+                (key, None if text is None else Secret(text))
+                for key, text in json.loads(self.seal.open(row.sub_products, *_gateway_place(None, row)))
+            )
+        return Product(row.product_key, row.way, row.name_rule, row.listed, secret, subs)
 
     def find(self, mac=None, product_key=None, device_name=None, with_secrets=False):
         """The identity that a MAC holds, or of that name, or None."""
@@ -231,6 +244,32 @@ class Ledger:
         self._event(c, secrets.token_hex(16), "product", who, product_key=product.product_key)
         return True
 
+    def set_sub_products(self, product_key, subs, who):
+        """Say which products a gateway's sub-devices have: ((ProductKey, secret text or None), ...).
+
+        What was said before is replaced. UserError when its product is none that a gateway can have.
+        """
+
+        def work(c):
+            self._writable(c)
+            row = _product(c, product_key)
+            if row.way not in ("device", "product"):
+                raise UserError(f"a gateway has a secret; product {product_key} is of way {row.way}")
+            sealed = self.seal.shut(json.dumps(subs), *_gateway_place(c, row)) if subs else None
+            c.execute(
+                products.update().where(products.c.product_key == product_key).values(sub_products=sealed)
+            )
+            self._event(
+                c,
+                secrets.token_hex(16),
+                "gateway",
+                who,
+                product_key=product_key,
+                note=f"products of sub-devices: {', '.join(key for key, _ in subs) or 'none'}",
+            )
+
+        self.connection.write(work)
+
     def add_identities(self, product_key, rows, who, note=None):
         """Take identities of one product in: `rows` of (device name, {field: secret text}), all or none."""
         return self.add_batches({product_key: list(rows)}, who, note)
@@ -250,6 +289,7 @@ class Ledger:
             for product_key, rows in batches.items():
                 known = _known(c, product_key, [name for name, _ in rows])
                 fresh = self._fresh(product_key, rows, known, who)
+                _check_marks(c, fresh)
                 if fresh:
                     c.execute(identities.insert(), fresh)
                     self._event(
@@ -271,6 +311,10 @@ class Ledger:
         stored = self.connection.read(lambda c: _known(c, product_key, device_names))
         return {name: self._unseal(product_key, name, sealed) for name, sealed in stored.items()}
 
+    def holders(self, columns):
+        """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
+        return self.connection.read(lambda c: _holders(c, columns))
+
     def _fresh(self, product_key, rows, known, who):
         """Rows to insert; UserError for a known name with other secrets."""
         at = stamp(self._clock())
@@ -288,6 +332,7 @@ class Ledger:
                         "station": who.station,
                         "operator": who.operator,
                         "secret": self._shut(product_key, name, fields),
+                        **ways.public(fields),
                     }
                 )
             elif self._unseal(product_key, name, known[name]) != dict(fields):
@@ -570,13 +615,18 @@ class Ledger:
 
     def _next_free(self, c, product_key):
         free = (identities.c.product_key == product_key) & (identities.c.state == transitions.FREE)
+        ended = identities.c.expires <= stamp(self._clock())
+        over = sa.select(identities.c.id).where(free, ended).limit(1)
+        free &= identities.c.expires.is_(None) | ~ended
         query = sa.select(identities).where(free).order_by(identities.c.id).limit(1)
         row = c.execute(query.with_for_update(skip_locked=True)).first()
         if row is None and c.execute(sa.select(identities.c.id).where(free).limit(1)).first():
             raise Busy  # free ones are left, all of them in other stations' hands just now
         if row is None:
             raise UserError(
-                f"no free identity of product {product_key} is left; take more in with 'line intake'"
+                f"no free identity of product {product_key} is left"
+                + (" whose certificate has not ended" if c.execute(over).first() else "")
+                + "; take more in with 'line intake'"
             )
         return row
 
@@ -761,8 +811,13 @@ def _issued_place(c, row):
     return "issued", owner.product_key, owner.device_name
 
 
+def _gateway_place(c, row):
+    return "products", row.product_key, "sub_products"
+
+
 SECRETS = (
     (products, products.c.product_secret, lambda c, row: ("products", row.product_key)),
+    (products, products.c.sub_products, _gateway_place),
     (identities, identities.c.secret, _identity_place),
     (issued, issued.c.backup, _issued_place),
 )
@@ -835,6 +890,32 @@ def _known(c, product_key, wanted):
         )
         found.update((row.device_name, row.secret) for row in c.execute(query))
     return found
+
+
+def _holders(c, columns):
+    """See `Ledger.holders`."""
+    found = {}
+    for column, wanted in (
+        (identities.c.serial, [one["serial"] for one in columns if one["serial"]]),
+        (identities.c.id2, [one["id2"] for one in columns if one["id2"]]),
+    ):
+        for start in range(0, len(wanted), 500):
+            query = sa.select(identities).where(column.in_(wanted[start : start + 500]))
+            for row in c.execute(query):
+                found[ways.mark(row._mapping)] = row.product_key, row.device_name
+    return found
+
+
+def _check_marks(c, fresh):
+    """UserError when a certificate or an ID is there already, in the ledger or in these rows."""
+    taken = _holders(c, fresh)
+    for row in fresh:
+        mark = ways.mark(row)
+        if mark is None:
+            continue
+        if mark in taken:
+            raise UserError(f"{mark[0]} {mark[1]} of {row['device_name']} is {taken[mark][1]}'s in the ledger already")
+        taken[mark] = row["product_key"], row["device_name"]
 
 
 def _same(table, row):

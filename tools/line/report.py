@@ -20,6 +20,9 @@ COLUMNS = (
     "visits",
     "firmware",
     "image",
+    "serial",
+    "expires",
+    "id2",
     "note",
 )
 PASS, FAIL = ("finish",), ("fail", "reject")
@@ -66,6 +69,9 @@ def _boards(ledger, history, product_key, since):
             "visits": visits[row.id],
             "firmware": row.firmware,
             "image": row.image,
+            "serial": row.serial,
+            "expires": row.expires,
+            "id2": row.id2,
             "note": notes.get(row.id),
         }
         for row in ledger.list(product_key)

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0002"  # the newest file in migrations/versions
+VERSION = "0003"  # the newest file in migrations/versions
 TIME = String(24)  # UTC, 2026-11-21T07:04:39.123Z: sorts as text, and a person can read it
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself for INTEGER only
 
@@ -32,10 +32,11 @@ products = Table(
     "products",
     metadata,
     Column("product_key", String(20), primary_key=True),
-    Column("way", String(10), nullable=False),  # device, product: record tag WAY
+    Column("way", String(10), nullable=False),  # device, product, x509, id2: record tag WAY
     Column("product_secret", LargeBinary),  # sealed
     Column("name_rule", String(10)),  # mac, MAC, mac:, MAC:, serial
     Column("listed", Boolean, nullable=False),  # only DeviceNames that were taken in may be used
+    Column("sub_products", LargeBinary),  # sealed JSON: a gateway's products of sub-devices
 )
 
 identities = Table(
@@ -57,8 +58,14 @@ identities = Table(
     Column("firmware", String(64)),  # SHA-256
     Column("image", String(64)),  # SHA-256
     Column("changed", TIME, nullable=False),
+    Column("issuer", String(64)),  # of a certificate: SHA-256 of its CA's name and key identifier
+    Column("serial", String(40)),  # normal form: upper-case hex
+    Column("expires", TIME),
+    Column("id2", String(24)),
     UniqueConstraint("product_key", "device_name", name="one_device_name"),
 )
+Index("one_certificate", identities.c.issuer, identities.c.serial, unique=True)
+Index("one_id2", identities.c.id2, unique=True)
 Index("next_free", identities.c.product_key, identities.c.state, identities.c.id)
 
 events = Table(  # append-only: triggers refuse UPDATE and DELETE

@@ -1,6 +1,6 @@
 """The production line: identities in a ledger, boards at a station, labels and reports after it.
 
-line init | intake | product | names          before the boards
+line init | intake | product | gateway | names  before the boards
 line burn                                     the station
 line status | report | labels | inspect       around it
 line void | release | restore                 returns and rework
@@ -15,8 +15,9 @@ import importlib
 # sub-verb -> (module, help); the module has add_arguments(parser) and run(args), or a table of its own
 SUBVERBS = {
     "init": ("tools.line.verbs.init", "make a ledger, and the key that seals its secrets"),
-    "intake": ("tools.line.verbs.intake", "take in the console's CSV of created devices"),
+    "intake": ("tools.line.verbs.intake", "take in devices: the console's CSV, X.509 certificates, ID² identities"),
     "product": ("tools.line.verbs.product", "take in a product whose devices register themselves"),
+    "gateway": ("tools.line.verbs.gateway", "say which products a gateway's sub-devices have"),
     "names": ("tools.line.verbs.names", "make DeviceNames, and the CSVs that pre-register them"),
     "burn": ("tools.line.verbs.burn", "the station: burn every board that is plugged in"),
     "status": ("tools.line.verbs.status", "how many identities are where"),

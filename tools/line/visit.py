@@ -10,9 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from tools.errors import UserError
-from tools.firmware import record
-from tools.image import identity as identities
-from tools.line import names, transitions
+from tools.line import transitions, ways
 from tools.line.wire import Rejected
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
@@ -44,7 +42,8 @@ def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=
         held = wire.held()
         product = ledger.product(job.product_key, with_secret=True)
         try:
-            row = ledger.reserve(chip.mac, job.product_key, who, holds(held, chip.mac), job.replace)
+            on_board = ways.holds(held.burned, chip.mac, ledger)
+            row = ledger.reserve(chip.mac, job.product_key, who, on_board, job.replace)
         except UserError as error:
             raise Rejected(str(error)) from None
     except Rejected as error:
@@ -56,15 +55,15 @@ def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=
 
 def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row):
     tell("reserved", device_name=row.device_name, state=row.state)
-    wanted = wanted_identity(job, product, row)
     try:
+        wanted = _wanted(job, product, row)
         changed = wire.flash(job, lambda step, part: tell(step, part=part))
         tell("flashed", **changed)
         if row.state == transitions.DONE and same(held, wanted) and not changed["written"]:
             tell("already")
             return Result("already", chip.mac, row.device_name)
         row = _burn(wire, ledger, job, who, tell, held, wanted, row)
-        _prove(wire, job, chip, wanted, wifi, tell)
+        _prove(wire, job, chip, wanted, row, wifi, tell)
         ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
     except Rejected as error:
         with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
@@ -98,10 +97,18 @@ def _burn(wire, ledger, job, who, tell, held, wanted, row):
     return row
 
 
-def _prove(wire, job, chip, wanted, wifi, tell):
+def _wanted(job, product, row):
+    try:
+        return ways.wanted(job, product, row)
+    except UserError as error:
+        raise Rejected(f"{row.device_name} cannot be burned: {error}") from None
+
+
+def _prove(wire, job, chip, wanted, row, wifi, tell):
     """The self-test, and that nothing of the line stays on the board."""
     tell("self-test")
-    problem = judge(wire.self_test(job, wifi, lambda step, part: tell(step, part=part)), job, chip, wanted)
+    tested = wire.self_test(job, wifi, lambda step, part: tell(step, part=part))
+    problem = judge(tested, job, chip, wanted) or judge_name(tested, wanted, row)
     if problem is None:
         problem = wire.left_over(job, wifi)
     if problem:
@@ -131,38 +138,6 @@ def fit(chip, chip_name, flash_needed):
         raise Rejected(f"its flash has {chip.flash_size >> 20} MB, the job needs {flash_needed >> 20} MB")
 
 
-def wanted_identity(job, product, row):
-    """The checked identity to burn: the ledger's secrets and the job's endpoint."""
-    values = {
-        "product_key": row.product_key,
-        **{name: secret.reveal() for name, secret in row.secrets.items()},
-        **job.endpoint,
-    }
-    if product.way == "product":
-        if product.secret is None:
-            raise UserError(f"product {product.product_key} has no ProductSecret in the ledger")
-        values["product_secret"] = product.secret.reveal()
-        if product.name_rule in names.MAC_RULES:
-            values["name_rule"] = product.name_rule
-        else:
-            values["device_name"] = row.device_name
-    else:
-        values["device_name"] = row.device_name
-        values.pop("method", None)  # a device with its own secret does not register
-    return identities.parse(values)
-
-
-def holds(held, mac):
-    """(ProductKey, DeviceName) of what the board holds, or None."""
-    fields = held.burned
-    if fields is None:
-        return None
-    name = fields.get(record.DEVICE_NAME)
-    if name is None and record.NAME_RULE in fields:
-        return fields[record.PRODUCT_KEY].decode(), names.of_mac(fields[record.NAME_RULE].decode(), mac)
-    return fields.get(record.PRODUCT_KEY, b"").decode(), (name or b"").decode()
-
-
 def same(held, wanted):
     """Whether the board's burned record says just what is wanted, its generation apart, on every medium."""
     return held.whole and held.burned == wanted.fields()
@@ -181,7 +156,7 @@ def judge(tested, job, chip, wanted):
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
     for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
-        if boot.get(field, value) != value:
+        if value is not None and boot.get(field, value) != value:
             return f"the board runs with {field} {boot.get(field)}, not {value}"
     if boot.get("way") is None:
         return "the board found no identity in its flash"
@@ -196,6 +171,20 @@ def judge(tested, job, chip, wanted):
         return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
             f" ({last['reason']})" if last.get("reason") else ""
         )
+    return None
+
+
+def judge_name(tested, wanted, row):
+    """What the platform's name for a certificate says against the ledger's, or None."""
+    if wanted.way != "x509":
+        return None
+    for line in tested.lines:
+        told = line.get("product_key"), line.get("device_name")
+        if all(told) and told != (row.product_key, row.device_name):
+            return (
+                f"the platform knows this certificate as {'/'.join(told)}, the ledger as "
+                f"{row.product_key}/{row.device_name}: check the association file"
+            )
     return None
 
 

@@ -63,6 +63,7 @@ def checked_key(values):
         if name not in values:
             raise UserError(f"{name} is missing: an ID² identity is an ID, a key and its type, or a product_secret "
                             "to be provisioned with")
+        base.endpoint.check(name, values[name])
     size = SIZES.get(values["id2_type"])
     if size is None:
         raise UserError(f"id2_type {values['id2_type']} cannot be used: boards have {' and '.join(SIZES)} only")

@@ -43,7 +43,7 @@ class Own(base.Identity):
             raise UserError("product_key is missing")
         if "sub_products" in values:
             products = tuple((one["product_key"], one.get("product_secret")) for one in values["sub_products"])
-            _check_products(products, values["product_key"])
+            check_products(products, values["product_key"])
             values = {**values, "sub_products": products}
         return cls(**_complete(values))
 
@@ -92,7 +92,7 @@ def secrets(data):
     return [line.partition(b" ")[2] for line in data.split(b"\n") if b" " in line]
 
 
-def _check_products(products, own):
+def check_products(products, own):
     keys = [key for key, _ in products]
     for key in keys:
         if keys.count(key) > 1:

@@ -5,7 +5,7 @@ import os
 
 from tools import boards
 from tools.errors import UserError
-from tools.line import bays, desk, job, labels, screen
+from tools.line import bays, desk, job, labels, screen, ways
 from tools.line.ledger import Ledger
 
 WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
@@ -58,7 +58,7 @@ def run(args):
             raise UserError(
                 "the station needs the ledger's key to burn secrets: --key-file, or the station file"
             )
-        ledger.product(wanted.product_key)
+        ways.check_job(wanted, ledger.product(wanted.product_key))
     settings = worker.Settings(
         job=wanted,
         url=url,

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields
 
-from tools.line import desk, names
+from tools.line import desk, names, ways
 from tools.line.verbs import board
 
 
@@ -31,7 +31,7 @@ def run(args):
         for field in fields(found)
         if field.name not in ("secrets", "id")
     }
-    facts |= {name: str(secret) for name, secret in found.secrets.items()} | {"issued_backup": kept}
+    facts |= ways.shown(found.secrets) | {"issued_backup": kept}
     for name in ("mac", "last_mac"):
         facts[name] = facts[name] and names.colons(facts[name])
     if args.json:

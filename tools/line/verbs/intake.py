@@ -1,13 +1,19 @@
 """`line intake`."""
 
 import json
+import os
 
 from tools.line import desk, intake
 
 
 def add_arguments(parser):
     desk.add_arguments(parser)
-    parser.add_argument("csv", help="the CSV that the console gave after it created the devices")
+    parser.add_argument(
+        "source",
+        metavar="CSV|FOLDER",
+        help="the CSV that the console gave after it created the devices; the folder that 'ca issue' wrote, or a "
+        "CSV of its files; a CSV of ID² identities",
+    )
     parser.add_argument("--product", metavar="KEY", help="ProductKey of a CSV without that column")
     parser.add_argument(
         "--skip-bad", action="store_true", help="take in the good rows of a file that has bad ones"
@@ -16,20 +22,26 @@ def add_arguments(parser):
 
 
 def run(args):
-    data = intake.load(args.csv)
+    if os.path.isdir(args.source):
+        sheet = intake.read_folder(args.source, args.product)
+    else:
+        sheet = intake.read(intake.load(args.source), args.product, os.path.dirname(args.source))
     with desk.open_ledger(args) as ledger:
-        taken = intake.take_csv(ledger, data, desk.who(args), args.csv, args.product, args.skip_bad)
+        taken = intake.take(ledger, sheet, desk.who(args), args.source, args.skip_bad)
     if args.json:
         print(
             json.dumps(
                 {
                     "new": taken.new,
                     "known": taken.known,
-                    "bad": [{"line": line, "why": why} for line, why in taken.bad],
+                    "bad": [
+                        {"line" if isinstance(place, int) else "file": place, "why": why}
+                        for place, why in taken.bad
+                    ],
                 }
             )
         )
         return
-    for line, why in taken.bad:
-        print(f"skipped line {line}: {why}")
+    for place, why in taken.bad:
+        print(f"skipped {'line ' if isinstance(place, int) else ''}{place}: {why}")
     print(f"{taken.new} taken in, {taken.known} known already, {len(taken.bad)} skipped")

@@ -41,9 +41,9 @@ def run(args):
 
 
 def _names(args, product):
-    if product.way != "product":
+    if product.name_rule is None:
         raise UserError(
-            f"the devices of {product.product_key} have their own secrets; "
+            f"the devices of {product.product_key} have their own identities; "
             "their names come with 'line intake'"
         )
     if (product.name_rule == names.SERIAL_RULE) != (args.count is not None):

@@ -5,6 +5,7 @@ import os
 import sys
 
 from tools.errors import UserError
+from tools.image.identity import id2
 from tools.line import desk, names
 from tools.line.ledger import Product
 from tools.line.seal import Secret
@@ -26,13 +27,20 @@ def add_arguments(parser):
         action="store_true",
         help="use only DeviceNames that 'line names' took in (the product pre-registers)",
     )
+    parser.add_argument(
+        "--id2",
+        action="store_true",
+        help="an ID² product: its ProductSecret is the token with which its devices are provisioned",
+    )
 
 
 def run(args):
     secret = read_secret()
+    if args.id2:
+        id2.check_token(secret.reveal())
     with desk.open_ledger(args) as ledger:
         new = ledger.add_product(
-            Product(args.product_key, "product", args.rule, args.listed, secret), desk.who(args)
+            Product(args.product_key, "id2" if args.id2 else "product", args.rule, args.listed, secret), desk.who(args)
         )
     print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
 

@@ -4,9 +4,9 @@ import contextlib
 
 from tools import boards
 from tools.errors import UserError
-from tools.line import backup_file, desk, job, names
+from tools.line import backup_file, desk, job, names, ways
 from tools.line.port_wire import PortWire
-from tools.line.visit import lacks_issued, same, wanted_identity
+from tools.line.visit import lacks_issued, same
 from tools.line.wire import Pulled, Rejected
 
 
@@ -38,7 +38,7 @@ def run(args):
             ledger.keep_issued(row, backup_file.read(args.issued, row), who)
         product = ledger.product(row.product_key, with_secret=True)
         issued = ledger.issued(row)
-        identity = wanted_identity(wanted, product, row)
+        identity = ways.wanted(wanted, product, row)
         with contextlib.closing(PortWire(args.port, wanted)) as wire:
             return _put_back(wire, ledger, who, row, identity, issued, args)
 
