@@ -24,8 +24,8 @@ from tools.image.flash_file import FlashFile
 from tools.image.owner import owner
 
 SECTOR = 4096
-NAMES = (layouts.BURNED, layouts.ISSUED)
-_KINDS = {layouts.BURNED: record.BURNED, layouts.ISSUED: record.ISSUED}
+NAMES = (layouts.BURNED, layouts.ISSUED, *layouts.SLOTS)
+_KINDS = {name: record.BURNED if name == layouts.BURNED else record.ISSUED for name in NAMES}
 _PATHS = {name: layouts.path_of(name) for name in NAMES}
 
 
@@ -58,14 +58,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Decision:
-    """The records that both media shall hold; `issued` is None when none shall be there."""
+    """The records that both media shall hold; `issued` is None when none shall be there, `slots` {name: bytes}."""
 
     generation: int
     burned: bytes = field(repr=False)
     issued: bytes | None = field(repr=False)
+    slots: dict = field(default_factory=dict, repr=False)
 
     def record(self, name):
-        return self.burned if name == layouts.BURNED else self.issued
+        return {layouts.BURNED: self.burned, layouts.ISSUED: self.issued, **self.slots}.get(name)
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,14 @@ def _copies(raw):
     return tuple(copies), tuple(notes)
 
 
-def decide(copies, fields, mac, issued=None, replace=False, now=None):
+def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None):
     """The `Decision` for burning `fields` ({tag: bytes}) into the board that holds `copies`. Pure.
 
     The generation is the larger of the time (`now`, Unix seconds) and one more
     than the highest found. An issued secret of the same identity is kept, and
-    `issued` fields are put in where there is none; one of another identity is a
-    UserError without `replace`. What is there already stays as it is.
+    `issued` fields (and `slots`, {name: fields}) are put in where there is none;
+    one of another identity is a UserError without `replace`. What is there
+    already stays as it is.
     """
     own, strangers = _issued_copies(copies, fields, mac)
     if strangers and not replace:
@@ -142,15 +144,29 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None):
         data = record.encode(record.BURNED, generation, fields)
     named = {} if fields.get(record.WAY) == b"x509" else dict(
         zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac))))
-    return Decision(generation, data, _issued(own, burned, named, generation, issued))
+    return Decision(generation, data, _issued(own, burned, named, generation, issued),
+                    _slots(own, generation, slots or {}))
 
 
 def _issued_copies(copies, fields, mac):
-    """(issued copies of the identity in `fields`, those of others that hold a secret)."""
-    found = [c for c in copies if c.name == layouts.ISSUED]
+    """(copies of what came after the burn of the identity in `fields`, those of others that hold a secret)."""
+    found = [c for c in copies if c.name != layouts.BURNED]
     earlier = [c.generation for c in copies if c.name == layouts.BURNED and owners.same(c.fields, fields, mac)]
     own = [c for c in found if any(owners.belongs(c.fields, fields, mac, number) for number in (*earlier, None))]
-    return own, [c for c in found if c not in own and owners.holds_secret(c.fields)]
+    return own, [c for c in found if c not in own and c.name != layouts.NEXT and owners.holds_secret(c.fields)]
+
+
+def _slots(own, generation, given):
+    """{name: bytes} of an X.509 board's later certificates, now of this burned generation."""
+    slots = {}
+    for name in layouts.SLOTS:
+        kept = _newest(own, name)
+        fields = kept.fields if kept else given.get(name)
+        if fields:
+            fields = {**fields, record.FOR_GENERATION: struct.pack("<I", generation)}
+            number = kept.generation if kept else generation + layouts.SLOTS.index(name)
+            slots[name] = kept.data if kept and kept.fields == fields else record.encode(record.ISSUED, number, fields)
+    return slots
 
 
 def _newest(copies, name):
@@ -170,11 +186,12 @@ def _issued(own, burned, named, generation, given):
     return record.encode(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
 
 
-def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace=False, now=None, tell=None):
+def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace=False, now=None, tell=None,
+         slots=None):
     """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
 
-    mac: its MAC; folder: where journals are kept; issued: fields of an issued
-    record to put back; tell(step, part) hears of progress. UserError when it
+    mac: its MAC; folder: where journals are kept; issued, slots: fields of an
+    issued record and of {slot: fields} to put back; tell(step, part) hears of progress. UserError when it
     is refused, or when the flash reads back otherwise.
     """
     tell = tell or (lambda step, part: None)
@@ -194,14 +211,15 @@ def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace
         again = owners.same(before.fields, fields, mac)
         replace = replace or before.replace and again
         issued = issued or (before.issued if again else None)
-    decision = decide(copies, fields, mac, issued, replace, now)
+        slots = slots or (before.slots if again else None)
+    decision = decide(copies, fields, mac, issued, replace, now, slots)
     others = _others(found.nvs.entries, before.entries if before else ())
     steps, undo = _steps(found, layout, decision, others)
     kept = any(c.name == layouts.ISSUED for c in copies) and decision.issued is not None
     written = sum(len(data) for _, writes in steps for _, data in writes if data)
     if steps:
         records = tuple(dict.fromkeys((c.name, c.data) for c in copies))
-        journal.save(folder, mac, journal.Kept(fields, issued, replace, others, records, undo))
+        journal.save(folder, mac, journal.Kept(fields, issued, replace, others, records, undo, slots or {}))
         _write(flash, steps, tell)
         tell("verify", 0.0)
         _compare(flash, layout, decision, others, found.vfs)
@@ -215,7 +233,8 @@ def finish(flash, layout, mac, folder=journal.FOLDER, tell=None):
     before = journal.load(folder, mac)
     if before is None:
         return None
-    return burn(flash, layout, before.fields, mac, folder, before.issued, before.replace, tell=tell)
+    return burn(flash, layout, before.fields, mac, folder, before.issued, before.replace, tell=tell,
+                slots=before.slots)
 
 
 def _others(entries, before):

@@ -1,5 +1,8 @@
 """Burning gateways, X.509 and ID² identities: what is kept, what is given up, and power cuts at every flash operation."""
 
+import importlib.util
+import shutil
+
 import pytest
 
 from host_tests.image import pairs
@@ -10,7 +13,7 @@ from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, re
 from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
 from tools import burn
 from tools.errors import UserError
-from tools.firmware import record
+from tools.firmware import FOLDER, record
 from tools.flash import backup
 from tools.image import flash, identity, nvs
 
@@ -27,25 +30,25 @@ def parsed(values):
     return identity.parse(values)
 
 
-def issue(made, fields):
-    """The board at its first boot: what was issued to it lies on both media."""
-    generation = max(copy.generation for copy in burn.look(made, made.layout).copies)
-    fields = {**fields, record.FOR_GENERATION: generation.to_bytes(4, "little")}
-    data = record.encode(record.ISSUED, generation, fields)
+def issue(made, fields, name="issued", generation=None):
+    """The board at its first boot, or later: what was issued to it, or came to a slot, lies on both media."""
+    burned = max(copy.generation for copy in burn.look(made, made.layout).copies if copy.name == "burned")
+    fields = {**fields, record.FOR_GENERATION: burned.to_bytes(4, "little")}
+    data = record.encode(record.ISSUED, generation or burned, fields)
     found = burn.look(made, made.layout)
-    kept = [e for e in found.nvs.entries if e.key != "issued"]
+    kept = [e for e in found.nvs.entries if e.key != name]
     part = made.layout.nvs
-    made.data[part.offset : part.end] = nvs.write([*kept, nvs.Entry("aliot", "issued", "blob", data)], part.size)
+    made.data[part.offset : part.end] = nvs.write([*kept, nvs.Entry("aliot", name, "blob", data)], part.size)
     begin = made.layout.vfs.offset
-    plan = burn.littlefs.plan(found.image, {flash.path_of("issued"): data}, [])
+    plan = burn.littlefs.plan(found.image, {flash.path_of(name): data}, [])
     for at, sector in plan.writes:
         made.data[begin + at : begin + at + len(sector)] = sector
 
 
-def issued(made):
-    """The fields of the issued record, the same on both media, without its number; None when neither has one."""
+def issued(made, name="issued"):
+    """The fields of a record, the same on both media, without its number; None when neither has one."""
     found = burn.look(made, made.layout)
-    copies = {found.data(medium, "issued") for medium in ("nvs", "littlefs")}
+    copies = {found.data(medium, name) for medium in ("nvs", "littlefs")}
     assert len(copies) == 1
     data = copies.pop()
     if data is None:
@@ -54,6 +57,12 @@ def issued(made):
     newest = max(copy.generation for copy in found.copies if copy.name == "burned")
     assert int.from_bytes(fields.pop(record.FOR_GENERATION), "little") == newest
     return fields
+
+
+def later(number, serial):
+    """What a slot holds: a certificate that came after the burned one, and its key."""
+    return {record.WAY: b"x509", 20: pairs.cer(pairs.Encoding.DER, number=number, serial=serial),
+            21: pairs.key_bytes(pairs.key(number), pairs.Encoding.DER)}
 
 
 def test_each_kind_goes_onto_both_media_and_back(tmp_path):
@@ -113,6 +122,40 @@ def test_a_provisioned_id2_is_not_burned_over(tmp_path, other):
     assert issued(made) == {**GIVEN, **owner}
 
 
+def test_a_renewed_certificate_stays_with_its_board(tmp_path):
+    """Other settings are burned, or the board is restored: the key that was made on it is in no other place."""
+    made = board()
+    who = certified(tmp_path)
+    burned(made, who, tmp_path / "j")
+    issue(made, NAME)
+    issue(made, later(1, 0x33), "renewed")
+    issue(made, later(2, 0x44), "next", 4_000_000_000)
+    before = bytes(made.data)
+    with pytest.raises(UserError, match="holds the issued secret of X.509/33, which is lost when X.509/22"):
+        burned(made, certified(tmp_path, "y", number=1, serial=0x22), tmp_path / "j")
+    assert bytes(made.data) == before
+    burned(made, identity.parse({**X509, "host": "a.b"}, tmp_path), tmp_path / "j")
+    assert (issued(made), issued(made, "renewed"), issued(made, "next")) == (NAME, later(1, 0x33), later(2, 0x44))
+    saved = backup.load(backup.save(MAC, burn.look(made, made.layout).copies, tmp_path / "b"))
+    again = board()
+    burn.burn(again, again.layout, saved.burned, MAC, tmp_path / "j", issued=saved.issued, slots=saved.slots)
+    assert (issued(again), issued(again, "renewed"), issued(again, "next")) == (NAME, later(1, 0x33), later(2, 0x44))
+    slots = {c.name: c.generation for c in burn.look(again, again.layout).copies}
+    assert slots["next"] > slots["renewed"]
+    burned(made, parsed(ID2), tmp_path / "j", replace=True)
+    assert {copy.name for copy in burn.look(made, made.layout).copies} == {"burned"}
+    assert not any(entry.key in ("renewed", "next") for entry in nvs.read(flash.region(made.data, made.layout.nvs)).entries)
+
+
+def test_a_certificate_that_was_tried_already_is_not_restored(tmp_path):
+    made = board()
+    burned(made, certified(tmp_path), tmp_path / "j", now=1000)
+    issue(made, later(2, 0x44), "next", 1001)
+    issue(made, later(2, 0x44), "renewed", 1001)
+    saved = backup.load(backup.save(MAC, burn.look(made, made.layout).copies, tmp_path / "b"))
+    assert set(saved.slots) == {"renewed"}
+
+
 def test_a_registered_board_is_not_made_an_x509_board(tmp_path):
     made = registered(tmp_path / "j")
     with pytest.raises(UserError, match="which is lost when X.509/2BC5C2D8E1EE8A228098 is burned"):
@@ -139,6 +182,8 @@ BURNS = {
     "X.509 over X.509": (certified, lambda folder: certified(folder, "y", number=1, serial=0x22), "ESP32_GENERIC"),
     "X.509 in the OTA layout": (certified, lambda folder: certified(folder, "y", number=1, serial=0x22),
                                 "ESP32_GENERIC-OTA"),
+    "X.509 with a renewed one": (certified, lambda folder: identity.parse({**X509, "host": "a.b"}, folder),
+                                 "ESP32_GENERIC"),
     "ID2 over X.509": (certified, lambda _: parsed(ID2), "ESP32_GENERIC"),
 }
 
@@ -147,11 +192,14 @@ BURNS = {
 def test_a_burn_cut_at_every_operation_is_never_lost_and_never_the_old_one(tmp_path, name):
     """Powered on after the cut, a board finds the old identity or the new one, whole; burned again, the new one."""
     before, after, layout = BURNS[name]
-    start, who = board(name=layout), after(tmp_path)
-    old = before and before(tmp_path)
+    start, old = board(name=layout), before and before(tmp_path)
+    who = after(tmp_path)
     if old:
         burned(start, old, tmp_path / "j")
         issue(start, NAME)
+    renewed = name == "X.509 with a renewed one"
+    if renewed:
+        issue(start, later(1, 0x33), "renewed")
     whole = start.copy()
     burned(whole, who, tmp_path / "j")
     for operation in range(1, whole.operations + 1):
@@ -160,18 +208,37 @@ def test_a_burn_cut_at_every_operation_is_never_lost_and_never_the_old_one(tmp_p
             made.cut(operation, torn)
             with pytest.raises(PowerCut):
                 burned(made, who, tmp_path / "j")
+            shutil.copytree(tmp_path / "j", tmp_path / "j2", dirs_exist_ok=True)
             again = made.copy()
             found = fields_at_boot(made)
+            assert not renewed or slot_at_boot(made) == later(1, 0x33)
             assert found in [known.fields() for known in (old, who) if known] or (old is None and found is None)
             burned(again, who, tmp_path / "j")
             untouched(again)
             assert holds(again, who)
-            burned(made, who, tmp_path / "j")
+            burned(made, who, tmp_path / "j2")
             assert holds(made, who) and fields_at_boot(made) == who.fields()
-            assert issued(made) is None and not any((tmp_path / "j").iterdir())
+            assert issued(made) == (NAME if renewed else None)
+            assert not renewed or slot_at_boot(made) == issued(made, "renewed") == later(1, 0x33)
+            assert not any((tmp_path / "j").iterdir())
 
 
 TORN = (0.0, 0.02, 0.5, 0.99)[: max(1, campaign(2))]
+
+
+def slot_at_boot(made):
+    """What the firmware reads out of the slot of the renewed certificate."""
+    fields = slots().Slots((_Nvs(made), _Files(made))).read("renewed")[1]
+    return {tag: value for tag, value in fields.items() if tag != record.FOR_GENERATION}
+
+
+def slots():
+    """The module of the firmware by itself: its package wants a chip's clock."""
+    path = FOLDER / "aliot" / "x509" / "slots.py"
+    spec = importlib.util.spec_from_file_location("slots", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def fields_at_boot(made):

@@ -57,6 +57,7 @@ def place(tmp_path, monkeypatch):
                          "config": {"ssid": "home", "password": "not-for-anyone"}}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
     pairs.write(tmp_path)
+    pairs.write(tmp_path, "later", serial=0x33)
     pairs.write(tmp_path, "ended", number=1, serial=0x11, start=-20, days=10)
     (tmp_path / "broken.json").write_text('{"product_key": \n')
     (tmp_path / "root.pem").write_bytes(root())
@@ -66,6 +67,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "nvs.bin").write_bytes(flash.region(whole, layout.nvs))
     (tmp_path / "vfs.bin").write_bytes(flash.region(whole, layout.vfs))
     (tmp_path / "registered.bin").write_bytes(registered(tmp_path))
+    (tmp_path / "renewed.bin").write_bytes(renewed(tmp_path))
     (tmp_path / "unreadable.bin").write_bytes(whole[: layout.vfs.offset] + b"\0" * layout.vfs.size)
     foreign = bytearray(flash.assemble(layout, [nvs.Entry("misc", "kept", "u8", 1)], {}))
     foreign[layout.nvs.offset + 64 + 32 + 8] ^= 1
@@ -80,6 +82,18 @@ def registered(folder):
         layout = flash.layout_in(path.read_bytes())
         burn.burn(made, layout, identity.parse(PRODUCT).fields(), MAC, folder / "j",
                   issued={record.DEVICE_SECRET: b"5e" * 16}, now=1000)
+    return path.read_bytes()
+
+
+def renewed(folder):
+    """A board with X.509 that knows its name and has a certificate which came after the burned one."""
+    path = folder / "made.bin"
+    path.write_bytes(flash.build(with_firmware=False, files={"/main.py": b"#"}))
+    later = identity.parse({"certificate": "later.cer", "private_key": "later.key"}, folder).fields()
+    name = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
+    with burn.FlashFile(path) as made:
+        burn.burn(made, flash.layout_in(path.read_bytes()), identity.parse(X509, folder).fields(), MAC, folder / "j",
+                  issued=name, now=1000, slots={"renewed": later})
     return path.read_bytes()
 
 

@@ -14,7 +14,7 @@ from tools import burn, private
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import journal, owner
-from tools.image.flash import BURNED, ISSUED, NAMESPACE, path_of
+from tools.image.flash import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
 from tools.image.nvs import Entry
 
 FOLDER = "backups"
@@ -23,11 +23,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Backup:
-    """The newest good records: fields {tag: bytes}; `issued` None when there was none."""
+    """The newest good records: fields {tag: bytes}; `issued` None when there was none, `slots` {name: fields}."""
 
     mac: str
     burned: dict = field(repr=False)
     issued: dict | None = field(repr=False)
+    slots: dict = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def load(path):
             _, generation, fields = record.decode(bytes.fromhex(text))
             if name not in newest or generation > newest[name][0]:
                 newest[name] = (generation, fields)
-        burned, issued = newest.get(BURNED), newest.get(ISSUED)
+        burned = newest.get(BURNED)
         mac = found["mac"]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
@@ -86,8 +87,14 @@ def load(path):
         raise UserError(f"{path} is not a backup of an identity, or it is damaged") from None
     if burned is None:
         raise UserError(f"{path} holds no burned record, so there is nothing to restore")
-    own = issued and owner.belongs(issued[1], burned[1], mac, burned[0])
-    return Backup(mac, burned[1], issued[1] if own else None)
+    if newest.get(NEXT, (1,))[0] <= newest.get(RENEWED, (0,))[0]:
+        del newest[NEXT]  # it was tried already
+    own = {
+        name: fields
+        for name, (_, fields) in newest.items()
+        if name != BURNED and owner.belongs(fields, burned[1], mac, burned[0])
+    }
+    return Backup(mac, burned[1], own.pop(ISSUED, None), own)
 
 
 def newest(datas, kind, generation=None):

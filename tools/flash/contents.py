@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from tools import burn
-from tools.image import littlefs, partitions
-from tools.image.flash import ISSUED
+from tools.image import littlefs, owner, partitions
+from tools.image.flash import BURNED, NEXT
 
 BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
 
@@ -29,14 +29,15 @@ class Contents:
 
     def who(self, mac):
         """ProductKey/DeviceName of the newest burned record (else the newest of all), or None."""
-        newest = max((c for c in self.copies if c.name != ISSUED), key=lambda c: c.generation, default=None)
+        newest = max((c for c in self.copies if c.name == BURNED), key=lambda c: c.generation, default=None)
         if newest is None:
             newest = max(self.copies, key=lambda c: c.generation, default=None)
         return "/".join(burn.owner(newest.fields, mac)) if newest else None
 
     @property
     def issued(self):
-        return any(copy.name == ISSUED for copy in self.copies)
+        """Whether there is a secret that nobody can get again: an issued one, or a key that was made on the board."""
+        return any(c.name not in (BURNED, NEXT) and owner.holds_secret(c.fields) for c in self.copies)
 
     @property
     def only_on_littlefs(self):

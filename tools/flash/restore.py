@@ -25,7 +25,15 @@ def run(args):
         held = contents.look(loader, board, {})
         if held.table != contents.GOOD:
             raise UserError("there is no partition table on this board: flash it first")
-        report = burn.burn(loader, held.layout, saved.burned, loader.mac, args.journal, issued=saved.issued)
+        report = burn.burn(
+            loader,
+            held.layout,
+            saved.burned,
+            loader.mac,
+            args.journal,
+            issued=saved.issued,
+            slots=saved.slots,
+        )
     who = "/".join(burn.owner(saved.burned, saved.mac))
     print(
         f"restored {who}, {report.written} bytes written, read back and compared"

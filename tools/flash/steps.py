@@ -156,7 +156,8 @@ def _united(rescue, contents):
     entries.update(((e.namespace, e.key, e.type), e) for e in (() if now.faults else now.entries))
     tree = {**rescue.tree, **contents.tree()}
     generation = None
-    for name, kind in ((layouts.BURNED, record.BURNED), (layouts.ISSUED, record.ISSUED)):
+    for name in burn.NAMES:
+        kind = record.BURNED if name == layouts.BURNED else record.ISSUED
         there = [*rescue.records(name), *(copy.data for copy in contents.copies if copy.name == name)]
         found = backup.newest(there, kind, generation)
         entries.pop((layouts.NAMESPACE, name, "blob"), None)
@@ -164,7 +165,8 @@ def _united(rescue, contents):
         if found:
             entries[(layouts.NAMESPACE, name, "blob")] = nvs.Entry(layouts.NAMESPACE, name, "blob", found[2])
             tree[layouts.path_of(name)] = found[2]
-        generation = found[0] if found and kind == record.BURNED else None
+        if kind == record.BURNED:
+            generation = found[0] if found else None
     return list(entries.values()), tree
 
 

@@ -18,6 +18,7 @@ from tools.image.identity import next_generation
 
 NAMESPACE = "aliot"
 BURNED, ISSUED = "burned", "issued"
+SLOTS = RENEWED, NEXT = "renewed", "next"  # certificates of an X.509 board that came after the burned one
 
 
 def path_of(name):

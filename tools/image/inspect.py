@@ -19,7 +19,7 @@ _TAG_NAMES |= {own.SUB_PRODUCTS: "sub_products", id2.ID: "id2", id2.KEY: "id2_ke
 _BINARY_TAGS = (record.PRIVATE_KEY, id2.KEY)
 _SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
-_NAMES = (flash.BURNED, flash.ISSUED)
+_NAMES = (flash.BURNED, flash.ISSUED)  # those that are named where there is none, too
 _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
 
 
@@ -97,7 +97,7 @@ def look_at_nvs(data):
                   for page in part.pages],
         "entries": [{"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)}
                     for e in part.entries],
-        "records": {name: look_at_record(part.find(flash.NAMESPACE, name)) for name in _NAMES},
+        "records": _records(lambda name: part.find(flash.NAMESPACE, name)),
         "faults": list(part.faults),
         "traces": list(part.traces),
     }
@@ -118,8 +118,13 @@ def look_at_vfs(data):
     return {
         "state": "good",
         "files": {path: len(content) for path, content in sorted(tree.items())},
-        "records": {name: look_at_record(tree.get(flash.path_of(name))) for name in _NAMES},
+        "records": _records(lambda name: tree.get(flash.path_of(name))),
     }
+
+
+def _records(find):
+    found = {name: look_at_record(find(name)) for name in (*_NAMES, *flash.SLOTS)}
+    return {name: shown for name, shown in found.items() if shown or name in _NAMES}
 
 
 def look_at_record(data):

@@ -21,7 +21,7 @@ _FORMAT = 1
 class Kept:
     """`fields` and `issued`: what was being burned, {tag: bytes}; the rest: what was found before.
 
-    `records` are (name, bytes) of burned and issued records of either medium;
+    `slots` are {name: fields} that were being put back; `records` are (name, bytes) of burned and issued records of either medium;
     `entries` are NVS entries of others; `sectors` are (offset, bytes) of a file
     system that a cut could leave unreadable.
     """
@@ -32,6 +32,7 @@ class Kept:
     entries: tuple = field(repr=False)
     records: tuple = field(repr=False)
     sectors: tuple = field(default=(), repr=False)
+    slots: dict = field(default_factory=dict, repr=False)
 
 
 def path_of(folder, mac):
@@ -50,6 +51,7 @@ def save(folder, mac, kept):
         "mac": mac,
         "fields": _to_text(kept.fields),
         "issued": None if kept.issued is None else _to_text(kept.issued),
+        "slots": {name: _to_text(fields) for name, fields in kept.slots.items()},
         "replace": kept.replace,
         "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
                     for e in kept.entries],
@@ -72,6 +74,7 @@ def load(folder, mac):
                   for space, key, kind, value in found["entries"]),
             tuple((name, bytes.fromhex(data)) for name, data in found["records"]),
             tuple((offset, bytes.fromhex(data)) for offset, data in found["sectors"]),
+            {name: _to_bytes(fields) for name, fields in found.get("slots", {}).items()},
         )
     except FileNotFoundError:
         return None

@@ -15,7 +15,7 @@ _SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
 
 def owner(fields, mac):
     """(ProductKey, DeviceName) that a record's fields name on the board with this MAC; ("X.509", serial)."""
-    if fields.get(record.WAY) == b"x509":
+    if fields.get(record.WAY) == b"x509" and record.PRODUCT_KEY not in fields:
         return "X.509", credential.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
     name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
     if not name:
@@ -44,8 +44,8 @@ def belongs(issued, burned, mac, generation=None):
 
 
 def holds_secret(issued):
-    """Whether an issued record holds what nobody can get again: all but the name of an X.509 board."""
-    return _issued(issued) != _NAME
+    """Whether a record holds what nobody can get again: all but the name that an X.509 board was told."""
+    return _issued(issued) != _NAME or record.PRIVATE_KEY in issued
 
 
 def _burned(fields):
