@@ -217,7 +217,7 @@ def bring_back(ledger_url, folder, request):
 
 def test_a_bay_whose_process_dies_is_started_again(ledger, ledger_url, tmp_path):
     stock(ledger, 2)
-    path = filed.create(tmp_path / "board.json", board(1))
+    path = filed.create(tmp_path / "board.json", board(1), hold=str(tmp_path / "go"))
     run = Run(tmp_path, ledger_url, [path])
     killed = False
     events = []
@@ -227,6 +227,7 @@ def test_a_bay_whose_process_dies_is_started_again(ledger, ledger_url, tmp_path)
             killed = True
             for pid in _children_of(run.process.pid):
                 os.kill(pid, signal.SIGKILL)
+            (tmp_path / "go").touch()
     assert "died" in events and run.process.wait(timeout=30) == 0
     assert filed.burns(path) == ["dev00000"]
 
