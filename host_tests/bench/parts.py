@@ -10,6 +10,7 @@ PARTS = {
     "link": ("host_tests.bench.link", "connect and QoS 1 round trips against umqtt.simple alone"),
     "boot": ("host_tests.bench.boot", "the phases of a boot"),
     "heap": ("host_tests.bench.heap", "heap in use, and the smallest heap for each way and each fault"),
+    "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "cloud": ("host_tests.bench.cloud", "what the emulated cloud carries"),
     "flash": ("host_tests.bench.flash", "flashing the emulated board at 921600 baud, against esptool alone"),
     "line": (

@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from tools.demo import verb, ways
+from tools.demo import id2, verb, ways
 from tools.demo.stage import Stage
 
 
@@ -32,6 +32,21 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     assert "ResetThing" in story and "restore" in story
     assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
     assert "per product, preregistration-free" in _text(verb.table(stage.figures))
+
+
+def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, id2.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        id2.play(stage)
+        issued = stage.cloud.admin("GET", "/identities?secret=1")
+    story = told.getvalue()
+
+    assert len(issued) == 2
+    assert not [secret for secret in [id2.TOKEN, *(one["id2_key"] for one in issued)] if secret in story]
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert ["issued" in boot for boot in boots] == [False, False, True, False]
+    assert all("iTLS" in boot and "posted" in boot and "TLS" not in boot for boot in boots)
+    assert [row.handshakes for row in stage.figures] == [1, 1, 1, 1]
 
 
 def _text(table):

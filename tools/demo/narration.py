@@ -3,7 +3,7 @@
 import datetime
 
 STYLES = {"refused": "bold red", "error": "bold red", "offline": "yellow", "stored": "bold green", "connected": "bold green",
-          "posted": "green", "TLS": "cyan", "power": "bold yellow"}
+          "posted": "green", "TLS": "cyan", "iTLS": "cyan", "power": "bold yellow"}
 
 # states that a step begins with: what the cloud logs of the step comes after them
 BEFORE = ("registering", "connecting")
@@ -18,17 +18,23 @@ def of_state(state):
 
 def of_event(event):
     """(word, text) for an event in the cloud's log, or None where there is nothing to tell."""
+    if event["event"] == "handshake" and event.get("where") == "itls":
+        return "iTLS", ("board and cloud have proved to each other that they hold the key of one ID "
+                        f"({event['version']}, {event['cipher']})")
     if event["event"] == "handshake":
         return "TLS", (f"chain, dates and the name {event['server_name']} verified by the board "
                        f"({event['version']}, {event['cipher']})")
     if event["event"] == "registered" and event.get("code") == 200:
         return "issued", f"the cloud answered the registration of {event['dn']}"
+    if event["event"] == "provisioned":
+        return "issued", f"the cloud has given this board the ID {event['id2']} and its key"
     return None
 
 
 def _boot(state):
     media = f"NVS {state.get('nvs')}, littlefs {state.get('littlefs')}"
-    registered = {True: "registered before", False: "not registered yet"}.get(state.get("issued"), "has its own secret")
+    own = "an ID², or the token for one" if state.get("way") == "id2" else "has its own secret"
+    registered = {True: "registered before", False: "not registered yet"}.get(state.get("issued"), own)
     return "boot", f"{state.get('product_key')} / {state.get('device_name')}: {registered}; records: {media}"
 
 

@@ -83,8 +83,8 @@ class Stage:
 
     # --- boards
 
-    def burn(self, fields, name):
-        """A board with that certificate in its flash; says what was burned."""
+    def burn(self, fields, name, **options):
+        """A board with that certificate in its flash; says what was burned. `options` are those of a `Board`."""
         certificate = self.folder / f"{name}.json"
         certificate.write_text(json.dumps({"region": REGION, "instance": INSTANCE, **fields}))
         who = identity.load(certificate)
@@ -93,7 +93,7 @@ class Stage:
                           if key not in ("way", "region", "instance"))
         self.say("burn", shown)
         return Board(image, cloud=self.cloud.run_dir, folder=self.folder / name,
-                     measure="connected")
+                     measure="connected", **options)
 
     def until(self, board, name):
         """Tell what the board does until it reaches the state `name`; returns that state line."""

@@ -161,6 +161,7 @@ def burned(fields, mac):
         made.provisioning, made.element = part("id2.provisioning").burned(fields, mac, made)
         if made.element.is_provisioned():
             made.provisioning = None
+            globals().pop("provisioning", None)  # the package's own name for it
             forget("id2.provisioning")
     if not instance and fields.get(_REGION, b"cn-shanghai") == b"cn-shanghai":
         fields.setdefault(_HOST, key.encode() + b".itls.cn-shanghai.aliyuncs.com")
