@@ -148,8 +148,8 @@ def measure(tcp=5000, tls=500, registrations=500):
 
 
 def report(scale=1.0):
-    """The bench's part: the same as a table, and iTLS."""
-    from host_tests.bench import cloud_itls
+    """The bench's part: the same as a table, iTLS and mutual TLS."""
+    from host_tests.bench import cloud_itls, cloud_x509
 
     rows = measure(*(max(20, round(count * min(scale, 1))) for count in (5000, 500, 500)))
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -157,7 +157,7 @@ def report(scale=1.0):
     table = Table("One process of the cloud, one of clients", columns)
     for row in rows:
         table.add(*(row.get(name) for name in names))
-    return Report([table, cloud_itls.table(scale)])
+    return Report([table, cloud_itls.table(scale), cloud_x509.table(scale)])
 
 
 if __name__ == "__main__":
