@@ -98,7 +98,8 @@ if code == 0:
     who = told(device)
     use(device, who)
     end(device)
-    device = make("mac-001|securemode=2,signmethod=hmacsha256|", f"{who['deviceName']}&{who['productKey']}", "")
+    username = f"{who['deviceName']}&{who['productKey']}"
+    device = make("mac-001|securemode=2,signmethod=hmacsha256|", username, "")
     say("connect", rc=connect(device))
     told(device)
     end(device)

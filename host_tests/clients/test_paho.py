@@ -13,7 +13,8 @@ SERIAL = 0x11F71FB04CB
 def authority(cloud):
     """A CA that is registered."""
     made, code = root(), cloud.admin("GET", "/registration_code")["code"]
-    cloud.admin("POST", "/cas", {"name": CA, "certificate": pem(made), "verification": pem(proof(code, made))})
+    cloud.admin("POST", "/cas", {"name": CA, "certificate": pem(made),
+                                 "verification": pem(proof(code, made))})
     return made
 
 

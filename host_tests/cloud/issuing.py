@@ -20,6 +20,7 @@ HOST = "x509.itls.cn-shanghai.aliyuncs.com"
 PUSH = VECTORS["identity_push"]
 XPK, XDN = PUSH["payload"]["productKey"], PUSH["payload"]["deviceName"]
 XDN2 = "sensor-02"
+SUB, SUB_SECRET = ("a1X509SubD0", "sub-0001"), "0123456789abcdef0123456789abcdef"
 CA = "Factory_CA"
 CA_FALSE, CA_TRUE = x509.BasicConstraints(False, None), x509.BasicConstraints(True, None)
 CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -37,6 +38,8 @@ def x509_settings(switches=None, timing=None, limits=None, region="cn-shanghai",
             {"product_key": "a1Platform0", "auth": "x509", "private_ca": False,
              "device": [{"device_name": XDN}]},
             {"product_key": "a1SecretPk0", "device": [{"device_name": XDN}]},
+            {"product_key": SUB[0], "node": "subdevice",
+             "device": [{"device_name": SUB[1], "device_secret": SUB_SECRET}]},
         ],
         "switches": switches or {}, "limits": limits or {}, "timing": timing or {},
     }

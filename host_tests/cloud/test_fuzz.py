@@ -276,11 +276,12 @@ def test_mutated_tls_handshakes_never_break_the_cloud(run):
             client.online(connect_packet())
 
 
+cells = st.sampled_from([XPK, XDN, "A", "0", "ProductKey", "CertSN", "", '"', "\x00", "\n"])
+rows_ = st.lists(st.lists(cells, max_size=4).map(",".join), max_size=6)
+
+
 @many
-@given(st.text(max_size=60) | st.lists(
-    st.lists(st.sampled_from([XPK, XDN, "A", "0", "ProductKey", "DeviceName", "CertSN", "", '"', "\x00", "\n"]),
-             max_size=4).map(",".join), max_size=6).map(
-                 lambda lines: "\n".join(["ProductKey,DeviceName,CertSN", *lines])))
+@given(st.text(max_size=60) | rows_.map(lambda rows: "\n".join(["ProductKey,DeviceName,CertSN", *rows])))
 def test_association_files_of_all_sorts_are_good_or_refused_in_words(text):
     product = config.parse(toml(x509_settings())).products[0]
     known = type("Product", (), {"devices": {one.device_name for one in product.devices}})

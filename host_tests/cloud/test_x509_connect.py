@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from host_tests.cloud.gateway import signed
 from host_tests.cloud.harness import Client, Closed, connect_packet
 from host_tests.cloud.issuing import (
     CA,
     PUSH,
+    SUB,
+    SUB_SECRET,
     VECTORS,
     XDN,
     XDN2,
@@ -43,7 +46,8 @@ def test_every_vector_is_let_in_and_told_who_it_is(factory, one):
     with client(factory.cloud, factory.ready()) as device:
         assert device.ask(vector(one)) == Connack(0)
         push = device.read()
-        assert push == codec.Publish(PUSH["topic"], json.dumps(PUSH["payload"], separators=(",", ":")).encode())
+        payload = json.dumps(PUSH["payload"], separators=(",", ":"))
+        assert push == codec.Publish(PUSH["topic"], payload.encode())
         device.nothing()
     online, = factory.cloud.log(event="online")
     assert (online["pk"], online["dn"], online["code"]) == (XPK, XDN, 200)
@@ -228,6 +232,23 @@ def test_an_ordinary_device_from_then_on(factory):
     shown = factory.cloud.device(XDN, XPK)
     assert shown["traffic"]["tls_handshakes"] == 1 and shown["activated_at"]
     assert shown["certificates"] == [{"ca": CA, "serial": f"{SERIAL:X}", "state": "active"}]
+
+
+def test_a_gateway_with_a_certificate_takes_its_sub_devices_along(maker):
+    with maker(node="gateway") as factory:
+        pair, cloud = factory.ready(), factory.cloud
+        cloud.admin("POST", f"/devices/{XPK}/{XDN}/topology",
+                    {"subdevices": [{"product_key": SUB[0], "device_name": SUB[1]}]})
+        login = {"id": "1", "params": signed(SUB, secret_=SUB_SECRET)}
+        with client(factory.cloud, pair) as gateway:
+            gateway.online(first(client_id=".|_ss=1,securemode=2|"))
+            gateway.read()
+            gateway.send(codec.Publish(f"/ext/session/{XPK}/{XDN}/combine/login", json.dumps(login).encode()))
+            assert json.loads(gateway.read().payload)["code"] == 200
+            cloud.admin("POST", f"/cas/{CA}/bindings/{SERIAL:X}/disable")
+            assert gateway.closed() == "goodbye"
+        assert cloud.device(SUB[1], SUB[0])["status"] == "offline"
+        assert len(cloud.log(event="kicked")) == 1
 
 
 # ---- the identity push

@@ -170,7 +170,8 @@ def test_two_cas_each_with_the_same_serial(factory):
 
 def test_two_cas_of_one_subject_are_told_apart_by_key_identifiers(factory):
     for number, name in enumerate(("ca", "stranger")):
-        public, known = key(name).public_key(), x509.SubjectKeyIdentifier.from_public_key(key(name).public_key())
+        public = key(name).public_key()
+        known = x509.SubjectKeyIdentifier.from_public_key(public)
         made = certify("Twins", public, 0x20 + number, issuer_key=key(name), extensions=(CA_TRUE, known))
         twin = Factory(factory.cloud, factory.folder, f"Twin_{number}", made, name)
         twin.register()

@@ -226,8 +226,9 @@ class Certificates:
         self.end(lambda proof: (proof.authority, proof.serial) == binding.key, reason)
 
     def end(self, fits, reason):
+        """Ends the connections whose `Proof` fits; sub-devices go with their gateway."""
         for session in self.instance.sessions.live():
-            proof = getattr(session.peer.link, "proof", None)
+            proof = session.peer.link.proof if session.peer and session.gateway is None else None
             if proof is not None and fits(proof):
                 session.peer.kick(reason)
 

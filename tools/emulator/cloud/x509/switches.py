@@ -21,7 +21,7 @@ SWITCHES = {
     ),
     # TLS
     "x509_intermediates": Switch(
-        False, (False, True), "2", "whether a CA between the device certificate and the registered CA is taken"
+        False, (False, True), "2", "whether a CA between device certificate and registered CA is taken"
     ),
     "x509_inactive_ca": Switch(
         "alert", ("alert", *CODES, "close"), "7",
