@@ -220,6 +220,34 @@ def test_a_renewed_certificate_is_no_silent_change(plain, issued):
         take_folder(plain, issued)
 
 
+def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(ledger, issued):
+    take_folder(ledger, issued)
+    target = Board(board(1))
+    bring(target, ledger)
+    running = ledger.reserve(board(1), X509, WHO)
+    pair(issued, 0, serial=0x2000)
+    assert (lambda taken: (taken.new, taken.renewed, taken.known))(take_folder(ledger, issued, renew=True)) == (0, 1, 2)
+    with pytest.raises(UserError, match="sensor-0 was taken up elsewhere meanwhile"):
+        ledger.begin_write(running, WHO)
+    assert bring(target, ledger) == Result("done", board(1), "sensor-0")
+    assert target.burned[0][record.CERTIFICATE] == pairs.certificate(serial=0x2000).public_bytes(pairs.Encoding.DER)
+    assert bring(target, ledger).outcome == "already"
+    notes = [event["note"] for event in ledger.history(device_name="sensor-0") if event["action"] == "renew"]
+    assert notes == ["certificate 1000, now 2000"]
+    fields = ways.of_pair(pairs.cer(pairs.Encoding.DER, serial=0x1000), b"key")
+    with pytest.raises(UserError, match="certificate 1000 of other-1 is sensor-0's in the ledger already"):
+        ledger.add_identities(X509, [("other-1", fields)], WHO)
+    old = Board(board(2))
+    old.burned = ({record.WAY: b"x509", record.CERTIFICATE: pairs.cer(pairs.Encoding.DER, serial=0x1000)}, 1)
+    assert "the board holds sensor-0, which board 24:0a:c4:00:00:01 has" in bring(old, ledger).why
+    pair(issued, 0, serial=0x1000)
+    assert take_folder(ledger, issued, renew=True).renewed == 1  # back again
+    ledger.void(ledger.find(mac=board(1)), WHO)
+    pair(issued, 0, serial=0x3000)
+    with pytest.raises(UserError, match="sensor-0 of a1X509Prod1 is void; 'line void --undo'"):
+        take_folder(ledger, issued, renew=True)
+
+
 def test_a_csv_may_name_the_files(plain, tmp_path):
     pairs.write(tmp_path, "a", serial=0x31)
     rows = [(X509, "lamp-1", "a.cer", "a.key")]

@@ -318,11 +318,12 @@ def _place(line):
 
 @dataclass(frozen=True)
 class Taken:
-    """What one intake did: new and known identities, and the rows that were skipped."""
+    """What one intake did: new, known and renewed identities, and the rows that were skipped."""
 
     new: int
     known: int
     bad: list
+    renewed: int = 0
 
 
 def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
@@ -334,9 +335,12 @@ def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
     return take(ledger, read(data, product_key, os.path.dirname(name)), who, name, skip_bad)
 
 
-def take(ledger, sheet, who, name="", skip_bad=False):
-    """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared."""
-    bad = sheet.bad + _clashes(ledger, sheet)
+def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
+    """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared.
+
+    With `renew` known devices get what is another one in their rows.
+    """
+    bad = sheet.bad + _clashes(ledger, sheet, renew)
     if bad and not skip_bad:
         raise BadRows(sorted(bad, key=_order))
     wrong = {line for line, _ in bad}
@@ -346,19 +350,19 @@ def take(ledger, sheet, who, name="", skip_bad=False):
         batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
     note = os.path.basename(os.path.normpath(name))[:200] if name else None
     taken = ledger.add_batches(
-        batches, who, note=note, products=[Product(key, sheet.way) for key in batches]
+        batches, who, note=note, products=[Product(key, sheet.way) for key in batches], renew=renew
     )
     for key, batch in batches.items():
         if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
             raise UserError(f"the ledger gives back other secrets for {key} than it was given; check its disk")
-    return Taken(taken.new, taken.known, sorted(bad, key=_order))
+    return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed)
 
 
 def _order(found):
     return (0, found[0], "") if isinstance(found[0], int) else (1, 0, found[0])
 
 
-def _clashes(ledger, sheet):
+def _clashes(ledger, sheet, renew=False):
     """Rows that are good in themselves but contradict the ledger."""
     names_by_key = {}
     for row in sheet.rows:
@@ -370,7 +374,7 @@ def _clashes(ledger, sheet):
     for row in sheet.rows:
         stored = known[row.product_key].get(row.device_name)
         holder = taken and taken.get(ways.mark(ways.public(row.fields)))
-        if stored is not None and stored != row.fields:
+        if stored is not None and stored != row.fields and not renew:
             bad.append((row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}"))
         elif holder and holder != (row.product_key, row.device_name):
             mark = ways.mark(ways.public(row.fields))

@@ -21,7 +21,7 @@ from tools.errors import UserError
 from tools.line import connection as database
 from tools.line import migration, names, transitions, ways
 from tools.line.connection import Busy, Patience
-from tools.line.schema import events, identities, issued, meta, products
+from tools.line.schema import events, identities, issued, meta, products, replaced
 from tools.line.seal import Seal, Secret
 
 KEY_CHECK = "aliot ledger"
@@ -80,6 +80,7 @@ class Taken:
 
     new: int = 0
     known: int = 0
+    renewed: int = 0
 
 
 def utc_now():
@@ -274,11 +275,12 @@ class Ledger:
         """Take identities of one product in: `rows` of (device name, {field: secret text}), all or none."""
         return self.add_batches({product_key: list(rows)}, who, note)
 
-    def add_batches(self, batches, who, note=None, products=()):
+    def add_batches(self, batches, who, note=None, products=(), renew=False):
         """Take identities in: {product key: rows as for `add_identities`}, all of them or none.
 
-        `products` are taken in first, if they are new. Returns Taken. Raises
-        UserError when a name is known with other secrets.
+        `products` are taken in first, if they are new. Returns Taken. A name
+        that is known with other secrets is a UserError; with `renew` it gets
+        them, and its board when it comes to a station again.
         """
 
         def work(c):
@@ -288,8 +290,16 @@ class Ledger:
                 self._add_product(c, product, who)
             for product_key, rows in batches.items():
                 known = _known(c, product_key, [name for name, _ in rows])
-                fresh = self._fresh(product_key, rows, known, who)
-                _check_marks(c, fresh)
+                changed = self._changed(product_key, rows, known)
+                if changed and not renew:
+                    raise UserError(
+                        f"{changed[0][0]} of {product_key} is in the ledger with another secret; "
+                        "'line intake --renew' gives it the new one"
+                    )
+                fresh = self._fresh(product_key, [row for row in rows if row[0] not in known], who)
+                _check_marks(c, fresh + [_public(product_key, *row) for row in changed])
+                for row in changed:
+                    self._renew(c, product_key, *row, who)
                 if fresh:
                     c.execute(identities.insert(), fresh)
                     self._event(
@@ -301,7 +311,8 @@ class Ledger:
                         note=f"{len(fresh)} identities" + (f" from {note}" if note else ""),
                     )
                 taken.new += len(fresh)
-                taken.known += len(known)
+                taken.known += len(known) - len(changed)
+                taken.renewed += len(changed)
             return taken
 
         return self._unique(work)
@@ -315,32 +326,64 @@ class Ledger:
         """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
         return self.connection.read(lambda c: _holders(c, columns))
 
-    def _fresh(self, product_key, rows, known, who):
-        """Rows to insert; UserError for a known name with other secrets."""
+    def _changed(self, product_key, rows, known):
+        """Those rows whose name is known with other secrets."""
+        return [
+            (name, fields)
+            for name, fields in rows
+            if name in known and self._unseal(product_key, name, known[name]) != dict(fields)
+        ]
+
+    def _fresh(self, product_key, rows, who):
+        """Rows to insert."""
         at = stamp(self._clock())
-        fresh = []
-        for name, fields in rows:
-            if name not in known:
-                fresh.append(
-                    {
-                        "product_key": product_key,
-                        "device_name": name,
-                        "state": transitions.FREE,
-                        "touched": False,
-                        "attempt": 0,
-                        "changed": at,
-                        "station": who.station,
-                        "operator": who.operator,
-                        "secret": self._shut(product_key, name, fields),
-                        **ways.public(fields),
-                    }
-                )
-            elif self._unseal(product_key, name, known[name]) != dict(fields):
-                raise UserError(
-                    f"{name} of {product_key} is in the ledger with another secret; "
-                    "void it first if the platform really changed it"
-                )
-        return fresh
+        return [
+            {
+                **_public(product_key, name, fields),
+                "state": transitions.FREE,
+                "touched": False,
+                "attempt": 0,
+                "changed": at,
+                "station": who.station,
+                "operator": who.operator,
+                "secret": self._shut(product_key, name, fields),
+            }
+            for name, fields in rows
+        ]
+
+    def _renew(self, c, product_key, name, fields, who):
+        """Give a known identity other secrets; a visit that is burning the old ones ends."""
+        where = (identities.c.product_key == product_key) & (identities.c.device_name == name)
+        row = c.execute(sa.select(identities).where(where).with_for_update()).first()
+        if row.state == transitions.VOID:
+            raise UserError(f"{name} of {product_key} is void; 'line void --undo' takes it back into use first")
+        columns = ways.public(fields)
+        old, new = ways.mark(row._mapping), ways.mark(columns)
+        if old and old != new:
+            c.execute(replaced.insert().values(mark="/".join(old), identity_id=row.id))
+        if new:
+            c.execute(replaced.delete().where(replaced.c.mark == "/".join(new)))
+        c.execute(
+            identities.update()
+            .where(identities.c.id == row.id)
+            .values(
+                secret=self._shut(product_key, name, fields),
+                attempt=row.attempt + 1,
+                changed=stamp(self._clock()),
+                **columns,
+            )
+        )
+        self._event(
+            c,
+            secrets.token_hex(16),
+            "renew",
+            who,
+            identity_id=row.id,
+            product_key=product_key,
+            device_name=name,
+            mac=row.mac,
+            note=f"{old[0]} {old[1]}, now {new[1]}" if old and new else None,
+        )
 
     # -- the station -------------------------------------------------------------------------------
 
@@ -903,17 +946,27 @@ def _holders(c, columns):
             query = sa.select(identities).where(column.in_(wanted[start : start + 500]))
             for row in c.execute(query):
                 found[ways.mark(row._mapping)] = row.product_key, row.device_name
+    marks = {"/".join(mark): mark for mark in map(ways.mark, columns) if mark}
+    wanted = list(marks)
+    for start in range(0, len(wanted), 500):
+        query = sa.select(identities.c.product_key, identities.c.device_name, replaced.c.mark).join(replaced)
+        for row in c.execute(query.where(replaced.c.mark.in_(wanted[start : start + 500]))):
+            found.setdefault(marks[row.mark], (row.product_key, row.device_name))
     return found
 
 
-def _check_marks(c, fresh):
-    """UserError when a certificate or an ID is there already, in the ledger or in these rows."""
-    taken = _holders(c, fresh)
-    for row in fresh:
+def _public(product_key, name, fields):
+    return {"product_key": product_key, "device_name": name, **ways.public(fields)}
+
+
+def _check_marks(c, rows):
+    """UserError when a certificate or an ID is another's already, in the ledger or in these rows."""
+    taken = _holders(c, rows)
+    for row in rows:
         mark = ways.mark(row)
         if mark is None:
             continue
-        if mark in taken:
+        if taken.get(mark, (row["product_key"], row["device_name"])) != (row["product_key"], row["device_name"]):
             raise UserError(f"{mark[0]} {mark[1]} of {row['device_name']} is {taken[mark][1]}'s in the ledger already")
         taken[mark] = row["product_key"], row["device_name"]
 

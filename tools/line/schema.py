@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0003"  # the newest file in migrations/versions
+VERSION = "0004"  # the newest file in migrations/versions
 TIME = String(24)  # UTC, 2026-11-21T07:04:39.123Z: sorts as text, and a person can read it
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself for INTEGER only
 
@@ -96,4 +96,11 @@ issued = Table(
     Column("identity_id", NUMBER, ForeignKey("identities.id"), primary_key=True),
     Column("backup", LargeBinary, nullable=False),  # sealed JSON: what registration gave this device
     Column("taken", TIME, nullable=False),
+)
+
+replaced = Table(
+    "replaced",
+    metadata,
+    Column("mark", String(130), primary_key=True),  # certificate/SERIAL/ISSUER or ID/ID2
+    Column("identity_id", NUMBER, ForeignKey("identities.id"), nullable=False),
 )

@@ -18,6 +18,12 @@ def add_arguments(parser):
     parser.add_argument(
         "--skip-bad", action="store_true", help="take in the good rows of a file that has bad ones"
     )
+    parser.add_argument(
+        "--renew",
+        action="store_true",
+        help="give known devices the secret or certificate that is another one in this file; their boards get it "
+        "when they come to a station again",
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -27,13 +33,14 @@ def run(args):
     else:
         sheet = intake.read(intake.load(args.source), args.product, os.path.dirname(args.source))
     with desk.open_ledger(args) as ledger:
-        taken = intake.take(ledger, sheet, desk.who(args), args.source, args.skip_bad)
+        taken = intake.take(ledger, sheet, desk.who(args), args.source, args.skip_bad, args.renew)
     if args.json:
         print(
             json.dumps(
                 {
                     "new": taken.new,
                     "known": taken.known,
+                    **({"renewed": taken.renewed} if args.renew else {}),
                     "bad": [
                         {"line" if isinstance(place, int) else "file": place, "why": why}
                         for place, why in taken.bad
@@ -44,4 +51,5 @@ def run(args):
         return
     for place, why in taken.bad:
         print(f"skipped {'line ' if isinstance(place, int) else ''}{place}: {why}")
-    print(f"{taken.new} taken in, {taken.known} known already, {len(taken.bad)} skipped")
+    renewed = f"{taken.renewed} renewed, " if args.renew else ""
+    print(f"{taken.new} taken in, {renewed}{taken.known} known already, {len(taken.bad)} skipped")
