@@ -17,5 +17,9 @@ PARTS = {
         "host_tests.bench.line",
         "the production line: allocations, burns, eight boards at once, images",
     ),
+    "gateways": (
+        "host_tests.bench.gateways",
+        "100 and 1,500 sub-devices of a gateway online again after a reconnect",
+    ),
     "ca": ("host_tests.bench.certificates", "certificates issued by the private CA"),
 }

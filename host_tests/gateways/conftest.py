@@ -8,7 +8,7 @@ INTERPRETERS = {"cpython": "cpython", "micropython": None}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    with Cloud(sites.config(count=200), tmp_path_factory.mktemp("cloud")) as running:
+    with Cloud(sites.config(count=400), tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import secrets
+import time
 
 from tools.emulator.board.boot import Board
 from tools.image import flash, identity
@@ -25,7 +26,7 @@ def say(**what):
 def told(failed):
     return sorted([[name[1], code] for name, code, message in failed])
 device = Device(None, Wifi("site", "password"), timeout=15000)
-gateway = Gateway(device, timeout={timeout}, spread=0)
+gateway = Gateway(device, timeout={timeout}, spread=0, payload={payload})
 {prepare}
 device.start()
 while not gateway.poll(20):
@@ -34,7 +35,7 @@ try:
 {steps}
 except AliotError as problem:
     say(app="failed", code=problem.code, detail=problem.detail, advice=problem.advice)
-say(app="done", stored=len(gateway), online=gateway.online)
+say(app="done", stored=gateway.stored, online=gateway.online)
 while True:
     gateway.poll(50)
 {serve}
@@ -71,6 +72,26 @@ def names(*numbers):
     return [{"product_key": SENSORS, "device_name": sensor(number)} for number in numbers]
 
 
+_unused = itertools.count()
+
+
+def fresh(count):
+    """Numbers of sensors that no test has used."""
+    return [next(_unused) for _ in range(count)]
+
+
+def done(board, timeout=60):
+    """What the application said when it had done its steps."""
+    return json.loads(board.wait_line('"done"', timeout))
+
+
+def becomes(site, number, status, seconds=30):
+    ends = time.monotonic() + seconds
+    while site.status(number) != status:
+        assert time.monotonic() < ends, site.boards[-1].run.lines[-20:]
+        time.sleep(0.02)
+
+
 class Site:
     """Boards of one interpreter that are gateways of one cloud."""
 
@@ -80,20 +101,39 @@ class Site:
         self.boards, self.said = [], []
 
     def gateway(
-        self, steps, prepare="", serve="", timeout=10000, products=((SENSORS, PRODUCT_SECRET),), **options
+        self,
+        steps,
+        prepare="",
+        serve="",
+        timeout=10000,
+        payload=4096,
+        products=((SENSORS, PRODUCT_SECRET),),
+        **options,
     ):
         """A board that was never on, whose application does `steps`."""
         name = "gw-" + secrets.token_hex(6)
         self.cloud.admin("POST", f"/products/{GATEWAYS}/devices", {"device_names": [name]})
-        board = self.board(name, steps, prepare, serve, timeout, products, **options)
+        board = self.board(name, steps, prepare, serve, timeout, payload, products, **options)
         return board
 
-    def board(self, name, steps, prepare="", serve="", timeout=10000, products=(), image=None, **options):
+    def board(
+        self,
+        name,
+        steps,
+        prepare="",
+        serve="",
+        timeout=10000,
+        payload=4096,
+        products=(),
+        image=None,
+        **options,
+    ):
         secret = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
         if image is None:
             main = MAIN.format(
                 sensors=SENSORS,
                 timeout=timeout,
+                payload=payload,
                 prepare=prepare,
                 steps=_indented(steps or "pass"),
                 serve=_indented(serve or "pass"),

@@ -1,25 +1,12 @@
 """Sub-devices registered, attached and online through an emulated board, against the emulated cloud."""
 
-import itertools
-import json
-
-from host_tests.gateways.site import SENSORS, sensor
+from host_tests.gateways.site import SENSORS, done, fresh, sensor
 
 ONLINE = """
 say(app="brought", failed=told(gateway.bring_online(sub({0}, {1}, {2}))))
 for name in sub({0}, {1}, {2}):
     gateway.publish(name, "thing/event/property/post", '{{"id":"1","version":"1.0","params":{{"T":20}}}}', 1)
 """
-_next = itertools.count()
-
-
-def three():
-    return [next(_next) for _ in range(3)]
-
-
-def done(board, timeout=60):
-    board.wait_line('"done"', timeout)
-    return json.loads(next(line for line in board.run.lines if '"done"' in line))
 
 
 def properties(cloud, number):
@@ -27,7 +14,7 @@ def properties(cloud, number):
 
 
 def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(site, cloud):
-    numbers = three()
+    numbers = fresh(3)
     board = site.gateway(ONLINE.format(*numbers))
     board.start()
     assert done(board)["online"] == 3, board.run.lines

@@ -28,7 +28,8 @@ class Gateway(Upkeep):
 
     # What an application calls.
 
-    def __len__(self):
+    @property
+    def stored(self):
         """How many sub-devices have their secret stored here."""
         return self.records.count
 

@@ -29,15 +29,21 @@ class Job:
         self.gateway = gateway
         self.records = gateway.records
 
-    def run(self, things):
+    def run(self, things, batches=0):
         """Ask for all of them; [((ProductKey, DeviceName), code, message)] of those that did not succeed.
+
+        With `batches`, only for as many as so many batches hold.
 
         `code` is the platform's number, or `absent`.
         """
         failed = []
         for batch, items in self._batches(things):
             self._ask(batch, items, failed)
+            self.gateway.requests.reply = None  # it may be large
             self.records.settle()
+            batches -= 1
+            if not batches:
+                break
         return failed
 
     def _batches(self, things):

@@ -126,8 +126,10 @@ def topology(gateway, each):
     finally:
         if tap:
             client.stream = tap.stream
-    if requests.code() != 200:
-        raise GatewayError(requests.code(), str(reply.get("message")))
+    code = requests.code()
+    requests.reply = None
+    if code != 200:
+        raise GatewayError(code, str(reply.get("message")))
     for name, item in pairs(reply.get("data")):
         counted(*name)
     return count

@@ -14,7 +14,7 @@ from micropython import const
 
 _EVENTS = const(64)  # that may wait for poll()
 _LOOK = const(10000)  # ms between two looks for sub-devices that may log in again
-_ROUND = const(50)  # sub-devices of one step
+_ROUND = const(50)  # sub-devices of a batch at most
 _PROGRESS = ONLINE | DISABLED | REFUSED | GONE | WANTED | ATTACHED
 
 
@@ -81,7 +81,7 @@ class Upkeep:
             self._report()
             return False
         try:
-            for name, code, message in Login(self).run(rows):
+            for name, code, message in Login(self).run(rows, 1):
                 self.event("refused", name, code)
             self._resend()
         except LinkError:

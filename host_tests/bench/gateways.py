@@ -1,0 +1,195 @@
+"""Gateways: sub-devices online again after the connection was lost, with the platform's rates on.
+
+The board registers, attaches and logs them in first. Then the cloud ends its connection; the time runs from
+the board's next `connected` to the login of the last. Heap is what is in use, garbage collected, when all are
+online, against a gateway without sub-devices.
+"""
+
+import itertools
+import json
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from host_tests.bench.report import Bound, Column, Report, Table
+from tools.emulator.board.boot import Board
+from tools.emulator.cloud.process import Cloud
+from tools.image import flash, identity
+
+INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
+GATEWAYS, SENSORS = "a1BenchGate", "a1BenchSens"
+COUNTS = (100, 1500)
+SECONDS, HEAP, RAM = 10, 48, 16
+PATIENCE = 120
+LOGINS = 200  # sub-devices a second, gateway.md 12
+MAIN = """
+import gc
+import json
+import time
+from aliot.device import Device
+from aliot.wifi import Wifi
+COUNT = {count}
+gc.threshold(16384)
+device = Device(None, Wifi("bench", "password"))
+gateway = None
+if COUNT is not None:
+    from aliot.gateway import Gateway, Login
+    gateway = Gateway(device, spread=0)
+serve = gateway or device
+since = [0, 0]
+again = []
+def watch(state, fields):
+    if state == "connected":
+        again.append(state)
+        since[:] = [time.ticks_ms(), gateway.requests.count if gateway else 0]
+device.watch(watch)
+def measure(name):
+    took = time.ticks_diff(time.ticks_ms(), since[0])
+    gc.collect()
+    said = {{"bench": name, "heap": gc.mem_alloc(), "ms": took}}
+    if gateway:
+        records = gateway.records
+        tables = len(records.places) + len(records.keys) + len(records.states) + 2 * len(records.logins)
+        item = len(Login(gateway).item(0)) + 1 if records.count else 1
+        said["batch"] = min((gateway.payload - 120) // item, 50)
+        said.update(file=records.size, trips=gateway.requests.count - since[1], tables=tables)
+    print(json.dumps(said))
+def names(numbers):
+    return [({sensors!r}, "%d-sensor-%04d" % (COUNT, number)) for number in numbers]
+device.start()
+while not serve.poll(10):
+    pass
+for at in range(0, COUNT or 0, 150):
+    some = names(range(at, min(at + 150, COUNT)))
+    assert not gateway.register(some) and not gateway.attach(some) and not gateway.login(some)
+some = None
+measure("ready")
+again.clear()
+while True:
+    serve.poll(10)
+    if gateway and again and gateway.online == COUNT:
+        again.clear()
+        measure("again")
+"""
+
+
+def report(scale=1.0):
+    with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder:
+        with Cloud(config(), Path(folder) / "cloud") as cloud:
+            stage = Stage(cloud, Path(folder))
+            plain = stage.ready(None)["heap"]
+            empty = stage.ready(0)["heap"]
+            found = {count: stage.reconnect(count, max(1, round(scale))) for count in COUNTS}
+    return Report([table(found, plain, empty)], bounds(found, empty))
+
+
+def table(found, plain, empty):
+    shown = Table(
+        "Sub-devices online again after a reconnect",
+        [
+            Column("sub-devices"),
+            Column("seconds", ".2f"),
+            Column("at the platform's rate", ".2f"),
+            Column("round trips"),
+            Column("at least"),
+            Column("heap growth, KB", ".1f"),
+            Column("RAM a sub-device, bytes", ".1f"),
+            Column("flash a sub-device, bytes", ".1f"),
+        ],
+    )
+    for count, one in found.items():
+        shown.add(
+            count,
+            one["ms"] / 1000,
+            (count - 1) // LOGINS * 1.0,
+            one["trips"],
+            least(count, one),
+            (one["heap"] - empty) / 1024,
+            one["tables"] / count,
+            one["file"] / count,
+        )
+    shown.add(0, None, None, None, None, 0.0, None, None)
+    shown.title += f" (a gateway itself takes {(empty - plain) / 1024:.1f} KB more than a device)"
+    return shown
+
+
+def bounds(found, empty):
+    most = found[max(COUNTS)]
+    return [
+        Bound(f"{max(COUNTS)} sub-devices online after a reconnect", most["ms"] / 1000, SECONDS, " s"),
+        Bound(f"heap growth of {max(COUNTS)} sub-devices", (most["heap"] - empty) / 1024, HEAP, " KB"),
+        Bound("RAM a sub-device", most["tables"] / max(COUNTS), RAM, " bytes"),
+        Bound("round trips above what the batches allow", most["trips"] - least(max(COUNTS), most), 0),
+    ]
+
+
+def least(count, one):
+    """Round trips that the size of a batch allows: as many items as fit into a request, 50 at most."""
+    return -(-count // one["batch"])
+
+
+def config():
+    names = [{"device_name": f"{count}-sensor-{number:04}"} for count in COUNTS for number in range(count)]
+    return {
+        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+        "switches": {"login_rate": "refuse", "uplink_rate": "drop"},
+        "product": [
+            {
+                "product_key": GATEWAYS,
+                "node": "gateway",
+                "device": [{"device_name": f"gateway-{count}"} for count in (None, 0, *COUNTS)],
+            },
+            {"product_key": SENSORS, "node": "subdevice", "dynamic_registration": True, "device": names},
+        ],
+    }
+
+
+class Stage:
+    """Boards whose application is a gateway of a number of sub-devices, or none."""
+
+    def __init__(self, cloud, folder):
+        self.cloud, self.folder, self._number = cloud, folder, itertools.count(1)
+
+    def ready(self, count):
+        """The figures of a board that has its sub-devices online for the first time."""
+        with self._on(count) as board:
+            return said(board, "ready")
+
+    def reconnect(self, count, times):
+        """The figures of the fastest of some reconnects."""
+        with self._on(count) as board:
+            said(board, "ready")
+            found = []
+            for _ in range(times):
+                self.cloud.act(GATEWAYS, board.name, "kick", {})
+                found.append(said(board, "again"))
+            return min(found, key=lambda one: one["ms"])
+
+    @contextmanager
+    def _on(self, count):
+        name = f"gateway-{count}"
+        secret = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
+        fields = {
+            "product_key": GATEWAYS,
+            "device_name": name,
+            "device_secret": secret,
+            "region": REGION,
+            "instance": INSTANCE,
+        }
+        main = MAIN.format(count=count, sensors=SENSORS).encode()
+        image = flash.build(
+            identity=identity.parse(fields), roots=[self.cloud.ca_der], files={"/main.py": main}
+        )
+        board = Board(
+            image, cloud=self.cloud.run_dir, folder=self.folder / f"board{next(self._number)}", heap="512K"
+        )
+        board.name = name
+        board.start()
+        try:
+            yield board
+        finally:
+            board.power_off()
+
+
+def said(board, name):
+    return json.loads(board.wait_line(f'"bench": "{name}"', PATIENCE))

@@ -1,0 +1,140 @@
+"""What flash or a platform may hand to a gateway; host_tests/gateways/test_fuzz.py makes it up."""
+
+import os
+
+from aliot.errors import AliotError
+from aliot.gateway.records import ATTACHED, Records
+from aliot.gateway.topology import Scanner
+from scripted import unhex
+from test_gateway import GATEWAY, Platform, sub
+
+PATH = "/subs"
+
+
+def files(inputs):
+    """{"attached", "cut", "changes", "more"}: no record before what was changed in a file is lost."""
+    for one in inputs:
+        made = _filled(one["attached"])
+        with open(PATH, "rb") as file:
+            data = bytearray(file.read())
+        end = len(data)
+        if one["cut"] is not None:
+            end = one["cut"] % (len(data) + 1)
+            data = data[:end]
+        for at, byte in one["changes"]:
+            if data:
+                at %= len(data)
+                if data[at] != byte:
+                    end = min(end, at)
+                data[at] = byte
+        data.extend(unhex(one["more"]))
+        with open(PATH, "wb") as file:
+            file.write(data)
+        again = Records(PATH)
+        _holds(again, made, end)
+        again.keep([("a1SubProdKy", "sensor-99", "one-more")])
+        again.settle()
+        last = Records(PATH)
+        _holds(last, made, end)
+        assert not last.torn and last.entry(last.find(("a1SubProdKy", "sensor-99")))[2] == "one-more"
+        assert last.count == again.count
+
+
+def _filled(attached):
+    try:
+        os.remove(PATH)
+    except OSError:
+        pass
+    made = Records(PATH)
+    ends = {}
+    for number in range(6):
+        name = sub(number)[0]
+        made.keep([name + ("Secret%026d" % number,)])
+        ends[name] = made.size
+        if number in attached:
+            made.states[made.count - 1] |= ATTACHED
+            made.settle()
+    return ends
+
+
+def _holds(records, ends, end):
+    for number in range(6):
+        name = sub(number)[0]
+        row = records.find(name)
+        if ends[name] <= end:
+            assert row >= 0, "a record before the tear is lost"
+        if row >= 0:
+            assert records.entry(row)[2] == "Secret%026d" % number, "a secret that was never stored"
+
+
+def replies(inputs):
+    """{"tail", "data": hex}: a reply, whatever it is, is an outcome or an error of the tree."""
+    for one in inputs:
+        platform = Platform(timeout=1)
+        gateway = platform.gateway
+        if one["tail"] != "register":
+            gateway.bring_online(sub(1, 2))
+        publish = platform.publish
+
+        def answer(where, payload, qos=0):
+            text = unhex(one["data"]).replace(b"@ID", str(gateway.requests.id).encode())
+            platform.waiting.append((where + "_reply", text))
+
+        platform.publish = answer
+        call = {
+            "register": lambda: gateway.register(sub(1, 2)),
+            "topo/add": lambda: (_unattached(gateway), gateway.attach(sub(1, 2))),
+            "batch_login": lambda: (_unattached(gateway, False), gateway.login(sub(1, 2))),
+            "topo/get": gateway.topology,
+            "product_register": lambda: _proxy(gateway),
+        }[one["tail"]]
+        try:
+            call()
+        except AliotError as problem:
+            assert problem.code.startswith(("gateway.", "store")), problem.code
+            assert isinstance(problem.advice, str)
+        platform.publish = publish
+        gateway.poll(0)
+        for row in range(gateway.records.count):
+            assert gateway.records.entry(row)[1]
+
+
+def _unattached(gateway, attached=True):
+    for row in range(gateway.records.count):
+        gateway.records.states[row] &= ~ATTACHED if attached else ~2
+
+
+def _proxy(gateway):
+    from aliot.gateway.proxy import ProxyRegister
+    from aliot.log import Secret
+
+    gateway._run(ProxyRegister(gateway, {"a1SubProdKy": Secret("ProductSecret016")}), sub(1, 2))
+
+
+def notices(inputs):
+    """{"topic", "data": hex}: whatever the platform says, the gateway goes on, and the others stay online."""
+    platform = Platform()
+    platform.bring(1, 2, 3)
+    gateway = platform.gateway
+    for one in inputs:
+        platform.waiting.append((one["topic"].replace("@", GATEWAY), unhex(one["data"])))
+        gateway.calm = 1 << 40
+        for _ in range(3):
+            gateway.poll(0)
+        platform.published.clear()
+        platform.states.clear()
+    if gateway.records.find(sub(3)[0]) >= 0:
+        assert gateway.records.entry(gateway.records.find(sub(3)[0]))[2]
+
+
+def lists(inputs):
+    """{"data": hex, "piece"}: a list in any pieces, cut or changed, raises nothing."""
+    for one in inputs:
+        found = []
+        scanner = Scanner(lambda *name: found.append(name))
+        data = unhex(one["data"])
+        for at in range(0, len(data), one["piece"]):
+            scanner.feed(data[at : at + one["piece"]])
+        for name in found:
+            assert isinstance(name[0], str) and isinstance(name[1], str)
+            assert len(name[0]) <= 64 and len(name[1]) <= 64
