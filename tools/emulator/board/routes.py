@@ -4,18 +4,9 @@ import fnmatch
 import json
 from pathlib import Path
 
+from tools.emulator.regions import REGIONS
 from tools.errors import UserError
 
-REGIONS = (
-    "cn-shanghai",
-    "cn-beijing",
-    "cn-shenzhen",
-    "ap-southeast-1",
-    "ap-northeast-1",
-    "us-west-1",
-    "us-east-1",
-    "eu-central-1",
-)
 TIME_SERVERS = (
     "ntp.aliyun.com",
     *(f"ntp{number}.aliyun.com" for number in range(1, 8)),

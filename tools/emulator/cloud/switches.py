@@ -8,11 +8,11 @@ figures, in tables of their own so that tests need not wait and need not send
 """
 
 from tools.emulator.cloud.centres import switches as of_centres
-from tools.emulator.cloud.centres.names import REGIONS
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 from tools.emulator.cloud.x509 import switches as of_x509
+from tools.emulator.regions import REGIONS
 
 HTTPS_CHECKS = ("parameters", "product", "switch", "method", "signature", "device", "active")
 CODES = (1, 2, 3, 4, 5)

@@ -2,8 +2,6 @@
 
 import re
 
-REGIONS = ("cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1", "ap-northeast-1",
-           "us-west-1", "us-east-1", "eu-central-1")
 AUTH = re.compile(r"iot-auth\.([a-z0-9\-]+)\.aliyuncs\.com")
 MQTT = re.compile(r"(?:[a-z0-9]+\.)?iot-as-mqtt\.([a-z0-9\-]+)\.aliyuncs\.com")
 GLOBAL_AUTH_HOST = "iot-auth-global.aliyuncs.com"
