@@ -1,10 +1,8 @@
 """Files that hold a secret: written whole or not at all, and readable by their owner only."""
 
-import os
-import secrets
 from pathlib import Path
 
-from tools.errors import UserError
+from tools.ca import disk
 
 
 def write(path, data):
@@ -14,30 +12,9 @@ def write(path, data):
     """
     path = Path(path)
     data = data.encode() if isinstance(data, str) else data
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with disk.told(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _sync_folder(folder):
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    disk.write(path, data, disk.PRIVATE)
 
 
 def mask(secret):

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import secrets
 from pathlib import Path
 
 from tools.errors import UserError
@@ -23,19 +24,18 @@ def told(doing):
 def write(path, data, mode=PUBLIC):
     """Write `data` (bytes) to `path` at once: whole on disk with these permission bits, or not there."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.randbelow(10**9)}.partial")
     with told(f"write {path}"):
         try:
             _store(partial, data, mode)
             os.replace(partial, path)
-        except OSError:
+        except BaseException:
             partial.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
 
 
 def _store(path, data, mode):
-    path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with open(descriptor, "wb") as stream:
         os.fchmod(descriptor, mode)

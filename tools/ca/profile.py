@@ -31,7 +31,7 @@ def authority(key, name, serial, start, end, organization=None, country=None):
     subject = _subject(name, organization, country)
     builder = _builder(subject, subject, public, serial, start, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+    builder = builder.add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     return builder.sign(key, hashes.SHA256())
 
@@ -45,7 +45,7 @@ def verification(ca, ca_key, public, code, serial, start, end):
 def device(ca, ca_key, public, device_name, serial, start, end):
     """A device's certificate: v3, CA:FALSE, keyUsage, clientAuth, SKI, AKI, SHA-256, CN = DeviceName."""
     builder = _leaf(ca, public, device_name, serial, start, end)
-    builder = builder.add_extension(_usage("digital_signature", "key_encipherment"), critical=True)
+    builder = builder.add_extension(key_usage("digital_signature", "key_encipherment"), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     return builder.sign(ca_key, hashes.SHA256())
 
@@ -81,5 +81,6 @@ def _subject(name, organization=None, country=None):
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value])
 
 
-def _usage(*wanted):
+def key_usage(*wanted):
+    """keyUsage with `wanted` set and nothing else."""
     return x509.KeyUsage(**{usage: usage in wanted for usage in _USAGES})

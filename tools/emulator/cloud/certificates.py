@@ -5,11 +5,11 @@ restart starts fast.
 """
 
 import json
-import os
 import ssl
 import time
 from pathlib import Path
 
+from tools.ca import disk
 from tools.emulator.cloud.centres.names import served
 from tools.errors import UserError
 
@@ -96,21 +96,6 @@ def serves(folder, names):
         return False
 
 
-def write_secret(path, data):
-    """Replaces `path` in one step by `data`, readable by its owner only."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    fresh.replace(path)
-
-
-def write(path, data):
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(data)
-    fresh.replace(path)
-
-
 def new_key():
     from cryptography.hazmat.primitives.asymmetric import rsa
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -149,28 +134,14 @@ def certificate(subject, public_key, issuer, issuer_key, days, extensions):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def usage(**wanted):
-    from cryptography import x509
-    names = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{name: wanted.get(name, False) for name in names})
-
-
 def authority(key):
     from cryptography import x509
+
+    from tools.ca.profile import key_usage
     name = distinguished("aliot emulated cloud root")
     return certificate(name, key.public_key(), name, key, (-2, 7300), [
         (x509.BasicConstraints(True, 0), True),
-        (usage(key_cert_sign=True, crl_sign=True), True),
+        (key_usage("key_cert_sign", "crl_sign"), True),
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)])
 
 
@@ -178,18 +149,20 @@ def make_authority(folder):
     from cryptography.hazmat.primitives.serialization import Encoding
     key = new_key()
     root = authority(key)
-    write_secret(folder / "ca.key.pem", key_bytes(key))
-    write(folder / "ca.der", root.public_bytes(Encoding.DER))
-    write(folder / "ca.pem", root.public_bytes(Encoding.PEM))
+    disk.write(folder / "ca.key.pem", key_bytes(key), disk.PRIVATE)
+    disk.write(folder / "ca.der", root.public_bytes(Encoding.DER))
+    disk.write(folder / "ca.pem", root.public_bytes(Encoding.PEM))
     (folder / "server.json").unlink(missing_ok=True)
 
 
 def server_certificate(public_key, names, root, root_key, days):
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    from tools.ca.profile import key_usage
     return certificate(distinguished("emulated IoT Platform"), public_key, root.subject, root_key, days, [
         (x509.BasicConstraints(False, None), True),
-        (usage(digital_signature=True, key_encipherment=True), True),
+        (key_usage("digital_signature", "key_encipherment"), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
         (x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False)])
@@ -205,9 +178,9 @@ def make_server(folder, names):
     root, root_key = read_authority(folder)
     key = new_key()
     made = server_certificate(key.public_key(), names, root, root_key, (-2, 825))
-    write_secret(folder / "server.key.pem", key_bytes(key))
-    write(folder / "server.pem", made.public_bytes(Encoding.PEM))
-    write(folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode())
+    disk.write(folder / "server.key.pem", key_bytes(key), disk.PRIVATE)
+    disk.write(folder / "server.pem", made.public_bytes(Encoding.PEM))
+    disk.write(folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode())
 
 
 def make_wrong(folder, kind, names, file_name):
@@ -221,4 +194,4 @@ def make_wrong(folder, kind, names, file_name):
     served = ["emulated-cloud.example.com"] if kind == "wrong_host" else names
     key = read_key(folder / "server.key.pem")
     made = server_certificate(key.public_key(), served, root, root_key, days)
-    write(folder / file_name, made.public_bytes(Encoding.PEM))
+    disk.write(folder / file_name, made.public_bytes(Encoding.PEM))

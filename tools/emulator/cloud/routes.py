@@ -3,6 +3,7 @@
 import re
 
 from tools.emulator.cloud.web import BadRequest
+from tools.private import mask
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "")
 ROUTES = []
@@ -19,7 +20,7 @@ def route(method, pattern):
 
 
 def masked(secret, shown):
-    return secret if shown else "****" + secret[-4:] if len(secret) > 8 else "****"
+    return secret if shown else mask(secret)
 
 
 def body(request, **kinds):
