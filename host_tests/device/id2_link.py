@@ -5,7 +5,7 @@ from aliot.credentials import burned
 from aliot.errors import AliotError
 from aliot.login import login
 from aliot.mqtt import Client
-from aliot.transport.itls import connect
+from aliot.transport.itls import Stream, connect
 from id2_session import ID2_ID, KEY, KEY_TYPE
 from scripted import unhex
 
@@ -20,10 +20,12 @@ class Counted:
 
 
 def link(value):
-    """{"port", "product_key", "device_name", "id2", "id2_key", "id2_type" or "product_secret", "mac", "expected"}.
+    """{"port", "product_key", "device_name", "id2", "id2_key", "id2_type" or "product_secret", "mac", "expected"},
+    and the "suites" to offer, in hex.
 
     Expected is "accepted", or an error's code with, for `itls`, the alert that was sent: "itls 50".
     """
+    Stream.suites = unhex(value.get("suites", "d004d003"))
     fields = {
         record.WAY: b"id2",
         record.PRODUCT_KEY: value["product_key"].encode(),

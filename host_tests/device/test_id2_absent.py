@@ -49,6 +49,25 @@ def test_an_identity_that_is_burned_loads_no_provisioning():
         assert name not in loaded()
 
 
+def test_what_asked_for_an_identity_is_dropped_once_there_is_one():
+    from aliot import forget, part
+
+    empty = {
+        record.WAY: b"id2",
+        record.PRODUCT_KEY: b"a1WO4Z9qHRw",
+        record.DEVICE_NAME: b"device-01",
+        record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",
+    }
+    start(empty)
+    assert "aliot.id2.provisioning" in loaded()
+    made = part("id2.provisioning").burned(empty, bytes(6), part("id2").Id2("a1WO4Z9qHRw", "device-01"))[1]
+    made.store(b"2122232425262728292A2B2C", bytes(16))
+    forget("id2.provisioning")
+    start(empty)
+    assert "aliot.id2" in loaded() and "aliot.id2.provisioning" not in loaded()
+    assert not hasattr(part("id2"), "provisioning")
+
+
 def test_a_burned_identity_of_another_key_type_is_told_at_boot():
     from aliot.errors import CredentialError
 

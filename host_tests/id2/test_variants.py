@@ -58,7 +58,7 @@ FRAMED = ("two_records", "one_byte_records", "warning_before")
 ALERTS = ((40, 2, "itls.40"), (163, 2, "itls.163"), (173, 2, "itls.173"), (0, 1, "closed"))
 # what the page leaves open, the other way round than by default
 OTHERWISE = {
-    "itls_suites": ["D003"],
+    "itls_suites": ["D003", "D001", "D002"],
     "itls_max_fragment": "omit",
     "itls_session_id": "none",
     "itls_extension_order": ["premaster", "server_code", "max_fragment"],
@@ -82,8 +82,8 @@ def link(request, cloud, tmp_path_factory):
     """link(stage, fault, expected): one connection, with that fault armed."""
     given = units.Units(cloud, tmp_path_factory.mktemp("units"), None).identity()
 
-    def link(stage, fault, expected):
-        value = {"port": cloud.ports["itls"], "expected": expected}
+    def link(stage, fault, expected, **more):
+        value = {"port": cloud.ports["itls"], "expected": expected, **more}
         if stage == "provision":
             value |= {"product_key": EMPTY, "device_name": "empty-" + secrets.token_hex(6), "product_secret": TOKEN,
                       "mac": secrets.token_hex(6).upper()}
@@ -112,6 +112,12 @@ def test_what_breaks_the_protocol_is_refused_with_its_alert(link, stage, tally):
 def test_an_older_server_hello_is_refused(link):
     link("challenge", None, "accepted")
     link("server_hello", {"kind": "spoil", "what": "old"}, "itls 40")
+
+
+def test_the_suites_of_the_2018_build_where_both_sides_have_them(link, cloud):
+    there = "D001" in cloud.config_path.read_text()
+    for suites in ("d002d001", "d002", "d001"):
+        link("record", None, "accepted" if there else "itls.40", suites=suites)
 
 
 @pytest.mark.parametrize("stage", SPOILED)
