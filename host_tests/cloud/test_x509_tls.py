@@ -270,6 +270,14 @@ def test_the_last_flight_of_a_refused_handshake_keeps_to_its_fault(factory):
     assert alert(factory, below(factory)) == "TLSV1_ALERT_UNKNOWN_CA"
 
 
+def test_refusals_without_an_alert_by_a_switch(maker):
+    with maker(switches={"x509_refusal": "close"}) as factory:
+        pair = factory.ready()
+        for bad in ((), factory.files(5, days=(-9, -1)), below(factory)):
+            assert alert(factory, bad) == "UNEXPECTED_EOF_WHILE_READING"
+        assert admitted(factory, factory.files()) and pair
+
+
 def late_alert(cloud, pair):
     """What the client meets at its first read, once it believes the handshake over."""
     with Client(present(cloud, *pair, tls13=True)) as device:

@@ -35,7 +35,12 @@ class Handler:
 
 
 class Listener:
-    """One listening port. `where` is its name in faults and log; `contexts` for TLS, None for TCP."""
+    """One listening port. `where` is its name in faults and log; `contexts` for TLS, None for TCP.
+
+    `alerts` says whether a handshake that fails ends with a TLS alert.
+    """
+
+    alerts = True
 
     def __init__(self, where, make_handler, faults, journal, connect_seconds, contexts=None):
         self.where, self.make_handler, self.contexts = where, make_handler, contexts
@@ -168,7 +173,7 @@ class Link(asyncio.Protocol):
             return self.shake_failed(error.reason or str(error), getattr(error, "verify_message", None))
         except Alert as alert:
             self.outgoing.read()        # the server's last flight; without it the client takes an alert
-            if self.tls.version() == "TLSv1.2":     # in plaintext, later ones do not
+            if self.tls.version() == "TLSv1.2" and self.listener.alerts:    # in plaintext, later ones do not
                 self.send_raw(struct.pack("!BHHBB", ALERT, 0x0303, 2, FATAL, alert.number))
             return self.shake_failed("REFUSED", str(alert))
         self.flush()
@@ -181,6 +186,8 @@ class Link(asyncio.Protocol):
         return True
 
     def shake_failed(self, reason, detail):
+        if not self.listener.alerts:
+            self.outgoing.read()
         self.flush()
         self.listener.failed_handshakes += 1
         self.listener.journal.event("handshake failed", where=self.listener.where, server_name=self.name(),

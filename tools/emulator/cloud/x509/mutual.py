@@ -71,6 +71,10 @@ class Mutual(Contexts):
 class MutualListener(Listener):
     """A port with `Mutual` contexts."""
 
+    @property
+    def alerts(self):
+        return self.contexts.switches.x509_refusal == "alert"
+
     def examine(self, tls):
         return self.contexts.examine(tls)
 

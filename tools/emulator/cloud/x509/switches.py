@@ -20,6 +20,10 @@ SWITCHES = {
         "a row for a device that has a certificate: it has both, the new one only, or the row is bad",
     ),
     # TLS
+    "x509_refusal": Switch(
+        "alert", ("alert", "close"), "4",
+        "a certificate that TLS refuses, or none: TLS alert, or close without one",
+    ),
     "x509_intermediates": Switch(
         False, (False, True), "2", "whether a CA between device certificate and registered CA is taken"
     ),
