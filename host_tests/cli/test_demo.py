@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from tools.demo import id2, verb, ways
+from tools.demo import gateways, id2, verb, ways
 from tools.demo.stage import Stage
 
 
@@ -47,6 +47,22 @@ def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
     assert ["issued" in boot for boot in boots] == [False, False, True, False]
     assert all("iTLS" in boot and "posted" in boot and "TLS" not in boot for boot in boots)
     assert [row.handshakes for row in stage.figures] == [1, 1, 1, 1]
+
+
+def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, gateways.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        gateways.play(stage)
+        subdevices = [stage.cloud.device(gateways.SUB_KEY, name, secret=True) for name in gateways.SUBDEVICES]
+    story = told.getvalue()
+
+    secrets = {gateways.DEVICE_SECRET, gateways.SUB_SECRET, *(one["device_secret"] for one in subdevices)}
+    assert len(secrets) == 5 and not [secret for secret in secrets if secret in story]
+    assert all("Temperature" in str(one["properties"]) for one in subdevices)
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert [[word for word in boot if word in ("issued", "attached", "online", "stored", "posted")] for boot in boots] == [
+        ["issued", "attached", "online", "posted"], ["stored", "online", "posted"]]
+    assert [row.handshakes for row in stage.figures] == [1, 1]
 
 
 def _text(table):

@@ -8,12 +8,17 @@ from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import FOLDER
 from tools.image import flash
-from tools.image.identity import Identity
+from tools.image.identity import parse
 
 KEY, NAME, SECRET = "a1EXAMPLE01", "example_1", "0123456789abcdef0123456789abcdef"
+GATE_KEY, SUB_KEY = "a1EXAMPLEGW", "a1EXAMPLESB"
 CLOUD = {"instance": {"kind": "enterprise", "id": "iot-06z00abc", "region": "cn-shanghai"},
          "product": [{"product_key": KEY, "product_secret": "ProductSecret016", "auth": "secret", "node": "direct",
-                      "device": [{"device_name": NAME, "device_secret": SECRET}]}]}
+                      "device": [{"device_name": NAME, "device_secret": SECRET}]},
+                     {"product_key": GATE_KEY, "node": "gateway",
+                      "device": [{"device_name": NAME, "device_secret": SECRET}]},
+                     {"product_key": SUB_KEY, "node": "subdevice", "dynamic_registration": True,
+                      "device": [{"device_name": "probe-1"}, {"device_name": "probe-2"}, {"device_name": "probe-3"}]}]}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +32,12 @@ def run(request, cloud, tmp_path):
     """Starts a board with an example as its /main.py."""
     started = []
 
-    def start(example):
-        image = flash.build(identity=Identity(KEY, device_name=NAME, device_secret=SECRET), roots=[cloud.ca_pem],
-                            config={"ssid": "home", "password": "12345678"},
+    def start(example, key=KEY, config=None, heap="112K"):
+        burned = {"product_key": key, "device_name": NAME, "device_secret": SECRET}
+        image = flash.build(identity=parse(burned), roots=[cloud.ca_pem],
+                            config={"ssid": "home", "password": "12345678", **(config or {})},
                             files={"/main.py": (FOLDER / "examples" / example).read_bytes()})
-        board = Board(image, cloud=cloud.run_dir, folder=tmp_path,
+        board = Board(image, cloud=cloud.run_dir, folder=tmp_path, heap=heap,
                       interpreter="cpython" if request.param == "cpython" else None)
         board.start()
         started.append(board)
@@ -72,3 +78,20 @@ def test_with_asyncio(run):
     board.wait_for("connected", timeout=30)
     printed(board, '"app": "posted"')
     printed(board, '"app": "blinked"')
+
+
+def test_gateway(run, cloud):
+    subdevices = [[SUB_KEY, "probe-1"], [SUB_KEY, "probe-2"], [SUB_KEY, "unknown"]]
+    board = run("gateway.py", GATE_KEY, {"subdevices": subdevices, "spread": 0}, heap="192K")
+    board.wait_for("connected", timeout=30)
+    printed(board, '"posted", "subdevice": "probe-2"')
+    assert any('"subdevice": "unknown"' in line and "6100" in line and "exactly this DeviceName" in line
+               for line in board.run.lines)
+    cloud.admin("POST", f"/devices/{SUB_KEY}/probe-1/property", {"params": {"Switch": 1}})
+    printed(board, '"app": "set"')
+    notify = {"subdevices": [{"product_key": SUB_KEY, "device_name": "probe-3"}]}
+    cloud.admin("POST", f"/devices/{GATE_KEY}/{NAME}/notify", notify)
+    ends = time.monotonic() + 30
+    while cloud.device(SUB_KEY, "probe-3")["status"] != "online":
+        assert time.monotonic() < ends, "\n".join(board.run.lines)
+        time.sleep(0.05)

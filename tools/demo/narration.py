@@ -64,4 +64,5 @@ _STATES = {
     "wifi": lambda state: ("wifi", f"joined {state['network']}") if state["up"] else None,
     "connecting": lambda state: ("connect", f"to {state['host']}:{state['port']}"),
     "connected": lambda state: ("connected", "CONNACK 0, subscriptions granted"),
+    "subdevices": lambda state: ("gateway", f"{state['online']} of {state['stored']} sub-devices online"),
 }

@@ -83,12 +83,16 @@ class Stage:
 
     # --- boards
 
-    def burn(self, fields, name, **options):
-        """A board with that certificate in its flash; says what was burned. `options` are those of a `Board`."""
+    def burn(self, fields, name, files=None, config=None, **options):
+        """A board with that certificate in its flash; says what was burned.
+
+        `files` replace files of the image, `config` adds to config.json, `options` are those of a `Board`.
+        """
         certificate = self.folder / f"{name}.json"
         certificate.write_text(json.dumps({"region": REGION, "instance": INSTANCE, **fields}))
         who = identity.load(certificate)
-        image = flash.build(identity=who, roots=[self.cloud.ca_der], config={"ssid": "demo", "password": text(12)})
+        image = flash.build(identity=who, roots=[self.cloud.ca_der], files=files,
+                            config={"ssid": "demo", "password": text(12), **(config or {})})
         shown = ", ".join(f"{key} {value}" for key, value in who.masked().items()
                           if key not in ("way", "region", "instance"))
         self.say("burn", shown)
@@ -103,22 +107,32 @@ class Stage:
             if state["aliot"] == name:
                 return state
 
-    def run(self, scene, board, which, name):
-        """One boot, up to an acknowledged property, and a power cut. Collects its figures."""
+    def run(self, scene, board, which, name, posts=None):
+        """One boot, up to an acknowledged property, and a power cut. Collects its figures.
+
+        Where the application is not main.py, `posts()` waits for its property and tells of it.
+        """
         before = self._traffic(name)
         self.say("power", f"on: {which} boot")
         began = time.monotonic()
         board.start()
         self.until(board, "connected")
         seconds = time.monotonic() - began
-        self._step(board.wait_line, '"acknowledged", "code": 200')
-        self.say("posted", "Uptime and FreeMemory with QoS 1: PUBACK, and code 200 from the platform")
+        if posts:
+            posts()
+        else:
+            self.line(board, '"acknowledged", "code": 200')
+            self.say("posted", "Uptime and FreeMemory with QoS 1: PUBACK, and code 200 from the platform")
         self.say("power", "cut, without warning")
         heap = board.power_off().heap
         after = self._traffic(name, offline=True)
         taken = {key: after[key] - before[key] for key in after}
         self.figures.append(Figures(scene, which, taken["tls_handshakes"], taken["bytes_in"], taken["bytes_out"],
                                     seconds, heap["used"] - heap["port"]))
+
+    def line(self, board, text):
+        """The board's next console line that has `text` in it."""
+        return self._step(board.wait_line, text)
 
     def _traffic(self, name, offline=False):
         """What the cloud counted for a device; with `offline` once it has seen the connection end."""
