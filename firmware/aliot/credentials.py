@@ -65,6 +65,7 @@ class ProductCertificate(Identity):
 def burned(fields, mac):
     """The credential that a burned record's fields name; `mac` (6 bytes) gives the DeviceName where none is burned.
 
+    What is no tag, fields[0], is the record's generation.
     CredentialError names what is missing or wrong.
     """
     way = text(fields, _WAY)

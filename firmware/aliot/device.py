@@ -87,6 +87,7 @@ class Device:
             shown.update(self.store.health)
             shown["generation"] = self.generation
             shown["way"] = text(fields, _WAY)
+            fields[0] = self.generation
             credential = burned(fields, mac)
             self.product_key = shown["product_key"] = credential.product_key
             self.device_name = shown["device_name"] = credential.device_name

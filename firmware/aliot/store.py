@@ -35,9 +35,9 @@ class Nvs:
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or size > 512:  # ESP_ERR_NVS_INVALID_LENGTH
+                if problem.args[0] != -4364 or size > 4096:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
-                size = record.RECORD_LIMIT
+                size *= 2
 
     def write(self, key, data):
         self.nvs.set_blob(key, data)

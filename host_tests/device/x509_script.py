@@ -16,7 +16,7 @@ from aliot.errors import Closed, CredentialError, LinkError, StoreError
 from aliot.store import Files, Nvs, Store
 from aliot.transport import Deadline
 from aliot.transport.faults import TlsError
-from aliot.x509 import TOPIC, Pair, X509Error, der, renewal
+from aliot.x509 import TOPIC, X509Error, der, loading, renewal
 from aliot.x509.slots import Slots
 from scripted import CLOSED, Stream, raises, unhex
 
@@ -268,24 +268,39 @@ def test_an_identity_that_no_medium_keeps_is_not_used(made_by):
     blank(fields(made_by["good"]))
     platform = Platform()
     board = on()
-    for medium in board.credential.slots.media:
-        medium.write = broken
-    assert not board.poll(0)
+    with Broken(*MEDIA):
+        assert not board.poll(0)
     said = board.states[-1][1]
     assert said["code"] == "store" and said["wait"] >= 300 and platform.streams[0].closed
     assert board.device_name == "" and len(platform.streams[0].writes) == 1
 
 
-def broken(*ignored):
-    raise OSError(28)
+class Broken:
+    """Media that take nothing while it lasts."""
+
+    def __init__(self, *kinds):
+        self.kinds = [(kind, kind.write) for kind in kinds]
+
+    def __enter__(self):
+        for kind, write in self.kinds:
+            kind.write = self.full
+
+    def __exit__(self, *ignored):
+        for kind, write in self.kinds:
+            kind.write = write
+
+    @staticmethod
+    def full(*ignored):
+        raise OSError(28)
 
 
 def test_one_medium_is_enough(made_by):
     blank(fields(made_by["good"]))
     Platform()
     board = on()
-    board.credential.slots.media[0].write = broken
-    assert board.poll(0) and last(board, "stored") == {"nvs": "full", "littlefs": "ok"}
+    with Broken(Nvs):
+        assert board.poll(0)
+    assert last(board, "stored") == {"nvs": "full", "littlefs": "ok"}
     assert kept("issued")[0] is None
     Platform(who=None)
     board = on()
@@ -413,7 +428,7 @@ def test_dates_are_looked_at_before_a_connection_is_made(made_by):
 def test_days_left_are_told(made_by):
     blank(fields(made_by["good"]))
     Platform()
-    certificate = Pair(fields(made_by["good"]), "burned")
+    certificate = loading.pair(fields(made_by["good"]), "burned")
     board = on(now=certificate.ends - 40 * 86400 - 1)
     assert board.poll(0)
     told = last(board, "certificate")
@@ -450,7 +465,7 @@ def test_a_new_certificate_takes_the_place_of_the_old_one_once_it_has_connected(
     offered(board, made_by["third"])  # and another one after it
     board.stop()
     assert again(board) and platform.shown[-1] == unhex(made_by["third"][0])
-    assert Slots().read("renewed")[1][record.CERTIFICATE] == unhex(made_by["third"][0])
+    assert Slots(100).read("renewed")[1][record.CERTIFICATE] == unhex(made_by["third"][0])
 
 
 def test_a_new_certificate_that_is_refused_leaves_the_old_one_in_use_at_once(made_by):
@@ -526,9 +541,8 @@ def test_what_is_offered_is_looked_at_before_it_is_kept(made_by):
                        ((other[0], ""), "x509.missing"), (("", other[1]), "x509.missing")):
         assert raises(X509Error, offered, board, pair).code == code
         assert kept("next") == [None, None]
-    for medium in board.credential.slots.media:
-        medium.write = broken
-    raises(StoreError, offered, board, other)
+    with Broken(*MEDIA):
+        raises(StoreError, offered, board, other)
     board.stop()
     platform = Platform()
     assert again(board) and platform.shown == [unhex(good[0])]
@@ -579,7 +593,7 @@ def pair(value):
     """[certificate, key] in hex: a sound pair, or X509Error with a code of its own; the board's TLS as well."""
     certificate, key = unhex(value[0]), unhex(value[1])
     try:
-        made = Pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
+        made = loading.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
     except X509Error as problem:
         assert problem.code in ("x509.missing", "x509.malformed", "x509.mismatch")
     else:
@@ -594,14 +608,14 @@ def pair(value):
 
 
 def sound(value):
-    made = Pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
+    made = loading.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
     made.check(NOW)
 
 
 def refused(value):
     """[certificate, key] in hex that are no pair."""
     burned = {record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}
-    problem = raises(X509Error, Pair, burned, "burned")
+    problem = raises(X509Error, loading.pair, burned, "burned")
     assert problem.code in ("x509.missing", "x509.malformed") and problem.detail
 
 

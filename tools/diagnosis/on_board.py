@@ -65,6 +65,7 @@ def main():
     kept = store.Store()
     try:
         generation, fields = kept.burned()
+        fields[0] = generation
         health = ", ".join(["%s %s" % (name, kept.health[name]) for name in sorted(kept.health)])
         who = credentials.burned(fields, machine.unique_id())
         where = endpoint.endpoint(who.product_key, fields, config.get("endpoint"))

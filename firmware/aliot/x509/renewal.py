@@ -5,7 +5,8 @@ new one has connected and the platform has named the same device.
 """
 
 from aliot import clock
-from aliot.x509 import Pair
+from aliot.x509.loading import pair
+from aliot.x509.slots import Slots
 from micropython import const
 
 _CERTIFICATE = const(20)  # tags of aliot.record
@@ -18,13 +19,13 @@ def keep_key(device, key):
     It takes the place of a certificate that was offered and has not connected. StoreError when it cannot be kept.
     """
     credential = device.credential
-    credential.slots.keep("next", {_PRIVATE_KEY: key}, _after(credential))
+    _keep(credential, {_PRIVATE_KEY: key})
     credential.next = None
 
 
 def waiting_key(device):
     """The private key that waits for its certificate, or None."""
-    fields = device.credential.slots.read("next")[1]
+    fields = Slots(device.credential.generation).read("next")[1]
     return None if _CERTIFICATE in fields else fields.get(_PRIVATE_KEY)
 
 
@@ -36,20 +37,21 @@ def offer(device, certificate, key=None):
     """
     credential = device.credential
     fields = {_CERTIFICATE: certificate, _PRIVATE_KEY: key or waiting_key(device) or b""}
-    pair = Pair(fields, "next")
-    pair.check(clock.now() if device.server else None)
-    pair.generation = credential.slots.keep("next", fields, _after(credential))
-    credential.next = pair
+    made = pair(fields, "next")
+    made.check(clock.now() if device.server else None)
+    made.generation = _keep(credential, fields)
+    credential.next = made
     credential.turn = True
 
 
 def withdraw(device):
     """Forget the certificate or the key that waits in `next`."""
     credential = device.credential
-    credential.slots.keep("next", {}, _after(credential))
+    _keep(credential, {})
     credential.next = None
 
 
-def _after(credential):
-    """A generation above that of the certificate in use."""
-    return credential.slots.read("renewed")[0] + 1
+def _keep(credential, fields):
+    """Write the slot; the generation it got is above that of the certificate in use."""
+    slots = Slots(credential.generation)
+    return slots.keep("next", fields, slots.read("renewed")[0] + 1)
