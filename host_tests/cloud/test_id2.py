@@ -9,6 +9,7 @@ from host_tests.cloud.harness import Client
 from host_tests.cloud.harness import connect_packet as secret_packet
 from host_tests.cloud.itls import ID2, ITLS, KEY, PK, SECRET, Device, Refused, connect_packet, settings, wire
 from tools.emulator.cloud import codec, config
+from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError
 
 OTHER = {"id2": "4142434445464748494A4B4C", "id2_key": bytes(range(65, 97)).hex(), "id2_type": "AES_256"}
@@ -238,13 +239,27 @@ def test_the_quota_on_the_console(itls_run):
         assert (noted["pk"], noted["id2"]) == (PK, blank.id2.decode())
 
 
-def test_an_identity_is_in_the_store_before_the_device_has_it(itls_run):
-    """A cloud that ends right behind the answer knows what it gave out."""
+def test_a_killed_cloud_has_forgotten_nothing_that_a_device_was_told(tmp_path, certificates):
+    """An identity, what it took off the quota, an authentication, a binding: each killed in the same moment."""
+    chosen = settings({"id2_authentications": 161}, [], provisioning_quota=1)
     blank = Device(id2="F" * 48)
-    with itls_run(identities=[]) as cloud:
+    with Cloud(chosen, tmp_path / "run", ca=certificates) as cloud:
+        def after_a_kill():
+            cloud.kill()
+            cloud.start()
+            return cloud.admin("GET", "/identities?secret=1")[0]
+
         blank.take_issue(wire(cloud, blank).ask(blank.hello(itls.issue_request())))
-    with itls_run(identities=[]) as cloud:
-        assert code(cloud, device=blank) == 0
+        found = after_a_kill()
+        assert (found["id2"], found["id2_key"]) == (blank.id2.decode(), blank.key.hex())
+        assert cloud.admin("GET", "/products")[0]["provisioning_left"] == 0
+        one = wire(cloud, blank)
+        one.prove()
+        assert after_a_kill()["authentications_today"] == 1
+        one = client(cloud, blank)
+        one.online(connect_packet())
+        assert after_a_kill()["device_name"] == "device-01"
+        assert code(cloud, connect_packet(dn="device-02"), blank) == 4
 
 
 @pytest.mark.parametrize("method, path, body, status, says", [
