@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from tools.demo import gateways, id2, verb, ways
+from tools.demo import gateways, id2, verb, ways, x509
 from tools.demo.stage import Stage
 
 
@@ -63,6 +63,19 @@ def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
     assert [[word for word in boot if word in ("issued", "attached", "online", "stored", "posted")] for boot in boots] == [
         ["issued", "attached", "online", "posted"], ["stored", "online", "posted"]]
     assert [row.handshakes for row in stage.figures] == [1, 1]
+
+
+def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, x509.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        x509.play(stage)
+    story = told.getvalue()
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert ["stored" in boot for boot in boots] == [True, False]
+    assert all("posted" in boot for boot in boots) and [row.handshakes for row in stage.figures] == [1, 1]
+    assert "does not know who it is" in story and f"{x509.PRODUCT_KEY} / {x509.DEVICE_NAME}" in story
+    key = (tmp_path / "x509-board.key").read_text().splitlines()
+    assert not [line for line in key if line in story and "KEY" not in line]
 
 
 def _text(table):

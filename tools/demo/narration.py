@@ -33,6 +33,10 @@ def of_event(event):
 
 def _boot(state):
     media = f"NVS {state.get('nvs')}, littlefs {state.get('littlefs')}"
+    if state.get("way") == "x509":
+        known = f"{state['product_key']} / {state['device_name']}, as it was told" if state.get("device_name") else (
+            "a certificate, and does not know who it is")
+        return "boot", f"{known}; records: {media}"
     own = "an ID², or the token for one" if state.get("way") == "id2" else "has its own secret"
     registered = {True: "registered before", False: "not registered yet"}.get(state.get("issued"), own)
     return "boot", f"{state.get('product_key')} / {state.get('device_name')}: {registered}; records: {media}"
@@ -59,7 +63,12 @@ def _refused(state):
     return "refused", f"{state['code']}: {state['detail']}; asks again in {state['wait']} s"
 
 
+def _certificate(state):
+    return "dates", f"certificate {state['serial']}, good until {state['expires']}: {state['days']} days left"
+
+
 _STATES = {
+    "certificate": _certificate,
     "boot": _boot, "clock": _clock, "registering": _registering, "stored": _stored, "refused": _refused,
     "wifi": lambda state: ("wifi", f"joined {state['network']}") if state["up"] else None,
     "connecting": lambda state: ("connect", f"to {state['host']}:{state['port']}"),
