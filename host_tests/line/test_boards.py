@@ -14,11 +14,14 @@ import pytest
 
 from host_tests.line.conftest import PRODUCT, secret
 from tools import burn
+from tools.ca import association, authority, keys
+from tools.ca.issue import issue
 from tools.emulator.chip.bench import Bench
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
 from tools.image import flash as layouts
 from tools.image.flash_file import FlashFile
+from tools.line import intake
 from tools.line.connection import Patience
 from tools.line.ledger import Ledger, Product, Who
 
@@ -144,7 +147,7 @@ def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of
     line = Line(tmp_path, "connected", [cloud.ca_der], wifi=True)
     with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
         status, events = line.burn(board, more=["--labels", str(tmp_path / "labels")])
-    assert (status, results(events)) == (0, {"1": ("done", None)}), events[-5:]
+    assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
     assert cloud.admin("GET", f"/devices/{PRODUCT}/dev00000")["status"] != "inactive"
     flash = (tmp_path / "flash1.bin").read_bytes()
     for text in WIFI.values():
@@ -152,6 +155,46 @@ def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of
     assert burned_name(tmp_path, 1) == "dev00000"
     assert os.listdir(tmp_path / "labels") == [f"{PRODUCT}-dev00000.svg"]
     assert secret(0) not in json.dumps(events)
+
+
+def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path):
+    """`ca issue`, the association file, `line intake`, `line burn` until connected: mutual TLS, and its own name."""
+    passphrase, key = b"a passphrase of this test", "a1X509Prod1"
+    ca = authority.create(tmp_path / "ca", "Factory_CA", passphrase, cost=2**10).unlock(passphrase)
+    (tmp_path / "issued").mkdir()
+    for one in (issue(ca, key, name) for name in ("sensor-1", "sensor-2")):
+        (tmp_path / "issued" / f"{one.stem}.cer").write_bytes(one.certificate_pem)
+        (tmp_path / "issued" / f"{one.stem}.key").write_bytes(one.key_pem)
+    (path, _), = association.write(ca, tmp_path / "out")
+    config = {
+        "instance": {"kind": "public", "region": "cn-shanghai"},
+        "product": [{"product_key": key, "product_secret": "h4I4dneEFp7EImTv", "auth": "x509",
+                     "device": [{"device_name": "sensor-1"}, {"device_name": "sensor-2"}]}],
+    }
+    with Cloud(config, tmp_path / "cloud") as cloud:
+        proof = ca.verification(cloud.admin("GET", "/registration_code")["code"])
+        cloud.admin("POST", "/cas", {
+            "name": "Factory_CA", "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
+            "certificate_file": "ca.cer", "verification_file": "verify.cer",
+            "verification": keys.pem("CERTIFICATE", proof).decode()})
+        cloud.admin("POST", "/cas/Factory_CA/association", {"file": path.name, "csv": path.read_text()})
+        line = Line(tmp_path, "connected", [cloud.ca_der], wifi=True)
+        job = tmp_path / "job.toml"
+        job.write_text(job.read_text().replace(PRODUCT, key))
+        with line.ledger() as ledger:
+            intake.take(ledger, intake.read_folder(tmp_path / "issued"), WHO)
+        with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
+            status, events = line.burn(board)
+            assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
+            assert cloud.admin("GET", f"/devices/{key}/sensor-1")["status"] != "inactive"
+            assert cloud.admin("GET", f"/devices/{key}/sensor-2")["status"] == "inactive"
+            again = results(line.burn(board)[1])
+    assert again == {"1": ("already", None)}
+    with FlashFile(tmp_path / "flash1.bin") as flash:
+        copies = burn.look(flash, layouts.layout_of("ESP32_GENERIC")).copies
+    issued = {copy.fields[record.DEVICE_NAME] for copy in copies if copy.name == layouts.ISSUED}
+    assert issued == {b"sensor-1"}
+    assert "PRIVATE" not in json.dumps(events)
 
 
 def test_eight_boards_at_once_with_every_fault_end_right(tmp_path):

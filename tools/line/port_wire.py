@@ -215,7 +215,7 @@ class PortWire:
         transport = None
         try:
             transport = SerialTransport(self.device, timeout=0.2)
-            transport.enter_raw_repl(soft_reset=False)
+            transport.enter_raw_repl(soft_reset=True)  # a whole heap, without what main.py had
             left = max(1.0, end - time.monotonic())
             transport.exec_raw_no_follow(CONNECT.format(ssid=wifi[0], password=wifi[1], ms=int(left * 1000)))
             return _read_states(transport.serial, end)
