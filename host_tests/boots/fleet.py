@@ -39,6 +39,7 @@ class Fleet:
 
     def __init__(self, cloud, secret, folder, interpreter):
         self.cloud, self.secret, self.folder, self.interpreter = cloud, secret, folder, interpreter
+        self.endpoint = {"region": REGION, "instance": INSTANCE}    # of what is burned next
         self._images, self._number = {}, itertools.count(1)
         self.boards, self.said = [], []         # every board; every line on any console
 
@@ -61,7 +62,7 @@ class Fleet:
 
     def image(self, way, timeout=15000, ntp=None, name=None, device_secret=None, main=None):
         """The flash of a board burned for that way; per product it is the same for all boards."""
-        key = (way, timeout, str(ntp), device_secret, main)
+        key = (way, timeout, str(ntp), device_secret, main, str(self.endpoint))
         if key not in self._images:
             program = main or MAIN.format(config={"ntp": ntp} if ntp else {}, timeout=timeout)
             self._images[key] = flash.build(identity=self.identity(way, name, device_secret), roots=[self.cloud.ca_der],
@@ -69,7 +70,7 @@ class Fleet:
         return self._images[key]
 
     def identity(self, way, name=None, device_secret=None):
-        fields = {"region": REGION, "instance": INSTANCE}
+        fields = dict(self.endpoint)
         if way == "device":
             fields.update(product_key=REGISTERED, device_name=name, device_secret=device_secret)
         else:
@@ -88,6 +89,7 @@ class Fleet:
             except CloudError:          # a unit that never came as far as its registration
                 continue
             known |= {device["device_secret"], *(client["device_token"] for client in device["clients"])}
+            known |= {token["token"] for token in device["iot_tokens"]}
         log = (self.cloud.run_dir / "cloud.log").read_text(errors="replace")
         text = "\n".join([*self.said, log, json.dumps(self.cloud.admin("GET", "/log"))])
         return [secret for secret in known if secret and secret in text]

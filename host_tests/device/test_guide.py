@@ -305,7 +305,7 @@ def test_an_issued_secret_authenticates():
     platform = Platform(http(issued), token(), OK)
     made = online(device(burned))
     steps = [name for name in names(made) if name not in ("boot", "wifi", "clock")]
-    assert steps == ["registering", "stored", "asking", "guided", "connecting", "connected"]
+    assert steps == ["registering", "stored", "asking", "guided", "connecting", "connected", "kept"]
     own = DeviceCertificate("a1TESTpk001", "dev_0001", SECRET)
     form = platform.form(1)
     assert "&sign=%s&" % form["sign"] in forms.authentication(own, NOW * 1000, "hmacsha256", False)
@@ -420,7 +420,7 @@ def test_what_was_told_is_kept_once_a_connect_with_it_succeeded():
     platform.scripts = [OK]
     after = online(again(made))
     assert platform.asked[-1] == (FRANKFURT, 1883) and platform.login()[2] == TOKEN
-    assert "asking" not in names(after) and last(after, "guided")["age"] == 500
+    assert "asking" not in names(after) and "kept" not in names(after) and last(after, "guided")["age"] == 500
     assert made.media[0].writes == 1  # the same is not written again
 
 
@@ -471,7 +471,8 @@ def test_flash_that_keeps_nothing_costs_a_question_and_no_more():
         made = device(fields(b"https"))
         made.media[0].fault = fault
         online(made)
-        assert names(made)[-1] == "connected"
+        assert names(made)[-2:] == ["connected", "kept"]
+        assert last(made, "kept") == {"nvs": {"full": "error 28", "reads": "error 5"}.get(fault, "ok")}
         platform.scripts = [token(), OK]
         assert "asking" in names(online(again(made)))
 
@@ -626,10 +627,9 @@ def message(payload, topic=NOTIFY):
     return bytes([0x30]) + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + bytes([0, len(topic)]) + topic + payload
 
 
-def notified(payload, later=120000, bootstrap=b"region"):
+def notified(payload):
     platform = Platform(place(), OK)
-    made = online(device(fields(bootstrap=bootstrap)))
-    made.ms += later
+    made = online(device(fields(bootstrap=b"region")))
     platform.streams[-1].data += message(payload)
     made.poll(0)
     return platform, made
@@ -648,12 +648,23 @@ def test_a_notice_leads_to_a_new_bootstrap():
     assert SINGAPORE.encode() in made.media[0].kept["place"]
 
 
-def test_a_notice_that_follows_an_answer_at_once_was_sent_before_it():
-    platform, made = notified('{"id":"9","params":{"cmd":0}}', later=0)
+def test_a_notice_that_comes_again_is_followed_once():
+    payload = '{"id":"9","params":{"cmd":0}}'
+    platform, made = notified(payload)
+    assert not made.connected
+    platform.scripts = [place(SINGAPORE), OK]
+    online(made)
+    platform.streams[-1].data += message(payload)
+    made.poll(0)
     assert made.connected and b"_reply" in platform.streams[-1].written()
+    platform.streams[-1].data += message(payload.replace("9", "10"))
+    made.poll(0)
+    assert not made.connected
 
 
 def test_other_notices_change_nothing():
+    platform, made = notified('{"id":"9","cmd":0}')
+    assert not made.connected  # as the SDK would read it
     for payload in ("", "{", "[]", "{}", "null", '"cmd"', '{"params":{}}', '{"params":null}', '{"params":{"cmd":1}}', '{"params":[0]}',
                     '{"params":{"cmd":null}}', "[" * 300):
         platform, made = notified(payload)

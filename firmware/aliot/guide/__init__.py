@@ -23,7 +23,6 @@ _METHOD = const(7)
 _AUTH = const(28)  # b"https"; absent: mqtt
 _BOOTSTRAP = const(29)  # b"region" or b"global"; absent: none
 _LIFE = const(604800)  # s; a token lives 7 days
-_RECENT = const(60000)  # ms; a notice that comes so soon after an answer was sent before it
 
 
 def guided(product_key, values, fields, override):
@@ -79,7 +78,7 @@ class Guided(Endpoint):
     told = None  # (host, port); None: to be asked
     since = 0  # when, in seconds since 1970; 0: by a clock that was not set
     renewed = 0  # when the token was asked for
-    at = None  # device.now() of the last answer
+    notice = None  # id of the last notice that was followed
     used = False  # a connect with what was told has succeeded
     saved = b""  # what flash holds
 
@@ -141,10 +140,6 @@ class Guided(Endpoint):
         self.port = port
         self.roots = ("aliyun",) if port == 8883 else _PUBLIC
 
-    def recent(self, device):
-        """Whether the last answer came within a minute."""
-        return self.at is not None and device.now() - self.at < _RECENT
-
     def age(self, device, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
         now = part("clock").now()
@@ -174,7 +169,6 @@ class Guided(Endpoint):
         if not (self.told and self.bootstrap == "global"):
             self.since = now
         self.renewed = now
-        self.at = device.now()
         self.used = False
         self._take(device, *told)
 
@@ -194,14 +188,16 @@ class Guided(Endpoint):
         data = part("guide.kept").encode(self, device)
         _drop("kept")
         if data != self.saved:
-            self._write(device, data)
             self.saved = data
+            device.state("kept", {"nvs": self._write(device, data)})
 
     def _write(self, device, data):
+        """Write to NVS. Not being able to is no error: the next boot asks again."""
         try:
             device.store.media[0].write("place", data)
-        except OSError:
-            pass  # no identity: without it the next boot asks again
+            return "ok"
+        except OSError as problem:
+            return "error %s" % problem.args[0]
 
 
 def _drop(name):

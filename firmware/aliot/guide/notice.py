@@ -8,16 +8,20 @@ from aliot import part
 def arrived(guided, device, topic, payload):
     """Answer the notice and, on cmd 0, throw away what was told; raises Moved, which ends the connection.
 
-    Nothing happens when the answer in use is less than a minute old: the notice was sent before it.
+    A notice whose id is that of the one before is answered only: with QoS 1 in a session that is kept it comes
+    again, since the connection ended before its acknowledgement.
     """
     try:
         found = json.loads(payload)
-        if str(found["params"]["cmd"]) != "0":
-            return
         number = found.get("id")
+        params = found.get("params")
+        # documented are params; the SDK's own reader takes the name wherever it stands
+        if str((params if isinstance(params, dict) else found)["cmd"]) != "0":
+            return
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         return
     device.publish(topic + "_reply", json.dumps({"id": number, "code": 200, "data": {}}))
-    if not guided.recent(device):
+    if number is None or number != guided.notice:
+        guided.notice = number
         guided.drop(device)
         raise part("guide.refusals").Moved("a bootstrap is asked for")
