@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from tools.demo import gateways, id2, verb, ways, x509
+from tools.demo import centres, gateways, id2, verb, ways, x509
 from tools.demo.stage import Stage
 
 
@@ -76,6 +76,23 @@ def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
     assert "does not know who it is" in story and f"{x509.PRODUCT_KEY} / {x509.DEVICE_NAME}" in story
     key = (tmp_path / "x509-board.key").read_text().splitlines()
     assert not [line for line in key if line in story and "KEY" not in line]
+
+
+def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, centres.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        centres.play(stage)
+        device = stage.cloud.device(centres.PRODUCT_KEY, centres.DEVICE_NAME, secret=True)
+    story = told.getvalue()
+    first, second = story.split("on: ")[1:]
+    there = f"to iot-as-mqtt.{centres.HOME}.aliyuncs.com:1883"
+    assert f"iot-auth.{centres.BURNED_FOR}.aliyuncs.com" in first and "NVS ok" in first.split("kept ")[1]
+    assert "ask " not in second and "iot-auth" not in second
+    assert all(f"connect   {there}" in boot and "posted " in boot for boot in (first, second))
+    assert [row.handshakes for row in stage.figures] == [2, 1]
+    assert device["iot_tokens"]
+    secrets = {centres.DEVICE_SECRET, *(token["token"] for token in device["iot_tokens"])}
+    assert not [secret for secret in secrets if secret in story]
 
 
 def _text(table):

@@ -2,11 +2,11 @@
 
 import datetime
 
-STYLES = {"refused": "bold red", "error": "bold red", "offline": "yellow", "stored": "bold green", "connected": "bold green",
-          "posted": "green", "TLS": "cyan", "iTLS": "cyan", "power": "bold yellow"}
+STYLES = {"refused": "bold red", "error": "bold red", "offline": "yellow", "stored": "bold green", "kept": "bold green",
+          "connected": "bold green", "posted": "green", "TLS": "cyan", "iTLS": "cyan", "power": "bold yellow"}
 
 # states that a step begins with: what the cloud logs of the step comes after them
-BEFORE = ("registering", "connecting")
+BEFORE = ("registering", "asking", "connecting")
 
 
 def of_state(state):
@@ -59,6 +59,16 @@ def _stored(state):
     return "stored", f"what was issued, read back and compared: NVS {state['nvs']}, littlefs {state['littlefs']}"
 
 
+def _asking(state):
+    signed = "signed with the DeviceSecret" if state["path"] == "/auth/devicename" else "not signed"
+    return "ask", f"{state['host']} where to connect: POST {state['path']}, {signed}"
+
+
+def _guided(state):
+    when = "unknown when" if state["age"] is None else "just now" if not state["age"] else f"{state['age']} s ago"
+    return "sent", f"to {state['host']}:{state['port']}, as told {when}"
+
+
 def _refused(state):
     return "refused", f"{state['code']}: {state['detail']}; asks again in {state['wait']} s"
 
@@ -70,6 +80,8 @@ def _certificate(state):
 _STATES = {
     "certificate": _certificate,
     "boot": _boot, "clock": _clock, "registering": _registering, "stored": _stored, "refused": _refused,
+    "asking": _asking, "guided": _guided,
+    "kept": lambda state: ("kept", f"where to go, and the token: NVS {state['nvs']}"),
     "wifi": lambda state: ("wifi", f"joined {state['network']}") if state["up"] else None,
     "connecting": lambda state: ("connect", f"to {state['host']}:{state['port']}"),
     "connected": lambda state: ("connected", "CONNACK 0, subscriptions granted"),

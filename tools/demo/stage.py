@@ -15,6 +15,7 @@ from tools.errors import UserError
 from tools.image import flash, identity
 
 REGION, INSTANCE = "cn-shanghai", "iot-06z00abc"
+ABROAD = ["ap-southeast-1", "eu-central-1"]     # the other centres that the cloud stands for
 WIDTH = 120                 # columns in a pipe
 PATIENCE = 30               # seconds that a step may take before the demo gives up
 
@@ -45,7 +46,7 @@ class Stage:
         self.console = console or Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = WIDTH
-        self.cloud = Cloud({"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+        self.cloud = Cloud({"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION, "centres": ABROAD},
                             "product": products}, folder / "cloud")
         self.figures = []
         self._seen = 0          # number of the last event of the cloud's log that was told
@@ -107,8 +108,8 @@ class Stage:
             if state["aliot"] == name:
                 return state
 
-    def run(self, scene, board, which, name, posts=None):
-        """One boot, up to an acknowledged property, and a power cut. Collects its figures.
+    def run(self, scene, board, which, name, posts=None, reached="connected"):
+        """One boot, told up to `reached`, then an acknowledged property, and a power cut. Collects its figures.
 
         Where the application is not main.py, `posts()` waits for its property and tells of it.
         """
@@ -118,6 +119,8 @@ class Stage:
         board.start()
         self.until(board, "connected")
         seconds = time.monotonic() - began
+        if reached != "connected":
+            self.until(board, reached)
         if posts:
             posts()
         else:

@@ -9,10 +9,10 @@ from rich import box
 from rich.table import Table
 
 from tools import interpreter
-from tools.demo import gateways, id2, ways, x509
+from tools.demo import centres, gateways, id2, ways, x509
 from tools.demo.stage import Stage
 
-PAGES = (ways, id2, gateways, x509)
+PAGES = (ways, id2, gateways, x509, centres)
 
 
 def add_arguments(parser):
