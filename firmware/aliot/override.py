@@ -18,7 +18,7 @@ def endpoint(product_key, values, fields, override):
     override = override or {}
     values = applied(values, override)
     if _AUTH in fields or _BOOTSTRAP in fields or "auth" in override or "bootstrap" in override:
-        return part("guide").guided(product_key, values, fields, override)
+        return part("guide.choose").guided(product_key, values, fields, override)
     return Endpoint(product_key, *values)
 
 

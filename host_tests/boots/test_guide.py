@@ -175,7 +175,7 @@ def test_a_stale_token_is_asked_for_anew_in_the_same_boot(chips, cloud, how):
         cloud.advance(7 * 86400 + 1)
     boot = board.boot(until="kept")
     assert boot.state("refused")["code"] == "auth.token" and boot.state("refused")["wait"] <= 2, boot.lines
-    assert names(boot)[-6:] == ["refused", "asking", "guided", "connecting", "connected", "kept"]
+    assert names(boot)[-6:] == ["refused", "asking", "guided", "connecting", "connected", "kept"], boot.lines + [boot.reason]
     goes_there_directly(board, FRANKFURT)
 
 

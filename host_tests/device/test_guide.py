@@ -11,10 +11,11 @@ from aliot import clock, record
 from aliot.credentials import DeviceCertificate
 from aliot.device import Device
 from aliot.endpoint import Endpoint, endpoint
-from aliot.errors import AliotError, Closed, CredentialError, LinkError, TimedOut
-from aliot.guide import ask, forms
+from aliot.errors import AliotError, Closed, CredentialError, LinkError, RegistrationError, TimedOut
+from aliot.guide import forms, post
 from aliot.guide.refusals import AuthRefused, GuideError, RedirectRefused
 from aliot.log import Secret
+from aliot.registration import https
 from aliot.store import Store
 from aliot.transport.faults import Reset
 from scripted import CLOSED, RESET, SILENT, Medium, Stream, raises, vectors
@@ -65,7 +66,7 @@ class Platform:
         self.scripts = list(scripts)
         self.asked = []  # (host, port) of each connect
         self.streams = []
-        aliot.device.connect = aliot.transport.connect = ask.connect = ask.https.connect = self.connect
+        aliot.device.connect = aliot.transport.connect = post.connect = https.connect = self.connect
         aliot.device.clock.synchronize = lambda servers: "server"
         clock.now = lambda: NOW
 
@@ -318,18 +319,12 @@ def test_an_issued_secret_authenticates():
 def answered(data, path="/auth/devicename", end=SILENT, piece=0):
     """What a question makes of an answer; the stream must be closed after it."""
     stream = Stream(data, end, piece)
-    aliot.transport.connect = lambda *arguments: stream
-    ask.connect = lambda *arguments: stream
-    made = endpoint("a1TESTpk001", fields(b"https", b"region"))
-    made.own = DeviceCertificate("a1TESTpk001", "dev_0001", SECRET)
-
-    class Board:
-        server = None
-        sign_method = "hmacsha256"
-        timeout = 100
-
+    post.connect = lambda *arguments: stream
+    own = DeviceCertificate("a1TESTpk001", "dev_0001", SECRET)
     try:
-        return ask.ask(made, "iot-auth.ap-southeast-1.aliyuncs.com", path, Board)
+        return forms.told(path, *post.post(own, "iot-auth.ap-southeast-1.aliyuncs.com", (), path, "a=b", 100))
+    except RegistrationError as problem:
+        raise GuideError(problem.detail)  # as the endpoint does
     finally:
         assert stream.closed and len(stream.writes) == 1
 
@@ -683,7 +678,8 @@ def test_a_board_without_bootstrap_does_not_listen_for_notices():
 def test_the_parts_are_dropped_after_use():
     Platform(place(), token(), OK)
     online(device(fields(b"https", b"global")))
-    for name in ("aliot.guide.ask", "aliot.guide.forms", "aliot.guide.kept", "aliot.registration", "aliot.registration.https"):
+    for name in ("aliot.guide.ask", "aliot.guide.choose", "aliot.guide.forms", "aliot.guide.kept", "aliot.guide.post", "aliot.guide.refusals",
+                 "aliot.override", "aliot.registration", "aliot.registration.https"):
         assert name not in sys.modules, name
     guide = sys.modules["aliot.guide"]
-    assert not [name for name in ("ask", "forms", "kept") if hasattr(guide, name)]
+    assert not [name for name in ("ask", "choose", "forms", "kept", "post", "refusals") if hasattr(guide, name)]

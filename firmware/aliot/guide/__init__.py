@@ -11,41 +11,12 @@ succeeded, and thrown away when one fails: then the next try begins with the que
 """
 
 from aliot import forget, part
-from aliot.credentials import text
 from aliot.endpoint import _PUBLIC, Endpoint
-from aliot.errors import CredentialError
 from micropython import const
 
 GLOBAL = "iot-auth-global.aliyuncs.com"
 NOTIFY = "thing/bootstrap/notify"
-_WAY = const(1)  # tags of aliot.record
-_METHOD = const(7)
-_AUTH = const(28)  # b"https"; absent: mqtt
-_BOOTSTRAP = const(29)  # b"region" or b"global"; absent: none
 _LIFE = const(604800)  # s; a token lives 7 days
-
-
-def guided(product_key, values, fields, override):
-    """The endpoint that a burned record's `fields`, with `override` before them, choose; `values` as for Endpoint.
-
-    CredentialError for a choice that there is not, or that the identity cannot follow.
-    """
-    auth = _chosen("auth", ("mqtt", "https"), text(fields, _AUTH), override)
-    bootstrap = _chosen("bootstrap", ("none", "region", "global"), text(fields, _BOOTSTRAP), override)
-    if auth == "mqtt" and bootstrap == "none":
-        return Endpoint(product_key, *values)
-    if text(fields, _WAY) not in ("device", "product"):
-        raise CredentialError("auth and bootstrap are for identities with a secret", "endpoint")
-    if auth == "https" and text(fields, _METHOD) == "regnwl":
-        raise CredentialError("preregistration-free tokens cannot sign an HTTPS authentication", "endpoint")
-    return Guided(product_key, values, auth, bootstrap)
-
-
-def _chosen(name, choices, burned, override):
-    choice = override.get(name, burned or choices[0])
-    if choice not in choices:
-        raise CredentialError("%s is one of %s" % (name, ", ".join(choices)), "endpoint")
-    return choice
 
 
 class Token:
@@ -71,7 +42,7 @@ class Token:
 
 
 class Guided(Endpoint):
-    """An Endpoint whose host and port the platform tells."""
+    """An Endpoint whose host and port the platform tells. Its rarer steps are modules that are dropped after use."""
 
     own = None  # the credential that is in flash
     token = None  # a Token
@@ -95,10 +66,10 @@ class Guided(Endpoint):
         if not self.own:
             self._begin(device)
         if self.token and (self.age(device, self.renewed) or 0) >= _LIFE:
-            self._forget_token(device)
+            self.forget_token(device)
         question = self.question()
         if question:
-            self._ask(device, *question)
+            self._step("ask", "put", device, *question)
         return not question
 
     def question(self):
@@ -120,18 +91,12 @@ class Guided(Endpoint):
         """A connect, or a question, has failed: what was told is thrown away. Returns the error to report."""
         if problem.code == "mqtt.3" and self.token and self.used:
             # CONNACK 3 is also what a busy platform says: then the new token finds that out
-            self._forget_token(device)
-            return part("guide.refusals").StaleToken(problem.detail)
-        self.drop(device)
+            self.forget_token(device)
+            problem = part("guide.refusals").StaleToken(problem.detail)
+            drop("refusals")
+        else:
+            self._step("kept", "throw_away", device)
         return problem
-
-    def drop(self, device):
-        """Throw away what was told, in flash too."""
-        self._forget_token(device)
-        self.told = None
-        if self.saved:
-            self._write(device, b"-")
-            self.saved = b""
 
     def sent(self, host, port):
         """The platform sends the device there."""
@@ -140,6 +105,18 @@ class Guided(Endpoint):
         self.port = port
         self.roots = ("aliyun",) if port == 8883 else _PUBLIC
 
+    def take(self, device, host, port, iot_id="", iot_token=""):
+        """Go there from now on, as whom."""
+        self.sent(host, port)
+        if iot_id:
+            self.token = device.credential = Token(self.own, iot_id, iot_token)
+        device.state("guided", {"host": host, "port": port, "age": self.age(device, self.since)})
+
+    def forget_token(self, device):
+        if self.token:
+            self.token = None
+            device.credential = self.own
+
     def age(self, device, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
         now = part("clock").now()
@@ -147,59 +124,23 @@ class Guided(Endpoint):
 
     def _begin(self, device):
         self.own = device.credential
+        drop("choose")
+        forget("override")
         if self.bootstrap != "none":
-            device.subscribe(NOTIFY, lambda topic, payload: part("guide.notice").arrived(self, device, topic, payload))
-        device.watch(lambda state, fields: state == "connected" and self._keep(device))
-        found = part("guide.kept").load(self, device)
-        _drop("kept")
-        if found:
-            host, port, self.since, iot_id, iot_token, self.renewed = found
-            self.used = True
-            self._take(device, host, port, iot_id, iot_token)
+            device.subscribe(NOTIFY, lambda topic, payload: self._step("notice", "arrived", device, topic, payload))
+        device.watch(lambda state, fields: state == "connected" and self._step("kept", "keep", device))
+        self._step("kept", "restore", device)
 
-    def _ask(self, device, host, path):
-        device.state("asking", {"host": host, "path": path})
+    def _step(self, module, name, *arguments):
         try:
-            told = part("guide.ask").ask(self, host, path, device)
+            getattr(part("guide." + module), name)(self, *arguments)
         finally:
-            _drop("ask")
-            _drop("forms")
-            forget("registration")
-        now = part("clock").now() if device.server else 0
-        if not (self.told and self.bootstrap == "global"):
-            self.since = now
-        self.renewed = now
-        self.used = False
-        self._take(device, *told)
-
-    def _take(self, device, host, port, iot_id="", iot_token=""):
-        self.sent(host, port)
-        if iot_id:
-            self.token = device.credential = Token(self.own, iot_id, iot_token)
-        device.state("guided", {"host": host, "port": port, "age": self.age(device, self.since)})
-
-    def _forget_token(self, device):
-        if self.token:
-            self.token = None
-            device.credential = self.own
-
-    def _keep(self, device):
-        self.used = True
-        data = part("guide.kept").encode(self, device)
-        _drop("kept")
-        if data != self.saved:
-            self.saved = data
-            device.state("kept", {"nvs": self._write(device, data)})
-
-    def _write(self, device, data):
-        """Write to NVS. Not being able to is no error: the next boot asks again."""
-        try:
-            device.store.media[0].write("place", data)
-            return "ok"
-        except OSError as problem:
-            return "error %s" % problem.args[0]
+            drop(module)
+            drop("refusals")
 
 
-def _drop(name):
+def drop(name):
+    """Drop a part of this package, and what the questions stand on."""
     forget("guide." + name)
     globals().pop(name, None)
+    forget("registration")

@@ -1,6 +1,6 @@
 """What /auth/devicename and /auth/bootstrap are asked, and what an answer says; direct.md 6. Pure.
 
-Imported for the question and dropped.
+Imported before the question and after the answer, and dropped each time: TLS needs the memory between.
 """
 
 from aliot import part
@@ -10,7 +10,24 @@ from aliot.log import Secret
 from aliot.registration import parse
 from aliot.sign import canonical, hmac_hex
 
+TIMESTAMP = 2524608000000  # what the SDKs send; without a clock that was set it is as good as any
 PORTS = (443, 1883, 8883)  # of MQTT over TLS; direct.md 5.1
+
+
+def question(guided, path, now, sign_method):
+    """The form of a question; `now` in seconds, 0 when the clock was not set."""
+    if path == "/auth/bootstrap":
+        return bootstrap(guided.own)
+    return authentication(guided.own, now * 1000 or TIMESTAMP, sign_method, guided.bootstrap == "region")
+
+
+def told(path, status, data):
+    """(host, port), after /auth/devicename with iotId and iotToken (a Secret), in an answer.
+
+    AuthRefused with its code, RedirectRefused, GuideError or RegistrationError otherwise.
+    """
+    data = result(status, data)
+    return place(data) + (token(data) if path == "/auth/devicename" else ())
 
 
 def bootstrap(credential):

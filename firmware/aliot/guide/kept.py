@@ -15,6 +15,33 @@ from aliot.log import Secret
 _FORM = "1 %d %s %s %s %s %s"
 
 
+def restore(guided, device):
+    """Go where flash says, if it does."""
+    found = load(guided, device)
+    if found:
+        host, port, guided.since, iot_id, iot_token, guided.renewed = found
+        guided.used = True
+        guided.take(device, host, port, iot_id, iot_token)
+
+
+def keep(guided, device):
+    """A connect with what was told has succeeded: into flash with it, where that is news."""
+    guided.used = True
+    data = encode(guided, device)
+    if data != guided.saved:
+        guided.saved = data
+        device.state("kept", {"nvs": _write(device, data)})
+
+
+def throw_away(guided, device):
+    """Forget what was told, in flash too."""
+    guided.forget_token(device)
+    guided.told = None
+    if guided.saved:
+        guided.saved = b""
+        _write(device, b"-")
+
+
 def encode(guided, device):
     """The record's bytes of what the endpoint `guided` was told."""
     lines = [_owner(guided, device), guided.told[0], str(guided.told[1]), str(guided.since)]
@@ -42,3 +69,12 @@ def load(guided, device):
 def _owner(guided, device):
     return _FORM % (device.generation, device.product_key, device.device_name, guided.auth, guided.bootstrap,
                     guided.register_host)
+
+
+def _write(device, data):
+    """Not being able to write is no error: the next boot asks again."""
+    try:
+        device.store.media[0].write("place", data)
+        return "ok"
+    except OSError as problem:
+        return "error %s" % problem.args[0]

@@ -3,6 +3,7 @@
 import json
 
 from aliot import part
+from aliot.guide import drop
 
 
 def arrived(guided, device, topic, payload):
@@ -23,5 +24,6 @@ def arrived(guided, device, topic, payload):
     device.publish(topic + "_reply", json.dumps({"id": number, "code": 200, "data": {}}))
     if number is None or number != guided.notice:
         guided.notice = number
-        guided.drop(device)
+        part("guide.kept").throw_away(guided, device)
+        drop("kept")
         raise part("guide.refusals").Moved("a bootstrap is asked for")
