@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_tests.cloud.centres import auth_form, auth_host
 from host_tests.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied, signed
 from host_tests.cloud.harness import DN, PK, Client, connect_packet, form, register_packet
 from host_tests.cloud.issuing import HOST, XDN, XPK, Factory, first, pem, present, root, x509_settings
@@ -240,7 +241,11 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
     text = "&".join(f"{key}={value}" for key, value in form().items())
     head = f"POST /auth/register/device HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n"
     post = (head + text).encode()
-    streams = {"https": [post * 2], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
+    auth = urlencode(auth_form(dn="another"))
+    asks = (f"POST /auth/devicename HTTP/1.1\r\nHost: {auth_host('ap-southeast-1')}\r\n"
+            f"Content-Length: {len(auth)}\r\n\r\n{auth}"
+            f"GET /auth/bootstrap/regionId/cn-shanghai HTTP/1.1\r\nHost: {names.GLOBAL_AUTH_HOST}\r\n\r\n")
+    streams = {"https": [post * 2, asks.encode()], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
         where, [talk, register_packet().encode() + codec.Disconnect().encode()])
     with run() as cloud:
         for _ in range(int(60 * FACTOR)):

@@ -1,6 +1,6 @@
 """The cloud's own CA and its RSA server certificate for the platform's host names (direct.md 5).
 
-`cryptography` is imported only when something has to be made, so that a
+`cryptography.x509` is imported only when something has to be made, so that a
 restart starts fast.
 """
 
