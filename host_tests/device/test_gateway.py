@@ -60,7 +60,7 @@ TABLES = {
         (999, "error", "online"),
     ],
     "test_every_status_of_a_topology_change": [
-        (0, None, "online"),
+        (0, "attached", "online"),
         (1, "detached", "registered"),
         (8, "disabled", "disabled"),
         (7, None, "online"),
@@ -538,6 +538,41 @@ def test_after_a_reconnect_all_are_logged_in_again():
     assert gateway.online == 59 and gateway.state_of(sub(7)[0]) == "attached"
     assert {tail for tail in platform.tails()} == {"batch_login"} and len(platform.asked) <= 5
     assert platform.states[-1] == ("subdevices", {"stored": 60, "attached": 60, "online": 59})
+
+
+def test_one_that_is_deleted_while_others_are_logged_in_moves_none_of_them():
+    platform = Platform(payload=1000)
+    numbers = list(range(20))
+    assert platform.gateway.register(sub(*numbers)) == platform.gateway.attach(sub(*numbers)) == []
+
+    def deleted(request):
+        platform.answers.clear()
+        platform.say("/sys/a1SubProdKy/sensor-02/thing/delete", {"id": "1", "params": {}})
+        return good(request)
+
+    platform.answers["batch_login"] = deleted
+    assert platform.gateway.login(sub(*numbers)) == []
+    logged = [name for tail, request in platform.asked if tail.endswith("login") for name in items(request)]
+    assert sorted(logged) == sub(*numbers) and platform.gateway.stored == 19
+    assert [name for name in sub(*numbers) if platform.gateway.state_of(name) != "online"] == sub(2)
+
+
+def test_a_login_that_is_asked_for_waits_too_after_power_on():
+    platform = Platform()
+    platform.bring(1)
+    platform.gateway = gateway = platform.again(spread=5000, login=False)
+    platform.session.random = lambda n: n - 1
+    try:
+        gateway._state("connected", {})
+    finally:
+        platform.session.random = lambda n: 0
+    while platform.ms < 3000:
+        gateway.poll(0)
+        platform.ms += 1000
+    assert platform.tails() == []
+    platform._serve = lambda ms: platform.waiting and platform.handler(*platform.waiting.pop(0))
+    gateway.calm = platform.ms + 30
+    assert gateway.login(sub(1)) == [] and gateway.online == 1
 
 
 def test_after_power_on_the_first_logins_wait():

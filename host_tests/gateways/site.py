@@ -10,7 +10,7 @@ from tools.image import flash, identity
 
 GATEWAYS, SENSORS, OFF = "a1GateWays1", "a1Sensors01", "a1SwitchOff"
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
-PRODUCT_SECRET = secrets.token_hex(8)
+PRODUCT_SECRET, GATEWAY_SECRET = secrets.token_hex(8), secrets.token_hex(8)
 # an application that does the lines of a test and then serves; PREPARE stands before start()
 MAIN = """
 import json
@@ -48,7 +48,12 @@ def config(switches=None, limits=None, count=8, extra=()):
     return {
         "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
         "product": [
-            {"product_key": GATEWAYS, "node": "gateway"},
+            {
+                "product_key": GATEWAYS,
+                "node": "gateway",
+                "product_secret": GATEWAY_SECRET,
+                "dynamic_registration": True,
+            },
             {
                 "product_key": SENSORS,
                 "product_secret": PRODUCT_SECRET,
@@ -100,61 +105,30 @@ class Site:
         self._number = itertools.count(1)
         self.boards, self.said = [], []
 
-    def gateway(
-        self,
-        steps,
-        prepare="",
-        serve="",
-        timeout=10000,
-        payload=4096,
-        products=((SENSORS, PRODUCT_SECRET),),
-        **options,
-    ):
-        """A board that was never on, whose application does `steps`."""
+    def gateway(self, steps, prepare="", serve="", timeout=10000, payload=4096, way="device", **options):
+        """A board that was never on, burned in that way, whose application does `steps`."""
         name = "gw-" + secrets.token_hex(6)
         self.cloud.admin("POST", f"/products/{GATEWAYS}/devices", {"device_names": [name]})
-        board = self.board(name, steps, prepare, serve, timeout, payload, products, **options)
-        return board
-
-    def board(
-        self,
-        name,
-        steps,
-        prepare="",
-        serve="",
-        timeout=10000,
-        payload=4096,
-        products=(),
-        image=None,
-        **options,
-    ):
-        secret = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
-        if image is None:
-            main = MAIN.format(
-                sensors=SENSORS,
-                timeout=timeout,
-                payload=payload,
-                prepare=prepare,
-                steps=_indented(steps or "pass"),
-                serve=_indented(serve or "pass"),
-            )
-            fields = {
-                "product_key": GATEWAYS,
-                "device_name": name,
-                "device_secret": secret,
-                "region": REGION,
-                "instance": INSTANCE,
-            }
-            if products:
-                fields["sub_products"] = [
-                    {"product_key": key, "product_secret": one} for key, one in products
-                ]
-            image = flash.build(
-                identity=identity.parse(fields),
-                roots=[self.cloud.ca_der],
-                files={"/main.py": main.encode()},
-                generation=1_800_000_000,
-            )
+        fields = {"product_key": GATEWAYS, "device_name": name, "region": REGION, "instance": INSTANCE}
+        if way == "device":
+            fields["device_secret"] = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
+        else:
+            fields.update(product_secret=GATEWAY_SECRET, method=way)
+        fields["sub_products"] = [{"product_key": SENSORS, "product_secret": PRODUCT_SECRET}]
+        main = MAIN.format(
+            sensors=SENSORS,
+            timeout=timeout,
+            payload=payload,
+            prepare=prepare,
+            steps=_indented(steps),
+            serve=_indented(serve or "pass"),
+        )
+        image = flash.build(
+            identity=identity.parse(fields),
+            roots=[self.cloud.ca_der],
+            files={"/main.py": main.encode()},
+            generation=1_800_000_000,
+        )
         options.setdefault("heap", "192K")
         board = Board(
             image,
@@ -178,7 +152,7 @@ class Site:
 
     def told(self):
         """The secrets that a console or the cloud's log has told; there must be none."""
-        known = {PRODUCT_SECRET}
+        known = {PRODUCT_SECRET, GATEWAY_SECRET}
         for device in self.cloud.admin("GET", "/devices"):
             if device["product_key"] != GATEWAYS and device["status"] == "inactive":
                 continue

@@ -1,5 +1,7 @@
 """Sub-devices registered, attached and online through an emulated board, against the emulated cloud."""
 
+import pytest
+
 from host_tests.gateways.site import SENSORS, done, fresh, sensor
 
 ONLINE = """
@@ -25,3 +27,15 @@ def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(
     board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 3, 60)
     assert site.asked(board, "sub_register") == site.asked(board, "topo_add") == [200]
     assert site.asked(board, "sub_batch_login") == [200, 200]
+
+
+@pytest.mark.parametrize("way", ["https", "mqtt"])
+def test_a_gateway_that_registers_itself_first(chips, way):
+    numbers = fresh(3)
+    board = chips.gateway(ONLINE.format(*numbers), way=way)
+    board.start()
+    assert done(board)["online"] == 3, board.run.lines
+    board.power_off()
+    board.start()
+    board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 3, 60)
+    assert not board.run.state("registering") and chips.asked(board, "sub_register") == [200]

@@ -2,7 +2,7 @@
 
 import time
 
-from host_tests.gateways.site import SENSORS, becomes, done, fresh, names, sensor
+from host_tests.gateways.site import GATEWAYS, SENSORS, becomes, done, fresh, names, sensor
 from host_tests.gateways.test_codes import said
 
 BRING = "gateway.bring_online(sub(*{0}))"
@@ -41,7 +41,7 @@ def test_disabled_enabled_deleted_and_asked_for(site, cloud):
     becomes(site, one, "online")
     cloud.act(SENSORS, sensor(two), "delete")
     event(board, "deleted", two)
-    cloud.act("a1GateWays1", board.name, "notify", {"subdevices": names(three)})
+    cloud.act(GATEWAYS, board.name, "notify", {"subdevices": names(three)})
     event(board, "attach", three)
     becomes(site, three, "online")
     board.power_off()
@@ -86,29 +86,27 @@ def test_a_session_that_ended_in_the_cloud(site, cloud):
 
 def test_what_had_no_session_is_sent_once_more(site, cloud):
     """The notice that a session ended was lost, so the gateway publishes; then the platform says 520."""
-    (number,) = fresh(1)
+    number, other = fresh(2)
     topic = f"/{SENSORS}/{sensor(number)}/user/update"
-    publish = """
-from aliot.gateway import GatewayError
-say(app="ready")
-while not gateway.again:
-    gateway.poll(20)
-    try:
-        gateway.publish(sub({0})[0], "user/update", "word", 1)
-    except GatewayError:
-        pass
-"""
-    board = site.gateway(BRING.format([number]) + publish.format(number))
-    cloud.arm(
-        {"where": "mqtt_tls", "when": "deliver", "kind": "silent", "pk": "a1GateWays1", "dn": board.name}
-    )
+    on_get = """
+gateway.subscribe("user/get", lambda *what: gateway.publish(sub({0})[0], "user/update", "word", 1))
+""".format(number)
+    board = site.gateway(BRING.format([number, other]), prepare=on_get)
     board.start()
-    board.wait_line('"ready"')
-    cloud.admin("POST", f"/devices/{SENSORS}/{sensor(number)}/kick", {"code": 520})
-    event(board, "session", number)
-    becomes(site, number, "online")
     done(board)
-    assert cloud.admin("GET", f"/messages?pk={SENSORS}&dn={sensor(number)}&topic={topic}")
+    fault = {"where": "mqtt_tls", "when": "deliver", "kind": "silent"}
+    cloud.arm({**fault, "pk": GATEWAYS, "dn": board.name})
+    cloud.admin("POST", f"/devices/{SENSORS}/{sensor(number)}/kick", {"code": 520})
+    cloud.admin(
+        "POST", "/publish", {"topic": f"/{SENSORS}/{sensor(other)}/user/get", "payload": "go", "qos": 0}
+    )
+    event(board, "session", number)
+    sent = f"/messages?pk={SENSORS}&dn={sensor(number)}&topic={topic}"
+    ends = time.monotonic() + 30
+    while not cloud.admin("GET", sent):
+        assert time.monotonic() < ends, board.run.lines[-20:]
+        time.sleep(0.02)
+    assert len(cloud.admin("GET", sent)) == 1 and site.asked(board, "sub_login") == [200]
 
 
 def test_another_gateway_takes_a_subdevice_over(site, cloud):

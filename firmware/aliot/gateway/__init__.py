@@ -50,7 +50,7 @@ class Gateway(Upkeep):
             (ONLINE, "online"),
             (ATTACHED, "attached"),
         ):
-            if state & bit:
+            if state & bit and (bit != ONLINE or self.device.connected):
                 return word
         return "registered"
 
@@ -135,6 +135,9 @@ class Gateway(Upkeep):
                 else:
                     failed.append((self.records.name(row), 429, "five logins in a minute"))
         self.look = 0
+        wait = self.calm - self.device.now()
+        if ready and wait > 0 and not self.throttled:
+            self.requests.pause(wait)  # the first logins after power on
         return failed + self._run(Login(self), ready)
 
     def logout(self, subdevices):

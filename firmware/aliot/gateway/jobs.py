@@ -40,7 +40,7 @@ class Job:
         for batch, items in self._batches(things):
             self._ask(batch, items, failed)
             self.gateway.requests.reply = None  # it may be large
-            self.records.settle()
+            self.records.settle(False)  # rows keep their numbers while a job holds them
             batches -= 1
             if not batches:
                 break

@@ -88,6 +88,8 @@ def _happened(gateway, what, name, code):
     states = gateway.records.states
     row = gateway.records.find(name)
     if row < 0 or not what:
+        if what == "attached":  # in the console; its secret is not here
+            gateway.event(what, name, code)
         return
     before = states[row]
     if what == "attached":

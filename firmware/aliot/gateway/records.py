@@ -97,13 +97,14 @@ class Records:
             at += data[0] + 6
             data = data[data[0] + 6 :]
 
-    def settle(self):
-        """Bring to flash what has changed in `states`: attached, detached, gone."""
+    def settle(self, drop=True):
+        """Bring to flash what has changed in `states`: attached, detached and, with `drop`, gone."""
         rows = ([], [], [])
         for row in range(self.count):
             state = self.states[row]
             if state & GONE:
-                rows[2].append(row)
+                if drop:
+                    rows[2].append(row)
             elif bool(state & ATTACHED) != bool(state & _FILED):
                 rows[0 if state & ATTACHED else 1].append(row)
         if not any(rows):

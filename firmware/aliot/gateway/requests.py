@@ -30,11 +30,7 @@ class Requests:
         `gateway.handler` when a handler asks; LinkError when the connection ends.
         """
         device = self.device
-        client = device.client
-        if not client:
-            raise LinkError("not connected", "offline")
-        if client.busy or self.topic:
-            raise GatewayError("handler")
+        client = self._client()
         first = "/ext/session" if tail.startswith("combine") else "/sys"
         topic = "%s/%s/%s/%s" % (first, device.product_key, device.device_name, tail)
         whole = len(payload)
@@ -48,6 +44,13 @@ class Requests:
                 return self.reply
         raise GatewayError("silent", tail)
 
+    def pause(self, ms):
+        """Serve the connection for so long; the same errors."""
+        client = self._client()
+        deadline = Deadline(ms)
+        while deadline.left():
+            self._serve(client, deadline.left())
+
     def took(self, topic, payload):
         """Was it the awaited answer, or another one to such a request? A handler's first question."""
         if topic != self.topic:
@@ -59,6 +62,14 @@ class Requests:
 
     def code(self):
         return number(self.reply.get("code"))
+
+    def _client(self):
+        client = self.device.client
+        if not client:
+            raise LinkError("not connected", "offline")
+        if client.busy or self.topic:
+            raise GatewayError("handler")
+        return client
 
     def _answered(self, client, topic, payload, logins):
         self.reply = None

@@ -160,13 +160,16 @@ class Upkeep:
 
     def subscribe_all(self, rows):
         """Subscribe the custom topics of sub-devices that have just logged in."""
+        device = self.device
         for topic in self.topics:
             for row in rows:
-                self.device._call(
-                    type(self.device.client).subscribe,
-                    whole(self.records.name(row), topic),
-                    self.topics[topic],
-                )
+                whole_topic = whole(self.records.name(row), topic)
+                try:
+                    device._call(type(device.client).subscribe, whole_topic, self.topics[topic])
+                except AliotError as problem:
+                    if problem.code != "suback":
+                        raise
+                    self._say("error", {"code": "suback", "detail": whole_topic})
 
     # What comes in.
 
