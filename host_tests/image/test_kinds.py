@@ -4,8 +4,11 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from host_tests.image import pairs
+from host_tests.image.port import campaign
 from tools import availability
 from tools.errors import UserError
 from tools.firmware import record
@@ -199,6 +202,33 @@ def test_a_way_that_the_fields_do_not_say():
     assert identity.parse({**DEVICE, "way": "device"}).way == "device"
 
 
+# --- whatever a JSON file may hold
+
+_NAMES = sorted({name for kind in identity.WAYS.values() for name in kind.NAMES} | {"way", "odd"})
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40)
+    | st.sampled_from(["id2", "x509", "a1", "x.cer", "\0", "\ud800", "AES_128", "0" * 24, "regnwl", "https"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=3), max_leaves=6)
+
+
+@settings(max_examples=campaign(300), deadline=None)
+@given(st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=6) | _VALUES)
+def test_whatever_stands_in_the_fields_is_an_identity_or_one_line(values):
+    try:
+        identity.parse(values, "/nowhere").to_record(1)
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=campaign(300), deadline=None)
+@given(_VALUES)
+def test_whatever_stands_in_the_settings_is_taken_or_one_line(values):
+    try:
+        config.check({"endpoint": values, "ssid": values, "password": values})
+    except UserError as error:
+        assert "\n" not in str(error)
+
+
 # --- the endpoint
 
 
@@ -238,9 +268,9 @@ def test_a_config_with_a_wrong_endpoint_is_refused(tmp_path, endpoint, words):
 
 def test_a_config_may_say_the_endpoint(tmp_path):
     path = tmp_path / "config.json"
-    settings = {"endpoint": {"region": "ap-southeast-1", "auth": "https", "bootstrap": "global", "port": 443}}
-    path.write_text(json.dumps(settings))
-    assert config.read(path) == settings
+    written = {"endpoint": {"region": "ap-southeast-1", "auth": "https", "bootstrap": "global", "port": 443}}
+    path.write_text(json.dumps(written))
+    assert config.read(path) == written
 
 
 # --- where a way exists

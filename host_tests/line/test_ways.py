@@ -12,14 +12,13 @@ from host_tests.line.conftest import PRODUCT, WHO, board, stock
 from host_tests.line.scripted import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
 from tools.errors import UserError
 from tools.firmware import record
-from tools.line import backup, connection, intake, names, ways
+from tools.line import backup, connection, doctor, intake, names, ways, wire
 from tools.line.connection import Patience
 from tools.line.job import Job
 from tools.line.ledger import Ledger, Product
 from tools.line.schema import identities, products
 from tools.line.seal import Key, Secret
 from tools.line.visit import Result, judge_name, visit
-from tools.line.wire import Tested
 
 X509, ID2 = "a1X509Prod1", "a1ID2Produ1"
 CA = "1EDEE04550A06DA29661"
@@ -168,6 +167,23 @@ def test_a_certificate_that_has_ended_is_given_to_no_board(ledger, tmp_path, clo
     assert ledger.reserve(board(1), X509, WHO).device_name == "sensor-1"
     with pytest.raises(UserError, match=f"no free identity of product {X509} is left whose certificate has not ended"):
         ledger.reserve(board(2), X509, WHO)
+
+
+@pytest.mark.parametrize("days, good, words", [
+    (0, True, "0 have ended, 0 end within 30 days, of 2"),
+    (1, None, "0 have ended, 1 end within 30 days, of 2"),
+    (3, False, "1 have ended, 0 end within 30 days, of 2"),
+])
+def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, words):
+    (tmp_path / "i").mkdir()
+    for number, last in ((0, 2 if days else 100), (1, 3650)):
+        pair(tmp_path / "i", number, days=last, start=-0.5)
+    take_folder(plain, tmp_path / "i")
+    (finding,) = doctor.certificates(plain, None, pairs.NOW + days * pairs.DAY)
+    assert (finding.good, finding.found) == (good, f"{X509}: {words}")
+    assert bool(finding.advice) == (good is not True)
+    odd = Job("x", X509, "ESP32_GENERIC", endpoint={"auth": "https"})
+    assert "endpoint.auth is not for" in next(doctor.certificates(plain, odd)).found
 
 
 # --- intake, each bad input by its line
@@ -368,8 +384,8 @@ def test_the_platform_may_know_a_certificate_by_another_name(plain, issued):
     wanted = ways.wanted(JOB, plain.product(X509), row)
     told = {"aliot": "connected", "product_key": X509, "device_name": "sensor-1"}
     assert "as a1X509Prod1/sensor-1, the ledger as a1X509Prod1/sensor-0: check the association" in judge_name(
-        Tested(({"aliot": "boot"}, told)), wanted, row)
-    assert judge_name(Tested(({"aliot": "boot"}, {**told, "device_name": "sensor-0"})), wanted, row) is None
+        wire.Tested(({"aliot": "boot"}, told)), wanted, row)
+    assert judge_name(wire.Tested(({"aliot": "boot"}, {**told, "device_name": "sensor-0"})), wanted, row) is None
 
 
 def test_id2_identities_and_those_to_be_provisioned(plain):

@@ -30,12 +30,16 @@ def read(path):
 def check(settings):
     """UserError for a Wi-Fi name or password that no access point can have, a wrong endpoint, or an identity."""
     ssid, password = settings.get("ssid"), settings.get("password", "")
-    if ssid is not None and not (isinstance(ssid, str) and 1 <= len(ssid.encode()) <= 32):
+    if ssid is not None and not (isinstance(ssid, str) and 1 <= _size(ssid) <= 32):
         raise UserError("a Wi-Fi name has 1 to 32 bytes")
-    if not isinstance(password, str) or password and not 8 <= len(password.encode()) <= 63:
+    if not isinstance(password, str) or password and not 8 <= _size(password) <= 63:
         raise UserError("a Wi-Fi password has 8 to 63 characters, or none for an open network")
     for name in settings:
         if name in _IDENTITY or name in ("deviceSecret", "productSecret"):
             raise UserError(f"'{name}' does not belong into settings: an identity is burned ('make burn')")
     if settings.get("endpoint") is not None:
         endpoint.check_settings(settings["endpoint"])
+
+
+def _size(text):
+    return len(text.encode("utf-8", "surrogatepass"))

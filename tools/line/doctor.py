@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from tools.errors import UserError
-from tools.line import bays, connection
-from tools.line.ledger import Ledger
+from tools.line import bays, connection, ways
+from tools.line.ledger import Ledger, stamp
+from tools.line.transitions import VOID
 
 EARLIEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)  # a clock before this was never set
 SKEW = 30.0  # seconds between this machine and the ledger's database
@@ -94,6 +95,7 @@ def ledger(url, key, wanted=None, now=None):
             yield Finding("ledger", True, f"{connection.shown(url)}, made {facts['made'][:10]}")
             yield from _seal(facts, key, opened)
             yield from _stock(opened, wanted)
+            yield from certificates(opened, wanted, now)
             yield from clock(now or datetime.datetime.now(datetime.timezone.utc), _database_now(opened))
     except UserError as error:
         yield Finding("ledger", False, str(error), "ledger URL, key and network are what to look at")
@@ -137,6 +139,30 @@ def _stock(opened, wanted):
             )
         else:
             yield Finding("identities", False, f"{product}: none is free", "'line intake' takes more in")
+
+
+SOON = 30  # days
+
+
+def certificates(opened, wanted, now=None):
+    """Findings about the certificates of each X.509 product, and about the job's way."""
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    for product in opened.products():
+        if wanted and product.product_key != wanted.product_key:
+            continue
+        if wanted:
+            try:
+                ways.check_job(wanted, product)
+            except UserError as error:
+                yield Finding("job", False, str(error), "change the job's endpoint, and sign it again")
+        if product.way != "x509":
+            continue
+        days = [row.expires for row in opened.list(product.product_key) if row.state != VOID and row.expires]
+        ended = sum(day <= stamp(now) for day in days)
+        soon = sum(day <= stamp(now + datetime.timedelta(SOON)) for day in days) - ended
+        found = f"{product.product_key}: {ended} have ended, {soon} end within {SOON} days, of {len(days)}"
+        advice = "'ca issue --renew' makes new ones, 'line intake --renew' takes them in" if ended or soon else None
+        yield Finding("certificates", False if ended else None if soon else True, found, advice)
 
 
 def _database_now(opened):

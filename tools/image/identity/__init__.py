@@ -63,7 +63,7 @@ def parse(values, folder=".", now=None):
         raise UserError("an identity is a JSON object with product_key and more")
     values = {name: value for name, value in values.items() if value is not None}
     way = values.pop("way", None)
-    if way is not None and way not in WAYS:
+    if way is not None and (not isinstance(way, str) or way not in WAYS):
         raise UserError(f"way is not one of {', '.join(WAYS)}")
     kind = WAYS[way] if way else _kind(values)
     made = kind.parse(values, Path(folder), time.time() if now is None else now)

@@ -43,7 +43,9 @@ class X509(base.Identity):
     def check(cls, name, value):
         if name not in ("certificate", "private_key"):
             base.endpoint.check(name, value)
-        elif not isinstance(value, bytes) and (not isinstance(value, str) or not value):
+        elif not isinstance(value, bytes) and (
+            not isinstance(value, str) or not value or not value.isprintable()
+        ):
             raise UserError(f"{name} is not the name of a file")
 
     def fields(self):
