@@ -32,7 +32,6 @@ ALERT, HANDSHAKE, DATA = 21, 22, 23
 HASHES = {0xD001: "sha1", 0xD002: "sha1", 0xD003: "sha256", 0xD004: "sha256"}
 FRAGMENT, PRODUCT, KEY_ID, CODE, PREMASTER, CHALLENGE, ISSUED, VERSION = (
     0x0001, 0x2000, 0x2001, 0x2002, 0x2003, 0x2010, 0x2011, 0x2020)
-NONE = b"F" * 48
 
 
 def settings(switches=None, identities=None, **product):

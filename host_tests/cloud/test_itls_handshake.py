@@ -15,7 +15,6 @@ from host_tests.cloud.itls import (
     HANDSHAKE,
     ID2,
     KEY,
-    NONE,
     PK,
     PREMASTER,
     Device,

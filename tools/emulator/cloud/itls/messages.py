@@ -114,6 +114,14 @@ class ClientHello:
             found[number] = fields.vector(2)
         return found
 
+    @property
+    def key_group(self):
+        return self.extensions[KEY_ID][:4]
+
+    @property
+    def id2(self):
+        return self.extensions[KEY_ID][4:]
+
     def same_as(self, other):
         """Whether nothing but random and authentication code differs."""
         def kept(hello):

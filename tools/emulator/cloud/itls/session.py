@@ -5,9 +5,10 @@ import ssl
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, messages, spoil
+from tools.emulator.cloud.itls import alerts, hellos, messages, spoil
 from tools.emulator.cloud.itls.alerts import Alert
 from tools.emulator.cloud.itls.greeting import Hello
+from tools.emulator.cloud.itls.hellos import FRAGMENTS
 from tools.emulator.cloud.itls.messages import ClientHello
 from tools.emulator.cloud.itls.records import (
     ALERT,
@@ -19,11 +20,8 @@ from tools.emulator.cloud.itls.records import (
     Reader,
     frame,
 )
-from tools.emulator.cloud.itls.suites import SUITES, derive
+from tools.emulator.cloud.itls.suites import derive
 
-FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}     # max_fragment_length, RFC 6066
-KEY_GROUP, VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
-ID_SIZES = range(24, 49)
 PREMASTER_SIZE = 48
 
 
@@ -164,9 +162,10 @@ class Session:
     # ---- the handshake
 
     def take_hello(self, hello, whole):
-        self.check(hello)
-        suite = self.choose(hello)
-        claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.extensions[messages.KEY_ID][4:],
+        hellos.check(hello, self.first_hello, self.switches)
+        suite = hellos.choose(hello, self.switches)
+        self.first_hello = hello
+        claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2,
                       hello.extensions[messages.CODE])
         greets = claim.code or self.switches.itls_hello_verify == "left_out"
         stage = "provision" if claim.unprovisioned else "server_hello" if greets else "challenge"
@@ -184,32 +183,6 @@ class Session:
         self.around.note("authenticated", pk=self.identity.product_key, dn=self.identity.device_name,
                          id2=self.identity.id2)
         return self.greet(hello, whole, suite, answer.device_signature, fault)
-
-    def check(self, hello):
-        """What a hello must have, whoever sends it."""
-        for number in (messages.KEY_ID, messages.CODE):
-            if number not in hello.extensions:
-                raise Alert(alerts.HANDSHAKE, f"extension {number:04x} is missing")
-        key_id = hello.extensions[messages.KEY_ID]
-        if len(key_id) - len(KEY_GROUP) not in ID_SIZES:
-            raise Alert(alerts.DECODE, "the key id has another length than 4 and 24 to 48")
-        fragment = hello.extensions.get(messages.FRAGMENT)
-        if fragment is not None and (len(fragment) != 1 or fragment[0] not in FRAGMENTS):
-            raise Alert(alerts.ILLEGAL, "max_fragment_length is none of 1 to 4")
-        if self.switches.itls_key_group == "checked" and not key_id.startswith(KEY_GROUP):
-            raise Alert(alerts.BAD_KEY_TYPE, "another key group")
-        if self.switches.itls_version == "checked" and hello.extensions.get(
-                messages.EXTENDED_VERSION) != VERSION:
-            raise Alert(alerts.VERSION, "another extended version")
-        if self.first_hello and self.switches.itls_hellos == "same" and not hello.same_as(self.first_hello):
-            raise Alert(alerts.ILLEGAL, "the second hello differs from the first")
-        self.first_hello = hello
-
-    def choose(self, hello):
-        for name in self.switches.itls_suites:
-            if SUITES[name].number in hello.suites:
-                return SUITES[name]
-        raise Alert(alerts.HANDSHAKE, "no common cipher suite")
 
     def verify(self, stage, extension, fault):
         """A HelloVerifyRequest."""
