@@ -7,9 +7,11 @@ import pytest
 
 from tools.emulator.board.boot import Board
 from tools.image import flash
-from tools.image.identity import Identity
+from tools.image.identity import parse
 
-DEVICE = Identity("a1EXAMPLE01", device_name="example_1", device_secret="0123456789abcdef0123456789abcdef")
+DEVICE = parse(
+    {"product_key": "a1EXAMPLE01", "device_name": "example_1", "device_secret": "0123456789abcdef0123456789abcdef"}
+)
 WIFI = {"ssid": "home", "password": "a-wifi-password"}
 
 
