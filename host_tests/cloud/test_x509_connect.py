@@ -114,6 +114,17 @@ def test_what_is_refused(maker, name):
             assert code(factory, packet) == other, (switch, value)
 
 
+def test_a_keep_alive_that_is_clamped(maker):
+    with maker(switches={"x509_keep_alive": "clamp"}) as factory:
+        pair = factory.ready()
+        for asked in (0, 65535):
+            with client(factory.cloud, pair) as device:
+                device.online(first(keep_alive=asked))
+                device.read()
+                device.nothing()
+        assert [entry["keep_alive"] for entry in factory.cloud.log(event="online")] == [30, 1200]
+
+
 def test_what_a_switch_refuses_and_the_default_does_not(maker):
     with maker(switches={"x509_securemode": "required"}) as factory:
         factory.ready()
@@ -239,6 +250,7 @@ def test_a_gateway_with_a_certificate_takes_its_sub_devices_along(maker):
         pair, cloud = factory.ready(), factory.cloud
         cloud.admin("POST", f"/devices/{XPK}/{XDN}/topology",
                     {"subdevices": [{"product_key": SUB[0], "device_name": SUB[1]}]})
+        cloud.admin("POST", f"/devices/{SUB[0]}/{SUB[1]}/kick", {}, 409)    # its session is there first
         login = {"id": "1", "params": signed(SUB, secret_=SUB_SECRET)}
         with client(factory.cloud, pair) as gateway:
             gateway.online(first(client_id=".|_ss=1,securemode=2|"))
@@ -248,7 +260,9 @@ def test_a_gateway_with_a_certificate_takes_its_sub_devices_along(maker):
             cloud.admin("POST", f"/cas/{CA}/bindings/{SERIAL:X}/disable")
             assert gateway.closed() == "goodbye"
         assert cloud.device(SUB[1], SUB[0])["status"] == "offline"
-        assert len(cloud.log(event="kicked")) == 1
+        assert [entry["dn"] for entry in cloud.log(event="kicked")] == [XDN]
+        offline, = cloud.log(event="offline", dn=SUB[1])
+        assert offline["reason"] == "the gateway is offline"
 
 
 # ---- the identity push

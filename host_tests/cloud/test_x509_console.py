@@ -424,5 +424,6 @@ def test_everything_outlives_the_cloud(maker):
     with maker() as factory:
         assert [one["name"] for one in factory.cloud.admin("GET", "/cas")] == [CA]
         assert factory.cloud.instance.certificates.of((XPK, XDN2))[0].state == "disabled"
+        factory.cloud.admin("POST", f"/products/{XPK}/devices", {"device_names": [XDN]})
         with client(factory.cloud, pair) as device:
             assert device.login(first()) == 5
