@@ -1,0 +1,121 @@
+"""X.509: mutual TLS beside plain TLS on the same interpreter and cloud: bytes, heap, time; and a key made on the board.
+
+Both boards run the firmware's own main.py up to an acknowledged property. TLS itself works outside Python's heap;
+on a chip a client certificate takes another 0.9 KB there. A key is made on the Unix port; a chip takes far longer.
+"""
+
+import itertools
+import json
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+from host_tests.bench.heap import posts, smallest, used
+from host_tests.bench.report import Bound, Column, Report, Table
+from host_tests.bench.stage import GENERATION, WIFI
+from host_tests.x509 import factory
+from tools.emulator.board import cases
+from tools.emulator.board.boot import Board
+from tools.emulator.cloud.process import Cloud
+from tools.image import flash, identity
+
+SECRET_KEY = "a1TlsSecret"  # the product whose devices connect by plain TLS
+BOOTS, KEYS, BITS, HEAP = 9, 5, 2048, 128
+LINKS = {"plain TLS, secret burned": "device", "mutual TLS, certificate burned": "x509"}
+KEYGEN = Path(__file__).resolve().parent.parent / "device" / "x509_keygen.py"
+
+
+def report(scale=1.0):
+    config = factory.config()
+    config["product"].append({"product_key": SECRET_KEY})
+    with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
+        stage = Stage(cloud, Path(folder))
+        figures = {name: boots(stage, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
+        in_use = {name: used(stage.board(way, heap="256K", measure="connected")) for name, way in LINKS.items()}
+        with ThreadPoolExecutor(2) as pool:
+            least = dict(zip(LINKS, pool.map(stage.smallest, LINKS.values())))
+    return tell(figures, in_use, least, keys(max(1, round(KEYS * scale))))
+
+
+class Stage:
+    """Boards of both links on one cloud; each is a device of its own."""
+
+    def __init__(self, cloud, folder):
+        self.cloud, self.folder, self.number = cloud, folder, itertools.count(1)
+        self.factory = factory.Factory(cloud, folder / "factory")
+
+    def board(self, way, **options):
+        name = f"bench-{next(self.number):04}"
+        if way == "x509":
+            made = self.factory.issue(name)
+            (self.folder / f"{name}.cer").write_bytes(made.certificate_pem)
+            (self.folder / f"{name}.key").write_bytes(made.key_pem)
+            product, fields = factory.PRODUCT, {"certificate": f"{name}.cer", "private_key": f"{name}.key"}
+        else:
+            product = SECRET_KEY
+            self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
+            found = self.cloud.device(product, name, secret=True)
+            fields = {"product_key": product, "device_name": name, "device_secret": found["device_secret"]}
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(fields))
+        image = flash.build(
+            identity=identity.load(path), roots=[self.cloud.ca_der], config=WIFI, generation=GENERATION
+        )
+        made = Board(image, cloud=self.cloud.run_dir, folder=self.folder / name, **options)
+        made.product_key, made.device_name = product, name
+        return made
+
+    def smallest(self, way):
+        """The smallest heap, KB, in which three first boots in a row post."""
+        return smallest(lambda kb: posts(self.board(way, heap=f"{kb}K")), 64, 192)
+
+
+def boots(stage, way, count):
+    """[(ms from "connecting" to "connected", bytes sent, bytes received), ...] of `count` first boots, up to CONNACK."""
+    found = []
+    for _ in range(count):
+        board = stage.board(way, heap="256K")
+        board.start()
+        board.wait_for("connecting")
+        began = time.perf_counter()
+        board.wait_for("connected")
+        took = (time.perf_counter() - began) * 1000
+        board.wait_line('"acknowledged", "code": 200')
+        board.power_off()
+        traffic = stage.cloud.device(board.product_key, board.device_name)["traffic"]
+        found.append((took, traffic["bytes_in"], traffic["bytes_out"]))
+    return found
+
+
+def keys(count):
+    """Seconds that a board took for each of `count` keys and requests."""
+    taken = []
+    with cases.conversation(KEYGEN, "micropython", heap="112K") as ask:
+        for _ in range(count):
+            began = time.perf_counter()
+            failed = ask("generate", BITS, timeout=600)
+            if failed:
+                raise RuntimeError(failed)
+            taken.append(time.perf_counter() - began)
+    return taken
+
+
+def tell(figures, in_use, least, made):
+    """The report of what was measured."""
+    columns = ("to connected, ms", ".0f"), ("sent", ".0f"), ("received", ".0f"), ("heap in use, KB", ".1f")
+    table = Table(
+        f"Medians of {len(next(iter(figures.values())))} first boots: a new board until its first property is acknowledged",
+        [Column("link"), *(Column(*column) for column in columns), Column("smallest heap, KB")],
+    )
+    for name, rows in figures.items():
+        heap = (in_use[name]["used"] - in_use[name]["port"]) / 1024
+        table.add(name, *(median(row[at] for row in rows) for at in range(3)), heap, least[name])
+    drawn = Table(
+        f"An RSA key of {BITS} bits made on the board, MicroPython for Unix",
+        [Column("keys"), Column("fastest, s", ".1f"), Column("median, s", ".1f"), Column("slowest, s", ".1f")],
+    )
+    drawn.add(len(made), min(made), median(made), max(made))
+    worst = least["mutual TLS, certificate burned"]
+    return Report([table, drawn], [Bound("smallest heap for a first boot with a certificate", worst, HEAP, " KB")])
