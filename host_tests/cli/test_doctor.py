@@ -14,14 +14,17 @@ KEY, SECRET = "a1Doctor001", secrets.token_hex(8)
 INSTANCE = "iot-06z00abc"
 DEVICE_SECRET = secrets.token_hex(16)
 UNIQUE = {"product_key": KEY, "device_name": "unique", "device_secret": DEVICE_SECRET, "instance": INSTANCE}
+SINGAPORE, FRANKFURT, SMART_KEY = "ap-southeast-1", "eu-central-1", "a1DoctorSma"
+SMART = {"product_key": SMART_KEY, "device_name": "lamp", "device_secret": DEVICE_SECRET, "region": SINGAPORE}
 PRODUCT = {"product_key": KEY, "device_name": "byhttps", "product_secret": SECRET, "instance": INSTANCE}
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     devices = [{"device_name": "unique", "device_secret": DEVICE_SECRET}, {"device_name": "byhttps"}]
-    config = {"instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai"},
-              "product": [{"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices}]}
+    config = {"instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai", "centres": [SINGAPORE, FRANKFURT]},
+              "product": [{"product_key": SMART_KEY, "product_secret": SECRET, "centre": FRANKFURT,
+                           "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}]}, {"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices}]}
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
@@ -66,6 +69,36 @@ def test_no_login_is_left_out_when_asked(doctor, cloud):
     before = cloud.device(KEY, "unique")["traffic"]["connections"]
     _, found = doctor(UNIQUE, "--no-login")
     assert found["login"][0] is None and cloud.device(KEY, "unique")["traffic"]["connections"] == before
+
+
+@pytest.mark.parametrize("settings, stretches", [
+    ({"auth": "https", "bootstrap": "region"}, ["devicename"]), ({"bootstrap": "global"}, ["bootstrap"]),
+    ({"auth": "https", "bootstrap": "global"}, ["bootstrap", "devicename"])])
+def test_it_asks_where_to_connect_as_the_board_would(doctor, settings, stretches):
+    status, found = doctor({**SMART, **settings})
+    assert status == 0 and list(found) == ["availability", "clock", *stretches, "DNS", "TCP", "TLS", "login"], found
+    for stretch in stretches:
+        assert found[stretch][1].endswith(f"sends the board to iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883")
+    assert FRANKFURT in found["TLS"][1] and "CONNACK 0" in found["login"][1]
+
+
+def test_no_token_is_asked_for_without_a_login(doctor, cloud):
+    before = cloud.device(SMART_KEY, "lamp")["iot_tokens"]
+    status, found = doctor({**SMART, "auth": "https", "bootstrap": "global"}, "--no-login")
+    assert status == 0 and found["bootstrap"][0] and found["devicename"][0] is None and found["TLS"][0]
+    assert cloud.device(SMART_KEY, "lamp")["iot_tokens"] == before
+
+
+def test_a_question_that_is_refused_ends_the_way(doctor):
+    status, found = doctor({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"})
+    ok, said, advice = found["devicename"]
+    assert (status, ok) == (1, False) and "auth.401" in said and "DeviceSecret" in advice and "TLS" not in found
+
+
+def test_an_answer_that_leads_off_the_platform(doctor, cloud):
+    cloud.arm({"where": "https", "when": "bootstrap", "kind": "foreign_host", "host": "mqtt.example.com"})
+    status, found = doctor({**SMART, "bootstrap": "region"})
+    assert status == 1 and "auth.host: mqtt.example.com" in found["bootstrap"][1] and "register_host" in found["bootstrap"][2]
 
 
 @pytest.mark.parametrize("change, code", [({"product_key": "a1Unknown01"}, "6250")])
@@ -131,6 +164,14 @@ def test_a_board_walks_the_way_itself(port, doctor):
     assert status == 0, found
     assert list(found) == ["identity", "roots", "network", "clock", "TLS register", "TLS"]
     assert found["identity"][1] == f"{KEY} / unheard, not registered yet; media: littlefs ok, nvs ok"
+
+
+def test_a_board_that_asks_says_what_and_whom(port, doctor):
+    status, found = doctor(None, "--port", port({**SMART, "auth": "https", "bootstrap": "region"}))
+    assert status == 0, found
+    assert found["asks"][1].startswith(f"auth https, bootstrap region: /auth/devicename of iot-auth.{SINGAPORE}.aliyuncs.com; ")
+    assert f"iot-auth.{SINGAPORE}.aliyuncs.com:443 verified" in found["TLS asked"][1]
+    assert ("TLS" in found) == ("kept: iot-as-mqtt" in found["asks"][1])
 
 
 def test_a_board_whose_server_cannot_be_trusted(port, doctor, cloud):

@@ -7,7 +7,7 @@ import json
 import time
 
 import machine
-from aliot import clock, credentials, endpoint, record, roots, store
+from aliot import clock, credentials, endpoint, part, record, roots, store
 from aliot.errors import AliotError
 from aliot.transport import connect
 from aliot.wifi import Wifi
@@ -77,12 +77,37 @@ def main():
     say("identity", True, "%s / %s, %s; media: %s" % (
         who.product_key, who.device_name, "registered" if issued else "not registered yet" if register else "own secret",
         health))
+    asks = hasattr(where, "asked")
+    if asks:
+        questions(where, who, kept, generation)
     say("roots", True, "%s; extra: %s" % (", ".join(where.roots), ", ".join(roots.fingerprints()) or "none"))
     look("network", network, config)
     look("clock", set_clock, config)
     if register == "https" and not issued:
         look("TLS register", tls, who, where.register_host, 443, where.register_roots)
-    look("TLS", tls, issued or who, where.host, where.port, where.roots)
+    if asks:
+        host = where.host_asked
+        look("TLS asked", tls, who, host, 443, where.register_roots)
+    if not asks or where.told:
+        look("TLS", tls, issued or who, where.host, where.port, where.roots)
+
+
+def questions(where, who, kept, generation):
+    """Say what this board asks before it connects, and what it was told (aliot.guide); nothing is asked here."""
+
+    class Board:  # what aliot.guide.kept looks at of a Device
+        store = kept
+        product_key = who.product_key
+        device_name = who.device_name
+
+    board = Board()
+    board.generation = generation
+    where.host_asked, path = where.question()
+    told = part("guide.kept").load(where, board)
+    if told:
+        where.sent(told[0], told[1])
+    say("asks", True, "auth %s, bootstrap %s: %s of %s; %s" % (
+        where.auth, where.bootstrap, path, where.host_asked, "kept: %s:%d" % where.told if told else "nothing is kept yet"))
 
 
 main()
