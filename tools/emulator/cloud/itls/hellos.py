@@ -10,7 +10,7 @@ ID_SIZES = range(24, 49)
 
 
 def check(hello, first, switches):
-    """Raises `Alert` for a hello that will not do; `first` is the one before it on the connection, or None."""
+    """Raises `Alert` for a hello that will not do; `first` is the one before it here, or None."""
     for number in (messages.KEY_ID, messages.CODE):
         if number not in hello.extensions:
             raise Alert(alerts.HANDSHAKE, f"extension {number:04x} is missing")
