@@ -198,14 +198,15 @@ class Records:
             raise StoreError("%s: a record is spoiled" % self.path)
         return data[2 : size - 4]
 
-    def _close(self):
+    def close(self):
+        """Give back what an open file takes of the heap; it is opened again when it is read."""
         if self.file:
             self.file.close()
             self.file = None
 
     def _append(self, data):
         """Where `data` lies in the file, once it was read back."""
-        self._close()
+        self.close()
         at = self.size
         try:
             with open(self.path, "ab") as file:
@@ -243,7 +244,7 @@ class Records:
                 good = sum([1 if kind else -self.count for at, kind, body in scan(file)])
             if good != self.count:
                 raise StoreError("%s: reads back otherwise" % new)
-            self._close()
+            self.close()
             os.rename(new, self.path)
         except OSError as problem:
             raise StoreError("%s: error %s" % (new, problem.args[0]))

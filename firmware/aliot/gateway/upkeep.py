@@ -54,6 +54,8 @@ class Upkeep:
             self.device.poll(0 if busy or self.events else min(deadline.left(), 500))
             self._settle()
             self._tell()
+            if not busy:
+                self.records.close()
             if not deadline.left():
                 return self.device.connected
 
