@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from host_tests.image import pairs
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
 from host_tests.line.scripted import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
+from tools import cli
 from tools.errors import UserError
 from tools.firmware import record
-from tools.line import backup, connection, doctor, intake, names, ways, wire
+from tools.line import backup, connection, doctor, intake, names, station_file, ways, wire
 from tools.line.connection import Patience
 from tools.line.job import Job
 from tools.line.ledger import Ledger, Product
@@ -343,6 +344,38 @@ def test_a_board_gets_a_certificate_and_keeps_it(plain, issued):
     target.burned = None
     assert bring(target, plain) == Result("done", board(1), "sensor-0")
     assert len(target.burns) == 2 and plain.counts()[X509]["done"] == 1
+
+
+@pytest.mark.parametrize("way", ["x509", "id2"])
+def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch, capsys, way):
+    take_folder(plain, issued)
+    take_ids(plain)
+    job = JOB if way == "x509" else Job("m", ID2, "ESP32_GENERIC", endpoint=JOB.endpoint)
+    target = Board(board(1))
+    bring(target, plain, job)
+    before, name = target.burned[0], plain.find(mac=board(1)).device_name
+    target.burned = None
+    (tmp_path / "job.toml").write_text(
+        f'name = "x"\nproduct_key = "{job.product_key}"\nboard = "ESP32_GENERIC"\n'
+        '[endpoint]\nregion = "cn-shanghai"\n'
+    )
+    scripted = ScriptedWire(target)
+    scripted.job = job
+    monkeypatch.setattr("tools.line.verbs.restore.PortWire", lambda port, wanted: scripted)
+    monkeypatch.setattr(station_file, "PLACE", str(tmp_path / "none.toml"))
+    command = ["line", "restore", str(tmp_path / "job.toml"), "--mac", "24:0a:c4:00:00:01", "--port", "x",
+               "--ledger", str(tmp_path / "plain.db")]
+    assert cli.main(command) == 0 and target.burned[0] == before
+    assert cli.main(command) == 0
+    out = capsys.readouterr().out
+    assert f"{name} is back on 24:0a:c4:00:00:01, generation 1" in out
+    assert f"{name} is on the board already, nothing was written" in out
+    data = record.encode(record.BURNED, 1, before).hex()
+    file = tmp_path / "x.identity"
+    file.write_text(json.dumps({"format": 1, "mac": "24:0a:c4:00:00:01", "records": [["nvs", "burned", data]]}))
+    assert cli.main([*command, "--issued", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert ("nothing is issued that could get lost" if way == "x509" else "holds no issued secret") in said
 
 
 def test_the_certificate_of_one_board_on_another_is_two_boards_with_one_identity(plain, issued):
