@@ -40,8 +40,8 @@ class Id2(base.Identity):
         values = base.named(values)
         if "product_secret" in values:
             if {"id2", "id2_key", "id2_type"} & values.keys():
-                raise UserError("product_secret is for an ID² that is still to be provisioned, id2 and id2_key are one "
-                                "that is there: give one or the other")
+                raise UserError("product_secret is for an ID² that is still to be provisioned, id2 and id2_key are "
+                                "one that is there: give one or the other")
             check_token(values["product_secret"])
         else:
             values = {**values, **checked_key(values)}

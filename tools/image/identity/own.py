@@ -121,5 +121,6 @@ def _complete(values):
         raise UserError("device_secret or product_secret is missing")
     values = {"method": "https", **values}
     if values["method"] == "regnwl" and values.get("auth") == "https":
-        raise UserError("auth https signs with a DeviceSecret, and method regnwl issues none: register by https or mqtt")
+        raise UserError("auth https signs with a DeviceSecret, and method regnwl issues none: register by https "
+                        "or mqtt")
     return values
