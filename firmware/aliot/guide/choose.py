@@ -1,4 +1,4 @@
-"""Which way a board asks where to connect: the settings `auth` and `bootstrap`. Imported at start and dropped. Pure."""
+"""Which way a board asks where to connect: the settings `auth` and `bootstrap`. Pure; dropped after use."""
 
 from aliot.credentials import text
 from aliot.endpoint import Endpoint
@@ -13,7 +13,9 @@ _BOOTSTRAP = const(29)  # b"region" or b"global"; absent: none
 
 
 def guided(product_key, values, fields, override):
-    """The endpoint that a burned record's `fields`, with `override` before them, choose; `values` as for Endpoint.
+    """The endpoint that a burned record's `fields`, with `override` before them, choose.
+
+    `values` are what Endpoint takes after the ProductKey.
 
     CredentialError for a choice that there is not, or that the identity cannot follow.
     """

@@ -36,18 +36,19 @@ def bootstrap(credential):
 
 
 def authentication(credential, timestamp, sign_method, router):
-    """The form of /auth/devicename; direct.md 6.1. `timestamp` in ms; `router`: the device may be sent on (ext=1)."""
+    """The form of /auth/devicename; direct.md 6.1. `timestamp` in ms; `router`: it may be sent on (ext=1)."""
     key, name, client_id = _names(credential)
-    return "productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s&resources=mqtt%s" % (
-        key, name, sign_method, hmac_hex(sign_method, credential.device_secret.reveal(),
-                                         content(credential, timestamp, router)),
-        client_id, timestamp, "&ext=1" if router else "")
+    sign = hmac_hex(sign_method, credential.device_secret.reveal(), content(credential, timestamp, router))
+    form = ("productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s"
+            "&resources=mqtt" % (key, name, sign_method, sign, client_id, timestamp))
+    return form + "&ext=1" if router else form
 
 
 def content(credential, timestamp, router):
     """What the DeviceSecret signs in it: names and values as they are, not percent-encoded."""
     key, name = credential.product_key, credential.device_name
-    fields = {"clientId": "%s.%s" % (key, name), "deviceName": name, "productKey": key, "timestamp": timestamp}
+    client_id = "%s.%s" % (key, name)
+    fields = {"clientId": client_id, "deviceName": name, "productKey": key, "timestamp": timestamp}
     if router:
         fields["ext"] = 1
     return canonical(fields)
@@ -66,7 +67,7 @@ def result(status, data):
 
 
 def place(data):
-    """(host, port) in an answer's data; GuideError without one, RedirectRefused where it leads off the platform."""
+    """(host, port) in an answer's data; GuideError without one, RedirectRefused when it leads elsewhere."""
     try:
         told = data["resources"]["mqtt"]
         host, port = told["host"], told["port"]
@@ -82,9 +83,10 @@ def place(data):
 
 
 def allowed(host):
-    """Whether a host is the platform's: [NAME.]iot-as-mqtt.REGION.aliyuncs.com or NAME.mqtt.iothub.aliyuncs.com.
+    """Whether a host is the platform's.
 
-    Whole labels are compared: others than the platform have names below aliyuncs.com, and certificates for them.
+    It is [NAME.]iot-as-mqtt.REGION.aliyuncs.com or NAME.mqtt.iothub.aliyuncs.com, label by label: others than
+    the platform have names below aliyuncs.com, and certificates for them.
     """
     labels = host.lower().split(".")
     for label in labels:

@@ -1,7 +1,7 @@
 """What the platform told about where to connect, as it is kept in NVS under `place`.
 
-    CRC-32 u32 LE of all after it | lines of text: for whom, host, port, when it was told, iotId, iotToken, when
-    the token was issued
+    CRC-32 u32 LE of all after it | lines of text: for whom, host, port, when it was told, iotId, iotToken,
+    when the token was issued
 
 It is no identity: it lies on one medium only and is not healed, since a board that loses it asks again. What
 belongs to another identity, another burn or other settings is not used.
@@ -59,10 +59,11 @@ def load(guided, device):
         return None
     if len(data) < 5 or struct.unpack_from("<I", data)[0] != binascii.crc32(data[4:]):
         return None
-    owner, host, port, since, iot_id, iot_token, renewed = data[4:].decode().split("\n")
-    if owner != _owner(guided, device):
+    lines = data[4:].decode().split("\n")
+    if len(lines) != 7 or lines[0] != _owner(guided, device):
         return None
     guided.saved = data
+    _, host, port, since, iot_id, iot_token, renewed = lines
     return host, int(port), int(since), iot_id, Secret(iot_token), int(renewed)
 
 

@@ -9,8 +9,8 @@ from aliot.guide import drop
 def arrived(guided, device, topic, payload):
     """Answer the notice and, on cmd 0, throw away what was told; raises Moved, which ends the connection.
 
-    A notice whose id is that of the one before is answered only: with QoS 1 in a session that is kept it comes
-    again, since the connection ended before its acknowledgement.
+    A notice whose id is that of the one before is answered only: with QoS 1 in a session that is kept it
+    comes again, since the connection ended before its acknowledgement.
     """
     try:
         found = json.loads(payload)

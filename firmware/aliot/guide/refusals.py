@@ -9,7 +9,7 @@ _ADVICE = """\
 |460|check the burned ProductKey and DeviceName, and the sign method
 |500|token|moved|nothing to do: the board asks again
 |5001|check that the device exists under this ProductKey and DeviceName in the region that is asked
-|6200|this product does not authenticate by DeviceSecret: set auth to mqtt, or burn the way it was created with
+|6200|this product does not authenticate by DeviceSecret: set auth to mqtt, or burn the way of the product
 |host|the answer leads off the platform: check register_host, and who answers in its place
 |answer|check the endpoint; nothing was kept and the board asks again
 """
