@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import subprocess
+import threading
 import sys
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def test_ports_that_were_asked_for_are_the_ports(tmp_path, config):
     with Cloud(config.read_text(), tmp_path / "run") as cloud:
         first = dict(cloud.ports)
         cloud.restart()
+        assert cloud.ports == first
+
+
+def test_a_restart_waits_for_a_port_that_another_program_had_meanwhile(tmp_path, config):
+    with Cloud(config.read_text(), tmp_path / "run") as cloud:
+        first = dict(cloud.ports)
+        cloud.stop()
+        taken = socket.create_server(("127.0.0.1", first["https"]))
+        threading.Timer(0.5, taken.close).start()
+        cloud.start()
         assert cloud.ports == first
 
 

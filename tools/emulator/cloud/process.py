@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+import tenacity
+
 ROOT = Path(__file__).resolve().parents[3]
 CA_FILES = ("ca.pem", "ca.der", "ca.key.pem")
 START_SECONDS = 60
@@ -16,6 +18,10 @@ START_SECONDS = 60
 
 class CloudError(Exception):
     """The cloud did not start, or its admin API refused; the text is what it said."""
+
+
+class PortTaken(CloudError):
+    """A port that the cloud had before is another program's now; a client's own port soon is free again."""
 
 
 class Cloud:
@@ -44,6 +50,8 @@ class Cloud:
     def __exit__(self, *_):
         self.stop()
 
+    @tenacity.retry(retry=tenacity.retry_if_exception_type(PortTaken), wait=tenacity.wait_fixed(0.2),
+                    stop=tenacity.stop_after_delay(START_SECONDS), reraise=True)
     def start(self):
         """Starts the process, on the ports it had before if it ran before; raises `CloudError`."""
         command = [
@@ -69,7 +77,8 @@ class Cloud:
             self.process.wait(START_SECONDS)
             last = (self.run_dir / "cloud.log").read_text(errors="replace").strip().splitlines()[-1:]
             self.stop()
-            raise CloudError(*last or ["the cloud said nothing"])
+            taken = self.ports and last and " is in use" in last[0]
+            raise (PortTaken if taken else CloudError)(*last or ["the cloud said nothing"])
         self.ports = json.loads(line)["ports"]
 
     def stop(self):
