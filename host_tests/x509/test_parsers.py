@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from host_tests.x509.conftest import DEVICE, hexed
 from tools.emulator.board import cases
 
-COUNT = 60  # examples of each in CI
+COUNT = 40  # examples of each in CI
 
 
 @pytest.fixture(scope="module", params=cases.INTERPRETERS)
@@ -127,7 +127,7 @@ NAMES = st.text("abAB09-_@.:/ é", max_size=34)
 def test_fuzzed_pushes(board, made_by, campaign, tally):
     good = json.dumps({"productKey": "a1X509ProdK", "deviceName": "sensor-01"}).encode().hex()
 
-    @examples(campaign, 30)
+    @examples(campaign, 15)
     @given(st.one_of(damaged(good), st.binary(max_size=60).map(bytes.hex),
                      st.fixed_dictionaries({"productKey": NAMES | st.none() | st.integers(), "deviceName": NAMES})
                      .map(lambda found: json.dumps(found).encode().hex())))

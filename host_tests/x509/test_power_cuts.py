@@ -12,7 +12,7 @@ import pytest
 from host_tests.x509.conftest import hexed
 from tools.emulator.board.boot import Board
 from tools.firmware import record
-from tools.image import flash, littlefs
+from tools.image import firmware, flash, littlefs, nvs
 
 MAIN = """
 import json
@@ -74,7 +74,8 @@ def image(old, new=None):
     files = {"/main.py": MAIN.encode(), "/aliot/burned": burned}
     if new:
         files["/new"] = packed(new)
-    return flash.build(files=files)
+    burned_entry = nvs.Entry("aliot", "burned", "blob", burned)
+    return flash.assemble(flash.layout_of("ESP32_GENERIC"), [burned_entry], firmware.compile_tree() | files)
 
 
 def packed(pair):
