@@ -21,6 +21,7 @@ from micropython import const
 from umqtt.simple import MQTTClient
 
 _HELD = const(1024)  # a packet up to this length is one write
+_LEAST = const(512)  # of a message that the heap does not hold: topic and id
 _QUEUE = const(16)  # messages that may wait while a handler runs
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
@@ -33,8 +34,8 @@ class Client(MQTTClient):
     """An MQTT client on an open stream.
 
     keepalive in seconds; timeout in ms bounds connect, subscribe, a QoS 1 publish and the arrival of one
-    packet; limit is the largest inbound message kept, in bytes. Any LinkError or ProtocolError means that
-    the connection is dead: call close().
+    packet; limit is the largest inbound message kept, in bytes, and the heap may hold less. Any LinkError or
+    ProtocolError means that the connection is dead: call close().
     """
 
     dropped = 0  # messages that were too large, or too many for the queue
@@ -200,10 +201,13 @@ class Client(MQTTClient):
             at += 2
         if qos > 2 or not topic or at > len(packet) or number == b"\0\0":
             raise ProtocolError("malformed PUBLISH")
-        if self.size > self.limit:
+        try:
+            if self.size > len(packet):
+                raise MemoryError
+            msg = bytes(memoryview(packet)[at:])
+        except MemoryError:
             self.dropped += 1
-            topic = None  # acknowledged all the same, or it would come for ever
-        msg = bytes(memoryview(packet)[at:])
+            msg = topic = None  # acknowledged all the same, or it would come for ever
         if not self.busy:
             self._deliver(topic, msg, number)
         elif len(self.queue) < _QUEUE:
@@ -270,7 +274,10 @@ class Client(MQTTClient):
             self.shift += 7
             if byte < 0x80:
                 self.left = self.size
-                self.body = bytearray(min(self.size, self.limit))
+                try:
+                    self.body = bytearray(min(self.size, self.limit))
+                except MemoryError:
+                    self.body = bytearray(min(self.size, _LEAST))
             elif self.shift > 21:
                 raise ProtocolError("malformed length")
         while self.left:

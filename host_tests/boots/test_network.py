@@ -133,6 +133,27 @@ device.subscribe("user/get", echo, 1)
     assert echoed == [f"message {number}" for number in range(5)]
 
 
+def test_a_message_that_the_heap_does_not_hold_is_passed_over(chip, chips):
+    """Of QoS 1 too: without an acknowledgement it would come for ever."""
+    board = chip(main("""
+held = [bytes(4000)]
+def fill(size):
+    try:
+        while True:
+            held.append(bytes(size))
+    except MemoryError:
+        pass
+device.watch(lambda state, fields: state == "connected" and fill(6000))
+device.subscribe("user/get", lambda topic, payload: print("got", len(payload)), 1)
+"""))
+    board.start()
+    board.wait_for("connected")
+    publish(chips, board, "user/get", "x" * 15000, 1)
+    publish(chips, board, "user/get", "hello", 1)
+    board.wait_line("got 5")
+    assert not [line for line in board.power_off().lines if "15000" in line]
+
+
 def test_an_application_that_prints_everything_prints_no_secret(on, fleet):
     """Whatever an application shows of its device, also when an error ends it: one masked line, and a reset."""
     board = on(main("""
