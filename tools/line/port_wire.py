@@ -34,7 +34,9 @@ LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
 # Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing
 # of it: MicroPython's port sets WIFI_STORAGE_RAM.
 CONNECT = """
-import json, time
+import gc, json, time
+gc.collect()
+gc.threshold(4096)
 from aliot.device import Device
 from aliot.wifi import Wifi
 try:
@@ -215,7 +217,8 @@ class PortWire:
         transport = None
         try:
             transport = SerialTransport(self.device, timeout=0.2)
-            transport.enter_raw_repl(soft_reset=True)  # a whole heap, without what main.py had
+            # a soft reset: a whole heap, without what main.py had
+            transport.enter_raw_repl(soft_reset=True, timeout_overall=max(10.0, end - time.monotonic()))
             left = max(1.0, end - time.monotonic())
             transport.exec_raw_no_follow(CONNECT.format(ssid=wifi[0], password=wifi[1], ms=int(left * 1000)))
             return _read_states(transport.serial, end)
