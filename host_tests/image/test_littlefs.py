@@ -157,3 +157,38 @@ def test_plans_one_after_another_stay_atomic_through_many_moves():
         assert update.atomic or not update.writes, i
         image = apply(image, update)
     assert littlefs.read(image).keys() == {*FILES, *RECORDS}
+
+
+def test_a_board_that_cannot_be_read_is_never_taken_for_one_whose_files_are_broken(capfd):
+    """littlefs cannot be told of an error: whichever block it meets, the call ends with it, and nothing else does."""
+    whole = littlefs.build({"/a": b"1" * 9000, "/b/c": b"2" * 5000}, SIZE)
+    calls = {
+        "read": littlefs.read,
+        "read_files": lambda image: littlefs.read_files(image, ["/a", "/b/c"]),
+        "update": lambda image: littlefs.update(image, {"/b/d": b"3"}),
+        "plan": lambda image: littlefs.plan(image, {"/b/d": b"3"}, ["/a"]),
+        "is_blank": littlefs.is_blank,
+        "blocks_in_use": littlefs.blocks_in_use,
+    }
+    for name, call in calls.items():
+        fetched = 0
+        for limit in range(100):
+            left = [limit]
+
+            def fetch(at, length):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise UserError("the cable")
+                return whole[at : at + length]
+
+            image = littlefs.Image(len(whole), fetch)
+            try:
+                call(image)
+                break
+            except UserError as error:
+                assert str(error) == "the cable"
+                fetched += 1
+        assert fetched > 0, name
+        left[0] = 100
+        call(image)  # an image can be asked again
+    assert capfd.readouterr().err == ""

@@ -5,6 +5,7 @@ folders are there because files are in them. An image may be bytes, or an
 `Image` whose blocks are fetched from a board only when they are looked at.
 """
 
+import functools
 import posixpath
 from dataclasses import dataclass
 
@@ -31,10 +32,14 @@ class Unreadable(Exception):
 
 
 class Image:
-    """A file system of `size` bytes whose blocks come from `fetch(offset, length)`, each at most once."""
+    """A file system of `size` bytes whose blocks come from `fetch(offset, length)`, each at most once.
+
+    littlefs cannot be told that a block could not be had: `failure` is what `fetch` raised meanwhile.
+    """
 
     def __init__(self, size, fetch):
         self.size = size
+        self.failure = None
         self._fetch = fetch
         self._blocks = {}
 
@@ -47,8 +52,28 @@ class Image:
 
     def block(self, number):
         if number not in self._blocks:
-            self._blocks[number] = bytes(self._fetch(number * BLOCK, BLOCK))
+            try:
+                self._blocks[number] = bytes(self._fetch(number * BLOCK, BLOCK))
+            except Exception as error:
+                self.failure = error
+                raise
         return self._blocks[number]
+
+
+def _fetched(function):
+    """Of an image's blocks: what fetching them raised ends the call, whatever littlefs made of what it was given."""
+
+    @functools.wraps(function)
+    def call(image, *args, **kwargs):
+        image = Image.of(image)
+        try:
+            return function(image, *args, **kwargs)
+        finally:
+            failure, image.failure = image.failure, None
+            if failure:
+                raise failure
+
+    return call
 
 
 class _Memory(UserContext):
@@ -60,7 +85,14 @@ class _Memory(UserContext):
         self.erased = False  # whether a block was, since this was last set
 
     def _block(self, number):
-        return self.changed[number] if number in self.changed else self.image.block(number)
+        if number in self.changed:
+            return self.changed[number]
+        if self.image.failure:
+            return _BLANK  # of no use any more; see _fetched
+        try:
+            return self.image.block(number)
+        except Exception:
+            return _BLANK
 
     def read(self, cfg, block, off, size):
         return bytearray(self._block(block)[off : off + size])
@@ -85,6 +117,7 @@ class _Memory(UserContext):
         return b"".join(bytes(self._block(number)) for number in range(self.image.size // BLOCK))
 
 
+@_fetched
 def is_blank(image):
     """Whether MicroPython would format it: it cannot be mounted and its first sector is all 0xFF."""
     try:
@@ -102,9 +135,9 @@ def _open(memory, version):
                     **_PARAMETERS)
 
 
+@_fetched
 def _mount(image, changed=()):
     """(file system, its memory) of an image with some blocks changed; raises Blank or Unreadable."""
-    image = Image.of(image)
     failure = None
     for version in (VERSION_2_0, VERSION_2_1):
         memory = _Memory(image, changed)
@@ -148,6 +181,7 @@ def _put(system, tree, size):
                         f"of {size // 1024} KB: {error}") from error
 
 
+@_fetched
 def read(image, changed=()):
     """The tree of an image. Raises Blank, or Unreadable when any folder or file of it cannot be read."""
     system, _ = _mount(image, changed)
@@ -162,6 +196,7 @@ def read(image, changed=()):
     return tree
 
 
+@_fetched
 def read_files(image, paths, changed=()):
     """{path: bytes} of those of `paths` that are there; nothing else of the image is looked at."""
     system, _ = _mount(image, changed)
@@ -193,17 +228,18 @@ class Update:
     atomic: bool
 
 
+@_fetched
 def update(image, put, remove=()):
     """The image's bytes with the files of `put` written and those of `remove` gone; all other files stay.
 
     A file that already has these bytes is not written again; a path that is not
     there is not removed. Raises Blank or Unreadable, UserError when it is full.
     """
-    image = Image.of(image)
     memory = _changed(image, *_needed(image, put, remove))
     return memory.bytes()
 
 
+@_fetched
 def plan(image, put, remove=()):
     """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
 
@@ -212,7 +248,6 @@ def plan(image, put, remove=()):
     after the change: littlefs then moves the folder, in one commit, to the
     block's twin, and only the twin has to be written.
     """
-    image = Image.of(image)
     put, remove = _needed(image, put, remove)
     if not put and not remove:
         return Update((), True)
@@ -319,6 +354,7 @@ def _sectors(writes):
     return tuple((number * BLOCK, data) for number, data in writes.items())
 
 
+@_fetched
 def blocks_in_use(image):
     """How many of the image's blocks hold something."""
     return _mount(image)[0].used_block_count
