@@ -228,7 +228,9 @@ TORN = (0.0, 0.02, 0.5, 0.99)[: max(1, campaign(2))]
 
 def slot_at_boot(made):
     """What the firmware reads out of the slot of the renewed certificate."""
-    fields = slots().Slots((_Nvs(made), _Files(made))).read("renewed")[1]
+    media = (_Nvs(made), _Files(made))
+    generation = store.Store(media).burned()[0]
+    fields = slots().Slots(generation, media).read("renewed")[1]
     return {tag: value for tag, value in fields.items() if tag != record.FOR_GENERATION}
 
 
