@@ -16,7 +16,7 @@ from host_tests.line.conftest import PRODUCT, secret
 from tools import burn
 from tools.ca import association, authority, keys
 from tools.ca.issue import issue
-from tools.emulator.chip.bench import Bench
+from tools.emulator.chip.bench import PATIENT, Bench
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
 from tools.image import flash as layouts
@@ -94,7 +94,7 @@ class Line:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, **WIFI, "XDG_STATE_HOME": str(self.folder / "state")},
+            env={**os.environ, **PATIENT, **WIFI, "XDG_STATE_HOME": str(self.folder / "state")},
         )
 
     def burn(self, *boards, **how):
@@ -183,7 +183,7 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
         job.write_text(job.read_text().replace(PRODUCT, key))
         with line.ledger() as ledger:
             intake.take(ledger, intake.read_folder(tmp_path / "issued"), WHO)
-        with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
+        with bench(tmp_path, 1, cloud=cloud.run_dir, heap="128K") as board:  # mutual TLS takes more than 112 KB
             status, events = line.burn(board)
             assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
             assert cloud.admin("GET", f"/devices/{key}/sensor-1")["status"] != "inactive"

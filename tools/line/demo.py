@@ -18,7 +18,7 @@ import threading
 import time
 
 from tools import boards
-from tools.emulator.chip.bench import Bench
+from tools.emulator.chip.bench import PATIENT, Bench
 from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError
 from tools.flash import stock
@@ -142,6 +142,7 @@ class Demo:
     def _environment(self):
         return {
             **os.environ,
+            **PATIENT,
             "ALIOT_WIFI_SSID": "line-net",
             "ALIOT_WIFI_PASSWORD": secrets.token_hex(8),
             "ALIOT_OPERATOR": "demo",

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from pathlib import Path
 
 from tools.emulator.chip.chip import Chip
 from tools.emulator.chip.efuses import Efuses, parse_mac
@@ -9,6 +10,9 @@ from tools.emulator.chip.models import MODELS
 from tools.emulator.chip.nor import Nor
 from tools.emulator.chip.server import Server
 from tools.emulator.chip.software import Software
+
+# for the environment of a process whose esptool speaks to many of them at once
+PATIENT = {"ESPTOOL_CFGFILE": str(Path(__file__).with_name("esptool.cfg"))}
 
 
 class Bench:

@@ -1,6 +1,7 @@
 """The RFC 2217 server in front of a chip: one client at a time, and a wire as slow as asked for. asyncio."""
 
 import asyncio
+import contextlib
 from collections import deque
 
 from tools.emulator.chip.comport import ComPort, Port
@@ -79,7 +80,8 @@ class Connection(asyncio.Protocol, Port):
         self._transport = transport
         if self._server.connection is not None or self._server.busy or self._chip.state == "off":
             transport.write(BUSY)
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # a client that is gone already
+                transport.write_eof()
             self._loop.call_later(_FAREWELL, transport.abort)
             return
         self._server.connection = self
