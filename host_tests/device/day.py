@@ -46,6 +46,7 @@ class World:
         self.link = None
         self.kind, self.begins, self.ends = None, 0, 0
         self.outages = self.online = self.calm = self.heard = self.delivered = 0
+        self.twin = 0  # until when the device stays away, since it suspects one
         self.next()
         for module in (aliot.device, aliot.mqtt, aliot.transport):
             module.ticks_ms = self.ticks
@@ -74,6 +75,11 @@ class World:
         self.begins = max(self.now, self.ends) + self.dice((5 * MINUTE, HOUR, 3 * HOUR)[self.dice(3)])
         self.ends = self.begins + 1 + self.dice((10 * SECOND, 5 * MINUTE, HOUR)[self.dice(3)])
         self.calm = max(self.now, self.calm)
+
+    def slow(self, seconds):
+        """The device suspects a twin, and stays away for so long."""
+        assert 300 <= seconds <= 900
+        self.twin = self.now + seconds * SECOND
 
     @property
     def wrong(self):
@@ -168,13 +174,15 @@ def days(asked):
     device = Device(None, world, Store(media))
     device.session.random = dice
     device.subscribe("user/get", lambda topic, payload: setattr(world, "heard", world.heard + 1))
+    # thrown off three times soon after connecting, by chance here, it suspects a twin and says for how long it waits
+    device.watch(lambda state, fields: fields.get("code") == "twin" and world.slow(fields["wait"]))
     device.start()
     posted = 0
     due = fine = 0  # when to post; since when nothing is wrong
     while world.now < world.until:
         before = world.now
         device.poll(10 * SECOND)
-        if world.wrong or before < world.calm:
+        if world.wrong or before < world.calm or world.now < world.twin:
             fine = world.now
         online = device.connected and not world.link.lost
         assert online or world.now - fine < CALM, "offline, and nothing was wrong for %d s" % ((world.now - fine) // SECOND)
