@@ -40,7 +40,8 @@ def test_again_and_again_while_it_recovers(chips, way, campaign, tally):
     for _ in range(campaign(6)):
         board = chips.board(way)
         for _ in range(draw.randint(2, 12)):
-            boot = board.boot(until="connected", cut_at=draw.randint(1, 20), torn=draw.random() < 0.5)
+            at = draw.randint(1, draw.choice((4, 12, 32)))
+            boot = board.boot(until="connected", cut_at=at, torn=draw.random() < 0.5)
             if boot.reason != "power cut":
                 assert boot.reason == "stopped", (f"seed {seed}", boot.lines)
                 break
