@@ -77,7 +77,7 @@ bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 
 # campaigns of random input: their figures are printed at the end
 SOAKED = $(addprefix host_tests/,boots/test_power_cuts.py boots/test_received.py boots/test_day.py \
-  firmware/test_parsers.py cloud/test_codec.py cloud/test_fuzz.py image/test_nvs.py image/test_nvs_port.py)
+  firmware/test_parsers.py x509/test_parsers.py cloud/test_codec.py cloud/test_fuzz.py image/test_nvs.py image/test_nvs_port.py)
 
 soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
 	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-220} $(PY) -m pytest -n $(WORKERS) --timeout 86400 --durations 20 $(SOAKED)
