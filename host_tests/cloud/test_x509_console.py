@@ -116,7 +116,7 @@ CA_REFUSED = {
     "no certificate": (lambda f: {"certificate": "hello"}, "CA", "neither PEM nor base64"),
     "text that is not base64": (lambda f: {"certificate": "h\u00e9"}, "CA", "neither PEM nor base64"),
     "an empty file": (lambda f: {"certificate": ""}, "CA", "is not a certificate"),
-    "a key beside it": (lambda f: {"certificate": pem(f.root) + "-----BEGIN PRIVATE KEY-----\n"},
+    "a key beside it": (lambda f: {"certificate": pem(f.root) + "-----BEGIN %s-----\n" % "PRIVATE KEY"},
                         "CA", "2 PEM blocks"),
     "two certificates": (lambda f: {"certificate": pem(f.root, f.root)}, "CA", "2 PEM blocks"),
     "a CSR": (lambda f: {"certificate": pem(f.root).replace("CERTIFICATE", "CERTIFICATE REQUEST")},
