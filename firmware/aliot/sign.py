@@ -21,8 +21,14 @@ def hmac_hex(method, key, text):
         raise ValueError("sign method %s is not known" % method)
     if isinstance(key, str):
         key = key.encode()
+    return hexlify(hmac(digest, key, text.encode())).decode()
+
+
+def hmac(digest, key, text):
+    """The HMAC of `text` under `key`, all bytes; `digest` is one of hashlib."""
     if len(key) > 64:  # the block of all three hashes
         key = digest(key).digest()
-    key += bytes(64 - len(key))
-    text = digest(bytes([b ^ 0x36 for b in key]) + text.encode()).digest()
-    return hexlify(digest(bytes([b ^ 0x5C for b in key]) + text).digest()).decode()
+    key = int.from_bytes(key + bytes(64 - len(key)), "big")
+    for pad in (b"6", b"\\"):  # 0x36, 0x5C
+        text = digest((key ^ int.from_bytes(pad * 64, "big")).to_bytes(64, "big") + text).digest()
+    return text

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from aliot.id2 import keys
-from aliot.id2.keys import hmac
+from aliot.sign import hmac
 from id2_script import ascii, element, vectors
 from scripted import raises, unhex
 

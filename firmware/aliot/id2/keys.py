@@ -10,6 +10,7 @@ import struct
 from binascii import a2b_base64, b2a_base64, hexlify
 from hashlib import sha1, sha256
 
+from aliot.sign import hmac
 from cryptolib import aes
 
 
@@ -127,14 +128,6 @@ def encrypt(element, seed, data):
 
 
 # The link: keys and records.
-
-
-def hmac(hash, key, data):
-    """The HMAC of `data` under `key` (at most 64 bytes), both bytes."""
-    key = int.from_bytes(key + bytes(64 - len(key)), "big")
-    for mask in (b"6", b"\\"):  # 0x36, 0x5C
-        data = hash((key ^ int.from_bytes(mask * 64, "big")).to_bytes(64, "big") + data).digest()
-    return data
 
 
 def prf(key, label, data, size):
