@@ -4,11 +4,10 @@
 
 from binascii import b2a_base64
 
+from aliot import id2
 from aliot.errors import AliotError, CredentialError
-from aliot.id2 import keys
-from aliot.id2 import SoftwareElement
+from aliot.id2 import Quota, SoftwareElement
 from aliot.id2.provisioning import EmptyElement, Provisioning
-from aliot.id2 import Quota
 from aliot.transport import itls
 from aliot.transport.itls import Stream
 from id2_session import ID2_ID, KEY, KEY_TYPE, Credential, Deadline, Wire
@@ -42,7 +41,7 @@ def extensions(value):
 def premaster(value):
     """[premaster, device code, server code]: 48 bytes or None."""
     encrypted, device, server = [unhex(text) for text in value]
-    found = keys.premaster(UNIT, encrypted, code(device), code(server))
+    found = id2.premaster(UNIT, encrypted, code(device), code(server))
     assert found is None or len(found) == 48 and len(encrypted) == 64
 
 
@@ -54,8 +53,8 @@ def record_body(value):
     """[suite, kind, data, body]: what was sealed opens once, whole; anything else never does."""
     suite, kind, data, body = unhex(value[0]), value[1], unhex(value[2]), unhex(value[3])
     there, back = (
-        keys.directions(suite, bytes(48), bytes(32), bytes(32)),
-        keys.directions(suite, bytes(48), bytes(32), bytes(32)),
+        id2.directions(suite, bytes(48), bytes(32), bytes(32)),
+        id2.directions(suite, bytes(48), bytes(32), bytes(32)),
     )
     sealed = there[0].seal(kind, data, bytes(16))
     assert len(sealed) % 16 == 0
@@ -91,7 +90,7 @@ def handshake(value):
 def response(value):
     """A provisioning response: refused, nothing kept."""
     asks = Provisioning(SECRET, b"fingerprint")
-    asks.attempts = Credential()
+    asks.quota = Credential()
     asks.request(lambda size: bytes(size))
     kept = []
     try:
@@ -107,7 +106,7 @@ def product_secret(value):
     try:
         made = Provisioning(value, b"f")
         assert len(value.encode()) >= 32 and value[0] in "ix" and value[1] in "12" and value[2] in "13"
-        made.attempts = Credential()
+        made.quota = Credential()
         assert len(made.request(lambda size: bytes(size))) <= 256
     except CredentialError as problem:
         assert len(value) < 8 or value not in str(problem)
@@ -117,21 +116,21 @@ def device_code(value):
     """[kind, challenge, extra]: a code of at most 512 bytes without a stray ~, or ValueError."""
     kind, challenge, extra = value[0], unhex(value[1]), unhex(value[2])
     try:
-        made = keys.device_code(UNIT, kind, challenge, extra)
+        made = id2.device_code(UNIT, kind, challenge, extra)
     except ValueError:
         return
     assert len(made) <= 512 and made.count(b"~") == 4
-    assert not keys.verify_server(UNIT, made, challenge, extra)
+    assert not id2.verify_server(UNIT, made, challenge, extra)
 
 
 def decrypt(value):
     """Any ciphertext: at most 1024 plain bytes, or ValueError."""
     try:
-        assert len(keys.decrypt(UNIT, unhex(value))) < 1024
+        assert len(id2.decrypt(UNIT, unhex(value))) < 1024
     except ValueError:
         pass
     plain = unhex(value)[:1000]
-    assert keys.decrypt(UNIT, UNIT.ecb_encrypt(keys.pad(plain))) == plain
+    assert id2.decrypt(UNIT, UNIT.ecb_encrypt(id2.pad(plain))) == plain
 
 
 def quota(value):

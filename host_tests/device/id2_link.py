@@ -41,7 +41,7 @@ def link(value):
         credential = Id2(value["product_key"], value["device_name"])
         credential.element = EmptyElement(lambda made: None)
         credential.provisioning = Provisioning(value["product_secret"], value["mac"].encode())
-        credential.provisioning.attempts = Counted()
+        credential.provisioning.quota = Counted()
     credential.quota = Counted()
     found = outcome(credential, value["port"])
     assert found == value["expected"], "not %s but %s" % (value["expected"], found)

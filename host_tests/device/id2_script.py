@@ -3,10 +3,9 @@
 from hashlib import sha256
 
 from aliot.errors import Closed
-from aliot.id2 import SoftwareElement
+from aliot.id2 import SoftwareElement, directions, prf
 from aliot.id2.provisioning import EmptyElement
 from aliot.transport.itls import Stream
-from aliot.id2.keys import directions, prf
 from case import Vectors
 from id2_session import ID2_ID, KEY, KEY_TYPE
 from scripted import unhex

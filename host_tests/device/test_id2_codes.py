@@ -2,8 +2,8 @@
 
 from binascii import a2b_base64
 
+from aliot import id2
 from aliot.errors import CredentialError
-from aliot.id2 import keys
 from id2_script import ascii, element, vectors
 from scripted import raises, unhex
 
@@ -16,7 +16,7 @@ def test_device_codes_of_all_types_are_those_of_the_vectors():
     rows = [row for row in vectors("auth_codes") if row["key_type"] in AES]
     assert {row["type"] for row in rows} == {0, 1, 2, 3}
     for row in rows:
-        code = keys.device_code(
+        code = id2.device_code(
             element(row),
             row["type"],
             ascii(row["server_random"]),
@@ -42,9 +42,9 @@ def test_a_device_code_draws_eight_fresh_random_bytes():
         drawn.append(size)
         return b"\x0a" * size
 
-    code = keys.device_code(element(row), 0, b"c" * 32, rng=rng)
+    code = id2.device_code(element(row), 0, b"c" * 32, rng=rng)
     assert drawn == [8] and code.startswith(b"0~2~0A0A0A0A0A0A0A0A~" + b"c" * 32 + b"~")
-    one, other = [keys.device_code(element(row), 0, b"c" * 32) for _ in range(2)]
+    one, other = [id2.device_code(element(row), 0, b"c" * 32) for _ in range(2)]
     assert one != other
 
 
@@ -66,14 +66,14 @@ def test_device_codes_of_wrong_inputs_are_refused():
         (3, b"1", b""),
         (2, b"c", b"e" * 513),
     ):
-        raises(ValueError, keys.device_code, unit, kind, server_random, extra)
+        raises(ValueError, id2.device_code, unit, kind, server_random, extra)
 
 
 def test_server_codes_are_judged_as_the_vectors_say():
     rows = vectors("server_auth_codes")
     assert len([row for row in rows if row["accept"]]) == 2
     for row in rows:
-        verdict = keys.verify_server(
+        verdict = id2.verify_server(
             element(row),
             ascii(row["server_auth_code"]),
             ascii(row["device_challenge"]),
@@ -85,19 +85,19 @@ def test_server_codes_are_judged_as_the_vectors_say():
 def test_a_server_code_with_any_byte_changed_or_cut_is_refused():
     row = vectors("server_auth_codes")[0]
     unit, code, challenge = element(row), ascii(row["server_auth_code"]), ascii(row["device_challenge"])
-    assert keys.verify_server(unit, code, challenge)
+    assert id2.verify_server(unit, code, challenge)
     for at in range(len(code)):
         for bit in (1, 0x20, 0x80):
             changed = bytearray(code)
             changed[at] ^= bit
-            assert not keys.verify_server(unit, bytes(changed), challenge)
-        assert not keys.verify_server(unit, code[:at], challenge)
-    assert not keys.verify_server(unit, code + b"=", challenge)
-    assert not keys.verify_server(unit, code + b"\n", challenge)
+            assert not id2.verify_server(unit, bytes(changed), challenge)
+        assert not id2.verify_server(unit, code[:at], challenge)
+    assert not id2.verify_server(unit, code + b"=", challenge)
+    assert not id2.verify_server(unit, code + b"\n", challenge)
 
 
 def test_a_device_code_is_no_server_code():
     row = vectors("auth_codes")[8]
     unit = element(row)
-    code = keys.device_code(unit, 0, b"c" * 32)
-    assert not keys.verify_server(unit, code, b"c" * 32)
+    code = id2.device_code(unit, 0, b"c" * 32)
+    assert not id2.verify_server(unit, code, b"c" * 32)

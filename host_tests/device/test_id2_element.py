@@ -2,12 +2,11 @@
 (id2.md 1, 6).
 """
 
-from aliot import record
+from aliot import id2, record
 from aliot.credentials import burned
 from aliot.endpoint import endpoint
 from aliot.errors import CredentialError, StoreError
-from aliot.id2 import SoftwareElement
-from aliot.id2 import Id2, provisioning
+from aliot.id2 import Id2, SoftwareElement
 from aliot.id2.provisioning import EmptyElement
 from aliot.login import login
 from aliot.sign import hmac_hex
@@ -110,18 +109,9 @@ def test_an_identity_that_could_not_be_kept_is_not_there():
 
 def board(fields, media=None):
     """The credential of a board that this is burned into; `fields` as the device sees them after that."""
-    store = Store(media)
-    for medium in store.media:
-        if not media:
-            Nvs().write("burned", record.encode(record.BURNED, 100, fields))
-            break
-        medium.kept.setdefault("burned", record.encode(record.BURNED, 100, fields))
     seen = dict(fields)
-    if not media:
-        return burned(seen, MAC), seen
-    credential = Id2("a1WO4Z9qHRw", fields[record.DEVICE_NAME].decode())
-    credential.provisioning, credential.element = provisioning.burned(seen, MAC, credential, store)
-    return credential, seen
+    seen[0] = 100  # the generation
+    return id2.burned(seen, MAC, Store(media)) if media else burned(seen, MAC), seen
 
 
 def reached(fields, override=None):

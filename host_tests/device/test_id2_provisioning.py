@@ -11,7 +11,7 @@ SECRET = "i11abcdefghijklmnop0123456789ABC"
 
 def asks(secret=SECRET, fingerprint=b"demo-uid"):
     made = Provisioning(secret, fingerprint)
-    made.attempts = Counted()
+    made.quota = Counted()
     return made
 
 
@@ -21,7 +21,7 @@ def test_requests_are_those_of_the_vectors():
     for row in rows:
         made = asks(row["token"], row["fingerprint_ascii"].encode())
         assert made.request(lambda size: unhex(row["session_key_hex"])[:size]) == unhex(row["request_hex"])
-        assert made.attempts.spent == 1
+        assert made.quota.spent == 1
 
 
 def accepted(row):

@@ -2,10 +2,10 @@
 
 from binascii import a2b_base64
 
+from aliot import id2
 from aliot.errors import AliotError, TimedOut
-from aliot.id2 import keys
 from aliot.id2.provisioning import EmptyElement, Provisioning
-from aliot.transport.itls import ItlsError
+from aliot.transport.itls.alerts import ItlsError
 from id2_script import Counted, Server, Wire, plain, session
 from scripted import raises, unhex
 
@@ -223,7 +223,7 @@ def test_a_premaster_made_of_known_blocks_is_refused():
     for name in ("client_auth_code", "server_auth_code"):
         proof = a2b_base64(recorded.row["derived"][name].encode()[-64:])
         known += [proof[:16], proof[16:32]]
-    identity = unit.ecb_encrypt(keys.pad(unit.get_id()))
+    identity = unit.ecb_encrypt(id2.pad(unit.get_id()))
     known += [identity[:16], identity[16:], padding]
     assert unit.ecb_encrypt(PADDING) == padding
     for block in known + [blocks[0]]:
@@ -312,10 +312,14 @@ def test_alerts_of_a_server_are_told_with_their_policy():
             named = 160 <= number <= 178
             assert problem.retry == policy.get(number, "never" if named else "later"), number
             assert str(number) in problem.detail and problem.advice, number
-            assert number == 165 or (problem.advice != ItlsError("", 40).advice) == named, number
+            assert number == 165 or (problem.advice != ItlsError(40, "here").advice) == named, number
             assert len(wire.writes) == len(
                 [way for way, data in script[:before] if way == "any"]
             )  # no answer to it
+
+
+def test_a_refusal_of_this_client_needs_no_words():
+    assert (ItlsError(50, "").code, ItlsError(50).code) == ("itls", "itls.50")
 
 
 def test_silence_ends_at_the_deadline():
@@ -349,7 +353,7 @@ def first_connect(keep):
     recorded = session("otp_first_connect_then_D003")
     recorded.element = EmptyElement(keep)
     asks = Provisioning(recorded.otp["product_secret"], recorded.otp["fingerprint_ascii"].encode())
-    asks.attempts = Counted()
+    asks.quota = Counted()
     return recorded, asks
 
 
@@ -359,7 +363,7 @@ def test_an_identity_is_kept_before_anything_more_is_said():
     wire = recorded.wire()
     stream = recorded.stream(wire, asks)
     stream.handshake()
-    assert said == [1] and asks.attempts.spent == 1
+    assert said == [1] and asks.quota.spent == 1
 
 
 def test_an_identity_that_cannot_be_kept_is_not_used():
@@ -392,15 +396,15 @@ def test_an_identity_is_asked_for_once_in_a_connection():
     recorded, asks = first_connect(lambda made: None)
     script = recorded.wire().script
     refused(recorded, script[:2] + [("any", None), script[1]], 50, asks)
-    assert asks.attempts.spent == 1
+    assert asks.quota.spent == 1
 
 
 def test_a_device_with_an_identity_never_asks_for_one():
     recorded = session(D003)
     asks = Provisioning("i11abcdefghijklmnop0123456789ABC", b"demo-uid")
-    asks.attempts = Counted()
+    asks.quota = Counted()
     problem, wire, stream = run(recorded, recorded.wire().script[:6], None, asks)
-    assert problem is None and asks.attempts.spent == 0
+    assert problem is None and asks.quota.spent == 0
 
 
 def test_requests_for_an_identity_are_capped():
@@ -410,6 +414,6 @@ def test_requests_for_an_identity_are_capped():
         def spend(self):
             raise AliotError("used up", "id2.quota", "later")
 
-    asks.attempts = Used()
+    asks.quota = Used()
     problem, wire, stream = run(recorded, [], None, asks)
     assert problem.code == "id2.quota" and len(wire.writes) <= 1 and b"\x20\x11" not in b"".join(wire.writes)

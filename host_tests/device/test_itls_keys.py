@@ -2,7 +2,7 @@
 
 from hashlib import sha1, sha256
 
-from aliot.id2.keys import prf
+from aliot.id2 import prf
 from aliot.sign import hmac
 from id2_script import sessions, vectors
 from scripted import unhex

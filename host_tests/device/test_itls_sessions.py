@@ -2,7 +2,7 @@
 
 from aliot.errors import AliotError, Closed, LinkError
 from aliot.id2.provisioning import Provisioning
-from aliot.transport.itls import ItlsError
+from aliot.transport.itls.alerts import ItlsError
 from id2_script import Counted, Server, Session, Wire, part_of, session, sessions
 from scripted import raises, unhex
 
@@ -15,7 +15,7 @@ def provisioning(recorded):
     if not recorded.otp:
         return None
     made = Provisioning(recorded.otp["product_secret"], recorded.otp["fingerprint_ascii"].encode())
-    made.attempts = Counted()
+    made.quota = Counted()
     return made
 
 

@@ -6,7 +6,8 @@ import socket
 from aliot.errors import AliotError, Closed, LinkError, TimedOut
 from aliot.transport import Deadline, tls
 from aliot.transport.faults import Reset
-from aliot.transport.itls import ItlsError, Stream, connect
+from aliot.transport.itls import Stream, connect
+from aliot.transport.itls.alerts import ItlsError
 from id2_script import Credential, Draws, Patience, Server, Wire, plain, session
 from scripted import raises, unhex
 

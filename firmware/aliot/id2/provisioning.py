@@ -1,20 +1,9 @@
 """One-time provisioning: an empty device proves the product secret and receives ID and key (id2.md 1.4)."""
 
-from binascii import a2b_base64, hexlify
-from hashlib import sha256
+from binascii import a2b_base64
 
-from aliot.credentials import text
 from aliot.errors import CredentialError
-from aliot.id2 import Quota, SoftwareElement
-from aliot.id2.keys import pad, unpad
-from aliot.store import Nvs, Store, _owner
-from cryptolib import aes
-from micropython import const
-
-_PRODUCT_SECRET = const(5)  # tags of aliot.record
-_ID = const(24)
-_KEY = const(25)
-_KEY_TYPE = const(26)
+from aliot.id2 import SoftwareElement, digest, digits, unwrap, wrap
 
 
 class EmptyElement(SoftwareElement):
@@ -30,18 +19,22 @@ class EmptyElement(SoftwareElement):
         self.keep = keep
 
     def store(self, id, key):
-        new = SoftwareElement({_ID: id, _KEY: key, _KEY_TYPE: b"AES_%d" % (8 * len(key))})
+        made = EmptyElement(None)
+        made.id = id
+        made.key = key
+        made = SoftwareElement(made.fields())  # which refuses what is no identity
         if self.key:
             raise CredentialError("there is an ID2 identity already")
-        self.keep(new)
-        SoftwareElement.__init__(self, new.fields())
+        self.keep(made)
+        self.id = id
+        self.key = key
 
 
 class Provisioning:
     """What asks for the first identity of a device.
 
     `secret` is the product's provisioning token, `fingerprint` 1 to 128 bytes that only this device has;
-    `attempts` (aliot.id2.Quota) is told before each request. CredentialError when the token is none, or of
+    `quota` (aliot.id2.Quota) is told before each request. CredentialError when the token is none, or of
     another type than AES-128 or AES-256.
     """
 
@@ -54,7 +47,8 @@ class Provisioning:
             key = b""
         if (
             len(secret) < 32
-            or secret[:2] not in (b"i1", b"i2", b"x1", b"x2")
+            or secret[0] not in b"ix"
+            or secret[1] not in b"12"
             or kind not in b"13"
             or len(key) not in (16, 32)
         ):
@@ -65,15 +59,10 @@ class Provisioning:
 
     def request(self, rng):
         """The bytes that ask for an identity; each request may cost a licence."""
-        self.attempts.spend()
+        self.quota.spend()
         self.session = rng(16)
         data = bytes((self.type,)) + self.session + self.fingerprint
-        return (
-            b"\0\0\1\0"
-            + sha256(self.key).digest()
-            + sha256(data).digest()
-            + aes(self.key, 1).encrypt(pad(data))
-        )
+        return b"\0\0\1\0" + digest(self.key) + digest(data) + wrap(self.key, data)
 
     def accept(self, response, element):
         """Store the identity in a response in `element`; ValueError when it is not the answer to the request.
@@ -83,28 +72,24 @@ class Provisioning:
         size = 8 * self.type + 8  # of the key: types 1 and 3
         if len(response) == size + 73 and response[0] == self.type:
             id = response[1:25]
-            key = unpad(aes(self.session, 1).decrypt(response[25:-32]))
-            if len(key) == size and unpad(aes(key, 1).decrypt(response[-32:])) == id:
+            key = unwrap(self.session, response[25:-32])
+            if len(key) == size and unwrap(key, response[-32:]) == id:
                 element.store(id, key)
                 return
         raise ValueError("provisioning")
 
 
-def burned(fields, mac, credential, store=None):
-    """(`Provisioning`, element) of a record that has a ProductSecret; the fingerprint is the MAC (inferred).
+def burned(fields, secret, mac, credential, store):
+    """(`Provisioning`, element) of a burned record whose ProductSecret is `secret`.
 
-    The element is what the store has kept for `credential`, or an empty one that it will keep.
+    The fingerprint is the MAC (inferred). The element is empty, and `store` keeps what it is given for `credential`.
     """
-    asks = Provisioning(text(fields, _PRODUCT_SECRET), hexlify(mac).upper())
-    asks.attempts = Quota(Nvs(), "id2.requests", 4)
-    store = store or Store()
-    generation = store.burned()[0]
+    generation = fields[0]  # for `keep`, which should not hold all of them
 
-    def keep(made):
+    def keep(element):
         try:
-            store.save(generation, credential, made)
+            store.save(generation, credential, element)
         except CredentialError:  # what was kept and read back is no certificate
             pass
 
-    found = store._load("issued", _owner(generation, credential))
-    return asks, SoftwareElement(found[1]) if found else EmptyElement(keep)
+    return Provisioning(secret, digits(mac)), EmptyElement(keep)

@@ -11,11 +11,9 @@ A handshake message is whole here, with its header of 4 bytes. Numbers of alerts
 
 import os
 import struct
-from hashlib import sha256
 
-from aliot import part
+from aliot import id2, part
 from aliot.errors import Closed, CredentialError, LinkError, TimedOut
-from aliot.id2 import keys
 from aliot.transport import Deadline, tls
 from micropython import const
 
@@ -27,22 +25,6 @@ _RECORD_LIMIT = const(2352)  # its limit of 2048, with IV, SHA-256 and the longe
 _FAREWELL = const(500)  # ms for a last alert
 
 
-class ItlsError(LinkError):
-    """iTLS was refused: by this client (code `itls`), or with an alert of the server's (`itls.163`).
-
-    `alert` is the number that this client sends, or that the server sent.
-    """
-
-    def __init__(self, detail, alert, code="itls", retry="later"):
-        super().__init__("%s (%d)" % (detail, alert), code, retry)
-        self.alert = alert
-
-    @property
-    def advice(self):
-        found = part("advice").advice(str(self.alert), part("transport.itls.alerts").ADVICE)
-        return found or "check the endpoint, and that the key is the burned one"
-
-
 def connect(credential, host, port, roots, timeout):
     """An open `Stream` to host:port within `timeout` ms (DNS apart); `roots` are not used.
 
@@ -52,7 +34,8 @@ def connect(credential, host, port, roots, timeout):
     if ".iot-as-mqtt." in host or ".mqtt.iothub." in host:
         raise CredentialError("the host of iTLS is not public here: set it", "endpoint")
     credential.quota.check()
-    port = 1883 if port in (443, 8883) else port
+    if port in (443, 8883):
+        port = 1883
     stream = Stream(tls.connect(credential, host, port, roots, timeout, False), credential)
     stream.handshake()
     return stream
@@ -77,18 +60,17 @@ class Stream:
         self.credential = credential
         self.rng = rng
         self.record = bytearray(5)
-        self.timeout = wire.timeout
         self.deadline = wire.deadline
 
     def handshake(self):
         """Authenticate both sides, provisioning first where there is no identity; on any error close."""
         try:
             self._bound()
-            self._finish(*self._introduce())
+            self._finish(*self._greet())
         except ValueError as problem:
             self._refuse(str(problem), 50)
         except BaseException as problem:
-            self._abandon(getattr(problem, "alert", 80))
+            self.close(getattr(problem, "alert", 80))
             raise
 
     def read(self, n):
@@ -108,8 +90,9 @@ class Stream:
         if not self.kind:
             raise Closed("closed")
         self._bound()
-        for start in range(0, len(data), _SPLIT):
-            self._send(_DATA, bytes(data[start : start + _SPLIT]))
+        while data:
+            self._send(_DATA, bytes(data[:_SPLIT]))
+            data = memoryview(data)[_SPLIT:]
 
     def ready(self, ms, count=1):
         """Whether `count` bytes are there, waiting at most `ms` for them."""
@@ -121,10 +104,23 @@ class Stream:
                     return False
         return True
 
-    def close(self):
-        self._abandon(0)
+    def close(self, alert=0):
+        """Close, with a fatal alert, or with 0 the close_notify of an open link; keys are forgotten."""
+        kind = self.kind
+        self.kind = 0
+        if kind:
+            if alert or kind != _DATA:
+                self.plain = b""
+            try:
+                if alert or kind == _DATA:
+                    self.wire.deadline = Deadline(_FAREWELL)
+                    self._send(_ALERT, bytes((2 if alert else 1, alert)))
+            except LinkError:
+                pass
+            self.wire.close()
+            self.keys = None
 
-    def _introduce(self):
+    def _greet(self):
         """Say hello until there is a challenge, then with its answer: (code, ClientHello)."""
         credential = self.credential
         if not credential.element.is_provisioned():
@@ -133,20 +129,20 @@ class Stream:
         challenge = self._ask(b"", 0x2010)
         if len(challenge) != 32:
             raise ValueError("challenge")
-        code = keys.device_code(credential.element, 0, challenge, b"", self.rng)
+        code = id2.device_code(credential.element, 0, challenge, b"", self.rng)
         credential.quota.spend()
         return code, self._hello(code)
 
-    def _ask(self, code, number):
-        """The one extension, of this number, in the HelloVerifyRequest that answers a ClientHello (id2.md 4.3).
+    def _ask(self, code, kind):
+        """The one extension, of this kind, in the HelloVerifyRequest that answers a ClientHello (id2.md 4.3).
 
         Stricter than the published client: the version must be 3.3, and nothing may follow the extension.
         """
         self._hello(code)
-        found = extensions(self._message(3), 6)
-        if list(found) != [number]:
+        found = extensions(self._hear(3), 6)
+        if list(found) != [kind]:
             raise ValueError("HelloVerifyRequest")
-        return found[number]
+        return found[kind]
 
     def _hello(self, code):
         """Send a ClientHello (id2.md 4.2); `code` is empty, the device code or a provisioning request."""
@@ -170,39 +166,40 @@ class Stream:
 
     def _finish(self, code, said):
         """Check the ServerHello (id2.md 4.4), switch to its keys, exchange Finished."""
-        answer = self._message(2)
-        # Of what is not there, zeros are read: the extensions then do not fit.
-        start = 39 + (answer + bytes(39))[38]
-        suite, compression, size = struct.unpack_from(">2sBH", answer + bytes(300), start)
+        answer = self._hear(2)
+        padded = answer + bytes(300)  # of what is not there, zeros are read: the extensions then do not fit
+        start = 39 + padded[38]
+        suite, compression, size = struct.unpack_from(">2sBH", padded, start)
         found = extensions(answer, start + 5)
         if suite[0] != 0xD0 or suite not in self.suites:
-            raise ItlsError("suite", 80)
+            raise _refusal(80, "suite")
         if start > 71 or compression or len(answer) != start + 5 + size or found.get(1, b"\2") != b"\2":
             raise ValueError("ServerHello")
         # Both must be there: without the premaster anyone could derive the keys (id2.md 7.1).
         element = self.credential.element
         proof = found.get(0x2002, b"")
-        key = keys.verify_server(element, proof, keys.digits(said[6:38])) and keys.premaster(
+        drawn = said[6:38]
+        key = id2.verify_server(element, proof, id2.digits(drawn)) and id2.premaster(
             element, found.get(0x2003, b""), code, proof
         )
         if not key:
-            raise ItlsError("server code or premaster", 40)
-        seeds = said[6:38], answer[6:38]
-        key = keys.prf(key, b"master secret", seeds[0] + seeds[1], 48)
-        self.keys = keys.directions(suite, key, *seeds)
+            raise _refusal(40, "server code or premaster")
+        theirs = answer[6:38]
+        key = id2.prf(key, b"master secret", drawn + theirs, 48)
+        self.keys = id2.directions(suite, key, drawn, theirs)
         said += answer
         said += self._say(20, _verify(key, b"client", said))
-        if not keys.same(self._message(20)[4:], _verify(key, b"server", said)):
+        if not id2.same(self._hear(20)[4:], _verify(key, b"server", said)):
             raise ValueError("Finished")
         self.kind = _DATA
 
-    def _say(self, kind, body):
+    def _say(self, kind, data):
         """Send a handshake message of this type, and return it."""
-        body = bytes((kind, 0)) + _sized(body)
-        self._send(_HANDSHAKE, body)
-        return body
+        data = bytes((kind, 0)) + _sized(data)
+        self._send(_HANDSHAKE, data)
+        return data
 
-    def _message(self, kind):
+    def _hear(self, kind):
         """The next handshake message, of this type, with its header; it may come in several records."""
         data = self.read(4)
         size = int.from_bytes(data[1:], "big")
@@ -210,10 +207,10 @@ class Stream:
             data += self.read(size)
             if not self.plain:
                 return data
-        raise ItlsError("message", 10)
+        raise _refusal(10, "message")
 
     def _bound(self):
-        self.wire.deadline = self.deadline or Deadline(self.timeout)
+        self.wire.deadline = self.deadline or Deadline(self.wire.timeout)
 
     def _cut(self, count):
         data = self.plain[:count]
@@ -235,7 +232,7 @@ class Stream:
             self.got = 0
             return self._take(data[0], bytes(data[5:]))
         size = int.from_bytes(data[3:], "big")
-        if data[1:3] != b"\3\3" or not 0 < size <= _RECORD_LIMIT:
+        if data[1:3] != b"\3\3" or not size or size > _RECORD_LIMIT:
             self._refuse("record", 50)
         self.record += bytes(size)
         return True
@@ -251,12 +248,13 @@ class Stream:
             return len(data) > 0
         if kind != _ALERT or len(data) != 2:
             self._refuse("record", 10)
-        if data[0] != 1:
+        level, alert = data
+        if level != 1:
             self.kind = _HANDSHAKE  # no answer to it
-            self._abandon(0)
-            raise part("transport.itls.alerts").received(data[1])
-        if not data[1]:
-            self._abandon(0)
+            self.close()
+            raise _refusal(alert)
+        if not alert:
+            self.close()
             raise Closed("by the peer")
         return False
 
@@ -265,31 +263,19 @@ class Stream:
             data = self.keys[0].seal(kind, data, self.rng(16))
         self.wire.write(bytes((kind, 3, 3)) + _sized(data))
 
-    def _refuse(self, what, alert):
-        self._abandon(alert)
-        raise ItlsError(what, alert)
+    def _refuse(self, message, alert):
+        self.close(alert)
+        raise _refusal(alert, message)
 
-    def _abandon(self, alert):
-        """Close, with a fatal alert, or with 0 the close_notify of an open link; keys are forgotten."""
-        kind = self.kind
-        self.kind = 0
-        if kind:
-            if alert or kind != _DATA:
-                self.plain = b""
-            try:
-                if alert or kind == _DATA:
-                    self.wire.deadline = Deadline(_FAREWELL)
-                    self._send(_ALERT, bytes((2 if alert else 1, alert)))
-            except LinkError:
-                pass
-            self.wire.close()
-            self.keys = None
+
+def _refusal(*alert):
+    return part("transport.itls.alerts").ItlsError(*alert)
 
 
 def extensions(data, start):
     """{number: bytes} of a server's hello from its extensions on; each may be there once, unknown ones too."""
     if data[4:6] != b"\3\3":
-        raise ItlsError("version", 70)
+        raise _refusal(70, "version")
     found = {}
     while start + 4 <= len(data):
         key, size = struct.unpack_from(">HH", data, start)
@@ -303,9 +289,9 @@ def extensions(data, start):
     raise ValueError("extensions")
 
 
-def _verify(key, side, said):
-    return keys.prf(key, side + b" finished", sha256(said).digest(), 12)
+def _verify(key, data, said):
+    return id2.prf(key, data + b" finished", id2.digest(said), 12)
 
 
 def _sized(data):
-    return struct.pack(">H", len(data)) + data
+    return len(data).to_bytes(2, "big") + data

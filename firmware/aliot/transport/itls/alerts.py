@@ -1,9 +1,10 @@
 """What a refusal in iTLS means and what to do about it: id2.md 4.8, whose policy is inferred."""
 
-from aliot.transport.itls import ItlsError
+from aliot import part
+from aliot.errors import LinkError
 
 # for aliot.advice
-ADVICE = """\
+_ADVICE = """\
 |160|a general failure: check the ProductSecret
 |161|no licence is left: buy more for the product
 |162|the ID is unknown: burn it as it was issued
@@ -17,7 +18,22 @@ ADVICE = """\
 """
 
 
-def received(alert):
-    """The error of a fatal alert of the server's."""
-    retry = "now" if alert == 166 else "never" if 160 < alert < 179 and alert != 173 else "later"
-    return ItlsError("refused by the server", alert, "itls.%d" % alert, retry)
+class ItlsError(LinkError):
+    """iTLS was refused: by this client for what `found` says (code `itls`), or by the server (`itls.163`).
+
+    `alert` is the number that this client sends, or that the server sent.
+    """
+
+    def __init__(self, alert, found=None):
+        code = "itls"
+        if found is None:
+            found = "refused by the server"
+            code += ".%d" % alert
+        retry = "now" if alert == 166 else "never" if alert in range(161, 179) and alert != 173 else "later"
+        super().__init__("%s (%d)" % (found, alert), code, retry)
+        self.alert = alert
+
+    @property
+    def advice(self):
+        text = part("advice").advice(str(self.alert), _ADVICE)
+        return text or "check the endpoint, and that the key is the burned one"
