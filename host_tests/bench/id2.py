@@ -139,7 +139,7 @@ def tell(times, traffic, in_use, least):
         [table],
         [
             Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), HEAP, " KB"),
-            Bound(".mpy of ID² and iTLS on a board that asks for its identity", loaded + empty, code.BOUND, " bytes"),
+            Bound(".mpy of ID² and iTLS, all files", whole, code.BOUND, " bytes"),
         ],
         [f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"],
     )
