@@ -157,6 +157,26 @@ def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of
     assert secret(0) not in json.dumps(events)
 
 
+def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud):
+    from tools.image import identity
+    from tools.line import job
+    from tools.line.port_wire import PortWire
+
+    fields = {"product_key": PRODUCT, "device_name": "dev00001", "device_secret": secret(1), "region": "cn-shanghai"}
+    (tmp_path / "flash1.bin").write_bytes(
+        layouts.build(board="ESP32_GENERIC", identity=identity.parse(fields), roots=[cloud.ca_der])
+    )
+    wanted = job.Job("lamp", PRODUCT, "ESP32_GENERIC", until="connected", wifi=True, seconds=60)
+    with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
+        wire = PortWire(board.url, wanted, folder=str(tmp_path / "state"))
+        wire.identify()
+        said, later = board.chip.transmit, board.chip.later
+        board.chip.transmit = lambda data: later(0.5, lambda: said(data))
+        tested = wire.self_test(wanted, ("line-net", "line-password"), lambda step, part: None)
+        wire.close()
+    assert tested.last("connected"), tested
+
+
 def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path):
     """`ca issue`, the association file, `line intake`, `line burn` until connected: mutual TLS, and its own name."""
     passphrase, key = b"a passphrase of this test", "a1X509Prod1"

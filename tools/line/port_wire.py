@@ -30,6 +30,8 @@ GONE = (
 RENUMBERS = 0.5  # seconds within which a chip's own USB goes away after a reset
 SOFT_RESET = b"\x03\x03\x04"  # Ctrl-C twice ends the application, Ctrl-D at the prompt starts it anew
 LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
+ANSWERS = 10.0  # seconds within which a console answers; a host with many bays may be late to hear it
+POLL = 0.2  # seconds between looks at the clock while a board says nothing
 
 # Runs on the board, in RAM: joins the line's Wi-Fi and brings the device online. The driver keeps nothing
 # of it: MicroPython's port sets WIFI_STORAGE_RAM.
@@ -206,7 +208,7 @@ class PortWire:
         while time.monotonic() < end:
             self.device = self._locate() or self.device
             with contextlib.suppress(UserError, OSError):
-                port = ports.open_port(self.device, timeout=0.2)
+                port = ports.open_port(self.device, timeout=POLL)
                 port.write(SOFT_RESET)  # what it said while nobody had the port is lost: it says it again
                 return port
             time.sleep(0.05)
@@ -216,11 +218,13 @@ class PortWire:
         """Bring the board online on the line's Wi-Fi from the raw REPL; its state lines."""
         transport = None
         try:
-            transport = SerialTransport(self.device, timeout=0.2)
+            # mpremote takes a read that is short of a byte for another answer
+            transport = SerialTransport(self.device, timeout=ANSWERS)
             # a soft reset: a whole heap, without what main.py had
-            transport.enter_raw_repl(soft_reset=True, timeout_overall=max(10.0, end - time.monotonic()))
+            transport.enter_raw_repl(soft_reset=True, timeout_overall=max(ANSWERS, end - time.monotonic()))
             left = max(1.0, end - time.monotonic())
             transport.exec_raw_no_follow(CONNECT.format(ssid=wifi[0], password=wifi[1], ms=int(left * 1000)))
+            transport.serial.timeout = POLL
             return _read_states(transport.serial, end)
         except (TransportError, TransportExecError, OSError) as error:
             raise Rejected(f"the console does not answer: {' '.join(str(error).split())[:120]}") from None
