@@ -71,12 +71,12 @@ def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter,
 
 
 def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
-    board = factory.board(factory.issue(named), interpreter,
-                          more='from aliot.errors import AliotError\nsent = False',
+    board = factory.board(factory.issue(named), interpreter, more="sent = False",
                           again='if device.connected and not sent:\n        sent = True\n'
-                                '        device.publish("user/update", "hello", 1)')
+                                '        device.publish("user/update", "hello", 1)\n'
+                                '        print(json.dumps({"put": "hello"}))')
     board.start()
-    board.wait_for("connected")
+    board.wait_line('"put": "hello"')
     sent = cloud.admin("POST", "/publish", {"topic": f"/{PRODUCT}/{named}/user/get", "payload": "down"})
     assert sent["sent"] == 1, sent
     board.wait_line('"got": "down"')
