@@ -20,7 +20,7 @@ from aliot.wifi import Wifi
 device = Device({config!r}, Wifi("boots", "password"), timeout={timeout})
 device.start()
 while True:
-    device.poll(50)
+    device.poll(10)
 """
 
 

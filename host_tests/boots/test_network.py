@@ -10,7 +10,7 @@ device = Device({{}}, Wifi("boots", "password"), timeout={timeout}, watchdog={wa
 SERVE = """
 device.start()
 while True:
-    device.poll(50)
+    device.poll(10)
 """
 
 
@@ -167,7 +167,7 @@ device.subscribe("user/get", show)
 try:
     device.start()
     while True:
-        device.poll(50)
+        device.poll(10)
 except Exception as problem:
     part("restart").after(problem)
 """))
@@ -184,13 +184,13 @@ def test_poll_0_does_not_wait_for_anything(on):
     """A thousand polls of a silent connection come to an end: one that waited only 0.1 s would be late."""
     board = on(main(end='''
 device.start()
-while not device.poll(50):
+while not device.poll(10):
     pass
 for number in range(1000):
     device.poll(0)
 print("polled")
 while True:
-    device.poll(50)
+    device.poll(10)
 '''))
     board.start()
     board.wait_for("connected")
@@ -209,7 +209,7 @@ def test_the_watchdog_is_fed_while_a_platform_is_silent(chip, cloud):
 
 
 def test_an_application_that_stops_polling_is_reset_by_the_watchdog(chip):
-    board = chip(main(end="device.start()\nwhile not device.poll(50):\n    pass\nwhile True:\n    pass\n", watchdog=8000))
+    board = chip(main(end="device.start()\nwhile not device.poll(10):\n    pass\nwhile True:\n    pass\n", watchdog=8000))
     assert board.boot(timeout=90).reason == "watchdog"
 
 

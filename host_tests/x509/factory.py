@@ -22,7 +22,7 @@ device.subscribe("user/get", lambda topic, payload: print(json.dumps({{"got": pa
 device.start()
 {more}
 while True:
-    device.poll(50)
+    device.poll(10)
     {again}
 """
 

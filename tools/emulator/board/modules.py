@@ -1,5 +1,6 @@
 """The port's modules, umqtt and device code as .mpy: compiled once, kept in .cache by content."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -36,11 +37,21 @@ def port(rom=True, mqtt=None):
         for part in ("shared", "micropython")
         for path in sorted((PORT / part).glob("*.py"))
     }
-    with _FOLDING:
-        sources = {f"{name}.py": text.encode() for name, text in fold(texts, INTERNAL).items()}
+    sources = {f"{name}.py": text.encode() for name, text in _folded(tuple(texts.items())).items()}
     sources["umqtt/simple.py"] = (mqtt / "umqtt" / "simple.py").read_bytes()
     folder = compiled(sources, 1, into_rom, _stem)
     return folder / "start", folder / ("rom.romfs" if rom else "rom")
+
+
+def _folded(texts):
+    """`fold`, once for the same sources: it takes longer than all the rest of a boot."""
+    with _FOLDING:
+        return _folded_once(texts)
+
+
+@functools.lru_cache(maxsize=2)
+def _folded_once(texts):
+    return fold(dict(texts), INTERNAL)
 
 
 def tree(*folders, optimisation=0):
