@@ -217,6 +217,21 @@ def test_ctrl_c_interrupts_main_and_a_line(board):
     terminal.expect(b"2")
 
 
+def test_ctrl_c_leaves_the_heap_usable_however_often_it_is_collected(board):
+    one = board(
+        "import time\nprint('runs')\nwhile True:\n"
+        "    for burst in range(20):\n        [bytearray(50) for piece in range(200)]\n    time.sleep_ms(1)\n"
+    )
+    for _ in range(12):
+        terminal = Terminal(one)
+        terminal.expect(b"runs")
+        terminal.say(b"\x03")
+        terminal.expect(b">>> ")
+        terminal.say(b"len(bytearray(5000))\r")
+        terminal.expect(b"\n5000")
+        one.power_off()
+
+
 def test_ctrl_d_resets_softly_and_runs_main_again(board):
     terminal = Terminal(board("import machine; print('main', machine.reset_cause())\n"))
     terminal.expect(b"main 1")

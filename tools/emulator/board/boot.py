@@ -40,6 +40,7 @@ from tools import interpreter as interpreters
 from tools import umqtt
 from tools.emulator.board import modules, routes
 from tools.emulator.board.clock import YEAR_2000, Clock
+from tools.emulator.board.interrupt import interrupt
 from tools.errors import UserError
 from tools.firmware import FOLDER as FIRMWARE
 
@@ -240,8 +241,7 @@ class Board:
     def send(self, data):
         """Bytes to the console, Ctrl-C among them as on a chip: in its place when the prompt reads, else at once.
 
-        A signal in the wrong moment can stop the interpreter for good, so it is only sent when a program runs that
-        does not read its console.
+        A signal is only sent when a program runs that does not read its console; see `interrupt`.
         """
         process = self._process
         if process is None:
@@ -264,7 +264,7 @@ class Board:
                 return
             if process is not self._process or not int.from_bytes(waiting, sys.byteorder):
                 return
-            process.send_signal(signal.SIGINT)
+            interrupt(process)
 
     # --- surroundings
 
