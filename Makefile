@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
-WORKERS ?= 2
+# three on two cores: a third of the time a test waits for a silence or for esptool's pauses
+WORKERS ?= 3
+PARALLEL = -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench soak lock clean
@@ -70,7 +72,7 @@ repl: $(STAMP)  ## a board's REPL, by mpremote: PORT=
 	@$(VENV)/bin/mpremote connect $(or $(PORT),auto) $(if $(ARGS),$(ARGS),repl)
 
 test: setup  ## all host tests, on CPython and on MicroPython
-	$(PY) -m pytest -n $(WORKERS)
+	$(PY) -m pytest $(PARALLEL)
 
 bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 	@$(PY) -m tools bench $(PARTS) $(ARGS)
@@ -80,7 +82,7 @@ SOAKED = $(addprefix host_tests/,boots/test_power_cuts.py boots/test_received.py
   firmware/test_parsers.py x509/test_parsers.py cloud/test_codec.py cloud/test_fuzz.py image/test_nvs.py image/test_nvs_port.py)
 
 soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
-	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-220} $(PY) -m pytest -n $(WORKERS) --timeout 86400 --durations 20 $(SOAKED)
+	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-165} $(PY) -m pytest $(PARALLEL) --timeout 86400 --durations 20 $(SOAKED)
 
 lock:  ## pin the dependencies again, with hashes
 	$(PYTHON) -m pip install --quiet uv
