@@ -11,6 +11,7 @@ from tools.errors import UserError
 from tools.firmware import record
 
 SLOT = (record.CERTIFICATE, record.PRIVATE_KEY)  # the tags of a record that hold a pair
+NAMES = ("the certificate", "the key")
 _LIMIT = 1 << 16
 
 
@@ -37,18 +38,24 @@ def load(certificate_path, key_path, now):
     return check(*data, now, (Path(certificate_path).name, Path(key_path).name))
 
 
-def check(certificate, key, now, names=("the certificate", "the key")):
+def check(certificate, key, now, names=NAMES):
     """The `Pair` of two byte strings, PEM or DER; see `load`."""
-    try:
-        held = facts.certificate(certificate)
-    except facts.Unreadable as fault:
-        raise UserError(f"{names[0]}: {fault}") from None
+    held = _certificate(certificate, names[0])
     for finding in rules.device_certificate(held, now):
         if finding.level == "error":
             raise UserError(f"{names[0]}: {finding.text}")
     private = _private(key, names[1])
     if not facts.same_key(private.public_key(), held.public):
         raise UserError(f"{names[1]} is not the key of {names[0]}")
+    return _pair(held, private)
+
+
+def read(certificate, key, names=NAMES):
+    """The `Pair` of two byte strings to be looked at: it may be out of date, or not belong together."""
+    return _pair(_certificate(certificate, names[0]), _private(key, names[1]))
+
+
+def _pair(held, private):
     return Pair(
         held.certificate.public_bytes(serialization.Encoding.DER),
         private.private_bytes(
@@ -57,6 +64,13 @@ def check(certificate, key, now, names=("the certificate", "the key")):
             serialization.NoEncryption(),
         ),
     )
+
+
+def _certificate(data, name):
+    try:
+        return facts.certificate(data)
+    except facts.Unreadable as fault:
+        raise UserError(f"{name}: {fault}") from None
 
 
 def _private(data, name):

@@ -27,10 +27,11 @@ __all__ = ["AUTHS", "BOOTSTRAPS", "METHODS", "NAME_RULES", "SIGN_METHODS", "Iden
 WAYS = {"device": Own, "product": Own, "x509": X509, "id2": Id2}
 
 
-def load(path, now=None):
+def load(path, now=None, usable=True):
     """The `Identity` in a JSON file; UserError, in one line, for whatever is wrong with it.
 
-    Files that it names lie relative to it. `now`: Unix seconds, for a certificate's dates.
+    Files that it names lie relative to it. `now`: Unix seconds, for a certificate's dates. With `usable` False,
+    for a look at it, a certificate and a key that nobody could connect with are taken as well.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -39,7 +40,7 @@ def load(path, now=None):
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return parse(json.loads(text, object_pairs_hook=_once), Path(path).parent, now)
+        return parse(json.loads(text, object_pairs_hook=_once), Path(path).parent, now, usable)
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not JSON: {error.msg} in line {error.lineno}") from None
     except UserError as error:
@@ -54,10 +55,10 @@ def _once(pairs):
     return dict(pairs)
 
 
-def parse(values, folder=".", now=None):
+def parse(values, folder=".", now=None, usable=True):
     """The `Identity` of a dict of fields; UserError names the first field that is wrong and its rule.
 
-    `certificate` and `private_key` are paths, relative to `folder`, or bytes.
+    `certificate` and `private_key` are paths, relative to `folder`, or bytes; `now` and `usable` as in `load`.
     """
     if not isinstance(values, dict):
         raise UserError("an identity is a JSON object with product_key and more")
@@ -66,7 +67,8 @@ def parse(values, folder=".", now=None):
     if way is not None and (not isinstance(way, str) or way not in WAYS):
         raise UserError(f"way is not one of {', '.join(WAYS)}")
     kind = WAYS[way] if way else _kind(values)
-    made = kind.parse(values, Path(folder), time.time() if now is None else now)
+    now = time.time() if now is None else now
+    made = kind.parse(values, Path(folder), now if usable else None)
     if way and made.way != way:
         raise UserError(f"way is {way}, but the fields are those of {made.way}")
     try:

@@ -24,7 +24,10 @@ class X509(base.Identity):
 
     @classmethod
     def parse(cls, values, folder, now):
-        """The identity of a dict of fields; UserError for files that are not a pair to connect with now."""
+        """The identity of a dict of fields; UserError for files that are not a pair to connect with at `now`.
+
+        With `now` None the two are read, and not held against each other or the time.
+        """
         if "product_key" in values or "device_name" in values:
             raise UserError("product_key and device_name are not burned beside a certificate: the platform tells the "
                             "board both, by the association file")
@@ -33,7 +36,8 @@ class X509(base.Identity):
             if name not in values:
                 raise UserError(f"{name} is missing: an X.509 identity is a certificate and its key")
         files = [(_data(values[name], folder), _name(values[name], name)) for name in ("certificate", "private_key")]
-        pair = credential.check(*(data for data, _ in files), now, tuple(name for _, name in files))
+        (certificate, key), names = zip(*files)
+        pair = credential.read(certificate, key, names) if now is None else credential.check(certificate, key, now, names)
         for (_, name), der in zip(files, (pair.certificate_der, pair.key_der)):
             if len(der) > _FIELD:
                 raise UserError(f"{name} has {len(der)} bytes, a board's record has {_FIELD} for it")
