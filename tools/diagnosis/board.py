@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.diagnosis.doctor import Finding
+from tools.diagnosis.stretches import Finding
 from tools.errors import UserError
 
 SCRIPT = Path(__file__).with_name("on_board.py")

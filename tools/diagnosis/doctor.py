@@ -6,12 +6,13 @@ signature is refused with: direct.md 9 checks product and switch before it.
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from tools.diagnosis import asking, signing, way
+from tools.diagnosis import asking, certified, over_itls, signing, way
+from tools.diagnosis.stretches import Finding, along, availability, clock, dns, look, tcp, tls
 from tools.errors import UserError
 from tools.image import identity
 
@@ -19,19 +20,7 @@ from aliot.advice import advice
 from aliot.endpoint import Endpoint
 from aliot.guide import Guided
 
-SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
-TOLERANCE = 300         # seconds that a clock may be wrong
-SOON = 30               # days before a certificate's end that are worth a word
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One stretch of the way: `ok` is True (green), False (red) or None (not looked at)."""
-
-    stretch: str
-    ok: bool | None
-    found: str
-    advice: str = ""
+OTHERS = {"x509": certified.walk, "id2": over_itls.walk}      # ways that sign nothing with a secret
 
 
 def add_arguments(parser):
@@ -72,12 +61,14 @@ def show(findings, console):
 
 def examine(args):
     """The findings along the way, in order; a stretch that needs one before it that is red is left out."""
-    who = identity.load(args.cert) if args.cert else None
+    who = identity.load(args.cert, usable=False) if args.cert else None
     if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
         raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
-    device, where = signing.credential(who, args.mac) if who else (None, Endpoint("a1", args.region))
     network = way.Network(args.cloud, args.timeout)
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
+    if who and who.way in OTHERS:
+        return [availability(who), look("clock", lambda: clock(network)), *OTHERS[who.way](network, who, extra, args)]
+    device, where = signing.credential(who, args.mac) if who else (None, Endpoint("a1", args.region))
     trusted = way.roots(where.roots, extra)
     findings = [availability(who)] if who else []
     findings.append(look("clock", lambda: clock(network)))
@@ -90,47 +81,11 @@ def examine(args):
             return findings
         trusted = way.roots(where.roots, extra)
     host, port = where.host, where.port
-    findings.append(look("DNS", lambda: f"{host} is {network.resolve(host, port)[0]}"))
-    if findings[-1].ok:
-        findings.append(look("TCP", lambda: tcp(network, host, port)))
-    if findings[-1].ok:
-        findings.append(look("TLS", lambda: tls(network, host, port, trusted)))
+    findings += along(("DNS", lambda: dns(network, host, port)), ("TCP", lambda: tcp(network, host, port)),
+                      ("TLS", lambda: tls(network, host, port, trusted)))
     if findings[-1].ok and who:
         findings.append(login(network, who, device, where, trusted, args))
     return findings
-
-
-def look(stretch, action):
-    try:
-        return Finding(stretch, True, action())
-    except way.Refusal as refusal:
-        return Finding(stretch, False, str(refusal), refusal.advice)
-
-
-def availability(who):
-    line = who.warning()
-    if line:
-        return Finding("availability", False, line, "choose a region, an edition or a way that fit")
-    return Finding("availability", True, f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region")
-
-
-def clock(network):
-    server, ahead = way.drift(network, SERVERS)
-    if abs(ahead) > TOLERANCE:
-        raise way.Refusal(f"this machine's clock is {ahead} s ahead of {server}", "set it: TLS checks dates")
-    return f"within {abs(ahead)} s of {server}"
-
-
-def tcp(network, host, port):
-    network.dial(host, port).close()
-    return f"{host}:{port} accepts"
-
-
-def tls(network, host, port, trusted):
-    stream, root, days = way.secure(network, host, port, trusted)
-    stream.close()
-    soon = f"; it ends in {days} days" if days < SOON else ""
-    return f"chain, name and dates of {host} verified by {root}{soon}"
 
 
 def registration(network, who, device, where, trusted, timeout):
@@ -190,8 +145,7 @@ def _login(network, who, device, where, trusted, timeout):
     stream, _, _ = way.secure(network, where.host, where.port, trusted)
     with stream:
         code = way.connack(stream, (made.client_id, made.username, made.password), timeout)
+        way.disconnect(stream)
     if code:
         raise way.Refusal(f"CONNACK {code}", advice(f"mqtt.{code}"))
     return f"CONNACK 0: {device.device_name} connects (it is activated now)"
-
-

@@ -20,8 +20,10 @@ def say(stretch, ok, found, advice=""):
 
 
 def look(stretch, action, *arguments):
+    """Whether it went well."""
     try:
         say(stretch, True, action(*arguments))
+        return True
     except AliotError as problem:
         say(stretch, False, "%s: %s" % (problem.code, problem.detail), problem.advice)
     except Exception as problem:
@@ -53,7 +55,27 @@ def tls(credential, host, port, names):
         stream.write(b"\xc0\0")
     finally:
         stream.close()
+    if credential.TRANSPORT == "itls":
+        return "both sides authenticated at %s:%d: one of ten times a day" % (host, port)
     return "chain, name and dates of %s:%d verified" % (host, port)
+
+
+def holds(who, issued):
+    """In a word, what this board proves itself with."""
+    if hasattr(who, "current"):
+        return "certificate and key"
+    if hasattr(who, "element"):
+        return "ID2" if who.element.is_provisioned() else "no ID2 yet"
+    return "own secret" if not who.REGISTER else "registered" if issued else "not registered yet"
+
+
+def certificate(who, moment):
+    """The certificate whose turn it is (aliot.x509): its CONNECT chooses it, and TLS shows it then."""
+    who.login(moment and moment * 1000, "hmacsha256")
+    pair = who.trying
+    pair.check(moment)
+    days = (pair.ends - clock.now()) // 86400
+    return "serial %s (%s), valid to %s, %d days left" % (pair.serial, pair.slot, pair.expires, days)
 
 
 def main():
@@ -74,22 +96,23 @@ def main():
         return
     register = who.REGISTER
     issued = kept.issued(generation, who) if register else None
-    say("identity", True, "%s / %s, %s; media: %s" % (
-        who.product_key, who.device_name, "registered" if issued else "not registered yet" if register else "own secret",
-        health))
+    name = "%s / %s" % (who.product_key, who.device_name) if who.product_key else "not told yet who it is"
+    say("identity", True, "%s, %s; media: %s" % (name, holds(who, issued), health))
     asks = hasattr(where, "asked")
     if asks:
         questions(where, who, kept, generation)
     say("roots", True, "%s; extra: %s" % (", ".join(where.roots), ", ".join(roots.fingerprints()) or "none"))
     look("network", network, config)
-    look("clock", set_clock, config)
+    moment = clock.now() if look("clock", set_clock, config) else None
+    if hasattr(who, "current") and not look("certificate", certificate, who, moment):
+        return
     if register == "https" and not issued:
         look("TLS register", tls, who, where.register_host, 443, where.register_roots)
     if asks:
         host = where.host_asked
         look("TLS asked", tls, who, host, 443, where.register_roots)
     if not asks or where.told:
-        look("TLS", tls, issued or who, where.host, where.port, where.roots)
+        look("iTLS" if who.TRANSPORT == "itls" else "TLS", tls, issued or who, where.host, where.port, where.roots)
 
 
 def questions(where, who, kept, generation):

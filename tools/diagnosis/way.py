@@ -1,5 +1,6 @@
 """One look at one stretch of the way to the platform: a name, a connection, a certificate, a clock, an answer."""
 
+import contextlib
 import datetime
 import http.client
 import json
@@ -26,6 +27,14 @@ class Refusal(Exception):
     def __init__(self, found, advice):
         super().__init__(found)
         self.advice = advice
+
+
+class Broken(Refusal):
+    """A TLS connection that ended; `alert` is the server's in words, "" when it sent none."""
+
+    def __init__(self, found, advice, alert=""):
+        super().__init__(found, advice)
+        self.alert = alert
 
 
 class Network:
@@ -81,8 +90,11 @@ def roots(names, extra):
             for name, data in found.items()}
 
 
-def secure(network, host, port, trusted):
-    """(TLS socket, root's name, days until the server's certificate ends): TLS 1.2 as on the chip, all verified."""
+def secure(network, host, port, trusted, present=None):
+    """(TLS socket, root's name, days until the server's certificate ends): TLS 1.2 as on the chip, all verified.
+
+    `present` gives the context a client certificate.
+    """
     said = None
     for name, pem in trusted.items():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -91,6 +103,8 @@ def secure(network, host, port, trusted):
             context.load_verify_locations(cadata=pem)
         except ssl.SSLError:
             raise errors.UserError(f"{name} is not a certificate") from None
+        if present:
+            present(context)
         sock = network.dial(host, port)
         try:
             secured = context.wrap_socket(sock, server_hostname=host)
@@ -100,8 +114,8 @@ def secure(network, host, port, trusted):
             continue
         except OSError as error:
             sock.close()
-            raise Refusal(f"no TLS with {host}:{port} ({error.strerror or error})",
-                          "something on the way breaks TLS open or the port speaks another protocol") from None
+            raise Broken(f"no TLS with {host}:{port} ({error.strerror or error})",
+                         "something on the way breaks TLS open or the port speaks another protocol", alert(error)) from None
         certificate = x509.load_der_x509_certificate(secured.getpeercert(True))
         left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         return secured, name, left.days
@@ -119,23 +133,67 @@ def _certificate(error, host):
             advice.get(error.verify_code, "its root is not among the board's: check the endpoint, or add the root with --root"))
 
 
+def alert(error):
+    """The TLS alert that an OSError stands for, as words such as "unknown ca"; "" when it stands for none."""
+    return (getattr(error, "reason", None) or "").partition("ALERT_")[2].replace("_", " ").lower()
+
+
 def connack(stream, fields, timeout):
     """The return code that a CONNECT with these (client id, user, password) gets; direct.md 1.7."""
     body = b"\x00\x04MQTT\x04\xc2" + struct.pack("!H", 60) + b"".join(
         struct.pack("!H", len(text)) + text for text in (field.encode() for field in fields))
     stream.settimeout(timeout)
-    stream.sendall(b"\x10" + _length(len(body)) + body)
-    answer = b""
-    while len(answer) < 4:
-        try:
-            piece = stream.recv(4 - len(answer))
-        except OSError as error:
-            raise Refusal(f"no CONNACK ({error.strerror or 'timeout'})", "try again; the platform may be busy") from None
+    try:
+        stream.sendall(b"\x10" + _length(len(body)) + body)
+        return _exactly(stream, 4)[3]
+    except EOFError:
+        raise Broken("the platform ended the connection without a CONNACK", "check port, instance and region") from None
+    except TimeoutError:
+        raise Refusal("no CONNACK (timeout)", "try again; the platform may be busy") from None
+    except OSError as error:
+        raise Broken(f"no CONNACK ({error.strerror or error})", "try again; the platform may be busy", alert(error)) from None
+
+
+def disconnect(stream):
+    with contextlib.suppress(OSError):
+        stream.sendall(b"\xe0\x00")
+
+
+def published(stream, topic, timeout):
+    """The payload that the server publishes next on `topic`, or None when none comes within `timeout` seconds."""
+    ends = time.monotonic() + timeout
+    try:
+        while (left := ends - time.monotonic()) > 0:
+            stream.settimeout(left)
+            kind, body = _packet(stream)
+            size = 2 + int.from_bytes(body[:2], "big")
+            if kind & 0xF0 == 0x30 and body[2:size] == topic.encode():
+                return body[size + (2 if kind & 6 else 0):]     # a packet id where QoS is not 0
+    except (EOFError, OSError):
+        pass
+    return None
+
+
+def _packet(stream):
+    """(first byte, body) of the next MQTT packet."""
+    kind, size, shift = _exactly(stream, 1)[0], 0, 0
+    while shift < 28:
+        digit = _exactly(stream, 1)[0]
+        size |= (digit & 127) << shift
+        shift += 7
+        if digit < 128:
+            break
+    return kind, _exactly(stream, size)
+
+
+def _exactly(stream, size):
+    data = b""
+    while len(data) < size:
+        piece = stream.recv(min(size - len(data), 4096))
         if not piece:
-            raise Refusal("the platform ended the connection without a CONNACK", "check port, instance and region")
-        answer += piece
-    stream.sendall(b"\xe0\x00")
-    return answer[3]
+            raise EOFError
+        data += piece
+    return data
 
 
 def _length(size):
