@@ -105,16 +105,14 @@ class Site:
         self._number = itertools.count(1)
         self.boards, self.said = [], []
 
-    def gateway(self, steps, prepare="", serve="", timeout=10000, payload=4096, way="device", **options):
-        """A board that was never on, burned in that way, whose application does `steps`."""
-        name = "gw-" + secrets.token_hex(6)
-        self.cloud.admin("POST", f"/products/{GATEWAYS}/devices", {"device_names": [name]})
-        fields = {"product_key": GATEWAYS, "device_name": name, "region": REGION, "instance": INSTANCE}
-        if way == "device":
-            fields["device_secret"] = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
-        else:
-            fields.update(product_secret=GATEWAY_SECRET, method=way)
-        fields["sub_products"] = [{"product_key": SENSORS, "product_secret": PRODUCT_SECRET}]
+    def gateway(
+        self, steps, prepare="", serve="", timeout=10000, payload=4096, way="device", burned=None, **options
+    ):
+        """A board that was never on, burned in that way, whose application does `steps`.
+
+        `burned`: (DeviceName, Identity) of one that exists and has no secret of ours.
+        """
+        name, who = burned or self._burned(way)
         main = MAIN.format(
             sensors=SENSORS,
             timeout=timeout,
@@ -124,7 +122,7 @@ class Site:
             serve=_indented(serve or "pass"),
         )
         image = flash.build(
-            identity=identity.parse(fields),
+            identity=who,
             roots=[self.cloud.ca_der],
             files={"/main.py": main.encode()},
             generation=1_800_000_000,
@@ -141,6 +139,18 @@ class Site:
         board.name = name
         self.boards.append(board)
         return board
+
+    def _burned(self, way):
+        """(DeviceName, Identity) of a new gateway with a secret."""
+        name = "gw-" + secrets.token_hex(6)
+        self.cloud.admin("POST", f"/products/{GATEWAYS}/devices", {"device_names": [name]})
+        fields = {"product_key": GATEWAYS, "device_name": name, "region": REGION, "instance": INSTANCE}
+        if way == "device":
+            fields["device_secret"] = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
+        else:
+            fields.update(product_secret=GATEWAY_SECRET, method=way)
+        fields["sub_products"] = [{"product_key": SENSORS, "product_secret": PRODUCT_SECRET}]
+        return name, identity.parse(fields)
 
     def status(self, number):
         return self.cloud.device(SENSORS, sensor(number))["status"]
