@@ -129,6 +129,7 @@ class Board:
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
+        self._sent = 0  # bytes to its console, from the start of the process
         self._events = queue.Queue()
         self._powered = False
 
@@ -246,25 +247,29 @@ class Board:
         process = self._process
         if process is None:
             return
+        self._sent += len(data)
+        place = self._sent - len(data) + data.rfind(b"\x03") + 1
         try:
             process.stdin.write(data)
             process.stdin.flush()
         except OSError:
             return
         if b"\x03" in data:
-            threading.Thread(target=self._interrupt, args=(process,), daemon=True).start()
+            threading.Thread(target=self._interrupt, args=(process, place), daemon=True).start()
 
-    def _interrupt(self, process):
-        """Signal a program that leaves a Ctrl-C unread; again, seldom, should it have come too early to be heard."""
+    def _interrupt(self, process, place):
+        """Signal a program that leaves a Ctrl-C unread, the byte that ends at `place` of all that were sent.
+
+        Again, seldom, should it have come too early to be heard.
+        """
+
+        def unread():
+            waiting = fcntl.ioctl(process.stdin.fileno(), termios.FIONREAD, bytes(4))
+            return process is self._process and self._sent - int.from_bytes(waiting, sys.byteorder) < place
+
         for pause in (0.05, 0.5, 1.0, 2.0):
             time.sleep(pause)
-            try:
-                waiting = fcntl.ioctl(process.stdin.fileno(), termios.FIONREAD, bytes(4))
-            except (OSError, ValueError):
-                return
-            if process is not self._process or not int.from_bytes(waiting, sys.byteorder):
-                return
-            interrupt(process)
+            interrupt(process, unread)
 
     # --- surroundings
 
@@ -340,6 +345,7 @@ class Board:
             stderr=subprocess.STDOUT,
             process_group=0,
         )
+        self._sent = 0
         _running.add(self)
         return self._process
 

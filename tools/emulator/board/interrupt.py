@@ -15,29 +15,34 @@ BUSY = 1.0  # seconds after which a program that never waits is signalled all th
 _LOOK = 0.0005
 
 
-def interrupt(process):
-    """SIGINT to a child `process`, as soon as it waits; at the latest after BUSY seconds."""
+def interrupt(process, wanted):
+    """SIGINT to a child `process`, as soon as it waits, at the latest after BUSY seconds; while `wanted()` holds."""
     ends = time.monotonic() + BUSY
     proc = Path("/proc", str(process.pid))
     try:
-        while time.monotonic() < ends:
-            if _asleep(proc) and _stopped_in(process, proc, _call(proc)):
+        while wanted():
+            busy = time.monotonic() > ends
+            if (busy or _asleep(proc)) and _stopped(process, proc, None if busy else _call(proc), wanted):
                 return
             time.sleep(_LOOK)
-        process.send_signal(signal.SIGINT)
-    except OSError:
+    except (OSError, ValueError):
         pass  # it has ended
 
 
-def _stopped_in(process, proc, call):
-    """Stop the process; if that is where it waits, signal it, and let it go on. True when it was signalled."""
+def _stopped(process, proc, call, wanted):
+    """Stop the process; signal it if it still waits in `call` (None: wherever it is), and let it go on.
+
+    True when it was signalled.
+    """
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-    waits = _call(proc) == call
-    if waits:
-        process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
-    return waits
+    try:
+        there = wanted() and call in (None, _call(proc))
+        if there:
+            process.send_signal(signal.SIGINT)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    return there
 
 
 def _asleep(proc):
