@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import bays, connection, ways
-from tools.line.ledger import Ledger, stamp
+from tools.line.clock import stamp
+from tools.line.ledger import Ledger
 from tools.line.transitions import VOID
 
 EARLIEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)  # a clock before this was never set

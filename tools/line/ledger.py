@@ -7,12 +7,11 @@ shows whether it had gone through. A board's visit to a station has a number
 visit can change nothing more.
 """
 
-import datetime
 import json
 import os
 import secrets
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -20,75 +19,13 @@ from sqlalchemy import exc
 from tools.errors import UserError
 from tools.line import connection as database
 from tools.line import migration, names, transitions, ways
+from tools.line.clock import stamp, utc_now
 from tools.line.connection import Busy, Patience
+from tools.line.entries import Identity, Product, Taken, Who  # noqa: F401  the ledger's own words
 from tools.line.schema import events, identities, issued, meta, products, replaced
 from tools.line.seal import Seal, Secret
 
 KEY_CHECK = "aliot ledger"
-
-
-@dataclass(frozen=True)
-class Who:
-    """Who does it: the station's name and the person."""
-
-    station: str
-    operator: str
-
-
-@dataclass(frozen=True)
-class Product:
-    """`way`: device (own secrets), product (registers itself), x509 or id2.
-
-    `secret` is None and `sub_products` ((ProductKey, Secret or None), ...) of a
-    gateway is empty unless asked for.
-    """
-
-    product_key: str
-    way: str = "device"
-    name_rule: str | None = None
-    listed: bool = False
-    secret: Secret | None = None
-    sub_products: tuple = ()
-
-
-@dataclass(frozen=True)
-class Identity:
-    """One row. `secrets` (field name -> Secret) is empty unless the call opens them."""
-
-    id: int
-    product_key: str
-    device_name: str
-    state: str
-    mac: str | None
-    touched: bool
-    attempt: int
-    station: str | None
-    operator: str | None
-    firmware: str | None
-    image: str | None
-    changed: str
-    last_mac: str | None = None
-    serial: str | None = None
-    expires: str | None = None
-    id2: str | None = None
-    secrets: dict = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass
-class Taken:
-    """What an intake did: counts of identities."""
-
-    new: int = 0
-    known: int = 0
-    renewed: int = 0
-
-
-def utc_now():
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-def stamp(moment):
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
 
 
 class Ledger:

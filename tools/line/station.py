@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 
 from tools.line import bays, worker
-from tools.line.ledger import stamp, utc_now
+from tools.line.clock import stamp, utc_now
 
 RESTARTS = 3  # of a bay whose process died
 RATE_WINDOW = 3600  # seconds over which boards an hour are counted

@@ -1,0 +1,12 @@
+"""The time of day as the ledger writes it."""
+
+import datetime
+
+
+def utc_now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def stamp(moment):
+    """The text of schema.TIME: UTC to the millisecond, which sorts as text."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
