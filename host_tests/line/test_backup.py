@@ -110,10 +110,10 @@ def test_an_older_ledger_is_migrated_with_its_rows(ledger_url, key):
             ),
         )
     )
-    from tools.line.ledger import _describe
+    from tools.line.description import describe
     from tools.line.seal import Seal
 
-    old.write(lambda c: _describe(c, Seal("0" * 32, key), "2025-01-01T00:00:00.000Z"))
+    old.write(lambda c: describe(c, Seal("0" * 32, key), "2025-01-01T00:00:00.000Z"))
     old.close()
     with Ledger.open(ledger_url, key=key, patience=QUICK) as opened:
         assert opened.connection.read(migration.schema_version) == VERSION

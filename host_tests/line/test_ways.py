@@ -135,7 +135,7 @@ def test_a_product_has_one_way(ledger, issued):
 
 def test_a_ledger_of_before_is_brought_along(ledger_url, key):
     from tools.line import migration
-    from tools.line.ledger import _describe
+    from tools.line.description import describe
     from tools.line.seal import Seal
 
     url = connection.parse_url(ledger_url)
@@ -151,7 +151,7 @@ def test_a_ledger_of_before_is_brought_along(ledger_url, key):
         "INSERT INTO identities (product_key, device_name, secret, state, touched, attempt, changed) "
         "VALUES (:key, 'old-0001', :sealed, 'free', false, 0, '2025-01-01T00:00:00.000Z')"),
         {"key": PRODUCT, "sealed": sealed}))
-    old.write(lambda c: _describe(c, seal, "2025-01-01T00:00:00.000Z"))
+    old.write(lambda c: describe(c, seal, "2025-01-01T00:00:00.000Z"))
     old.close()
     with Ledger.open(ledger_url, key=key) as opened:
         row = opened.reserve(board(1), PRODUCT, WHO)

@@ -18,14 +18,12 @@ from sqlalchemy import exc
 
 from tools.errors import UserError
 from tools.line import connection as database
-from tools.line import migration, names, transitions, ways
+from tools.line import description, migration, names, transitions, ways
 from tools.line.clock import stamp, utc_now
 from tools.line.connection import Busy, Patience
 from tools.line.entries import Identity, Product, Taken, Who  # noqa: F401  the ledger's own words
-from tools.line.schema import events, identities, issued, meta, products, replaced
+from tools.line.schema import events, identities, issued, products, replaced
 from tools.line.seal import Seal, Secret
-
-KEY_CHECK = "aliot ledger"
 
 
 class Ledger:
@@ -54,7 +52,7 @@ class Ledger:
         connection = database.Connection(url, patience)
         seal = Seal(ledger_id or uuid.uuid4().hex, key)
         migration.migrate(connection)
-        connection.write(lambda c: _describe(c, seal, stamp(clock())))
+        connection.write(lambda c: description.describe(c, seal, stamp(clock())))
         return cls(connection, seal, clock)
 
     @classmethod
@@ -68,10 +66,10 @@ class Ledger:
             raise UserError(f"there is no ledger at {url.database}; 'line init' makes one")
         connection = database.Connection(url, patience)
         migration.migrate(connection, only_existing=True)
-        facts = connection.read(_facts)
+        facts = connection.read(description.facts)
         if "ledger_id" not in facts:
             raise UserError(f"{database.shown(url)} is not a ledger yet; 'line init' makes one")
-        return cls(connection, _check_key(facts, key), clock)
+        return cls(connection, description.prove(facts, key), clock)
 
     def close(self):
         self.connection.close()
@@ -88,7 +86,7 @@ class Ledger:
 
     def facts(self):
         """The ledger's own description: ledger_id, cipher, key_id, made."""
-        return self.connection.read(_facts)
+        return self.connection.read(description.facts)
 
     # -- what the ledger holds ---------------------------------------------------------------------
 
@@ -166,7 +164,7 @@ class Ledger:
         row = c.execute(sa.select(products).where(products.c.product_key == product.product_key)).first()
         if row is not None:
             return self._same_product(row, product)
-        self._writable(c)
+        description.check_key(c, self.seal)
         sealed = None
         if product.secret is not None:
             sealed = self.seal.shut(product.secret.reveal(), "products", product.product_key)
@@ -189,7 +187,7 @@ class Ledger:
         """
 
         def work(c):
-            self._writable(c)
+            description.check_key(c, self.seal)
             row = _product(c, product_key)
             if row.way not in ("device", "product"):
                 raise UserError(f"a gateway has a secret; product {product_key} is of way {row.way}")
@@ -221,7 +219,7 @@ class Ledger:
         """
 
         def work(c):
-            self._writable(c)
+            description.check_key(c, self.seal)
             taken = Taken()
             for product in products:
                 self._add_product(c, product, who)
@@ -436,7 +434,7 @@ class Ledger:
         place = ("issued", identity.product_key, identity.device_name)
 
         def work(c):
-            self._writable(c)
+            description.check_key(c, self.seal)
             c.execute(issued.delete().where(issued.c.identity_id == identity.id))
             c.execute(
                 issued.insert().values(
@@ -481,7 +479,7 @@ class Ledger:
         fresh = Seal(self.seal.ledger_id, key)
 
         def work(c):
-            self._writable(c, exclusive=True)
+            description.check_key(c, self.seal, exclusive=True)
             number = 0
             for table, column, place in SECRETS:
                 for row in c.execute(sa.select(table).with_for_update()).all():
@@ -495,8 +493,7 @@ class Ledger:
                             .values({column.name: fresh.shut(text, *where)})
                         )
                         number += 1
-            c.execute(meta.delete().where(meta.c.name.in_(("cipher", "key_id", "key_check"))))
-            c.execute(meta.insert(), _cipher_rows(fresh))
+            description.change_key(c, fresh)
             self._event(c, secrets.token_hex(16), "rekey", who, note=f"{number} secrets")
             return number
 
@@ -731,18 +728,6 @@ class Ledger:
             )
         )
 
-    def _writable(self, c, exclusive=False):
-        """UserError when the ledger was rekeyed since this program opened it."""
-        query = sa.select(meta.c.value).where(meta.c.name == "key_id")
-        if not exclusive:
-            query = query.with_for_update(read=True)
-        stored = c.execute(query).scalar()
-        if stored != _key_id(self.seal):
-            raise UserError(
-                "the ledger was given another key meanwhile (line rekey), or none was given here; "
-                "start again with the new key"
-            )
-
     def _shut(self, product_key, name, fields):
         return (
             self.seal.shut(json.dumps(fields, sort_keys=True), "identities", product_key, name)
@@ -812,46 +797,6 @@ def _guarded(url, call, *args):
         return call(*args)
     except OSError as error:
         raise UserError(f"the ledger {database.shown(url)} cannot be made: {error.strerror}") from None
-
-
-def _describe(c, seal, at):
-    if c.execute(sa.select(meta.c.value).where(meta.c.name == "ledger_id")).first():
-        raise UserError("there is a ledger already in this database; it is never overwritten")
-    c.execute(
-        meta.insert(),
-        [{"name": "ledger_id", "value": seal.ledger_id}, {"name": "made", "value": at}] + _cipher_rows(seal),
-    )
-
-
-def _facts(c):
-    return {row.name: row.value for row in c.execute(sa.select(meta))}
-
-
-def _cipher_rows(seal):
-    return [
-        {"name": "cipher", "value": "plain" if seal.key is None else "aes-256-gcm"},
-        {"name": "key_id", "value": _key_id(seal)},
-        {"name": "key_check", "value": seal.shut(KEY_CHECK, "meta", "key_check").hex()},
-    ]
-
-
-def _key_id(seal):
-    return seal.key.id.hex() if seal.key else "none"
-
-
-def _check_key(facts, key):
-    """The Seal for this ledger, the key proved; a Seal without key when none was given."""
-    if facts["cipher"] == "plain":
-        return Seal(facts["ledger_id"], None)
-    seal = Seal(facts["ledger_id"], key)
-    if key is not None:
-        if key.id.hex() != facts["key_id"]:
-            raise UserError(
-                f"this is not the ledger's key: the ledger is sealed with key {facts['key_id']}, "
-                f"given was {key.id.hex()}"
-            )
-        seal.open(bytes.fromhex(facts["key_check"]), "meta", "key_check")
-    return seal
 
 
 def _product(c, product_key):
