@@ -1,8 +1,9 @@
 """Burning one board's identity: onto NVS and the file system, without disturbing what else is there.
 
-What to write is decided by `decide`, which is pure. The board is anything with
-`read(offset, size)`, `erase(offset, size)` and `write(offset, data)` in whole
-sectors of 4096 bytes: a flash file or a chip's loader.
+What to write is decided by `decide`, which is pure (`tools/image/decision.py`).
+The board is anything with `read(offset, size)`, `erase(offset, size)` and
+`write(offset, data)` in whole sectors of 4096 bytes: a flash file or a chip's
+loader.
 
 Wherever a burn is cut, one medium holds the old state or the new one whole, or
 the journal on the host holds what is missing, and the next burn finishes it.
@@ -10,34 +11,20 @@ the journal on the host holds what is missing, and the next burn finishes it.
 
 import json
 import re
-import struct
 from dataclasses import dataclass, field
 
 from tools import boards
 from tools.errors import UserError
-from tools.firmware import record
 from tools.image import flash as layouts
 from tools.image import identity as identities
 from tools.image import journal, littlefs, nvs
 from tools.image import owner as owners
+from tools.image.decision import NAMES, Copy, decide, good_copies, newest
 from tools.image.flash_file import FlashFile
 from tools.image.owner import owner
 
 SECTOR = 4096
-NAMES = (layouts.BURNED, layouts.ISSUED, *layouts.SLOTS)
-_KINDS = {name: record.BURNED if name == layouts.BURNED else record.ISSUED for name in NAMES}
 _PATHS = {name: layouts.path_of(name) for name in NAMES}
-
-
-@dataclass(frozen=True)
-class Copy:
-    """One good record that was found: `medium` is "nvs", "littlefs" or "journal"."""
-
-    medium: str
-    name: str
-    generation: int
-    fields: dict = field(repr=False)
-    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -48,25 +35,12 @@ class Found:
     nvs_data: bytes = field(repr=False)
     vfs: str
     image: object = field(repr=False)
-    copies: tuple
+    copies: tuple[Copy, ...]
     notes: tuple
 
     def data(self, medium, name):
         """The bytes of a good record on a medium, or None."""
         return next((c.data for c in self.copies if (c.medium, c.name) == (medium, name)), None)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The records that both media shall hold; `issued` is None when none shall be there, `slots` {name: bytes}."""
-
-    generation: int
-    burned: bytes = field(repr=False)
-    issued: bytes | None = field(repr=False)
-    slots: dict = field(default_factory=dict, repr=False)
-
-    def record(self, name):
-        return {layouts.BURNED: self.burned, layouts.ISSUED: self.issued, **self.slots}.get(name)
 
 
 @dataclass(frozen=True)
@@ -99,91 +73,8 @@ def look(flash, layout):
             state = "unreadable"
             notes.append("the file system cannot be read: the identity goes into NVS only, and the "
                          "generation is ruled by NVS and the clock alone")
-    copies, damaged = _copies(raw)
+    copies, damaged = good_copies(raw)
     return Found(part, data, state, image, copies, (*notes, *damaged))
-
-
-def _copies(raw):
-    """(good copies, notes on the rest) of {(medium, name): bytes or None}."""
-    copies, notes = [], []
-    for (medium, name), data in raw.items():
-        if data is None:
-            continue
-        try:
-            kind, generation, fields = record.decode(data if isinstance(data, bytes) else b"")
-            if kind != _KINDS[name]:
-                raise ValueError("record: of another kind")
-            copies.append(Copy(medium, name, generation, fields, data))
-        except ValueError as error:
-            notes.append(f"the {name} record on {medium} is damaged ({error})")
-    return tuple(copies), tuple(notes)
-
-
-def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None):
-    """The `Decision` for burning `fields` ({tag: bytes}) into the board that holds `copies`. Pure.
-
-    The generation is the larger of the time (`now`, Unix seconds) and one more
-    than the highest found. An issued secret of the same identity is kept, and
-    `issued` fields (and `slots`, {name: fields}) are put in where there is none;
-    one of another identity is a UserError without `replace`. What is there
-    already stays as it is.
-    """
-    own, strangers = _issued_copies(copies, fields, mac)
-    if strangers and not replace:
-        other = "/".join(owner(strangers[0].fields, mac))
-        raise UserError(f"this board holds the issued secret of {other}, which is lost when "
-                        f"{'/'.join(owner(fields, mac))} is burned: make a backup, then --replace goes on")
-    burned = _newest(copies, layouts.BURNED)
-    highest = max((c.generation for c in copies), default=0)
-    if burned and burned.fields == fields:
-        generation, data = burned.generation, burned.data
-    else:
-        generation = identities.next_generation(highest, now)
-        if generation >= 1 << 32:
-            raise UserError(f"the board's generation {highest} is the last one: erase the identity first")
-        data = record.encode(record.BURNED, generation, fields)
-    named = {} if fields.get(record.WAY) == b"x509" else dict(
-        zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac))))
-    return Decision(generation, data, _issued(own, burned, named, generation, issued),
-                    _slots(own, generation, slots or {}))
-
-
-def _issued_copies(copies, fields, mac):
-    """(copies of what came after the burn of the identity in `fields`, those of others that hold a secret)."""
-    found = [c for c in copies if c.name != layouts.BURNED]
-    earlier = [c.generation for c in copies if c.name == layouts.BURNED and owners.same(c.fields, fields, mac)]
-    own = [c for c in found if any(owners.belongs(c.fields, fields, mac, number) for number in (*earlier, None))]
-    return own, [c for c in found if c not in own and c.name != layouts.NEXT and owners.holds_secret(c.fields)]
-
-
-def _slots(own, generation, given):
-    """{name: bytes} of an X.509 board's later certificates, now of this burned generation."""
-    slots = {}
-    for name in layouts.SLOTS:
-        kept = _newest(own, name)
-        fields = kept.fields if kept else given.get(name)
-        if fields:
-            fields = {**fields, record.FOR_GENERATION: struct.pack("<I", generation)}
-            number = kept.generation if kept else generation + layouts.SLOTS.index(name)
-            slots[name] = kept.data if kept and kept.fields == fields else record.encode(record.ISSUED, number, fields)
-    return slots
-
-
-def _newest(copies, name):
-    return max((c for c in copies if c.name == name), key=lambda c: c.generation, default=None)
-
-
-def _issued(own, burned, named, generation, given):
-    """The issued record's bytes for this burned generation, or None."""
-    current = struct.pack("<I", burned.generation) if burned else None
-    belongs = [c for c in own if c.fields.get(record.FOR_GENERATION) == current]
-    kept = _newest(belongs, layouts.ISSUED) or _newest(own, layouts.ISSUED)
-    if not kept and not given:
-        return None
-    fields = {**(kept.fields if kept else given), **named, record.FOR_GENERATION: struct.pack("<I", generation)}
-    if kept and kept.fields == fields:
-        return kept.data
-    return record.encode(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
 
 
 def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace=False, now=None, tell=None,
@@ -207,7 +98,7 @@ def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace
                         f"{unread[0]}; nothing was written")
     copies = found.copies
     if before:
-        copies += _copies({("journal", name): data for name, data in before.records})[0]
+        copies += good_copies({("journal", name): data for name, data in before.records})[0]
         again = owners.same(before.fields, fields, mac)
         replace = replace or before.replace and again
         issued = issued or (before.issued if again else None)
@@ -273,8 +164,8 @@ def _steps(found, layout, decision, others):
 
 def _whole(found, medium):
     """Whether a medium has the newest good copy of each record that there is."""
-    newest = [copy for name in NAMES if (copy := _newest(found.copies, name))]
-    return all(found.data(medium, copy.name) == copy.data for copy in newest)
+    wanted = [copy for name in NAMES if (copy := newest(found.copies, name))]
+    return all(found.data(medium, copy.name) == copy.data for copy in wanted)
 
 
 def _ours(decision):
