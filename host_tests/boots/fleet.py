@@ -50,9 +50,9 @@ class Fleet:
         product = FREE if way == "regnwl" else REGISTERED
         device_secret = None
         if way != "regnwl":
-            made = self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
+            self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
+        if way == "device":
             device_secret = self.cloud.device(product, name, secret=True)["device_secret"]
-            assert made
         data = image or self.image(way, timeout, ntp, name, device_secret, main)
         board = Board(data, mac=":".join(name[i:i + 2] for i in range(0, 12, 2)), cloud=self.cloud.run_dir,
                       folder=self.folder / f"board{number}", interpreter=self.interpreter, log=self.said.append, **options)
