@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
-# three on two cores: a third of the time a test waits for a silence or for esptool's pauses
-WORKERS ?= 3
+# four on two cores: a third of the time a test waits for a silence or for esptool's pauses
+WORKERS ?= 4
 PARALLEL = -n $(WORKERS) --dist worksteal
+
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
 .PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench soak lock clean
