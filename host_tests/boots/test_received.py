@@ -27,6 +27,13 @@ ends = st.sampled_from(["closed", "closed", "reset", "silent"])
 pieces = st.sampled_from([0, 0, 1, 3, 17])
 
 
+def shown(value):
+    """`value` as an answer may be: no secret in the platform's message, which is there to be shown to people."""
+    if isinstance(value, dict) and any(secret in str(value.get("message")) for secret in SECRET.values()):
+        return {**value, "message": "failed"}
+    return value
+
+
 def text(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -35,7 +42,7 @@ def text(value):
 def https_answers(draw):
     """(bytes, whether they are a genuine answer)."""
     good = draw(st.booleans())
-    body = text({"code": 200, "data": {**OWN, **SECRET}, "message": "success"} if good else draw(values))
+    body = text({"code": 200, "data": {**OWN, **SECRET}, "message": "success"} if good else shown(draw(values)))
     status = draw(st.sampled_from([b"200 OK", b"200 "] if good else
                                   [b"200 OK", b"400 Bad Request", b"500", b"abc", b"302 Found", b""]))
     others = draw(st.lists(st.sampled_from([b"Server: Tengine", b"Date: x", b"Connection: close"] + (
