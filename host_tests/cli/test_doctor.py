@@ -6,9 +6,8 @@ import secrets
 import pytest
 
 from tools import cli
-from tools.emulator.chip.bench import Bench
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity
+from tools.image import identity
 
 KEY, SECRET = "a1Doctor001", secrets.token_hex(8)
 INSTANCE = "iot-06z00abc"
@@ -144,19 +143,9 @@ def test_a_region_that_has_not_this_way(doctor):
 
 
 @pytest.fixture
-def port(cloud, tmp_path):
+def port(plugged_in):
     """`port(certificate)`: the address of an emulated board that runs with it."""
-    made = []
-
-    def plug_in(certificate):
-        image = flash.build(identity=certificate and identity.parse(certificate), roots=[cloud.ca_der],
-                            config={"ssid": "lab", "password": "12345678"})
-        (tmp_path / "flash.bin").write_bytes(image)
-        made.append(Bench(tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir))
-        return made[-1].__enter__().url
-    yield plug_in
-    for board in made:
-        board.__exit__()
+    return lambda certificate: plugged_in(certificate and identity.parse(certificate))
 
 
 def test_a_board_walks_the_way_itself(port, doctor):

@@ -11,9 +11,8 @@ from host_tests.id2 import units
 from host_tests.x509.factory import PRODUCT, Factory, config
 from tools import cli
 from tools.diagnosis import certified, way
-from tools.emulator.chip.bench import Bench
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity
+from tools.image import identity
 
 HOST = "x509.itls.cn-shanghai.aliyuncs.com"
 WHOLE = ["availability", "clock", "certificate", "DNS", "TCP", "TLS", "login"]
@@ -228,19 +227,9 @@ def test_a_host_of_tls_has_no_itls(doctor, unit):
 # ---- the board itself
 
 @pytest.fixture
-def port(cloud, tmp_path):
+def port(plugged_in):
     """`port(file)`: the address of an emulated board with this certificate, whose application does nothing."""
-    made = []
-
-    def plug_in(file):
-        image = flash.build(identity=identity.load(file), roots=[cloud.ca_der], files={"/main.py": b""},
-                            config={"ssid": "lab", "password": "12345678"})
-        (tmp_path / "flash.bin").write_bytes(image)
-        made.append(Bench(tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir))
-        return made[-1].__enter__().url
-    yield plug_in
-    for board in made:
-        board.__exit__()
+    return lambda file: plugged_in(identity.load(file), files={"/main.py": b""})
 
 
 def test_a_board_with_a_certificate_walks_the_way_itself(doctor, burned, factory, port):

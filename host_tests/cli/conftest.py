@@ -1,0 +1,20 @@
+"""An emulated board on a port, for the verbs that talk to one."""
+
+import contextlib
+
+import pytest
+
+from tools.emulator.chip.bench import Bench
+from tools.image import flash
+
+
+@pytest.fixture
+def plugged_in(cloud, tmp_path):
+    """`plugged_in(identity, **image)`: the address of an emulated board that was burned with it, or with None."""
+    with contextlib.ExitStack() as boards:
+        def plug_in(identity, **image):
+            (tmp_path / "flash.bin").write_bytes(
+                flash.build(identity=identity, roots=[cloud.ca_der], config={"ssid": "lab", "password": "12345678"}, **image))
+            board = Bench(tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir)
+            return boards.enter_context(board).url
+        yield plug_in
