@@ -1,6 +1,7 @@
 """An identity on Alibaba Cloud IoT Platform for ESP32 boards running MicroPython.
 
-Parts that only some boards, or only some moments, need are imported by `part` and dropped by `forget`.
+`load` and `unload` bring in and drop the modules that only some boards, or only some moments, need. `run` is what
+an application's main.py calls.
 """
 
 import gc
@@ -8,17 +9,53 @@ import sys
 
 __version__ = "0.1.0"
 
-
-def part(name):
-    """The module aliot.`name`, imported now. ImportError when this firmware does not have it."""
-    return __import__("aliot." + name, None, None, ("part",))
+watchdog = None  # the machine.WDT that feed() feeds, once a Device has started one
 
 
-def forget(name):
-    """Drop aliot.`name`, and what is below it, from memory."""
-    whole = "aliot." + name
-    for module in list(sys.modules):
-        if module.startswith(whole):
-            del sys.modules[module]
-    globals().pop(name, None)
+def load(name):
+    """Import the module aliot.`name` now and return it. ImportError when this firmware does not have it."""
+    return __import__("aliot." + name, None, None, ("load",))
+
+
+def unload(*names):
+    """Drop the modules aliot.`name`, and those below them, from memory. One that is not there is no error."""
+    for name in names:
+        whole = "aliot." + name
+        for module in list(sys.modules):
+            if module == whole or module.startswith(whole + "."):
+                del sys.modules[module]
+        parent, _, last = whole.rpartition(".")
+        parent = sys.modules.get(parent)
+        if parent:
+            parent.__dict__.pop(last, None)
     gc.collect()
+
+
+def feed():
+    """Feed the hardware watchdog if there is one."""
+    if watchdog:
+        watchdog.feed()
+
+
+def run(main):
+    """Call main(). An error that ends it becomes one line of state, a wait that grows, and a reset.
+
+    Ctrl-C ends at the prompt, SystemExit as MicroPython treats it.
+    """
+    try:
+        main()
+        return
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as problem:
+        failed = problem
+    try:
+        gc.collect()
+        load("crash").restart(failed)
+    except MemoryError:  # the application still holds what is missing, and has ended
+        __import__("__main__").__dict__.clear()
+        gc.collect()
+        try:
+            load("crash").restart(failed)
+        except MemoryError:
+            __import__("machine").reset()

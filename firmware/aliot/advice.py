@@ -49,6 +49,11 @@ root to /roots
 |twin|another unit connects with the same identity: find the board that was burned twice
 |suback|the device may subscribe to its own topics only, 100 at most
 |wifi|check the network's name and password in config.json, and that it is 2.4 GHz
+|wifi.ssid|put ssid and password of the access point into config.json
+|wifi.absent|no access point of this name is in reach: check ssid in config.json, and that it is 2.4 GHz
+|wifi.password|the access point refuses: check password in config.json
+|wifi.address|the access point gives no answer or no address: check its DHCP server, and how far it is
+|wifi.driver|check password in config.json: 8 to 63 characters, or a key of 64 hex digits
 |mqtt.2|check the keep alive (30 to 1200 s), the instance and the registration method
 |mqtt.4|check region and instance, that the device exists and is enabled, and that its secret is \
 the burned one

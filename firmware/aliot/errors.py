@@ -2,14 +2,13 @@
 
 Every error has a `code` (text, for programs), a `detail` (text, for people, never with a secret in it) and
 a `retry` class: "now" (after the usual back-off), "later" (after minutes) or "never" (a person has to do
-something; the device still asks again once in a long while). `advice` is one sentence of what to do. The
-tables of meanings and advice (aliot.advice) are read only when an error needs them.
+something; the device still asks again once in a long while). `advice` is one sentence of what to do; its
+tables (aliot.advice) are read only when an error is shown.
 
-The branches that only a fault needs are where the fault is: Reset, TlsError and CertificateError in
-aliot.transport.faults, what the platform refuses in aliot.refusals.
+What the platform itself answers with is in aliot.refusals.
 """
 
-from aliot import part
+from aliot import load
 
 
 class AliotError(Exception):
@@ -24,25 +23,30 @@ class AliotError(Exception):
 
     @property
     def advice(self):
-        return part("advice").advice(self.code)
+        """One sentence of what to do; empty where its table does not fit the heap."""
+        try:
+            return load("advice").advice(self.code)
+        except MemoryError:
+            return ""
 
 
 class CredentialError(AliotError):
-    """No identity is burned, or what is burned or configured cannot be one; codes `credential`, `endpoint`."""
+    """No identity is burned, or what is burned cannot be one; codes `credential`, `endpoint`."""
 
     code = "credential"
     retry = "never"
 
 
 class StoreError(AliotError):
-    """A credential could not be kept; `detail` names the media."""
+    """A credential could not be kept; `health` says of each medium what is wrong."""
 
     code = "store"
     retry = "later"
+    health = {}
 
 
 class LinkError(AliotError):
-    """The way to the platform failed; codes `dns`, `connect`, `wifi`, `offline`, `twin`, and those of the subclasses."""
+    """The way to the platform failed; codes `dns`, `connect`, `wifi`, `offline`, `twin`, those of the subclasses."""
 
     code = "connect"
 
@@ -57,6 +61,24 @@ class Closed(LinkError):
     """The peer ended the connection, perhaps in the middle of a message."""
 
     code = "closed"
+
+
+class Reset(LinkError):
+    """The peer, or the network, broke the connection off."""
+
+    code = "reset"
+
+
+class TlsError(LinkError):
+    """TLS was refused by either side; codes `tls`, `tls.alert`, `tls.memory`."""
+
+    code = "tls"
+
+
+class CertificateError(TlsError):
+    """The peer's certificate was refused; codes `certificate.` and name, untrusted, expired, clock, future, root."""
+
+    code = "certificate"
 
 
 class ProtocolError(AliotError):

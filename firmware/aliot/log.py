@@ -35,13 +35,24 @@ def clean(value):
 
 
 def line(state, fields):
-    """The line for a state: `{"aliot":"connected",...}`, the other keys in sorted order."""
+    """The line for a state: `{"aliot":"connected",...}`, the other keys in sorted order, printable ASCII only."""
     text = '{"aliot":' + json.dumps(state)
     for name in sorted(fields):
         text += "," + json.dumps(name) + ":" + json.dumps(clean(fields[name]))
-    return text + "}"
+    text += "}"
+    # MicroPython's json leaves DEL and what is not ASCII as it is: a terminal would obey some of that.
+    if len(text.encode()) > len(text) or "\x7f" in text:
+        text = "".join([c if c < "\x7f" else _escape(ord(c)) for c in text])
+    return text
 
 
-def state(state, fields):
+def report(state, fields):
     """Print the line of a state on the console."""
     print(line(state, fields))
+
+
+def _escape(number):
+    if number < 0x10000:
+        return "\\u%04x" % number
+    number -= 0x10000
+    return "\\u%04x\\u%04x" % (0xD800 | number >> 10, 0xDC00 | number & 0x3FF)

@@ -12,17 +12,17 @@ Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is 
 """
 
 from struct import pack
-from time import ticks_diff, ticks_ms
 
-from aliot import part
+from aliot import load
 from aliot.errors import LinkError, ProtocolError, TimedOut
-from aliot.transport import Deadline
+from aliot.ticks import Deadline, uptime
 from micropython import const
 from umqtt.simple import MQTTClient
 
 _HELD = const(1024)  # a packet up to this length is one write
 _LEAST = const(512)  # of a message that the heap does not hold: topic and id
 _QUEUE = const(16)  # messages that may wait while a handler runs
+_TOPIC = const(128)  # bytes; direct.md 1.5
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
@@ -40,8 +40,8 @@ class Client(MQTTClient):
 
     dropped = 0  # messages that were too large, or too many for the queue
     pinged = None  # when the ping that is not yet answered was sent
-    deadline = None  # of the call that waits
     granted = b""  # the last SUBACK
+    torn = False  # a part of a packet was sent, the rest not yet
     busy = False  # a handler runs
     once = False  # look for one packet, do not wait
     kind = 0  # of the packet that is coming in
@@ -55,68 +55,78 @@ class Client(MQTTClient):
         self.stream = stream
         self.timeout = timeout
         self.limit = limit
-        self.sent = self.heard = ticks_ms()
+        self.sent = self.heard = uptime()
         self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
         self.queue = []  # messages that came while a handler ran
         self.held = bytearray()
+        self.one = bytearray(1)
 
     def connect(self, clean_session=True):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code.
 
         The deadline that the stream was opened with, if it has one, ends here.
         """
-        self.deadline = self.stream.deadline or Deadline(self.timeout)
+        stream = self.stream
+        stream.deadline = stream.deadline or Deadline(self.timeout)
         self._send(0x10, b"\0\x04MQTT\x04" + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
                    + _string(self.client_id) + _string(self.user) + _string(self.pswd))
         packet = self._packet(True)
-        self.deadline = self.stream.deadline = None
-        if self.kind != _CONNACK or len(packet) != 2:
+        stream.deadline = None
+        if self.kind != _CONNACK or len(packet) != 2 or packet[0] > 1:
             raise ProtocolError("no CONNACK")
         if packet[1]:
-            raise part("refusals").ConnectRefused(packet[1])
+            raise load("refusals").ConnectRefused(packet[1])
         return packet[0] & 1
 
     def publish(self, topic, msg, retain=False, qos=0):
-        """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK."""
+        """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK.
+
+        ValueError or TypeError for what cannot be sent. Whatever fails, a packet goes out whole or not at all; where
+        a part of it is out already, the connection is dead.
+        """
         topic = _bytes(topic)
-        if qos not in (0, 1) or not topic or b"+" in topic or b"#" in topic:
-            raise ValueError("QoS 0 or 1, no + or # in a topic")
-        outer = self.deadline
-        self.deadline = Deadline(self.timeout)
+        msg = _bytes(msg)
+        if qos not in (0, 1) or not 0 < len(topic) <= _TOPIC or b"+" in topic or b"#" in topic:
+            raise ValueError("QoS 0 or 1; a topic of 1 to 128 bytes without + and #")
+        outer = self._bound()
         if qos:
             self.waiting.append(self._next_id())
             self.pid -= 1  # umqtt adds one
         try:
-            super().publish(topic, _bytes(msg), bool(retain), qos)
+            super().publish(topic, msg, bool(retain), qos)
             self.flush()
+        except BaseException:
+            self.held = bytearray()
+            if self.torn:
+                raise ProtocolError("half a packet was sent")
+            raise
         finally:
-            self.deadline = outer
+            self.stream.deadline = outer
             if qos:
                 self.waiting.pop()
 
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
         number = pack("!H", self._next_id())
-        outer = self.deadline
-        self.deadline = Deadline(self.timeout)
+        outer = self._bound()
         try:
             self._send(0x82, number + _string(topic) + bytes([qos]))
             while self.granted[:2] != number:
                 self.wait_msg()
         finally:
-            self.deadline = outer
+            self.stream.deadline = outer
         if self.granted[2] == 0x80:
-            raise part("refusals").SubscribeRefused(topic)
+            raise load("refusals").SubscribeRefused(topic)
 
     def ping(self):
         super().ping()
         self.flush()
-        self.pinged = ticks_ms()
+        self.pinged = uptime()
 
     def poll(self, ms):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
         if not self.queue and not self.stream.ready(ms):
-            if self.left and ticks_diff(ticks_ms(), self.began) > self.timeout:
+            if self.left and uptime() - self.began > self.timeout:
                 raise TimedOut("half a packet")
             return False
         self.check_msg()
@@ -153,9 +163,8 @@ class Client(MQTTClient):
 
     def ages(self):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
-        now = ticks_ms()
-        return (ticks_diff(now, self.sent), ticks_diff(now, self.heard),
-                None if self.pinged is None else ticks_diff(now, self.pinged))
+        now = uptime()
+        return now - self.sent, now - self.heard, None if self.pinged is None else now - self.pinged
 
     def close(self):
         """Send what is held, close the stream; may be called twice."""
@@ -172,6 +181,7 @@ class Client(MQTTClient):
             data = data[:n]
         if len(data) > _HELD:
             self.flush()
+            self.torn = True
             self.stream.write(data)
         else:
             self.held += data
@@ -180,8 +190,10 @@ class Client(MQTTClient):
         data = self.held
         if data:
             self.held = bytearray()
+            self.torn = True
             self.stream.write(data)
-            self.sent = ticks_ms()
+            self.sent = uptime()
+        self.torn = False
 
     def read(self, n):
         # umqtt's publish, after PUBACK: the length, then the id, which is its own
@@ -191,6 +203,12 @@ class Client(MQTTClient):
         self.once = not flag  # umqtt's check_msg means: one look, no wait
 
     # Packets.
+
+    def _bound(self):
+        """Set the deadline of the call that begins; returns that of the call around it."""
+        outer = self.stream.deadline
+        self.stream.deadline = Deadline(self.timeout)
+        return outer
 
     def _message(self, qos, packet):
         at = 2 + (packet[0] << 8 | packet[1]) if len(packet) > 2 else 0
@@ -245,21 +263,23 @@ class Client(MQTTClient):
 
     def _packet(self, wait):
         """The next packet's body, of `kind`; None when it is not whole and `wait` is False."""
-        deadline = self.deadline or Deadline(self.timeout)
-        while True:
-            if wait and not self.stream.ready(deadline.left()):
-                raise TimedOut("no packet")
-            if self._whole():
-                break
+        stream = self.stream
+        deadline = stream.deadline or Deadline(self.timeout)
+        while not self._arrived():
             if not wait:
                 return None
-        self.heard = ticks_ms()
+            if not stream.ready(deadline.left()):
+                raise TimedOut("no packet")
+        if wait and not deadline.left():
+            raise TimedOut("other packets without end")
+        self.heard = uptime()
         body = self.body
         self.body = None
         return body
 
-    def _whole(self):
-        one = bytearray(1)
+    def _arrived(self):
+        """Take in what there is of a packet; whether it is whole."""
+        one = self.one
         while self.body is None:
             if not self.stream.readinto(one):
                 return False
@@ -268,7 +288,7 @@ class Client(MQTTClient):
                 self.kind = byte
                 self.size = self.shift = 0
                 self.left = 1
-                self.began = ticks_ms()
+                self.began = uptime()
                 continue
             self.size |= (byte & 0x7F) << self.shift
             self.shift += 7
@@ -287,11 +307,18 @@ class Client(MQTTClient):
             if not count:
                 return False
             self.left -= count
+            if self.left and uptime() - self.began > self.timeout:
+                raise TimedOut("half a packet")
         return True
 
 
 def _bytes(value):
-    return value.encode() if isinstance(value, str) else value
+    """Text or bytes as bytes; TypeError for what is neither."""
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError("text or bytes, not %s" % type(value).__name__)
+    return value
 
 
 def _string(value):

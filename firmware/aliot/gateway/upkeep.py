@@ -158,7 +158,7 @@ class Upkeep:
 
     def timestamp(self):
         """Milliseconds since 1970 as text; None as long as no server has set the clock."""
-        return "%d000" % clock.now() if self.device.server else None
+        return "%d000" % clock.utc() if self.device.server else None
 
     def subscribe_all(self, rows):
         """Subscribe the custom topics of sub-devices that have just logged in."""

@@ -3,7 +3,8 @@
 from binascii import a2b_base64
 
 from aliot.errors import CredentialError
-from aliot.id2 import SoftwareElement, digest, digits, unwrap, wrap
+from aliot.id2 import SoftwareElement
+from aliot.id2.codes import digest, digits, unwrap, wrap
 
 
 class EmptyElement(SoftwareElement):
@@ -79,17 +80,12 @@ class Provisioning:
         raise ValueError("provisioning")
 
 
-def burned(fields, secret, mac, credential, store):
+def burned(secret, generation, mac, credential, store):
     """(`Provisioning`, element) of a burned record whose ProductSecret is `secret`.
 
     The fingerprint is the MAC (inferred). The element is empty, and `store` keeps what it is given for `credential`.
     """
-    generation = fields[0]  # for `keep`, which should not hold all of them
-
     def keep(element):
-        try:
-            store.save(generation, credential, element)
-        except CredentialError:  # what was kept and read back is no certificate
-            pass
+        store.save(generation, credential, element)
 
     return Provisioning(secret, digits(mac)), EmptyElement(keep)

@@ -1,17 +1,30 @@
 """Dynamic registration: what both ways have in common; direct.md 2 and 3.
 
-A method is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which
-returns what was issued, or raises; it stores nothing. It is imported for the registration and dropped.
+A way is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which returns what was
+issued, or raises; it stores nothing. All of it is imported for the registration and dropped.
 """
 
 import json
 import os
 from binascii import hexlify
 
-from aliot import part
-from aliot.credentials import DeviceCertificate
+from aliot import load
 from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
+
+
+def complete(device):
+    """Register the device of a product certificate, keep what is issued, return its credential as read back.
+
+    RegistrationError, LinkError or StoreError otherwise.
+    """
+    credential = device.credential
+    way = load("registration.https" if credential.method == "https" else "registration.mqtt")
+    made = way.register(credential, device.endpoint, device.sign_method, device.timeout)
+    store = device.store or load("store").Store()
+    fields = store.save(device.generation, credential, made)
+    device.state("stored", store.health)
+    return load("identities").issued(fields, credential.product_key, credential.device_name)
 
 
 def random():
@@ -29,12 +42,19 @@ def parse(data):
     """A JSON object out of an answer's bytes; RegistrationError for anything else."""
     try:
         found = json.loads(data)
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError, MemoryError):
         found = None
-    # MicroPython's json takes an object that is cut before its last bracket for a whole one.
-    if not isinstance(found, dict) or data.count(b"{") != data.count(b"}"):
+    if not isinstance(found, dict) or not _whole(data):
         raise RegistrationError("not a JSON object")
     return found
+
+
+def number(value):
+    """A code of the platform, which may come as text; -1 for what is none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return -1
 
 
 def issued(found, credential):
@@ -44,7 +64,25 @@ def issued(found, credential):
         raise RegistrationError("for another device")
     try:
         if credential.method == "regnwl":
-            return part("token").ClientToken(*whose, found.get("clientId"), found.get("deviceToken"))
-        return DeviceCertificate(*whose, found.get("deviceSecret"))
+            return load("token").issued(*whose, found.get("clientId"), found.get("deviceToken"))
+        return load("identities").device_certificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("no usable credential")
+
+
+def _whole(data):
+    """Whether all brackets of a JSON object are closed: MicroPython's json takes one that was cut for whole."""
+    depth = 0
+    inside = escaped = False
+    for byte in data:
+        if escaped:
+            escaped = False
+        elif byte == 0x22:  # "
+            inside = not inside
+        elif inside:
+            escaped = byte == 0x5C  # \
+        elif byte in b"{[":
+            depth += 1
+        elif byte in b"}]":
+            depth -= 1
+    return not depth and not inside

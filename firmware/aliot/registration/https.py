@@ -1,23 +1,30 @@
 """Dynamic registration over HTTPS: one POST, one answer; direct.md 2."""
 
-from aliot import part, registration
-from aliot.errors import RegistrationError
-from aliot.transport import connect
+from aliot import load, registration
+from aliot.endpoint import PUBLIC
+from aliot.errors import Closed, RegistrationError
 from micropython import const
 
-_LIMIT = const(2048)  # bytes of an answer's head, and of its body
+_LIMIT = const(2048)  # bytes of an answer's body
+_HEAD = const(16384)  # bytes of all that comes before it
+_LINE = const(128)  # bytes of a line that matter
 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate that the platform issues; typed errors otherwise. Nothing is stored."""
-    host = endpoint.register_host
-    stream = connect(credential, host, 443, endpoint.register_roots, timeout)
+    form = body(credential, registration.random(), sign_method)
+    return result(*post(credential, endpoint.register_host, "/auth/register/device", form, timeout), credential)
+
+
+def post(credential, host, path, form, timeout):
+    """(status, body) of the answer to a form, within `timeout` ms, DNS apart; LinkError or RegistrationError."""
+    stream = credential.open(host, 443, PUBLIC, timeout)
     try:
-        stream.write(request(credential, host, registration.random(), sign_method))
-        status, data = answer(stream)
+        stream.write(("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded;charset=utf-8"
+                      "\r\nContent-Length: %d\r\n\r\n%s" % (path, host, len(form), form)).encode())
+        return answer(stream)
     finally:
         stream.close()
-    return result(status, data, credential)
 
 
 def body(credential, nonce, sign_method):
@@ -27,62 +34,93 @@ def body(credential, nonce, sign_method):
         registration.signature(credential, nonce, sign_method), sign_method)
 
 
-def request(credential, host, nonce, sign_method):
-    """The whole request as bytes."""
-    form = body(credential, nonce, sign_method)
-    return ("POST /auth/register/device HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-            "Content-Length: %d\r\n\r\n%s" % (host, len(form), form)).encode()
-
-
 def answer(stream):
-    """(status, body) of an HTTP answer, with a length or in chunks; RegistrationError when it is none or too large."""
+    """(status, body) of an HTTP answer; RegistrationError when it is none or too large.
+
+    The body has a length, comes in chunks, or ends with the connection; chunks go before a length (RFC 9112, 6.3).
+    """
     try:
-        _, status = _line(stream).split()[:2]
-        status = int(status)
-        length = -1
-        for _ in range(40):
-            name, _, value = _line(stream).partition(":")
-            if name == "content-length":
-                length = int(value)
-            elif name == "transfer-encoding":
-                length = None
-            elif not name:
-                break
-        if length is not None:
-            return status, stream.read(_size(length))
-        data = b""
-        while True:
-            length = _size(int(_line(stream).split(";")[0], 16))
-            if not length:
-                return status, data
-            _size(len(data) + length)
-            data += stream.read(length)
-            _line(stream)
-    except ValueError:
+        status = 100
+        while status < 200:  # 100 Continue and its like come before the answer
+            status, length, chunked = _head(stream)
+        if status in (204, 304):
+            return status, b""
+        if chunked:
+            return status, _chunks(stream)
+        return status, _rest(stream) if length is None else stream.read(_size(length))
+    except (ValueError, IndexError):
         raise RegistrationError("not HTTP, or too large")
 
 
-def result(status, data, credential):
-    """What an answer means: the DeviceCertificate, RegistrationRefused with its code, or RegistrationError."""
-    found = registration.parse(data) if status == 200 or data[:1] == b"{" else {}
-    code = found.get("code")
-    if type(code) is int and code != 200:
-        raise part("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
-    found = found.get("data")
-    if status != 200 or code != 200 or not isinstance(found, dict):
-        raise RegistrationError("HTTP status %d, no data" % status)
-    return registration.issued(found, credential)
+def _head(stream):
+    """(status, length or None, whether the body comes in chunks)."""
+    room = _HEAD
+    line, room = _line(stream, room)
+    kind, status = line.split()[:2]
+    if kind[:5] != b"http/":
+        raise ValueError
+    length = None
+    chunked = False
+    while True:
+        line, room = _line(stream, room)
+        if not line:
+            return int(status), length, chunked
+        name, _, value = line.partition(b":")
+        name = name.strip()
+        if name == b"content-length":
+            length = int(value.strip())
+        elif name == b"transfer-encoding":
+            chunked = value.strip() != b"identity"
 
 
-def _line(stream):
+def _chunks(stream):
+    data = b""
+    while True:
+        length = _size(int(_line(stream, _LIMIT)[0].split(b";")[0], 16))
+        if not length:
+            return data
+        _size(len(data) + length)
+        data += stream.read(length)
+        _line(stream, _LIMIT)
+
+
+def _rest(stream):
+    data = bytearray()
+    try:
+        while len(data) <= _LIMIT:
+            data += stream.read(1)
+    except Closed:
+        return bytes(data)
+    raise ValueError
+
+
+def _line(stream, room):
+    """(the beginning of the next line, in lower case, without its end and blanks; how much room is left)."""
     line = b""
-    while line[-2:] != b"\r\n":
-        _size(len(line))
-        line += stream.read(1)
-    return line.decode().lower().strip()
+    while True:
+        byte = stream.read(1)
+        room -= 1
+        if room < 0:
+            raise ValueError
+        if byte == b"\n":
+            return line.strip(), room
+        if len(line) < _LINE:
+            line += byte.lower()
 
 
 def _size(size):
     if not 0 <= size <= _LIMIT:
         raise ValueError
     return size
+
+
+def result(status, data, credential):
+    """What an answer means: the DeviceCertificate, RegistrationRefused with its code, or RegistrationError."""
+    found = registration.parse(data) if status == 200 or data[:1] == b"{" else {}
+    code = registration.number(found.get("code"))
+    if code not in (-1, 200):
+        raise load("refusals").RegistrationRefused(code, str(found.get("message", ""))[:80])
+    found = found.get("data")
+    if status != 200 or code != 200 or not isinstance(found, dict):
+        raise RegistrationError("HTTP status %d, no data" % status)
+    return registration.issued(found, credential)

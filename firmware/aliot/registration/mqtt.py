@@ -4,7 +4,6 @@ from aliot import registration
 from aliot.errors import AliotError, RegistrationError
 from aliot.login import Login
 from aliot.mqtt import Client
-from aliot.transport import connect
 from micropython import const
 
 _LIMIT = const(1024)
@@ -13,14 +12,14 @@ _TOPICS = (b"/ext/register", b"/ext/regnwl")  # documentation and SDKs disagree 
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
-    stream = connect(credential, endpoint.host, endpoint.port, endpoint.roots, timeout)
+    stream = credential.open(endpoint.host, endpoint.port, endpoint.roots, timeout)
     deadline = stream.deadline
     client = Client(stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT)
     pushed = []
     client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
     try:
         client.connect()
-        client.deadline = deadline
+        stream.deadline = deadline
         while not pushed:
             client.wait_msg()
             if client.dropped:
@@ -37,8 +36,12 @@ def register(credential, endpoint, sign_method, timeout):
 
 
 def login(credential, endpoint, nonce, sign_method):
-    """The CONNECT fields of a registration; direct.md 3. clientId, authType and instanceId are not signed."""
-    settings = "securemode=%d,authType=%s,random=%s,signmethod=%s%s" % (
-        endpoint.register_mode, "regnwl" if credential.method == "regnwl" else "register", nonce, sign_method,
-        ",instanceId=" + endpoint.instance if endpoint.instance else "")
+    """The CONNECT fields of a registration; direct.md 3. clientId, authType and instanceId are not signed.
+
+    securemode is -2 where an instanceId goes with it, else 2.
+    """
+    settings = "securemode=%d,authType=%s,random=%s,signmethod=%s" % (
+        -2 if endpoint.instance else 2, "regnwl" if credential.method == "regnwl" else "register", nonce, sign_method)
+    if endpoint.instance:
+        settings += ",instanceId=" + endpoint.instance
     return Login(credential, credential.device_name, settings, registration.signature(credential, nonce, sign_method))

@@ -1,6 +1,8 @@
-"""What a socket or TLS raised, as an error of aliot.errors; imported when it happens."""
+"""What a socket or TLS raised, as an error of aliot.errors; imported when it happens, and dropped."""
 
-from aliot.errors import AliotError, Closed, LinkError, TimedOut
+from aliot import memory
+from aliot.errors import AliotError, CertificateError, Closed, LinkError, Reset, TimedOut, TlsError
+from micropython import const
 
 _TIMED_OUT = (110, 116)  # ETIMEDOUT on the host and on the chip
 _RESET = (32, 103, 104, 107, 113, 128)  # EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN on either
@@ -8,35 +10,28 @@ _ENDED = (29312, 30848)  # MBEDTLS_ERR_SSL_CONN_EOF, _PEER_CLOSE_NOTIFY
 _MEMORY = (12, 16, 17040, 32512)  # ENOMEM, MPI_ALLOC_FAILED, the same inside RSA, SSL_ALLOC_FAILED
 _ALERT = 30592  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _CERTIFICATE = (("future", "clock"), ("expired", "expired"), ("Common Name", "name"), ("signed", "untrusted"))
-
-
-class Reset(LinkError):
-    code = "reset"
-
-
-class TlsError(LinkError):
-    """TLS was refused by either side; codes `tls`, `tls.alert`, `tls.memory`."""
-
-    code = "tls"
-
-
-class CertificateError(TlsError):
-    """The peer's certificate was refused: `certificate.name`, `.untrusted`, `.expired`, `.clock`, `.future`,
-    `.root`."""
-
-    code = "certificate"
+_LITTLE = const(4096)  # bytes; with no larger block left, it is for want of memory that a handshake fails
 
 
 def translate(problem, phase):
     """The error for what was raised while `phase` was going on; what is no fault of the link comes back as it is."""
-    if isinstance(problem, AliotError):
-        return problem
-    if isinstance(problem, ValueError):
-        return _certificate(str(problem).strip())
     if isinstance(problem, MemoryError):
         return TlsError("not enough memory on Python's heap", "tls.memory")
-    if not isinstance(problem, OSError):
+    if isinstance(problem, AliotError) and not isinstance(problem, TimedOut):
         return problem
+    if not isinstance(problem, (ValueError, OSError, TimedOut)):
+        return problem
+    if phase == "TLS handshake":
+        free, block, _ = memory.c_heap()
+        if block < _LITTLE:
+            # mbedTLS that cannot allocate says that a certificate is not signed, lwIP that the peer is silent
+            return TlsError("%d bytes are left of the C heap: %s" % (free, str(problem).strip()), "tls.memory")
+    if isinstance(problem, ValueError):
+        return _certificate(str(problem).strip())
+    return problem if isinstance(problem, TimedOut) else _of_number(problem, phase)
+
+
+def _of_number(problem, phase):
     number = problem.args[0] if problem.args and isinstance(problem.args[0], int) else 0
     if phase == "name":
         return LinkError("the host name is not found", "dns")

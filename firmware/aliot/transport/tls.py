@@ -6,16 +6,19 @@ it looks at the TCP socket: MicroPython asks a TLS one again and again, a millis
 """
 
 import gc
+import io
 import select
 import socket
+from time import ticks_add, ticks_diff, ticks_ms
 
 import tls
-from aliot import part, roots as built
+from aliot import load, roots as trusted, unload
 from aliot.errors import Closed, TimedOut
-from aliot.transport import Deadline
+from aliot.ticks import Deadline
 from micropython import const
 
 _STEP = const(100)  # ms; the longest wait for the one direction while TLS may need the other
+_AHEAD = const(64)  # bytes that are read at once: most of what a platform sends is shorter
 
 
 def connect(credential, host, port, roots, timeout, secure=True):
@@ -28,10 +31,9 @@ def connect(credential, host, port, roots, timeout, secure=True):
     try:
         if secure:
             context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-            built.load(roots, context.load_verify_locations)
-            if hasattr(credential, "present"):
-                credential.present(context)  # a client certificate
-            gc.collect()  # TLS takes its 30 KB from the same memory
+            trusted.trust(roots, context.load_verify_locations)
+            credential.present(context)
+            gc.collect()  # TLS takes its 36 KB from the memory that Python's heap may have grown into
         phase = "name"
         address = socket.getaddrinfo(host, port)[0][-1]
         phase = "connect"
@@ -42,11 +44,9 @@ def connect(credential, host, port, roots, timeout, secure=True):
         raw.setblocking(False)
         raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
         phase = "TLS handshake"
-        stream = Stream(
-            raw,
-            context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False) if secure else raw,
-            timeout,
-        )
+        stream = Stream(raw, timeout)
+        if secure:
+            stream.tls = context.wrap_socket(stream.gate, server_hostname=host, do_handshake_on_connect=False)
     except BaseException as problem:
         if raw:
             raw.close()
@@ -55,21 +55,47 @@ def connect(credential, host, port, roots, timeout, secure=True):
     return stream
 
 
+class Gate(io.IOBase):
+    """The TCP socket as TLS reads it. TLS reads for as long as a peer sends what brings nothing, as warnings do:
+    when its time is over it is told that the socket has timed out."""
+
+    end = 0  # in ticks
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.write = raw.write
+
+    def readinto(self, view):
+        if ticks_diff(self.end, ticks_ms()) <= 0:
+            return -116  # ETIMEDOUT
+        try:
+            return self.raw.readinto(view)
+        except OSError as problem:
+            return -problem.args[0]
+
+    def ioctl(self, request, argument):
+        if request == 4:  # MP_STREAM_CLOSE
+            self.raw.close()
+        return 0
+
+
 class Stream:
     """See aliot.transport for the contract."""
 
-    def __init__(self, raw, secured, timeout):
-        self.raw = raw
-        self.tls = secured
+    deadline = None
+    phase = "TLS handshake"  # what a fault would be in
+    ahead = b""  # what was read and not yet taken
+
+    def __init__(self, raw, timeout):
+        self.raw = self.tls = raw
+        self.timeout = timeout
+        self.gate = Gate(raw)
+        self.buffer = bytearray(_AHEAD)
         self.events = select.poll()
         self.events.register(raw, select.POLLIN)
-        self.ahead = None  # a byte that ready() has read
-        self.phase = "TLS handshake"  # what a fault would be in
-        self.timeout = timeout
-        self.deadline = None
 
     def write(self, data):
-        deadline = self.deadline
+        end = self._begin()
         while data:
             try:
                 count = self.tls.write(data)
@@ -79,25 +105,63 @@ class Stream:
                 self.phase = "connection"
                 data = memoryview(data)[count:]
             else:  # the handshake waits for the peer
-                deadline = deadline or Deadline(self.timeout)
-                self._wait(deadline.left(), select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
+                self._wait(end, select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
 
     def read(self, n):
-        deadline = self.deadline or Deadline(self.timeout)
+        end = self._begin()
         data = bytearray(n)
         view = memoryview(data)
         while view:
-            count = self.readinto(view)
+            count = self._taken(view)
             view = view[count:]
-            if not count:
-                self._wait(deadline.left(), select.POLLIN)
+            if view and not count:
+                self._wait(end, select.POLLIN)
+            elif view and ticks_diff(end, ticks_ms()) <= 0:
+                raise TimedOut(self.phase)
         return bytes(data)
 
     def readinto(self, view):
-        if self.ahead:
-            view[0] = self.ahead[0]
-            self.ahead = None
-            return 1
+        self._begin()
+        return self._taken(view)
+
+    def ready(self, ms):
+        if not self.ahead:
+            self._begin()
+            end = ticks_add(ticks_ms(), ms)
+            while True:
+                count = self._read(self.buffer)
+                if count:
+                    self.ahead = memoryview(self.buffer)[:count]
+                    break
+                if ticks_diff(end, ticks_ms()) <= 0:
+                    return False
+                self._wait(end, select.POLLIN)
+        return True
+
+    def close(self):
+        self.ahead = b""
+        for sock in (self.tls, self.raw):
+            try:
+                sock.close()
+            except OSError:
+                pass
+
+    def _begin(self):
+        """When the operation that begins has to end, in ticks; TLS is told."""
+        deadline = self.deadline
+        end = self.gate.end = deadline.end if deadline else ticks_add(ticks_ms(), self.timeout)
+        return end
+
+    def _taken(self, view):
+        """How many bytes of `view` were filled with what is there."""
+        count = min(len(self.ahead), len(view))
+        if not count:
+            return self._read(view)
+        view[:count] = self.ahead[:count]
+        self.ahead = self.ahead[count:]
+        return count
+
+    def _read(self, view):
         try:
             count = self.tls.readinto(view)
         except Exception as problem:
@@ -106,33 +170,16 @@ class Stream:
             raise Closed("by the peer")
         return count or 0
 
-    def ready(self, ms):
-        deadline = Deadline(ms)
-        data = bytearray(1)
-        while not self.ahead:
-            if self.readinto(data):
-                self.ahead = data
-            else:
-                left = deadline.left()
-                if not left:
-                    return False
-                self._wait(left, select.POLLIN)
-        return True
-
-    def close(self):
-        self.ahead = None
-        for sock in (self.tls, self.raw):
-            try:
-                sock.close()
-            except OSError:
-                pass
-
-    def _wait(self, left, what):
-        if not left:
-            raise TimedOut(self.phase)
+    def _wait(self, end, what):
+        left = ticks_diff(end, ticks_ms())
+        if left <= 0:
+            raise _fault(TimedOut(self.phase), self.phase)
         self.events.modify(self.raw, what)
         self.events.poll(min(left, _STEP))
 
 
 def _fault(problem, phase):
-    return part("transport.faults").translate(problem, phase)
+    """The error of aliot.errors for what was raised in that phase."""
+    problem = load("transport.faults").translate(problem, phase)
+    unload("transport.faults", "memory")
+    return problem

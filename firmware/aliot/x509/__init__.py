@@ -1,11 +1,11 @@
-"""X.509: an identity that is a certificate and its key; the platform says whose it is (x509.md). The way in `x509`.
+"""X.509: an identity that is a certificate and its key; the platform says whose it is (x509.md). The kind `x509`.
 
 Opt-in: nothing of it is loaded unless a board's record asks for it. What only a start, a first connect or a failure
 needs is in parts that are imported then and dropped again.
 """
 
-from aliot import clock, forget, part
-from aliot.credentials import Identity
+from aliot import clock, load, unload
+from aliot.credentials import Credential
 from aliot.errors import AliotError, CredentialError
 
 TOPIC = "/ext/auth/identity/response"
@@ -13,13 +13,12 @@ TOPIC = "/ext/auth/identity/response"
 
 def drop():
     """Drop the parts of this package that only some moments need."""
-    for name in ("advice", "der", "failing", "learning", "loading", "slots"):
-        forget("x509." + name)
-        globals().pop(name, None)
+    unload("x509.advice", "x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.slots", "store", "names",
+           "record")
 
 
 def _advice(self):
-    found = part("x509.advice").advice(self.code)
+    found = load("x509.advice").advice(self.code)
     drop()
     return found
 
@@ -43,11 +42,11 @@ class Pair:
 
     def check(self, now):
         """X509Error unless it is valid at `now`, in seconds since 1970; None: the clock is only a lower bound."""
-        if self.ends < (now or clock.now()) or now and now < self.begins:
-            raise part("x509.failing").dated(self, now)
+        if self.ends < (now or clock.utc()) or now and now < self.begins:
+            raise load("x509.failing").dated(self, now)
 
 
-class X509Certificate(Identity):
+class X509Certificate(Credential):
     """Who this device is was said by the platform, or is not known yet: product_key and device_name are "" then.
 
     `current` is the pair in use, `next` one that is to be tried, either may be None. At each connect the next
@@ -58,7 +57,8 @@ class X509Certificate(Identity):
     current = next = trying = None
     turn = True  # it is the turn of the next one
     asking = False  # CONNECT without an identity, to hear which one the platform has
-    said = None  # the identity that was pushed on this connection
+    said = None  # the identity that was pushed on this connection,
+    fault = None  # or what is wrong with it
     hears = False  # the handler of the push is there
     time = None  # of the clock, when a server has set it
 
@@ -66,6 +66,12 @@ class X509Certificate(Identity):
         self.generation = generation  # of the burned record
 
     # What a Device and its transport call.
+
+    def locate(self, settings):
+        """X.509 has a host of its own in each region; x509.md 2."""
+        if not settings.host:
+            settings.host = "x509.itls.%s.aliyuncs.com" % (settings.region or "cn-shanghai")
+        settings.port = settings.port or 1883
 
     def login(self, timestamp, sign_method):
         """(client id, its settings, password) of CONNECT (x509.md 4): the first form, or that of a reconnect."""
@@ -96,14 +102,14 @@ class X509Certificate(Identity):
         """
         if not self.hears:
             self.hears = True
-            device.on(TOPIC, self._pushed)
-        self.said = None
+            device.on(TOPIC, lambda topic, payload: self._pushed(device, payload))
+        self.said = self.fault = None
         pair = self.trying
         try:
             if self.asks():
                 client.user = ""
                 present = client.connect(device.clean)
-                part("x509.learning").learn(self, device, client)
+                load("x509.learning").learn(self, device, client)
             else:
                 present = client.connect(device.clean)
         except AliotError as problem:
@@ -111,7 +117,7 @@ class X509Certificate(Identity):
         drop()
         self.turn = True
         device.state("certificate", {"serial": pair.serial, "slot": pair.slot, "expires": pair.expires,
-                                     "days": (pair.ends - clock.now()) // 86400})
+                                     "days": (pair.ends - clock.utc()) // 86400})
         return present
 
     # For the parts of this package.
@@ -120,22 +126,21 @@ class X509Certificate(Identity):
         """Whether this connection has to hear who this device is."""
         return self.asking or not self.product_key or self.trying is not self.current
 
-    def _pushed(self, topic, payload):
-        """The handler of the push."""
-        part("x509.learning").pushed(self, payload)
+    def _pushed(self, device, payload):
+        """The handler of the push; one that cannot be right ends the connection."""
+        load("x509.learning").pushed(self, payload)
+        if self.fault and device.client:
+            device.lost(device.client, self.fault)
 
     def _failed(self, problem):
-        made = part("x509.failing").failed(self, problem)
+        made = load("x509.failing").failed(self, problem)
         drop()
         return made
 
 
-def burned(fields, mac):
-    """The `X509Certificate` of a burned record's fields; X509Error names what is missing or wrong.
-
-    Host and port, where nobody burned them, are put into `fields`.
-    """
+def burned(fields, generation, mac, store):
+    """The `X509Certificate` of a burned record's fields; X509Error names what is missing or wrong."""
     try:
-        return part("x509.loading").load(X509Certificate(fields[0]), fields)
+        return load("x509.loading").loaded(X509Certificate(generation), fields, store)
     finally:
         drop()

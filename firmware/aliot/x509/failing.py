@@ -23,7 +23,7 @@ def changed(credential, said):
 def dated(pair, now):
     """The error for a pair that is out of date at `now` (Pair.check)."""
     detail = "certificate %s is valid to %s" % (pair.serial, pair.expires)
-    if pair.ends < (now or clock.now()):
+    if pair.ends < (now or clock.utc()):
         return X509Error(detail, "x509.expired")
     return X509Error(detail + ", but not yet", "x509.future", "later")
 

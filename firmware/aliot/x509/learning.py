@@ -2,70 +2,66 @@
 
 import json
 
-from aliot import part
-from aliot.credentials import Identity
-from aliot.errors import AliotError, CredentialError, ProtocolError
-from aliot.transport import Deadline
+from aliot import feed, load, names, record
+from aliot.credentials import Credential
+from aliot.errors import AliotError, ProtocolError
+from aliot.ticks import Deadline
 from aliot.x509 import X509Error
-from micropython import const
-
-_WAY = const(1)  # tags of aliot.record
-_CERTIFICATE = const(20)
-_PRIVATE_KEY = const(21)
-_PUSH = const(5000)  # ms to wait for the identity; x509.md 10
 
 
-class Said(Identity):
+class Said(Credential):
     """What the platform said, as the store keeps it."""
 
     def fields(self):
-        return {_WAY: b"x509"}
+        return {record.WAY: b"x509"}
 
 
 def pushed(credential, payload):
-    """The identity in a push; ProtocolError when it is none, and the alarm when it is another one than is known."""
+    """Take the identity in a push as `said`; as `fault` what is wrong: ProtocolError when it is none, the alarm when
+    it is another one than is known."""
     try:
         found = json.loads(payload)
-        said = Said(found["productKey"], found["deviceName"])
-    except (AliotError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
-        raise ProtocolError("the identity that was pushed is none")
+        said = Said(names.check_product_key(found["productKey"]), names.check_device_name(found["deviceName"]))
+    except (AliotError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError):
+        credential.fault = ProtocolError("the identity that was pushed is none")
+        return
     known = credential.product_key, credential.device_name
     if known[0] and (said.product_key, said.device_name) != known:
-        raise part("x509.failing").changed(credential, said)
+        credential.fault = load("x509.failing").changed(credential, said)
+        return
     credential.said = said
 
 
 def learn(credential, device, client):
     """Wait for the push, and keep what is new: the identity, and that the next certificate is in use now.
 
-    X509Error when none came in time and it is needed; StoreError when no medium keeps it. A push of another
-    identity raises where it is handled.
+    X509Error when none came in time and it is needed; what is wrong with a push; StoreError when no medium keeps it.
     """
-    device.feed()
-    limit = Deadline(min(device.config.get("push", _PUSH), device.timeout))
+    feed()
+    limit = Deadline(min(device.push, device.timeout))  # x509.md 10
     while not credential.said and limit.left():
         client.poll(limit.left())
+        if credential.fault:
+            raise credential.fault
     said = credential.said
     new = credential.trying is not credential.current
     if not said and (new or not credential.product_key):
         raise X509Error("no identity within the deadline", "x509.push", "now")
     if not credential.product_key:
-        try:
-            device.store.save(credential.generation, said, said)
-        except CredentialError:
-            pass  # what was kept and read back is no secret
-        device.state("stored", device.store.health)
+        store = device.store or load("store").Store()
+        store.save(credential.generation, said, said)
+        device.state("stored", store.health)
         device.product_key = credential.product_key = said.product_key
         device.device_name = credential.device_name = said.device_name
     if new:
-        _take_over(credential)
+        _take_over(credential, device.store)
     credential.asking = False
 
 
-def _take_over(credential):
+def _take_over(credential, store):
     pair = credential.trying
-    fields = {_CERTIFICATE: pair.certificate, _PRIVATE_KEY: pair.key}
-    part("x509.slots").Slots(credential.generation).keep("renewed", fields, pair.generation)
+    fields = {record.CERTIFICATE: pair.certificate, record.PRIVATE_KEY: pair.key}
+    load("x509.slots").Slots(credential.generation, store).keep("renewed", fields, pair.generation)
     pair.slot = "renewed"
     credential.current = pair
     credential.next = None

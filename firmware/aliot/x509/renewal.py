@@ -4,13 +4,9 @@ The new one is kept in flash as `next` (aliot.x509.slots) and tried at the next 
 new one has connected and the platform has named the same device.
 """
 
-from aliot import clock
+from aliot import clock, record
 from aliot.x509.loading import pair
 from aliot.x509.slots import Slots
-from micropython import const
-
-_CERTIFICATE = const(20)  # tags of aliot.record
-_PRIVATE_KEY = const(21)
 
 
 def keep_key(device, key):
@@ -18,15 +14,14 @@ def keep_key(device, key):
 
     It takes the place of a certificate that was offered and has not connected. StoreError when it cannot be kept.
     """
-    credential = device.credential
-    _keep(credential, {_PRIVATE_KEY: key})
-    credential.next = None
+    _keep(device, {record.PRIVATE_KEY: key})
+    device.credential.next = None
 
 
 def waiting_key(device):
     """The private key that waits for its certificate, or None."""
-    fields = Slots(device.credential.generation).read("next")[1]
-    return None if _CERTIFICATE in fields else fields.get(_PRIVATE_KEY)
+    fields = Slots(device.credential.generation, device.store).read("next")[1]
+    return None if record.CERTIFICATE in fields else fields.get(record.PRIVATE_KEY)
 
 
 def offer(device, certificate, key=None):
@@ -36,22 +31,21 @@ def offer(device, certificate, key=None):
     that a server has set, and StoreError: then nothing has changed.
     """
     credential = device.credential
-    fields = {_CERTIFICATE: certificate, _PRIVATE_KEY: key or waiting_key(device) or b""}
+    fields = {record.CERTIFICATE: certificate, record.PRIVATE_KEY: key or waiting_key(device) or b""}
     made = pair(fields, "next")
-    made.check(clock.now() if device.server else None)
-    made.generation = _keep(credential, fields)
+    made.check(clock.utc() if clock.server else None)
+    made.generation = _keep(device, fields)
     credential.next = made
     credential.turn = True
 
 
 def withdraw(device):
     """Forget the certificate or the key that waits in `next`."""
-    credential = device.credential
-    _keep(credential, {})
-    credential.next = None
+    _keep(device, {})
+    device.credential.next = None
 
 
-def _keep(credential, fields):
+def _keep(device, fields):
     """Write the slot; the generation it got is above that of the certificate in use."""
-    slots = Slots(credential.generation)
+    slots = Slots(device.credential.generation, device.store)
     return slots.keep("next", fields, slots.read("renewed")[0] + 1)

@@ -11,24 +11,20 @@ above that of `renewed`, so that one write of `renewed`, on whichever medium it 
 from aliot import record
 from aliot.errors import StoreError
 from aliot.store import Store
-from micropython import const
-
-_WAY = const(1)  # tags of aliot.record
-_FOR_GENERATION = const(13)
 
 
 class Slots(Store):
-    """The records of the board whose burned record has this generation."""
+    """The records of the board whose burned record has this generation, on the media of another Store if one is given."""
 
-    def __init__(self, generation, media=None):
-        super().__init__(media)
+    def __init__(self, generation, store=None):
+        super().__init__(store and store.media)
         self.generation = generation
 
     def read(self, name):
         """(generation, fields) of a slot, healed; (0, {}) when there is none of this burn."""
         try:
             copies = [medium.read(name) for medium in self.media]
-        except OSError:
+        except Exception:
             copies = []
         data = copies.pop() if copies else None
         if data and copies.count(data) == len(copies):  # as almost always: then one copy is enough of memory
@@ -41,7 +37,7 @@ class Slots(Store):
             whole = kind == record.ISSUED and all([fields.get(tag) == mine[tag] for tag in mine])
             return (generation, fields) if whole else (0, {})
         copies = data = None
-        found = self._load(name, self._mine())
+        found = self.newest(name, self._mine())
         return found[:2] if found else (0, {})
 
     def keep(self, name, fields, generation=0):
@@ -49,15 +45,17 @@ class Slots(Store):
 
         StoreError when no medium has a good copy. A medium that failed is named in `health`.
         """
-        newest = max([generation or self.generation] + [copy[0] + 1 for copy in self._copies(name) if copy])
+        newest = max([generation or self.generation] + [copy[0] + 1 for copy in self.copies(name) if copy])
         wanted = self._mine()
         wanted.update(fields)
         data = record.encode(record.ISSUED, newest, wanted)
         for medium in self.media:
-            self._write(name, data, medium)
+            self.write(name, data, medium)
         if "ok" not in self.health.values():
-            raise StoreError(str(self.health))
+            problem = StoreError(str(self.health))
+            problem.health = self.health
+            raise problem
         return newest
 
     def _mine(self):
-        return {_WAY: b"x509", _FOR_GENERATION: self.generation.to_bytes(4, "little")}
+        return {record.WAY: b"x509", record.FOR_GENERATION: self.generation.to_bytes(4, "little")}

@@ -11,7 +11,7 @@ from pathlib import Path
 from mpremote.romfs import VfsRomWriter
 
 from tools import cache, umqtt
-from tools.emulator.board.folding import fold
+from tools.image.folding import fold
 from tools.image.firmware import compile_module
 
 PORT = Path(__file__).resolve().parent / "port"

@@ -12,9 +12,12 @@ A handshake message is whole here, with its header of 4 bytes. Numbers of alerts
 import os
 import struct
 
-from aliot import id2, part
+from aliot import load
 from aliot.errors import Closed, CredentialError, LinkError, TimedOut
-from aliot.transport import Deadline, tls
+from aliot.id2 import codes
+from aliot.ticks import Deadline
+from aliot.transport import tls
+from aliot.transport.itls import records
 from micropython import const
 
 _ALERT = const(21)
@@ -25,8 +28,8 @@ _RECORD_LIMIT = const(2352)  # its limit of 2048, with IV, SHA-256 and the longe
 _FAREWELL = const(500)  # ms for a last alert
 
 
-def connect(credential, host, port, roots, timeout):
-    """An open `Stream` to host:port within `timeout` ms (DNS apart); `roots` are not used.
+def connect(credential, host, port, timeout):
+    """An open `Stream` to host:port within `timeout` ms (DNS apart).
 
     CredentialError `endpoint` when the host is one of TLS: where nobody named one, there is none to guess.
     The ports of TLS stand for that of iTLS.
@@ -36,7 +39,7 @@ def connect(credential, host, port, roots, timeout):
     credential.quota.check()
     if port in (443, 8883):
         port = 1883
-    stream = Stream(tls.connect(credential, host, port, roots, timeout, False), credential)
+    stream = Stream(tls.connect(credential, host, port, (), timeout, False), credential)
     stream.handshake()
     return stream
 
@@ -129,7 +132,7 @@ class Stream:
         challenge = self._ask(b"", 0x2010)
         if len(challenge) != 32:
             raise ValueError("challenge")
-        code = id2.device_code(credential.element, 0, challenge, b"", self.rng)
+        code = codes.device_code(credential.element, 0, challenge, b"", self.rng)
         credential.quota.spend()
         return code, self._hello(code)
 
@@ -179,17 +182,17 @@ class Stream:
         element = self.credential.element
         proof = found.get(0x2002, b"")
         drawn = said[6:38]
-        key = id2.verify_server(element, proof, id2.digits(drawn)) and id2.premaster(
+        key = codes.verify_server(element, proof, codes.digits(drawn)) and codes.premaster(
             element, found.get(0x2003, b""), code, proof
         )
         if not key:
             raise _refusal(40, "server code or premaster")
         theirs = answer[6:38]
-        key = id2.prf(key, b"master secret", drawn + theirs, 48)
-        self.keys = id2.directions(suite, key, drawn, theirs)
+        key = records.prf(key, b"master secret", drawn + theirs, 48)
+        self.keys = records.directions(suite, key, drawn, theirs)
         said += answer
         said += self._say(20, _verify(key, b"client", said))
-        if not id2.same(self._hear(20)[4:], _verify(key, b"server", said)):
+        if not codes.same(self._hear(20)[4:], _verify(key, b"server", said)):
             raise ValueError("Finished")
         self.kind = _DATA
 
@@ -269,7 +272,7 @@ class Stream:
 
 
 def _refusal(*alert):
-    return part("transport.itls.alerts").ItlsError(*alert)
+    return load("transport.itls.alerts").ItlsError(*alert)
 
 
 def extensions(data, start):
@@ -290,7 +293,7 @@ def extensions(data, start):
 
 
 def _verify(key, data, said):
-    return id2.prf(key, data + b" finished", id2.digest(said), 12)
+    return records.prf(key, data + b" finished", codes.digest(said), 12)
 
 
 def _sized(data):

@@ -1,6 +1,6 @@
 """What a refusal in iTLS means and what to do about it: id2.md 4.8, whose policy is inferred."""
 
-from aliot import part
+from aliot import load
 from aliot.errors import LinkError
 
 # for aliot.advice
@@ -35,5 +35,5 @@ class ItlsError(LinkError):
 
     @property
     def advice(self):
-        text = part("advice").advice(str(self.alert), _ADVICE)
+        text = load("advice").advice(str(self.alert), _ADVICE)
         return text or "check the endpoint, and that the key is the burned one"

@@ -59,8 +59,10 @@ class _Below(io.IOBase):
 
     def __init__(self, sock):
         self._sock = sock
-        self.setblocking = sock.setblocking
         self.ioctl = sock.ioctl
+
+    def setblocking(self, flag):
+        self._sock.setblocking(flag)
 
     def readinto(self, buffer):
         return self._say(self._sock.readinto, buffer)

@@ -6,12 +6,13 @@ https     none             /auth/devicename of the region's centre: a token, and
 https     region           the same with ext=1: the centre may send the device on to the nearest one
 https     global           /auth/bootstrap of the global centre, then /auth/devicename of the centre it names
 
-Imported only by boards that ask. What was told is kept in flash (aliot.guide.kept) once a connect with it has
+Imported only by boards that ask. What was told is kept in flash (aliot.bootstrap.cache) once a connect with it has
 succeeded, and thrown away when one fails: then the next try begins with the question again, once.
 """
 
-from aliot import forget, part
-from aliot.endpoint import _PUBLIC, Endpoint
+from aliot import clock, load, unload
+from aliot.credentials import Credential
+from aliot.endpoint import Endpoint
 from micropython import const
 
 GLOBAL = "iot-auth-global.aliyuncs.com"
@@ -19,21 +20,16 @@ NOTIFY = "thing/bootstrap/notify"
 _LIFE = const(604800)  # s; a token lives 7 days
 
 
-class Token:
+class Token(Credential):
     """What /auth/devicename issued to the device of `own`: who it is in CONNECT, for a while."""
 
-    TRANSPORT = "tls"
-    REGISTER = None
-
     def __init__(self, own, iot_id, iot_token):
-        self.product_key = own.product_key
-        self.device_name = own.device_name
-        self.device_secret = own.device_secret
+        super().__init__(own.product_key, own.device_name)
         self.iot_id = iot_id
         self.iot_token = iot_token  # a Secret
 
     def login(self, timestamp, sign_method):
-        """(clientId, settings, password, user name); direct.md 6.1. Nothing here is signed."""
+        """(client id, its settings, password, user name); direct.md 6.1. Nothing here is signed."""
         settings = "securemode=-1,signmethod=" + sign_method
         if timestamp is not None:
             settings += ",timestamp=%s" % timestamp
@@ -41,7 +37,7 @@ class Token:
         return name, settings, self.iot_token.reveal(), self.iot_id
 
 
-class Guided(Endpoint):
+class Told(Endpoint):
     """An Endpoint whose host and port the platform tells. Its rarer steps are modules, dropped after use."""
 
     own = None  # the credential that is in flash
@@ -53,24 +49,39 @@ class Guided(Endpoint):
     used = False  # a connect with what was told has succeeded
     saved = b""  # what flash holds
 
-    def __init__(self, product_key, values, auth, bootstrap):
-        super().__init__(product_key, *values)
+    def __init__(self, host, port, instance, register_host, auth, bootstrap):
+        super().__init__(host, port, instance, register_host)
         self.auth = auth
         self.bootstrap = bootstrap
 
-    def asked(self, device):
+    # What a Device calls.
+
+    def prepare(self, device):
         """Whether host, port and token are known. If not, one question is asked; the next call goes on.
 
-        LinkError, or an error of aliot.guide.refusals.
+        LinkError, or an error of aliot.bootstrap.refusals.
         """
         if not self.own:
             self._begin(device)
-        if self.token and (self.age(device, self.renewed) or 0) >= _LIFE:
+        if self.token and (self.age(self.renewed) or 0) >= _LIFE:
             self.forget_token(device)
         question = self.question()
         if question:
-            self._step("ask", "put", device, *question)
+            self._step("exchange", "ask", device, *question)
         return not question
+
+    def failed(self, device, problem):
+        """A connect, or a question, has failed: what was told is thrown away. Returns the error to report."""
+        if problem.code == "mqtt.3" and self.token and self.used:
+            # CONNACK 3 is also what a busy platform says: then the new token finds that out
+            self.forget_token(device)
+            problem = load("bootstrap.refusals").StaleToken(problem.detail)
+            unload("bootstrap.refusals")
+        else:
+            self._step("cache", "throw_away", device)
+        return problem
+
+    # For the parts of this package.
 
     def question(self):
         """(host, path) of what has to be asked next, or None."""
@@ -87,61 +98,35 @@ class Guided(Endpoint):
             return "iot-auth.%s.aliyuncs.com" % labels[-3]
         return self.register_host
 
-    def failed(self, device, problem):
-        """A connect, or a question, has failed: what was told is thrown away. Returns the error to report."""
-        if problem.code == "mqtt.3" and self.token and self.used:
-            # CONNACK 3 is also what a busy platform says: then the new token finds that out
-            self.forget_token(device)
-            problem = part("guide.refusals").StaleToken(problem.detail)
-            drop("refusals")
-        else:
-            self._step("kept", "throw_away", device)
-        return problem
-
-    def sent(self, host, port):
-        """The platform sends the device there."""
-        self.told = host, port
-        self.host = host
-        self.port = port
-        self.roots = ("aliyun",) if port == 8883 else _PUBLIC
-
     def take(self, device, host, port, iot_id="", iot_token=""):
         """Go there from now on, as whom."""
-        self.sent(host, port)
+        self.told = host, port
+        self.go(host, port)
         if iot_id:
             self.token = device.credential = Token(self.own, iot_id, iot_token)
-        device.state("guided", {"host": host, "port": port, "age": self.age(device, self.since)})
+        device.state("guided", {"host": host, "port": port, "age": self.age(self.since)})
 
     def forget_token(self, device):
         if self.token:
             self.token = None
             device.credential = self.own
 
-    def age(self, device, since):
+    def age(self, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
-        now = part("clock").now()
-        return now - since if since and device.server and now >= since else None
+        now = clock.utc()
+        return now - since if since and clock.server and now >= since else None
 
     def _begin(self, device):
         self.own = device.credential
-        drop("choose")
-        forget("override")
         if self.bootstrap != "none":
             device.subscribe(
                 NOTIFY, lambda topic, payload: self._step("notice", "arrived", device, topic, payload))
-        device.watch(lambda state, fields: state == "connected" and self._step("kept", "keep", device))
-        self._step("kept", "restore", device)
+        device.watch(lambda state, fields: state == "connected" and self._step("cache", "keep", device))
+        self._step("cache", "restore", device)
 
     def _step(self, module, name, *arguments):
         try:
-            getattr(part("guide." + module), name)(self, *arguments)
+            getattr(load("bootstrap." + module), name)(self, *arguments)
         finally:
-            drop(module)
-            drop("refusals")
-
-
-def drop(name):
-    """Drop a part of this package, and what the questions stand on."""
-    forget("guide." + name)
-    globals().pop(name, None)
-    forget("registration")
+            unload("bootstrap." + module, "bootstrap.messages", "bootstrap.refusals", "registration", "names", "store",
+                   "record")

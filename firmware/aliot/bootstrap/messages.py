@@ -3,22 +3,22 @@
 Imported before the question and after the answer, and dropped each time: TLS needs the memory between.
 """
 
-from aliot import part
-from aliot.credentials import sound
+from aliot import load
+from aliot.names import check_secret
 from aliot.errors import CredentialError, RegistrationError
 from aliot.log import Secret
-from aliot.registration import parse
+from aliot.registration import number, parse
 from aliot.sign import canonical, hmac_hex
 
 TIMESTAMP = 2524608000000  # what the SDKs send; without a clock that was set it is as good as any
 PORTS = (443, 1883, 8883)  # of MQTT over TLS; direct.md 5.1
 
 
-def question(guided, path, now, sign_method):
+def question(endpoint, path, now, sign_method):
     """The form of a question; `now` in seconds, 0 when the clock was not set."""
     if path == "/auth/bootstrap":
-        return bootstrap(guided.own)
-    return authentication(guided.own, now * 1000 or TIMESTAMP, sign_method, guided.bootstrap == "region")
+        return bootstrap(endpoint.own)
+    return authentication(endpoint.own, now * 1000 or TIMESTAMP, sign_method, endpoint.bootstrap == "region")
 
 
 def told(path, status, data):
@@ -57,9 +57,9 @@ def content(credential, timestamp, router):
 def result(status, data):
     """What an answer means: its `data`, AuthRefused with its code, or an error of registration."""
     found = parse(data) if status == 200 or data[:1] == b"{" else {}
-    code = found.get("code")
-    if type(code) is int and code != 200:
-        raise part("guide.refusals").AuthRefused(code, str(found.get("message", ""))[:80])
+    code = number(found.get("code"))
+    if code not in (-1, 200):
+        raise load("bootstrap.refusals").AuthRefused(code, str(found.get("message", ""))[:80])
     found = found.get("data")
     if status != 200 or code != 200 or not isinstance(found, dict):
         raise RegistrationError("HTTP status %d, no data" % status)
@@ -74,11 +74,11 @@ def place(data):
         if not isinstance(host, str):
             raise TypeError
     except (KeyError, TypeError):
-        raise part("guide.refusals").GuideError("no host and port in it")
+        raise load("bootstrap.refusals").GuideError("no host and port in it")
     if not allowed(host):
-        raise part("guide.refusals").RedirectRefused(host[:80])
+        raise load("bootstrap.refusals").RedirectRefused(host[:80])
     if type(port) is not int or port not in PORTS:
-        raise part("guide.refusals").RedirectRefused("port %s" % str(port)[:20])
+        raise load("bootstrap.refusals").RedirectRefused("port %s" % str(port)[:20])
     return host, port
 
 
@@ -105,9 +105,9 @@ def allowed(host):
 def token(data):
     """(iotId, iotToken as a Secret) in an answer's data; GuideError without them."""
     try:
-        return sound("iotId", data["iotId"], 1, 128), Secret(sound("iotToken", data["iotToken"], 1, 256))
+        return check_secret("iotId", data["iotId"], 128), Secret(check_secret("iotToken", data["iotToken"], 256))
     except (KeyError, TypeError, CredentialError):
-        raise part("guide.refusals").GuideError("no usable iotId and iotToken in it")
+        raise load("bootstrap.refusals").GuideError("no usable iotId and iotToken in it")
 
 
 def _names(credential):

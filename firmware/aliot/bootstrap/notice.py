@@ -2,12 +2,11 @@
 
 import json
 
-from aliot import part
-from aliot.guide import drop
+from aliot import load
 
 
-def arrived(guided, device, topic, payload):
-    """Answer the notice and, on cmd 0, throw away what was told; raises Moved, which ends the connection.
+def arrived(endpoint, device, topic, payload):
+    """Answer the notice and, on cmd 0, throw away what was told and end the connection (Moved).
 
     A notice whose id is that of the one before is answered only: with QoS 1 in a session that is kept it
     comes again, since the connection ended before its acknowledgement.
@@ -22,8 +21,7 @@ def arrived(guided, device, topic, payload):
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
         return
     device.publish(topic + "_reply", json.dumps({"id": number, "code": 200, "data": {}}))
-    if number is None or number != guided.notice:
-        guided.notice = number
-        part("guide.kept").throw_away(guided, device)
-        drop("kept")
-        raise part("guide.refusals").Moved("a bootstrap is asked for")
+    if number is None or number != endpoint.notice:
+        endpoint.notice = number
+        load("bootstrap.cache").throw_away(endpoint, device)
+        device.lost(device.client, load("bootstrap.refusals").Moved("a bootstrap is asked for"))

@@ -1,7 +1,7 @@
-"""Folds named constants of the port into the code that uses them, as a chip's C compiler does.
+"""Folds named constants into the code that uses them, as a C compiler does.
 
-MicroPython keeps every name that a module holds in the heap; a board has no
-such names of its own firmware there. Lines stay where they are.
+MicroPython keeps every name that a module holds in the heap. The firmware's constants have names for people; the
+emulated chip's own modules stand for C, which has none in the heap. Lines stay where they are.
 """
 
 import ast
@@ -10,19 +10,20 @@ import re
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
-def fold(sources, internal):
+def fold(sources, internal, longest=None):
     """`sources` {module: text} with constants in place of their names.
 
     All upper-case names with literal values that the modules `internal` define
     are folded, there and wherever they are imported or taken as attributes; of
-    other modules those that begin with an underscore.
+    other modules those that begin with an underscore. A text of more than
+    `longest` characters stays where it is: each place would hold it anew.
     """
     trees = {name: ast.parse(text) for name, text in sources.items()}
-    known = {name: _constants(tree, name in internal) for name, tree in trees.items()}
+    known = {name: _constants(tree, name in internal, longest) for name, tree in trees.items()}
     return {name: _folded(sources[name], tree, known[name], known, internal) for name, tree in trees.items()}
 
 
-def _constants(tree, every):
+def _constants(tree, every, longest):
     """{name: literal's text} of a module's constants."""
     found = {}
     for node in tree.body:
@@ -30,27 +31,35 @@ def _constants(tree, every):
             name, value = node.targets[0].id, node.value
             if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "const":
                 value = value.args[0]
-            if _CONSTANT.fullmatch(name) and (every or name[0] == "_") and _literal(value):
+            if _CONSTANT.fullmatch(name) and (every or name[0] == "_") and _literal(value, longest):
                 found[name] = ast.unparse(value)
     return found
 
 
-def _literal(node):
+def _literal(node, longest):
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
     if isinstance(node, ast.Tuple):
-        return all(_literal(item) for item in node.elts)
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, str, bytes))
+        return all(_literal(item, longest) for item in node.elts)
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, (int, str, bytes)):
+        return False
+    return longest is None or isinstance(node.value, int) or len(node.value) <= longest
 
 
 def _folded(text, tree, own, known, internal):
-    names, changes = dict(own), []
+    names, changes, modules = dict(own), [], {name: name for name in internal}
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for item in node.names:
+                if f"{node.module}.{item.name}" in internal:
+                    modules[item.asname or item.name] = f"{node.module}.{item.name}"
         if isinstance(node, ast.ImportFrom) and node.module in internal:
             taken = {item.name: known[node.module].get(item.name) for item in node.names}
             names.update({name: value for name, value in taken.items() if value is not None})
-            left = [name for name, value in taken.items() if value is None]
-            changes.append((node, f"from {node.module} import {', '.join(left)}" if left else "pass"))
+            left = [item for item in node.names if taken[item.name] is None]
+            if len(left) < len(node.names):
+                words = ", ".join(item.name + (f" as {item.asname}" if item.asname else "") for item in left)
+                changes.append((node, f"from {node.module} import {words}" if left else "pass"))
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in own:
             changes.append((node, "pass"))
     gone = {id(below) for node, _ in changes for below in ast.walk(node)}
@@ -59,10 +68,8 @@ def _folded(text, tree, own, known, internal):
             continue
         if isinstance(node, ast.Name) and node.id in names:
             changes.append((node, names[node.id]))
-        elif (
-            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in internal
-        ):
-            value = known[node.value.id].get(node.attr)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            value = known[modules[node.value.id]].get(node.attr)
             if value is not None:
                 changes.append((node, value))
     return _replaced(text, changes)

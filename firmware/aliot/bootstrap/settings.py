@@ -1,0 +1,14 @@
+"""Which way a board asks where to connect: the settings `auth` and `bootstrap`. Pure; dropped after use."""
+
+from aliot.bootstrap import Told
+from aliot.credentials import DeviceCertificate, ProductCertificate
+from aliot.errors import CredentialError
+
+
+def endpoint(settings, credential, host, port, instance, register_host):
+    """The endpoint that asks as `settings` say; CredentialError for what the identity cannot follow."""
+    if not isinstance(credential, (DeviceCertificate, ProductCertificate)):
+        raise CredentialError("auth and bootstrap are for identities with a secret", "endpoint")
+    if settings.auth == "https" and credential.method == "regnwl":
+        raise CredentialError("preregistration-free tokens cannot sign an HTTPS authentication", "endpoint")
+    return Told(host, port, instance, register_host, settings.auth, settings.bootstrap)

@@ -1,0 +1,3 @@
+server: str | None
+
+def utc() -> int: ...

@@ -1,0 +1,44 @@
+"""What a setting has to be, in words, and a repair: read only when it is needed. The tables are in aliot.settings."""
+
+
+def rule(kind, least, most):
+    """The rule of a row of settings.RULES or settings.ENDPOINT as words for people."""
+    if kind == "flag":
+        return "true or false"
+    if kind == "endpoint":
+        return "an object"
+    if kind == "password":
+        return "8 to 63 characters, a key of 64 hex digits, or nothing for an open network"
+    if isinstance(kind, tuple):
+        return "one of " + ", ".join(kind)
+    if kind == "hosts":
+        return "a list of %d to %d host names" % (least, most)
+    if kind[:6] == "number":
+        return "a number from %d to %d" % (least, most) + kind[6:]
+    unit = {"text": "bytes of UTF-8", "hex": "hex digits"}.get(kind, "lower-case letters, digits and -")
+    return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
+
+
+def say(device, settings, what, name=None):
+    """Say in a line of state what is wrong with the setting `name`, or with the file; `settings` is aliot.settings."""
+    if name:
+        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:])
+        what = "%s has to be %s" % (name, rule(*row) if row else "one of " + ", ".join(sorted(settings.ENDPOINT)))
+    device.state("error", {"code": "settings", "detail": settings.FILE + ": " + what,
+                           "advice": "correct it; the default, or what was burned, serves meanwhile"})
+
+
+def joined(text):
+    """`text` with the halves of a character above U+FFFF as one: MicroPython's json leaves "\\ud83d\\ude00" as two."""
+    whole = ""
+    high = 0
+    for c in text:
+        number = ord(c)
+        if 0xD800 <= number < 0xDC00:
+            high = number
+        elif high and 0xDC00 <= number < 0xE000:
+            whole += chr(0x10000 + (high - 0xD800 << 10) + number - 0xDC00)
+            high = 0
+        else:
+            whole += c
+    return whole

@@ -1,0 +1,116 @@
+"""What a start does: settings, roots, identity and endpoint out of flash, and the boot line.
+
+Imported for it and dropped; what it leaves behind in the Device holds nothing of this module.
+"""
+
+import os
+from binascii import hexlify
+from hashlib import sha256
+
+import aliot
+import machine
+from aliot import __version__, identities, load, record, roots, settings
+from aliot.names import text
+from aliot.store import Store
+from aliot.wifi import Wifi
+from micropython import const
+
+_ROOTS = const(16)  # extra ones at most, of so many bytes each:
+_ROOT = const(4096)
+
+
+def start(device):
+    """Make `device` ready to connect; CredentialError when nothing is burned, or what cannot be an identity."""
+    config, fault = (device.config, None) if device.config is not None else settings.read()
+    mac = machine.unique_id()
+    shown = {"mac": hexlify(mac).decode(), "version": __version__}
+    roots.extra, shown["roots"], refused = extra_roots()
+    if refused:
+        shown["roots_refused"] = refused
+    found = settings.Settings(config, {})
+    try:
+        found = _identify(device, config, mac, shown)
+    finally:
+        device.state("boot", shown)
+        if fault:
+            load("rules").say(device, settings, fault)
+        for name in found.wrong:
+            load("rules").say(device, settings, None, name)
+        device.config = config = {name: config[name] for name in config if name not in found.wrong}
+        _apply(device, config, found)
+
+
+def _identify(device, config, mac, shown):
+    """Credential and endpoint of a device; what the boot line says of them. Returns its Settings."""
+    store = device.store or Store()
+    generation, fields = store.burned()
+    shown.update(store.health)
+    shown["generation"] = device.generation = generation
+    shown["way"] = text(fields, record.WAY)
+    credential = identities.burned(fields, generation, mac, store)
+    device.product_key = shown["product_key"] = credential.product_key
+    device.device_name = shown["device_name"] = credential.device_name
+    device.sign_method = text(fields, record.SIGN_METHOD) or "hmacsha256"
+    found = settings.Settings(config, fields)
+    device.endpoint = found.endpoint(credential, fields)
+    if credential.method:
+        kept = store.issued(generation, credential)
+        shown["issued"] = bool(kept)
+        if kept:
+            shown.update(store.health)
+            credential = identities.issued(kept, credential.product_key, credential.device_name)
+    device.credential = credential
+    return found
+
+
+def _apply(device, config, found):
+    device.keepalive = found.keepalive
+    device.timeout = found.timeout
+    device.clean = found.clean
+    device.ntp = found.ntp
+    device.push = found.push
+    if not device.network:
+        device.network = Wifi(settings.ssid(config), config.get("password", ""))
+    if found.watchdog and not aliot.watchdog:
+        aliot.watchdog = machine.WDT(timeout=found.watchdog)
+
+
+def extra_roots():
+    """(names of the extra roots to trust, what the boot line says of each, names of those refused).
+
+    What a line says: the name and the first 8 hex digits of the DER's SHA-256.
+    """
+    trusted = []
+    shown = []
+    refused = []
+    more = 0
+    try:
+        for entry in os.ilistdir(roots.EXTRA[:-1]):
+            name = entry[0]
+            if not name.endswith(".der"):
+                continue
+            if len(trusted) + len(refused) >= _ROOTS:
+                more += 1
+                continue
+            data = _certificate(roots.EXTRA + name)
+            if data:
+                trusted.append(name)
+                shown.append(name + ":" + hexlify(sha256(data).digest()[:4]).decode())
+            else:
+                refused.append(name)
+    except OSError:
+        pass
+    if more:
+        refused.append("%d more" % more)
+    return tuple(trusted), shown, refused
+
+
+def _certificate(path):
+    """The bytes of a DER file that may be a certificate, None for what is none."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_ROOT + 1)
+    except OSError:
+        return None
+    whole = data[:2] == b"\x30\x82" and len(data) == 4 + int.from_bytes(data[2:4], "big") <= _ROOT
+    return data if whole else None

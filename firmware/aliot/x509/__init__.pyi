@@ -1,0 +1,3 @@
+from aliot.errors import CredentialError
+
+class X509Error(CredentialError): ...

@@ -1,0 +1,194 @@
+"""The device package as a board holds it: units of joined modules, constants folded, names short.
+
+UNITS says what is joined. `aliot` is what a device that is online needs; `aliot.start` and `aliot.store` serve a
+start and a registration and are dropped; the others are loaded by boards, or at moments, that need them.
+
+A traceback of a board names a unit and a line in it: `Release.where` and `Release.translate` lead back to the
+sources.
+"""
+
+import ast
+import functools
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import umqtt
+from tools.firmware import FOLDER
+from tools.image import shortening
+from tools.image.folding import fold
+from tools.image.joining import Joiner, Module, replaced
+
+PACKAGE = "aliot"
+LONGEST = 16  # characters of a text that is folded
+UNITS = {
+    "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
+    "aliot.start": "names identities settings start",
+    "aliot.store": "record store",
+    "aliot.registration.https": "registration registration.https",
+    "aliot.registration.mqtt": "registration registration.mqtt",
+    "aliot.transport.faults": "memory transport.faults",
+    "aliot.transport.itls": "transport.itls.records transport.itls",
+}
+# modules of `aliot` that go by their own names too: what applications import
+NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
+_PLACE = re.compile(r'File (\\?")(aliot[\w.]*)\\?", line (\d+)(?:, in (\w+|<\w+>))?')
+
+
+@dataclass(frozen=True)
+class Release:
+    """`units` {name: Joined} as they are compiled; `names` {name in the sources: name on the board}.
+
+    `version` is what the boot line says: that of the sources and a digest of the units.
+    """
+
+    units: dict
+    names: dict
+    version: str
+
+    def where(self, unit, line):
+        """(path in firmware/, line) of a unit's line, or None."""
+        joined = self.units.get(unit)
+        origin = joined.lines[line - 1] if joined and 0 < line <= len(joined.lines) else None
+        return origin and (_path(origin[0]), origin[1])
+
+    def translate(self, text):
+        """Text of a console with the places of tracebacks as places in the sources, and short names as they were."""
+        found = _PLACE.sub(self._place, text)
+        if found != text:
+            return found
+        back = {short: name for name, short in self.names.items()}
+        return re.sub(r"'(\w+)' object has no attribute '(\w+)'", lambda match: "'%s' object has no attribute '%s'" % (
+            back.get(match[1], match[1]), back.get(match[2], match[2])), text)
+
+    def _place(self, match):
+        place = self.where(match[2], int(match[3]))
+        if not place:
+            return match[0]
+        path, line = place
+        function = _function(path, line) if match[4] else ""
+        return f'File {match[1]}firmware/{path}{match[1]}, line {line}' + (f", in {function}" if function else "")
+
+
+def sources(folder=FOLDER):
+    """{dotted name: text} of the package."""
+    found = {}
+    for path in sorted((Path(folder) / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
+    return found
+
+
+def units(names):
+    """{unit: [module]}: those of UNITS, and one for each module that is in none."""
+    made = {unit: [_full(name) for name in text.split()] for unit, text in UNITS.items()}
+    members = {name for members in made.values() for name in members}
+    made.update({name: [name] for name in sorted(names) if name not in members})
+    return {unit: [name for name in members if name in names] for unit, members in made.items()}
+
+
+def file(unit):
+    """The path of a unit on the board, without the slash before and the ending."""
+    return unit.replace(".", "/") + ("/__init__" if unit in _PACKAGES else "")
+
+
+def public(folder=FOLDER):
+    """The names that the stubs beside the sources name."""
+    stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
+    return set().union(*(shortening.identifiers(ast.parse(stub.read_text(encoding="utf-8"))) for stub in stubs))
+
+
+def build(folder=FOLDER):
+    """The Release of the package in `folder`."""
+    return _build(tuple(sources(folder).items()), frozenset(public(folder)))
+
+
+@functools.lru_cache(maxsize=4)
+def _build(texts, keep):
+    texts = dict(texts)
+    joined = _joined(texts)
+    foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
+    modules = {part for name in texts for part in name.split(".")}
+    order = sorted(joined, key=lambda unit: unit not in UNITS)
+    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign)
+    digest = hashlib.sha256()
+    for unit in joined.values():
+        unit.text = shortening.shorten(unit.text, names, keep)
+        digest.update(unit.text.encode())
+    core = joined[PACKAGE]
+    plain = re.search(r'__version__ = "(.*?)"', core.text)[1]
+    version = f"{plain}+{digest.hexdigest()[:6]}"
+    core.text = core.text.replace(f'__version__ = "{plain}"', f'__version__ = "{version}"')
+    return Release(joined, names, version)
+
+
+def _joined(texts):
+    """{unit: Joined} of the sources {name: text}."""
+    folded = fold(texts, set(texts), LONGEST)
+    made = units(texts)
+    homes = {}
+    for unit, members in made.items():
+        for name in members:
+            homes.setdefault(name, unit)
+    joined = {}
+    for unit, members in made.items():
+        if any(_says_something(folded[name]) for name in members):
+            modules = [Module(name, _loads(folded[name], homes)) for name in members]
+            joined[unit] = Joiner(unit, modules, homes, PACKAGE).join()
+    _name_modules(joined[PACKAGE])
+    return joined
+
+
+def _says_something(text):
+    return any(not isinstance(node, ast.Pass) and not (isinstance(node, ast.Expr) and isinstance(
+        node.value, ast.Constant)) for node in ast.parse(text).body)
+
+
+def _loads(text, homes):
+    """`text` whose load("x") and unload("x", ...) name units."""
+    changes = []
+    for node in ast.walk(ast.parse(text)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("load", "unload")):
+            continue
+        for argument in node.args:
+            for word in ast.walk(argument):
+                if isinstance(word, ast.Constant) and isinstance(word.value, str) and _full(word.value) in homes:
+                    home = homes[_full(word.value)]
+                    if home != _full(word.value):
+                        changes.append((word, repr(home.partition(".")[2])))
+    return replaced(text, changes)
+
+
+def _name_modules(joined):
+    """Let `import aliot.device` and its like find the unit that has the module."""
+    lines = [f"_me = sys.modules[{PACKAGE!r}]",
+             f"for _name in {NAMED!r}:",
+             f"    sys.modules[{PACKAGE + '.'!r} + _name] = _me",
+             "    globals().setdefault(_name, _me)",
+             "del _me, _name"]
+    joined.text += "\n".join(lines) + "\n"
+    joined.lines += [None] * len(lines)
+
+
+def _full(name):
+    return name if name == PACKAGE else f"{PACKAGE}.{name}"
+
+
+def _path(module):
+    """Where a module's source lies in firmware/."""
+    path = module.replace(".", "/")
+    return path + "/__init__.py" if (FOLDER / path).is_dir() else path + ".py"
+
+
+def _function(path, line):
+    """The function of the source around a line."""
+    found = "<module>"
+    for node in ast.walk(ast.parse((FOLDER / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= node.end_lineno:
+            found = node.name
+    return found
+
+
+# units that are folders on the board, since other units lie below them
+_PACKAGES = {PACKAGE} | {name for name in units(sources()) for other in units(sources()) if other.startswith(name + ".")}

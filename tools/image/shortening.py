@@ -1,0 +1,186 @@
+"""Gives the package's own names others that the firmware holds anyway: each new name is 20 bytes of a chip's heap.
+
+What applications use keeps its name: the stubs beside the sources (.pyi) say what that is. Arguments that nobody
+passes by name become letters; functions, classes, attributes and globals get a name of held_names.txt that stands
+nowhere in the sources. The same name is the same everywhere, so that one map turns all back.
+"""
+
+import ast
+import builtins
+import functools
+import keyword
+from pathlib import Path
+
+HELD = Path(__file__).with_name("held_names.txt")
+LETTERS = "abcdefghijklmnpqrstuvwxyz"
+# what MicroPython itself gives to exceptions, and its word for constants
+SPECIAL = {"args", "value", "errno", "const"}
+# those of the names that every .mpy of version 6 writes as one byte (py/makeqstrdata.py) which are nobody's method here
+STATIC = """abs all any builtins bytecode callable chr classmethod dir divmod eval exec format globals hash id
+ insert isalpha islower isspace issubclass isupper iter little locals map micropython object ord popitem range
+ readline repr reverse rindex round rsplit rstrip send sep setdefault sort sorted staticmethod sum throw""".split()
+
+
+@functools.lru_cache(maxsize=1)
+def held():
+    """The names that the firmware holds."""
+    return frozenset(
+        word for line in HELD.read_text().splitlines() if not line.startswith("#") for word in line.split()
+    )
+
+
+def identifiers(tree):
+    """All names in a tree, keywords of calls and arguments included."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, (ast.arg, ast.keyword)):
+            found.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found |= {node.asname or "", *node.name.split(".")}
+        elif isinstance(node, ast.ImportFrom):
+            found |= set((node.module or "").split("."))
+        elif isinstance(node, ast.Global):
+            found |= set(node.names)
+    return found - {"", None}
+
+
+def defined(tree):
+    """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = None
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found[node.attr] = None
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            for statement in node.body:
+                for target in getattr(statement, "targets", ()):
+                    found.update((name.id, None) for name in ast.walk(target) if isinstance(name, ast.Name))
+    return list(found)
+
+
+def table(texts, public, foreign):
+    """{name: short name} for the sources `texts` (in the order in which names matter most).
+
+    `public` names stay; those in `foreign`, which what is not of the package uses, are given to nothing.
+    """
+    trees = [ast.parse(text) for text in texts]
+    used = set().union(*map(identifiers, trees))
+    words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    taken = public | foreign | SPECIAL | set(keyword.kwlist)
+    free = [name for name in held() - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
+    free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
+    attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    # a method or attribute may be called like a function of Python's: nobody can mistake it for that
+    hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
+    short = {}
+    for name in (name for tree in trees for name in defined(tree)):
+        if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
+            continue
+        choice = hidden if hidden and name not in words and name in attributes else free
+        if choice:
+            short[name] = choice.pop(0)
+    return short
+
+
+def shorten(text, short, public):
+    """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are."""
+    tree = ast.parse(text)
+    changes = []
+    letters = _letters(tree, public)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            new = letters.get(node, short.get(node.id))
+            if new:
+                changes.append((node.lineno, node.col_offset, node.id, new))
+        elif isinstance(node, ast.arg) and (node in letters or node.arg in short):
+            changes.append((node.lineno, node.col_offset, node.arg, letters.get(node) or short[node.arg]))
+        elif isinstance(node, ast.keyword) and node.arg in short:
+            changes.append((node.lineno, node.col_offset, node.arg, short[node.arg]))
+        elif isinstance(node, ast.Attribute) and node.attr in short:
+            changes.append((node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr]))
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in short:
+            word = 4 if isinstance(node, ast.FunctionDef) else 6
+            changes.append((node.lineno, node.col_offset + word, node.name, short[node.name]))
+        elif isinstance(node, (ast.Global, ast.ImportFrom)):
+            changes += _listed(text, node, short)
+        elif isinstance(node, ast.ExceptHandler) and node.name in short:
+            raise ValueError(f"line {node.lineno}: '{node.name}' is a name of an exception and of something else")
+    return _replaced(text, changes)
+
+
+def _listed(text, node, short):
+    """Changes in a statement that lists names: global a, b; from x import a as b."""
+    line = text.split("\n")[node.lineno - 1]
+    names = node.names if isinstance(node, ast.Global) else [item.name for item in node.names]
+    at = node.col_offset + (7 if isinstance(node, ast.Global) else line[node.col_offset :].index(" import ") + 8)
+    for name in names:
+        at = line.index(name, at)
+        if name in short:
+            yield node.lineno, at, name, short[name]
+        at += len(name)
+
+
+def _letters(tree, public):
+    """{node: letter} for the arguments that nobody passes by name, where they stand and where they are used."""
+    by_name = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} | public
+    found = {}
+
+    def visit(function, outer):
+        """`outer` {argument: letter} holds in the function around."""
+        body = list(_own(function))
+        arguments = [arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)]
+        stored = {node.id for node in body if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        here = {name: letter for name, letter in outer.items()
+                if name not in stored and name not in {arg.arg for arg in arguments}}
+        taken = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} | set(here.values())
+        taken |= {arg.arg for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.Lambda))
+                  for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+        for arg in arguments:
+            if arg.arg != "self" and arg.arg not in by_name and len(arg.arg) > 1:
+                letter = next(letter for letter in LETTERS if letter not in taken)
+                taken.add(letter)
+                here[arg.arg] = found[arg] = letter
+        for node in body:
+            if isinstance(node, ast.Name) and node.id in here:
+                found[node] = here[node.id]
+            elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
+                visit(node, here)
+
+    def walk(node):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.Lambda)):
+                visit(child, {})
+            else:
+                walk(child)
+
+    walk(tree)
+    return found
+
+
+def _own(function):
+    """The nodes of a function's body, with the functions in it but not their inside; their defaults are outside."""
+    todo = list(function.body) if isinstance(function.body, list) else [function.body]
+    while todo:
+        node = todo.pop()
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            todo += node.args.defaults
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+def _replaced(text, changes):
+    lines = text.encode().split(b"\n")
+    for number, column, old, new in sorted(set(changes), reverse=True):
+        line, old = lines[number - 1], old.encode()
+        assert line[column : column + len(old)] == old, (number, column, old, line)
+        lines[number - 1] = line[:column] + new.encode() + line[column + len(old) :]
+    return b"\n".join(lines).decode()
