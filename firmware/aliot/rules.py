@@ -29,16 +29,13 @@ def say(device, settings, what, name=None):
 
 
 def joined(text):
-    """`text` with the halves of a character above U+FFFF as one: MicroPython's json leaves "\\ud83d\\ude00" as two."""
+    """`text` with each two halves of a character above U+FFFF as one; a half that stands alone stays."""
     whole = ""
-    high = 0
     for c in text:
-        number = ord(c)
-        if 0xD800 <= number < 0xDC00:
-            high = number
-        elif high and 0xDC00 <= number < 0xE000:
-            whole += chr(0x10000 + (high - 0xD800 << 10) + number - 0xDC00)
-            high = 0
+        low = ord(c) - 0xDC00
+        high = ord(whole[-1]) - 0xD800 if whole and 0 <= low < 0x400 else -1
+        if 0 <= high < 0x400:
+            whole = whole[:-1] + chr(0x10000 + (high << 10) + low)
         else:
             whole += c
     return whole

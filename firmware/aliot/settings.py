@@ -4,16 +4,14 @@ RULES and ENDPOINT say what each may be; the tools on the host check a file by t
 breaks its rule is named, and the default, or what was burned, serves.
 """
 
-import json
-
-from aliot import load, names, record
+from aliot import load, names, objects, record
 from aliot.clock import SERVERS
 from aliot.endpoint import Endpoint
 from aliot.names import text
 
 FILE = "/config.json"
 LARGEST = 4096  # bytes of the file
-# name: (kind, least, most); characters are those of names.checked
+# name: (kind, least, most); which characters is in `_right`
 RULES = {
     "ssid": ("text", 1, 32),
     "ssid_hex": ("hex", 2, 64),  # of an access point whose name is not UTF-8
@@ -115,10 +113,9 @@ def read(path=FILE):
     if len(data) > LARGEST:
         return {}, "has more than %d bytes" % LARGEST
     try:
-        found = json.loads(data[3:] if data[:3] == b"\xef\xbb\xbf" else data)  # an editor's byte order mark
-    except (ValueError, RuntimeError):
-        return {}, "is not JSON"
-    return (found, None) if isinstance(found, dict) else ({}, "is not a JSON object")
+        return objects.parse(data[3:] if data[:3] == b"\xef\xbb\xbf" else data), None  # an editor's byte order mark
+    except ValueError as problem:
+        return {}, str(problem)
 
 
 def wrong(config):
@@ -134,7 +131,16 @@ def wrong(config):
 
 def ssid(config):
     """The access point's name, as text or bytes; "" when none is set."""
-    return bytes.fromhex(config["ssid_hex"]) if "ssid_hex" in config else _joined(config.get("ssid", ""))
+    return bytes.fromhex(config["ssid_hex"]) if "ssid_hex" in config else joined(config.get("ssid", ""))
+
+
+def joined(text):
+    """`text` with the halves of a character above U+FFFF as one: MicroPython's json leaves what was escaped as two."""
+    return load("rules").joined(text) if _halves(text) else text
+
+
+def _halves(text):
+    return [c for c in text if "\ud800" <= c < "\ue000"]
 
 
 def _right(value, kind, least, most):
@@ -150,6 +156,9 @@ def _right(value, kind, least, most):
         return value in kind
     if not isinstance(value, str):
         return False
+    value = joined(value)
+    if _halves(value):
+        return False
     if kind == "hex" or kind == "password" and len(value) == 64:
         if len(value) & 1 or [c for c in value if c not in "0123456789abcdefABCDEF"]:
             return False
@@ -159,9 +168,4 @@ def _right(value, kind, least, most):
         signs = "abcdefghijklmnopqrstuvwxyz0123456789-" + ("." if kind == "host" else "")
         if [c for c in value if c not in signs]:
             return False
-    return least <= len(_joined(value).encode()) <= most
-
-
-def _joined(text):
-    """`text` with the halves of a character above U+FFFF as one."""
-    return load("rules").joined(text) if [c for c in text if "\ud800" <= c < "\ue000"] else text
+    return least <= len(value.encode()) <= most

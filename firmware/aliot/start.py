@@ -70,7 +70,7 @@ def _apply(device, config, found):
     device.ntp = found.ntp
     device.push = found.push
     if not device.network:
-        device.network = Wifi(settings.ssid(config), config.get("password", ""))
+        device.network = Wifi(settings.ssid(config), settings.joined(config.get("password", "")))
     if found.watchdog and not aliot.watchdog:
         aliot.watchdog = machine.WDT(timeout=found.watchdog)
 

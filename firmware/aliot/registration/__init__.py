@@ -4,7 +4,6 @@ A way is a module of this package with `register(credential, endpoint, sign_meth
 issued, or raises; it stores nothing. All of it is imported for the registration and dropped.
 """
 
-import json
 import os
 from binascii import hexlify
 
@@ -41,12 +40,9 @@ def signature(credential, nonce, sign_method):
 def parse(data):
     """A JSON object out of an answer's bytes; RegistrationError for anything else."""
     try:
-        found = json.loads(data)
-    except (ValueError, RuntimeError, MemoryError):
-        found = None
-    if not isinstance(found, dict) or not _whole(data):
-        raise RegistrationError("not a JSON object")
-    return found
+        return load("objects").parse(data)
+    except ValueError as problem:
+        raise RegistrationError("the answer " + str(problem))
 
 
 def number(value):
@@ -68,21 +64,3 @@ def issued(found, credential):
         return load("identities").device_certificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("no usable credential")
-
-
-def _whole(data):
-    """Whether all brackets of a JSON object are closed: MicroPython's json takes one that was cut for whole."""
-    depth = 0
-    inside = escaped = False
-    for byte in data:
-        if escaped:
-            escaped = False
-        elif byte == 0x22:  # "
-            inside = not inside
-        elif inside:
-            escaped = byte == 0x5C  # \
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"}]":
-            depth -= 1
-    return not depth and not inside
