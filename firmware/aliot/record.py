@@ -80,4 +80,3 @@ def decode(data):
             raise ValueError("record: field %d is malformed" % tag)
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields
-

@@ -5,7 +5,6 @@ breaks its rule is named, and the default, or what was burned, serves.
 """
 
 from aliot import load, names, objects, record
-from aliot.clock import SERVERS
 from aliot.endpoint import Endpoint
 from aliot.names import text
 
@@ -50,7 +49,7 @@ class Settings:
     timeout = 15000
     watchdog = 0
     clean = True
-    ntp = SERVERS
+    ntp = ()  # those of aliot.clock
     push = 5000
 
     def __init__(self, config, fields):
@@ -83,7 +82,7 @@ class Settings:
         for name in override:
             setattr(self, name, override[name])
 
-    def endpoint(self, credential, fields):
+    def endpoint(self, credential):
         """The Endpoint of a credential; CredentialError when they do not go together.
 
         direct.md 5.1: port 8883 is documented for instances of the new kind, 443 and 1883 for legacy hosts.
@@ -100,7 +99,7 @@ class Settings:
         register_host = names.check_host(self.register_host or "iot-auth.%s.aliyuncs.com" % region)
         if self.auth == "mqtt" and self.bootstrap == "none":
             return Endpoint(host, port, instance, register_host)
-        return load("bootstrap.settings").endpoint(self, fields, host, port, instance, register_host)
+        return load("bootstrap.settings").endpoint(self, credential, host, port, instance, register_host)
 
 
 def read(path=FILE):

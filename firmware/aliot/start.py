@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import aliot
 import machine
-from aliot import __version__, identities, load, record, roots, settings
+from aliot import __version__, clock, identities, load, record, roots, settings
 from aliot.names import text
 from aliot.store import Store
 from aliot.wifi import Wifi
@@ -52,7 +52,7 @@ def _identify(device, config, mac, shown):
     device.device_name = shown["device_name"] = credential.device_name
     device.sign_method = text(fields, record.SIGN_METHOD) or "hmacsha256"
     found = settings.Settings(config, fields)
-    device.endpoint = found.endpoint(credential, fields)
+    device.endpoint = found.endpoint(credential)
     if credential.method:
         kept = store.issued(generation, credential)
         shown["issued"] = bool(kept)
@@ -67,7 +67,7 @@ def _apply(device, config, found):
     device.keepalive = found.keepalive
     device.timeout = found.timeout
     device.clean = found.clean
-    device.ntp = found.ntp
+    device.ntp = found.ntp or clock.SERVERS
     device.push = found.push
     if not device.network:
         device.network = Wifi(settings.ssid(config), settings.joined(config.get("password", "")))

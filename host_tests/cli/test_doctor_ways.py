@@ -127,7 +127,7 @@ def test_a_certificate_that_is_refused_without_a_word(doctor, burned, tmp_path):
 
 def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
     """The handshake is through, and the certificate is refused after all."""
-    client = certified.Client(None, identity.load(burned(made)), certified.Endpoint("", host=HOST, port=1883), {})
+    client = certified.Client(None, identity.load(burned(made)), certified.Endpoint(HOST, 1883), {})
 
     def refuse(stream, fields, timeout):
         raise way.Broken("no CONNACK (1)", "", "bad certificate")

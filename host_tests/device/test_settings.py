@@ -41,7 +41,7 @@ def endpoint(fields, override):
     """The endpoint of a device, as its record and its settings say."""
     found = Settings({"endpoint": override}, fields)
     assert found.wrong == [], found.wrong
-    return found.endpoint(DeviceCertificate(PK, "dev_0001", "s" * 32), fields)
+    return found.endpoint(DeviceCertificate(PK, "dev_0001", "s" * 32))
 
 
 def test_where_a_device_connects():
@@ -99,7 +99,7 @@ def test_a_setting_is_taken_or_named(row):
 def test_what_is_wrong_leaves_the_burned_place():
     fields = {record.INSTANCE: b"iot-3", record.PORT: b"\x5b\x07"}
     for override in ({"region": 5}, {"host": "h:1"}, {"port": 0}, {"port": 65536, "instance": ""}, [], "x", None):
-        made = Settings({"endpoint": override}, fields).endpoint(DeviceCertificate(PK, "dev_0001", "s" * 32), fields)
+        made = Settings({"endpoint": override}, fields).endpoint(DeviceCertificate(PK, "dev_0001", "s" * 32))
         assert (made.host, made.port) == ("iot-3.mqtt.iothub.aliyuncs.com", 1883), override
     made = Settings({"endpoint": {"host": 5, "region": "eu-central-1"}}, fields)
     assert (made.region, made.instance, made.host, made.port) == ("eu-central-1", "", "", 0)

@@ -17,8 +17,10 @@ from tools.errors import UserError
 from tools.image import identity
 
 from aliot.advice import advice
-from aliot.endpoint import Endpoint
-from aliot.guide import Guided
+from aliot.bootstrap import Told
+from aliot.credentials import Credential
+from aliot.endpoint import PUBLIC
+from aliot.settings import Settings
 
 OTHERS = {"x509": certified.walk, "id2": over_itls.walk}      # ways that sign nothing with a secret
 
@@ -68,13 +70,13 @@ def examine(args):
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
     if who and who.way in OTHERS:
         return [availability(who), look("clock", lambda: clock(network)), *OTHERS[who.way](network, who, extra, args)]
-    device, where = signing.credential(who, args.mac) if who else (None, Endpoint("a1", args.region))
+    device, where = signing.credential(who, args.mac) if who else (None, public(args.region))
     trusted = way.roots(where.roots, extra)
     findings = [availability(who)] if who else []
     findings.append(look("clock", lambda: clock(network)))
-    if device is not None and device.REGISTER:
-        findings += registration(network, who, device, where, way.roots(where.register_roots, extra), args.timeout)
-    if isinstance(where, Guided):
+    if device is not None and device.method:
+        findings += registration(network, who, device, where, way.roots(PUBLIC, extra), args.timeout)
+    if isinstance(where, Told):
         more, known = asked(network, who, device, where, extra, args)
         findings += more
         if not known:
@@ -88,9 +90,17 @@ def examine(args):
     return findings
 
 
+def public(region):
+    """The endpoint of the public instance in a region."""
+    settings = Settings({"endpoint": {"region": region}}, {})
+    if settings.wrong:
+        raise UserError(f"--region {region} is not a region id such as cn-shanghai")
+    return settings.endpoint(Credential("a1", ""))
+
+
 def registration(network, who, device, where, trusted, timeout):
     """Findings about HTTPS registration; MQTT registration shows nothing before it is done."""
-    if device.REGISTER != "https":
+    if device.method != "https":
         return [Finding("registration", None, "over MQTT: nothing shows without registering")]
     host = where.register_host
     findings = [look("TLS register", lambda: tls(network, host, 443, trusted))]
@@ -113,9 +123,9 @@ def switch(network, device, host, trusted, timeout):
 
 def asked(network, who, device, where, extra, args):
     """(findings about what the board asks before it connects, whether they tell where it will)."""
-    trusted = way.roots(where.register_roots, extra)
+    trusted = way.roots(PUBLIC, extra)
     findings, known = [], False
-    complete = not (device.REGISTER or args.no_login)
+    complete = not (device.method or args.no_login)
     for path, host, told in asking.questions(network, who, device, where, trusted, args.timeout, complete):
         stretch = path.rpartition("/")[2]
         if told is None:
@@ -132,7 +142,7 @@ def asked(network, who, device, where, extra, args):
 
 
 def login(network, who, device, where, trusted, args):
-    if device.REGISTER:
+    if device.method:
         return Finding("login", None, "this certificate has no DeviceSecret before its board has registered")
     if args.no_login:
         return Finding("login", None, "left out, as asked")
@@ -140,7 +150,7 @@ def login(network, who, device, where, trusted, args):
 
 
 def _login(network, who, device, where, trusted, timeout):
-    token = where.token if isinstance(where, Guided) else None
+    token = where.token if isinstance(where, Told) else None
     made = signing.login(token or device, where, None, who.sign_method or "hmacsha256")
     stream, _, _ = way.secure(network, where.host, where.port, trusted)
     with stream:

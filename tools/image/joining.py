@@ -112,7 +112,7 @@ class Joiner:
                 continue
             elif source in self.homes:
                 package, _, last = self._home(source).rpartition(".")
-                line = f"from {package} import {last}" + (f" as {local}" if last != local else "")
+                line = (f"from {package} " if package else "") + f"import {last}" + (f" as {local}" if last != local else "")
             elif node.module in self.by_name:
                 new = self.renamed.get((node.module, item.name), item.name)
                 if new != local:

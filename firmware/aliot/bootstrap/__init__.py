@@ -10,7 +10,7 @@ Imported only by boards that ask. What was told is kept in flash (aliot.bootstra
 succeeded, and thrown away when one fails: then the next try begins with the question again, once.
 """
 
-from aliot import clock, load, unload
+from aliot import load, unload
 from aliot.credentials import Credential
 from aliot.endpoint import Endpoint
 from micropython import const
@@ -113,6 +113,8 @@ class Told(Endpoint):
 
     def age(self, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
+        from aliot import clock  # here: the tools on the host import this module
+
         now = clock.utc()
         return now - since if since and clock.server and now >= since else None
 
