@@ -70,7 +70,7 @@ class Device:
         try:
             load("start").start(self)
         finally:
-            unload("start", "identities", "settings", "rules", "store", "names", "record")
+            unload("start", "identities", "settings", "rules", "store", "names", "objects", "record")
         self.session = Session(_random, self.keepalive * 1000, min(_PONG, self.timeout))
 
     def poll(self, ms=0):
@@ -149,7 +149,7 @@ class Device:
         try:
             self.credential = load("registration").complete(self)
         finally:
-            unload("registration", "identities", "store", "names", "record")
+            unload("registration", "identities", "store", "names", "objects", "record")
 
     def _connect(self):
         to = self.endpoint

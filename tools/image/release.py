@@ -24,11 +24,12 @@ PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
 UNITS = {
     "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
-    "aliot.start": "names identities settings start",
+    "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
-    "aliot.registration.https": "registration registration.https",
-    "aliot.registration.mqtt": "registration registration.mqtt",
+    "aliot.registration": "registration registration.https",
     "aliot.transport.faults": "memory transport.faults",
+    "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
+    "aliot.bootstrap.exchange": "bootstrap.messages bootstrap.exchange",
     "aliot.transport.itls": "transport.itls.records transport.itls",
 }
 # modules of `aliot` that go by their own names too: what applications import
@@ -107,6 +108,7 @@ def build(folder=FOLDER):
 @functools.lru_cache(maxsize=4)
 def _build(texts, keep):
     texts = dict(texts)
+    keep = keep.union(*(shortening.by_text(ast.parse(text)) for text in texts.values()))
     joined = _joined(texts)
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
     modules = {part for name in texts for part in name.split(".")}

@@ -50,6 +50,22 @@ def identifiers(tree):
     return found - {"", None}
 
 
+def by_text(tree):
+    """The names that a module looks up by a text: those in getattr, setattr and hasattr.
+
+    Where one of these calls takes its name from a variable, any text of the module may be it.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
+            if isinstance(node.args[1], ast.Constant):
+                found.add(node.args[1].value)
+            else:
+                found |= {text.value for text in ast.walk(tree) if isinstance(text, ast.Constant)
+                          and isinstance(text.value, str) and text.value.isidentifier()}
+    return found
+
+
 def defined(tree):
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
     found = {}

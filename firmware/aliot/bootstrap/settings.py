@@ -1,4 +1,4 @@
-"""Which way a board asks where to connect: the settings `auth` and `bootstrap`. Pure; dropped after use."""
+"""How a board asks where to connect: the settings `auth` and `bootstrap`. Pure; dropped after a start."""
 
 from aliot.bootstrap import Told
 from aliot.credentials import DeviceCertificate, ProductCertificate

@@ -40,7 +40,7 @@ def signature(credential, nonce, sign_method):
 def parse(data):
     """A JSON object out of an answer's bytes; RegistrationError for anything else."""
     try:
-        return load("objects").parse(data)
+        return load("objects").parse(data)  # not before: TLS needs the memory
     except ValueError as problem:
         raise RegistrationError("the answer " + str(problem))
 
