@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import aliot
 import machine
+import tls
 from aliot import __version__, clock, identities, load, record, roots, settings
 from aliot.names import text
 from aliot.store import Store
@@ -84,6 +85,7 @@ def extra_roots():
     shown = []
     refused = []
     more = 0
+    context = None  # of TLS, which says what is a certificate
     try:
         for entry in os.ilistdir(roots.EXTRA[:-1]):
             name = entry[0]
@@ -92,7 +94,8 @@ def extra_roots():
             if len(trusted) + len(refused) >= _ROOTS:
                 more += 1
                 continue
-            data = _certificate(roots.EXTRA + name)
+            context = context or tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+            data = _certificate(roots.EXTRA + name, context)
             if data:
                 trusted.append(name)
                 shown.append(name + ":" + hexlify(sha256(data).digest()[:4]).decode())
@@ -105,12 +108,17 @@ def extra_roots():
     return tuple(trusted), shown, refused
 
 
-def _certificate(path):
-    """The bytes of a DER file that may be a certificate, None for what is none."""
+def _certificate(path, context):
+    """The bytes of a DER file that a TLS context takes for a certificate, None for any other."""
     try:
+        size = os.stat(path)[6]
+        if size > _ROOT:
+            return None
         with open(path, "rb") as file:
-            data = file.read(_ROOT + 1)
-    except OSError:
+            data = file.read(size)
+        if data[:2] != b"\x30\x82" or len(data) != 4 + int.from_bytes(data[2:4], "big"):
+            return None  # TLS would take what is followed by something else
+        context.load_verify_locations(data)
+        return data
+    except (OSError, ValueError):
         return None
-    whole = data[:2] == b"\x30\x82" and len(data) == 4 + int.from_bytes(data[2:4], "big") <= _ROOT
-    return data if whole else None
