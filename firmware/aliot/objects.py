@@ -5,6 +5,8 @@ import json
 
 def parse(data):
     """The JSON object that `data` (bytes) is, as a dict; ValueError says what it is instead."""
+    if data[:3] == b"\xef\xbb\xbf":  # an editor's byte order mark
+        data = data[3:]
     try:
         found = json.loads(data)
     except (ValueError, RuntimeError, MemoryError):

@@ -112,7 +112,7 @@ def read(path=FILE):
     if len(data) > LARGEST:
         return {}, "has more than %d bytes" % LARGEST
     try:
-        return objects.parse(data[3:] if data[:3] == b"\xef\xbb\xbf" else data), None  # an editor's byte order mark
+        return objects.parse(data), None
     except ValueError as problem:
         return {}, str(problem)
 

@@ -10,6 +10,9 @@ from binascii import hexlify
 from aliot import load
 from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
+from micropython import const
+
+_HIGHEST = const(999999)  # of a code
 
 
 def complete(device):
@@ -48,9 +51,10 @@ def parse(data):
 def number(value):
     """A code of the platform, which may come as text; -1 for what is none."""
     try:
-        return int(value)
+        found = -1 if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return -1
+    return found if 0 <= found <= _HIGHEST else -1
 
 
 def issued(found, credential):
