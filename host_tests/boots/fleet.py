@@ -12,12 +12,14 @@ from tools.image import flash, identity
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 REGISTERED, FREE = "a1BootsReg1", "a1BootsFree"
 WAYS = ("https", "mqtt", "regnwl")
-# an application that posts nothing, so that a boot ends with "connected"; settings as keywords of Device
+# an application that posts nothing, so that a boot ends with "connected"; `config` and `timeout` are its settings
 MAIN = """
 import json
 from aliot.device import Device
 from aliot.wifi import Wifi
-device = Device({config!r}, Wifi("boots", "password"), timeout={timeout})
+config = {config!r}
+config["timeout"] = {timeout}
+device = Device(config, Wifi("boots", "password"))
 device.start()
 while True:
     device.poll(10)
