@@ -50,6 +50,48 @@ def test_each_reset_is_told_and_names_its_cause(board, call, reason, cause):
     assert one.wait_line(f"cause {cause}", timeout=20)
 
 
+TICKS = "import time, machine\nfrom time import ticks_ms, ticks_us, ticks_diff\n"
+
+
+def test_ticks_begin_at_zero_with_power(board):
+    assert board(TICKS + "print(ticks_ms() < 60000, ticks_us() < 60000000)\n").boot(timeout=20).lines == ["True True"]
+
+
+def test_ticks_wrap_in_the_middle_of_a_run_when_a_test_wants_it(board):
+    main = TICKS + "print(ticks_ms() < 60000, 0 < ticks_diff(ticks_ms(), 2**30 - 1) < 60000)\n"
+    assert board(main, ticks=2**30 - 1).boot(timeout=20).lines == ["True True"]
+
+
+@pytest.mark.parametrize(
+    "call, begins",
+    [("machine.reset()", 5), ("machine.deepsleep(1)", 5), ("machine.soft_reset()", 2)],
+)
+def test_ticks_begin_anew_after_every_reset_but_a_soft_one(board, call, begins):
+    """What they begin with is changed while the board runs, so that it can be seen whether they do."""
+    main = (
+        TICKS + "print('hundred million', ticks_ms() // 100000000)\nif machine.reset_cause() == 1:\n"
+        f"    __import__('sys').stdin.readline()\n    {call}\n"
+    )
+    one = board(main, ticks=200000000)
+    one.start(follow=True)
+    assert one.wait_line("hundred") == "hundred million 2"
+    one.ticks = 500000000
+    one.send(b"go on\n")
+    assert one.wait_line("hundred") == f"hundred million {begins}"
+
+
+def test_ticks_begin_anew_after_a_watchdog(board):
+    one = board(
+        TICKS + "print('hundred million', ticks_ms() // 100000000)\nif machine.reset_cause() == 1:\n"
+        "    machine.WDT(timeout=2000)\n    while True:\n        pass\n",
+        ticks=200000000,
+    )
+    one.start(follow=True)
+    assert one.wait_line("hundred", 20) == "hundred million 2"
+    one.ticks = 500000000
+    assert one.wait_line("hundred", 20) == "hundred million 5"
+
+
 def test_a_reset_unwinds_nothing(board):
     boot = board("import machine\ntry:\n    machine.reset()\nfinally:\n    print('no')\n").boot()
     assert (boot.reason, boot.lines) == ("reset", [])
