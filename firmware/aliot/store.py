@@ -23,7 +23,7 @@ class Nvs:
         while True:
             data = bytearray(size)
             try:
-                return bytes(data[: nvs.get_blob(key, data)])
+                return bytes(memoryview(data)[: nvs.get_blob(key, data)])
             except OSError as problem:
                 if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None

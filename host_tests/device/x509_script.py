@@ -7,15 +7,16 @@ board's own NVS and littlefs, the certificates go into its own TLS context.
 import json
 import os
 
-import aliot.device
+import aliot.transport.tls
 import aliot.x509
+import esp32
 import tls
-from aliot import record
+from aliot import clock, record
 from aliot.device import Device
-from aliot.errors import Closed, CredentialError, LinkError, StoreError
+from aliot.errors import Closed, CredentialError, LinkError, StoreError, TlsError
 from aliot.store import Files, Nvs, Store
-from aliot.transport import Deadline
-from aliot.transport.faults import TlsError
+from aliot.ticks import Deadline
+from aliot.wifi import Wired
 from aliot.x509 import TOPIC, X509Error, der, loading, renewal
 from aliot.x509.slots import Slots
 from scripted import CLOSED, Stream, raises, unhex
@@ -49,8 +50,9 @@ class Platform:
         self.streams = []
         self.asked = []
         self.shown = []
-        aliot.device.connect = self.connect
-        aliot.device.clock.synchronize = lambda servers: server
+        aliot.transport.tls.connect = self.connect
+        clock.server = None
+        clock.synchronize = lambda servers: clock_set(server)
 
     def connect(self, credential, host, port, roots, timeout):
         self.asked.append((host, port, roots))
@@ -100,7 +102,7 @@ def blank(burned=None, generation=100):
     """Nothing in flash but what is burned."""
     for name in SLOTS:
         try:
-            Nvs().nvs.erase_key(name)
+            esp32.NVS("aliot").erase_key(name)
         except OSError:
             pass
         try:
@@ -119,9 +121,10 @@ def blank(burned=None, generation=100):
 def on(**settings):
     """A board that is switched on."""
     clock_at(settings.pop("now", NOW))
-    config = settings.pop("config", {})
-    config.setdefault("push", 200)
-    made = Device(config, None, Store(), timeout=300, **settings)
+    config = {"push": 200, "timeout": 300}
+    config.update(settings.pop("config", {}))
+    config.update(settings)
+    made = Device(config, Wired(), Store())
     made.states = []
     made.watch(lambda state, told: made.states.append((state, dict(told))))
     made.start()
@@ -130,7 +133,13 @@ def on(**settings):
 
 
 def clock_at(now):
-    aliot.device.clock.now = lambda: now
+    clock.utc = lambda: now
+
+
+def clock_set(server):
+    """What a look for the time brings: that server's, or none."""
+    clock.server = server
+    return server is not None
 
 
 def again(made):
@@ -216,7 +225,7 @@ def test_the_published_connects(made_by):
     assert platform.login() == (first["clientId"], first["username"], first["password"])
     platform = Platform()
     board = on()
-    aliot.device.clock.now = lambda: 132323
+    clock_at(132323)
     board.credential.present = lambda context: None  # long before it is valid
     board.poll(0)
     said = platform.login()

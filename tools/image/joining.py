@@ -160,8 +160,8 @@ class Joiner:
                 raise JoinError(f"{module.name} line {node.lineno}: {name} has no {attribute}")
             return attribute
         home = self._home(name)
-        local = home.rpartition(".")[2]
-        self._head(f"import {home}" if home == self.package else f"from {self.package} import {local}", local)
+        package, _, local = home.rpartition(".")
+        self._head(f"from {package} import {local}" if package else f"import {local}", local)
         return f"{local}.{attribute}"
 
 

@@ -24,13 +24,15 @@ PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
 UNITS = {
     "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
+    "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
     "aliot.registration": "registration registration.https",
     "aliot.transport.faults": "memory transport.faults",
+    "aliot.x509.slots": "x509.der x509.pairs x509.slots x509.loading",
+    "aliot.x509.keygen": "x509.der x509.keygen",
     "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
     "aliot.bootstrap.exchange": "bootstrap.messages bootstrap.exchange",
-    "aliot.transport.itls": "transport.itls.records transport.itls",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -114,9 +116,10 @@ def _build(texts, keep):
     modules = {part for name in texts for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
     names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign)
+    by_name = set().union(*(shortening.keywords(ast.parse(unit.text)) for unit in joined.values()))
     digest = hashlib.sha256()
     for unit in joined.values():
-        unit.text = shortening.shorten(unit.text, names, keep)
+        unit.text = shortening.shorten(unit.text, names, keep, by_name)
         digest.update(unit.text.encode())
     core = joined[PACKAGE]
     plain = re.search(r'__version__ = "(.*?)"', core.text)[1]

@@ -89,28 +89,42 @@ def table(texts, public, foreign):
     """
     trees = [ast.parse(text) for text in texts]
     used = set().union(*map(identifiers, trees))
-    words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    words = {node.id if isinstance(node, ast.Name) else node.arg for tree in trees for node in ast.walk(tree)
+             if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
     free = [name for name in held() - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
     free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
+    # nor for an argument; the first text has the shortest of the others
+    letters = [letter for letter in LETTERS if letter not in taken | attributes]
     short = {}
-    for name in (name for tree in trees for name in defined(tree)):
-        if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
-            continue
-        choice = hidden if hidden and name not in words and name in attributes else free
-        if choice:
-            short[name] = choice.pop(0)
+    for tree in trees:
+        for name in defined(tree):
+            if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
+                continue
+            choice = hidden if hidden and name not in words and name in attributes else free
+            if choice:
+                short[name] = choice.pop(0)
+        if tree is trees[0]:
+            hidden += letters
     return short
 
 
-def shorten(text, short, public):
-    """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are."""
+def keywords(tree):
+    """The names of arguments that are passed by name."""
+    return {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} - {None}
+
+
+def shorten(text, short, public, by_name):
+    """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are.
+
+    The arguments of `public` functions stay, and those that somebody passes `by_name`.
+    """
     tree = ast.parse(text)
     changes = []
-    letters = _letters(tree, public)
+    letters = _letters(tree, public, by_name)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             new = letters.get(node, short.get(node.id))
@@ -144,9 +158,8 @@ def _listed(text, node, short):
         at += len(name)
 
 
-def _letters(tree, public):
+def _letters(tree, public, by_name):
     """{node: letter} for the arguments that nobody passes by name, where they stand and where they are used."""
-    by_name = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} | public
     found = {}
 
     def visit(function, outer):
@@ -159,8 +172,9 @@ def _letters(tree, public):
         taken = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} | set(here.values())
         taken |= {arg.arg for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.Lambda))
                   for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+        stay = by_name | (public if getattr(function, "name", "") in public else set())
         for arg in arguments:
-            if arg.arg != "self" and arg.arg not in by_name and len(arg.arg) > 1:
+            if arg.arg != "self" and arg.arg not in stay and len(arg.arg) > 1:
                 letter = next(letter for letter in LETTERS if letter not in taken)
                 taken.add(letter)
                 here[arg.arg] = found[arg] = letter

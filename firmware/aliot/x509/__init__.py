@@ -13,8 +13,8 @@ TOPIC = "/ext/auth/identity/response"
 
 def drop():
     """Drop the parts of this package that only some moments need."""
-    unload("x509.advice", "x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.slots", "store", "names",
-           "record")
+    unload("x509.advice", "x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots",
+           "store", "names", "record")
 
 
 def _advice(self):

@@ -2,7 +2,7 @@
 
 import json
 
-from aliot import feed, load, names, record
+from aliot import feed, load, record
 from aliot.credentials import Credential
 from aliot.errors import AliotError, ProtocolError
 from aliot.ticks import Deadline
@@ -19,17 +19,23 @@ class Said(Credential):
 def pushed(credential, payload):
     """Take the identity in a push as `said`; as `fault` what is wrong: ProtocolError when it is none, the alarm when
     it is another one than is known."""
+    known = credential.product_key, credential.device_name
     try:
         found = json.loads(payload)
-        said = Said(names.check_product_key(found["productKey"]), names.check_device_name(found["deviceName"]))
+        said = Said(found["productKey"], found["deviceName"])
+        if known == (said.product_key, said.device_name):
+            credential.said = said
+            return
+        names = load("names")
+        names.check_product_key(said.product_key)
+        names.check_device_name(said.device_name)
     except (AliotError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError):
         credential.fault = ProtocolError("the identity that was pushed is none")
         return
-    known = credential.product_key, credential.device_name
-    if known[0] and (said.product_key, said.device_name) != known:
+    if known[0]:
         credential.fault = load("x509.failing").changed(credential, said)
-        return
-    credential.said = said
+    else:
+        credential.said = said
 
 
 def learn(credential, device, client):
