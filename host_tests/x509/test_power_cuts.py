@@ -14,15 +14,13 @@ from tools.firmware import record
 from tools.image import firmware, flash, littlefs, nvs
 
 # the platform, in the place of the modules that lead to it; above them runs all of the firmware
-MAIN = """
-import json
+PLAYED = """
 import sys
 
 import tls
 
 PUSH = b'{"productKey":"a1X509Board","deviceName":"sensor-01"}'
 TOPIC = b"/ext/auth/identity/response"
-PUBLISH = bytes([0x30, len(TOPIC) + len(PUSH) + 2, 0, len(TOPIC)]) + TOPIC + PUSH
 
 
 class Played:
@@ -30,7 +28,7 @@ class Played:
 
     def write(self, data):
         if data[0] == 0x10:
-            self.data = b"\\x20\\x02\\0\\0" + PUBLISH
+            self.data = b"\\x20\\x02\\0\\0" + bytes([0x30, len(TOPIC) + len(PUSH) + 2, 0, len(TOPIC)]) + TOPIC + PUSH
         return len(data)
 
     def readinto(self, view):
@@ -67,7 +65,9 @@ real = tls.SSLContext
 for name in ("socket", "select"):
     sys.modules[name] = sys.modules["u" + name] = Modules()
 tls.SSLContext = Context
-
+"""
+MAIN = """
+import played
 from aliot.device import Device
 from aliot.wifi import Wired
 
@@ -79,24 +79,27 @@ def online(count):
         device.poll(20)
 
 
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 device = Device({"timeout": 1000, "ntp": ["nowhere.example"]}, Wired())
 device.watch(lambda state, fields: state == "certificate" and slots.append(fields["slot"]))
 device.start()
 online(1)
-try:
-    with open("/new", "rb") as file:
-        new = file.read()
-except OSError:
-    new = None
+new = read("/new.cer")
 if new and slots == ["burned"]:
     from aliot.x509 import renewal
-    at = 2 + new[0] * 256 + new[1]
-    renewal.offer(device, new[2:at], new[at:])
+    renewal.offer(device, new, read("/new.key"))
     new = None
-    print(json.dumps({"aliot": "offered"}))
+    print('{"aliot":"offered"}')
     device.stop()
     online(2)
-print(json.dumps({"aliot": "who", "who": device.device_name}))
+print('{"aliot":"who","who":"%s"}' % device.device_name)
 print("end")
 """
 
@@ -104,16 +107,15 @@ print("end")
 def image(old, new=None):
     fields = {record.WAY: b"x509", record.CERTIFICATE: bytes.fromhex(old[0]), record.PRIVATE_KEY: bytes.fromhex(old[1])}
     burned = record.encode(record.BURNED, 1_800_000_000, fields)
-    files = {"/main.py": MAIN.encode(), "/aliot/burned": burned}
-    if new:
-        files["/new"] = packed(new)
+    files = {"/main.py": MAIN.encode(), "/played.mpy": firmware.compile_module(PLAYED.encode(), "played"),
+             "/aliot/burned": burned, **(offered(new) if new else {})}
     burned_entry = nvs.Entry("aliot", "burned", "blob", burned)
     return flash.assemble(flash.layout_of("ESP32_GENERIC"), [burned_entry], firmware.compile_tree() | files)
 
 
-def packed(pair):
-    certificate, key = (bytes.fromhex(part) for part in pair)
-    return len(certificate).to_bytes(2, "big") + certificate + key
+def offered(pair):
+    """The files of a new certificate."""
+    return dict(zip(("/new.cer", "/new.key"), map(bytes.fromhex, pair)))
 
 
 def ended(boot):
@@ -158,7 +160,7 @@ def test_while_a_new_certificate_takes_over(pairs, tmp_path, campaign, tally):
     data = bytearray(board.flash.read_bytes())
     layout = flash.layout_in(bytes(data))
     tree = littlefs.read(bytes(data[layout.vfs.offset :]))
-    tree["/new"] = packed(pairs["new"])
+    tree |= offered(pairs["new"])
     data[layout.vfs.offset :] = littlefs.build(tree, layout.vfs.size)
     start = bytes(data)
     board = Board(start, folder=tmp_path / "second")

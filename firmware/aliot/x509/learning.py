@@ -2,7 +2,7 @@
 
 import json
 
-from aliot import feed, load, record
+from aliot import feed, load, names, record
 from aliot.credentials import Credential
 from aliot.errors import AliotError, ProtocolError
 from aliot.ticks import Deadline
@@ -26,7 +26,6 @@ def pushed(credential, payload):
         if known == (said.product_key, said.device_name):
             credential.said = said
             return
-        names = load("names")
         names.check_product_key(said.product_key)
         names.check_device_name(said.device_name)
     except (AliotError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError):

@@ -2,7 +2,7 @@
 
 The new one is kept in flash as `next` (aliot.x509.slots) and tried at the next connect. The old one stays until the
 new one has connected and the platform has named the same device. An application keeps this module: what it needs
-beside it is loaded for each call and dropped.
+beside it is loaded for each step of a call and dropped.
 """
 
 from aliot import clock, load, record
@@ -38,9 +38,9 @@ def offer(device, certificate, key=None):
     try:
         made = load("x509.pairs").pair(fields, "next")
         made.check(clock.utc() if clock.server else None)
-        made.generation = _keep(device, fields)
     finally:
         drop()
+    made.generation = _keep(device, fields)
     credential.next = made
     credential.turn = True
 
