@@ -69,6 +69,7 @@ def decode(data):
 
     ValueError names what is wrong: the head, the length, the CRC or a field.
     """
+    data = memoryview(data)
     end = len(data) - 4
     if not 10 <= end <= RECORD_LIMIT - 4:
         raise ValueError("record: %d bytes" % len(data))

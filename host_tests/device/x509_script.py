@@ -17,7 +17,7 @@ from aliot.errors import Closed, CredentialError, LinkError, StoreError, TlsErro
 from aliot.store import Files, Nvs, Store
 from aliot.ticks import Deadline
 from aliot.wifi import Wired
-from aliot.x509 import TOPIC, X509Error, der, loading, renewal
+from aliot.x509 import TOPIC, X509Error, der, pairs, renewal
 from aliot.x509.slots import Slots
 from scripted import CLOSED, Stream, raises, unhex
 
@@ -437,7 +437,7 @@ def test_dates_are_looked_at_before_a_connection_is_made(made_by):
 def test_days_left_are_told(made_by):
     blank(fields(made_by["good"]))
     Platform()
-    certificate = loading.pair(fields(made_by["good"]), "burned")
+    certificate = pairs.pair(fields(made_by["good"]), "burned")
     board = on(now=certificate.ends - 40 * 86400 - 1)
     assert board.poll(0)
     told = last(board, "certificate")
@@ -602,7 +602,7 @@ def pair(value):
     """[certificate, key] in hex: a sound pair, or X509Error with a code of its own; the board's TLS as well."""
     certificate, key = unhex(value[0]), unhex(value[1])
     try:
-        made = loading.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
+        made = pairs.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
     except X509Error as problem:
         assert problem.code in ("x509.missing", "x509.malformed", "x509.mismatch")
     else:
@@ -617,14 +617,14 @@ def pair(value):
 
 
 def sound(value):
-    made = loading.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
+    made = pairs.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
     made.check(NOW)
 
 
 def refused(value):
     """[certificate, key] in hex that are no pair."""
     burned = {record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}
-    problem = raises(X509Error, loading.pair, burned, "burned")
+    problem = raises(X509Error, pairs.pair, burned, "burned")
     assert problem.code in ("x509.missing", "x509.malformed") and problem.detail
 
 

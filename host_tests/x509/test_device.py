@@ -2,10 +2,9 @@
 
 import pytest
 
-from host_tests.x509.conftest import DEVICE
+from host_tests.x509.conftest import DEVICE, HEAP
 from tools.emulator.board import cases
 
-HEAP = "384K"  # all pairs in hex, the script, and the sources as they stand; what a board needs, the others say
 CASES = [case.function for case in cases.read(DEVICE, DEVICE.parent)[0]]
 
 

@@ -67,6 +67,10 @@ class Release:
         return re.sub(r"'(\w+)' object has no attribute '(\w+)'", lambda match: "'%s' object has no attribute '%s'" % (
             back.get(match[1], match[1]), back.get(match[2], match[2])), text)
 
+    def shortened(self, text):
+        """A program that speaks of the package's attributes as the sources do, as one that finds them on a board."""
+        return shortening.attributes(text, self.names)
+
     def _place(self, match):
         place = self.where(match[2], int(match[3]))
         if not place:

@@ -146,6 +146,13 @@ def shorten(text, short, public, by_name):
     return _replaced(text, changes)
 
 
+def attributes(text, short):
+    """`text` with the attributes of `short` in their short form."""
+    return _replaced(text, [
+        (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
+        for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute) and node.attr in short])
+
+
 def _listed(text, node, short):
     """Changes in a statement that lists names: global a, b; from x import a as b."""
     line = text.split("\n")[node.lineno - 1]

@@ -110,6 +110,10 @@ class X509Certificate(Credential):
                 client.user = ""
                 present = client.connect(device.clean)
                 load("x509.learning").learn(self, device, client)
+                if pair is not self.current:
+                    drop()
+                    load("x509.slots").take_over(self, device.store)
+                self.asking = False
             else:
                 present = client.connect(device.clean)
         except AliotError as problem:
@@ -129,8 +133,10 @@ class X509Certificate(Credential):
     def _pushed(self, device, payload):
         """The handler of the push; one that cannot be right ends the connection."""
         load("x509.learning").pushed(self, payload)
-        if self.fault and device.client:
-            device.lost(device.client, self.fault)
+        if device.client:
+            drop()
+            if self.fault:
+                device.lost(device.client, self.fault)
 
     def _failed(self, problem):
         made = load("x509.failing").failed(self, problem)
@@ -140,7 +146,11 @@ class X509Certificate(Credential):
 
 def burned(fields, generation, mac, store):
     """The `X509Certificate` of a burned record's fields; X509Error names what is missing or wrong."""
+    made = X509Certificate(generation)
     try:
-        return load("x509.loading").loaded(X509Certificate(generation), fields, store)
+        kept = load("x509.loading").kept(made, fields, store)
+        unload("x509.loading", "x509.slots")  # what reads flash and what reads certificates do not share the memory
+        load("x509.pairs").choose(made, kept)
     finally:
-        drop()
+        unload("x509.pairs", "x509.der")
+    return made

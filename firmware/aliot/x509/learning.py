@@ -38,7 +38,7 @@ def pushed(credential, payload):
 
 
 def learn(credential, device, client):
-    """Wait for the push, and keep what is new: the identity, and that the next certificate is in use now.
+    """Wait for the push, and keep the identity where it is new.
 
     X509Error when none came in time and it is needed; what is wrong with a push; StoreError when no medium keeps it.
     """
@@ -49,8 +49,7 @@ def learn(credential, device, client):
         if credential.fault:
             raise credential.fault
     said = credential.said
-    new = credential.trying is not credential.current
-    if not said and (new or not credential.product_key):
+    if not said and (credential.trying is not credential.current or not credential.product_key):
         raise X509Error("no identity within the deadline", "x509.push", "now")
     if not credential.product_key:
         store = device.store or load("store").Store()
@@ -58,15 +57,3 @@ def learn(credential, device, client):
         device.state("stored", store.health)
         device.product_key = credential.product_key = said.product_key
         device.device_name = credential.device_name = said.device_name
-    if new:
-        _take_over(credential, device.store)
-    credential.asking = False
-
-
-def _take_over(credential, store):
-    pair = credential.trying
-    fields = {record.CERTIFICATE: pair.certificate, record.PRIVATE_KEY: pair.key}
-    load("x509.slots").Slots(credential.generation, store).keep("renewed", fields, pair.generation)
-    pair.slot = "renewed"
-    credential.current = pair
-    credential.next = None

@@ -4,6 +4,25 @@ from aliot import record
 from aliot.x509 import Pair, X509Error, der
 
 
+def choose(made, kept):
+    """Give `made`, an X509Certificate, the pairs to try, out of [(slot, generation, fields)], newest first.
+
+    What is no pair is passed over; X509Error when none is left.
+    """
+    while kept:
+        slot, generation, fields = kept.pop(0)
+        try:
+            found = pair(fields, slot, generation)
+        except X509Error as problem:
+            if not kept and not made.next:
+                raise problem
+            continue
+        if slot != "next":
+            made.current = found
+            return
+        made.next = found
+
+
 def pair(fields, slot, generation=0):
     """The `Pair` in a record's fields; X509Error when they cannot be used."""
     made = Pair()

@@ -53,9 +53,9 @@ def withdraw(device):
 
 def _keep(device, fields):
     """Write the slot; the generation it got is above that of the certificate in use."""
+    current = device.credential.current
     try:
-        slots = _slots(device)
-        return slots.keep("next", fields, slots.read("renewed")[0] + 1)
+        return _slots(device).keep("next", fields, current.generation + 1 if current else 1)
     finally:
         drop()
 
