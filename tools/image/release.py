@@ -28,6 +28,7 @@ UNITS = {
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
     "aliot.registration": "registration registration.https",
+    "aliot.memory": "memory",  # for applications
     "aliot.transport.faults": "memory transport.faults",
     "aliot.x509.pairs": "x509.der x509.pairs",
     "aliot.x509.slots": "x509.slots x509.loading",
