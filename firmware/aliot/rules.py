@@ -19,12 +19,11 @@ def rule(kind, least, most):
     return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
 
 
-def say(device, settings, what, name=None):
-    """Say in a line of state what is wrong with the setting `name`, or with the file; `settings` is aliot.settings."""
-    if name:
-        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:])
-        what = "%s has to be %s" % (name, rule(*row) if row else "one of " + ", ".join(sorted(settings.ENDPOINT)))
-    device.state("error", {"code": "settings", "detail": settings.FILE + ": " + what,
+def say(device, file, what, row=None):
+    """Say in a line of state what is wrong with a file of settings, or with the setting `what`, whose rule is `row`."""
+    if row:
+        what = "%s has to be %s" % (what, rule(*row))
+    device.state("error", {"code": "settings", "detail": "%s: %s" % (file, what),
                            "advice": "correct it; the default, or what was burned, serves meanwhile"})
 
 

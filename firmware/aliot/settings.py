@@ -128,6 +128,11 @@ def wrong(config):
     return found
 
 
+def row(name):
+    """The row of a setting that wrong() named; for what is none of the endpoint's, the names of those."""
+    return RULES.get(name) or ENDPOINT.get(name[9:]) or (tuple(sorted(ENDPOINT)), 0, 0)
+
+
 def ssid(config):
     """The access point's name, as text or bytes; "" when none is set."""
     return bytes.fromhex(config["ssid_hex"]) if "ssid_hex" in config else joined(config.get("ssid", ""))

@@ -34,9 +34,9 @@ def start(device):
     finally:
         device.state("boot", shown)
         if fault:
-            load("rules").say(device, settings, fault)
+            load("rules").say(device, settings.FILE, fault)
         for name in found.wrong:
-            load("rules").say(device, settings, None, name)
+            load("rules").say(device, settings.FILE, name, settings.row(name))
         device.config = config = {name: config[name] for name in config if name not in found.wrong}
         _apply(device, config, found)
 

@@ -1,7 +1,7 @@
 """The verb `doctor`: the way from here to the platform, stretch by stretch, each green or red with one line of advice.
 
-It registers nothing. The registration switch shows in the code that a wrong
-signature is refused with: direct.md 9 checks product and switch before it.
+From here it registers nothing. The registration switch shows in the code that a wrong signature is refused with:
+direct.md 9 checks product and switch before it. A board on a port goes the whole way, as it always does.
 """
 
 import json
@@ -33,13 +33,15 @@ def add_arguments(parser):
     parser.add_argument("--root", metavar="FILE", action="append", default=[], help="another root that the board trusts")
     parser.add_argument("--no-login", action="store_true",
                         help="do not connect as the device (that activates it, and throws a running board off)")
-    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to walk the way itself, over its console")
+    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to go the way itself, up to its own login")
     parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="for each step (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
 
 
 def run(args):
     if args.port:
+        if args.no_login:
+            raise UserError("a board on a port logs in by itself: --no-login is for a certificate")
         from tools.diagnosis import board
         findings = board.examine(args.port, args.timeout)
     else:
