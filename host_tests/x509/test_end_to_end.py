@@ -6,6 +6,7 @@ import secrets
 
 import pytest
 
+from host_tests.boots.test_bad_flash import full
 from host_tests.x509.factory import PRODUCT, Factory, config, names, online
 from tools.emulator.cloud.process import Cloud
 
@@ -79,6 +80,16 @@ def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter,
     again = online(board)
     assert not again.state("stored") and again.operations == 0 and handshakes(cloud, named) == 2
     assert (again.state("boot")["product_key"], again.state("boot")["device_name"]) == (PRODUCT, named)
+
+
+def test_an_nvs_without_room_is_named_and_no_reason_to_stop(factory, cloud, interpreter, named):
+    board = factory.board(factory.issue(named), interpreter)
+    full(board)
+    boot = online(board)
+    assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
+    assert (boot.state("stored")["nvs"], boot.state("stored")["littlefs"]) == ("full", "ok")
+    again = online(board)
+    assert not again.state("stored") and again.state("boot")["device_name"] == named
 
 
 def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
