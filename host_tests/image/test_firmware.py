@@ -1,8 +1,7 @@
 import pytest
 
 from tools.errors import UserError
-from tools.firmware import FOLDER
-from tools.image import firmware
+from tools.image import firmware, release
 
 
 def folder(path, **files):
@@ -37,10 +36,9 @@ def test_a_folder_that_is_not_there():
         firmware.compile_tree("/nowhere")
 
 
-def test_the_firmware_compiles_and_each_module_has_a_size():
+def test_the_firmware_compiles_and_each_unit_has_a_size():
     tree, sizes = firmware.compile_tree(), firmware.sizes()
-    modules = {path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("aliot/**/*.py")}
-    assert set(sizes) == modules
+    assert set(sizes) == {release.file(name) for name in release.build().units}
     assert sizes["aliot/store"] == len(tree["/aliot/store.mpy"])
     assert {"/main.py", "/boot.py", "/aliot/roots/aliyun.der"} <= set(tree)
 
