@@ -45,7 +45,10 @@ def run(main):
     try:
         main()
         return
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
+        print("stopped")
+        return
+    except SystemExit:
         raise
     except BaseException as problem:
         failed = problem

@@ -132,7 +132,9 @@ class Device:
             sleep_ms(min(ms, wait, 1000))
             return
         if clock.due():
-            if clock.synchronize(self.ntp) or not self.session.attempts:
+            done = load("sntp").synchronize(self.ntp)
+            unload("sntp")
+            if done or not self.session.attempts:
                 self.state("clock", {"time": clock.utc(), "server": clock.server})
             feed()
         self.session.attempt(now)

@@ -7,7 +7,6 @@ breaks its rule is named, and the default, or what was burned, serves.
 import json
 
 from aliot import load, names, record
-from aliot.clock import SERVERS
 from aliot.endpoint import Endpoint
 from aliot.names import text
 
@@ -52,7 +51,7 @@ class Settings:
     timeout = 15000
     watchdog = 0
     clean = True
-    ntp = SERVERS
+    ntp = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
     push = 5000
 
     def __init__(self, config, fields):

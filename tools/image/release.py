@@ -151,6 +151,11 @@ def _loads(text, homes):
     for node in ast.walk(ast.parse(text)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("load", "unload")):
             continue
+        if node.func.id == "unload" and all(isinstance(word, ast.Constant) for word in node.args):
+            places = dict.fromkeys(homes.get(_full(word.value), _full(word.value)) for word in node.args)
+            kept = [place.partition(".")[2] for place in places if place != PACKAGE]
+            changes.append((node, "unload(%s)" % ", ".join(map(repr, kept))))
+            continue
         for argument in node.args:
             for word in ast.walk(argument):
                 if isinstance(word, ast.Constant) and isinstance(word.value, str) and _full(word.value) in homes:
