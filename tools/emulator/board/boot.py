@@ -99,7 +99,9 @@ class Board:
     board keeps what is not flash; a temporary one by default. `umqtt`: folder
     with another umqtt/simple.py. `hosts`: {name: {port: (host, port)}} beside
     the platform's. `measure`: a state in which the heap in use is measured (MicroPython
-    only; costs some). `log`: called with each console line.
+    only; costs some). `log`: called with each console line. `memory`: a release of
+    RELEASES whose two heaps it has; None: memory never ends beside Python's heap.
+    `ticks`: what `time.ticks_ms()` begins with at power-on.
     """
 
     def __init__(
@@ -124,6 +126,8 @@ class Board:
             self.flash.write_bytes(flash)
         else:
             self.flash = Path(flash)
+        memory=None,
+        ticks=0,
         self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
         self.clock = Clock(self.folder / "clock")
@@ -139,6 +143,7 @@ class Board:
         """Power on, run until the state `until` (or the end), power off; returns the `Boot`.
 
         `until` may be a name or a function of a state line. `cut_at`: power
+        self.memory, self.ticks = memory, ticks
         goes at that flash operation (1 is the first), before it, or with `torn`
         in the middle of it. After `timeout` seconds the power goes too, reason
         "timeout". A reset ends it; the next `boot` is a cold start.
@@ -306,11 +311,14 @@ class Board:
         }
         if (folder / "air").exists():
             settings["air"] = str(folder / "air")
+        if cause != 5:  # a soft reset leaves the ticks as they are
+            self._ticks = time.monotonic_ns() // 1000 - self.ticks * 1000
         settings.update({"measure": self.measure} if self.measure else {})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
         (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
         return settings
+            "ticks": self._ticks,
 
     def _command(self, settings):
         """(command, environment) that starts the process."""
