@@ -26,6 +26,7 @@ import os
 import queue
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -81,7 +82,10 @@ class Boot:
     reason: str | None = None  # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
     #                             "exit" (main.py ended), "failed" (with an error), "stopped", "timeout"
     operations: int = 0  # erases and programs of flash
-    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free
+    reads: int = 0  # blocks that littlefs read, from power-on or the last reset
+    marks: list = field(default_factory=list)  # (state, reads so far) of each state line
+    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free; with
+    #    `memory` also gc, what Python holds as a chip counts, and c_free, c_largest, c_min of the C heap
     seconds: float = 0.0
 
     def state(self, name):
@@ -90,6 +94,10 @@ class Boot:
 
 
 class Board:
+    def reads_at(self, name):
+        """`reads` when the last state line of that name passed, or None."""
+        return next((reads for state, reads in reversed(self.marks) if state == name), None)
+
     """One board.
 
     `flash`: path of the flash file, which is changed as the board runs, or bytes
@@ -177,7 +185,7 @@ class Board:
         self.run = Boot()
         self._events = queue.Queue()
         (self.folder / "heap").unlink(missing_ok=True)
-        (self.folder / "count").write_bytes(bytes(4))
+        (self.folder / "count").write_bytes(bytes(8))
         settings = self._settings(cause, cut_at, torn, console is not None, raw)
         started = queue.Queue()
         # the process is the thread's child: it ends with it, however this program ends
@@ -207,7 +215,7 @@ class Board:
     @property
     def operations(self):
         """Flash operations since the last start."""
-        return int.from_bytes((self.folder / "count").read_bytes(), "little")
+        return self._counts()[0]
 
     # --- watching
 
@@ -372,7 +380,8 @@ class Board:
             process.stdout.close()
             if process is not self._process:
                 return  # power went
-            run.operations, run.seconds = self.operations, time.monotonic() - started
+            run.seconds = time.monotonic() - started
+            self._count(run)
             if not follow or not cause or follow == "soft" and cause != 5:
                 break
             process.stdin.close()
@@ -422,7 +431,7 @@ class Board:
                 process.kill()
             process.wait()
             process.stdin.close()
-            run.operations = self.operations
+            self._count(run)
         run.reason = run.reason or reason
         heap = self.folder / "heap"
         run.heap = json.loads(heap.read_text()) if heap.exists() else {}
@@ -435,6 +444,15 @@ class Board:
     def _kill(self):
         process = self._process
         if process is not None and process.poll() is None:
+    def _counts(self):
+        """(operations, reads) since the last start."""
+        return struct.unpack_from("<II", (self.folder / "count").read_bytes())
+
+    def _count(self, run):
+        run.operations, run.reads = self._counts()
+        lines = (self.folder / "count").read_bytes()[8:].decode().splitlines()
+        run.marks = [(name, int(reads)) for name, _, reads in (line.rpartition(" ") for line in lines)]
+
             process.kill()
 
 

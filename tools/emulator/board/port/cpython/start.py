@@ -61,6 +61,7 @@ def main(path):
     )
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]
+    chip["builtins"] = core.board_builtins
     core.end_with_parent()
     with core.open(path) as file:
         core.settings.update(json.load(file))
