@@ -47,6 +47,8 @@ from tools.firmware import FOLDER as FIRMWARE
 
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
+ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
+RELEASES = ("1.25", "1.26")  # whose memory a board can have
 # how a process ends -> (reason, the cause with which a chip starts again)
 ENDS = {
     41: ("reset", 2),
@@ -92,12 +94,12 @@ class Boot:
         """The last state line of that name, or None."""
         return next((state for state in reversed(self.states) if state["aliot"] == name), None)
 
-
-class Board:
     def reads_at(self, name):
         """`reads` when the last state line of that name passed, or None."""
         return next((reads for state, reads in reversed(self.marks) if state == name), None)
 
+
+class Board:
     """One board.
 
     `flash`: path of the flash file, which is changed as the board runs, or bytes
@@ -117,13 +119,15 @@ class Board:
         flash,
         mac=MAC,
         cloud=None,
-        heap=HEAP,
+        heap=None,
         interpreter=None,
         folder=None,
         umqtt=None,
         hosts=None,
         measure=None,
         log=None,
+        memory=None,
+        ticks=0,
     ):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
         if folder is None:
@@ -134,10 +138,12 @@ class Board:
             self.flash.write_bytes(flash)
         else:
             self.flash = Path(flash)
-        memory=None,
-        ticks=0,
-        self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
+        if memory not in (None, *RELEASES):
+            raise UserError(f"no figures of MicroPython {memory}'s memory; there are {', '.join(RELEASES)}")
+        self.mac, self.cloud, self.interpreter = mac, cloud, interpreter
+        self.heap = heap or (ROOMY if memory else HEAP)
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
+        self.memory, self.ticks = memory, ticks
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
@@ -151,7 +157,6 @@ class Board:
         """Power on, run until the state `until` (or the end), power off; returns the `Boot`.
 
         `until` may be a name or a function of a state line. `cut_at`: power
-        self.memory, self.ticks = memory, ticks
         goes at that flash operation (1 is the first), before it, or with `torn`
         in the middle of it. After `timeout` seconds the power goes too, reason
         "timeout". A reset ends it; the next `boot` is a cold start.
@@ -306,11 +311,14 @@ class Board:
 
     def _settings(self, cause, cut_at, torn, console, raw):
         folder = self.folder
+        if cause != 5:  # a soft reset leaves the ticks as they are
+            self._ticks = time.monotonic_ns() // 1000 - self.ticks * 1000
         settings = {
             "flash": str(self.flash.resolve()),
             "mac": self.mac,
             "cause": cause,
             "clock": str(folder / "clock"),
+            "ticks": self._ticks,
             "rtc": str(folder / "rtc"),
             "joined": str(folder / "joined"),
             "count": str(folder / "count"),
@@ -319,14 +327,12 @@ class Board:
         }
         if (folder / "air").exists():
             settings["air"] = str(folder / "air")
-        if cause != 5:  # a soft reset leaves the ticks as they are
-            self._ticks = time.monotonic_ns() // 1000 - self.ticks * 1000
         settings.update({"measure": self.measure} if self.measure else {})
+        settings.update({"memory": self.memory} if self.memory else {})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
         (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
         return settings
-            "ticks": self._ticks,
 
     def _command(self, settings):
         """(command, environment) that starts the process."""
@@ -438,12 +444,6 @@ class Board:
         self._powered = False
         return run
 
-    def _tail(self):
-        return "\n".join(self.run.lines[-20:])
-
-    def _kill(self):
-        process = self._process
-        if process is not None and process.poll() is None:
     def _counts(self):
         """(operations, reads) since the last start."""
         return struct.unpack_from("<II", (self.folder / "count").read_bytes())
@@ -453,6 +453,12 @@ class Board:
         lines = (self.folder / "count").read_bytes()[8:].decode().splitlines()
         run.marks = [(name, int(reads)) for name, _, reads in (line.rpartition(" ") for line in lines)]
 
+    def _tail(self):
+        return "\n".join(self.run.lines[-20:])
+
+    def _kill(self):
+        process = self._process
+        if process is not None and process.poll() is None:
             process.kill()
 
 

@@ -68,8 +68,11 @@ def main(path):
     core.chip_builtins.update(vars(builtins), __import__=board_import, open=chip["vfs"].open)
     sys.meta_path.insert(0, Finder(core.settings["path"]))
     board_import("power").on()
+    board = board_import("board")
+    if "memory" in core.settings:
+        core.heaps = chip["gc"] = board_import("heaps")
     sys.modules["__main__"] = main_module = types.ModuleType("__main__")
-    board_import("board").run(vars(main_module))
+    board.run(vars(main_module))
 
 
 def _load_host(name):

@@ -23,6 +23,8 @@ raw_socket = usocket.socket
 Stream = io.IOBase
 settings = {}
 wlan = None  # the station, once `network` made it
+heaps = None  # the module, where two heaps are modelled
+share = 0  # bytes of the heap that the port takes
 
 
 def open(path, mode="rb"):

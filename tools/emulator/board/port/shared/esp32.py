@@ -1,18 +1,19 @@
 """The part of the chip's `esp32` module that firmware uses: NVS in Espressif's format, on the board's flash.
 
 On the chip NVS is C and takes none of Python's heap. Here its code is loaded
-for the length of a call and let go again; what stays is its state.
+for the length of a call and let go again; what stays is its state. Of the C
+heap the same is true.
 """
 
 import struct
 import sys
 
-_I32 = 0x14
 import _chip
 
 HEAP_DATA = 4
 HEAP_EXEC = 1
 
+_I32 = 0x14
 
 _flash = None
 _nvs = None  # packed
@@ -55,11 +56,11 @@ def _load(name):
             sys.modules.pop(module, None)
 
 
-def _do(what, *args):
+def _do(name, *args):
     global _nvs
     storage = _load("nvs").unpack(*_nvs)
     try:
-        return getattr(storage, what)(*args)
+        return getattr(storage, name)(*args)
     finally:
         _nvs = storage.pack()
 
