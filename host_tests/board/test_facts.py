@@ -41,6 +41,12 @@ FACTS = [
         ["-5 5"],
     ),
     (
+        "ticks have a period of 2^30 and no larger steps than half of it",
+        "import time; print(time.ticks_add(2**30 - 1, 1), time.ticks_diff(0, 2**30 - 1))\n"
+        "try:\n    time.ticks_add(0, 2**29)\nexcept OverflowError as e:\n    print(e)",
+        ["0 1", "ticks interval overflow"],
+    ),
+    (
         "the clock's setting does not disturb ticks",
         "import time, machine; a = time.ticks_ms(); machine.RTC().datetime((2026, 11, 20, 4, 1, 2, 3, 0)); "
         "print(time.gmtime()[:6], time.ticks_diff(time.ticks_ms(), a) < 5000)",

@@ -126,6 +126,70 @@ def test_a_boot_counts_its_operations_from_one(board):
     assert board("pass").boot(timeout=20).operations == 0
 
 
+STATES = """
+print('{"aliot":"begun"}')
+print('{"aliot":"same"}')
+open("/main.py").read()
+print('{"aliot":"read"}')
+"""
+
+
+def test_block_reads_of_the_file_system_are_counted_at_each_state_line(board):
+    boot = board(STATES).boot(timeout=20)
+    begun, same, read = [boot.reads_at(name) for name in ("begun", "same", "read")]
+    assert 0 < begun == same < read <= boot.reads and boot.reads_at("connected") is None
+    assert [name for name, _ in boot.marks] == ["begun", "same", "read"]
+
+
+def test_block_reads_are_counted_up_to_the_moment_that_the_power_goes(board):
+    one = board(STATES + "import time\nwhile True:\n    time.sleep_ms(10)\n")
+    one.start()
+    one.wait_for("read", 20)
+    boot = one.power_off()
+    assert boot.reads >= boot.reads_at("read") > boot.reads_at("begun")
+
+
+def test_each_read_of_a_block_counts_one_and_a_look_at_nvs_none(prints):
+    main = (
+        "import esp32\np = esp32.Partition('vfs')\ncounted = lambda: esp32._flash.reads\na = counted()\n"
+        "p.readblocks(0, bytearray(32))\np.readblocks(1, bytearray(64), 32)\nb = counted()\n"
+        "esp32.NVS('space').set_i32('number', 1)\nesp32.idf_heap_info(esp32.HEAP_DATA)\nprint(b - a, counted() - b)\n"
+    )
+    assert prints(main) == ["2 0"]
+
+
+def test_a_built_in_module_is_looked_for_on_flash_at_each_import_but_not_by_its_old_name(image, tmp_path):
+    """As on a chip: in each place of sys.path that lies there."""
+    main = (
+        "import esp32, sys\ndef cost(name):\n    a = esp32._flash.reads\n    __import__(name)\n"
+        "    return esp32._flash.reads - a\nfor name in ('time', 'json'):\n"
+        "    print(cost(name) == cost(name) > 0, cost('u' + name))\n"
+        "both = cost('time')\nsys.path.remove('/lib')\nprint(0 < cost('time') < both)\nprint(cost('esp32'))\n"
+    )
+    lines = Board(image(main), folder=tmp_path / "board").boot(timeout=20).lines
+    assert lines == ["True 0", "True 0", "True", "0"]
+
+
+PACKAGE = {
+    "/p/__init__.py": b"from . import a\nfrom .a import x\ndef late():\n    from .c import z\n    return z\n",
+    "/p/a.py": b"from .b import y\nfrom .b.d import w\nx = y + 1\n",
+    "/p/b/__init__.py": b"y = 1\n",
+    "/p/b/d.py": b"from .. import c\nw = c.z\n",
+    "/p/c.py": b"z = 7\n",
+}
+
+
+def test_relative_imports_work(image, tmp_path):
+    main = "import p\nprint(p.a.x, p.x, p.late(), p.a.w)\n"
+    assert Board(image(main, PACKAGE), folder=tmp_path / "board").boot(timeout=20).lines == ["2 2 7 7"]
+
+
+def test_a_relative_import_may_be_the_first_one_in_a_function(image, tmp_path):
+    files = {"/p/__init__.py": b"def late():\n    from .c import z\n    return z\n", "/p/c.py": b"z = 7\n"}
+    board = Board(image("import p\nprint(p.late())\n", files), folder=tmp_path / "board")
+    assert board.boot(timeout=20).lines == ["7"]
+
+
 def test_a_blank_file_system_is_formatted_a_damaged_one_is_not(interpreter, tmp_path):
     blank = flash.build(with_firmware=False)
     one = Board(blank, interpreter=interpreter, folder=tmp_path / "blank")

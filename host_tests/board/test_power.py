@@ -50,6 +50,86 @@ def test_each_reset_is_told_and_names_its_cause(board, call, reason, cause):
     assert one.wait_line(f"cause {cause}", timeout=20)
 
 
+TICKS = "import time, machine\nfrom time import ticks_ms, ticks_us, ticks_diff\n"
+
+
+def test_ticks_begin_at_zero_with_power(board):
+    assert board(TICKS + "print(ticks_ms() < 60000, ticks_us() < 60000000)\n").boot(timeout=20).lines == ["True True"]
+
+
+def test_ticks_wrap_in_the_middle_of_a_run_when_a_test_wants_it(board):
+    main = TICKS + "print(ticks_ms() < 60000, 0 < ticks_diff(ticks_ms(), 2**30 - 1) < 60000)\n"
+    assert board(main, ticks=2**30 - 1).boot(timeout=20).lines == ["True True"]
+
+
+@pytest.mark.parametrize(
+    "call, begins",
+    [("machine.reset()", 5), ("machine.deepsleep(1)", 5), ("machine.soft_reset()", 2)],
+)
+def test_ticks_begin_anew_after_every_reset_but_a_soft_one(board, call, begins):
+    """What they begin with is changed while the board runs, so that it can be seen whether they do."""
+    main = (
+        TICKS + "print('hundred million', ticks_ms() // 100000000)\nif machine.reset_cause() == 1:\n"
+        f"    __import__('sys').stdin.readline()\n    {call}\n"
+    )
+    one = board(main, ticks=200000000)
+    one.start(follow=True)
+    assert one.wait_line("hundred") == "hundred million 2"
+    one.ticks = 500000000
+    one.send(b"go on\n")
+    assert one.wait_line("hundred") == f"hundred million {begins}"
+
+
+def test_ticks_begin_anew_after_a_watchdog(board):
+    one = board(
+        TICKS + "print('hundred million', ticks_ms() // 100000000)\nif machine.reset_cause() == 1:\n"
+        "    machine.WDT(timeout=2000)\n    while True:\n        pass\n",
+        ticks=200000000,
+    )
+    one.start(follow=True)
+    assert one.wait_line("hundred", 20) == "hundred million 2"
+    one.ticks = 500000000
+    assert one.wait_line("hundred", 20) == "hundred million 5"
+
+
+TASKS = """
+import asyncio
+
+async def later(ms, word):
+    await asyncio.sleep_ms(ms)
+    print(word)
+    return word
+
+async def main():
+    print(await asyncio.gather(later(60, "third"), later(20, "first"), later(40, "second")))
+    task = asyncio.create_task(later(100000, "never"))
+    await asyncio.sleep_ms(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("cancelled", task.done())
+    try:
+        await asyncio.wait_for_ms(later(100000, "never"), 10)
+    except asyncio.TimeoutError:
+        print("too late")
+    event = asyncio.Event()
+    task = asyncio.create_task(event.wait())
+    await asyncio.sleep_ms(0)
+    event.set()
+    print(await task)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ticks", [0, 2**30 - 30])
+def test_asyncio_goes_by_the_board_s_ticks(image, tmp_path, ticks):
+    boot = Board(image(TASKS), folder=tmp_path / "board", ticks=ticks).boot(timeout=20)
+    order = ["first", "second", "third", "['third', 'first', 'second']", "cancelled True", "too late", "True"]
+    assert boot.lines == order
+
+
 def test_a_reset_unwinds_nothing(board):
     boot = board("import machine\ntry:\n    machine.reset()\nfinally:\n    print('no')\n").boot()
     assert (boot.reason, boot.lines) == ("reset", [])

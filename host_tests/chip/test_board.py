@@ -166,6 +166,19 @@ def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
     assert (tmp_path / "verb.bin").stat().st_size == 4 << 20 and (tmp_path / "efuses").stat().st_size == 512
 
 
+def test_the_verb_gives_the_board_a_chip_s_memory(verb, tmp_path):
+    """162 KB are free for Python on a chip that has just booted: what growth may add is counted."""
+    (tmp_path / "verb.bin").write_bytes(flash.build(with_firmware=False))
+    process, url = verb("--boot-blank", "--memory")
+    done = subprocess.run(
+        [*MPREMOTE, "connect", url, "exec", "import gc; gc.collect(); print(gc.mem_free())"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0 and 150 < int(done.stdout) / 1024 < 170, done.stdout + done.stderr
+
+
 def test_the_verb_ends_when_power_is_cut(verb):
     process, url = verb("--cut-at", "3")
     with pytest.raises(UserError, match="went away"), Loader(url) as loader:

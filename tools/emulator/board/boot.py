@@ -26,6 +26,7 @@ import os
 import queue
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,8 @@ from tools.firmware import FOLDER as FIRMWARE
 
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
+ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
+RELEASES = ("1.25", "1.26")  # whose memory a board can have
 # how a process ends -> (reason, the cause with which a chip starts again)
 ENDS = {
     41: ("reset", 2),
@@ -81,12 +84,19 @@ class Boot:
     reason: str | None = None  # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
     #                             "exit" (main.py ended), "failed" (with an error), "stopped", "timeout"
     operations: int = 0  # erases and programs of flash
-    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free
+    reads: int = 0  # blocks that littlefs read, from power-on or the last reset
+    marks: list = field(default_factory=list)  # (state, reads so far) of each state line
+    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free; with
+    #    `memory` also gc, what Python holds as a chip counts, and c_free, c_largest, c_min of the C heap
     seconds: float = 0.0
 
     def state(self, name):
         """The last state line of that name, or None."""
         return next((state for state in reversed(self.states) if state["aliot"] == name), None)
+
+    def reads_at(self, name):
+        """`reads` when the last state line of that name passed, or None."""
+        return next((reads for state, reads in reversed(self.marks) if state == name), None)
 
 
 class Board:
@@ -99,7 +109,9 @@ class Board:
     board keeps what is not flash; a temporary one by default. `umqtt`: folder
     with another umqtt/simple.py. `hosts`: {name: {port: (host, port)}} beside
     the platform's. `measure`: a state in which the heap in use is measured (MicroPython
-    only; costs some). `log`: called with each console line.
+    only; costs some). `log`: called with each console line. `memory`: a release of
+    RELEASES whose two heaps it has; None: memory never ends beside Python's heap.
+    `ticks`: what `time.ticks_ms()` begins with at power-on.
     """
 
     def __init__(
@@ -107,13 +119,15 @@ class Board:
         flash,
         mac=MAC,
         cloud=None,
-        heap=HEAP,
+        heap=None,
         interpreter=None,
         folder=None,
         umqtt=None,
         hosts=None,
         measure=None,
         log=None,
+        memory=None,
+        ticks=0,
     ):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
         if folder is None:
@@ -124,8 +138,12 @@ class Board:
             self.flash.write_bytes(flash)
         else:
             self.flash = Path(flash)
-        self.mac, self.cloud, self.heap, self.interpreter = mac, cloud, heap, interpreter
+        if memory not in (None, *RELEASES):
+            raise UserError(f"no figures of MicroPython {memory}'s memory; there are {', '.join(RELEASES)}")
+        self.mac, self.cloud, self.interpreter = mac, cloud, interpreter
+        self.heap = heap or (ROOMY if memory else HEAP)
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
+        self.memory, self.ticks = memory, ticks
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
@@ -172,7 +190,7 @@ class Board:
         self.run = Boot()
         self._events = queue.Queue()
         (self.folder / "heap").unlink(missing_ok=True)
-        (self.folder / "count").write_bytes(bytes(4))
+        (self.folder / "count").write_bytes(bytes(8))
         settings = self._settings(cause, cut_at, torn, console is not None, raw)
         started = queue.Queue()
         # the process is the thread's child: it ends with it, however this program ends
@@ -202,7 +220,7 @@ class Board:
     @property
     def operations(self):
         """Flash operations since the last start."""
-        return int.from_bytes((self.folder / "count").read_bytes(), "little")
+        return self._counts()[0]
 
     # --- watching
 
@@ -293,11 +311,14 @@ class Board:
 
     def _settings(self, cause, cut_at, torn, console, raw):
         folder = self.folder
+        if cause != 5:  # a soft reset leaves the ticks as they are
+            self._ticks = time.monotonic_ns() // 1000 - self.ticks * 1000
         settings = {
             "flash": str(self.flash.resolve()),
             "mac": self.mac,
             "cause": cause,
             "clock": str(folder / "clock"),
+            "ticks": self._ticks,
             "rtc": str(folder / "rtc"),
             "joined": str(folder / "joined"),
             "count": str(folder / "count"),
@@ -307,6 +328,7 @@ class Board:
         if (folder / "air").exists():
             settings["air"] = str(folder / "air")
         settings.update({"measure": self.measure} if self.measure else {})
+        settings.update({"memory": self.memory} if self.memory else {})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
         (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
@@ -364,7 +386,8 @@ class Board:
             process.stdout.close()
             if process is not self._process:
                 return  # power went
-            run.operations, run.seconds = self.operations, time.monotonic() - started
+            run.seconds = time.monotonic() - started
+            self._count(run)
             if not follow or not cause or follow == "soft" and cause != 5:
                 break
             process.stdin.close()
@@ -414,12 +437,21 @@ class Board:
                 process.kill()
             process.wait()
             process.stdin.close()
-            run.operations = self.operations
+            self._count(run)
         run.reason = run.reason or reason
         heap = self.folder / "heap"
         run.heap = json.loads(heap.read_text()) if heap.exists() else {}
         self._powered = False
         return run
+
+    def _counts(self):
+        """(operations, reads) since the last start."""
+        return struct.unpack_from("<II", (self.folder / "count").read_bytes())
+
+    def _count(self, run):
+        run.operations, run.reads = self._counts()
+        lines = (self.folder / "count").read_bytes()[8:].decode().splitlines()
+        run.marks = [(name, int(reads)) for name, _, reads in (line.rpartition(" ") for line in lines)]
 
     def _tail(self):
         return "\n".join(self.run.lines[-20:])

@@ -17,7 +17,21 @@ from tools.image.firmware import compile_module
 PORT = Path(__file__).resolve().parent / "port"
 CACHE = cache.FOLDER / "mpy"
 # modules that only the port itself imports
-INTERNAL = ("_chip", "board", "case", "console", "flash", "measure", "nvs", "nvs_boot", "nvs_page", "power")
+INTERNAL = (
+    "_chip",
+    "board",
+    "case",
+    "console",
+    "flash",
+    "flash_cut",
+    "heaps",
+    "imports",
+    "memory",
+    "nvs",
+    "nvs_boot",
+    "nvs_page",
+    "power",
+)
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")
 _FOLDING = threading.Lock()  # ast.parse in several threads at once fails on CPython 3.11 (gh-106905)

@@ -8,10 +8,17 @@ from tools.emulator.board.boot import Board
 class Software:
     """Makes the processes of one chip. `cloud`: run directory of an emulated cloud, or None."""
 
-    def __init__(self, nor, mac, cloud=None, heap="112K", interpreter=None, hosts=None, folder=None):
+    def __init__(self, nor, mac, cloud=None, heap=None, interpreter=None, hosts=None, folder=None, memory=None):
         self._nor = nor
         self.board = Board(
-            nor.path, mac=mac, cloud=cloud, heap=heap, interpreter=interpreter, hosts=hosts, folder=folder
+            nor.path,
+            mac=mac,
+            cloud=cloud,
+            heap=heap,
+            interpreter=interpreter,
+            hosts=hosts,
+            folder=folder,
+            memory=memory,
         )
 
     def __call__(self, cause, transmit, ended):

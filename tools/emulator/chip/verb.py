@@ -8,6 +8,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from tools.emulator.board import modules
+from tools.emulator.board.boot import HEAP, RELEASES, ROOMY
 from tools.emulator.chip import playground
 from tools.emulator.chip.chip import Chip
 from tools.emulator.chip.efuses import Efuses, parse_mac
@@ -79,7 +80,14 @@ def add_arguments(parser):
         help="what goes wrong: "
         + "; ".join(f"{name}:N {text}" if text else name for name, text in FAULTS.items()),
     )
-    parser.add_argument("--heap", default="112K", help="MicroPython's heap (default %(default)s)")
+    parser.add_argument(
+        "--memory",
+        choices=RELEASES,
+        nargs="?",
+        const=RELEASES[-1],
+        help="a chip's two heaps as that MicroPython release has them (%(const)s if it is not named)",
+    )
+    parser.add_argument("--heap", help=f"MicroPython's heap (default {HEAP}, with --memory {ROOMY})")
     parser.add_argument("--json", action="store_true", help="print what happens as JSON lines")
 
 
@@ -96,7 +104,7 @@ def run(args):
         raise UserError("--play starts a cloud of its own; leave --cloud out")
     if args.cloud and not Path(args.cloud).is_dir():
         raise UserError(f"--cloud {args.cloud} is no folder: it is the --run-dir of 'python -m tools cloud'")
-    if not re.fullmatch(r"[1-9]\d*[KM]?", args.heap):
+    if args.heap and not re.fullmatch(r"[1-9]\d*[KM]?", args.heap):
         raise UserError(f"--heap {args.heap} is not a size in bytes, K or M, e.g. 112K")
     model = MODELS[args.chip]
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +114,8 @@ def run(args):
         stack.callback(nor.close)
         modules.port()  # compiled now, so that the first reset does not wait for it
         tell = _Teller(args.json)
-        software = Software(nor, args.mac, cloud=play.cloud if play else args.cloud, heap=args.heap)
+        cloud = play.cloud if play else args.cloud
+        software = Software(nor, args.mac, cloud=cloud, heap=args.heap, memory=args.memory)
         chip = Chip(
             model,
             nor,

@@ -3,11 +3,13 @@
 import builtins
 import ctypes
 import errno
+import mmap
 import os
 import select
 import signal
 import socket
 import sys
+import types
 
 # exit statuses that tell the host how the board stopped
 RESET = 41
@@ -22,12 +24,21 @@ stop = os._exit  # at once, like power going: nothing is unwound
 Stream = object
 settings = {}
 wlan = None  # the station, once `network` made it
-chip_builtins = {}  # what runs on the board sees these
+heaps = None  # the module, where two heaps are modelled
+share = 0  # bytes of the heap that the port takes
+board_builtins = types.ModuleType("builtins")  # what runs on the board sees these
+chip_builtins = vars(board_builtins)
 
 
 def open(path, mode="rb"):
     """A file of the host."""
     return builtins.open(path, mode, buffering=0)
+
+
+def map_file(path, write=False):
+    """A host file as memory; with `write` the host sees at once what is put there."""
+    with builtins.open(path, "r+b" if write else "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
 
 
 def size(path):

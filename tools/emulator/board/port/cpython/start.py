@@ -61,14 +61,18 @@ def main(path):
     )
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]
+    chip["builtins"] = core.board_builtins
     core.end_with_parent()
     with core.open(path) as file:
         core.settings.update(json.load(file))
     core.chip_builtins.update(vars(builtins), __import__=board_import, open=chip["vfs"].open)
     sys.meta_path.insert(0, Finder(core.settings["path"]))
     board_import("power").on()
+    board = board_import("board")
+    if "memory" in core.settings:
+        core.heaps = chip["gc"] = board_import("heaps")
     sys.modules["__main__"] = main_module = types.ModuleType("__main__")
-    board_import("board").run(vars(main_module))
+    board.run(vars(main_module))
 
 
 def _load_host(name):

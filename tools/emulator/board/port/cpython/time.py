@@ -1,12 +1,13 @@
-"""The chip's `time`: whole seconds since 2000, no time zone, ticks that wrap."""
+"""The chip's `time`: whole seconds since 2000, no time zone, ticks that count from power-on and wrap."""
 
 import calendar
 import select
 import time as host
 
-from _chip import EPOCH
+from _chip import EPOCH, settings
 
 _PERIOD = 1 << 30
+_begin = settings.get("ticks", 0)  # the host's microseconds at power-on; in a device test ticks are the host's
 
 
 def time():
@@ -42,19 +43,21 @@ def sleep_us(us):
     sleep_ms(us / 1000)
 
 
-def ticks_ms():
-    return host.monotonic_ns() // 1000000 % _PERIOD
-
-
 def ticks_us():
-    return host.monotonic_ns() // 1000 % _PERIOD
+    return (host.monotonic_ns() // 1000 - _begin) % _PERIOD
 
 
 ticks_cpu = ticks_us
 
 
-def ticks_add(ticks, delta):
-    return (ticks + delta) % _PERIOD
+def ticks_ms():
+    return (host.monotonic_ns() // 1000 - _begin) // 1000 % _PERIOD
+
+
+def ticks_add(ticks, step):
+    if not -_PERIOD // 2 < step < _PERIOD // 2:
+        raise OverflowError("ticks interval overflow")
+    return (ticks + step) % _PERIOD
 
 
 def ticks_diff(end, start):

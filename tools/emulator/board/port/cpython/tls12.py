@@ -44,6 +44,7 @@ class SSLContext:
         self._context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
         self._context.set_ciphers(_CIPHERS)
         self._anchored = False
+        self.key = 0  # 1: a client certificate
         self.verify_mode = CERT_NONE if server else CERT_REQUIRED
         self.verify_callback = None
 
@@ -77,6 +78,7 @@ class SSLContext:
                         file.write(content)
                 try:
                     self._context.load_cert_chain(paths[0][0], paths[1][0])
+                    self.key = 1
                     return
                 except ssl.SSLError as error:
                     kept = error
@@ -97,6 +99,7 @@ class SSLContext:
         self._context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
         self._context.check_hostname = verifies
         stream = SSLSocket(self._context, sock, server_side, server_hostname, verifies and not self._anchored)
+        stream.error = sock.tls(self.key) if hasattr(sock, "tls") else None
         if do_handshake_on_connect:
             stream.handshake()
         return stream
@@ -106,6 +109,7 @@ class SSLSocket(Reading):
     """After an error the stream is dead: the same error comes again.
 
     The socket's errors have the sign turned once the handshake is over, and keep it during the handshake.
+    `error`: what the peer's answer leads to for lack of memory, or None.
     """
 
     def __init__(self, context, sock, server_side, hostname, unanchored):
@@ -222,6 +226,8 @@ class SSLSocket(Reading):
             if not count:
                 return 0
             self._record += piece[:count]
+        if self.error:
+            raise self._die(self.error)
         self._into.write(bytes(self._record))
         self._record = bytearray()
         return 1

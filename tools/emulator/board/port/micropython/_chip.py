@@ -23,6 +23,8 @@ raw_socket = usocket.socket
 Stream = io.IOBase
 settings = {}
 wlan = None  # the station, once `network` made it
+heaps = None  # the module, where two heaps are modelled
+share = 0  # bytes of the heap that the port takes
 
 
 def open(path, mode="rb"):
@@ -61,14 +63,15 @@ def poll(raw, flags):
     return found[0][1] if found else 0
 
 
-def map_file(path):
-    """A host file as memory outside the heap."""
+def map_file(path, write=False):
+    """A host file as memory outside the heap; with `write` the host sees at once what is put there."""
     import uctypes
 
-    with _host.open(path, "rb") as file:
+    protection, flags = (3, 1) if write else (1, 2)
+    with _host.open(path, "r+b" if write else "rb") as file:
         length = file.seek(0, 2)
         return uctypes.bytearray_at(
-            _libc.func("P", "mmap", "PLiiiL")(0, length, 1, 2, file.fileno(), 0), length
+            _libc.func("P", "mmap", "PLiiiL")(0, length, protection, flags, file.fileno(), 0), length
         )
 
 
@@ -79,9 +82,7 @@ def end_with_parent():
 
 def alarm(ms):
     """End the process by SIGALRM unless called again within `ms`; 0 calls it off."""
-    import struct
-
-    timer = struct.pack("llll", 0, 0, ms // 1000, ms % 1000 * 1000)
+    timer = bytes(16) + (ms // 1000).to_bytes(8, "little") + (ms % 1000 * 1000).to_bytes(8, "little")
     _libc.func("i", "setitimer", "iPP")(0, timer, None)
 
 

@@ -21,38 +21,43 @@ def main(path):
     _chip.end_with_parent()
     with _chip.open(path) as file:
         _chip.settings.update(json.load(file))
-    _firmware(_chip.settings["rom"])
+    case = "case" in _chip.settings
+    _firmware(_chip.settings["rom"], case)
     for name in ("errno", "time", "socket", "machine", "os"):
         sys.modules["u" + name] = __import__(name)
     sys.modules["tls"] = __import__("tls12")
     __import__("power").on()
     for name in ("network", "ntptime"):
         __import__(name)
-    board = __import__("board")
-    for name in ("start", "board", "flash", "power", "esp32_partition"):  # not among a chip's modules
+    run = __import__("board").run
+    if "memory" in _chip.settings:
+        _chip.heaps = sys.modules["gc"] = __import__("heaps")
+        _chip.heaps.state()  # its names are the port's
+    if not case:
+        __import__("imports")
+    for name in ("start", "board", "flash", "power", "heaps", "imports"):  # not a chip's modules
         sys.modules.pop(name, None)
+    sys.path[:] = ("", ".frozen", "/.frozen", "/lib") + (("/.case/device", "/.case/firmware") if case else ())
     gc.threshold(-1)
     gc.collect()
-    board.share = gc.mem_alloc() - bare
-    return board.run
+    _chip.share = gc.mem_alloc() - bare
+    return run
 
 
-def _firmware(image):
+def _firmware(path, case):
     """Mount the port's own modules, in a ROM outside the heap, as a chip has them in its firmware."""
     vfs.umount("/")
-    sys.path.clear()
-    sys.path.extend(("", ".frozen", "/.frozen", "/lib"))
-    _mount(image, "/.frozen")
-    if "case" in _chip.settings:
+    sys.path[:] = ("/.frozen",)
+    _mount(path, "/.frozen")
+    if case:
         _mount(_chip.settings["cases"], "/.case")
-        sys.path.extend(("/.case/device", "/.case/firmware"))
 
 
-def _mount(image, place):
-    if image.endswith(".romfs"):
-        vfs.mount(vfs.VfsRom(_chip.map_file(image)), place)
+def _mount(path, place):
+    if path.endswith(".romfs"):
+        vfs.mount(vfs.VfsRom(_chip.map_file(path)), place)
     else:
-        vfs.mount(vfs.VfsPosix(image), place)
+        vfs.mount(vfs.VfsPosix(path), place)
 
 
 _run = main(sys.argv[1])

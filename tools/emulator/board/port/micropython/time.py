@@ -1,9 +1,12 @@
-"""The chip's `time`: whole seconds since 2000, no time zone."""
+"""The chip's `time`: whole seconds since 2000, no time zone, ticks that count from power-on and wrap."""
 
 import utime
-from utime import sleep, sleep_ms, sleep_us, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us
+from utime import sleep, sleep_ms, sleep_us
 
-from _chip import EPOCH
+from _chip import EPOCH, settings
+
+_PERIOD = 0x40000000
+_begin = settings.get("ticks", 0)  # the host's microseconds at power-on; in a device test ticks are the host's
 
 
 def time():
@@ -23,3 +26,24 @@ localtime = gmtime
 
 def mktime(fields):
     return int(utime.mktime(tuple(fields[:8]) + (0,))) - EPOCH
+
+
+def ticks_us():
+    return (utime.ticks_us() - _begin) % _PERIOD
+
+
+ticks_cpu = ticks_us
+
+
+def ticks_ms():
+    return (utime.ticks_us() - _begin) // 1000 % _PERIOD
+
+
+def ticks_add(ticks, step):
+    if not -_PERIOD // 2 < step < _PERIOD // 2:
+        raise OverflowError("ticks interval overflow")
+    return (ticks + step) % _PERIOD
+
+
+def ticks_diff(end, start):
+    return (end - start + _PERIOD // 2) % _PERIOD - _PERIOD // 2

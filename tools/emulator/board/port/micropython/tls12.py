@@ -21,12 +21,17 @@ _CIPHERS = "AES-256-GCM-SHA384 AES-256-CBC-SHA AES-128-GCM-SHA256 AES-128-CBC-SH
 class SSLContext:
     """The Unix port's, never offering TLS 1.3."""
 
+    key = 0  # 1: a client certificate
+
     def __init__(self, protocol):
         self._context = context = tls.SSLContext(protocol)
         context.set_ciphers(self.get_ciphers())
         self.load_verify_locations = context.load_verify_locations
-        self.load_cert_chain = context.load_cert_chain
         self.set_ciphers = context.set_ciphers
+
+    def load_cert_chain(self, *args):
+        self._context.load_cert_chain(*args)
+        self.key = 1
 
     def get_ciphers(self):
         return [
@@ -51,11 +56,19 @@ class SSLContext:
 
     def wrap_socket(self, sock, **options):
         """The TLS stream over `sock`, any stream with readinto, write, ioctl and setblocking."""
-        return self._context.wrap_socket(_Below(sock), **options)
+        below = _Below(sock)
+        if hasattr(sock, "tls"):
+            below.error = sock.tls(self.key)
+        return self._context.wrap_socket(below, **options)
 
 
 class _Below(io.IOBase):
-    """A stream as the TLS stack calls it: an error is the number it returns, negated."""
+    """A stream as the TLS stack calls it: an error is the number it returns, negated.
+
+    `error`: what the peer's answer leads to for lack of memory, or None.
+    """
+
+    error = None
 
     def __init__(self, sock):
         self._sock = sock
@@ -65,7 +78,10 @@ class _Below(io.IOBase):
         self._sock.setblocking(flag)
 
     def readinto(self, buffer):
-        return self._say(self._sock.readinto, buffer)
+        count = self._say(self._sock.readinto, buffer)
+        if self.error and count > 0:
+            raise self.error
+        return count
 
     def write(self, data):
         return self._say(self._sock.write, data)

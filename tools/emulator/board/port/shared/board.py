@@ -1,10 +1,18 @@
-"""What runs on the board, in the chip's order: /boot.py, /main.py, the console."""
+"""What runs on the board, in the chip's order: /boot.py, /main.py, the console.
 
+The host is told of each state line before it goes out, since who reads it may
+switch the board off: how many blocks were read so far, and the heap where that
+is asked for.
+"""
+
+import builtins
+import gc
 import sys
 
 import _chip
+import esp32
 
-share = 0  # bytes of heap that the port takes
+_BEGIN = '{"aliot":"'
 
 
 def run(names):
@@ -18,10 +26,7 @@ def run(names):
         case.run(_chip.settings["case"])
         return
     _chip.interruptible()
-    if "measure" in _chip.settings:
-        import measure
-
-        measure.watch(_chip.settings["measure"], share)
+    _update(builtins.print)
     failed = _file("/boot.py", names)
     if not _chip.settings.get("raw"):
         failed = _file("/main.py", names) or failed
@@ -53,6 +58,33 @@ def _file(name, names):
         sys.print_exception(error)
         return True
     return False
+
+
+def _update(write):
+    """Let `print` look for state lines; `write` is what prints."""
+
+    def print(*args, **options):
+        line = args[0] if args else None
+        if isinstance(line, str) and line.startswith(_BEGIN):
+            _mark(line[len(_BEGIN) : line.find('"', len(_BEGIN))])
+        write(*args, **options)
+
+    builtins.print = print
+
+
+def _mark(name):
+    with _chip.open(_chip.settings["count"], "r+b") as file:
+        file.seek(0, 2)
+        file.write(b"%s %d\n" % (name.encode(), esp32._flash.reads))
+    if name == _chip.settings.get("measure"):
+        gc.collect()
+        text = b'{"port":%d,"used":%d,"free":%d' % (_chip.share, gc.mem_alloc(), gc.mem_free())
+        if _chip.heaps:
+            now = _chip.heaps.state(True)
+            figures = now.used, now.free(), now.block(), now.min
+            text += b',"gc":%d,"c_free":%d,"c_largest":%d,"c_min":%d' % figures
+        with _chip.open(_chip.settings["heap"], "wb") as file:
+            file.write(text + b"}")
 
 
 def _there(name):

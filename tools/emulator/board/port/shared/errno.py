@@ -4,33 +4,18 @@ One thing is not as on a chip: source that the Unix port compiles itself, which
 is boot.py and main.py, has `errno.NAME` folded to the host's number.
 """
 
-from micropython import const
-
-EPERM = const(1)
-ENOENT = const(2)
-EIO = const(5)
-EBADF = const(9)
-EAGAIN = const(11)
-ENOMEM = const(12)
-EACCES = const(13)
-EEXIST = const(17)
-ENODEV = const(19)
-EISDIR = const(21)
-EINVAL = const(22)
-EOPNOTSUPP = const(95)
-ECONNRESET = const(104)
-ENOBUFS = const(105)
-ECONNREFUSED = const(111)
-EADDRINUSE = const(112)
-ECONNABORTED = const(113)
-ETIMEDOUT = const(116)
-EHOSTUNREACH = const(118)
-EINPROGRESS = const(119)
-EALREADY = const(120)
-ENOTCONN = const(128)
+_NUMBERS = (
+    b"EPERM 1 ENOENT 2 EIO 5 EBADF 9 EAGAIN 11 ENOMEM 12 EACCES 13 EEXIST 17 ENODEV 19 EISDIR 21 EINVAL 22 "
+    b"EOPNOTSUPP 95 ECONNRESET 104 ENOBUFS 105 ECONNREFUSED 111 EADDRINUSE 112 ECONNABORTED 113 ETIMEDOUT 116 "
+    b"EHOSTUNREACH 118 EINPROGRESS 119 EALREADY 120 ENOTCONN 128"
+)
 
 
 def __getattr__(name):
+    words = iter(_NUMBERS.decode().split())
+    numbers = {word: int(next(words)) for word in words}
     if name == "errorcode":
-        return {value: key for key, value in globals().items() if key[0] == "E"}
+        return {number: word for word, number in numbers.items()}
+    if name in numbers:
+        return numbers[name]
     raise AttributeError(name)

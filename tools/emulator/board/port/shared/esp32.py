@@ -1,11 +1,17 @@
 """The part of the chip's `esp32` module that firmware uses: NVS in Espressif's format, on the board's flash.
 
 On the chip NVS is C and takes none of Python's heap. Here its code is loaded
-for the length of a call and let go again; what stays is its state.
+for the length of a call and let go again; what stays is its state. Of the C
+heap the same is true.
 """
 
 import struct
 import sys
+
+import _chip
+
+HEAP_DATA = 4
+HEAP_EXEC = 1
 
 _I32 = 0x14
 
@@ -22,11 +28,8 @@ def start(flash):
     _flash = flash
     for kind, subtype, offset, size, label, _ in rows():
         if (kind, subtype, label) == (1, 2, "nvs"):
-            import nvs_boot
-
-            storage, erased = nvs_boot.boot(flash, offset, size)
+            storage, erased = _load("nvs_boot").boot(flash, offset, size)
             _nvs = storage.pack()
-            _let_go()
             return erased
     raise OSError(2)
 
@@ -41,21 +44,31 @@ def rows():
         yield kind, subtype, offset, size, row[12:28].rstrip(b"\0").decode(), row[28] & 1 == 1
 
 
-def _let_go():
-    for name in ("nvs_boot", "nvs", "nvs_page"):
-        sys.modules.pop(name, None)
-
-
-def _do(what, *args):
-    global _nvs
-    import nvs
-
-    storage = nvs.unpack(*_nvs)
+def _load(name):
+    """A module of the port that stays as long as somebody holds it; nothing on the board's flash is looked at."""
+    path = sys.path[:]
+    sys.path[:] = ("/.frozen",)
     try:
-        return getattr(storage, what)(*args)
+        return __import__(name)
+    finally:
+        sys.path[:] = path
+        for module in (name, "nvs", "nvs_page", "flash"):
+            sys.modules.pop(module, None)
+
+
+def _do(name, *args):
+    global _nvs
+    storage = _load("nvs").unpack(*_nvs)
+    try:
+        return getattr(storage, name)(*args)
     finally:
         _nvs = storage.pack()
-        _let_go()
+
+
+def idf_heap_info(kind):
+    """[(total, free, largest free block, least that was ever free)] in bytes of the C heap's regions."""
+    found = (_chip.heaps or _load("heaps")).state().rows()
+    return found if kind == HEAP_DATA else found[1:]
 
 
 class NVS:
@@ -87,7 +100,5 @@ class NVS:
 
 def __getattr__(name):
     if name == "Partition":
-        from esp32_partition import Partition
-
-        return Partition
+        return _load("esp32_partition").Partition
     raise AttributeError(name)

@@ -1,6 +1,7 @@
 """The chip's `esp32.Partition`, as far as a board without a running application has one."""
 
 import esp32
+from flash import Blocks
 
 
 def _all():
@@ -12,7 +13,7 @@ def _all():
     return rows
 
 
-class Partition:
+class Partition(Blocks):
     TYPE_APP = 0
     TYPE_DATA = 1
     BOOT = 0
@@ -23,6 +24,7 @@ class Partition:
         if not found:
             raise OSError(2)  # also for BOOT and RUNNING, as stock firmware without OTA answers
         self._row = found[0]
+        super().__init__(esp32._flash, self._row[2], self._row[3])
 
     @staticmethod
     def find(type=TYPE_APP, subtype=0xFF, label=None, block_size=4096):
@@ -35,21 +37,3 @@ class Partition:
     @staticmethod
     def mark_app_valid_cancel_rollback():
         raise OSError(-0x105, "ESP_ERR_NOT_FOUND")
-
-    def readblocks(self, block, buffer, offset=0):
-        esp32._flash.readinto(self._row[2] + block * 4096 + offset, buffer)
-
-    def writeblocks(self, block, buffer, offset=None):
-        if offset is None:
-            self.ioctl(6, block)
-            offset = 0
-        esp32._flash.program(self._row[2] + block * 4096 + offset, buffer)
-
-    def ioctl(self, command, argument):
-        if command == 4:
-            return self._row[3] // 4096
-        if command == 5:
-            return 4096
-        if command == 6:
-            esp32._flash.erase(self._row[2] + argument * 4096)
-        return 0

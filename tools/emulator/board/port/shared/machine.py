@@ -34,12 +34,11 @@ def deepsleep(ms=0):
     _chip.stop(_chip.DEEP_SLEEP)
 
 
-def lightsleep(ms=0):
+def lightsleep(ms=1):
     time.sleep_ms(ms)
 
 
-def idle():
-    time.sleep_ms(1)
+idle = lightsleep
 
 
 class RTC:

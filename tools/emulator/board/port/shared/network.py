@@ -6,6 +6,7 @@ Without the setting there is one that takes any name and password.
 """
 
 import _chip
+import machine
 
 STA_IF = 0
 AP_IF = 1
@@ -109,8 +110,6 @@ class WLAN:
 
     def config(self, *names, **settings):
         if names == ("mac",):
-            import machine
-
             return machine.unique_id()
         if names == ("ssid",) or names == ("essid",):
             return (self._wanted or b"\n").split(b"\n")[0].decode()

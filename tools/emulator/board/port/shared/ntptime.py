@@ -8,7 +8,7 @@ import machine
 
 host = "pool.ntp.org"
 timeout = 1
-_1900_TO_2000 = 3155673600
+_SINCE_1900 = 3155673600
 _OLDEST = 3913056000  # an earlier count has wrapped in 2036
 
 
@@ -27,7 +27,7 @@ def time():
     seconds = struct.unpack("!I", answer[40:44])[0]
     if seconds < _OLDEST:
         seconds += 0x100000000
-    return seconds - _1900_TO_2000
+    return seconds - _SINCE_1900
 
 
 def settime():

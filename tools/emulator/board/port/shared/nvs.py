@@ -68,23 +68,23 @@ class Storage:
             index = next((i for i in range(1, 255) if i not in taken), None)
             if index is None:
                 raise OSError(*NOT_ENOUGH_SPACE)
-            self._append(0, U8, key, bytes((index,)) + b"\xff" * 7)
+            self.append(0, U8, key, bytes((index,)) + b"\xff" * 7)
             self.names[key] = index
         return self.names[key]
 
     def set_number(self, namespace, kind, key, data):
         """Write 8 bytes of `data` under a key; nothing is written when they are there already."""
         key = name16(key)
-        page, old = self._find(namespace, None, key)
+        page, old = self.find(namespace, None, key)
         if old and old[1][1] == kind and old[1][24:] == data:
             return
-        self._append(namespace, kind, key, data)
+        self.append(namespace, kind, key, data)
         if old:
             self._forget(namespace, key, page)
 
     def get_number(self, namespace, kind, key):
         """The 8 bytes of data under a key; OSError when it is not there."""
-        found = self._find(namespace, kind, name16(key))[1]
+        found = self.find(namespace, kind, name16(key))[1]
         if not found:
             raise OSError(*NOT_FOUND)
         return found[1][24:]
@@ -92,7 +92,7 @@ class Storage:
     def set_blob(self, namespace, key, data):
         """Write a blob: its chunks, then the index that makes them count, then the old one is erased."""
         key = name16(key)
-        old = self._find(namespace, INDEX, key)[1]
+        old = self.find(namespace, INDEX, key)[1]
         version = 0
         if old:
             if self._same(namespace, key, old[1], data):
@@ -102,31 +102,31 @@ class Storage:
         if old:
             self._erase_blob(namespace, key, old[1][29])
             return
-        page, first = self._find(namespace, BLOB, key)
+        page, first = self.find(namespace, BLOB, key)
         if first:
             page.drop(first[0])
 
-    def get_blob(self, namespace, key, into):
-        """Read a blob into the bytearray `into`; its size, or OSError."""
+    def get_blob(self, namespace, key, buffer):
+        """Read a blob into the bytearray `buffer`; its size, or OSError."""
         key = name16(key)
-        old = self._find(namespace, BLOB, key)
+        old = self.find(namespace, BLOB, key)
         if old[1]:
-            return self._get_old_blob(old, into)
-        index = self._find(namespace, INDEX, key)[1]
+            return self._get_old_blob(old, buffer)
+        index = self.find(namespace, INDEX, key)[1]
         if not index:
             raise OSError(*NOT_FOUND)
         size, count, version = struct.unpack_from("<IBB", index[1], 24)
-        if len(into) < size:
+        if len(buffer) < size:
             raise OSError(*INVALID_LENGTH)
         done = 0
         for chunk in range(version, version + count):
-            page, found = self._find(namespace, DATA, key, chunk)
+            page, found = self.find(namespace, DATA, key, chunk)
             if not found:
                 raise OSError(*FAIL)
             data = page.value(*found)
             if data is None:
                 raise OSError(*NOT_FOUND)
-            into[done : done + len(data)] = data
+            buffer[done : done + len(data)] = data
             done += len(data)
         if done != size:
             raise OSError(*FAIL)
@@ -135,7 +135,7 @@ class Storage:
     def erase_key(self, namespace, key):
         """Erase what is under a key; OSError when it is not there."""
         key = name16(key)
-        page, found = self._find(namespace, None, key)
+        page, found = self.find(namespace, None, key)
         if not found:
             raise OSError(*NOT_FOUND)
         if found[1][1] == INDEX:
@@ -145,14 +145,14 @@ class Storage:
 
     # --- the work below
 
-    def _find(self, namespace, kind, key, chunk=ANY, version=None):
+    def find(self, namespace, kind, key, chunk=ANY, version=None):
         for page in self.used:
             found = page.find(namespace, kind, key, chunk, version)
             if found:
                 return page, found
         return None, None
 
-    def _append(self, namespace, kind, key, data):
+    def append(self, namespace, kind, key, data):
         page = self.used[-1]
         try:
             page.write(namespace, kind, key, data)
@@ -172,17 +172,17 @@ class Storage:
         """Erase the older item under a key; freeing a page may have moved it."""
         found = page.find(namespace, None, key) if page in self.used else None
         if not found:
-            page, found = self._find(namespace, None, key)
+            page, found = self.find(namespace, None, key)
         page.drop(found[0])
 
-    def _get_old_blob(self, place, into):
+    def _get_old_blob(self, place, buffer):
         page, found = place
-        if len(into) < struct.unpack_from("<H", found[1], 24)[0]:
+        if len(buffer) < struct.unpack_from("<H", found[1], 24)[0]:
             raise OSError(*INVALID_LENGTH)
         data = page.value(*found)
         if data is None:
             raise OSError(*NOT_FOUND)
-        into[: len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def _same(self, namespace, key, index, data):
@@ -191,7 +191,7 @@ class Storage:
             return False
         done = 0
         for chunk in range(version, version + count):
-            page, found = self._find(namespace, DATA, key, chunk)
+            page, found = self.find(namespace, DATA, key, chunk)
             if not found or not page.holds(*found, data[done:]):
                 return False
             done += struct.unpack_from("<H", found[1], 24)[0]
@@ -239,13 +239,13 @@ class Storage:
                 return
 
     def _erase_blob(self, namespace, key, version=None):
-        page, found = self._find(namespace, INDEX, key, ANY, version)
+        page, found = self.find(namespace, INDEX, key, ANY, version)
         if not found:
             raise OSError(*NOT_FOUND)
         index = found[1]
         page.drop(found[0])
         for chunk in range(index[29], index[29] + index[28]):
-            page, found = self._find(namespace, DATA, key, chunk)
+            page, found = self.find(namespace, DATA, key, chunk)
             if found:
                 page.drop(found[0])
 
@@ -279,7 +279,7 @@ class Storage:
         self.empty(emptied)
 
     def empty(self, page):
-        page.copy_to(self.used[-1])
+        page.copy(self.used[-1])
         page.erase()
         self.used.remove(page)
         self.free.append(page)

@@ -32,7 +32,7 @@ def mount(flash, offset, size):
     free = []
     for at in range(offset, offset + size, _SECTOR):
         page = Page(flash, at)
-        _load(page)
+        load(page)
         (used if page.live() else free).append(page)
     used.sort(key=lambda page: page.sequence)
     storage = nvs.Storage(flash, size, used, free, used[-1].sequence + 1 if used else 0, {})
@@ -43,13 +43,13 @@ def mount(flash, offset, size):
             raise OSError(NO_FREE_PAGES)
     else:
         storage.activate()
-    for _, (_, item) in _items(used, 0, U8):
+    for _, (_, item) in items(used, 0, U8):
         storage.names[item[8:24]] = item[24]
     _drop_orphans(used)
     return storage
 
 
-def _load(page):
+def load(page):
     header = page.flash.read(page.base, 32)
     page.state, page.sequence, version = struct.unpack_from("<IIB", header)
     if page.state == BLANK:
@@ -120,7 +120,7 @@ def _name(item):
 def _drop_older_twin(used):
     """Power may have gone after an item was written and before the older one of its name was erased."""
     last = None
-    for _, (_, item) in _items(used[-1:], None, None):
+    for _, (_, item) in items(used[-1:], None, None):
         last = item
     if not last:
         return
@@ -146,7 +146,7 @@ def _finish_freeing(storage):
     storage.empty(page)
 
 
-def _items(pages, namespace, kind):
+def items(pages, namespace, kind):
     for page in pages:
         found = page.find(namespace, kind, None)
         while found:
@@ -157,8 +157,8 @@ def _items(pages, namespace, kind):
 
 def _drop_orphans(used):
     """Erase chunks that no index claims."""
-    whole = [(item[:1] + item[8:24], item[29], item[28]) for _, (_, item) in _items(used, None, INDEX)]
-    for page, (index, item) in _items(used, None, DATA):
+    whole = [(item[:1] + item[8:24], item[29], item[28]) for _, (_, item) in items(used, None, INDEX)]
+    for page, (index, item) in items(used, None, DATA):
         name = item[:1] + item[8:24]
         if not any(n == name and first <= item[3] < first + count for n, first, count in whole):
             page.drop(index)

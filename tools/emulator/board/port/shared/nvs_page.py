@@ -70,7 +70,8 @@ class Page:
 
     def pack(self):
         """What `__init__` takes after the flash."""
-        return self.base, self.state, self.sequence, self.next, self.table
+        written = self.table.count(b"\xff") < 32
+        return self.base, self.state, self.sequence, self.next, self.table if written else None
 
     def live(self):
         return self.state == ACTIVE or self.state == FULL or self.state == FREEING
@@ -100,10 +101,10 @@ class Page:
         if self.state == FULL or self.next + span > ENTRIES:
             raise OSError(PAGE_FULL)
         if not variable(kind):
-            self._append(self._item(namespace, kind, span, chunk, key, data))
+            self.append(self.item(namespace, kind, span, chunk, key, data))
             return
         head = struct.pack("<HHI", len(data), 0xFFFF, crc(data))
-        self._append(self._item(namespace, kind, span, chunk, key, head))
+        self.append(self.item(namespace, kind, span, chunk, key, head))
         whole = len(data) & ~31
         if whole:
             self.flash.program(self.at(self.next), data[:whole])
@@ -111,19 +112,19 @@ class Page:
             self.next += whole // 32
         if whole < len(data):
             tail = bytes(data[whole:])
-            self._append(tail + b"\xff" * (32 - len(tail)))
+            self.append(tail + b"\xff" * (32 - len(tail)))
 
-    def copy_to(self, other):
-        """Append every item that is still good here to `other`."""
+    def copy(self, target):
+        """Append every item that is still good here to `target`."""
         i = 0
         while i < ENTRIES:
             if self.get(i) != WRITTEN:
                 i += 1
                 continue
-            if other.state == BLANK:
-                other._begin()
+            if target.state == BLANK:
+                target._begin()
             for _ in range(self.entry(i)[2]):
-                other._append(self.entry(i))
+                target.append(self.entry(i))
                 i += 1
 
     def close(self, state):
@@ -205,11 +206,11 @@ class Page:
     def at(self, index):
         return self.base + _FIRST + index * 32
 
-    def _item(self, namespace, kind, span, chunk, key, data):
+    def item(self, namespace, kind, span, chunk, key, data):
         head = bytes((namespace, kind, span, chunk))
         return head + struct.pack("<I", crc(head + key + data)) + key + data
 
-    def _append(self, item):
+    def append(self, item):
         self.flash.program(self.at(self.next), item)
         self.mark(self.next, self.next + 1, WRITTEN)
         self.next += 1

@@ -14,7 +14,8 @@ def on():
         settings["flash"], settings.get("cut", 0), settings.get("torn", False), settings.get("count")
     )
     esp32.start(chip)
-    mount(esp32.Partition("vfs"))
+    row = esp32.Partition("vfs").info()
+    mount(flash.Blocks(chip, row[2], row[3]))
 
 
 def mount(device):

@@ -26,9 +26,10 @@ _LIMIT = 10  # sockets, CONFIG_LWIP_MAX_SOCKETS
 _SLICE = 100  # ms: the chip waits in slices and rounds a timeout up to the next
 # Linux's numbers and the chip's, in turn
 _NUMBERS = b"\x62\x70\x65\x72\x67\x71\x6a\x7f\x6b\x80\x6e\x74\x71\x76\x72\x78\x73\x77"
-# (option of the chip, level and option of Linux)
-_OPTIONS = {SO_REUSEADDR: (1, 2), SO_BROADCAST: (1, 6), TCP_NODELAY: (6, 1)}
-_open = 0
+_OPTIONS = b"\x01\x04\x20"  # what is known of TCP_NODELAY, SO_REUSEADDR and SO_BROADCAST,
+_LEVELS = b"\x06\x01\x01"  # and Linux's levels
+_LINUX = b"\x01\x02\x06"  # and options
+_open = [0, 0, 0]  # sockets, TLS connections, those with a client certificate
 
 
 def getaddrinfo(host, port, *_):
@@ -71,24 +72,31 @@ def _way(address):
     raise OSError(118)
 
 
+_PLAIN = ("listen", "readline", "recv", "recvfrom", "send")  # calls of the host's socket as they are
+
+
 class socket(_chip.Stream):
     """One of at most ten. A timeout below 100 ms reads as "would block" when it is over, as on the chip."""
 
+    key = 0  # 1: it carries TLS, 2: with a client certificate
+    locked = False  # the C heap has no room for packets
+
     def __init__(self, family=AF_INET, kind=SOCK_STREAM, proto=0, raw=None):
-        global _open
         self._raw = None
-        if _open >= _LIMIT:
+        if _open[0] >= _LIMIT:
             raise OSError(23)
+        if _chip.heaps:
+            _chip.heaps.state()
         self._raw = raw or _chip.raw_socket(family, kind)
-        _open += 1
+        _open[0] += 1
         self._new = raw is None and kind == SOCK_STREAM
-        self._held = b""
         self.settimeout(None)
 
     def close(self):
-        global _open
         if self._raw:
-            _open -= 1
+            _open[0] -= 1
+            if self.key:
+                _open[self.key] -= 1
             self._raw.close()
             self._raw = None
 
@@ -101,9 +109,6 @@ class socket(_chip.Stream):
         self._do("bind", _chip.address(address[0] or "0.0.0.0", address[1]))
         self._new = False
 
-    def listen(self, backlog=2):
-        self._do("listen", backlog)
-
     def accept(self):
         raw, peer = self._do("accept")
         return socket(raw=raw), peer
@@ -114,35 +119,23 @@ class socket(_chip.Stream):
     def readinto(self, buffer, size=None):
         return self._do("readinto", buffer, *(() if size is None else (size,)))
 
-    def readline(self):
-        return self._do("readline")
-
-    def recv(self, size):
-        return self._do("recv", size)
-
-    def recvfrom(self, size):
-        return self._do("recvfrom", size)
-
     def write(self, data, *size):
         if size:
             data = memoryview(data)[: size[0]]
         return self._do("write", data)
 
-    def send(self, data):
-        return self._do("send", data)
-
     def sendall(self, data):
-        self._do("write", data)
+        self.write(data)
 
     def sendto(self, data, address):
         return self._do("sendto", data, _way(address))
 
     def setsockopt(self, level, option, value):
-        if option not in _OPTIONS:
+        at = _OPTIONS.find(bytes((option,)))
+        if at < 0:
             print("Warning: lwip.setsockopt() option not implemented")
             return
-        level, option = _OPTIONS[option]
-        self._do("setsockopt", level, option, value)
+        self._do("setsockopt", _LEVELS[at], _LINUX[at], value)
 
     def settimeout(self, seconds):
         self._ms = -1 if seconds is None else int(seconds * 1000)
@@ -156,6 +149,22 @@ class socket(_chip.Stream):
         """Also clears the timeout, as on the chip."""
         self.settimeout(None if flag else 0)
 
+    def tls(self, key):
+        """TLS begins, `key` being 1 with a client certificate: its memory is taken until the socket closes.
+
+        What becomes of the handshake for lack of memory, as `memory.Memory.connect` says it.
+        """
+        error = _chip.heaps and _chip.heaps.state(False, key).error
+        self.key = 1 + key
+        _open[self.key] += 1
+        self.locked = error is False
+        return error
+
+    def __getattr__(self, name):
+        if name not in _PLAIN:
+            raise AttributeError(name)
+        return lambda *arguments: self._do(name, *arguments)
+
     def makefile(self, *_):
         return self
 
@@ -166,12 +175,14 @@ class socket(_chip.Stream):
         if request == 4:
             self.close()
             return 0
-        if request == 10 and self._raw and "air" not in _chip.settings:
+        if request == 10 and self._raw and not self.locked and "air" not in _chip.settings:
             return self._raw.fileno()  # the host itself waits, where no radio stands between
         if request != 3:
             return -22
         if not self._raw:
             return 0x20
+        if self.locked:
+            return 0
         if not _chip.linked() and self._far():
             return argument & 4
         return _chip.poll(self._raw, argument)
@@ -184,7 +195,7 @@ class socket(_chip.Stream):
             raise OSError(9)
         if self._new and name[:4] in ("read", "recv"):
             raise OSError(128)
-        if "air" in _chip.settings and not self._new and self._far():
+        if self.locked or "air" in _chip.settings and not self._new and self._far():
             if not self._cross(name):
                 return None
         try:
@@ -197,11 +208,11 @@ class socket(_chip.Stream):
         return "wired" not in _chip.settings
 
     def _cross(self, name):
-        """Wait for the radio as long as the timeout lets; False when a stream would block."""
+        """Wait for packets as long as the timeout lets; False when a stream would block."""
         if name not in ("read", "readinto", "readline", "recv", "recvfrom", "write", "send", "accept"):
             return True
         started = time.ticks_ms()
-        while not _chip.linked():
+        while self.locked or not _chip.linked():
             if self._ms == 0 and name in ("read", "readinto", "readline", "write"):
                 return False
             if self._ms == 0:
