@@ -147,9 +147,10 @@ class Device:
             load("retry").failed(self, problem)
 
     def _register(self):
-        self.state("registering", {"method": self.credential.method})
+        method = self.credential.method
+        self.state("registering", {"method": method})
         try:
-            self.credential = load("registration").complete(self)
+            self.credential = load("registration.https" if method == "https" else "registration.mqtt").complete(self)
         finally:
             unload("registration", "identities", "store", "names", "record")
 

@@ -1,5 +1,7 @@
 """What a setting has to be, in words, and a repair: read only when it is needed. The tables are in aliot.settings."""
 
+from aliot import settings
+
 
 def rule(kind, least, most):
     """The rule of a row of settings.RULES or settings.ENDPOINT as words for people."""
@@ -19,12 +21,12 @@ def rule(kind, least, most):
     return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
 
 
-def say(device, settings, what, name=None):
-    """Say in a line of state what is wrong with the setting `name`, or with the file; `settings` is aliot.settings."""
+def say(device, what, name=None):
+    """Say in a line of state what is wrong with the setting `name`, or with the file."""
     if name:
         row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:])
         what = "%s has to be %s" % (name, rule(*row) if row else "one of " + ", ".join(sorted(settings.ENDPOINT)))
-    device.state("error", {"code": "settings", "detail": settings.FILE + ": " + what,
+    device.state("error", {"code": "settings", "detail": settings.FILE + (": " if name else " ") + what,
                            "advice": "correct it; the default, or what was burned, serves meanwhile"})
 
 

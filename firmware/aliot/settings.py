@@ -67,10 +67,9 @@ class Settings:
             self._override({name: override[name] for name in override if "endpoint." + name not in bad})
 
     def _burned(self, fields):
-        self.region = text(fields, record.REGION)
-        self.instance = text(fields, record.INSTANCE)
-        self.host = text(fields, record.HOST)
-        self.register_host = text(fields, record.REGISTER_HOST)
+        for name, tag in (("region", record.REGION), ("instance", record.INSTANCE), ("host", record.HOST),
+                          ("register_host", record.REGISTER_HOST)):
+            setattr(self, name, text(fields, tag))
         self.port = int.from_bytes(fields.get(record.PORT, b""), "little")
         self.auth = text(fields, record.AUTH) or "mqtt"
         self.bootstrap = text(fields, record.BOOTSTRAP) or "none"

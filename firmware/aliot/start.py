@@ -33,9 +33,9 @@ def start(device):
     finally:
         device.state("boot", shown)
         if fault:
-            load("rules").say(device, settings, fault)
+            load("rules").say(device, fault)
         for name in found.wrong:
-            load("rules").say(device, settings, None, name)
+            load("rules").say(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in found.wrong}
         _apply(device, config, found)
 

@@ -19,17 +19,16 @@ class Nvs:
 
     def read(self, key):
         nvs = esp32.NVS("aliot")
-        size = 512
-        while True:
+        for size in (512, 2048, record.RECORD_LIMIT):
             data = bytearray(size)
             try:
                 return bytes(data[: nvs.get_blob(key, data)])
             except OSError as problem:
-                if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
+                number = problem.args[0]
+                if number == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or size > 4096:  # ESP_ERR_NVS_INVALID_LENGTH
+                if number != -4364 or size == record.RECORD_LIMIT:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
-                size *= 2
 
     def write(self, key, data):
         nvs = esp32.NVS("aliot")

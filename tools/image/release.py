@@ -18,7 +18,7 @@ from tools import umqtt
 from tools.firmware import FOLDER
 from tools.image import shortening
 from tools.image.folding import fold
-from tools.image.joining import Joiner, Module, replaced
+from tools.image.joining import Joiner, JoinError, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
@@ -28,7 +28,6 @@ UNITS = {
     "aliot.store": "record store",
     "aliot.registration.https": "registration registration.https",
     "aliot.registration.mqtt": "registration registration.mqtt",
-    "aliot.transport.faults": "memory transport.faults",
     "aliot.transport.itls": "transport.itls.records transport.itls",
 }
 # modules of `aliot` that go by their own names too: what applications import
@@ -71,10 +70,10 @@ class Release:
         return f'File {match[1]}firmware/{path}{match[1]}, line {line}' + (f", in {function}" if function else "")
 
 
-def sources(folder=FOLDER):
-    """{dotted name: text} of the package."""
+def sources(folder=FOLDER, ending=".py"):
+    """{dotted name: text} of the package, or of its stubs."""
     found = {}
-    for path in sorted((Path(folder) / PACKAGE).rglob("*.py")):
+    for path in sorted((Path(folder) / PACKAGE).rglob("*" + ending)):
         parts = path.relative_to(folder).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
     return found
@@ -101,13 +100,15 @@ def public(folder=FOLDER):
 
 def build(folder=FOLDER):
     """The Release of the package in `folder`."""
-    return _build(tuple(sources(folder).items()), frozenset(public(folder)))
+    return _build(tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi")))
 
 
 @functools.lru_cache(maxsize=4)
-def _build(texts, keep):
+def _build(texts, keep, documented):
     texts = dict(texts)
     joined = _joined(texts)
+    for name in documented - set(joined) - {_full(name) for name in NAMED}:
+        raise JoinError(f"{name} has a stub and cannot be imported by its name: no unit is called so")
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
     modules = {part for name in texts for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)

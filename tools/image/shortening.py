@@ -66,12 +66,22 @@ def defined(tree):
     return list(found)
 
 
+def spoken(tree):
+    """The names that a module gives to getattr, setattr and hasattr as texts: those stay what they are."""
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    if not calls & {"getattr", "setattr", "hasattr"}:
+        return set()
+    return {node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier()}
+
+
 def table(texts, public, foreign):
-    """{name: short name} for the sources `texts` (in the order in which names matter most).
+    """{name: short name} for the sources `texts`: first for what the first of them uses, then for what most do.
 
     `public` names stay; those in `foreign`, which what is not of the package uses, are given to nothing.
     """
     trees = [ast.parse(text) for text in texts]
+    public = public.union(*map(spoken, trees))
     used = set().union(*map(identifiers, trees))
     words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
@@ -80,10 +90,12 @@ def table(texts, public, foreign):
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
+    where = [identifiers(tree) for tree in trees]
+    names = dict.fromkeys(name for tree in trees for name in defined(tree))
+    names = [name for name in names if name not in public and name not in held() and name[:2] != "__" and len(name) > 1]
+    names.sort(key=lambda name: (name not in where[0], -sum(name in unit for unit in where)))
     short = {}
-    for name in (name for tree in trees for name in defined(tree)):
-        if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
-            continue
+    for name in names:
         choice = hidden if hidden and name not in words and name in attributes else free
         if choice:
             short[name] = choice.pop(0)

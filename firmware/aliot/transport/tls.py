@@ -66,12 +66,7 @@ class Gate(io.IOBase):
         self.write = raw.write
 
     def readinto(self, view):
-        if ticks_diff(self.end, ticks_ms()) <= 0:
-            return -116  # ETIMEDOUT
-        try:
-            return self.raw.readinto(view)
-        except OSError as problem:
-            return -problem.args[0]
+        return -116 if ticks_diff(self.end, ticks_ms()) <= 0 else self.raw.readinto(view)  # ETIMEDOUT
 
     def ioctl(self, request, argument):
         if request == 4:  # MP_STREAM_CLOSE
