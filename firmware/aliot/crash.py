@@ -48,8 +48,8 @@ def handler_failed(device, problem, topic):
         if device.starved >= _STARVED:
             restart(problem)
     if not (isinstance(problem, (LinkError, ProtocolError)) and not device.client):
-        device.state("error", {"code": "handler", "detail": "%s: %s" % (type(problem).__name__, problem),
-                               "place": _place(problem), "topic": topic,
+        detail = log.clean("%s: %s" % (type(problem).__name__, problem))  # watchers see it too
+        device.state("error", {"code": "handler", "detail": detail, "place": _place(problem), "topic": topic,
                                "advice": "correct the application's handler of this topic"})
     unload("crash")
 

@@ -120,13 +120,14 @@ class Device:
         up = self.network.up()
         if up != self.up or not up and now - self.asked >= _JOIN:
             fields = {"up": up, "network": self.network.name}
-            if not up and self.up is not None or up and self.session.attempts:
+            refused = None
+            if not up:
+                self.asked = now
+                refused = self.network.join()
+            if refused or not up and self.up is not None or up and self.session.attempts:
                 load("retry").network_changed(self, up, fields)
             self.state("wifi", fields)
             self.up = up
-            if not up:
-                self.asked = now
-                self.network.join()
         wait = self.session.wait(now) if up else _NAP
         if wait:
             sleep_ms(min(ms, wait, 1000))
