@@ -1,6 +1,7 @@
 """What a setting has to be, in words, and a repair: read only when it is needed. The tables are in aliot.settings."""
 
 from aliot import settings
+from aliot.errors import AliotError
 
 
 def rule(kind, least, most):
@@ -27,7 +28,7 @@ def say(device, what, name=None):
         row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:])
         what = "%s has to be %s" % (name, rule(*row) if row else "one of " + ", ".join(sorted(settings.ENDPOINT)))
     device.state("error", {"code": "settings", "detail": settings.FILE + (": " if name else " ") + what,
-                           "advice": "correct it; the default, or what was burned, serves meanwhile"})
+                           "advice": AliotError(code="settings").advice})
 
 
 def joined(text):
