@@ -10,7 +10,7 @@ PARALLEL = -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board flash app burn erase backup restore inspect image monitor repl help setup demo line-demo test bench soak lock clean
+.PHONY: doctor board flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo test bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or I
 image: $(STAMP)  ## one merged .bin for factories, to be written at 0: BOARD= FIRMWARE= CERT= ROOT= CONFIG=
 	@$(PY) -m tools image --firmware '$(or $(FIRMWARE),pinned)' $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
 	  $(foreach root,$(ROOT),--root '$(root)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+
+mip: setup  ## the release as a package for `mpremote mip install --target /`: build/mip
+	@$(PY) -m tools mip $(ARGS)
 
 monitor: $(STAMP)  ## a board's console: PORT=
 	@$(PY) -m tools monitor $(if $(PORT),--port '$(PORT)') $(ARGS)

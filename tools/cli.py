@@ -20,6 +20,7 @@ VERBS = {
     "board": ("tools.emulator.chip.verb", "run an emulated ESP32 on an RFC 2217 port: ROM loader, eFuses, MicroPython"),
     "flash": ("tools.flash.verb", "flash a board, blank or not: nothing that it keeps is lost"),
     "image": ("tools.image.build", "build a flash image from an identity, roots and settings"),
+    "mip": ("tools.image.mip", "write the release as a package that mip installs"),
     "erase": ("tools.flash.erase", "erase a board's whole flash, after saving its identity"),
     "backup": ("tools.flash.save", "save the identity of a plugged-in board to a file"),
     "restore": ("tools.flash.restore", "put an identity from a backup back onto its board"),

@@ -120,19 +120,22 @@ class Device:
         up = self.network.up()
         if up != self.up or not up and now - self.asked >= _JOIN:
             fields = {"up": up, "network": self.network.name}
-            if not up and self.up is not None or up and self.session.attempts:
+            refused = None
+            if not up:
+                self.asked = now
+                refused = self.network.join()
+            if refused or not up and self.up is not None or up and self.session.attempts:
                 load("retry").network_changed(self, up, fields)
             self.state("wifi", fields)
             self.up = up
-            if not up:
-                self.asked = now
-                self.network.join()
         wait = self.session.wait(now) if up else _NAP
         if wait:
             sleep_ms(min(ms, wait, 1000))
             return
         if clock.due():
-            if clock.synchronize(self.ntp) or not self.session.attempts:
+            done = load("sntp").synchronize(self.ntp)
+            unload("sntp")
+            if done or not self.session.attempts:
                 self.state("clock", {"time": clock.utc(), "server": clock.server})
             feed()
         self.session.attempt(now)
@@ -145,11 +148,13 @@ class Device:
             load("retry").failed(self, problem)
 
     def _register(self):
-        self.state("registering", {"method": self.credential.method})
+        method = self.credential.method
+        self.state("registering", {"method": method})
         try:
-            self.credential = load("registration").complete(self)
+            self.credential = load("registration.https" if method == "https" else "registration.mqtt").complete(self)
         finally:
-            unload("registration", "identities", "store", "names", "objects", "record")
+            unload("registration", "registration.https", "registration.mqtt", "identities", "store", "names", "objects",
+                   "record")
 
     def _connect(self):
         to = self.endpoint

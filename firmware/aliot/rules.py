@@ -1,5 +1,8 @@
 """What a setting has to be, in words, and a repair: read only when it is needed. The tables are in aliot.settings."""
 
+from aliot import settings
+from aliot.errors import AliotError
+
 
 def rule(kind, least, most):
     """The rule of a row of settings.RULES or settings.ENDPOINT as words for people."""
@@ -19,12 +22,13 @@ def rule(kind, least, most):
     return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
 
 
-def say(device, file, what, row=None):
-    """Say in a line of state what is wrong with a file of settings, or with the setting `what`, whose rule is `row`."""
-    if row:
-        what = "%s has to be %s" % (what, rule(*row))
-    device.state("error", {"code": "settings", "detail": "%s: %s" % (file, what),
-                           "advice": "correct it; the default, or what was burned, serves meanwhile"})
+def say(device, what, name=None):
+    """Say in a line of state what is wrong with the setting `name`, or with the file."""
+    if name:
+        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:]) or (tuple(sorted(settings.ENDPOINT)), 0, 0)
+        what = "%s has to be %s" % (name, rule(*row))
+    device.state("error", {"code": "settings", "detail": settings.FILE + (": " if name else " ") + what,
+                           "advice": AliotError(code="settings").advice})
 
 
 def joined(text):

@@ -49,7 +49,7 @@ class Settings:
     timeout = 15000
     watchdog = 0
     clean = True
-    ntp = ()  # those of aliot.clock
+    ntp = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
     push = 5000
 
     def __init__(self, config, fields):
@@ -65,10 +65,9 @@ class Settings:
             self._override({name: override[name] for name in override if "endpoint." + name not in bad})
 
     def _burned(self, fields):
-        self.region = text(fields, record.REGION)
-        self.instance = text(fields, record.INSTANCE)
-        self.host = text(fields, record.HOST)
-        self.register_host = text(fields, record.REGISTER_HOST)
+        for name, tag in (("region", record.REGION), ("instance", record.INSTANCE), ("host", record.HOST),
+                          ("register_host", record.REGISTER_HOST)):
+            setattr(self, name, text(fields, tag))
         self.port = int.from_bytes(fields.get(record.PORT, b""), "little")
         self.auth = text(fields, record.AUTH) or "mqtt"
         self.bootstrap = text(fields, record.BOOTSTRAP) or "none"
@@ -126,11 +125,6 @@ def wrong(config):
             if name not in ENDPOINT or not _right(override[name], *ENDPOINT[name]):
                 found.append("endpoint." + name)
     return found
-
-
-def row(name):
-    """The row of a setting that wrong() named; for what is none of the endpoint's, the names of those."""
-    return RULES.get(name) or ENDPOINT.get(name[9:]) or (tuple(sorted(ENDPOINT)), 0, 0)
 
 
 def ssid(config):

@@ -10,7 +10,7 @@ from hashlib import sha256
 import aliot
 import machine
 import tls
-from aliot import __version__, clock, identities, load, record, roots, settings
+from aliot import __version__, identities, load, record, roots, settings
 from aliot.names import text
 from aliot.store import Store
 from aliot.wifi import Wifi
@@ -34,9 +34,9 @@ def start(device):
     finally:
         device.state("boot", shown)
         if fault:
-            load("rules").say(device, settings.FILE, fault)
+            load("rules").say(device, fault)
         for name in found.wrong:
-            load("rules").say(device, settings.FILE, name, settings.row(name))
+            load("rules").say(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in found.wrong}
         _apply(device, config, found)
 
@@ -68,7 +68,7 @@ def _apply(device, config, found):
     device.keepalive = found.keepalive
     device.timeout = found.timeout
     device.clean = found.clean
-    device.ntp = found.ntp or clock.SERVERS
+    device.ntp = found.ntp
     device.push = found.push
     if not device.network:
         device.network = Wifi(settings.ssid(config), settings.joined(config.get("password", "")))

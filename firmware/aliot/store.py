@@ -16,28 +16,25 @@ class Nvs:
     """Records as blobs in NVS. `read` gives bytes, or None when there is none; both may raise OSError."""
 
     NAME = "nvs"
-    size = 512  # bytes that a read begins with
 
     def read(self, key):
         nvs = esp32.NVS("aliot")
-        size = self.size
-        while True:
+        for size in (512, 2048, record.RECORD_LIMIT):
             data = bytearray(size)
             try:
                 data[nvs.get_blob(key, data) :] = b""  # in place: a certificate is 2 KB
                 return data
             except OSError as problem:
-                if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
+                number = problem.args[0]
+                if number == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or size > 4096:  # ESP_ERR_NVS_INVALID_LENGTH
+                if number != -4364 or size == record.RECORD_LIMIT:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
-                size *= 2
 
     def write(self, key, data):
         nvs = esp32.NVS("aliot")
         nvs.set_blob(key, data)
         nvs.commit()
-        self.size = max(len(data), self.size)  # it is about to be read back
 
 
 class Files:

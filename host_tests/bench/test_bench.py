@@ -6,6 +6,7 @@ from argparse import Namespace
 import pytest
 
 from host_tests.bench import boot, heap, link, parts, report, sizes, verb
+from tools.emulator.board.boot import Boot
 from tools.cli import main
 
 QUICK = report.Report(
@@ -88,6 +89,15 @@ def test_a_boot_is_split_where_its_phases_end():
     ]
     found = {phase: round(ms) for phase, ms in boot.split(0.5, lines).items()}
     assert found == {"mount": 500, "load": 500, "identity": 100, "Wi-Fi": 300, "clock": 500, "connect": 1000}
+
+
+def test_flash_reads_are_shown_by_state_and_bounded_for_the_least_application():
+    boots = {
+        boot.MINIMAL: Boot(marks=[("boot", 1400), ("wifi", 1400), ("connected", 1800)]),
+        "bare": Boot(marks=[("connected", 130)]),
+    }
+    assert boot.table_of_reads(boots).rows == [(boot.MINIMAL, 1400, 1800), ("bare", None, 130)]
+    assert [(bound.value, bound.holds) for bound in boot.bounds(boots)] == [(1400, True), (1800, False)]
 
 
 def test_ratios_are_taken_within_a_round():

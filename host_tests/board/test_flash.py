@@ -170,6 +170,26 @@ def test_a_built_in_module_is_looked_for_on_flash_at_each_import_but_not_by_its_
     assert lines == ["True 0", "True 0", "True", "0"]
 
 
+PACKAGE = {
+    "/p/__init__.py": b"from . import a\nfrom .a import x\ndef late():\n    from .c import z\n    return z\n",
+    "/p/a.py": b"from .b import y\nfrom .b.d import w\nx = y + 1\n",
+    "/p/b/__init__.py": b"y = 1\n",
+    "/p/b/d.py": b"from .. import c\nw = c.z\n",
+    "/p/c.py": b"z = 7\n",
+}
+
+
+def test_relative_imports_work(image, tmp_path):
+    main = "import p\nprint(p.a.x, p.x, p.late(), p.a.w)\n"
+    assert Board(image(main, PACKAGE), folder=tmp_path / "board").boot(timeout=20).lines == ["2 2 7 7"]
+
+
+def test_a_relative_import_may_be_the_first_one_in_a_function(image, tmp_path):
+    files = {"/p/__init__.py": b"def late():\n    from .c import z\n    return z\n", "/p/c.py": b"z = 7\n"}
+    board = Board(image("import p\nprint(p.late())\n", files), folder=tmp_path / "board")
+    assert board.boot(timeout=20).lines == ["7"]
+
+
 def test_a_blank_file_system_is_formatted_a_damaged_one_is_not(interpreter, tmp_path):
     blank = flash.build(with_firmware=False)
     one = Board(blank, interpreter=interpreter, folder=tmp_path / "blank")

@@ -92,6 +92,44 @@ def test_ticks_begin_anew_after_a_watchdog(board):
     assert one.wait_line("hundred", 20) == "hundred million 5"
 
 
+TASKS = """
+import asyncio
+
+async def later(ms, word):
+    await asyncio.sleep_ms(ms)
+    print(word)
+    return word
+
+async def main():
+    print(await asyncio.gather(later(60, "third"), later(20, "first"), later(40, "second")))
+    task = asyncio.create_task(later(100000, "never"))
+    await asyncio.sleep_ms(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("cancelled", task.done())
+    try:
+        await asyncio.wait_for_ms(later(100000, "never"), 10)
+    except asyncio.TimeoutError:
+        print("too late")
+    event = asyncio.Event()
+    task = asyncio.create_task(event.wait())
+    await asyncio.sleep_ms(0)
+    event.set()
+    print(await task)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ticks", [0, 2**30 - 30])
+def test_asyncio_goes_by_the_board_s_ticks(image, tmp_path, ticks):
+    boot = Board(image(TASKS), folder=tmp_path / "board", ticks=ticks).boot(timeout=20)
+    order = ["first", "second", "third", "['third', 'first', 'second']", "cancelled True", "too late", "True"]
+    assert boot.lines == order
+
+
 def test_a_reset_unwinds_nothing(board):
     boot = board("import machine\ntry:\n    machine.reset()\nfinally:\n    print('no')\n").boot()
     assert (boot.reason, boot.lines) == ("reset", [])

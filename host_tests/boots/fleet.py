@@ -12,14 +12,11 @@ from tools.image import flash, identity
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 REGISTERED, FREE = "a1BootsReg1", "a1BootsFree"
 WAYS = ("https", "mqtt", "regnwl")
-# an application that posts nothing, so that a boot ends with "connected"; `config` and `timeout` are its settings
+# an application that posts nothing, so that a boot ends with "connected"
 MAIN = """
-import json
 from aliot.device import Device
 from aliot.wifi import Wifi
-config = {config!r}
-config["timeout"] = {timeout}
-device = Device(config, Wifi("boots", "password"))
+device = Device({config!r}, Wifi("boots", "password"))
 device.start()
 while True:
     device.poll(10)
@@ -66,7 +63,7 @@ class Fleet:
         """The flash of a board burned for that way; per product it is the same for all boards."""
         key = (way, timeout, str(ntp), device_secret, main, str(self.endpoint))
         if key not in self._images:
-            program = main or MAIN.format(config={"ntp": ntp} if ntp else {}, timeout=timeout)
+            program = main or MAIN.format(config={"timeout": timeout, **({"ntp": ntp} if ntp else {})})
             self._images[key] = flash.build(identity=self.identity(way, name, device_secret), roots=[self.cloud.ca_der],
                                             files={"/main.py": program.encode()}, generation=1_800_000_000)
         return self._images[key]

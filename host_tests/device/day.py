@@ -6,19 +6,20 @@ Not tests by themselves: host_tests/boots/test_day.py asks for `days({"seed": n,
 import time
 
 import aliot.device
-import aliot.mqtt
-import aliot.transport
-from aliot import record
+import aliot.log
+import aliot.ticks
+import aliot.transport.tls
+from aliot import record, sntp
 from aliot.device import Device
-from aliot.errors import AliotError, Closed, LinkError, TimedOut
+from aliot.errors import AliotError, Closed, LinkError, Reset, TimedOut
 from aliot.store import Store
-from aliot.transport.faults import Reset
 from scripted import Medium
 
 SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 NEVER = 1 << 60
+PERIOD = time.ticks_add(0, -1) + 1  # of the chip's ticks
 CALM = 8 * MINUTE  # with nothing wrong for so long a device is online: ping, its answer overdue, the longest wait
 BURNED = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
           record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef"}
@@ -48,16 +49,16 @@ class World:
         self.outages = self.online = self.calm = self.heard = self.delivered = 0
         self.twin = 0  # until when the device stays away, since it suspects one
         self.next()
-        for module in (aliot.device, aliot.mqtt, aliot.transport):
-            module.ticks_ms = self.ticks
+        aliot.ticks.ticks_ms = self.ticks
         aliot.device.sleep_ms = self.sleep
-        aliot.device.connect = self.connect
-        aliot.device.clock.synchronize = lambda servers: "server"
+        aliot.transport.tls.connect = self.connect
+        sntp.synchronize = lambda servers: True
+        aliot.device.unload = lambda *names: None
 
     # The clock.
 
     def ticks(self):
-        return time.ticks_add(0, self.now)  # wraps where the interpreter's does
+        return self.now % PERIOD
 
     def sleep(self, ms):
         self.now += ms
@@ -92,6 +93,9 @@ class World:
 
     def join(self):
         pass
+
+    def problem(self):
+        return "wifi", "away"
 
     # The platform.
 
@@ -170,13 +174,13 @@ def days(asked):
     media = (Medium("nvs"), Medium("littlefs"))
     for medium in media:
         medium.kept["burned"] = record.encode(record.BURNED, 100, BURNED)
-    aliot.log.state = lambda state, fields: None
-    device = Device(None, world, Store(media))
-    device.session.random = dice
+    aliot.log.report = lambda state, fields: None
+    device = Device({}, world, Store(media))
     device.subscribe("user/get", lambda topic, payload: setattr(world, "heard", world.heard + 1))
     # thrown off three times soon after connecting, by chance here, it suspects a twin and says for how long it waits
     device.watch(lambda state, fields: fields.get("code") == "twin" and world.slow(fields["wait"]))
     device.start()
+    device.session.random = dice
     posted = 0
     due = fine = 0  # when to post; since when nothing is wrong
     while world.now < world.until:

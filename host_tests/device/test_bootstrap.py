@@ -6,6 +6,7 @@ import json
 import struct
 import sys
 
+import aliot.device
 from aliot import clock, identities, record, settings, unload
 from aliot.bootstrap import Told, messages
 from aliot.bootstrap.refusals import AuthRefused, GuideError, RedirectRefused
@@ -108,15 +109,21 @@ class Platform:
         return tuple(found)
 
 
+class Sntp:
+    """In place of aliot.sntp: the clock is set by `server` at every look, by none with None."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def synchronize(self, servers):
+        clock.server = self.server
+        return self.server is not None
+
+
 def clock_set(server):
-    """The clock is set by that server at every look, by none with None."""
-
-    def synchronize(servers):
-        clock.server = server
-        return server is not None
-
     clock.server = None
-    clock.synchronize = synchronize
+    sntp = Sntp(server)
+    aliot.device.load = lambda name: sntp if name == "sntp" else aliot.load(name)
 
 
 def clock_at(now):
@@ -711,11 +718,12 @@ def test_a_board_without_bootstrap_does_not_listen_for_notices():
 
 
 PARTS = ("cache", "exchange", "messages", "notice", "refusals", "settings")
+PACKAGE = ["bootstrap"] + ["bootstrap." + name for name in PARTS]
 OTHERS = ("start", "identities", "settings", "names", "objects", "record", "store", "registration", "registration.https")
 
 
 def test_the_parts_are_dropped_after_use():
-    unload("bootstrap", *OTHERS)
+    unload(*PACKAGE, *OTHERS)
     platform = Platform(place(), token(), OK)
     made = online(device(fields(b"https", b"global")))
     assert names(made).count("asking") == 2 and "kept" in names(made)
@@ -737,6 +745,6 @@ def test_what_is_known_is_used_without_a_look_into_the_parts_that_ask():
     made = online(device(fields(b"https", b"region")))
     writes = made.media[0].writes
     platform.scripts = [OK]
-    unload("bootstrap", *OTHERS)
+    unload(*PACKAGE, *OTHERS)
     after = online(again(made))
     assert "asking" not in names(after) and made.media[0].writes == writes and not loaded()

@@ -3,11 +3,14 @@
 import json
 
 import aliot.device
-from aliot import record
+import aliot.transport.tls
+from aliot import clock, record, sntp
 from aliot.device import Device
 from aliot.errors import Closed, CredentialError, LinkError, RegistrationError, TimedOut
 from aliot.store import Store
+from aliot.ticks import Deadline
 from aliot.topics import matches
+from aliot.wifi import Wired
 from scripted import CLOSED, Medium, Stream, raises
 
 HEAP = "192K"  # the tests themselves are most of it
@@ -31,6 +34,15 @@ class Network:
     def join(self):
         self.joins += 1
 
+    def problem(self):
+        return "wifi.password", "status 202"
+
+
+def kept(*names):
+    """In place of aliot.unload: what a test has put into a module stays there."""
+    if "sntp" not in names and "registration" not in names:
+        aliot.unload(*names)
+
 
 class Platform:
     """Gives a stream for each connect: what `script` says, CONNACK and SUBACKs by itself."""
@@ -39,8 +51,10 @@ class Platform:
         self.scripts = list(scripts)
         self.streams = []
         self.asked = []
-        aliot.device.connect = self.connect
-        aliot.device.clock.synchronize = lambda servers: "server"
+        aliot.transport.tls.connect = self.connect
+        sntp.synchronize = self.synchronize
+        aliot.device.unload = kept
+        clock.server = None
 
     def connect(self, credential, host, port, roots, timeout):
         self.asked.append((host, port, roots))
@@ -50,10 +64,12 @@ class Platform:
         stream = script if isinstance(script, Stream) else Stream(script)
         stream.answer = stream.answer or self.answer
         self.streams.append(stream)
-        from aliot.transport import Deadline
-
         stream.deadline = Deadline(timeout)
         return stream
+
+    def synchronize(self, servers):
+        clock.server = "server"
+        return True
 
     def answer(self, written):
         if written[0] == 0x82:
@@ -74,7 +90,8 @@ def device(fields=DEVICE, network=None, **settings):
     media = (Medium("nvs"), Medium("littlefs"))
     for medium in media:
         medium.kept["burned"] = record.encode(record.BURNED, 100, fields)
-    made = Device(settings.pop("config", None), network, Store(media), timeout=200, **settings)
+    settings.setdefault("timeout", 200)
+    made = Device(settings, network or Wired(), Store(media))
     made.media = media
     made.states = []
     made.watch(lambda state, fields: made.states.append((state, dict(fields))))
@@ -123,9 +140,9 @@ def test_the_name_is_the_mac_where_none_is_burned():
 
 def registering(made, result):
     """Make registration give `result` (a credential, or an error to raise)."""
-    from aliot import part
+    from aliot import load
 
-    module = part("registration.mqtt")
+    module = load("registration.mqtt")
     calls = []
 
     def register(credential, endpoint, sign_method, timeout):
@@ -135,7 +152,6 @@ def registering(made, result):
         return result
 
     module.register = register
-    aliot.device.forget = lambda name: None
     return calls
 
 
@@ -152,7 +168,7 @@ def test_registration_is_stored_before_the_connect_and_never_repeated():
     assert names(made)[-2:] == ["registering", "stored"] and not made.connected
     assert made.media[0].kept["issued"] == made.media[1].kept["issued"]
     assert made.poll(0) and len(calls) == 1
-    again = Device(None, None, Store(made.media))
+    again = Device({}, Wired(), Store(made.media))
     again.start()
     assert again.poll(0) and len(calls) == 1
 
@@ -222,10 +238,11 @@ TABLES = {
 
 
 def test_dates_of_a_certificate_point_to_the_clock_unless_a_server_set_it(server, code, wanted):
-    from aliot.transport.faults import CertificateError
+    from aliot.errors import CertificateError
 
     Platform(CertificateError("validity", code))
-    aliot.device.clock.synchronize = lambda servers: server
+    clock.server = server
+    sntp.synchronize = lambda servers: bool(server)
     made = device()
     made.start()
     made.poll(0)
@@ -340,7 +357,9 @@ def test_a_network_that_goes_and_comes_back():
     made.poll(0)
     assert not made.connected and made.states[-1][1]["code"] == "wifi"
     made.poll(0)
-    assert network.joins == 1 and made.states[-1] == ("wifi", {"up": False, "network": "test"})
+    assert network.joins == 1 and made.states[-1][0] == "wifi"
+    said = made.states[-1][1]
+    assert said["code"] == "wifi.password" and said["advice"] and said["up"] is False and said["network"] == "test"
     made.poll(0)
     assert network.joins == 1  # not at every look
     network.there = True
@@ -360,27 +379,222 @@ def test_a_network_that_is_not_there_is_asked_for_once():
 
 def test_settings_override_the_endpoint_never_the_identity():
     platform = Platform()
-    made = device(config={"endpoint": {"instance": "iot-9"}, "product_key": "x", "device_name": "y", "device_secret": "z"})
+    made = device(endpoint={"instance": "iot-9"}, product_key="x", device_name="y", device_secret="z")
     made.start()
     made.poll(0)
     assert platform.asked[0][:2] == ("iot-9.mqtt.iothub.aliyuncs.com", 8883)
     assert made.product_key == "a1TESTpk001" and made.device_name == "dev_0001"
 
 
-def test_what_a_device_refuses_to_be():
-    for wrong in ({"keepalive": 29}, {"keepalive": 1201}, {"watchdog": 7999}):
-        raises(ValueError, lambda: Device(None, None, Store((Medium("nvs"),)), **wrong))
+def test_a_setting_that_cannot_be_is_named_and_the_default_serves():
+    for name, value, default in (("keepalive", 29, 300), ("keepalive", "60", 300), ("timeout", -1, 15000)):
+        Platform()
+        made = device(**{name: value})
+        made.start()
+        said = [fields for state, fields in made.states if state == "error"]
+        assert len(said) == 1 and said[0]["code"] == "settings" and name in said[0]["detail"] and said[0]["advice"]
+        assert getattr(made, name) == default and made.poll(0)
 
 
-def test_an_error_in_a_handler_reaches_the_application():
+def send(platform, topic, payload, number=None):
+    """A message of the platform; with a packet id by QoS 1."""
+    data = message(topic, payload)
+    if number is not None:
+        topic = topic.encode()
+        data = bytes([0x32, len(topic) + len(payload) + 4, 0, len(topic)]) + topic + bytes([0, number]) + payload
+    platform.streams[-1].data += data
+
+
+def errors(made):
+    return [fields for state, fields in made.states if state == "error"]
+
+
+GET = "/a1TESTpk001/dev_0001/user/get"
+
+
+def test_a_handler_that_raises_costs_a_line_and_nothing_else():
     platform = Platform()
     made = device()
-    made.subscribe("user/get", lambda topic, payload: 1 // 0)
+    got = []
+
+    def handler(topic, payload):
+        got.append(payload)
+        if payload == b"bad":
+            raise KeyError("id")
+
+    made.subscribe("user/get", handler, 1)
     made.start()
     made.poll(0)
-    platform.streams[0].data += message("/a1TESTpk001/dev_0001/user/get", b"a")
-    raises(ZeroDivisionError, made.poll, 0)
-    assert made.poll(0)  # and the connection stands
+    for number, payload in enumerate((b"bad", b"good", b"bad"), 1):
+        send(platform, GET, payload, number)
+        assert made.poll(0) and made.connected
+        assert platform.streams[0].writes[-1] == b"\x40\x02\0" + bytes([number])  # acknowledged
+    assert got == [b"bad", b"good", b"bad"]
+    said = errors(made)
+    assert len(said) == 2 and said[0]["code"] == "handler" and "KeyError" in said[0]["detail"]
+    assert "test_device" in said[0]["place"] and said[0]["topic"] == GET and said[0]["advice"]
+
+
+def test_what_a_person_types_ends_a_poll_all_the_same():
+    platform = Platform()
+    made = device()
+    for kind in (KeyboardInterrupt, SystemExit):
+        def handler(topic, payload, kind=kind):
+            raise kind
+
+        made.handlers = [("user/get", handler)]
+        if not made.connected:
+            made.start()
+            made.poll(0)
+        send(platform, GET, b"x")
+        raises(kind, made.poll, 0)
+        assert made.connected
+
+
+def test_a_topic_that_is_not_text_is_acknowledged_and_said():
+    platform = Platform()
+    made = device()
+    made.on("#", lambda topic, payload: None)
+    made.start()
+    made.poll(0)
+    platform.streams[0].data += b"\x32\x07\0\x02\xff\xfe\0\x09x"
+    assert made.poll(0)
+    assert platform.streams[0].writes[-1] == b"\x40\x02\0\x09" and errors(made)[0]["code"] == "handler"
+
+
+def test_a_handler_that_has_no_memory_again_and_again_resets_the_board():
+    import time
+
+    import machine
+
+    class Done(Exception):
+        pass
+
+    def reset():
+        raise Done
+
+    machine.reset = reset
+    machine.RTC().memory(b"")
+    platform = Platform()
+    made = device()
+    payloads = []
+
+    def handler(topic, payload):
+        payloads.append(payload)
+        if payload == b"large":
+            raise MemoryError
+
+    made.on("user/get", handler)
+    made.start()
+    made.poll(0)
+    for payload in (b"large", b"large", b"small", b"large", b"large"):
+        send(platform, GET, payload)
+        assert made.poll(0)
+    slept = []
+    time.sleep = slept.append
+    send(platform, GET, b"large")
+    raises(Done, made.poll, 0)
+    assert sum(slept) == 5 and payloads.count(b"large") == 5
+
+
+def test_a_watcher_that_raises_does_not_stop_the_device():
+    Platform()
+    made = device()
+
+    def watcher(state, fields):
+        raise ValueError(state)
+
+    made.watch(watcher)
+    made.start()
+    assert made.poll(0)
+
+
+def test_publishing_in_a_handler_whose_connection_is_gone_is_said_once():
+    platform = Platform()
+    made = device()
+    made.on("user/get", lambda topic, payload: made.publish("user/answer", "x", 1))
+    made.start()
+    made.poll(0)
+    platform.streams[0].answer = lambda written: b""
+    platform.streams[0].end = CLOSED
+    send(platform, GET, b"x")
+    made.poll(0)
+    assert not made.connected and not errors(made)
+    assert [state for state, fields in made.states].count("offline") == 1
+
+
+def test_what_cannot_be_sent_is_refused_before_a_byte_is():
+    platform = Platform()
+    made = device()
+    made.start()
+    made.poll(0)
+    before = len(platform.streams[0].writes)
+    for payload in ({"n": 1}, ["x"], None, 5, 1.5, True):
+        raises(TypeError, made.publish, "user/update", payload, 1)
+    for topic in ("", "user/+", "user/#", "user/" + "x" * 120, None, 5, b"user/update"):
+        raises(ValueError, made.publish, topic, "x")
+    raises(ValueError, made.publish, "user/update", "x", 2)
+    assert len(platform.streams[0].writes) == before and made.connected
+    made.publish("user/update", "after", 1)
+    assert len(platform.streams[0].writes) == before + 1 and platform.streams[0].writes[-1].endswith(b"after")
+
+
+def test_a_board_that_was_online_for_weeks_comes_back_within_its_waits():
+    import time
+
+    import aliot.ticks
+
+    period = time.ticks_add(0, -1) + 1
+    for days in (1, 5, 7, 8, 12, 13, 30, 59):
+        at = [0]
+        aliot.ticks.ticks_ms = lambda: at[0] % period
+
+        def sleep(ms):
+            at[0] += max(1, ms)
+
+        aliot.device.sleep_ms = sleep
+        platform = Platform()
+        made = device(keepalive=1200)
+        made.start()
+        while not made.poll(0):
+            at[0] += 100
+        while at[0] < days * 86400000:
+            at[0] += 590000
+            platform.streams[-1].data += b"\xd0\0"  # the platform answers each ping
+            platform.streams[-1].writes.clear()
+            assert made.poll(0), days
+            made.poll(0)
+        platform.streams[-1].end = CLOSED
+        lost = at[0]
+        made.poll(0)
+        while not made.poll(0):
+            at[0] += 50
+            assert at[0] - lost < 10000, "offline for %d s after %d days" % ((at[0] - lost) // 1000, days)
+
+
+def test_a_date_error_lets_the_clock_be_asked_again():
+    from aliot.errors import CertificateError
+
+    for code in ("certificate.expired", "certificate.clock"):
+        platform = Platform(CertificateError("validity", code))
+        asked = []
+
+        def synchronize(servers):
+            asked.append(1)
+            clock.server = "server"
+            clock.doubted = None
+            clock.set_at = aliot.device.uptime()
+            return True
+
+        sntp.synchronize = synchronize
+        made = device()
+        made.start()
+        made.poll(0)
+        assert len(asked) == 1
+        for _ in range(40):
+            if made.poll(200):
+                break
+        assert made.connected and len(asked) == 2 and len(platform.asked) == 2
 
 
 def test_stop_says_good_bye():

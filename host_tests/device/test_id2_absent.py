@@ -73,7 +73,7 @@ def test_what_asks_for_an_identity_is_not_loaded_again_once_there_is_one():
     made = start(empty).credential
     assert "aliot.id2.provisioning" in loaded()
     made.element.store(b"2122232425262728292A2B2C", bytes(16))
-    unload("id2")
+    unload("id2", "id2.codes", "id2.provisioning")
     assert loaded() == []
     start(empty)
     assert loaded() == ["aliot.id2", "aliot.id2.codes"]

@@ -4,10 +4,9 @@ HEAP = "192K"  # the tests themselves are most of it
 
 import struct
 
-from aliot.errors import Closed, LinkError, ProtocolError, TimedOut
+from aliot.errors import Closed, LinkError, ProtocolError, Reset, TimedOut
 from aliot.mqtt import Client
 from aliot.refusals import ConnectRefused, SubscribeRefused
-from aliot.transport.faults import Reset
 from scripted import CLOSED, RESET, Stream, raises
 
 CONNACK = b"\x20\x02\0\0"
@@ -115,7 +114,8 @@ def test_a_stream_cut_at_every_byte_never_gives_half_a_message():
 
 
 def test_poll_0_returns_at_once_inside_a_packet_and_a_stopped_packet_is_a_timeout():
-    made, stream = online(message(b"/a", b"hello")[:5], timeout=0)
+    made, stream = online(message(b"/a", b"hello")[:5])
+    made.timeout = 0
     assert made.poll(0)  # the beginning
     assert not made.got
     import time
@@ -360,3 +360,115 @@ def test_every_failure_of_the_stream_comes_through_as_a_link_error():
                        lambda c: c.poll(1)):
             made, stream = online(end=end)
             raises(LinkError, action, made)
+
+
+# What a peer may do that never stops, and what an application may do wrong.
+
+
+class Flood(Stream):
+    """A platform that sends the same packet again and again, a clock tick apart, and never what is waited for."""
+
+    def __init__(self, packet):
+        super().__init__(CONNACK)
+        self.packet = packet
+        self.now = 0
+        self.packets = 0
+
+    def ready(self, ms):
+        self._more()
+        return True
+
+    def readinto(self, view):
+        self._more()
+        return super().readinto(view)
+
+    def _more(self):
+        if not self.data:
+            self.data = self.packet
+            self.packets += 1
+            self.now += 1
+
+
+def flooded(packet):
+    """A client in such a flood, whose clock is the flood's."""
+    import aliot.mqtt
+    import aliot.ticks
+
+    stream = Flood(packet)
+    made = client(stream, timeout=500)
+    made.set_callback(lambda topic, message: None)
+    made.connect()
+    aliot.ticks.ticks_ms = lambda: stream.now
+    aliot.mqtt.ticks_ms = lambda: stream.now
+    return made, stream
+
+
+def test_a_flood_of_qos_0_holds_nobody_beyond_the_deadline():
+    for action in (
+        lambda made: made.publish("/a", b"x", False, 1),
+        lambda made: made.subscribe("/a"),
+    ):
+        made, stream = flooded(message(b"/flood", b"x"))
+        before = stream.now
+        raises(TimedOut, action, made)
+        assert 500 <= stream.now - before < 600 and stream.packets > 400
+
+
+def test_a_flood_of_pings_answers_holds_nobody_either():
+    made, stream = flooded(b"\xd0\0")
+    raises(TimedOut, made.publish, "/a", b"x", False, 1)
+    assert stream.now < 700
+
+
+def test_a_packet_without_end_is_a_timeout():
+    for action in (lambda made: made.publish("/a", b"x", False, 1), lambda made: made.poll(0)):
+        made, stream = flooded(b"x")
+        stream.data = b"\x30\xff\xff\xff\x7f\0\6/flood"  # of 256 MB
+        raises(TimedOut, lambda: [action(made) for _ in range(3)])
+        assert stream.now < 700
+
+
+def test_what_is_no_text_leaves_nothing_behind():
+    made, stream = online()
+    for wrong in ({"n": 1}, ["x"], None, 5, True):
+        raises(TypeError, made.publish, "/a", wrong, False, 1)
+        raises(TypeError, made.publish, "/a", wrong)
+    for topic in ("", "x" * 129, "/a/+", "/a/#"):
+        raises(ValueError, made.publish, topic, b"x")
+    assert not stream.writes and not made.held and not made.waiting
+    made.publish("/a", b"y")
+    assert stream.writes == [packet(0x30, b"\0\2/ay")]
+
+
+def test_a_packet_whose_making_fails_leaves_nothing_of_it():
+    made, stream = online()
+
+    write = made.write
+    for failing in range(1, 5):
+        calls = [0]
+
+        def starved(data, n=None):
+            calls[0] += 1
+            if calls[0] == failing:
+                raise MemoryError
+            write(data, n)
+
+        made.write = starved
+        raises(MemoryError, made.publish, "/a", b"x")
+        assert not made.held and not stream.writes
+    made.write = write
+    made.publish("/a", b"y")
+    assert stream.writes == [packet(0x30, b"\0\2/ay")]
+
+
+def test_half_a_packet_that_is_out_ends_the_connection():
+    made, stream = online()
+    written = stream.write
+
+    def starved(data):
+        if len(data) > 1000:
+            raise MemoryError
+        written(data)
+
+    stream.write = starved
+    raises(ProtocolError, made.publish, "/a", b"x" * 2000)

@@ -1,6 +1,6 @@
 """The session's decisions on a clock that the test turns."""
 
-from aliot import backoff
+from aliot import retry
 from aliot.session import Session
 
 MINUTE = 60000
@@ -32,7 +32,7 @@ def test_faults_wait_longer_up_to_128_s():
     waits = []
     for _ in range(12):
         session.attempt(now)
-        backoff.failed(session, now, NOW)
+        retry.wait_after_failure(session, now, NOW)
         waits.append(session.wait(now))
         now += waits[-1]
     assert waits[0] == 1999 and waits[1] == 3999
@@ -43,7 +43,7 @@ def test_jitter_is_full():
     session, waits = Session(Dice()), []
     for now in range(0, 500 * HOUR, HOUR):
         session.attempt(now)
-        backoff.failed(session, now)
+        retry.wait_after_failure(session, now)
         waits.append(session.wait(now))
     late = waits[20:]
     assert min(late) < 6000 and max(late) > 120000
@@ -56,7 +56,7 @@ def test_never_more_than_five_connects_in_any_minute():
         now += session.wait(now)
         attempts.append(now)
         session.attempt(now)
-        backoff.failed(session, now, NOW)
+        retry.wait_after_failure(session, now, NOW)
     assert now == 59 * MINUTE  # and as fast as that when every die falls low
     for at in range(len(attempts) - 5):
         assert attempts[at + 5] - attempts[at] >= MINUTE
@@ -66,7 +66,7 @@ def test_refusals_are_retried_after_minutes_and_then_hours():
     session, now, waits = Session(Dice("lowest")), 0, []
     for _ in range(7):
         session.attempt(now)
-        backoff.failed(session, now, LATER)
+        retry.wait_after_failure(session, now, LATER)
         waits.append(session.wait(now) // MINUTE)
         now += session.wait(now)
     assert waits == [5, 10, 20, 40, 60, 60, 60]
@@ -74,7 +74,7 @@ def test_refusals_are_retried_after_minutes_and_then_hours():
 
 def test_what_needs_a_person_waits_an_hour_at_least():
     session = Session(Dice("lowest"))
-    backoff.failed(session, 0, NEVER)
+    retry.wait_after_failure(session, 0, NEVER)
     assert session.wait(0) == HOUR
 
 
@@ -82,12 +82,12 @@ def test_a_stable_connection_clears_the_back_off():
     session, now = Session(Dice("highest")), 0
     for _ in range(8):
         session.attempt(now)
-        backoff.failed(session, now)
+        retry.wait_after_failure(session, now)
         now += session.wait(now)
     session.attempt(now)
     session.connected(now)
     now += 2 * MINUTE
-    backoff.lost(session, now, False)
+    retry.wait_after_loss(session, now, False)
     assert session.wait(now) < 2000
 
 
@@ -96,11 +96,11 @@ def test_a_connection_that_is_lost_at_once_does_not():
     for _ in range(8):
         session.attempt(now)
         session.connected(now)
-        backoff.lost(session, now + 10, False)
+        retry.wait_after_loss(session, now + 10, False)
         now += 10 + session.wait(now + 10)
     session.attempt(now)
     session.connected(now)
-    backoff.lost(session, now, False)
+    retry.wait_after_loss(session, now, False)
     assert session.wait(now) > 120000
 
 
@@ -111,7 +111,7 @@ def test_thrown_off_three_times_soon_after_connecting_is_a_twin():
         session.attempt(now)
         session.connected(now)
         now += 20000
-        backoff.lost(session, now, True)
+        retry.wait_after_loss(session, now, True)
         if count < 2:
             now += session.wait(now)
     assert session.twin
@@ -120,12 +120,12 @@ def test_thrown_off_three_times_soon_after_connecting_is_a_twin():
     now += session.wait(now)
     session.attempt(now)
     session.connected(now)
-    backoff.lost(session, now + MINUTE, True)
+    retry.wait_after_loss(session, now + MINUTE, True)
     assert session.twin and session.wait(now + MINUTE) >= 5 * MINUTE
     # left alone: no twin any more
     session.connected(now)
     now += 11 * MINUTE
-    backoff.lost(session, now, True)
+    retry.wait_after_loss(session, now, True)
     assert not session.twin and session.wait(now) < 2000
 
 
@@ -135,7 +135,7 @@ def test_faults_of_the_network_are_no_twin():
         session.attempt(now)
         session.connected(now)
         now += 20000
-        backoff.lost(session, now, False)
+        retry.wait_after_loss(session, now, False)
         now += session.wait(now)
     assert not session.twin
 
@@ -144,18 +144,27 @@ def test_a_network_that_comes_back_spreads_the_fleet_over_seconds():
     session, now = Session(Dice("highest")), 0
     for _ in range(8):
         session.attempt(now)
-        backoff.failed(session, now)
+        retry.wait_after_failure(session, now)
         now += session.wait(now)
-    backoff.failed(session, now)
-    backoff.returned(session, now)
+    retry.wait_after_failure(session, now)
+    retry.wait_after_return(session, now)
     assert session.wait(now) == 4999
 
 
 def test_a_network_that_comes_back_does_not_shorten_a_refusal():
     session = Session(Dice("lowest"))
-    backoff.failed(session, 0, LATER)
-    backoff.returned(session, 1000)
+    retry.wait_after_failure(session, 0, LATER)
+    retry.wait_after_return(session, 1000)
     assert session.wait(1000) == 299000
+
+
+def test_no_wait_is_longer_than_its_rule_whatever_the_clock_did():
+    session = Session(Dice("highest"))
+    retry.wait_after_failure(session, 10 * 24 * HOUR, NEVER)
+    assert session.wait(10 * 24 * HOUR) == 2 * HOUR - 1
+    assert session.wait(0) == 2 * HOUR  # ten days "earlier"
+    session.attempts = [9 * 24 * HOUR] * 5
+    assert session.wait(0) == 2 * HOUR
 
 
 def test_pings():
@@ -182,14 +191,14 @@ def test_a_day_with_outages():
         away = [end for begin, end in outages if begin <= now < end]
         if away:
             now += 3000
-            backoff.failed(session, now, NOW)
+            retry.wait_after_failure(session, now, NOW)
             continue
         session.connected(now)
         ahead = [begin for begin, end in outages if begin > now] + [24 * HOUR]
         until = min(ahead[0], now + 1 + dice(3 * HOUR))
         online += until - now
         now = until
-        backoff.lost(session, now, False)
+        retry.wait_after_loss(session, now, False)
     for at in range(len(attempts) - 5):
         assert attempts[at + 5] - attempts[at] >= MINUTE
     down = sum([end - begin for begin, end in outages])

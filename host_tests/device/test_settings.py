@@ -91,7 +91,7 @@ def test_a_setting_is_taken_or_named(row):
             def state(self, state, fields):
                 said.append((state, fields["code"], fields["detail"], fields["advice"]))
 
-        rules.say(Device(), settings.FILE, name, settings.row(name))
+        rules.say(Device(), None, name)
         state, code, detail, advice = said[0]
         assert (state, code) == ("error", "settings") and detail.startswith("/config.json: %s has to be " % name) and advice
 

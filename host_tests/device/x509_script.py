@@ -7,6 +7,7 @@ board's own NVS and littlefs, the certificates go into its own TLS context.
 import json
 import os
 
+import aliot.device
 import aliot.transport.tls
 import aliot.x509
 import esp32
@@ -52,7 +53,7 @@ class Platform:
         self.shown = []
         aliot.transport.tls.connect = self.connect
         clock.server = None
-        clock.synchronize = lambda servers: clock_set(server)
+        aliot.device.load = lambda name: Sntp(server) if name == "sntp" else aliot.load(name)
 
     def connect(self, credential, host, port, roots, timeout):
         self.asked.append((host, port, roots))
@@ -136,10 +137,15 @@ def clock_at(now):
     clock.utc = lambda: now
 
 
-def clock_set(server):
-    """What a look for the time brings: that server's, or none."""
-    clock.server = server
-    return server is not None
+class Sntp:
+    """In place of aliot.sntp: `server` sets the clock at every look, none with None."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def synchronize(self, servers):
+        clock.server = self.server
+        return self.server is not None
 
 
 def again(made):

@@ -7,6 +7,7 @@ import serial
 
 from tools.errors import UserError
 from tools.flash import port as ports
+from tools.image import release
 
 RUNS = ("connected",)
 FAILS = ("refused", "error")
@@ -25,6 +26,22 @@ def state_of(line):
     return values if isinstance(values, dict) and isinstance(values.get("aliot"), str) else None
 
 
+def readable(text):
+    """A line of a console with the places of a traceback as places in the sources (tools.image.release)."""
+    if 'File "aliot' in text or "File \\\"aliot" in text or "object has no attribute" in text:
+        return release.build().translate(text)
+    return text
+
+
+def final(state):
+    """Whether a state ends the wait for a board that runs: it is connected, or it is refused or stands still.
+
+    What a board says of its settings, its handlers or one subscription is no reason for it to stop.
+    """
+    passing = ("settings", "handler", "suback", "certificate.root")
+    return state["aliot"] in RUNS + FAILS and not (state["aliot"] == "error" and state.get("code") in passing)
+
+
 def words(state):
     """A state as a person reads it."""
     rest = ", ".join(
@@ -33,8 +50,8 @@ def words(state):
     return state["aliot"] + (f" ({rest})" if rest else "")
 
 
-def follow(name, port, seconds, tell, until=RUNS + FAILS):
-    """The first state (a dict) whose name is in `until`, or None when `seconds` are over.
+def follow(name, port, seconds, tell, until=final):
+    """The first state (a dict) for which `until` holds, or None when `seconds` are over.
 
     `port`: the open port, which is closed at the end; `tell(state)` hears of
     each state. A port that goes away is looked for again, under any name.
@@ -55,9 +72,9 @@ def follow(name, port, seconds, tell, until=RUNS + FAILS):
                 continue
             *lines, rest = (rest + data).split(b"\n")
             rest = rest[-_LINE_LIMIT:]
-            for state in filter(None, map(state_of, lines)):
+            for state in filter(None, (state_of(readable(line.decode("utf-8", "replace")).encode()) for line in lines)):
                 tell(state)
-                if state["aliot"] in until:
+                if until(state):
                     return state
         return None
     finally:

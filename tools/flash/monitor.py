@@ -35,7 +35,7 @@ def show(line, name, out, until=None, raw=False):
         *lines, rest = (rest + data).split(b"\n")
         for text in lines:
             state = console.state_of(text)
-            shown = text.decode("utf-8", "replace").rstrip("\r")
+            shown = console.readable(text.decode("utf-8", "replace").rstrip("\r"))
             print(shown if raw or not state else console.words(state), file=out, flush=True)
             if state and state["aliot"] == until:
                 return

@@ -167,9 +167,10 @@ def _follow(args, say, name, open_port, report):
     if args.wait <= 0:
         open_port.close()
         return None
-    until = console.RUNS + console.FAILS
-    if not report["identity"]:
-        until += ("boot",)
+
+    def until(state):
+        return console.final(state) or not report["identity"] and state["aliot"] == "boot"
+
     began = time.monotonic()
     report["console_seconds"] = None
     state = console.follow(

@@ -89,11 +89,7 @@ class Joiner:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 late = node not in module.tree.body
                 changes.append((node, self._import(module, node, aliases, values, late)))
-        modules = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Name) and node.id in aliases and id(node) not in modules:
-                if not scopes.hides(node, node.id):
-                    raise JoinError(f"{module.name} line {node.lineno}: the module '{node.id}' is used as a value")
             changes += self._changed(module, node, aliases, values, scopes)
         return replaced(module.text, changes)
 
@@ -146,6 +142,10 @@ class Joiner:
             if scopes.hides(node.value, node.value.id):
                 return []
             return [(node, self._attribute(module, node, aliases[node.value.id], scopes))]
+        if isinstance(node, ast.Name) and node.id in aliases and not scopes.hides(node, node.id):
+            if not isinstance(scopes.parents[node], ast.Attribute):
+                raise JoinError(f"{module.name} line {node.lineno}: the module {node.id} is used as a value")
+            return []
         if isinstance(node, ast.Name) and node.id in values and not scopes.hides(node, node.id):
             return [(node, values[node.id])]
         if isinstance(node, ast.Global):

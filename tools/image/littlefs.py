@@ -163,7 +163,23 @@ def build(tree, size):
     system.mount()
     _put(system, tree, size)
     system.unmount()
-    return memory.bytes()
+    return _short(memory, tree).bytes()
+
+
+def _short(memory, tree):
+    """A `_Memory` whose folders' metadata is as short as littlefs can write it: a board reads it at each look."""
+    ones = {posixpath.dirname(path): path for path in tree}
+    folders = {folder for path in ones for folder in _above(path)}
+    for folder in sorted(folders - {"/"}):
+        ones.setdefault(posixpath.dirname(folder), folder)
+    return _moved(memory, list(ones.values()))
+
+
+def _above(folder):
+    """A folder and those that it lies in."""
+    while folder != "/":
+        yield folder
+        folder = posixpath.dirname(folder)
 
 
 def _put(system, tree, size):

@@ -18,7 +18,7 @@ from tools import umqtt
 from tools.firmware import FOLDER
 from tools.image import shortening
 from tools.image.folding import fold
-from tools.image.joining import Joiner, Module, replaced
+from tools.image.joining import Joiner, JoinError, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
@@ -27,9 +27,8 @@ UNITS = {
     "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
-    "aliot.registration": "registration registration.https",
-    "aliot.memory": "memory",  # for applications
-    "aliot.transport.faults": "memory transport.faults",
+    "aliot.registration.https": "registration registration.https",
+    "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.x509.pairs": "x509.der x509.pairs",
     "aliot.x509.slots": "x509.slots x509.loading",
     "aliot.x509.learning": "names x509.learning",
@@ -81,10 +80,10 @@ class Release:
         return f'File {match[1]}firmware/{path}{match[1]}, line {line}' + (f", in {function}" if function else "")
 
 
-def sources(folder=FOLDER):
-    """{dotted name: text} of the package."""
+def sources(folder=FOLDER, ending=".py"):
+    """{dotted name: text} of the package, or of its stubs."""
     found = {}
-    for path in sorted((Path(folder) / PACKAGE).rglob("*.py")):
+    for path in sorted((Path(folder) / PACKAGE).rglob("*" + ending)):
         parts = path.relative_to(folder).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
     return found
@@ -111,14 +110,15 @@ def public(folder=FOLDER):
 
 def build(folder=FOLDER):
     """The Release of the package in `folder`."""
-    return _build(tuple(sources(folder).items()), frozenset(public(folder)))
+    return _build(tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi")))
 
 
 @functools.lru_cache(maxsize=4)
-def _build(texts, keep):
+def _build(texts, keep, documented):
     texts = dict(texts)
-    keep = keep.union(*(shortening.by_text(ast.parse(text)) for text in texts.values()))
     joined = _joined(texts)
+    for name in documented - set(joined) - {_full(name) for name in NAMED}:
+        raise JoinError(f"{name} has a stub and cannot be imported by its name: no unit is called so")
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
     modules = {part for name in texts for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
@@ -162,6 +162,11 @@ def _loads(text, homes):
     changes = []
     for node in ast.walk(ast.parse(text)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("load", "unload")):
+            continue
+        if node.func.id == "unload" and all(isinstance(word, ast.Constant) for word in node.args):
+            places = dict.fromkeys(homes.get(_full(word.value), _full(word.value)) for word in node.args)
+            kept = [place.partition(".")[2] for place in places if place != PACKAGE]
+            changes.append((node, "unload(%s)" % ", ".join(map(repr, kept))))
             continue
         for argument in node.args:
             for word in ast.walk(argument):

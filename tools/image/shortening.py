@@ -50,22 +50,6 @@ def identifiers(tree):
     return found - {"", None}
 
 
-def by_text(tree):
-    """The names that a module looks up by a text: those in getattr, setattr and hasattr.
-
-    Where one of these calls takes its name from a variable, any text of the module may be it.
-    """
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
-            if isinstance(node.args[1], ast.Constant):
-                found.add(node.args[1].value)
-            else:
-                found |= {text.value for text in ast.walk(tree) if isinstance(text, ast.Constant)
-                          and isinstance(text.value, str) and text.value.isidentifier()}
-    return found
-
-
 def defined(tree):
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
     found = {}
@@ -82,12 +66,29 @@ def defined(tree):
     return list(found)
 
 
+def spoken(tree):
+    """The names that a module gives to getattr, setattr and hasattr as texts: those stay what they are.
+
+    Where one of these calls takes its name from a variable, any text of the module may be it.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
+            if isinstance(node.args[1], ast.Constant):
+                found.add(node.args[1].value)
+            else:
+                found |= {text.value for text in ast.walk(tree) if isinstance(text, ast.Constant)
+                          and isinstance(text.value, str) and text.value.isidentifier()}
+    return found
+
+
 def table(texts, public, foreign):
-    """{name: short name} for the sources `texts` (in the order in which names matter most).
+    """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
     `public` names stay; those in `foreign`, which what is not of the package uses, are given to nothing.
     """
     trees = [ast.parse(text) for text in texts]
+    public = public.union(*map(spoken, trees))
     used = set().union(*map(identifiers, trees))
     words = {node.id if isinstance(node, ast.Name) else node.arg for tree in trees for node in ast.walk(tree)
              if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
@@ -97,18 +98,20 @@ def table(texts, public, foreign):
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
-    # nor for an argument; the first text has the shortest of the others
+    # nor for an argument; what the first uses has the shortest of the others
     letters = [letter for letter in LETTERS if letter not in taken | attributes]
+    where = [identifiers(tree) for tree in trees]
+    names = dict.fromkeys(name for tree in trees for name in defined(tree))
+    names = [name for name in names if name not in public and name not in held() and name[:2] != "__" and len(name) > 1]
+    names.sort(key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where)))
     short = {}
-    for tree in trees:
-        for name in defined(tree):
-            if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
-                continue
-            choice = hidden if hidden and name not in words and name in attributes else free
-            if choice:
-                short[name] = choice.pop(0)
-        if tree is trees[0]:
+    for name in names:
+        if name not in where[0]:
             hidden += letters
+            letters = []
+        choice = hidden if hidden and name not in words and name in attributes else free
+        if choice:
+            short[name] = choice.pop(0)
     return short
 
 

@@ -44,7 +44,7 @@ from aliot.wifi import Wifi
 try:
     with open("/config.json") as file:
         config = json.load(file)
-except OSError:
+except (OSError, ValueError):
     config = {{}}
 device = Device(config, Wifi({ssid!r}, {password!r}))
 device.start()
@@ -186,10 +186,11 @@ class PortWire:
             lines = []
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
-            until = ("boot",) if hand_over or job.until == "boot" else console.RUNS + console.FAILS
+            boot_is_enough = hand_over or job.until == "boot"
             if self._locate is not None:
                 port = self._found_again(port, end)
-            console.follow(self.device, port, job.seconds, lines.append, until)
+            console.follow(self.device, port, job.seconds, lines.append,
+                           (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final)
             if hand_over and lines:
                 progress("self-test", 0.5)
                 lines += self._connect(wifi, end)
@@ -274,7 +275,7 @@ def _read_states(port, end):
         said += port.read(max(1, port.in_waiting))
         output, _, error = said.partition(b"\x04")
         states = [state for line in output.split(b"\n")[:-1] if (state := console.state_of(line))]
-        if any(state["aliot"] in console.RUNS + console.FAILS for state in states):
+        if any(map(console.final, states)):
             return states
     problem = said.partition(b"\x04")[2].partition(b"\x04")[0].strip().splitlines()
     if problem:

@@ -65,7 +65,7 @@ def device_code(element, kind, challenge, extra=b"", rng=os.urandom):
     decimal digits. ValueError when these do not fit together.
     """
     if (
-        kind not in range(4)
+        not 0 <= kind < 4
         or (kind > 1) != bool(extra)
         or len(extra) > 512
         or not challenge

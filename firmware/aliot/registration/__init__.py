@@ -1,7 +1,8 @@
 """Dynamic registration: what both ways have in common; direct.md 2 and 3.
 
 A way is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which returns what was
-issued, or raises; it stores nothing. All of it is imported for the registration and dropped.
+issued, or raises, and stores nothing; and with `complete(device)`, which keeps that. All of it is imported for the
+registration and dropped.
 """
 
 import os
@@ -15,14 +16,13 @@ from micropython import const
 _HIGHEST = const(999999)  # of a code
 
 
-def complete(device):
-    """Register the device of a product certificate, keep what is issued, return its credential as read back.
+def keep(device, register):
+    """Call a way's register() for a device, keep what is issued, return its credential as read back from flash.
 
     RegistrationError, LinkError or StoreError otherwise.
     """
     credential = device.credential
-    way = load("registration.https" if credential.method == "https" else "registration.mqtt")
-    made = way.register(credential, device.endpoint, device.sign_method, device.timeout)
+    made = register(credential, device.endpoint, device.sign_method, device.timeout)
     store = device.store or load("store").Store()
     fields = store.save(device.generation, credential, made)
     device.state("stored", store.health)

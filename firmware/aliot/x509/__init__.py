@@ -13,14 +13,8 @@ TOPIC = "/ext/auth/identity/response"
 
 def drop():
     """Drop the parts of this package that only some moments need."""
-    unload("x509.advice", "x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots",
+    unload("x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots",
            "store", "names", "record")
-
-
-def _advice(self):
-    found = load("x509.advice").advice(self.code)
-    drop()
-    return found
 
 
 class X509Error(CredentialError):
@@ -30,7 +24,12 @@ class X509Error(CredentialError):
     """
 
     code = "x509.missing"
-    advice = property(_advice)
+
+    @property
+    def advice(self):
+        """One sentence of what to do; a refusal of CONNECT means something of its own here."""
+        code = self.code
+        return AliotError(code="x509." + code if code.startswith("mqtt") else code).advice
 
 
 class Pair:

@@ -136,7 +136,7 @@ class Stream:
         self._hello(code)
         found = extensions(self._hear(3), 6)
         if list(found) != [kind]:
-            raise ValueError("HelloVerifyRequest")
+            raise ValueError("HelloVerify")
         return found[kind]
 
     def _hello(self, code):

@@ -52,7 +52,7 @@ def _load(name):
         return __import__(name)
     finally:
         sys.path[:] = path
-        for module in ("nvs_boot", "nvs", "nvs_page", "flash", "flash_cut", "esp32_partition", "memory", "heaps"):
+        for module in (name, "nvs", "nvs_page", "flash"):
             sys.modules.pop(module, None)
 
 
