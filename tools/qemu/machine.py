@@ -175,16 +175,16 @@ class Machine:
 
     # --- monitor
 
-    def monitor(self, name, **arguments):
+    def monitor(self, command, /, **arguments):
         """One command of QEMU's machine protocol; its answer. MachineError when it is refused."""
-        self._monitor.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        self._monitor.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         self._monitor.flush()
         while True:
             answer = json.loads(self._monitor.readline() or '{"error": {"desc": "QEMU has ended"}}')
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise MachineError(f"{name}: {answer['error'].get('desc')}")
+                raise MachineError(f"{command}: {answer['error'].get('desc')}")
 
     def link(self, up):
         """Its access point goes away, or comes back, where that QEMU's Wi-Fi follows `set_link`."""
@@ -205,7 +205,7 @@ class Machine:
                     raise MachineError(f"QEMU ended by itself: {self._last_words() or 'nothing said'}")
                 left = ends - time.monotonic()
                 if left <= 0:
-                    raise MachineError(f"not within {timeout:g} s; last line: {self._tail()}")
+                    raise MachineError(f"not within {timeout:g} s; the last line: {self.tail()}")
                 self._arrived.wait(min(left, 0.5))
 
     def wait_state(self, *names, timeout):
@@ -216,6 +216,14 @@ class Machine:
         """Lines so far are looked at no more."""
         with self._arrived:
             self._seen = len(self.lines)
+
+    def tail(self):
+        """The last line that says something, in short."""
+        line = next((line for line in reversed(self.lines) if line.text.strip()), None)
+        if line is None:
+            return "none"
+        words = [line.state.get(name) for name in ("aliot", "code", "detail")] if line.is_state else [line.text]
+        return " ".join(str(word) for word in words if word)[:100]
 
     def _read(self):
         console, rest = self._console, b""
@@ -248,9 +256,6 @@ class Machine:
         said = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(said) if "waiting for connection" not in line), "")
 
-    def _tail(self):
-        said = next((line.text for line in reversed(self.lines) if line.text.strip()), "none")
-        return said[:100]
 
 
 def _receive(console):

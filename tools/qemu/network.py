@@ -7,7 +7,6 @@ carried to the cloud's on 127.0.0.1. Nothing leads out of it.
 
 import asyncio
 import ctypes
-import errno
 import os
 import re
 import shutil
@@ -71,25 +70,24 @@ def name_server(path=RESOLVER):
 def _unshare():
     """A network namespace: by right, or as root of a user namespace of one's own."""
     uid, gid = os.geteuid(), os.getegid()
-    call = ctypes.CDLL(None, use_errno=True).unshare
-    if not call(_NEW_NET):
-        return
-    if ctypes.get_errno() == errno.EPERM and not call(_NEW_USER | _NEW_NET):
+    try:
         try:
+            _call(_NEW_NET)
+        except PermissionError:
+            _call(_NEW_USER | _NEW_NET)
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
             Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-            return
-        except OSError as error:
-            raise _refused(error.strerror) from None
-    raise _refused(os.strerror(ctypes.get_errno()))
+    except OSError as error:
+        raise UserError(
+            f"this machine gives no private network ({error.strerror}): run it as root, or allow user namespaces "
+            "(sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+        ) from None
 
 
-def _refused(reason):
-    return UserError(
-        f"this machine gives no private network ({reason}): run it as root, or allow user namespaces "
-        "(sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
-    )
+def _call(flags):
+    if ctypes.CDLL(None, use_errno=True).unshare(flags):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _ip(*words):

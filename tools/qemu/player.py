@@ -84,13 +84,13 @@ class Player:
             with suppress(MachineError):
                 machine.wait(lambda line: line.text.strip() == "scanned", self.settings.patience)
             found = [network for line in machine.lines if (network := applications.network(line.text.strip()))]
-            last = next((line.text for line in reversed(machine.lines) if line.text.strip()), "nothing")
+            last = machine.tail()
         name = next((name for name, is_open in found if is_open), None)
         if name is None and found:
             raise UserError(f"this QEMU's access points are not open ({', '.join(name for name, _ in found)}): "
                             "say --ssid and --password")
         if name is None:
-            raise UserError(f"MicroPython finds no access point in this QEMU; the console's last line: {last[:100]}")
+            raise UserError(f"MicroPython finds no access point in this QEMU; the console's last line: {last}")
         self.settings = replace(self.settings, ssid=name)
         self.report(f"the access point is '{name}'")
 
