@@ -30,6 +30,7 @@ ADDRESSES = {
     "ntp": "10.77.0.6",
 }
 UDP = ("ntp",)
+NAMES = 53  # port of the name server
 RESOLVER = Path("/etc/resolv.conf")
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # sched.h: CLONE_NEWUSER, CLONE_NEWNET
 _PIECE = 65536

@@ -53,7 +53,7 @@ def run(args):
     at = network.enter()
     with (
         nullcontext(args.keep) if args.keep else tempfile.TemporaryDirectory(prefix="aliot-chip-") as folder,
-        network.Network((at, 53), network.doors()) as private,
+        network.Network((at, network.NAMES), network.doors()) as private,
     ):
         settings = Settings(args.qemu, args.firmware, args.ssid or "", args.password, args.qemu_args, args.patience)
         player = Player(settings, private, Path(folder), _tell)
