@@ -33,7 +33,7 @@ def test_a_board_boots_twice(played):
     first, second = played().play("https", 1, 0)
     assert [row.moment for row in (first, second)] == ["first boot", "second boot"]
     for row in (first, second):
-        assert row.verdict == "1 of 1" and not row.refusals
+        assert row.verdict == "ok, 1 of 1" and not row.refusals
         assert 0 < row.seconds[0] < 60
         assert 20_000 < row.worst("gc", max) < 56_000
         assert row.worst("c_least", min) <= row.worst("c_free", min)
@@ -44,16 +44,16 @@ def test_a_board_finds_back_after_kicks_and_an_outage(played, monkeypatch):
     monkeypatch.setattr(scenarios, "SCENARIOS", (replace(plain, held=0, kicks=1, moments=(
         scenarios.FIRST, scenarios.KICK, scenarios.OUTAGE)),))
     first, kick, outage = played().play("application", 1, 0)
-    assert first.verdict == "1 of 1"
-    assert kick.verdict == "1 of 1" and sum(kick.refusals.values()) == 1
-    assert outage.verdict == "1 of 1" and outage.seconds
+    assert first.verdict == "ok, 1 of 1"
+    assert kick.verdict == "ok, 1 of 1" and sum(kick.refusals.values()) == 1
+    assert outage.verdict == "ok, 1 of 1" and outage.seconds
     assert outage.worst("gc", max)
 
 
 def test_power_cuts_are_spread_over_the_first_boot(played):
     made = played()
     row, = made.play(scenarios.CUTS, 1, 2)
-    assert row.verdict == "2 of 2", made.told
+    assert row.verdict == "ok, 2 of 2", made.told
     moments = [float(text.split(" after ")[1].split(" s")[0]) for text in made.told]
     assert moments == sorted(moments)
 
@@ -62,7 +62,8 @@ def test_a_board_that_does_not_come_online_is_named_with_what_it_said_last(playe
     first, second = played(patience=1.0, ssid="another").play("unique", 1, 0)
     for row in (first, second):
         assert not row.passed and row.seconds is None
-        assert row.verdict.startswith("0 of 1: not online: not within 1 s; the last line: ")
+        assert row.verdict == "failed, 0 of 1"
+        assert row.reason.startswith("not online: not within 1 s; the last line: ")
 
 
 def test_an_access_point_is_found_by_a_scan(played, tmp_path, monkeypatch):
@@ -100,12 +101,12 @@ def chip(qemu, played, monkeypatch, capsys):
 def test_the_verb_prints_one_table_or_json(chip, tmp_path):
     status, out, err = chip("--only", "unique", "--json", "--keep", str(tmp_path / "kept"))
     rows = json.loads(out)["rows"]
-    assert status == 0 and json.loads(out)["ok"] and [row["verdict"] for row in rows] == ["1 of 1"] * 2
+    assert status == 0 and json.loads(out)["ok"] and [row["verdict"] for row in rows] == ["ok, 1 of 1"] * 2
     assert err.startswith("unique, first boot: online after ")
     assert list((tmp_path / "kept").glob("unique-*/board/console.log"))
 
     status, out, _ = chip("--only", "unique", "--patience", "1", "--ssid", "another")
-    assert status == 1 and "0 of 1" in out and "no chip: times are this machine's" in out
+    assert status == 1 and "failed, 0 of 1" in out and "no chip: times are this machine's" in out
 
 
 @pytest.mark.parametrize("words, message", [

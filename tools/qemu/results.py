@@ -59,14 +59,21 @@ class Row:
 
     @property
     def verdict(self):
+        """In a few words; `reason` says more."""
+        if not self.tried:
+            return "not tried"
         good = sum(result.passed for result in self.tried)
-        words = f"{good} of {len(self.tried)}" if self.tried else ""
+        return f"{'ok' if self.passed else 'failed'}, {good} of {len(self.tried)}"
+
+    @property
+    def reason(self):
+        """Why the first of its tries did not pass, or was none; None where all is well."""
         problem = next((result.problem for result in self.tried if result.problem), None)
-        if not problem and not self.passed:
-            problem = f"C heap went below {LEAST // 1024} KB"
-        untried = next((result.untried for result in self.results if result.untried), None)
-        reason = problem or (untried and f"not tried: {untried}")
-        return ": ".join(filter(None, (words, reason))) or "not tried"
+        if problem:
+            return problem
+        if not self.passed:
+            return f"the C heap had less than {LEAST // 1024} KB"
+        return next((f"not tried: {result.untried}" for result in self.results if result.untried), None)
 
     def as_dict(self):
         seconds = self.seconds
@@ -82,15 +89,16 @@ class Row:
             "c_heap_least": self.worst("c_least", min),
             "refusals": dict(self.refusals),
             "verdict": self.verdict,
+            "reason": self.reason,
         }
 
 
 def table(rows, title):
-    """The rows as a rich table; figures are the worst of all tries."""
+    """The rows as a rich table; figures are the worst of all tries, times the median and the longest."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for name, align in (("scenario", "left"), ("", "left"), ("online after", "right"), ("GC allocated", "right"),
-                        ("C heap free", "right"), ("least ever", "right"), ("refusals seen", "left"), ("verdict", "left")):
-        made.add_column(name, justify=align, no_wrap=name not in ("refusals seen", "verdict"))
+    for name in ("scenario", "moment", "online after", "GC allocated", "C heap free", "least ever", "refusals seen", "verdict"):
+        is_figure = name not in ("scenario", "moment", "refusals seen", "verdict")
+        made.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "refusals seen")
     last = None
     for row in rows:
         made.add_row(
@@ -106,6 +114,11 @@ def table(rows, title):
         )
         last = row.title
     return made
+
+
+def notes(rows):
+    """A line for each row whose verdict needs a reason."""
+    return [f"{row.title}, {row.moment}: {row.reason}" for row in rows if row.reason]
 
 
 def _seconds(found):

@@ -68,6 +68,8 @@ def run(args):
         if not console.is_terminal:
             console.width = WIDTH
         console.print(results.table(rows, f"{firmware} on {version}; no chip: times are this machine's"))
+        for note in results.notes(rows):
+            console.print(note, markup=False, soft_wrap=True)
     return 0 if good else 1
 
 
