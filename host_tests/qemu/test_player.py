@@ -11,6 +11,7 @@ from tools import cli
 from tools.errors import UserError
 from tools.image import build
 from tools.qemu import network, player, scenarios
+from tools.qemu.machine import MachineError
 from tools.qemu.player import Player, Settings
 
 
@@ -117,3 +118,24 @@ def test_the_verb_prints_one_table_or_json(chip, tmp_path):
 def test_the_verb_refuses_in_one_line(chip, words, message):
     status, out, err = chip(*words)
     assert status == 1 and not out and err.startswith(f"error: {message}") and err.count("\n") == 1
+
+
+def test_a_gateway_is_online_when_all_its_subdevices_are(monkeypatch):
+    gateway = next(one for one in scenarios.SCENARIOS if one.name == "gateway-3")
+    asked = []
+
+    def admin(*_):
+        asked.append("online" if asked else "offline")
+        others = [("a1Another00", "probe-3", "online"), (*gateway.device, "online")]
+        mine = [(gateway.asked[0], name, "online") for name in gateway.subdevices[:-1]]
+        return [dict(zip(("product_key", "device_name", "status"), row))
+                for row in (*others, *mine, (*gateway.asked, asked[-1]))]
+
+    monkeypatch.setattr(player, "LOOK_SECONDS", 0)
+    made = SimpleNamespace(settings=Settings("qemu", patience=0.0))
+    trial = player.Trial(made, gateway, SimpleNamespace(admin=admin), None)
+    with pytest.raises(MachineError, match="^2 of 3 sub-devices within 0 s$"):
+        trial._wait_for_subdevices()
+    trial._wait_for_subdevices()
+    assert gateway.asked == (gateway.asked[0], "probe-3")
+    assert gateway.files["/subdevices.txt"].decode().splitlines() == [f"{gateway.asked[0]} probe-{n}" for n in (1, 2, 3)]
