@@ -19,12 +19,17 @@ def main(argv):
     if "--version" in argv:
         return print("QEMU emulator version 0.0.0\nCopyright (c) nobody")
     if argv == ["-machine", "help"]:
-        return print("Supported machines are:\nesp32                Espressif ESP32 machine\nnone                 empty machine")
+        return print(
+            "Supported machines are:\nesp32                Espressif ESP32 machine\nnone                 empty machine"
+        )
     values = dict(zip(argv, argv[1:]))
     chardev = dict(part.split("=") for part in values["-chardev"].split(",")[1:])
     monitor = socket.create_server(values["-qmp"].split(":")[1].split(",")[0], family=socket.AF_UNIX)
     console, _ = socket.create_server(chardev["path"], family=socket.AF_UNIX).accept()
-    send = lambda text: console.sendall(text.encode() + b"\r\n")  # noqa: E731
+
+    def send(text):
+        console.sendall(text.encode() + b"\r\n")
+
     board = None
     if script := os.environ.get("ALIOT_FAKE_QEMU"):
         for line in Path(script).read_text().splitlines():
@@ -40,7 +45,9 @@ def emulated(send):
     from tools.emulator.board.boot import Board
 
     here = Path.cwd()
-    board = Board(here / "flash.bin", cloud=here.parent / "cloud", folder=here / "emulated", memory="1.26", log=send)
+    board = Board(
+        here / "flash.bin", cloud=here.parent / "cloud", folder=here / "emulated", memory="1.26", log=send
+    )
     board.access_point(SSID)
     board.start(follow=True)
     return board
@@ -61,7 +68,12 @@ def serve(monitor, board, send):
             else:
                 send(f"link {'up' if up else 'down'}")
         elif asked["execute"] != "qmp_capabilities":
-            answer = {"error": {"class": "CommandNotFound", "desc": f"The command {asked['execute']} has not been found"}}
+            answer = {
+                "error": {
+                    "class": "CommandNotFound",
+                    "desc": f"The command {asked['execute']} has not been found",
+                }
+            }
         link.write(b'{"event": "SOMETHING"}\n' + json.dumps(answer).encode() + b"\n")
         link.flush()
 

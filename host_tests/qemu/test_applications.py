@@ -30,24 +30,30 @@ def test_what_an_application_holds_comes_after_its_imports():
     assert made.splitlines()[4:7] == [")", "held = bytearray(16384)", ""]
 
 
-@pytest.mark.parametrize("line, found", [
-    ("heaps 33088 [(7288, 24, 0, 24), (113840, 59748, 57344, 58000)]", Heaps(33088, 59772, 58024)),
-    ("noise heaps 1 [(4, 3, 2, 1)]\r", Heaps(1, 3, 1)),
-    ("heaps 33088 [(7288, 24, 0, 24), (1138", None),  # a console that lost bytes
-    ("heaps 33088 [(7288, 24, 0)]", None),
-    ("heaps 33088 [7288]", None),
-    ("heaps", None),
-])
+@pytest.mark.parametrize(
+    "line, found",
+    [
+        ("heaps 33088 [(7288, 24, 0, 24), (113840, 59748, 57344, 58000)]", Heaps(33088, 59772, 58024)),
+        ("noise heaps 1 [(4, 3, 2, 1)]\r", Heaps(1, 3, 1)),
+        ("heaps 33088 [(7288, 24, 0, 24), (1138", None),  # a console that lost bytes
+        ("heaps 33088 [(7288, 24, 0)]", None),
+        ("heaps 33088 [7288]", None),
+        ("heaps", None),
+    ],
+)
 def test_both_heaps_are_read_from_a_line(line, found):
     assert applications.heaps(line) == found
 
 
-@pytest.mark.parametrize("line, found", [
-    ("network 66616b65 0", ("fake", True)),
-    ("network c3a9 3", ("é", False)),
-    ("network  0", ("", True)),
-    ("scanned", None),
-])
+@pytest.mark.parametrize(
+    "line, found",
+    [
+        ("network 66616b65 0", ("fake", True)),
+        ("network c3a9 3", ("é", False)),
+        ("network  0", ("", True)),
+        ("scanned", None),
+    ],
+)
 def test_networks_are_read_from_a_scan(line, found):
     assert applications.network(line) == found
 

@@ -42,13 +42,19 @@ def _crc8(data):
     return value
 
 
-@pytest.mark.parametrize("program, message", [
-    (None, "there is no '.*': --qemu is the path of a qemu-system-xtensa that emulates the ESP32 with Wi-Fi"),
-    ("#!/bin/sh\necho hello", "is not a QEMU: it says 'hello' to --version"),
-    ("#!/bin/sh\n", "is not a QEMU: it says 'nothing' to --version"),
-    ("#!/no/such/shell\n", "does not run: No such file or directory"),
-    ("#!/bin/sh\necho QEMU emulator version 9.9\n", "has no machine 'esp32'"),
-])
+@pytest.mark.parametrize(
+    "program, message",
+    [
+        (
+            None,
+            "there is no '.*': --qemu is the path of a qemu-system-xtensa that emulates the ESP32 with Wi-Fi",
+        ),
+        ("#!/bin/sh\necho hello", "is not a QEMU: it says 'hello' to --version"),
+        ("#!/bin/sh\n", "is not a QEMU: it says 'nothing' to --version"),
+        ("#!/no/such/shell\n", "does not run: No such file or directory"),
+        ("#!/bin/sh\necho QEMU emulator version 9.9\n", "has no machine 'esp32'"),
+    ],
+)
 def test_what_is_no_such_qemu_is_refused_in_one_line(tmp_path, program, message):
     path = tmp_path / "program"
     if program is not None:
@@ -84,7 +90,9 @@ def test_what_does_not_come_is_said_with_the_last_line_in_short(machine):
     board = machine(STATE, "")
     board.power_on()
     board.wait(lambda line: not line.text, 10)
-    with pytest.raises(MachineError, match="^not within 0.1 s; the last line: offline timeout TLS handshake$"):
+    with pytest.raises(
+        MachineError, match="^not within 0.1 s; the last line: offline timeout TLS handshake$"
+    ):
         board.wait_state("connected", timeout=0.1)
 
 

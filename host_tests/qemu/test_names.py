@@ -38,13 +38,17 @@ def test_what_follows_the_question_is_not_answered():
     assert names.reply(asked, KNOWN) == ANSWER
 
 
-@pytest.mark.parametrize("packet", [
-    *(QUESTION[:length] for length in range(len(QUESTION))),
-    ANSWER,
-    QUESTION[:5] + b"\x00" + QUESTION[6:],  # no question
-    QUESTION[:5] + b"\x02" + QUESTION[6:],  # two
-    QUESTION.replace(b"\x03ntp", b"\xc0\x0ctp"),  # a name that leads to itself
-    QUESTION.replace(b"ntp", b"n\xfcp"),
-], ids=lambda packet: packet.hex()[:60] + f"-{len(packet)}")
+@pytest.mark.parametrize(
+    "packet",
+    [
+        *(QUESTION[:length] for length in range(len(QUESTION))),
+        ANSWER,
+        QUESTION[:5] + b"\x00" + QUESTION[6:],  # no question
+        QUESTION[:5] + b"\x02" + QUESTION[6:],  # two
+        QUESTION.replace(b"\x03ntp", b"\xc0\x0ctp"),  # a name that leads to itself
+        QUESTION.replace(b"ntp", b"n\xfcp"),
+    ],
+    ids=lambda packet: packet.hex()[:60] + f"-{len(packet)}",
+)
 def test_what_is_no_question_has_no_answer(packet):
     assert names.reply(packet, KNOWN) is None

@@ -116,16 +116,21 @@ with network.Network((at, 53), network.doors()) as private, socket.create_server
 
 
 def test_a_process_enters_and_the_platforms_names_lead_to_its_cloud():
-    done = subprocess.run([sys.executable, "-c", INSIDE], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", INSIDE], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     if done.stderr.startswith("untried: "):
         pytest.skip(done.stderr.strip())
     assert done.stdout.split() == ["inside", "alone"], done.stderr
 
 
-@pytest.mark.parametrize("text, found", [
-    ("nameserver 10.0.0.7\nnameserver 10.0.0.8\n", "10.0.0.7"),
-    ("# nameserver 10.0.0.7\nnameserver fe80::1\nnameserver 127.0.0.53\n", "127.0.0.53"),
-])
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("nameserver 10.0.0.7\nnameserver 10.0.0.8\n", "10.0.0.7"),
+        ("# nameserver 10.0.0.7\nnameserver fe80::1\nnameserver 127.0.0.53\n", "127.0.0.53"),
+    ],
+)
 def test_the_name_server_is_the_one_that_qemu_asks(tmp_path, text, found):
     (tmp_path / "resolv.conf").write_text(text)
     assert network.name_server(tmp_path / "resolv.conf") == found

@@ -23,7 +23,12 @@ def played(qemu, tmp_path, monkeypatch):
 
     def make(patience=60.0, ssid=SSID):
         told = []
-        made = Player(Settings(qemu, ssid=ssid, patience=patience), SimpleNamespace(ports={}), tmp_path / "played", told.append)
+        made = Player(
+            Settings(qemu, ssid=ssid, patience=patience),
+            SimpleNamespace(ports={}),
+            tmp_path / "played",
+            told.append,
+        )
         made.told = told
         return made
 
@@ -42,8 +47,11 @@ def test_a_board_boots_twice(played):
 
 def test_a_board_finds_back_after_kicks_and_an_outage(played, monkeypatch):
     plain = next(one for one in scenarios.SCENARIOS if one.name == "application")
-    monkeypatch.setattr(scenarios, "SCENARIOS", (replace(plain, held=0, kicks=1, moments=(
-        scenarios.FIRST, scenarios.KICK, scenarios.OUTAGE)),))
+    monkeypatch.setattr(
+        scenarios,
+        "SCENARIOS",
+        (replace(plain, held=0, kicks=1, moments=(scenarios.FIRST, scenarios.KICK, scenarios.OUTAGE)),),
+    )
     first, kick, outage = played().play("application", 1, 0)
     assert first.verdict == "ok, 1 of 1"
     assert kick.verdict == "ok, 1 of 1" and sum(kick.refusals.values()) == 1
@@ -53,7 +61,7 @@ def test_a_board_finds_back_after_kicks_and_an_outage(played, monkeypatch):
 
 def test_power_cuts_are_spread_over_the_first_boot(played):
     made = played()
-    row, = made.play(scenarios.CUTS, 1, 2)
+    (row,) = made.play(scenarios.CUTS, 1, 2)
     assert row.verdict == "ok, 2 of 2", made.told
     moments = [float(text.split(" after ")[1].split(" s")[0]) for text in made.told]
     assert moments == sorted(moments)
@@ -72,7 +80,11 @@ def test_an_access_point_is_found_by_a_scan(played, tmp_path, monkeypatch):
     for lines, name, message in (
         (["network 61 3", "network 66616b65 0", "network 62 0", "scanned"], "fake", None),
         (["network 61 3", "scanned"], None, r"not open \(a\): say --ssid and --password"),
-        (["rst:0x1", "scanned"], None, "finds no access point in this QEMU; the console's last line: scanned"),
+        (
+            ["rst:0x1", "scanned"],
+            None,
+            "finds no access point in this QEMU; the console's last line: scanned",
+        ),
     ):
         (tmp_path / "script").write_text("\n".join(lines) + "\n")
         monkeypatch.setenv("ALIOT_FAKE_QEMU", str(tmp_path / "script"))
@@ -88,7 +100,7 @@ def test_an_access_point_is_found_by_a_scan(played, tmp_path, monkeypatch):
 def chip(qemu, played, monkeypatch, capsys):
     """`chip(*words)`: (status, output, error output) of the verb, in this machine's own network."""
     monkeypatch.setattr(network, "enter", lambda: "127.0.0.1")
-    monkeypatch.setattr(network, "doors", lambda: [])
+    monkeypatch.setattr(network, "doors", list)
     monkeypatch.setattr(network, "NAMES", 0)
 
     def run(*words):
@@ -110,11 +122,14 @@ def test_the_verb_prints_one_table_or_json(chip, tmp_path):
     assert status == 1 and "failed, 0 of 1" in out and "no chip: times are this machine's" in out
 
 
-@pytest.mark.parametrize("words, message", [
-    (["--qemu", "missing"], "there is no 'missing'"),
-    (["--firmware", "missing.bin"], "cannot read missing.bin"),
-    (["--only", "nothing"], "--only nothing is no scenario; there are unique, https"),
-])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--qemu", "missing"], "there is no 'missing'"),
+        (["--firmware", "missing.bin"], "cannot read missing.bin"),
+        (["--only", "nothing"], "--only nothing is no scenario; there are unique, https"),
+    ],
+)
 def test_the_verb_refuses_in_one_line(chip, words, message):
     status, out, err = chip(*words)
     assert status == 1 and not out and err.startswith(f"error: {message}") and err.count("\n") == 1
@@ -128,8 +143,10 @@ def test_a_gateway_is_online_when_all_its_subdevices_are(monkeypatch):
         asked.append("online" if asked else "offline")
         others = [("a1Another00", "probe-3", "online"), (*gateway.device, "online")]
         mine = [(gateway.asked[0], name, "online") for name in gateway.subdevices[:-1]]
-        return [dict(zip(("product_key", "device_name", "status"), row))
-                for row in (*others, *mine, (*gateway.asked, asked[-1]))]
+        return [
+            dict(zip(("product_key", "device_name", "status"), row))
+            for row in (*others, *mine, (*gateway.asked, asked[-1]))
+        ]
 
     monkeypatch.setattr(player, "LOOK_SECONDS", 0)
     made = SimpleNamespace(settings=Settings("qemu", patience=0.0))
@@ -138,4 +155,6 @@ def test_a_gateway_is_online_when_all_its_subdevices_are(monkeypatch):
         trial._wait_for_subdevices()
     trial._wait_for_subdevices()
     assert gateway.asked == (gateway.asked[0], "probe-3")
-    assert gateway.files["/subdevices.txt"].decode().splitlines() == [f"{gateway.asked[0]} probe-{n}" for n in (1, 2, 3)]
+    assert gateway.files["/subdevices.txt"].decode().splitlines() == [
+        f"{gateway.asked[0]} probe-{n}" for n in (1, 2, 3)
+    ]

@@ -56,7 +56,9 @@ def heaps(text):
         return None
     try:
         regions = ast.literal_eval(found[2])
-        return Heaps(int(found[1]), sum(free for _, free, _, _ in regions), sum(least for *_, least in regions))
+        return Heaps(
+            int(found[1]), sum(free for _, free, _, _ in regions), sum(least for *_, least in regions)
+        )
     except (ValueError, SyntaxError, TypeError):
         return None
 

@@ -57,19 +57,31 @@ def check(path):
     """The first line that the program says of its version; UserError when it is no QEMU with an ESP32 in it."""
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"there is no '{path}': --qemu is the path of a qemu-system-xtensa that emulates the ESP32 with Wi-Fi")
+        raise UserError(
+            f"there is no '{path}': --qemu is the path of a qemu-system-xtensa that emulates the ESP32 with Wi-Fi"
+        )
     version = _ask(path, "--version")
     if not re.match(r"QEMU emulator version \d", version):
-        raise UserError(f"'{path}' is not a QEMU: it says '{(version.splitlines() or ['nothing'])[0][:60]}' to --version")
+        raise UserError(
+            f"'{path}' is not a QEMU: it says '{(version.splitlines() or ['nothing'])[0][:60]}' to --version"
+        )
     if not re.search(r"^esp32\s", _ask(path, "-machine", "help"), re.M):
-        raise UserError(f"'{path}' has no machine 'esp32'; it takes a QEMU for Xtensa that has one, with Wi-Fi")
+        raise UserError(
+            f"'{path}' has no machine 'esp32'; it takes a QEMU for Xtensa that has one, with Wi-Fi"
+        )
     return version.splitlines()[0]
 
 
 def _ask(path, *words):
     try:
-        done = subprocess.run([path.resolve(), *words], capture_output=True, text=True, errors="replace",
-                              stdin=subprocess.DEVNULL, timeout=CHECK_SECONDS)
+        done = subprocess.run(
+            [path.resolve(), *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=CHECK_SECONDS,
+        )
     except OSError as error:
         raise UserError(f"'{path}' does not run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -142,8 +154,14 @@ class Machine:
             (self.folder / name).unlink(missing_ok=True)
         self.lines, self._seen = [], 0
         with open(self.folder / "qemu.log", "wb") as log:
-            self._process = subprocess.Popen(self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, preexec_fn=_die_with_parent)
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
         try:
             self._console = self._connect(CONSOLE)
             self._began = time.monotonic()
@@ -155,7 +173,9 @@ class Machine:
         except (OSError, ValueError, MachineError):
             status = self._process.poll()
             self.power_off()
-            raise UserError(f"QEMU does not start: {self._last_words() or f'status {status}, nothing said'}") from None
+            raise UserError(
+                f"QEMU does not start: {self._last_words() or f'status {status}, nothing said'}"
+            ) from None
 
     def power_off(self):
         """The process is killed, as power goes: flash has what was written so far."""
@@ -222,7 +242,9 @@ class Machine:
         line = next((line for line in reversed(self.lines) if line.text.strip()), None)
         if line is None:
             return "none"
-        words = [line.state.get(name) for name in ("aliot", "code", "detail")] if line.is_state else [line.text]
+        words = (
+            [line.state.get(name) for name in ("aliot", "code", "detail")] if line.is_state else [line.text]
+        )
         return " ".join(str(word) for word in words if word)[:100]
 
     def _read(self):
@@ -255,7 +277,6 @@ class Machine:
     def _last_words(self):
         said = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(said) if "waiting for connection" not in line), "")
-
 
 
 def _receive(console):

@@ -64,7 +64,9 @@ def name_server(path=RESOLVER):
         raise UserError(f"cannot read {path}, where QEMU looks for a name server: {error.strerror}") from None
     found = re.search(r"^\s*nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$", text, re.M)
     if not found:
-        raise UserError(f"{path} names no IPv4 name server, and QEMU's user network asks no other: add one, any")
+        raise UserError(
+            f"{path} names no IPv4 name server, and QEMU's user network asks no other: add one, any"
+        )
     return found[1]
 
 
@@ -94,7 +96,9 @@ def _call(flags):
 def _ip(*words):
     done = subprocess.run(["ip", *words], capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"'ip {' '.join(words)}' failed: {(done.stderr.strip() or 'no reason given').splitlines()[0]}")
+        raise UserError(
+            f"'ip {' '.join(words)}' failed: {(done.stderr.strip() or 'no reason given').splitlines()[0]}"
+        )
 
 
 def doors():
@@ -217,7 +221,8 @@ class _Datagrams(asyncio.DatagramProtocol):
     async def _ask(self, port, data, peer):
         loop = asyncio.get_running_loop()
         far, _ = await loop.create_datagram_endpoint(
-            lambda: _Back(lambda answer: self._transport.sendto(answer, peer)), remote_addr=("127.0.0.1", port)
+            lambda: _Back(lambda answer: self._transport.sendto(answer, peer)),
+            remote_addr=("127.0.0.1", port),
         )
         far.sendto(data)
         loop.call_later(_UDP_SECONDS, far.close)

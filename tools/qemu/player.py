@@ -83,14 +83,20 @@ class Player:
             machine.power_on()
             with suppress(MachineError):
                 machine.wait(lambda line: line.text.strip() == "scanned", self.settings.patience)
-            found = [network for line in machine.lines if (network := applications.network(line.text.strip()))]
+            found = [
+                network for line in machine.lines if (network := applications.network(line.text.strip()))
+            ]
             last = machine.tail()
         name = next((name for name, is_open in found if is_open), None)
         if name is None and found:
-            raise UserError(f"this QEMU's access points are not open ({', '.join(name for name, _ in found)}): "
-                            "say --ssid and --password")
+            raise UserError(
+                f"this QEMU's access points are not open ({', '.join(name for name, _ in found)}): "
+                "say --ssid and --password"
+            )
         if name is None:
-            raise UserError(f"MicroPython finds no access point in this QEMU; the console's last line: {last}")
+            raise UserError(
+                f"MicroPython finds no access point in this QEMU; the console's last line: {last}"
+            )
         self.settings = replace(self.settings, ssid=name)
         self.report(f"the access point is '{name}'")
 
@@ -125,7 +131,9 @@ class Player:
                     machine.power_on()
                     time.sleep(max(0.0, moment - machine.seconds))
                     machine.power_off()
-                    reached = next((line.is_state for line in reversed(machine.lines) if line.is_state), "power-on")
+                    reached = next(
+                        (line.is_state for line in reversed(machine.lines) if line.is_state), "power-on"
+                    )
                     result = Trial(self, scenario, cloud, machine, scenarios.cut_name(number)).recover()
                 row.results.append(result)
                 self.report(f"cut {number} after {moment:.1f} s, at {reached}: {describe(result)}")
@@ -197,12 +205,17 @@ class Trial:
         wanted = {(self.scenario.asked[0], name) for name in self.scenario.subdevices}
         ends = time.monotonic() + self.patience
         while True:
-            online = {(device["product_key"], device["device_name"])
-                      for device in self.cloud.admin("GET", "/devices") if device["status"] == "online"}
+            online = {
+                (device["product_key"], device["device_name"])
+                for device in self.cloud.admin("GET", "/devices")
+                if device["status"] == "online"
+            }
             if wanted <= online:
                 return
             if time.monotonic() > ends:
-                raise MachineError(f"{len(wanted & online)} of {len(wanted)} sub-devices within {self.patience:g} s")
+                raise MachineError(
+                    f"{len(wanted & online)} of {len(wanted)} sub-devices within {self.patience:g} s"
+                )
             time.sleep(LOOK_SECONDS)
 
     def _heaps(self):

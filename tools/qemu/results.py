@@ -96,7 +96,16 @@ class Row:
 def table(rows, title):
     """The rows as a rich table; figures are the worst of all tries, times the median and the longest."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for name in ("scenario", "moment", "online after", "GC allocated", "C heap free", "least ever", "refusals seen", "verdict"):
+    for name in (
+        "scenario",
+        "moment",
+        "online after",
+        "GC allocated",
+        "C heap free",
+        "least ever",
+        "refusals seen",
+        "verdict",
+    ):
         is_figure = name not in ("scenario", "moment", "refusals seen", "verdict")
         made.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "refusals seen")
     last = None
@@ -108,7 +117,9 @@ def table(rows, title):
             _size(row.worst("gc", max)),
             _size(row.worst("c_free", min)),
             _size(row.worst("c_least", min)),
-            ", ".join(code if count == 1 else f"{count} {code}" for code, count in sorted(row.refusals.items())),
+            ", ".join(
+                code if count == 1 else f"{count} {code}" for code, count in sorted(row.refusals.items())
+            ),
             row.verdict,
             style=None if row.passed else "red",
         )

@@ -1,6 +1,7 @@
 """The scenarios: which identity and application a board has, and what happens to it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 from tools.demo import gateways, id2, ways, x509
@@ -12,6 +13,7 @@ FIRST, LATER, KICK, OUTAGE = "first boot", "second boot", "after a kick", "after
 BOOTS, EVERYTHING = (FIRST, LATER), (FIRST, LATER, KICK, OUTAGE)
 KEEPALIVE = 30  # s, the least there is: a silent outage is then noticed in less than a minute
 BESIDE = 16 * 1024  # bytes that an application holds beside a plain device
+KICKS = 2  # a third one within ten minutes would be a twin's, after which a board waits for minutes
 CUTS = "power-cuts"
 
 
@@ -29,13 +31,15 @@ class Scenario:
     held: int = 0
     subdevices: tuple = ()
     kicks: int = 1
-    spare: int = 0  # further boards of this product, for whoever needs each of them new
-    certificate: object = field(default=None, compare=False)  # (cloud, folder) -> fields of the identity, made anew
+    certificate: Callable | None = None  # (cloud, folder) -> fields of the identity, made anew
 
     @property
     def cloud(self):
         """The cloud.toml, as a dict."""
-        return {"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION}, "product": list(self.products)}
+        return {
+            "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+            "product": list(self.products),
+        }
 
     @property
     def application(self):
@@ -69,14 +73,25 @@ class Scenario:
 
 
 def _ways():
-    for name, (title, certificate, device) in zip(("unique", "https", "mqtt", "free"), ways.WAYS, strict=True):
+    for name, (title, certificate, device) in zip(
+        ("unique", "https", "mqtt", "free"), ways.WAYS, strict=True
+    ):
         # QEMU's eFuses need not say the MAC that ours do: no name is made of it
         identity = {**certificate, "device_name": device[1]}
         yield Scenario(name, title, tuple(ways.PRODUCTS), device, identity)
-    yield Scenario("x509", x509.SCENE, tuple(x509.PRODUCTS), (x509.PRODUCT_KEY, x509.DEVICE_NAME), {},
-                   certificate=_x509)
-    for name, (title, product_key, device_name, fields) in zip(("id2", "id2-provisioned"), id2.SCENES, strict=True):
-        identity = {"way": "id2", "product_key": product_key, "device_name": device_name, "host": id2.HOST, **fields}
+    yield Scenario(
+        "x509", x509.SCENE, tuple(x509.PRODUCTS), (x509.PRODUCT_KEY, x509.DEVICE_NAME), {}, certificate=_x509
+    )
+    for name, (title, product_key, device_name, fields) in zip(
+        ("id2", "id2-provisioned"), id2.SCENES, strict=True
+    ):
+        identity = {
+            "way": "id2",
+            "product_key": product_key,
+            "device_name": device_name,
+            "host": id2.HOST,
+            **fields,
+        }
         yield Scenario(name, title, tuple(id2.PRODUCTS), (product_key, device_name), identity)
 
 
@@ -108,16 +123,32 @@ def _gateway(count):
 
 
 def _beside():
-    title, certificate, device = ways.WAYS[0]
-    return Scenario("application", f"{BESIDE // 1024} KB of an application beside it", tuple(ways.PRODUCTS), device,
-                    certificate, EVERYTHING, held=BESIDE, kicks=3)
+    _, certificate, device = ways.WAYS[0]
+    return Scenario(
+        "application",
+        f"{BESIDE // 1024} KB of an application beside it",
+        tuple(ways.PRODUCTS),
+        device,
+        certificate,
+        EVERYTHING,
+        held=BESIDE,
+        kicks=KICKS,
+    )
 
 
 def cut_boards(count):
     """The scenario of a board that registers, as often as power is cut, and once more to see how long it takes."""
-    product = {**ways.PRODUCTS[0], "device": [{"device_name": cut_name(number)} for number in range(count + 1)]}
-    return Scenario(CUTS, f"{count} random power cuts", (product,), (ways.PRODUCT_KEY, cut_name(0)),
-                    {**ways.PER_PRODUCT, "method": "https"})
+    product = {
+        **ways.PRODUCTS[0],
+        "device": [{"device_name": cut_name(number)} for number in range(count + 1)],
+    }
+    return Scenario(
+        CUTS,
+        f"{count} random power cuts",
+        (product,),
+        (ways.PRODUCT_KEY, cut_name(0)),
+        {**ways.PER_PRODUCT, "method": "https"},
+    )
 
 
 def cut_name(number):
@@ -130,5 +161,8 @@ NAMES = (*(scenario.name for scenario in SCENARIOS), CUTS)
 
 def chosen(names):
     """The names of scenarios that `names` mean, in order; one stands for its family too: "gateway", "id2"."""
-    return [name for name in NAMES
-            if not names or any(name == wanted or name.startswith(wanted + "-") for wanted in names)]
+    return [
+        name
+        for name in NAMES
+        if not names or any(name == wanted or name.startswith(wanted + "-") for wanted in names)
+    ]
