@@ -62,7 +62,7 @@ def test_the_table_is_one_line_a_row():
         ),
         Row("power-cuts", "20 random power cuts", "between", [Result(problem="nvs is bad")]),
     ]
-    Console(file=out, width=130).print(results.table(rows, "seen"))
+    Console(file=out, width=150).print(results.table(rows, "seen"))
     title, _, head, _, *lines = (" ".join(line.split()) for line in out.getvalue().splitlines())
     assert title == "seen"
     assert head == "scenario moment online after GC allocated C heap free least ever refusals seen verdict"

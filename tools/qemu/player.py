@@ -117,7 +117,7 @@ class Player:
 
     def _play_cuts(self, scenario, count):
         """New boards, each cut once between power-on and connected, must keep or get their identity."""
-        row = Row(scenario.name, scenario.title, "between power-on and connected")
+        row = Row(scenario.name, scenario.title, "killed while it boots")
         with self._cloud(scenario) as cloud:
             with self._board(scenario, cloud, scenarios.cut_name(0)) as machine:
                 whole = Trial(self, scenario, cloud, machine).boot()

@@ -9,6 +9,17 @@ from rich.table import Table
 from tools.qemu.applications import Heaps
 
 LEAST = 12 * 1024  # bytes of C heap that no moment may go below
+REFUSALS = "refusals seen"
+COLUMNS = {
+    "scenario": "left",
+    "moment": "left",
+    "online after": "right",
+    "GC allocated": "right",
+    "C heap free": "right",
+    "least ever": "right",
+    REFUSALS: "left",
+    "verdict": "left",
+}
 
 
 @dataclass
@@ -96,18 +107,10 @@ class Row:
 def table(rows, title):
     """The rows as a rich table; figures are the worst of all tries, times the median and the longest."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for name in (
-        "scenario",
-        "moment",
-        "online after",
-        "GC allocated",
-        "C heap free",
-        "least ever",
-        "refusals seen",
-        "verdict",
-    ):
-        is_figure = name not in ("scenario", "moment", "refusals seen", "verdict")
-        made.add_column(name, justify="right" if is_figure else "left", no_wrap=name != "refusals seen")
+    for name, justify in COLUMNS.items():
+        made.add_column(name, justify=justify, no_wrap=name != REFUSALS)
+    # codes are not cut: a narrow terminal folds them
+    made.columns[list(COLUMNS).index(REFUSALS)].min_width = 24
     last = None
     for row in rows:
         made.add_row(

@@ -14,7 +14,7 @@ from tools.flash import stock
 from tools.qemu import machine, network, results, scenarios
 from tools.qemu.player import BOARD, Player, Settings
 
-WIDTH = 150  # columns in a pipe
+WIDTH = 160  # columns in a pipe
 
 
 def add_arguments(parser):
