@@ -137,7 +137,7 @@ def test_a_file_of_settings(chips, row):
     said = [state for state in boot.states if state["aliot"] == "error"]
     if "fault" in row:
         assert [state["code"] for state in said] == ["settings"], boot.lines
-        assert said[0]["detail"] == "/config.json: " + row["fault"] and said[0]["advice"]
+        assert said[0]["detail"] == "/config.json " + row["fault"] and said[0]["advice"]
         assert boot.states.index(said[0]) == 1, "right after the boot line"
     else:
         assert not said, boot.lines
