@@ -28,7 +28,6 @@ UNITS = {
     "aliot.store": "record store",
     "aliot.registration.https": "registration registration.https",
     "aliot.registration.mqtt": "registration registration.mqtt",
-    "aliot.transport.faults": "memory transport.faults",
     "aliot.transport.itls": "transport.itls.records transport.itls",
 }
 # modules of `aliot` that go by their own names too: what applications import
