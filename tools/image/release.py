@@ -29,6 +29,10 @@ UNITS = {
     "aliot.registration.https": "registration registration.https",
     "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.transport.itls": "transport.itls.records transport.itls",
+    "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
+    "aliot.gateway.replies": "gateway.rates gateway.replies",
+    "aliot.gateway.records.reading": "gateway.records.settling gateway.records.reading",
+    "aliot.gateway.asking": "gateway.asking.pace gateway.asking.items gateway.asking.names gateway.asking",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -37,7 +41,8 @@ _PLACE = re.compile(r'File (\\?")(aliot[\w.]*)\\?", line (\d+)(?:, in (\w+|<\w+>
 
 @dataclass(frozen=True)
 class Release:
-    """`units` {name: Joined} as they are compiled; `names` {name in the sources: name on the board}.
+    """`units` {name: Joined} as they are compiled; `names` {name in the sources: name on the board}, where more than
+    one unit speaks of it.
 
     `version` is what the boot line says: that of the sources and a digest of the units.
     """
@@ -110,10 +115,14 @@ def _build(texts, keep):
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
     modules = {part for name in texts for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
-    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign)
+    own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
+    owned = set().union(*own.values())
+    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign, owned)
+    by_name = set().union(*(shortening.keywords(unit.text) for unit in joined.values()))
     digest = hashlib.sha256()
-    for unit in joined.values():
-        unit.text = shortening.shorten(unit.text, names, keep)
+    for name, unit in joined.items():
+        here = {**names, **shortening.own_table(unit.text, own[name], names, foreign)}
+        unit.text = shortening.shorten(unit.text, here, keep | by_name)
         digest.update(unit.text.encode())
     core = joined[PACKAGE]
     plain = re.search(r'__version__ = "(.*?)"', core.text)[1]

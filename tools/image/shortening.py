@@ -2,7 +2,8 @@
 
 What applications use keeps its name: the stubs beside the sources (.pyi) say what that is. Arguments that nobody
 passes by name become letters; functions, classes, attributes and globals get a name of held_names.txt that stands
-nowhere in the sources. The same name is the same everywhere, so that one map turns all back.
+nowhere in the sources. The same name is the same everywhere, so that one map turns all back. What only one source
+speaks of, its own functions and globals, gets a name that stands nowhere in that source; several may get the same.
 """
 
 import ast
@@ -50,6 +51,11 @@ def identifiers(tree):
     return found - {"", None}
 
 
+def keywords(text):
+    """The names by which arguments are passed."""
+    return {node.arg for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword)} - {None}
+
+
 def defined(tree):
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
     found = {}
@@ -66,10 +72,44 @@ def defined(tree):
     return list(found)
 
 
-def table(texts, public, foreign):
+def own(texts, public):
+    """For each of the sources `texts` the names of its top level that no other one speaks of."""
+    trees = [ast.parse(text) for text in texts]
+    used = [identifiers(tree) for tree in trees]
+    found = []
+    for at, tree in enumerate(trees):
+        others = set().union(*(names for number, names in enumerate(used) if number != at))
+        others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
+        found.append([name for name in top_level(tree) if name not in others | public | held() and name[:2] != "__"])
+    return found
+
+
+def top_level(tree):
+    """The functions, classes and globals of a source, in the order of the text."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = None
+        for target in getattr(node, "targets", ()):
+            found.update((name.id, None) for name in ast.walk(target) if isinstance(name, ast.Name))
+    return list(found)
+
+
+def own_table(text, names, short, foreign):
+    """{name: short name} for the `names` that only the source `text` has; `short` are those that it has from all."""
+    here = identifiers(ast.parse(text))
+    taken = here | {short[name] for name in here if name in short} | foreign | SPECIAL | set(keyword.kwlist)
+    free = [name for name in held() - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
+    free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
+    return dict(zip(names, free))
+
+
+def table(texts, public, foreign, owned=()):
     """{name: short name} for the sources `texts` (in the order in which names matter most).
 
-    `public` names stay; those in `foreign`, which what is not of the package uses, are given to nothing.
+    `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
+    uses, are given to nothing.
     """
     trees = [ast.parse(text) for text in texts]
     used = set().union(*map(identifiers, trees))
@@ -82,7 +122,7 @@ def table(texts, public, foreign):
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
     short = {}
     for name in (name for tree in trees for name in defined(tree)):
-        if name in short or name in public or name in held() or name[:2] == "__" or len(name) == 1:
+        if name in short or name in public or name in owned or name in held() or name[:2] == "__" or len(name) == 1:
             continue
         choice = hidden if hidden and name not in words and name in attributes else free
         if choice:
@@ -91,7 +131,10 @@ def table(texts, public, foreign):
 
 
 def shorten(text, short, public):
-    """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are."""
+    """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are.
+
+    Arguments called as one of `public` keep their names: other sources may pass them by name.
+    """
     tree = ast.parse(text)
     changes = []
     letters = _letters(tree, public)

@@ -1,0 +1,27 @@
+"""The one error that has to do with sub-devices, and where its advice is."""
+
+from aliot import load, unload
+from aliot.errors import AliotError
+
+
+class GatewayError(AliotError):
+    """What has to do with sub-devices; `code` is gateway. and a word, or the platform's number."""
+
+    def __init__(self, what, detail=""):
+        if what in ("silent", "offline", "handler"):
+            retry = "now"
+        else:
+            retry = "later" if what in (427, 428, 429, 500, 527, 6760) else "never"
+        super().__init__(detail, "gateway.%s" % what, retry)
+
+    @property
+    def advice(self):
+        return advice(self.code[8:])
+
+
+def advice(what):
+    """One sentence for a code of the platform, or for a word of a GatewayError; empty when there is none."""
+    try:
+        return load("gateway.codes").advice(what)
+    finally:
+        unload("gateway.codes")

@@ -1,0 +1,41 @@
+"""What a platform says about sub-devices, whatever it is: read without trust. Pure."""
+
+import json
+
+
+def parsed(payload):
+    """A JSON object as a dict, None where the payload is something else."""
+    try:
+        found = json.loads(payload)
+    except (ValueError, TypeError, RuntimeError, MemoryError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def number(value):
+    """A code, which may come as text (gateway.md 2); -1 for what is none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return -1
+
+
+def pairs(value):
+    """[((ProductKey, DeviceName), item)] of a list of items, or of one; what is no item is left out."""
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            name = (item.get("productKey"), item.get("deviceName"))
+            if isinstance(name[0], str) and isinstance(name[1], str):
+                found.append((name, item))
+    return found
+
+
+def plain(text, most):
+    """Whether that is a text of 1 to `most` characters that need no care in JSON or on a line."""
+    if not isinstance(text, str) or not 0 < len(text) <= most:
+        return False
+    for byte in text.encode():
+        if not 0x21 <= byte <= 0x7E or byte in b'"\\':
+            return False
+    return True
