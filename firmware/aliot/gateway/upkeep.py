@@ -72,6 +72,11 @@ class Upkeep:
             self.awake = True
             if load("gateway.asking.login").advance(self):
                 return True
+            self.rest()
+            try:
+                load("gateway.resting").rest(self)
+            finally:
+                unload("gateway.resting")
         self.rest()
         return False
 

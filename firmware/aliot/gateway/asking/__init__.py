@@ -4,23 +4,21 @@ Loaded for it and dropped, with the modules below it: one for each kind of reque
 strict)` does it. gateway.md 2, 12 and 15.
 """
 
-from aliot import feed
+from aliot import feed, load
 from aliot.errors import LinkError
 from aliot.gateway.asking import pace
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.replies import number, parsed
-from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE
 from aliot.ticks import Deadline, uptime
 from micropython import const
 
 MOST_FAILED = const(10)  # of the sub-devices that a call returns
 _TRIES = const(3)
 _END = const(40)  # bytes of a request behind its items
-_MESSAGE = const(64)  # characters of a platform's that are kept
 _SPREAD = const(5000)
 _EXISTS = const(6251)  # of a single one: it is attached here already (gateway.md 13)
-THROTTLED = const(429)
 FULL = const(428)
+THROTTLED = const(429)
 _CALM = const(60000)  # ms without a request after it, and as much again at random (gateway.md 15.4)
 
 
@@ -82,6 +80,7 @@ class Job:
         self.prepare(batch)
         self.last = batch[-1]
         reply = self.ask(batch)
+        self.body = None
         code = number(reply.get("code"))
         message = reply.get("message")
         if code == 200 or code == _EXISTS and single:
@@ -98,32 +97,17 @@ class Job:
                 self.begin(self.TAIL, self.HEAD + self.item(thing).encode())
                 self._ask([thing])
 
-    def fail(self, row, code, message=""):
-        """A thing did not succeed: what that says of its state."""
-        if code in (522, 6204):
-            self.rows.change(row, 0, DISABLED)
-        elif code == 6401:
-            self.rows.change(row, ATTACHED | ONLINE)
-            self.gateway.dirty = True
-        elif code == 521:
-            self.rows.change(row, 0, GONE)
-            self.gateway.dirty = True
-        self.note(self.rows.entry(row)[:2], code, message)
-
-    def note(self, name, code, message):
-        """One more that did not succeed."""
-        self.gateway.failed += 1
-        if len(self.failed) < self.most:
-            self.failed.append((name, code, message[:_MESSAGE] if isinstance(message, str) else ""))
-
     # What a kind may say otherwise.
+
+    def fail(self, thing, code, message=""):
+        """A thing did not succeed."""
+        load("gateway.asking.refusals").note(self, thing, code, message)
 
     def prepare(self, batch):
         """A batch is about to be sent; GatewayError when it must not, after too many requests."""
         gateway = self.gateway
-        wait = gateway.calm - uptime()
-        if gateway.throttled and wait > 0:
-            raise GatewayError(gateway.throttled, "asked again in %d s" % (wait // 1000 + 1))
+        if gateway.throttled and gateway.calm > uptime():
+            raise GatewayError(gateway.throttled, "asked again in %d s" % ((gateway.calm - uptime()) // 1000 + 1))
         gateway.throttled = 0
 
     def each(self, batch):

@@ -1,22 +1,20 @@
 """Bringing sub-devices online; gateway.md 8.1 and 8.2."""
 
+from aliot import load
 from aliot.errors import AliotError, LinkError
-from aliot.gateway.asking import FULL, THROTTLED, Job
+from aliot.gateway.asking import THROTTLED, Job
 from aliot.gateway.asking.items import METHOD, signed, timestamp
-from aliot.gateway.rates import allowed, counted, held
+from aliot.gateway.asking.names import rows
+from aliot.gateway.rates import allowed, counted
 from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTED
-from aliot.gateway.upkeep import full_topic
 from aliot.ticks import uptime
 from micropython import const
 
-_LOOK = const(10000)  # ms between two looks for sub-devices that may log in again
-_NEVER = const(1 << 29)
+_CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
 _PROGRESS = const(63)  # all states but FILED
 
 
 def ask(gateway, subdevices, strict):
-    from aliot.gateway.asking.names import rows
-
     gateway.look = gateway.at = 0
     job = Login(gateway)
     job.run(job.asked(rows(gateway, subdevices, strict, ATTACHED)))
@@ -24,48 +22,25 @@ def ask(gateway, subdevices, strict):
 
 
 def advance(gateway):
-    """Log the next batch of those in that are to be online; False when there is nothing to do now."""
+    """Log the next batch of those in that are to be online; False when nobody is left."""
     job = Login(gateway, Login.MOST)
-    now = uptime()
-    if now < gateway.calm:
-        return False
+    if gateway.calm > uptime():
+        return True
     gateway.throttled = 0
     gateway.later = gateway.later and gateway.at > 0
     try:
         job.run(job.due(), True)
         for name, code, message in job.failed:
             gateway.event("refused", name, code)
-        _resend(gateway)
-        if job.last < 0:
-            if not gateway.at:
-                gateway.look = now + (_LOOK if gateway.later else _NEVER)
-                _report(gateway)
-                return False
+        more = job.last >= 0 or gateway.at > 0
         gateway.at = job.last + 1
+        return more
     except LinkError:
         pass
     except AliotError as problem:
-        gateway.calm = uptime() + _LOOK + gateway.device.session.random(_LOOK)
+        gateway.calm = uptime() + _CALM + gateway.device.session.random(_CALM)
         gateway.complain(problem)
     return True
-
-
-def _resend(gateway):
-    """Once more what had no session, after its sub-device has logged in again; gateway.md 9"""
-    if gateway.again:
-        subdevice, topic, payload, qos = gateway.again
-        row = gateway.rows.find(subdevice)
-        if row >= 0 and gateway.rows.state(row) & ONLINE:
-            gateway.again = None
-            gateway.device.publish(topic, payload, qos)
-
-
-def _report(gateway):
-    rows = gateway.rows
-    fields = {"stored": rows.count, "attached": rows.number(ATTACHED), "online": rows.number(ONLINE)}
-    if fields != gateway.reported:
-        gateway.reported = fields
-        gateway.device.state("subdevices", dict(fields))
 
 
 class Login(Job):
@@ -124,21 +99,6 @@ class Login(Job):
     def took(self, batch, data):
         for row in batch:
             self.rows.change(row, REFUSED | DISABLED, ONLINE)
-        device = self.gateway.device
-        for topic in self.gateway.topics:
-            for row in batch:
-                whole = full_topic(self.rows.entry(row), topic)
-                try:
-                    device.call(type(device.client).subscribe, whole, self.gateway.topics[topic])
-                except AliotError as problem:
-                    if problem.code != "suback":
-                        raise
-                    device.state("error", {"code": "suback", "detail": whole})
+        if self.gateway.topics:
+            load("gateway.asking.subscribe").subscribe(self.gateway, batch)
         return []
-
-    def fail(self, row, code, message=""):
-        if code in (500, 6760):
-            self._count(row, held(uptime() // 1000, self.gateway.device.session.random))
-        elif code not in (THROTTLED, FULL, 521, 522, 6204, 6401):
-            self.rows.change(row, 0, REFUSED)
-        super().fail(row, code, message)

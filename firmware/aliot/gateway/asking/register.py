@@ -66,6 +66,3 @@ class Register(Job):
             finally:
                 unload("gateway.records")
         return [name for name in batch if name not in found]
-
-    def fail(self, name, code, message=""):
-        self.note(name, code, message)
