@@ -32,7 +32,7 @@ UNITS = {
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
     "aliot.gateway.replies": "gateway.rates gateway.replies",
     "aliot.gateway.records.reading": "gateway.records.settling gateway.records.reading",
-    "aliot.gateway.asking": "gateway.asking.pace gateway.asking.items gateway.asking.names gateway.asking",
+    "aliot.gateway.asking": "gateway.asking.pace gateway.asking.items gateway.asking",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")

@@ -7,8 +7,8 @@ nothing that stays may hold a function or an instance of it: asking (what is ask
 for each kind), replies and notices (what the platform says), records (the file), codes (advice).
 """
 
-from aliot import load, unload
-from aliot.gateway.errors import GatewayError, advice  # noqa: F401
+from aliot import load
+from aliot.gateway.errors import GatewayError, advice, drop  # noqa: F401
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED
 from aliot.gateway.upkeep import Upkeep, full_topic
 
@@ -94,10 +94,8 @@ class Gateway(Upkeep):
 
     def keep(self, subdevice, device_secret):
         """Store a secret that came another way, instead of registering."""
-        try:
-            load("gateway.records").keep(self.rows, [(subdevice[0], subdevice[1], device_secret)])
-        finally:
-            unload("gateway.records", "gateway.replies")
+        self.issued = [(subdevice[0], subdevice[1], device_secret)]
+        self._store()
 
     def forget(self, subdevices):
         """Drop their secrets; what is to be online again has to be registered again."""
@@ -156,19 +154,37 @@ class Gateway(Upkeep):
         return "attached" if state & ATTACHED else "registered"
 
     def _ask(self, subdevices, *kinds):
-        """What the modules of aliot.gateway.asking that are named `kinds` return, one after the other."""
+        """What the modules of aliot.gateway.asking that are named `kinds` come to, one after the other."""
+        if self.busy():
+            raise GatewayError("handler")
         self.failed = 0
-        self.awake = True
-        failed = []
+        self.result = []
+        self.left.clear()
         try:
             for kind in kinds:
-                found = load("gateway.asking." + kind).ask(self, subdevices, kinds[1:] == ())
-                if kinds[1:]:
-                    unload("gateway.asking." + kind)
-                    failed += found[len(failed) :]
-                else:
-                    failed = found
-            return failed
+                self.passed = 0
+                more = True
+                while more:
+                    more = self._step(kind, subdevices, not kinds[1:])
+                    if self.issued:
+                        self.rest()
+                        self._store()
+                drop("asking." + kind)
+            return self.result
         finally:
+            self.result = None
             self.rest()
             self.settle()
+
+    def _step(self, kind, subdevices, strict):
+        # a function of its own: what is left on this frame's stack would keep the module alive
+        self.awake = True
+        return load("gateway.asking." + kind).ask(self, subdevices, strict)
+
+    def _store(self):
+        """What was issued goes to flash, in one write that is read back."""
+        try:
+            load("gateway.records").keep(self.rows, self.issued)
+        finally:
+            self.issued = []
+            drop("records")

@@ -1,4 +1,6 @@
-"""The one error that has to do with sub-devices, and where its advice is."""
+"""The one error that has to do with sub-devices, where its advice is, and how modules of a moment are dropped."""
+
+import sys
 
 from aliot import load, unload
 from aliot.errors import AliotError
@@ -24,4 +26,18 @@ def advice(what):
     try:
         return load("gateway.codes").advice(what)
     finally:
-        unload("gateway.codes")
+        drop("codes")
+
+
+def drop(*names):
+    """Unload aliot.gateway.`name` and what is below; nothing of them may be running.
+
+    They are emptied too: a chip's collector takes what an old place on the stack still points to for alive, and a
+    function or a class would keep all of its module.
+    """
+    for name in names:
+        name = "aliot.gateway." + name
+        for module in sys.modules:
+            if module.startswith(name):
+                sys.modules[module].__dict__.clear()
+        unload(name[6:])

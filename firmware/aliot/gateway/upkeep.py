@@ -1,6 +1,7 @@
 """What a gateway does by itself: logs in what is to be online, says what happened, passes messages on."""
 
-from aliot import load, unload
+from aliot import load
+from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
 from aliot.ticks import Deadline, uptime
 from micropython import const
@@ -27,7 +28,9 @@ class Upkeep:
     reported = None  # the last summary
     dirty = False  # states have changed that flash does not have
     dropped = 0  # events for which there was no room
-    failed = 0  # how many of the last call did not succeed; it returned the first of them
+    failed = 0  # how many of the last call did not succeed;
+    result = None  # it returns the first of them
+    passed = 0  # how many names it has gone through
 
     def __init__(self, device, timeout=10000, spread=None, payload=None, login=True, limit=1500,
                  path="/aliot/subdevices"):
@@ -41,10 +44,12 @@ class Upkeep:
         self.watchers = []
         self.topics = {}  # custom ones to subscribe for each sub-device: topic -> QoS
         self.events = []  # that the application has not heard of yet
+        self.issued = []  # (ProductKey, DeviceName, DeviceSecret) that are not yet in flash
+        self.left = []  # names of a batch that are to be asked for alone
         try:
             load("gateway.records.reading").start(self, login)
         finally:
-            unload("gateway.records", "gateway.replies")
+            drop("records")
         device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
         device.on("#", self._message)
         device.watch(self._state)
@@ -54,13 +59,15 @@ class Upkeep:
         deadline = Deadline(ms)
         while True:
             busy = self._advance()
+            if not busy:
+                self._idle()
             self.device.poll(0 if busy or self.events else min(deadline.left(), 500))
             self.settle()
             if self.events:
                 try:
                     load("gateway.telling").tell(self)
                 finally:
-                    unload("gateway.telling")
+                    drop("telling")
             if not busy:
                 self.rows.close()
             if not deadline.left():
@@ -68,17 +75,18 @@ class Upkeep:
 
     def _advance(self):
         """Log the next batch in; False when there is nothing to do now."""
-        if self.device.connected and uptime() >= max(self.calm, self.look):
-            self.awake = True
-            if load("gateway.asking.login").advance(self):
-                return True
-            self.rest()
+        if not self.device.connected or self.busy() or uptime() < max(self.calm, self.look):
+            return False
+        self.awake = True
+        return load("gateway.asking.login").advance(self)
+
+    def _idle(self):
+        self.rest()
+        if self.look == 0 and self.device.connected:
             try:
                 load("gateway.resting").rest(self)
             finally:
-                unload("gateway.resting")
-        self.rest()
-        return False
+                drop("resting")
 
     # For the parts of aliot.gateway.
 
@@ -89,13 +97,17 @@ class Upkeep:
             try:
                 load("gateway.records.settling").settle(self)
             finally:
-                unload("gateway.records", "gateway.replies")
+                drop("records")
 
     def rest(self):
         """Drop what asks the platform: memory is for the next handshake, and for the application."""
-        if self.awake:
+        if self.awake and not self.busy():
             self.awake = False
-            unload("gateway.asking", "gateway.replies")
+            drop("asking", "replies")
+
+    def busy(self):
+        """Does a handler run, perhaps in the middle of a request?"""
+        return self.device.client and self.device.client.busy
 
     def event(self, event, name, code=0, detail=None):
         """Something to tell: in poll(), not in the middle of something else."""
@@ -130,7 +142,9 @@ class Upkeep:
             try:
                 load("gateway.notices").take(self, name, levels[-1], topic, payload)
             finally:
-                unload("gateway.notices", "gateway.replies")
+                drop("notices")
+                if not self.awake:
+                    drop("replies")
         elif name != (self.device.product_key, self.device.device_name):
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):

@@ -1,7 +1,8 @@
 """What a gateway asks the platform: for many sub-devices at once, in batches; one by one after a refusal.
 
-Loaded for it and dropped, with the modules below it: one for each kind of request, whose `ask(gateway, subdevices,
-strict)` does it. gateway.md 2, 12 and 15.
+Loaded for it and dropped, with the modules below it: one for each kind of request. Its `ask(gateway, subdevices,
+strict)` appends to `gateway.result` what did not succeed, and returns whether it is to be called again, when what it
+left in `gateway.issued` has been stored. gateway.md 2, 12 and 15.
 """
 
 from aliot import feed, load
@@ -15,11 +16,7 @@ from micropython import const
 MOST_FAILED = const(10)  # of the sub-devices that a call returns
 _TRIES = const(3)
 _END = const(40)  # bytes of a request behind its items
-_SPREAD = const(5000)
 _EXISTS = const(6251)  # of a single one: it is attached here already (gateway.md 13)
-FULL = const(428)
-THROTTLED = const(429)
-_CALM = const(60000)  # ms without a request after it, and as much again at random (gateway.md 15.4)
 
 
 class Job:
@@ -35,17 +32,18 @@ class Job:
     END = b"]"
     REPLY = 0
     LOGINS = 0
+    body = None  # the request, as long as it is not sent
     topic = None  # where the answer that is awaited will come
     reply = None
     last = -1  # the last thing that was asked for
 
-    def __init__(self, gateway, most=MOST_FAILED):
+    def __init__(self, gateway, failed=None, most=MOST_FAILED):
         self.gateway = gateway
         self.rows = gateway.rows
+        self.failed = gateway.result if failed is None else failed
         self.most = most
-        self.failed = []
         if gateway.fresh:
-            _first(gateway)
+            load("gateway.asking.opening").begin(gateway)
 
     def run(self, things, once=False):
         """Ask for all things; with `once`, for as many as one request holds."""
@@ -62,46 +60,41 @@ class Job:
                 batch.append(thing)
                 if (len(batch) == self.MOST or len(self.body) + self.LONGEST > room
                         or (len(batch) + 1) * self.REPLY > room):
-                    self._ask(batch)
+                    self.send(batch)
                     if once:
                         return
                     batch = []
         if batch:
-            self._ask(batch)
+            self.send(batch)
 
-    def _ask(self, batch):
-        """Ask for one batch, whose items are in the body."""
-        gateway = self.gateway
+    def send(self, batch):
+        """Ask for one batch. Its items are in the body, or there is none."""
         single = len(batch) == 1
-        if single and self.ONE:
-            self.begin(self.ONE, b'"params":' + self.one(batch[0]))
-        else:
+        if self.body and not (single and self.ONE):
             self.body.extend(self.END)
+        else:
+            self.build(batch)
         self.prepare(batch)
         self.last = batch[-1]
         reply = self.ask(batch)
-        self.body = None
         code = number(reply.get("code"))
         message = reply.get("message")
         if code == 200 or code == _EXISTS and single:
             batch = self.took(batch, reply.get("data"))
             code = "absent"
-        elif code in (THROTTLED, FULL):
-            gateway.calm = uptime() + _CALM + gateway.device.session.random(_CALM)
-            gateway.throttled = code
         reply = None
-        for thing in batch:
-            if single or gateway.throttled:
-                self.fail(thing, gateway.throttled or code, message)
-            else:  # one that the platform does not take must not hold the others
-                self.begin(self.TAIL, self.HEAD + self.item(thing).encode())
-                self._ask([thing])
+        if batch:
+            load("gateway.asking.refusals").refused(self, batch, code, message)
 
     # What a kind may say otherwise.
 
     def fail(self, thing, code, message=""):
         """A thing did not succeed."""
         load("gateway.asking.refusals").note(self, thing, code, message)
+
+    def alone(self, batch):
+        """Ask for each of a batch alone: one that the platform does not take must not hold the others."""
+        load("gateway.asking.refusals").alone(self, batch)
 
     def prepare(self, batch):
         """A batch is about to be sent; GatewayError when it must not, after too many requests."""
@@ -115,7 +108,7 @@ class Job:
 
     def took(self, batch, data):
         """Which of a batch that was answered with 200 are still to be asked for."""
-        return []
+        return ()
 
     # One request.
 
@@ -126,22 +119,32 @@ class Job:
         self.body = bytearray(('{"version":"1.0",' + method).encode())
         self.body.extend(text)
 
+    def build(self, batch):
+        """The body of a request for these things, but for its id."""
+        if len(batch) == 1 and self.ONE:
+            self.begin(self.ONE, b'"params":' + self.one(batch[0]))
+            return
+        self.begin(self.TAIL, self.HEAD)
+        for thing in batch:
+            if thing != batch[0]:
+                self.body.extend(b",")
+            self.body.extend(self.item(thing).encode())
+        self.body.extend(self.END)
+
     def ask(self, batch=()):
         """The reply, a dict, to the request in the body, which has no id and no end yet.
 
         A request that nobody answers is sent again with another id. GatewayError `gateway.silent` in the end,
         `gateway.handler` when a handler asks; LinkError when the connection ends.
         """
-        gateway, device, body = self.gateway, self.gateway.device, self.body
+        gateway = self.gateway
+        device = gateway.device
         client = device.client
         if not client:
             raise LinkError("not connected", "offline")
-        if client.busy or gateway.asking:
-            raise GatewayError("handler")
         logins = len(batch) * self.LOGINS
         self.topic = "%s/%s/%s/%s_reply" % ("/ext/session" if self.tail[0] == "c" else "/sys", device.product_key,
                                             device.device_name, self.tail)
-        size = len(body)
         for _ in range(_TRIES):
             self.serve(client, 0)
             while True:
@@ -151,10 +154,13 @@ class Job:
                 self.serve(client, wait)
             self.each(batch)
             gateway.id = gateway.id % 4294967295 + 1
-            body[size:] = b',"id":"%d"}' % gateway.id
+            if not self.body:
+                self.build(batch)
+            self.body.extend(b',"id":"%d"}' % gateway.id)
             gateway.asking = self
             try:
-                device.publish(self.topic[:-6], body)
+                device.publish(self.topic[:-6], self.body)
+                self.body = None  # its memory is for the answer
                 deadline = Deadline(gateway.timeout)
                 while not self.reply and deadline.left():
                     self.serve(client, deadline.left())
@@ -183,19 +189,3 @@ class Job:
         if reply and number(reply.get("id")) == self.gateway.id:
             self.reply = reply
         return True
-
-
-def _first(gateway):
-    """What comes before the first request on a connection."""
-    device = gateway.device
-    gateway.fresh = False
-    gateway.reported = None
-    errors = "/ext/error/%s/%s" % (device.product_key, device.device_name)
-    if errors not in device.topics:
-        device.subscribe(errors)
-    if gateway.rows.left:
-        gateway.complain(gateway.rows.problem)
-    spread = device.config.get("spread", _SPREAD) if gateway.spread is None else gateway.spread
-    gateway.spread = 0
-    if spread:
-        gateway.calm = uptime() + device.session.random(spread)

@@ -8,9 +8,7 @@ from aliot.gateway.rows import ATTACHED, DISABLED, REFUSED
 
 
 def ask(gateway, subdevices, strict):
-    job = Attach(gateway)
-    job.run(row for row in rows(gateway, subdevices, strict) if not gateway.rows.state(row) & ATTACHED)
-    return job.failed
+    Attach(gateway).run(row for row in rows(gateway, subdevices, strict) if not gateway.rows.state(row) & ATTACHED)
 
 
 class Attach(Job):

@@ -7,9 +7,7 @@ from aliot.gateway.rows import ATTACHED, ONLINE, WANTED
 
 
 def ask(gateway, subdevices, strict):
-    job = Detach(gateway)
-    job.run(rows(gateway, subdevices, strict))
-    return job.failed
+    Detach(gateway).run(rows(gateway, subdevices, strict))
 
 
 class Detach(Attach):

@@ -1,21 +1,20 @@
 """Reporting sub-devices that somebody should create in the console; gateway.md 7."""
 
 from aliot.gateway.asking import Job
-from aliot.gateway.asking.register import Register
+from aliot.gateway.asking.items import pair
+from aliot.gateway.asking.names import names
 
 
 def ask(gateway, subdevices, strict):
-    job = Found(gateway)
-    job.run(job.named(subdevices))
-    return job.failed
+    Found(gateway).run(names(subdevices))
 
 
-class Found(Register):
+class Found(Job):
+    """Things are names."""
+
     TAIL = "thing/list/found"
-    REPLY = 0
+    MOST = 30
+    LONGEST = 90
 
-    def prepare(self, batch):
-        Job.prepare(self, batch)
-
-    def took(self, batch, data):
-        return []
+    def item(self, name):
+        return pair(name)

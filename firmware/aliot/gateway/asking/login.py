@@ -2,9 +2,9 @@
 
 from aliot import load
 from aliot.errors import AliotError, LinkError
-from aliot.gateway.asking import THROTTLED, Job
+from aliot.gateway.asking import Job
 from aliot.gateway.asking.items import METHOD, signed, timestamp
-from aliot.gateway.asking.names import rows
+from aliot.gateway.errors import drop
 from aliot.gateway.rates import allowed, counted
 from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
@@ -15,17 +15,18 @@ _PROGRESS = const(63)  # all states but FILED
 
 
 def ask(gateway, subdevices, strict):
+    load("gateway.asking.wanting").want(gateway, subdevices, strict)
+    drop("asking.wanting", "asking.names")
     gateway.look = gateway.at = 0
     job = Login(gateway)
-    job.run(job.asked(rows(gateway, subdevices, strict, ATTACHED)))
-    return job.failed
+    job.run(job.due())
 
 
 def advance(gateway):
-    """Log the next batch of those in that are to be online; False when nobody is left."""
-    job = Login(gateway, Login.MOST)
+    """Log the next batch of those in that are to be online; False when nobody is left, or it is no time for it."""
+    job = Login(gateway, [], Login.MOST)
     if gateway.calm > uptime():
-        return True
+        return False
     gateway.throttled = 0
     gateway.later = gateway.later and gateway.at > 0
     try:
@@ -52,16 +53,6 @@ class Login(Job):
     END = b"]}"
     REPLY = 90
     LOGINS = 1
-
-    def asked(self, rows):
-        """Those of the rows for which the application asks now."""
-        for row in rows:
-            self.rows.change(row, REFUSED, WANTED)
-            if not self.rows.state(row) & ONLINE:
-                if allowed(self._logins(row), uptime() // 1000):
-                    yield row
-                else:
-                    self.fail(row, THROTTLED, "five logins in a minute")
 
     def due(self):
         """The rows that are to be logged in and may be, from the gateway's `at` on."""
@@ -101,4 +92,4 @@ class Login(Job):
             self.rows.change(row, REFUSED | DISABLED, ONLINE)
         if self.gateway.topics:
             load("gateway.asking.subscribe").subscribe(self.gateway, batch)
-        return []
+        return ()

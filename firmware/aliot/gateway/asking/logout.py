@@ -9,7 +9,6 @@ from aliot.gateway.rows import ONLINE, WANTED
 def ask(gateway, subdevices, strict):
     job = Logout(gateway)
     job.run(job.asked(rows(gateway, subdevices, strict)))
-    return job.failed
 
 
 class Logout(Job):
@@ -34,7 +33,7 @@ class Logout(Job):
     def took(self, batch, data):
         for row in batch:
             self.done(row)
-        return []
+        return ()
 
     def done(self, row):
         self.rows.change(row, ONLINE | WANTED)

@@ -31,6 +31,16 @@ def names(subdevices):
         raise GatewayError("names", "%s: error %s" % (subdevices, problem.args[0]))
 
 
+def plain(text, most):
+    """Whether that is a text of 1 to `most` characters that need no care in JSON or on a line."""
+    if not isinstance(text, str) or not 0 < len(text) <= most:
+        return False
+    for byte in text.encode():
+        if not 0x21 <= byte <= 0x7E or byte in b'"\\':
+            return False
+    return True
+
+
 def rows(gateway, subdevices, strict, needs=0):
     """The rows of these sub-devices that have one, and all bits of `needs` in their state.
 

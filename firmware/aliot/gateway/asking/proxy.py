@@ -16,7 +16,7 @@ from aliot.sign import hmac_hex
 
 
 def ask(gateway, subdevices, strict):
-    return ProxyRegister(gateway, products(gateway.device.store)).all(subdevices)
+    return ProxyRegister(gateway, products(gateway.device.store)).next(subdevices)
 
 
 def products(store):
@@ -66,7 +66,7 @@ class ProxyRegister(Register):
             problem = item.get("errorDetail")
             if isinstance(problem, dict):
                 self.codes[name] = number(problem.get("code"))
-        return self.keep(batch, data.get("successes"))
+        return self.issued(batch, data.get("successes"))
 
     def fail(self, name, code, message=""):
         super().fail(name, self.codes.get(name, code) if code == "absent" else code, message)

@@ -1,15 +1,16 @@
-"""Registration by the gateway's session; gateway.md 4. Stored, and read back, before it returns."""
+"""Registration by the gateway's session; gateway.md 4. Each batch is stored, and read back, before the next one."""
 
-from aliot import load, unload
+from aliot import load
 from aliot.gateway.asking import Job
 from aliot.gateway.asking.items import pair
-from aliot.gateway.asking.names import names
-from aliot.gateway.replies import pairs, plain
+from aliot.gateway.asking.names import names, plain
+from aliot.gateway.errors import drop
+from aliot.gateway.replies import pairs
 from aliot.gateway.rows import ROWS
 
 
 def ask(gateway, subdevices, strict):
-    return Register(gateway).all(subdevices)
+    return Register(gateway).next(subdevices)
 
 
 class Register(Job):
@@ -18,28 +19,33 @@ class Register(Job):
     TAIL = "thing/sub/register"
     MOST = 30
     LONGEST = 90
-    REPLY = 200  # iotId, names and DeviceSecret
+    REPLY = 250  # iotId, names and DeviceSecret
+    through = False  # the names have come to their end
 
-    def all(self, subdevices):
-        self.run(self.new(subdevices))
-        return self.failed
+    def next(self, subdevices):
+        """Ask for one batch; first for those of the last one that have to be asked for alone."""
+        left = self.gateway.left
+        self.run([left.pop()] if left else self.new(subdevices), True)
+        return left or not self.through
 
     def new(self, subdevices):
-        """Those that have no secret here."""
-        for name in self.named(subdevices):
-            if self.rows.find(name) < 0:
-                yield name
-
-    def named(self, subdevices):
-        """Those that can be names of sub-devices."""
+        """Those that have no secret here, beginning where the last batch ended."""
+        at = 0
         for name in names(subdevices):
-            if plain(name[0], 20) and plain(name[1], 32):
-                yield name
-            else:
-                self.fail(name, "name")
+            at += 1
+            if at > self.gateway.passed:
+                self.gateway.passed = at
+                if not plain(name[0], 20) or not plain(name[1], 32):
+                    self.fail(name, "name")
+                elif self.rows.find(name) < 0:
+                    yield name
+        self.through = True
 
     def item(self, name):
         return pair(name)
+
+    def alone(self, batch):
+        self.gateway.left = batch[::-1]
 
     def prepare(self, batch):
         super().prepare(batch)
@@ -48,21 +54,19 @@ class Register(Job):
             try:
                 load("gateway.records").make_room(self.rows, len(batch))
             finally:
-                unload("gateway.records")
+                drop("records")
 
     def took(self, batch, data):
-        return self.keep(batch, data)
+        return self.issued(batch, data)
 
-    def keep(self, batch, data):
-        """Store the secrets of those of the batch that are in `data`; returns the others."""
+    def issued(self, batch, data):
+        """Give on the secrets of those of the batch that are in `data`; returns the others."""
         found = {}
         for name, item in pairs(data):
             secret = item.get("deviceSecret")
             if name in batch and plain(secret, 64):
                 found[name] = secret
-        if found:
-            try:
-                load("gateway.records").keep(self.rows, [(name[0], name[1], found[name]) for name in found])
-            finally:
-                unload("gateway.records")
-        return [name for name in batch if name not in found]
+        for name in found:
+            self.gateway.issued.append((name[0], name[1], found[name]))
+            batch.remove(name)
+        return batch

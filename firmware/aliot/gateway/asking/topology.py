@@ -125,6 +125,13 @@ class Tap:
         self.stream.close()
 
 
+class List(Job):
+    TAIL = "thing/topo/get"
+
+    def build(self, batch):
+        self.begin(self.TAIL, b'"params":{}')
+
+
 class Listing:
     """Counts what is listed and gives it on: to `each`, or the first of it into `found`."""
 
@@ -148,13 +155,13 @@ class Listing:
 
 
 def ask(gateway, each, strict):
-    """All that the platform lists, or how many that were when each(ProductKey, DeviceName) was called for them."""
-    job = Job(gateway)
+    """Give each(ProductKey, DeviceName) all that the platform lists; how many that were, or all, is the result."""
+    job = List(gateway)
     listing = Listing(each)
     client = gateway.device.client
     tap = client and Tap(client, job, Scanner(listing.take))
     try:
-        job.begin("thing/topo/get", b'"params":{}')
+        job.build(())
         reply = job.ask()
     finally:
         if tap:
@@ -166,8 +173,6 @@ def ask(gateway, each, strict):
         listing.take(*name)
     if listing.problem:
         raise listing.problem
-    if each:
-        return listing.count
-    if listing.count > _LISTED:
+    if not each and listing.count > _LISTED:
         raise GatewayError("memory", "%d in the topology: they are listed one by one" % listing.count)
-    return listing.found
+    gateway.result = listing.count if each else listing.found

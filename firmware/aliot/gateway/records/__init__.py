@@ -19,7 +19,6 @@ from binascii import crc32
 from aliot import load, unload
 from aliot.errors import StoreError
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.replies import plain
 from aliot.gateway.rows import ATTACHED, CHUNK, FILED, KEYS, ROWS, TIMES, WANTED, key_of
 from micropython import const
 
@@ -41,9 +40,10 @@ def keep(rows, items):
     for item in items:
         body = b""
         for text, most in zip(item, (20, 32, 64)):
-            if not plain(text, most):
+            text = text.encode()
+            if not 0 < len(text) <= most:
                 raise GatewayError("name", "ProductKey, DeviceName or DeviceSecret is none")
-            body += (b"" if most == 64 else bytes([len(text)])) + text.encode()
+            body += (b"" if most == 64 else bytes([len(text)])) + text
         row = rows.find(item[:2])
         more += row < 0
         data += record(b"T" if row >= 0 and rows.state(row) & FILED else b"S", body)

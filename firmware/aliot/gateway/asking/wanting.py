@@ -1,0 +1,16 @@
+"""Which sub-devices are to be online, as the application says it."""
+
+from aliot.gateway.asking.names import rows
+from aliot.gateway.asking.refusals import fail
+from aliot.gateway.rates import allowed
+from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTED
+from aliot.ticks import uptime
+
+
+def want(gateway, subdevices, strict):
+    """All of these; those that have to wait for a minute have not succeeded now."""
+    table = gateway.rows
+    for row in rows(gateway, subdevices, strict, ATTACHED):
+        table.change(row, REFUSED | DISABLED, WANTED)
+        if not table.state(row) & ONLINE and not allowed(table.get(row, TIMES, 2), uptime() // 1000):
+            fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")
