@@ -22,6 +22,7 @@ from tools.image.joining import Joiner, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
+_ASKING = "gateway.replies gateway.asking.pace gateway.asking.items gateway.asking.job "
 UNITS = {
     "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
     "aliot.start": "names identities settings start",
@@ -31,8 +32,16 @@ UNITS = {
     "aliot.transport.itls": "transport.itls.records transport.itls",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
     "aliot.gateway.replies": "gateway.rates gateway.replies",
-    "aliot.gateway.records.reading": "gateway.records.settling gateway.records.reading",
-    "aliot.gateway.asking": "gateway.asking.pace gateway.asking.items gateway.asking",
+    "aliot.gateway.notices": "gateway.rates gateway.replies gateway.notices",
+    "aliot.gateway.records.writing": "gateway.records.writing",
+    "aliot.gateway.records.settling": "gateway.records.writing gateway.records.settling",
+    "aliot.gateway.records.reading": "gateway.records.writing gateway.records.settling gateway.records.reading",
+    "aliot.gateway.asking.job": "gateway.asking.pace gateway.asking.items gateway.asking.job",
+    "aliot.gateway.asking.names": "gateway.asking.names",
+    # what every gateway asks has all that it needs in one unit, at the price of flash
+    "aliot.gateway.asking.register": _ASKING + "gateway.asking.names gateway.asking.register",
+    "aliot.gateway.asking.attach": _ASKING + "gateway.asking.names gateway.asking.attach",
+    "aliot.gateway.asking.login": "gateway.rates " + _ASKING + "gateway.asking.login",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -139,6 +148,8 @@ def _joined(texts):
     for unit, members in made.items():
         for name in members:
             homes.setdefault(name, unit)
+        if unit in members:
+            homes[unit] = unit
     joined = {}
     for unit, members in made.items():
         if any(_says_something(folded[name]) for name in members):

@@ -184,7 +184,7 @@ class Gateway(Upkeep):
     def _store(self):
         """What was issued goes to flash, in one write that is read back."""
         try:
-            load("gateway.records").keep(self.rows, self.issued)
+            load("gateway.records.writing").keep(self.rows, self.issued)
         finally:
             self.issued = []
             drop("records")

@@ -9,11 +9,7 @@ from aliot.errors import AliotError
 class GatewayError(AliotError):
     """What has to do with sub-devices; `code` is gateway. and a word, or the platform's number."""
 
-    def __init__(self, what, detail=""):
-        if what in ("silent", "offline", "handler"):
-            retry = "now"
-        else:
-            retry = "later" if what in (427, 428, 429, 500, 527, 6760) else "never"
+    def __init__(self, what, detail="", retry="now"):
         super().__init__(detail, "gateway.%s" % what, retry)
 
     @property

@@ -6,7 +6,7 @@ Runs inside a handler: it changes states in RAM and answers; flash, and the appl
 import json
 
 from aliot.gateway.rates import held
-from aliot.gateway.replies import number, pairs, parsed
+from aliot.gateway.replies import note, number, pairs, parsed
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
 from micropython import const
@@ -42,9 +42,9 @@ def take(gateway, name, tail, topic, payload):
     params = said.get("params")
     if tail == "thing/topo/add/notify":
         for name, item in pairs(params):
-            gateway.event("attach", name)
+            note(gateway, "attach", name)
     elif tail == "thing/gateway/permit":
-        gateway.event("permit", None, detail=params)
+        note(gateway, "permit", None, detail=params)
     elif isinstance(params, dict):
         what = {0: _ATTACHED, 1: _DETACHED, 2: _ENABLED, 8: _DISABLED}.get(number(params.get("status")))
         for name, item in pairs(params.get("subList")):
@@ -60,7 +60,7 @@ def _error(gateway, said):
     elif code == 520 and gateway.last:
         name = gateway.last[0]
     else:
-        gateway.event("error", None, code)
+        note(gateway, "error", None, code)
         return
     what = {521: _DELETED, 522: _DISABLED, 6401: _DETACHED, 427: _TAKEN, 527: _TAKEN, 520: _SESSION}
     _happened(gateway, what.get(code, _ERROR), name, code)
@@ -71,7 +71,7 @@ def _happened(gateway, what, name, code):
     row = rows.find(name)
     if row < 0 or what is None:
         if what == _ATTACHED:  # in the console; its secret is not here
-            gateway.event("attached", name, code)
+            note(gateway, "attached", name, code)
         return
     before = rows.state(row)
     if what == _ATTACHED:
@@ -96,4 +96,4 @@ def _happened(gateway, what, name, code):
     gateway.look = gateway.at = 0
     # the platform says the same thing in up to three ways
     if rows.state(row) != before or what in (_SESSION, _ERROR):
-        gateway.event(_EVENTS.split()[what], name, code)
+        note(gateway, _EVENTS.split()[what], name, code)

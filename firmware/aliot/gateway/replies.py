@@ -1,6 +1,10 @@
-"""What a platform says about sub-devices, whatever it is: read without trust. Pure."""
+"""What a platform says about sub-devices, whatever it is: read without trust, and noted for the application."""
 
 import json
+
+from micropython import const
+
+_EVENTS = const(32)  # that may wait for poll()
 
 
 def parsed(payload):
@@ -29,3 +33,11 @@ def pairs(value):
             if isinstance(name[0], str) and isinstance(name[1], str):
                 found.append((name, item))
     return found
+
+
+def note(gateway, event, name, code=0, detail=None):
+    """Something that poll() is to tell, not in the middle of something else."""
+    if len(gateway.events) < _EVENTS:
+        gateway.events.append((event, name, code, detail))
+    else:
+        gateway.dropped += 1

@@ -4,11 +4,8 @@ from aliot import load
 from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
 from aliot.ticks import Deadline, uptime
-from micropython import const
 
-_EVENTS = const(32)  # that may wait for poll()
-_NOTICES = ("thing/topo/change", "thing/topo/add/notify", "thing/gateway/permit", "thing/disable", "thing/enable",
-            "thing/delete")
+_NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
 class Upkeep:
@@ -16,6 +13,7 @@ class Upkeep:
 
     asking = None  # the request that waits for its answer
     awake = False  # aliot.gateway.asking may be loaded
+    telling = False  # the application is being told of events
     fresh = False  # the connection is new: nothing was asked on it
     id = 0  # of the last request
     calm = 0  # no request before this time
@@ -39,7 +37,7 @@ class Upkeep:
         self.spread = spread
         self.payload = payload
         self.rows = Rows(path, limit)
-        self.paces = []  # (ms, logins) of the requests of the last second
+        self.paces = []  # the requests of the last second, aliot.gateway.asking.pace
         self.handlers = []
         self.watchers = []
         self.topics = {}  # custom ones to subscribe for each sub-device: topic -> QoS
@@ -63,10 +61,12 @@ class Upkeep:
                 self._idle()
             self.device.poll(0 if busy or self.events else min(deadline.left(), 500))
             self.settle()
-            if self.events:
+            if self.events and not self.telling:
+                self.telling = True
                 try:
                     load("gateway.telling").tell(self)
                 finally:
+                    self.telling = False
                     drop("telling")
             if not busy:
                 self.rows.close()
@@ -109,13 +109,6 @@ class Upkeep:
         """Does a handler run, perhaps in the middle of a request?"""
         return self.device.client and self.device.client.busy
 
-    def event(self, event, name, code=0, detail=None):
-        """Something to tell: in poll(), not in the middle of something else."""
-        if len(self.events) < _EVENTS:
-            self.events.append((event, name, code, detail))
-        else:
-            self.dropped += 1
-
     def complain(self, problem):
         self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
 
@@ -138,7 +131,7 @@ class Upkeep:
         if len(levels) < at + 3:
             return
         name = (levels[at], levels[at + 1])
-        if name == ("ext", "error") or at == 2 and levels[4] in _NOTICES:
+        if name == ("ext", "error") or at == 2 and " %s " % levels[4] in _NOTICES:
             try:
                 load("gateway.notices").take(self, name, levels[-1], topic, payload)
             finally:

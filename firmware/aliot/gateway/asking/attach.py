@@ -1,6 +1,6 @@
 """Adding sub-devices to the topology; gateway.md 6.1."""
 
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.asking.items import METHOD, signed, timestamp
 from aliot.gateway.asking.names import rows
 from aliot.gateway.replies import pairs

@@ -1,6 +1,6 @@
 """Reporting sub-devices that somebody should create in the console; gateway.md 7."""
 
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.asking.items import pair
 from aliot.gateway.asking.names import names
 

@@ -2,10 +2,11 @@
 
 from aliot import load
 from aliot.errors import AliotError, LinkError
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.asking.items import METHOD, signed, timestamp
 from aliot.gateway.errors import drop
 from aliot.gateway.rates import allowed, counted
+from aliot.gateway.replies import note
 from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
 from micropython import const
@@ -16,7 +17,7 @@ _PROGRESS = const(63)  # all states but FILED
 
 def ask(gateway, subdevices, strict):
     load("gateway.asking.wanting").want(gateway, subdevices, strict)
-    drop("asking.wanting", "asking.names")
+    drop("asking.wanting", "asking.names", "asking.refusals")
     gateway.look = gateway.at = 0
     job = Login(gateway)
     job.run(job.due())
@@ -32,7 +33,7 @@ def advance(gateway):
     try:
         job.run(job.due(), True)
         for name, code, message in job.failed:
-            gateway.event("refused", name, code)
+            note(gateway, "refused", name, code)
         more = job.last >= 0 or gateway.at > 0
         gateway.at = job.last + 1
         return more

@@ -1,6 +1,6 @@
 """Taking sub-devices offline; gateway.md 8.3."""
 
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.asking.items import pair
 from aliot.gateway.asking.names import rows
 from aliot.gateway.rows import ONLINE, WANTED

@@ -28,7 +28,7 @@ def names(subdevices):
                     except ValueError:
                         yield "line number %d" % number, ""
     except OSError as problem:
-        raise GatewayError("names", "%s: error %s" % (subdevices, problem.args[0]))
+        raise GatewayError("names", "%s: error %s" % (subdevices, problem.args[0]), "never")
 
 
 def plain(text, most):
@@ -54,4 +54,5 @@ def rows(gateway, subdevices, strict, needs=0):
                 if not check:
                     yield row
             elif check:
-                raise GatewayError("order", "the sub-device %s.%s is %s" % (name[0], name[1], gateway.state_of(name)))
+                raise GatewayError("order", "the sub-device %s.%s is %s" % (name[0], name[1], gateway.state_of(name)),
+                                   "never")

@@ -55,7 +55,7 @@ class ProxyRegister(Register):
     def item(self, name):
         secret = self.secrets.get(name[0])
         if not secret:
-            raise GatewayError("product", "no ProductSecret of " + name[0])
+            raise GatewayError("product", "no ProductSecret of " + name[0], "never")
         return proxied(name, secret.reveal(), hexlify(os.urandom(10)).decode())
 
     def took(self, batch, data):

@@ -1,6 +1,6 @@
 """What follows a refusal: for a sub-device, and for what the application hears. Loaded when there is one."""
 
-from aliot.gateway.asking import MOST_FAILED
+from aliot.gateway.asking.job import MOST_FAILED
 from aliot.gateway.rates import held
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES
 from aliot.ticks import uptime

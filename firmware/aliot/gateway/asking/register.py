@@ -1,7 +1,7 @@
 """Registration by the gateway's session; gateway.md 4. Each batch is stored, and read back, before the next one."""
 
 from aliot import load
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.asking.items import pair
 from aliot.gateway.asking.names import names, plain
 from aliot.gateway.errors import drop
@@ -52,7 +52,7 @@ class Register(Job):
         most = self.rows.count + len(batch)
         if most > self.rows.limit or most > ROWS * len(self.rows.chunks):
             try:
-                load("gateway.records").make_room(self.rows, len(batch))
+                load("gateway.records.writing").make_room(self.rows, len(batch))
             finally:
                 drop("records")
 

@@ -1,7 +1,7 @@
 """The list of a gateway's sub-devices (gateway.md 6.3), read as it comes in: it may be larger than the heap.
 """
 
-from aliot.gateway.asking import Job
+from aliot.gateway.asking.job import Job
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.replies import number, pairs
 from micropython import const
@@ -168,11 +168,11 @@ def ask(gateway, each, strict):
             tap.undo()
     code = number(reply.get("code"))
     if code != 200:
-        raise GatewayError(code, str(reply.get("message")))
+        raise GatewayError(code, str(reply.get("message")), "later" if code in (429, 500, 6760) else "never")
     for name, item in pairs(reply.get("data")):
         listing.take(*name)
     if listing.problem:
         raise listing.problem
     if not each and listing.count > _LISTED:
-        raise GatewayError("memory", "%d in the topology: they are listed one by one" % listing.count)
+        raise GatewayError("memory", "%d in the topology: they are listed one by one" % listing.count, "never")
     gateway.result = listing.count if each else listing.found

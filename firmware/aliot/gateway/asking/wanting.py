@@ -1,7 +1,7 @@
 """Which sub-devices are to be online, as the application says it."""
 
+from aliot import load
 from aliot.gateway.asking.names import rows
-from aliot.gateway.asking.refusals import fail
 from aliot.gateway.rates import allowed
 from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
@@ -13,4 +13,4 @@ def want(gateway, subdevices, strict):
     for row in rows(gateway, subdevices, strict, ATTACHED):
         table.change(row, REFUSED | DISABLED, WANTED)
         if not table.state(row) & ONLINE and not allowed(table.get(row, TIMES, 2), uptime() // 1000):
-            fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")
+            load("gateway.asking.refusals").fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")

@@ -3,7 +3,7 @@
 import os
 
 from aliot.errors import StoreError
-from aliot.gateway.records import record
+from aliot.gateway.records.writing import record
 from aliot.gateway.records.reading import scan
 from aliot.gateway.rows import FILED
 

@@ -5,7 +5,7 @@ import os
 from aliot import load, unload
 from aliot.errors import StoreError
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.records import make_room, place
+from aliot.gateway.records.writing import make_room, place
 from aliot.gateway.records.settling import drop
 from aliot.gateway.rows import ATTACHED, FILED, LONGEST, WANTED, checked, fields
 from micropython import const

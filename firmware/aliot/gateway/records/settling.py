@@ -1,7 +1,7 @@
 """Bringing to the file what has changed in the states of a gateway's sub-devices."""
 
 from aliot.errors import AliotError
-from aliot.gateway.records import append, record, tidy
+from aliot.gateway.records.writing import append, record, tidy
 from aliot.gateway.rows import ATTACHED, FILED, GONE, KEYS, STATES, TIMES
 from micropython import const
 
