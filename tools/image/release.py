@@ -22,7 +22,6 @@ from tools.image.joining import Joiner, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
-_ASKING = "gateway.replies gateway.asking.pace gateway.asking.items gateway.asking.job "
 UNITS = {
     "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
     "aliot.start": "names identities settings start",
@@ -31,17 +30,26 @@ UNITS = {
     "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.transport.itls": "transport.itls.records transport.itls",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
-    "aliot.gateway.replies": "gateway.rates gateway.replies",
+    "aliot.gateway.replies": "gateway.replies",
+    "aliot.gateway.rates": "gateway.rates",
     "aliot.gateway.notices": "gateway.rates gateway.replies gateway.notices",
     "aliot.gateway.records.writing": "gateway.records.writing",
     "aliot.gateway.records.settling": "gateway.records.writing gateway.records.settling",
-    "aliot.gateway.records.reading": "gateway.records.writing gateway.records.settling gateway.records.reading",
-    "aliot.gateway.asking.job": "gateway.asking.pace gateway.asking.items gateway.asking.job",
+    "aliot.gateway.records.room": "gateway.records.room",
+    "aliot.gateway.records.reading": "gateway.records.room gateway.records.writing gateway.records.settling "
+                                     "gateway.records.reading",
+    "aliot.gateway.asking.batch": "gateway.asking.batch",
     "aliot.gateway.asking.names": "gateway.asking.names",
-    # what every gateway asks has all that it needs in one unit, at the price of flash
-    "aliot.gateway.asking.register": _ASKING + "gateway.asking.names gateway.asking.register",
-    "aliot.gateway.asking.attach": _ASKING + "gateway.asking.names gateway.asking.attach",
-    "aliot.gateway.asking.login": "gateway.rates " + _ASKING + "gateway.asking.login",
+    "aliot.gateway.asking.plain": "gateway.asking.plain",
+    "aliot.gateway.asking.items": "gateway.asking.items",
+    "aliot.gateway.asking.register": "gateway.asking.batch gateway.asking.names gateway.asking.plain "
+                                     "gateway.asking.register",
+    "aliot.gateway.asking.attach": "gateway.asking.batch gateway.asking.items gateway.asking.names "
+                                   "gateway.asking.attach",
+    "aliot.gateway.asking.want": "gateway.rates gateway.asking.names gateway.asking.want",
+    "aliot.gateway.asking.login": "gateway.rates gateway.asking.batch gateway.asking.items gateway.asking.login",
+    "aliot.gateway.asking.request": "gateway.replies gateway.asking.pace gateway.asking.request",
+    "aliot.gateway.asking.answer": "gateway.rates gateway.replies gateway.asking.plain gateway.asking.answer",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")

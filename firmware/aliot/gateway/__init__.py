@@ -3,12 +3,11 @@
 Opt-in: a board that does not import it has nothing of it. gateway.md
 
 What a gateway needs all the time is here, in upkeep and in rows. The rest is loaded for its moment and dropped, and
-nothing that stays may hold a function or an instance of it: asking (what is asked of the platform, a module below it
-for each kind), replies and notices (what the platform says), records (the file), codes (advice).
+nothing that stays may hold a function or an instance of it: asking (what is asked of the platform), notices (what it
+says), records (the file), telling (the application), resting, codes (advice).
 """
 
-from aliot import load
-from aliot.gateway.errors import GatewayError, advice, drop  # noqa: F401
+from aliot.gateway.errors import GatewayError, advice  # noqa: F401
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED
 from aliot.gateway.upkeep import Upkeep, full_topic
 
@@ -95,7 +94,7 @@ class Gateway(Upkeep):
     def keep(self, subdevice, device_secret):
         """Store a secret that came another way, instead of registering."""
         self.issued = [(subdevice[0], subdevice[1], device_secret)]
-        self._store()
+        self.store()
 
     def forget(self, subdevices):
         """Drop their secrets; what is to be online again has to be registered again."""
@@ -118,7 +117,7 @@ class Gateway(Upkeep):
 
     def login(self, subdevices):
         """Bring them online, and again after each reconnect, until they are logged out."""
-        return self._ask(subdevices, "login")
+        return self._ask(subdevices, "want", "login")
 
     def logout(self, subdevices):
         """Take them offline, until login() or a boot."""
@@ -126,7 +125,7 @@ class Gateway(Upkeep):
 
     def bring_online(self, subdevices):
         """register, attach and login: of each what is still to be done."""
-        return self._ask(subdevices, "register", "attach", "login")
+        return self._ask(subdevices, "register", "attach", "want", "login", strict=False)
 
     def found(self, subdevices):
         """Report sub-devices that somebody should register in the console; gateway.md 7"""
@@ -153,38 +152,20 @@ class Gateway(Upkeep):
             return "online"
         return "attached" if state & ATTACHED else "registered"
 
-    def _ask(self, subdevices, *kinds):
-        """What the modules of aliot.gateway.asking that are named `kinds` come to, one after the other."""
+    def _ask(self, subdevices, *kinds, strict=True):
+        """The result of requests of these kinds, modules of aliot.gateway.asking, one kind after the other."""
         if self.busy():
             raise GatewayError("handler")
         self.failed = 0
         self.result = []
-        self.left.clear()
         try:
             for kind in kinds:
                 self.passed = 0
-                more = True
-                while more:
-                    more = self._step(kind, subdevices, not kinds[1:])
-                    if self.issued:
-                        self.rest()
-                        self._store()
-                drop("asking." + kind)
+                self.left = []
+                while self.round(kind, subdevices, strict):
+                    pass
             return self.result
         finally:
             self.result = None
             self.rest()
             self.settle()
-
-    def _step(self, kind, subdevices, strict):
-        # a function of its own: what is left on this frame's stack would keep the module alive
-        self.awake = True
-        return load("gateway.asking." + kind).ask(self, subdevices, strict)
-
-    def _store(self):
-        """What was issued goes to flash, in one write that is read back."""
-        try:
-            load("gateway.records.writing").keep(self.rows, self.issued)
-        finally:
-            self.issued = []
-            drop("records")

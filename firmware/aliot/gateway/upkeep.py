@@ -1,18 +1,26 @@
 """What a gateway does by itself: logs in what is to be online, says what happened, passes messages on."""
 
 from aliot import load
+from aliot.errors import AliotError, LinkError
 from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
 from aliot.ticks import Deadline, uptime
+from micropython import const
 
+_CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
+_SMALL = const(1000)  # bytes; where a request is larger by default, memory is too
 _NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
 class Upkeep:
     """The base of Gateway; all its attributes."""
 
-    asking = None  # the request that waits for its answer
     awake = False  # aliot.gateway.asking may be loaded
+    batch = None  # what is asked for: rows, or names
+    tail = None  # of the request's topic
+    body = None  # of the request, but for its id
+    awaited = None  # the topic of its answer
+    reply = None
     telling = False  # the application is being told of events
     fresh = False  # the connection is new: nothing was asked on it
     id = 0  # of the last request
@@ -44,10 +52,9 @@ class Upkeep:
         self.events = []  # that the application has not heard of yet
         self.issued = []  # (ProductKey, DeviceName, DeviceSecret) that are not yet in flash
         self.left = []  # names of a batch that are to be asked for alone
-        try:
-            load("gateway.records.reading").start(self, login)
-        finally:
-            drop("records")
+        load("gateway.records.reading").start(self, login)
+        drop("records")
+        self.roomy = self.payload > _SMALL
         device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
         device.on("#", self._message)
         device.watch(self._state)
@@ -75,10 +82,23 @@ class Upkeep:
 
     def _advance(self):
         """Log the next batch in; False when there is nothing to do now."""
+        begun = self.at
         if not self.device.connected or self.busy() or uptime() < max(self.calm, self.look):
             return False
-        self.awake = True
-        return load("gateway.asking.login").advance(self)
+        if not begun:
+            self.later = False
+        try:
+            if self.round("login"):
+                return True
+            self.at = 0
+            return begun > 0
+        except LinkError:
+            pass
+        except AliotError as problem:
+            self.calm = uptime() + _CALM + self.device.session.random(_CALM)
+            self.at = 0
+            self.complain(problem)
+        return False
 
     def _idle(self):
         self.rest()
@@ -89,6 +109,35 @@ class Upkeep:
                 drop("resting")
 
     # For the parts of aliot.gateway.
+
+    def round(self, kind, *arguments):
+        """One request of a kind, and what its answer brings; False when there is nothing to ask for."""
+        if self.fresh:
+            self._stage("opening")
+        if not self._stage(kind, *arguments):
+            return False
+        self._stage("request")
+        self._stage("answer", kind)
+        if self.issued:
+            self.store()
+        return True
+
+    def _stage(self, name, *arguments):
+        """What a module of aliot.gateway.asking returns; see there."""
+        self.awake = True
+        try:
+            return load("gateway.asking." + name).run(self, *arguments)
+        finally:
+            if not self.roomy:
+                self.rest()
+
+    def store(self):
+        """What was issued goes to flash, in one write that is read back."""
+        try:
+            load("gateway.records.writing").keep(self.rows, self.issued)
+        finally:
+            self.issued = []
+            drop("records")
 
     def settle(self):
         """What has changed goes to flash."""
@@ -103,7 +152,7 @@ class Upkeep:
         """Drop what asks the platform: memory is for the next handshake, and for the application."""
         if self.awake and not self.busy():
             self.awake = False
-            drop("asking", "replies")
+            drop("asking", "rates", "replies")
 
     def busy(self):
         """Does a handler run, perhaps in the middle of a request?"""
@@ -124,7 +173,8 @@ class Upkeep:
 
     def _message(self, topic, payload):
         """Any message of the device's: an answer, a notice, or one of a sub-device, for the handlers."""
-        if self.asking and self.asking.took_reply(topic, payload):
+        if topic == self.awaited:
+            load("gateway.asking.request").take(self, payload)
             return
         at = 2 if topic.startswith("/sys/") else 1
         levels = topic.split("/", at + 2)
@@ -137,7 +187,7 @@ class Upkeep:
             finally:
                 drop("notices")
                 if not self.awake:
-                    drop("replies")
+                    drop("rates", "replies")
         elif name != (self.device.product_key, self.device.device_name):
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):

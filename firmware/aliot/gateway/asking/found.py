@@ -1,20 +1,8 @@
 """Reporting sub-devices that somebody should create in the console; gateway.md 7."""
 
-from aliot.gateway.asking.job import Job
-from aliot.gateway.asking.items import pair
+from aliot.gateway.asking.batch import collect, pair
 from aliot.gateway.asking.names import names
 
 
-def ask(gateway, subdevices, strict):
-    Found(gateway).run(names(subdevices))
-
-
-class Found(Job):
-    """Things are names."""
-
-    TAIL = "thing/list/found"
-    MOST = 30
-    LONGEST = 90
-
-    def item(self, name):
-        return pair(name)
+def run(gateway, subdevices, strict):
+    return collect(gateway, names(gateway, subdevices), "thing/list/found", pair, 30, 90, 0)

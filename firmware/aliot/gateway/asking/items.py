@@ -1,14 +1,10 @@
-"""What a gateway writes about one sub-device: the JSON of an item, signed where it has to be."""
+"""The JSON of a sub-device that proves itself."""
 
 from aliot import clock
+from aliot.gateway.asking.batch import pair
 from aliot.sign import hmac_hex
 
 METHOD = "hmacSha256"
-
-
-def pair(name):
-    """Of (ProductKey, DeviceName), for requests without a sign. gateway.md 4, 6.2, 8.3"""
-    return '{"productKey":"%s","deviceName":"%s"}' % (name[0], name[1])
 
 
 def signed(name, secret, client_id=None, timestamp=None, method=METHOD, more=""):

@@ -6,7 +6,7 @@ from micropython import const
 _SPREAD = const(5000)  # ms
 
 
-def begin(gateway):
+def run(gateway):
     device = gateway.device
     gateway.fresh = False
     gateway.reported = None

@@ -7,16 +7,25 @@ import os
 from binascii import hexlify
 
 from aliot import load, record, unload
-from aliot.gateway.asking.items import METHOD, pair
-from aliot.gateway.asking.register import Register
+from aliot.gateway.asking.batch import collect, pair
+from aliot.gateway.asking.items import METHOD
+from aliot.gateway.asking.register import has_room, new
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.replies import number, pairs
 from aliot.log import Secret
 from aliot.sign import hmac_hex
 
 
-def ask(gateway, subdevices, strict):
-    return ProxyRegister(gateway, products(gateway.device.store)).next(subdevices)
+def run(gateway, subdevices, strict):
+    secrets = products(gateway.device.store)
+
+    def item(name):
+        secret = secrets.get(name[0])
+        if not secret:
+            raise GatewayError("product", "no ProductSecret of " + name[0], "never")
+        return proxied(name, secret.reveal(), hexlify(os.urandom(10)).decode())
+
+    return (collect(gateway, new(gateway, subdevices), "thing/proxy/provisioning/product_register", item, 30, 240, 250,
+                    b'"params":{"proxieds":[', b"]}") and has_room(gateway))
 
 
 def products(store):
@@ -39,34 +48,3 @@ def proxied(name, product_secret, random, method=METHOD):
     """The item of a sub-device that its product's ProductSecret speaks for."""
     proof = hmac_hex(method, product_secret, "deviceName%sproductKey%srandom%s" % (name[1], name[0], random))
     return '%s,"random":"%s","signMethod":"%s","sign":"%s"}' % (pair(name)[:-1], random, method, proof)
-
-
-class ProxyRegister(Register):
-    TAIL = "thing/proxy/provisioning/product_register"
-    HEAD = b'"params":{"proxieds":['
-    END = b"]}"
-    LONGEST = 240
-
-    def __init__(self, gateway, secrets):
-        super().__init__(gateway)
-        self.secrets = secrets
-        self.codes = {}
-
-    def item(self, name):
-        secret = self.secrets.get(name[0])
-        if not secret:
-            raise GatewayError("product", "no ProductSecret of " + name[0], "never")
-        return proxied(name, secret.reveal(), hexlify(os.urandom(10)).decode())
-
-    def took(self, batch, data):
-        if not isinstance(data, dict):
-            return batch
-        self.codes.clear()
-        for name, item in pairs(data.get("failures")):
-            problem = item.get("errorDetail")
-            if isinstance(problem, dict):
-                self.codes[name] = number(problem.get("code"))
-        return self.issued(batch, data.get("successes"))
-
-    def fail(self, name, code, message=""):
-        super().fail(name, self.codes.get(name, code) if code == "absent" else code, message)

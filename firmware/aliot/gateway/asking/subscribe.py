@@ -1,10 +1,10 @@
-"""Subscribing the custom topics of sub-devices that have just logged in."""
+"""Subscribes the custom topics of sub-devices that have just logged in."""
 
 from aliot.errors import AliotError
 from aliot.gateway.upkeep import full_topic
 
 
-def subscribe(gateway, batch):
+def run(gateway, batch):
     device = gateway.device
     for topic in gateway.topics:
         for row in batch:

@@ -1,7 +1,7 @@
 """The list of a gateway's sub-devices (gateway.md 6.3), read as it comes in: it may be larger than the heap.
 """
 
-from aliot.gateway.asking.job import Job
+from aliot.gateway.asking import request
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.replies import number, pairs
 from micropython import const
@@ -71,11 +71,11 @@ class Tap:
 
     deadline = None
 
-    def __init__(self, client, job, scanner):
+    def __init__(self, gateway, client, scanner):
+        self.gateway = gateway
         self.client = client
         self.stream = client.stream
         self.limit = client.limit
-        self.job = job
         self.scanner = scanner
         self.ours = None  # is the message that is coming in the reply? None: not known yet
         client.stream = self
@@ -96,7 +96,7 @@ class Tap:
                 self._begin(client.body, at)
             if at == client.size:
                 if self.ours:
-                    self.job.reply = {"code": 200}  # a refusal is never so long
+                    self.gateway.reply = {"code": 200, "message": ""}  # a refusal is never so long
                 self.ours = None
         return count
 
@@ -104,7 +104,7 @@ class Tap:
         end = 2 + (body[0] << 8 | body[1])
         if at < end:
             return
-        self.ours = bytes(body[2:end]) == (self.job.topic or "").encode()
+        self.ours = bytes(body[2:end]) == (self.gateway.awaited or "").encode()
         if self.ours:
             self.scanner.feed(memoryview(body)[end:at])
         else:
@@ -123,13 +123,6 @@ class Tap:
 
     def close(self):
         self.stream.close()
-
-
-class List(Job):
-    TAIL = "thing/topo/get"
-
-    def build(self, batch):
-        self.begin(self.TAIL, b'"params":{}')
 
 
 class Listing:
@@ -154,18 +147,20 @@ class Listing:
                 self.problem = problem
 
 
-def ask(gateway, each, strict):
+def run(gateway, each, strict):
     """Give each(ProductKey, DeviceName) all that the platform lists; how many that were, or all, is the result."""
-    job = List(gateway)
     listing = Listing(each)
     client = gateway.device.client
-    tap = client and Tap(client, job, Scanner(listing.take))
+    tap = client and Tap(gateway, client, Scanner(listing.take))
+    gateway.tail = "thing/topo/get"
+    gateway.body = b'{"version":"1.0","method":"thing.topo.get","params":{}'
     try:
-        job.build(())
-        reply = job.ask()
+        request.run(gateway)
     finally:
         if tap:
             tap.undo()
+    reply = gateway.reply
+    gateway.reply = gateway.body = None
     code = number(reply.get("code"))
     if code != 200:
         raise GatewayError(code, str(reply.get("message")), "later" if code in (429, 500, 6760) else "never")
@@ -176,3 +171,4 @@ def ask(gateway, each, strict):
     if not each and listing.count > _LISTED:
         raise GatewayError("memory", "%d in the topology: they are listed one by one" % listing.count, "never")
     gateway.result = listing.count if each else listing.found
+    return False

@@ -5,7 +5,8 @@ import os
 from aliot import load, unload
 from aliot.errors import StoreError
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.records.writing import make_room, place
+from aliot.gateway.records import room
+from aliot.gateway.records.writing import place
 from aliot.gateway.records.settling import drop
 from aliot.gateway.rows import ATTACHED, FILED, LONGEST, WANTED, checked, fields
 from micropython import const
@@ -76,8 +77,8 @@ def _take(rows, at, kind, body):
     elif kind in b"ST":
         try:
             name = fields(body)[:2]
-            if rows.find(name) < 0:
-                make_room(rows, 1)
+            if rows.find(name) < 0 and rows.lacks(1):
+                room.run(rows, 1)
             place(rows, at, kind, len(body) + 6, name)
         except (IndexError, UnicodeError):
             pass

@@ -1,21 +1,13 @@
 """Writing secrets, and what all that write have in common. Loaded for it and dropped."""
 
-import gc
 from binascii import crc32
 
-from aliot import load, unload
+from aliot import load
 from aliot.errors import StoreError
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.rows import ATTACHED, CHUNK, FILED, KEYS, ROWS, TIMES, WANTED, key_of
+from aliot.gateway.rows import ATTACHED, FILED, KEYS, TIMES, WANTED, key_of
 from micropython import const
 
-_AREA = const(57344)  # bytes that Python's heap takes of the C heap when it grows
-# What has to be free for one more chunk: of Python's heap, or of the C heap when Python's has grown. While online the
-# rest is for the next reconnect; before that it is for Wi-Fi, TLS and the first requests too.
-_ROOM = const(1500)
-_ROOM_BEFORE = const(10000)
-_LEFT = const(24000)
-_LEFT_BEFORE = const(100000)
 _WASTE = const(4096)  # dead bytes that are never worth a new file
 
 
@@ -34,7 +26,8 @@ def keep(rows, items):
         row = rows.find(item[:2])
         more += row < 0
         data += record(b"T" if row >= 0 and rows.state(row) & FILED else b"S", body)
-    make_room(rows, more)
+    if rows.lacks(more):
+        load("gateway.records.room").run(rows, more)
     at = append(rows, data)
     for item in items:
         place(rows, at, data[1], data[0] + 6, item[:2])
@@ -55,27 +48,6 @@ def place(rows, at, kind, size, name):
         rows.dead += size
     rows.put(row, 0, 4, at)
     rows.change(row, ~WANTED, ATTACHED | FILED if kind == 84 else 0)  # T
-
-
-def make_room(rows, more):
-    """See to it that so many more rows fit; GatewayError `gateway.full`, or `gateway.memory` before memory is gone."""
-    most = rows.count + more
-    if most > rows.limit:
-        raise GatewayError("full", "%d sub-devices" % most, "never")
-    while most > ROWS * len(rows.chunks):
-        if not _fits(rows.online):
-            raise GatewayError("memory", "%d sub-devices fit" % (ROWS * len(rows.chunks)), "never")
-        rows.chunks.append(bytearray(CHUNK))
-
-
-def _fits(online):
-    """Whether there is memory for one more chunk, beside what is needed later."""
-    gc.collect()
-    memory = load("memory")
-    fits = (memory.free() >= (_ROOM if online else _ROOM_BEFORE)
-            or memory.c_heap()[0] >= (_LEFT if online else _LEFT_BEFORE) + _AREA)
-    unload("memory")
-    return fits
 
 
 def append(rows, data):

@@ -1,4 +1,4 @@
-"""Which sub-devices are to be online, as the application says it."""
+"""Which sub-devices are to be online, as the application says it: login does the rest."""
 
 from aliot import load
 from aliot.gateway.asking.names import rows
@@ -7,10 +7,11 @@ from aliot.gateway.rows import ATTACHED, DISABLED, ONLINE, REFUSED, TIMES, WANTE
 from aliot.ticks import uptime
 
 
-def want(gateway, subdevices, strict):
-    """All of these; those that have to wait for a minute have not succeeded now."""
+def run(gateway, subdevices, strict):
     table = gateway.rows
     for row in rows(gateway, subdevices, strict, ATTACHED):
         table.change(row, REFUSED | DISABLED, WANTED)
         if not table.state(row) & ONLINE and not allowed(table.get(row, TIMES, 2), uptime() // 1000):
-            load("gateway.asking.refusals").fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")
+            load("gateway.asking.answer").fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")
+    gateway.look = gateway.at = 0
+    return False
