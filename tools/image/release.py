@@ -30,26 +30,23 @@ UNITS = {
     "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.transport.itls": "transport.itls.records transport.itls",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
-    "aliot.gateway.replies": "gateway.replies",
-    "aliot.gateway.rates": "gateway.rates",
+    # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
+    "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
+    "aliot.gateway.records": "gateway.room gateway.records",
+    "aliot.gateway.compacting": "gateway.room gateway.records gateway.reading gateway.compacting",
+    "aliot.gateway.register": "gateway.pack gateway.names gateway.text gateway.newcomers gateway.room "
+                              "gateway.register",
+    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.names gateway.text gateway.newcomers gateway.room "
+                           "gateway.proxy",
+    "aliot.gateway.attach": "gateway.pack gateway.items gateway.names gateway.attach",
+    "aliot.gateway.detach": "gateway.pack gateway.names gateway.detach",
+    "aliot.gateway.login": "gateway.rates gateway.pack gateway.items gateway.names gateway.login",
+    "aliot.gateway.logout": "gateway.pack gateway.names gateway.logout",
+    "aliot.gateway.found": "gateway.pack gateway.names gateway.found",
+    "aliot.gateway.forget": "gateway.names gateway.forget",
+    "aliot.gateway.request": "gateway.rates gateway.replies gateway.pace gateway.request",
+    "aliot.gateway.answer": "gateway.rates gateway.replies gateway.text gateway.answer",
     "aliot.gateway.notices": "gateway.rates gateway.replies gateway.notices",
-    "aliot.gateway.records.writing": "gateway.records.writing",
-    "aliot.gateway.records.settling": "gateway.records.writing gateway.records.settling",
-    "aliot.gateway.records.room": "gateway.records.room",
-    "aliot.gateway.records.reading": "gateway.records.room gateway.records.writing gateway.records.settling "
-                                     "gateway.records.reading",
-    "aliot.gateway.asking.batch": "gateway.asking.batch",
-    "aliot.gateway.asking.names": "gateway.asking.names",
-    "aliot.gateway.asking.plain": "gateway.asking.plain",
-    "aliot.gateway.asking.items": "gateway.asking.items",
-    "aliot.gateway.asking.register": "gateway.asking.batch gateway.asking.names gateway.asking.plain "
-                                     "gateway.asking.register",
-    "aliot.gateway.asking.attach": "gateway.asking.batch gateway.asking.items gateway.asking.names "
-                                   "gateway.asking.attach",
-    "aliot.gateway.asking.want": "gateway.rates gateway.asking.names gateway.asking.want",
-    "aliot.gateway.asking.login": "gateway.rates gateway.asking.batch gateway.asking.items gateway.asking.login",
-    "aliot.gateway.asking.request": "gateway.replies gateway.asking.pace gateway.asking.request",
-    "aliot.gateway.asking.answer": "gateway.rates gateway.replies gateway.asking.plain gateway.asking.answer",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -130,7 +127,7 @@ def _build(texts, keep):
     texts = dict(texts)
     joined = _joined(texts)
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
-    modules = {part for name in texts for part in name.split(".")}
+    modules = {part for name in (*joined, *NAMED) for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
     own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
     owned = set().union(*own.values())

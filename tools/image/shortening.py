@@ -13,7 +13,7 @@ import keyword
 from pathlib import Path
 
 HELD = Path(__file__).with_name("held_names.txt")
-LETTERS = "abcdefghijklmnpqrstuvwxyz"
+LETTERS = "deinvyzabcfghjklmpqrstuwx"  # those that the firmware holds come first
 # what MicroPython itself gives to exceptions, and its word for constants
 SPECIAL = {"args", "value", "errno", "const"}
 # those of the names that every .mpy of version 6 writes as one byte (py/makeqstrdata.py) which are nobody's method here

@@ -3,8 +3,8 @@
 Opt-in: a board that does not import it has nothing of it. gateway.md
 
 What a gateway needs all the time is here, in upkeep and in rows. The rest is loaded for its moment and dropped, and
-nothing that stays may hold a function or an instance of it: asking (what is asked of the platform), notices (what it
-says), records (the file), telling (the application), resting, codes (advice).
+nothing that stays may hold a function or an instance of it: what asks the platform (see upkeep), notices (what it
+says unasked), records and reading (the file), moments, codes (advice).
 """
 
 from aliot.gateway.errors import GatewayError, advice  # noqa: F401
@@ -82,14 +82,14 @@ class Gateway(Upkeep):
 
         Each registration voids the last one's secret, so none is made without need.
         """
-        return self._ask(subdevices, "register")
+        return self._ask(True, subdevices, "register")
 
     def register_with_product_secret(self, subdevices):
         """The same with the burned ProductSecrets of their products; gateway.md 5.
 
         This is the way to take over what another gateway has bound.
         """
-        return self._ask(subdevices, "proxy")
+        return self._ask(True, subdevices, "proxy")
 
     def keep(self, subdevice, device_secret):
         """Store a secret that came another way, instead of registering."""
@@ -98,38 +98,38 @@ class Gateway(Upkeep):
 
     def forget(self, subdevices):
         """Drop their secrets; what is to be online again has to be registered again."""
-        self._ask(subdevices, "forget")
+        self._ask(True, subdevices, "forget")
 
     def attach(self, subdevices):
         """Add them to the topology, as far as they are not known to be in it."""
-        return self._ask(subdevices, "attach")
+        return self._ask(True, subdevices, "attach")
 
     def detach(self, subdevices):
         """Take them out of the topology; they go offline."""
-        return self._ask(subdevices, "detach")
+        return self._ask(True, subdevices, "detach")
 
     def topology(self, each=None):
         """[(ProductKey, DeviceName)] of what the platform has attached; gateway.md 6.3.
 
         For more than 50 `each(ProductKey, DeviceName)` is called instead, and the number returned.
         """
-        return self._ask(each, "topology")
+        return self._ask(True, each, "topology")
 
     def login(self, subdevices):
         """Bring them online, and again after each reconnect, until they are logged out."""
-        return self._ask(subdevices, "want", "login")
+        return self._ask(True, subdevices, "login")
 
     def logout(self, subdevices):
         """Take them offline, until login() or a boot."""
-        return self._ask(subdevices, "logout")
+        return self._ask(True, subdevices, "logout")
 
     def bring_online(self, subdevices):
         """register, attach and login: of each what is still to be done."""
-        return self._ask(subdevices, "register", "attach", "want", "login", strict=False)
+        return self._ask(False, subdevices, "register", "attach", "login")
 
     def found(self, subdevices):
         """Report sub-devices that somebody should register in the console; gateway.md 7"""
-        return self._ask(subdevices, "found")
+        return self._ask(True, subdevices, "found")
 
     def publish(self, subdevice, topic, payload, qos=0):
         """As Device.publish, for a sub-device; GatewayError `gateway.offline` when it is not online."""
@@ -152,8 +152,8 @@ class Gateway(Upkeep):
             return "online"
         return "attached" if state & ATTACHED else "registered"
 
-    def _ask(self, subdevices, *kinds, strict=True):
-        """The result of requests of these kinds, modules of aliot.gateway.asking, one kind after the other."""
+    def _ask(self, strict, subdevices, *kinds):
+        """The result of requests of these kinds, modules of aliot.gateway, one kind after the other."""
         if self.busy():
             raise GatewayError("handler")
         self.failed = 0

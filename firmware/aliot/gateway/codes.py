@@ -13,7 +13,7 @@ _ADVICE = (
 |full|this is as many sub-devices as the gateway was made for (limit)
 |memory|this board's memory holds no more sub-devices: take a board with PSRAM, or a second gateway
 |names|correct the file of names: a line is a ProductKey, a blank and a DeviceName
-|events|ask more seldom for so much at once, or call poll more often
+|event|ask more seldom for so much at once, or call poll more often
 |product|burn the ProductSecret of the sub-devices' product into this gateway
 """,
     """\

@@ -26,14 +26,14 @@ def advice(what):
 
 
 def drop(*names):
-    """Unload aliot.gateway.`name` and what is below; nothing of them may be running.
+    """Unload the modules aliot.gateway.`name`; none of them may be running.
 
     They are emptied too: a chip's collector takes what an old place on the stack still points to for alive, and a
-    function or a class would keep all of its module.
+    function would keep all of its module.
     """
     for name in names:
-        name = "aliot.gateway." + name
-        for module in sys.modules:
-            if module.startswith(name):
-                sys.modules[module].__dict__.clear()
-        unload(name[6:])
+        name = "gateway." + name
+        module = sys.modules.get("aliot." + name)
+        if module:
+            module.__dict__.clear()
+            unload(name)

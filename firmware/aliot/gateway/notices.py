@@ -27,8 +27,8 @@ def take(gateway, name, tail, topic, payload):
     """Let a notice take effect: one whose topic names this gateway, or the sub-device `name`."""
     own = (gateway.device.product_key, gateway.device.device_name)
     said = parsed(payload)
-    if topic.startswith("/ext/"):
-        if said and tail == "%s/%s" % own:
+    if name == ("ext", "error"):
+        if said and tail.split("/") == list(own):
             _error(gateway, said)
         return
     what = {"thing/disable": _DISABLED, "thing/enable": _ENABLED, "thing/delete": _DELETED}.get(tail)

@@ -67,10 +67,6 @@ class Rows:
                     return row if row < self.count else -1
         return -1
 
-    def lacks(self, more):
-        """Are there too few chunks, or is there too low a limit, for so many more?"""
-        return self.count + more > min(self.limit, ROWS * len(self.chunks))
-
     def entry(self, row):
         """(ProductKey, DeviceName, DeviceSecret) of a row, from flash. The last is not to be printed."""
         return fields(self.body(row))

@@ -1,5 +1,19 @@
-"""What a gateway does by itself: logs in what is to be online, says what happened, passes messages on."""
+"""What a gateway does by itself: logs in what is to be online, says what happened, passes messages on.
 
+A request to the platform takes three modules, one after the other, between which only the Gateway keeps what there is:
+
+    register, proxy, attach, detach, login, logout, found
+             put together what is to be asked next: `batch` (names, or rows), `tail` of the topic and `body`; their
+             run(gateway, subdevices, strict) returns whether there is something. They go on where the last request
+             ended, at name number `passed`
+    request  sends it, again if it has to, and waits for the answer: `reply`
+    answer   what it says: of each sub-device's state, `issued` secrets, `result` for the application, and what is
+             `left` of a batch, to be asked for alone: one that the platform does not take must not hold the others
+"""
+
+import gc
+
+import esp32
 from aliot import load
 from aliot.errors import AliotError, LinkError
 from aliot.gateway.errors import drop
@@ -8,21 +22,20 @@ from aliot.ticks import Deadline, uptime
 from micropython import const
 
 _CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
-_SMALL = const(1000)  # bytes; where a request is larger by default, memory is too
+_STAGE = const(11000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
 _NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
 class Upkeep:
     """The base of Gateway; all its attributes."""
 
-    awake = False  # aliot.gateway.asking may be loaded
     batch = None  # what is asked for: rows, or names
     tail = None  # of the request's topic
     body = None  # of the request, but for its id
     awaited = None  # the topic of its answer
     reply = None
-    telling = False  # the application is being told of events
     fresh = False  # the connection is new: nothing was asked on it
+    telling = False  # the application is being told of events
     id = 0  # of the last request
     calm = 0  # no request before this time
     throttled = 0  # the code that says why
@@ -45,16 +58,16 @@ class Upkeep:
         self.spread = spread
         self.payload = payload
         self.rows = Rows(path, limit)
-        self.paces = []  # the requests of the last second, aliot.gateway.asking.pace
+        self.paces = []  # the requests of the last second, aliot.gateway.pace
         self.handlers = []
         self.watchers = []
         self.topics = {}  # custom ones to subscribe for each sub-device: topic -> QoS
         self.events = []  # that the application has not heard of yet
         self.issued = []  # (ProductKey, DeviceName, DeviceSecret) that are not yet in flash
-        self.left = []  # names of a batch that are to be asked for alone
-        load("gateway.records.reading").start(self, login)
-        drop("records")
-        self.roomy = self.payload > _SMALL
+        self.left = []  # of a batch: to be asked for alone
+        self.loaded = []  # modules of requests
+        load("gateway.reading").start(self, login)
+        drop("reading")
         device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
         device.on("#", self._message)
         device.watch(self._state)
@@ -64,56 +77,61 @@ class Upkeep:
         deadline = Deadline(ms)
         while True:
             busy = self._advance()
-            if not busy:
-                self._idle()
             self.device.poll(0 if busy or self.events else min(deadline.left(), 500))
             self.settle()
             if self.events and not self.telling:
                 self.telling = True
                 try:
-                    load("gateway.telling").tell(self)
+                    load("gateway.moments").tell(self)
                 finally:
                     self.telling = False
-                    drop("telling")
+                    drop("moments")
             if not busy:
                 self.rows.close()
             if not deadline.left():
                 return self.device.connected
 
     def _advance(self):
-        """Log the next batch in; False when there is nothing to do now."""
-        begun = self.at
-        if not self.device.connected or self.busy() or uptime() < max(self.calm, self.look):
+        """Log the next batch in; False when there is nothing to do now, and nothing is loaded for it."""
+        if self.busy():
             return False
-        if not begun:
-            self.later = False
+        if self.device.connected and uptime() >= max(self.calm, self.look) and self._asked():
+            return True
+        self.rest()
+        return False
+
+    def _asked(self):
+        """One request for logins; False when nobody is left, or it is no time for it."""
+        begun = self.at
         try:
+            self._begin()
+            if self.calm > uptime():
+                return False
+            if not begun:
+                self.later = False
             if self.round("login"):
                 return True
             self.at = 0
+            if not begun:
+                load("gateway.moments").rest(self)
             return begun > 0
         except LinkError:
-            pass
+            pass  # it was said where it happened
         except AliotError as problem:
             self.calm = uptime() + _CALM + self.device.session.random(_CALM)
             self.at = 0
             self.complain(problem)
         return False
 
-    def _idle(self):
-        self.rest()
-        if self.look == 0 and self.device.connected:
-            try:
-                load("gateway.resting").rest(self)
-            finally:
-                drop("resting")
+    def _begin(self):
+        if self.fresh:
+            load("gateway.moments").begin(self)
 
     # For the parts of aliot.gateway.
 
     def round(self, kind, *arguments):
         """One request of a kind, and what its answer brings; False when there is nothing to ask for."""
-        if self.fresh:
-            self._stage("opening")
+        self._begin()
         if not self._stage(kind, *arguments):
             return False
         self._stage("request")
@@ -123,18 +141,18 @@ class Upkeep:
         return True
 
     def _stage(self, name, *arguments):
-        """What a module of aliot.gateway.asking returns; see there."""
-        self.awake = True
-        try:
-            return load("gateway.asking." + name).run(self, *arguments)
-        finally:
-            if not self.roomy:
-                self.rest()
+        """What run() of a module for requests returns. Where memory is small, those before it are dropped."""
+        gc.collect()
+        if gc.mem_free() - max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _STAGE:
+            self.rest()
+        if name not in self.loaded:
+            self.loaded.append(name)
+        return load("gateway." + name).run(self, *arguments)
 
     def store(self):
         """What was issued goes to flash, in one write that is read back."""
         try:
-            load("gateway.records.writing").keep(self.rows, self.issued)
+            load("gateway.records").keep(self.rows, self.issued)
         finally:
             self.issued = []
             drop("records")
@@ -144,15 +162,17 @@ class Upkeep:
         if self.dirty:
             self.dirty = False
             try:
-                load("gateway.records.settling").settle(self)
+                load("gateway.records").settle(self)
             finally:
                 drop("records")
 
     def rest(self):
-        """Drop what asks the platform: memory is for the next handshake, and for the application."""
-        if self.awake and not self.busy():
-            self.awake = False
-            drop("asking", "rates", "replies")
+        """Drop what is loaded: memory is for the next handshake, and for the application."""
+        if not self.busy():
+            drop(*self.loaded)
+            self.loaded = []
+            if not self.telling:
+                drop("moments")
 
     def busy(self):
         """Does a handler run, perhaps in the middle of a request?"""
@@ -174,7 +194,7 @@ class Upkeep:
     def _message(self, topic, payload):
         """Any message of the device's: an answer, a notice, or one of a sub-device, for the handlers."""
         if topic == self.awaited:
-            load("gateway.asking.request").take(self, payload)
+            load("gateway.request").take(self, payload)
             return
         at = 2 if topic.startswith("/sys/") else 1
         levels = topic.split("/", at + 2)
@@ -186,8 +206,6 @@ class Upkeep:
                 load("gateway.notices").take(self, name, levels[-1], topic, payload)
             finally:
                 drop("notices")
-                if not self.awake:
-                    drop("rates", "replies")
         elif name != (self.device.product_key, self.device.device_name):
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):

@@ -7,10 +7,11 @@ import os
 from binascii import hexlify
 
 from aliot import load, record, unload
-from aliot.gateway.asking.batch import collect, pair
-from aliot.gateway.asking.items import METHOD
-from aliot.gateway.asking.register import has_room, new
+from aliot.gateway.newcomers import new
+from aliot.gateway.pack import collect, pair
+from aliot.gateway.items import METHOD
 from aliot.gateway.errors import GatewayError
+from aliot.gateway.room import make_room
 from aliot.log import Secret
 from aliot.sign import hmac_hex
 
@@ -25,7 +26,7 @@ def run(gateway, subdevices, strict):
         return proxied(name, secret.reveal(), hexlify(os.urandom(10)).decode())
 
     return (collect(gateway, new(gateway, subdevices), "thing/proxy/provisioning/product_register", item, 30, 240, 250,
-                    b'"params":{"proxieds":[', b"]}") and has_room(gateway))
+                    b'"params":{"proxieds":[', b"]}") and make_room(gateway.rows, len(gateway.batch)))
 
 
 def products(store):

@@ -1,7 +1,7 @@
 """Reporting sub-devices that somebody should create in the console; gateway.md 7."""
 
-from aliot.gateway.asking.batch import collect, pair
-from aliot.gateway.asking.names import names
+from aliot.gateway.pack import collect, pair
+from aliot.gateway.names import names
 
 
 def run(gateway, subdevices, strict):

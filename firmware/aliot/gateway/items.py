@@ -1,13 +1,13 @@
 """The JSON of a sub-device that proves itself."""
 
 from aliot import clock
-from aliot.gateway.asking.batch import pair
+from aliot.gateway.pack import pair
 from aliot.sign import hmac_hex
 
 METHOD = "hmacSha256"
 
 
-def signed(name, secret, client_id=None, timestamp=None, method=METHOD, more=""):
+def signed(name, secret, client_id=None, timestamp=None, more="", method=METHOD):
     """Of a sub-device that proves itself with its DeviceSecret; gateway.md 6.1 and 8.1.
 
     What is None is neither sent nor signed; `more` is sent only.

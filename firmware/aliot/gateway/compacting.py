@@ -3,8 +3,8 @@
 import os
 
 from aliot.errors import StoreError
-from aliot.gateway.records.writing import record
-from aliot.gateway.records.reading import scan
+from aliot.gateway.reading import scan
+from aliot.gateway.records import record
 from aliot.gateway.rows import FILED
 
 

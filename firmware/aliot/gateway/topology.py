@@ -1,7 +1,7 @@
 """The list of a gateway's sub-devices (gateway.md 6.3), read as it comes in: it may be larger than the heap.
 """
 
-from aliot.gateway.asking import request
+from aliot.gateway import request
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.replies import number, pairs
 from micropython import const
@@ -151,6 +151,7 @@ def run(gateway, each, strict):
     """Give each(ProductKey, DeviceName) all that the platform lists; how many that were, or all, is the result."""
     listing = Listing(each)
     client = gateway.device.client
+    gateway.loaded.append("request")
     tap = client and Tap(gateway, client, Scanner(listing.take))
     gateway.tail = "thing/topo/get"
     gateway.body = b'{"version":"1.0","method":"thing.topo.get","params":{}'

@@ -16,8 +16,8 @@ _LEFT = const(24000)
 _LEFT_BEFORE = const(100000)
 
 
-def run(rows, more):
-    """See to it that so many more rows fit; GatewayError `gateway.full`, or `gateway.memory` before memory is gone."""
+def make_room(rows, more):
+    """True when so many more rows fit; GatewayError `gateway.full`, or `gateway.memory` before memory is gone."""
     most = rows.count + more
     if most > rows.limit:
         raise GatewayError("full", "%d sub-devices" % most, "never")
@@ -25,6 +25,7 @@ def run(rows, more):
         if not _fits(rows.online):
             raise GatewayError("memory", "%d sub-devices fit" % (ROWS * len(rows.chunks)), "never")
         rows.chunks.append(bytearray(CHUNK))
+    return True
 
 
 def _fits(online):

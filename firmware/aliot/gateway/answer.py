@@ -1,7 +1,7 @@
 """What an answer says: of the sub-devices that were asked for, and for the application."""
 
 from aliot import load
-from aliot.gateway.asking.plain import plain
+from aliot.gateway.text import plain
 from aliot.gateway.rates import held
 from aliot.gateway.replies import note, number, pairs
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES, WANTED
@@ -58,7 +58,7 @@ def _took(gateway, kind, batch, data):
     for row in batch:
         _done(gateway, kind, row)
     if kind == "login" and gateway.topics:
-        load("gateway.asking.subscribe").run(gateway, batch)
+        load("gateway.subscribe").run(gateway, batch)
     return "absent", left
 
 

@@ -1,13 +1,14 @@
 """Taking sub-devices offline; gateway.md 8.3."""
 
-from aliot.gateway.asking.batch import collect, pair
-from aliot.gateway.asking.names import rows
+from aliot.gateway.pack import collect, pair
+from aliot.gateway.names import rows
 from aliot.gateway.rows import ONLINE, WANTED
 
 
 def run(gateway, subdevices, strict):
     return collect(gateway, online(gateway, subdevices, strict), "combine/batch_logout",
-                   lambda row: pair(gateway.rows.entry(row)), 50, 90, one=("combine/logout", b"}"))
+                   lambda row: pair(gateway.rows.entry(row)), 50, 90, 90,
+                   b'"params":[', b"]", ("combine/logout", b"}"))
 
 
 def online(gateway, subdevices, strict):

@@ -1,10 +1,12 @@
 """One request and its answer; gateway.md 2 and 15.6."""
 
-from aliot import feed, load
+from aliot import feed
 from aliot.errors import LinkError
-from aliot.gateway.asking import pace
+from aliot.gateway import pace
 from aliot.gateway.errors import GatewayError
+from aliot.gateway.rates import counted
 from aliot.gateway.replies import number, parsed
+from aliot.gateway.rows import TIMES
 from aliot.ticks import Deadline, uptime
 from micropython import const
 
@@ -17,6 +19,7 @@ def run(gateway):
     GatewayError `gateway.silent` in the end, or the platform's number as long as it is to be left alone; LinkError when
     the connection ends.
     """
+    rows = gateway.rows
     device = gateway.device
     client = device.client
     tail = gateway.tail
@@ -39,8 +42,8 @@ def run(gateway):
             if not wait:
                 break
             _serve(device, client, wait)
-        if login:
-            load("gateway.asking.logins").run(gateway)
+        for row in gateway.batch if login else ():
+            rows.put(row, TIMES, 2, counted(rows.get(row, TIMES, 2), uptime() // 1000))
         gateway.id = gateway.id % 4294967295 + 1
         gateway.awaited = topic + "_reply"
         try:

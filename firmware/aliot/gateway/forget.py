@@ -1,6 +1,6 @@
 """Dropping the secrets of sub-devices: all of them, or none when one has none."""
 
-from aliot.gateway.asking.names import rows
+from aliot.gateway.names import rows
 from aliot.gateway.rows import GONE
 
 

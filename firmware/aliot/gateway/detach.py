@@ -1,7 +1,7 @@
 """Taking sub-devices out of the topology; gateway.md 6.2."""
 
-from aliot.gateway.asking.batch import collect, pair
-from aliot.gateway.asking.names import rows
+from aliot.gateway.pack import collect, pair
+from aliot.gateway.names import rows
 
 
 def run(gateway, subdevices, strict):

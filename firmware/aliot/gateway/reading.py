@@ -5,9 +5,8 @@ import os
 from aliot import load, unload
 from aliot.errors import StoreError
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.records import room
-from aliot.gateway.records.writing import place
-from aliot.gateway.records.settling import drop
+from aliot.gateway.records import place, remove
+from aliot.gateway.room import make_room
 from aliot.gateway.rows import ATTACHED, FILED, LONGEST, WANTED, checked, fields
 from micropython import const
 
@@ -77,8 +76,8 @@ def _take(rows, at, kind, body):
     elif kind in b"ST":
         try:
             name = fields(body)[:2]
-            if rows.find(name) < 0 and rows.lacks(1):
-                room.run(rows, 1)
+            if rows.find(name) < 0:
+                make_room(rows, 1)
             place(rows, at, kind, len(body) + 6, name)
         except (IndexError, UnicodeError):
             pass
@@ -90,6 +89,6 @@ def _take(rows, at, kind, body):
         for at in range(0, len(body) & ~3, 4):
             row = rows.search(body[at : at + 4], 0)
             if row >= 0 and kind == 88:  # X
-                drop(rows, row)
+                remove(rows, row)
             elif row >= 0:
                 rows.change(row, 255, ATTACHED | FILED if kind == 65 else 0)  # A, D
