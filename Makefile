@@ -10,7 +10,7 @@ PARALLEL = -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo test bench soak lock clean
+.PHONY: doctor board chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo test bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(foreach root,$(ROOT),--
 
 board: setup  ## an emulated ESP32 on rfc2217://127.0.0.1:4000, with an emulated cloud beside it
 	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board $(ARGS)
+
+chip: $(STAMP)  ## our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: QEMU= FIRMWARE=
+	@$(PY) -m tools chip $(if $(QEMU),--qemu '$(QEMU)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ARGS)
 
 flash: $(STAMP)  ## a board from blank to running, or up to date again: PORT= BOARD= FIRMWARE= ROOT= CERT=
 	@$(PY) -m tools flash $(BOARD_ARGS) $(FILE_ARGS) $(ARGS)

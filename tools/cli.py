@@ -31,6 +31,7 @@ VERBS = {
     "doctor": ("tools.diagnosis.doctor", "walk the way to the platform: DNS, TCP, TLS, clock, registration, login"),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
     "line": ("tools.line.verb", "the production line: identities in a ledger, burned into boards, each exactly once"),
+    "chip": ("tools.qemu.verb", "boot our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: times and heaps"),
     "bench": ("host_tests.bench.verb", "figures of firmware, tools and emulators side by side, with their bounds"),
     "cloud": ("tools.emulator.cloud.command", "run the emulated IoT Platform"),
 }

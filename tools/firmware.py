@@ -18,6 +18,8 @@ if "micropython" not in sys.modules:
     sys.modules["micropython"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["micropython"])
 
-from aliot import record  # noqa: E402
+from aliot import advice, record, rules, settings  # noqa: E402
 
-__all__ = ["FOLDER", "record"]
+advice.FILE = str(FOLDER / "aliot/advice.txt")
+
+__all__ = ["FOLDER", "advice", "record", "rules", "settings"]

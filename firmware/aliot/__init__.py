@@ -18,16 +18,13 @@ def load(name):
 
 
 def unload(*names):
-    """Drop the modules aliot.`name`, and those below them, from memory. One that is not there is no error."""
+    """Drop the modules aliot.`name` from memory. One that is not there is no error."""
     for name in names:
-        whole = "aliot." + name
-        for module in list(sys.modules):
-            if module == whole or module.startswith(whole + "."):
-                del sys.modules[module]
-        parent, _, last = whole.rpartition(".")
-        parent = sys.modules.get(parent)
-        if parent:
-            parent.__dict__.pop(last, None)
+        name = "aliot." + name
+        sys.modules.pop(name, None)
+        parent, _, name = name.rpartition(".")
+        if parent in sys.modules:
+            sys.modules[parent].__dict__.pop(name, None)
     gc.collect()
 
 

@@ -7,7 +7,7 @@ import time
 
 import machine
 from aliot import feed, log, unload
-from aliot.errors import LinkError, ProtocolError
+from aliot.errors import AliotError, LinkError, ProtocolError
 from aliot.ticks import uptime
 from micropython import const
 
@@ -48,10 +48,10 @@ def handler_failed(device, problem, topic):
         if device.starved >= _STARVED:
             restart(problem)
     if not (isinstance(problem, (LinkError, ProtocolError)) and not device.client):
-        device.state("error", {"code": "handler", "detail": "%s: %s" % (type(problem).__name__, problem),
-                               "place": _place(problem), "topic": topic,
-                               "advice": "correct the application's handler of this topic"})
-    unload("crash")
+        detail = log.clean("%s: %s" % (type(problem).__name__, problem))  # watchers see it too
+        device.state("error", {"code": "handler", "detail": detail, "place": _place(problem), "topic": topic,
+                               "advice": AliotError(code="handler").advice})
+    unload("crash", "advice")
 
 
 def _report(problem, wait):

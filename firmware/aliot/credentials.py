@@ -7,7 +7,6 @@ their own (aliot.token, aliot.x509, aliot.id2); aliot.identities makes credentia
 from aliot import record
 from aliot.log import Secret
 from aliot.sign import canonical, hmac_hex
-from aliot.transport import tls
 
 
 class Credential:
@@ -31,6 +30,8 @@ class Credential:
 
     def open(self, host, port, roots, timeout):
         """An open stream (aliot.transport) to host:port within `timeout` ms; `roots` names those to trust."""
+        from aliot.transport import tls  # here: the rest of this module is pure, and the tools on the host import it
+
         return tls.connect(self, host, port, roots, timeout)
 
     def present(self, context):

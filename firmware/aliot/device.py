@@ -70,7 +70,7 @@ class Device:
         try:
             load("start").start(self)
         finally:
-            unload("start", "identities", "settings", "rules", "store", "names", "record")
+            unload("start", "identities", "settings", "rules", "store", "names", "objects", "record")
         self.session = Session(_random, self.keepalive * 1000, min(_PONG, self.timeout))
 
     def poll(self, ms=0):
@@ -120,13 +120,14 @@ class Device:
         up = self.network.up()
         if up != self.up or not up and now - self.asked >= _JOIN:
             fields = {"up": up, "network": self.network.name}
-            if not up and self.up is not None or up and self.session.attempts:
+            refused = None
+            if not up:
+                self.asked = now
+                refused = self.network.join()
+            if refused or not up and self.up is not None or up and self.session.attempts:
                 load("retry").network_changed(self, up, fields)
             self.state("wifi", fields)
             self.up = up
-            if not up:
-                self.asked = now
-                self.network.join()
         wait = self.session.wait(now) if up else _NAP
         if wait:
             sleep_ms(min(ms, wait, 1000))
@@ -147,11 +148,13 @@ class Device:
             load("retry").failed(self, problem)
 
     def _register(self):
-        self.state("registering", {"method": self.credential.method})
+        method = self.credential.method
+        self.state("registering", {"method": method})
         try:
-            self.credential = load("registration").complete(self)
+            self.credential = load("registration.https" if method == "https" else "registration.mqtt").complete(self)
         finally:
-            unload("registration", "identities", "store", "names", "record")
+            unload("registration", "registration.https", "registration.mqtt", "identities", "store", "names", "objects",
+                   "record")
 
     def _connect(self):
         to = self.endpoint

@@ -25,7 +25,7 @@ def burned(fields, generation, mac, store):
         method = text(fields, record.METHOD) or "https"
         if method not in ("https", "mqtt", "regnwl"):
             raise CredentialError("unknown method '%s'" % method)
-        return ProductCertificate(names.check_product_key(key), names.check_device_name(name_of(fields, mac)),
+        return ProductCertificate(*checked(fields, mac),
                                   names.check_secret("ProductSecret", text(fields, record.PRODUCT_SECRET)), method)
     try:
         return load(names.check("way", way, 1, 12, "")).burned(fields, generation, mac, store)
@@ -44,6 +44,11 @@ def issued(fields, product_key, device_name):
 def device_certificate(product_key, device_name, device_secret):
     return DeviceCertificate(names.check_product_key(product_key), names.check_device_name(device_name),
                              names.check_secret("DeviceSecret", device_secret))
+
+
+def checked(fields, mac):
+    """ProductKey and DeviceName of a burned record's fields; CredentialError when they cannot be."""
+    return names.check_product_key(text(fields, record.PRODUCT_KEY)), names.check_device_name(name_of(fields, mac))
 
 
 def name_of(fields, mac):

@@ -12,10 +12,11 @@ Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is 
 """
 
 from struct import pack
+from time import ticks_add, ticks_diff, ticks_ms
 
 from aliot import load
 from aliot.errors import LinkError, ProtocolError, TimedOut
-from aliot.ticks import Deadline, uptime
+from aliot.ticks import Deadline
 from micropython import const
 from umqtt.simple import MQTTClient
 
@@ -55,11 +56,13 @@ class Client(MQTTClient):
         self.stream = stream
         self.timeout = timeout
         self.limit = limit
-        self.sent = self.heard = uptime()
+        self.sent = self.heard = ticks_ms()
         self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
         self.queue = []  # messages that came while a handler ran
         self.held = bytearray()
-        self.one = bytearray(1)
+        self.head = bytearray(2)
+        self.rest = bytearray(4)  # of a short packet that is no message
+        self.deadline = Deadline(0)  # of the outermost call
 
     def connect(self, clean_session=True):
         """Send CONNECT, wait for CONNACK; returns whether a session was present. ConnectRefused names a code.
@@ -72,7 +75,7 @@ class Client(MQTTClient):
                    + _string(self.client_id) + _string(self.user) + _string(self.pswd))
         packet = self._packet(True)
         stream.deadline = None
-        if self.kind != _CONNACK or len(packet) != 2 or packet[0] > 1:
+        if self.kind != _CONNACK or self.size != 2 or packet[0] > 1:
             raise ProtocolError("no CONNACK")
         if packet[1]:
             raise load("refusals").ConnectRefused(packet[1])
@@ -96,7 +99,7 @@ class Client(MQTTClient):
             super().publish(topic, msg, bool(retain), qos)
             self.flush()
         except BaseException:
-            self.held = bytearray()
+            self.held[:] = b""
             if self.torn:
                 raise ProtocolError("half a packet was sent")
             raise
@@ -121,13 +124,12 @@ class Client(MQTTClient):
     def ping(self):
         super().ping()
         self.flush()
-        self.pinged = uptime()
+        self.pinged = ticks_ms()
 
     def poll(self, ms):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
         if not self.queue and not self.stream.ready(ms):
-            if self.left and uptime() - self.began > self.timeout:
-                raise TimedOut("half a packet")
+            self._stalled()
             return False
         self.check_msg()
         return True
@@ -145,7 +147,7 @@ class Client(MQTTClient):
         if packet is None:
             return None
         kind = self.kind
-        size = len(packet)
+        size = self.size
         if kind & 0xF0 == _PUBLISH:
             self._message(kind & 6, packet)
         elif kind == _PUBACK and size == 2:
@@ -157,14 +159,13 @@ class Client(MQTTClient):
         elif kind == _PINGRESP and not size:
             self.pinged = None
         elif kind == _SUBACK and size == 3:
-            self.granted = bytes(packet)
+            self.granted = bytes(packet[:3])
         else:
             raise ProtocolError("packet %02x" % kind)
 
     def ages(self):
         """How long ago, in ms: the last packet sent, the last heard, the ping that is not answered (or None)."""
-        now = uptime()
-        return now - self.sent, now - self.heard, None if self.pinged is None else now - self.pinged
+        return _age(self.sent), _age(self.heard), None if self.pinged is None else _age(self.pinged)
 
     def close(self):
         """Send what is held, close the stream; may be called twice."""
@@ -189,10 +190,10 @@ class Client(MQTTClient):
     def flush(self):
         data = self.held
         if data:
-            self.held = bytearray()
             self.torn = True
             self.stream.write(data)
-            self.sent = uptime()
+            data[:] = b""
+            self.sent = ticks_ms()
         self.torn = False
 
     def read(self, n):
@@ -207,7 +208,11 @@ class Client(MQTTClient):
     def _bound(self):
         """Set the deadline of the call that begins; returns that of the call around it."""
         outer = self.stream.deadline
-        self.stream.deadline = Deadline(self.timeout)
+        if outer:
+            self.stream.deadline = Deadline(self.timeout)
+        else:  # the same again, which is no garbage
+            self.stream.deadline = self.deadline
+            self.deadline.end = ticks_add(ticks_ms(), self.timeout)
         return outer
 
     def _message(self, qos, packet):
@@ -262,54 +267,71 @@ class Client(MQTTClient):
     # A packet is put together from what is there, so that a peer that stops in its middle blocks nobody.
 
     def _packet(self, wait):
-        """The next packet's body, of `kind`; None when it is not whole and `wait` is False."""
+        """The next packet's body, of `kind` and `size`; None when it is not whole and `wait` is False."""
         stream = self.stream
         deadline = stream.deadline or Deadline(self.timeout)
-        while not self._arrived():
+        while True:
+            if wait and not stream.ready(deadline.left()):
+                raise TimedOut("no packet")
+            if self._arrived():
+                break
             if not wait:
                 return None
-            if not stream.ready(deadline.left()):
-                raise TimedOut("no packet")
         if wait and not deadline.left():
             raise TimedOut("other packets without end")
-        self.heard = uptime()
+        self.heard = ticks_ms()
         body = self.body
         self.body = None
         return body
 
     def _arrived(self):
         """Take in what there is of a packet; whether it is whole."""
-        one = self.one
+        head = self.head
         while self.body is None:
-            if not self.stream.readinto(one):
+            count = self.stream.readinto(head if not self.left else memoryview(head)[1:])
+            if not count:
                 return False
-            byte = one[0]
             if not self.left:
-                self.kind = byte
+                self.kind = head[0]
                 self.size = self.shift = 0
                 self.left = 1
-                self.began = uptime()
-                continue
+                self.began = ticks_ms()
+                if count == 1:
+                    continue
+            byte = head[1]
             self.size |= (byte & 0x7F) << self.shift
             self.shift += 7
             if byte < 0x80:
-                self.left = self.size
+                size = self.left = self.size
                 try:
-                    self.body = bytearray(min(self.size, self.limit))
+                    short = size <= 4 and self.kind & 0xF0 != _PUBLISH
+                    self.body = self.rest if short else bytearray(min(size, self.limit))
                 except MemoryError:
-                    self.body = bytearray(min(self.size, _LEAST))
+                    self.body = bytearray(min(size, _LEAST))
             elif self.shift > 21:
                 raise ProtocolError("malformed length")
         while self.left:
             at = self.size - self.left
-            view = memoryview(self.body)[at:] if at < len(self.body) else bytearray(min(self.left, 64))
+            view = self.body
+            if at or len(view) > self.size:
+                view = memoryview(view)[at : self.size] if at < len(view) else bytearray(min(self.left, 64))
             count = self.stream.readinto(view)
             if not count:
                 return False
             self.left -= count
-            if self.left and uptime() - self.began > self.timeout:
-                raise TimedOut("half a packet")
+            self._stalled()
         return True
+
+    def _stalled(self):
+        """TimedOut when a packet has begun and takes too long."""
+        if self.left and ticks_diff(ticks_ms(), self.began) > self.timeout:
+            raise TimedOut("half a packet")
+
+
+def _age(then):
+    """Milliseconds since then; up to a period of the ticks."""
+    age = ticks_diff(ticks_ms(), then)
+    return age if age >= 0 else age + ticks_add(0, -1) + 1
 
 
 def _bytes(value):

@@ -45,15 +45,23 @@ def encode(kind, generation, fields):
 
     ValueError when a value has more than 4000 bytes or the record more than 8000.
     """
-    body = b""
-    for tag in sorted(fields):
+    size = 0
+    for tag in fields:
         if len(fields[tag]) > 4000:
             raise ValueError("record: field %d has more than 4000 bytes" % tag)
-        body += struct.pack("<BH", tag, len(fields[tag])) + fields[tag]
-    if len(body) > RECORD_LIMIT - 14:
+        size += 3 + len(fields[tag])
+    if size > RECORD_LIMIT - 14:
         raise ValueError("record: more than %d bytes" % RECORD_LIMIT)
-    data = struct.pack("<2sBBIH", b"AL", 1, kind, generation, len(body)) + body
-    return data + struct.pack("<I", binascii.crc32(data))
+    data = bytearray(size + 14)  # a chip has no room for all that lies between pieces that are joined
+    struct.pack_into("<2sBBIH", data, 0, b"AL", 1, kind, generation, size)
+    at = 10
+    for tag in sorted(fields):
+        value = fields[tag]
+        struct.pack_into("<BH", data, at, tag, len(value))
+        at += 3 + len(value)
+        data[at - len(value) : at] = value
+    struct.pack_into("<I", data, at, binascii.crc32(memoryview(data)[:at]))
+    return bytes(data)
 
 
 def decode(data):
@@ -61,6 +69,7 @@ def decode(data):
 
     ValueError names what is wrong: the head, the length, the CRC or a field.
     """
+    data = memoryview(data)
     end = len(data) - 4
     if not 10 <= end <= RECORD_LIMIT - 4:
         raise ValueError("record: %d bytes" % len(data))
@@ -80,4 +89,3 @@ def decode(data):
             raise ValueError("record: field %d is malformed" % tag)
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields
-

@@ -1,5 +1,8 @@
 """What a setting has to be, in words, and a repair: read only when it is needed. The tables are in aliot.settings."""
 
+from aliot import settings
+from aliot.errors import AliotError
+
 
 def rule(kind, least, most):
     """The rule of a row of settings.RULES or settings.ENDPOINT as words for people."""
@@ -19,26 +22,23 @@ def rule(kind, least, most):
     return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
 
 
-def say(device, settings, what, name=None):
-    """Say in a line of state what is wrong with the setting `name`, or with the file; `settings` is aliot.settings."""
+def say(device, what, name=None):
+    """Say in a line of state what is wrong with the setting `name`, or with the file."""
     if name:
-        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:])
-        what = "%s has to be %s" % (name, rule(*row) if row else "one of " + ", ".join(sorted(settings.ENDPOINT)))
-    device.state("error", {"code": "settings", "detail": settings.FILE + ": " + what,
-                           "advice": "correct it; the default, or what was burned, serves meanwhile"})
+        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:]) or (tuple(sorted(settings.ENDPOINT)), 0, 0)
+        what = "%s has to be %s" % (name, rule(*row))
+    device.state("error", {"code": "settings", "detail": settings.FILE + (": " if name else " ") + what,
+                           "advice": AliotError(code="settings").advice})
 
 
 def joined(text):
-    """`text` with the halves of a character above U+FFFF as one: MicroPython's json leaves "\\ud83d\\ude00" as two."""
+    """`text` with each two halves of a character above U+FFFF as one; a half that stands alone stays."""
     whole = ""
-    high = 0
     for c in text:
-        number = ord(c)
-        if 0xD800 <= number < 0xDC00:
-            high = number
-        elif high and 0xDC00 <= number < 0xE000:
-            whole += chr(0x10000 + (high - 0xD800 << 10) + number - 0xDC00)
-            high = 0
+        low = ord(c) - 0xDC00
+        high = ord(whole[-1]) - 0xD800 if whole and 0 <= low < 0x400 else -1
+        if 0 <= high < 0x400:
+            whole = whole[:-1] + chr(0x10000 + (high << 10) + low)
         else:
             whole += c
     return whole

@@ -4,15 +4,13 @@ RULES and ENDPOINT say what each may be; the tools on the host check a file by t
 breaks its rule is named, and the default, or what was burned, serves.
 """
 
-import json
-
-from aliot import load, names, record
+from aliot import load, names, objects, record
 from aliot.endpoint import Endpoint
 from aliot.names import text
 
 FILE = "/config.json"
 LARGEST = 4096  # bytes of the file
-# name: (kind, least, most); characters are those of names.checked
+# name: (kind, least, most); which characters is in `_right`
 RULES = {
     "ssid": ("text", 1, 32),
     "ssid_hex": ("hex", 2, 64),  # of an access point whose name is not UTF-8
@@ -67,10 +65,9 @@ class Settings:
             self._override({name: override[name] for name in override if "endpoint." + name not in bad})
 
     def _burned(self, fields):
-        self.region = text(fields, record.REGION)
-        self.instance = text(fields, record.INSTANCE)
-        self.host = text(fields, record.HOST)
-        self.register_host = text(fields, record.REGISTER_HOST)
+        for name, tag in (("region", record.REGION), ("instance", record.INSTANCE), ("host", record.HOST),
+                          ("register_host", record.REGISTER_HOST)):
+            setattr(self, name, text(fields, tag))
         self.port = int.from_bytes(fields.get(record.PORT, b""), "little")
         self.auth = text(fields, record.AUTH) or "mqtt"
         self.bootstrap = text(fields, record.BOOTSTRAP) or "none"
@@ -84,7 +81,7 @@ class Settings:
         for name in override:
             setattr(self, name, override[name])
 
-    def endpoint(self, credential, fields):
+    def endpoint(self, credential):
         """The Endpoint of a credential; CredentialError when they do not go together.
 
         direct.md 5.1: port 8883 is documented for instances of the new kind, 443 and 1883 for legacy hosts.
@@ -101,7 +98,7 @@ class Settings:
         register_host = names.check_host(self.register_host or "iot-auth.%s.aliyuncs.com" % region)
         if self.auth == "mqtt" and self.bootstrap == "none":
             return Endpoint(host, port, instance, register_host)
-        return load("bootstrap.settings").endpoint(self, fields, host, port, instance, register_host)
+        return load("bootstrap.settings").endpoint(self, credential, host, port, instance, register_host)
 
 
 def read(path=FILE):
@@ -114,10 +111,9 @@ def read(path=FILE):
     if len(data) > LARGEST:
         return {}, "has more than %d bytes" % LARGEST
     try:
-        found = json.loads(data[3:] if data[:3] == b"\xef\xbb\xbf" else data)  # an editor's byte order mark
-    except (ValueError, RuntimeError):
-        return {}, "is not JSON"
-    return (found, None) if isinstance(found, dict) else ({}, "is not a JSON object")
+        return objects.parse(data), None
+    except ValueError as problem:
+        return {}, str(problem)
 
 
 def wrong(config):
@@ -133,7 +129,16 @@ def wrong(config):
 
 def ssid(config):
     """The access point's name, as text or bytes; "" when none is set."""
-    return bytes.fromhex(config["ssid_hex"]) if "ssid_hex" in config else _joined(config.get("ssid", ""))
+    return bytes.fromhex(config["ssid_hex"]) if "ssid_hex" in config else joined(config.get("ssid", ""))
+
+
+def joined(text):
+    """`text` with the halves of a character above U+FFFF as one: MicroPython's json leaves what was escaped as two."""
+    return load("rules").joined(text) if _halves(text) else text
+
+
+def _halves(text):
+    return [c for c in text if "\ud800" <= c < "\ue000"]
 
 
 def _right(value, kind, least, most):
@@ -149,6 +154,9 @@ def _right(value, kind, least, most):
         return value in kind
     if not isinstance(value, str):
         return False
+    value = joined(value)
+    if _halves(value):
+        return False
     if kind == "hex" or kind == "password" and len(value) == 64:
         if len(value) & 1 or [c for c in value if c not in "0123456789abcdefABCDEF"]:
             return False
@@ -158,9 +166,4 @@ def _right(value, kind, least, most):
         signs = "abcdefghijklmnopqrstuvwxyz0123456789-" + ("." if kind == "host" else "")
         if [c for c in value if c not in signs]:
             return False
-    return least <= len(_joined(value).encode()) <= most
-
-
-def _joined(text):
-    """`text` with the halves of a character above U+FFFF as one."""
-    return load("rules").joined(text) if [c for c in text if "\ud800" <= c < "\ue000"] else text
+    return least <= len(value.encode()) <= most

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import aliot
 import machine
+import tls
 from aliot import __version__, identities, load, record, roots, settings
 from aliot.names import text
 from aliot.store import Store
@@ -33,9 +34,9 @@ def start(device):
     finally:
         device.state("boot", shown)
         if fault:
-            load("rules").say(device, settings, fault)
+            load("rules").say(device, fault)
         for name in found.wrong:
-            load("rules").say(device, settings, None, name)
+            load("rules").say(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in found.wrong}
         _apply(device, config, found)
 
@@ -52,7 +53,7 @@ def _identify(device, config, mac, shown):
     device.device_name = shown["device_name"] = credential.device_name
     device.sign_method = text(fields, record.SIGN_METHOD) or "hmacsha256"
     found = settings.Settings(config, fields)
-    device.endpoint = found.endpoint(credential, fields)
+    device.endpoint = found.endpoint(credential)
     if credential.method:
         kept = store.issued(generation, credential)
         shown["issued"] = bool(kept)
@@ -70,7 +71,7 @@ def _apply(device, config, found):
     device.ntp = found.ntp
     device.push = found.push
     if not device.network:
-        device.network = Wifi(settings.ssid(config), config.get("password", ""))
+        device.network = Wifi(settings.ssid(config), settings.joined(config.get("password", "")))
     if found.watchdog and not aliot.watchdog:
         aliot.watchdog = machine.WDT(timeout=found.watchdog)
 
@@ -84,6 +85,7 @@ def extra_roots():
     shown = []
     refused = []
     more = 0
+    context = None  # of TLS, which says what is a certificate
     try:
         for entry in os.ilistdir(roots.EXTRA[:-1]):
             name = entry[0]
@@ -92,7 +94,8 @@ def extra_roots():
             if len(trusted) + len(refused) >= _ROOTS:
                 more += 1
                 continue
-            data = _certificate(roots.EXTRA + name)
+            context = context or tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+            data = _certificate(roots.EXTRA + name, context)
             if data:
                 trusted.append(name)
                 shown.append(name + ":" + hexlify(sha256(data).digest()[:4]).decode())
@@ -105,12 +108,17 @@ def extra_roots():
     return tuple(trusted), shown, refused
 
 
-def _certificate(path):
-    """The bytes of a DER file that may be a certificate, None for what is none."""
+def _certificate(path, context):
+    """The bytes of a DER file that a TLS context takes for a certificate, None for any other."""
     try:
+        size = os.stat(path)[6]
+        if size > _ROOT:
+            return None
         with open(path, "rb") as file:
-            data = file.read(_ROOT + 1)
-    except OSError:
+            data = file.read(size)
+        if data[:2] != b"\x30\x82" or len(data) != 4 + int.from_bytes(data[2:4], "big"):
+            return None  # TLS would take what is followed by something else
+        context.load_verify_locations(data)
+        return data
+    except (OSError, ValueError):
         return None
-    whole = data[:2] == b"\x30\x82" and len(data) == 4 + int.from_bytes(data[2:4], "big") <= _ROOT
-    return data if whole else None

@@ -13,23 +13,23 @@ from aliot.errors import CredentialError, StoreError
 
 
 class Nvs:
-    """Records as blobs in NVS. `read` gives None when there is none; both may raise OSError."""
+    """Records as blobs in NVS. `read` gives bytes, or None when there is none; both may raise OSError."""
 
     NAME = "nvs"
 
     def read(self, key):
         nvs = esp32.NVS("aliot")
-        size = 512
-        while True:
+        for size in (512, 2048, record.RECORD_LIMIT):
             data = bytearray(size)
             try:
-                return bytes(data[: nvs.get_blob(key, data)])
+                data[nvs.get_blob(key, data) :] = b""  # in place: a certificate is 2 KB
+                return data
             except OSError as problem:
-                if problem.args[0] == -4354:  # ESP_ERR_NVS_NOT_FOUND
+                number = problem.args[0]
+                if number == -4354:  # ESP_ERR_NVS_NOT_FOUND
                     return None
-                if problem.args[0] != -4364 or size > 4096:  # ESP_ERR_NVS_INVALID_LENGTH
+                if number != -4364 or size == record.RECORD_LIMIT:  # ESP_ERR_NVS_INVALID_LENGTH
                     raise
-                size *= 2
 
     def write(self, key, data):
         nvs = esp32.NVS("aliot")
@@ -90,12 +90,9 @@ class Store:
 
         StoreError when no medium has a good copy. A medium that failed is named in `health`.
         """
-        newest = generation
-        for copy in self.copies("issued"):
-            newest = max(newest, copy[0] + 1 if copy else 0)
         fields = made.fields()
         fields.update(owner(generation, credential))
-        data = record.encode(record.ISSUED, newest, fields)
+        data = record.encode(record.ISSUED, self.after("issued", generation), fields)
         for medium in self.media:
             self.write("issued", data, medium)
         written = dict(self.health)
@@ -108,34 +105,49 @@ class Store:
 
     def newest(self, name, wanted):
         """(generation, fields, bytes) of the newest copy that has all `wanted` fields, or None; heals the others."""
-        copies = self.copies(name)
         best = None
-        for copy in copies:
-            if copy and (not best or copy[0] > best[0]) and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
-                best = copy
-        for medium, copy in zip(self.media, copies):
-            if best and (not copy or copy[2] != best[2]):
+        good = []
+        for medium in self.media:
+            copy = self.copy(name, medium, best)
+            if copy and all([copy[1].get(tag) == wanted[tag] for tag in wanted]):
+                if copy is best:
+                    good.append(medium)
+                elif not best or copy[0] > best[0]:
+                    best = copy
+                    good = [medium]
+            copy = None
+        for medium in self.media:
+            if best and medium not in good and self.health[medium.NAME] != "MemoryError":  # that is no medium's fault
                 self.write(name, best[2], medium)
         return best
 
-    def copies(self, name):
-        """For each medium (generation, fields, bytes) or None; what is wrong goes to health."""
-        copies = []
+    def after(self, name, generation):
+        """The generation of a record to be written: at least the one given, and above those of all copies."""
         for medium in self.media:
-            copy = None
-            state = "empty"
-            try:
-                data = medium.read(name)
-                if data:
-                    kind, generation, fields = record.decode(data)
-                    if kind == (record.BURNED if name == "burned" else record.ISSUED):
-                        copy = (generation, fields, data)
-                        state = "ok"
-            except Exception as problem:
-                state = _reason(problem)
-            self.health[medium.NAME] = state
-            copies.append(copy)
-        return copies
+            generation = max(generation, (self.copy(name, medium) or (-1,))[0] + 1)  # a copy is held no longer
+        return generation
+
+    def copy(self, name, medium, known=None):
+        """(generation, fields, bytes) of a medium's copy, or None; what is wrong goes to health.
+
+        A copy that has the bytes of `known` is that itself: two of a certificate would fill a chip's memory.
+        """
+        copy = None
+        state = "empty"
+        try:
+            data = medium.read(name)
+            if known and data == known[2]:
+                copy = known
+                state = "ok"
+            elif data:
+                kind, generation, fields = record.decode(data)
+                if kind == (record.BURNED if name == "burned" else record.ISSUED):
+                    copy = (generation, fields, data)
+                    state = "ok"
+        except Exception as problem:
+            state = _reason(problem)
+        self.health[medium.NAME] = state
+        return copy
 
     def write(self, name, data, medium):
         """Write one copy and read it back; what is wrong goes to health."""

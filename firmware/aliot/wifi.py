@@ -24,15 +24,17 @@ class Wifi:
         return self.station.isconnected()
 
     def join(self):
-        """Start to join; does not wait. `problem` says what the driver refuses, as a password below 8 characters."""
+        """Start to join; does not wait. What is refused at once (no ssid, a password below 8 characters): see `problem`.
+        """
+        self.fault = None if self.ssid else "no ssid is set"
         try:
-            self.fault = None
             self.station.active(True)
             if self.ssid and not self.station.isconnected():
                 self.station.disconnect()  # a driver that is still trying refuses a second connect()
                 self.station.connect(self.ssid, self.password.reveal())
         except OSError as problem:
             self.fault = str(problem)
+        return self.fault
 
     def problem(self):
         """(code, detail) of why the network is not up, `wifi...` as in aliot.advice."""

@@ -10,10 +10,8 @@ _CONNECTING = const(1001)
 
 def problem(wifi):
     """(code, detail) of a Wifi that did not join."""
-    if not wifi.ssid:
-        return "wifi.ssid", "no ssid is set"
     if wifi.fault:
-        return "wifi.driver", wifi.fault
+        return "wifi.driver" if wifi.ssid else "wifi.ssid", wifi.fault
     status = wifi.station.status()
     if status in _ABSENT:
         code = "wifi.absent"

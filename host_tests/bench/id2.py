@@ -23,7 +23,7 @@ from tools.emulator.cloud.process import Cloud
 from tools.image import flash, identity
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
-ROUNDS, PUBLISHES, HEAP = 40, 20, 128
+ROUNDS, PUBLISHES, HEAP = 40, 20, 124
 AGAIN = "device.session.attempts = []"  # a line of aliot_orders.py
 LINKS = {
     "TLS, secret burned": "device",

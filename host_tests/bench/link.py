@@ -13,7 +13,7 @@ from host_tests.bench.stage import FOLDER, Stage, device_module
 
 ROUNDS, PUBLISHES = 120, 20
 SELDOM = 12  # the slow scripts take part in every twelfth round
-HEAP = "256K"  # on 64 bits about what the 150 KB of a chip hold
+HEAP = "112K"  # what a board has: the rule of design.md
 ALIOT = "aliot"
 # style of the script -> what it is called
 SCRIPTS = {

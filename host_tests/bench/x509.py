@@ -22,7 +22,7 @@ from tools.emulator.cloud.process import Cloud
 from tools.image import flash, identity
 
 SECRET_KEY = "a1TlsSecret"  # the product whose devices connect by plain TLS
-BOOTS, KEYS, BITS, HEAP = 9, 5, 2048, 128
+BOOTS, KEYS, BITS, HEAP = 9, 5, 2048, 112
 LINKS = {"plain TLS, secret burned": "device", "mutual TLS, certificate burned": "x509"}
 KEYGEN = Path(__file__).resolve().parent.parent / "device" / "x509_keygen.py"
 
@@ -33,7 +33,7 @@ def report(scale=1.0):
     with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
         stage = Stage(cloud, Path(folder))
         figures = {name: boots(stage, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
-        in_use = {name: used(stage.board(way, heap="256K", measure="connected")) for name, way in LINKS.items()}
+        in_use = {name: used(stage.board(way, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(stage.smallest, LINKS.values())))
     return tell(figures, in_use, least, keys(max(1, round(KEYS * scale))))
@@ -76,7 +76,7 @@ def boots(stage, way, count):
     """[(ms from "connecting" to "connected", bytes sent, bytes received), ...] of `count` first boots, up to CONNACK."""
     found = []
     for _ in range(count):
-        board = stage.board(way, heap="256K")
+        board = stage.board(way)
         board.start()
         board.wait_for("connecting")
         began = time.perf_counter()

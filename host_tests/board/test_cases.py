@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tools.emulator.board import cases
-from tools.emulator.board.folding import fold
+from tools.image.folding import fold
 
 GOOD = """
 TABLES = {"test_rows": [("one", 1), ("two", 2), ("wrong", 4)], "test_bare": ["x", "y"]}

@@ -6,6 +6,7 @@ import secrets
 import pytest
 
 from tools import cli
+from tools.diagnosis import board
 from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 
@@ -20,7 +21,7 @@ PRODUCT = {"product_key": KEY, "device_name": "byhttps", "product_secret": SECRE
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    devices = [{"device_name": "unique", "device_secret": DEVICE_SECRET}, {"device_name": "byhttps"}]
+    devices = [{"device_name": "unique", "device_secret": DEVICE_SECRET}, {"device_name": "byhttps"}, {"device_name": "walker"}]
     config = {"instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai", "centres": [SINGAPORE, FRANKFURT]},
               "product": [{"product_key": SMART_KEY, "product_secret": SECRET, "centre": FRANKFURT,
                            "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}]}, {"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices}]}
@@ -148,26 +149,71 @@ def port(plugged_in):
     return lambda certificate: plugged_in(certificate and identity.parse(certificate))
 
 
-def test_a_board_walks_the_way_itself(port, doctor):
+WALKED = ["identity", "roots", "network", "clock", "TLS", "login"]
+
+
+def test_a_board_walks_the_way_itself_up_to_its_own_login(port, doctor, cloud):
+    status, found = doctor(None, "--port", port(UNIQUE))
+    assert status == 0 and list(found) == WALKED, found
+    assert found["identity"][1] == f"{KEY} / unique, own secret; media: littlefs ok, nvs ok"
+    assert found["roots"][1].startswith("extra: ca.der:") and found["network"][1] == "joined lab"
+    assert found["TLS"][1] == f"chain, name and dates of {INSTANCE}.mqtt.iothub.aliyuncs.com:8883 verified"
+    assert found["login"][1] == f"CONNACK 0: {KEY} / unique is online"
+    assert not any(advice for _, _, advice in found.values())
+
+
+def test_a_board_that_is_not_registered_registers(plugged_in, doctor, cloud):
+    address = plugged_in(identity.parse({**PRODUCT, "device_name": "walker"}), files={"/main.py": b""})
+    status, found = doctor(None, "--port", address)
+    assert status == 0 and list(found) == [*WALKED[:4], "registration", *WALKED[4:]], found
+    assert found["identity"][1] == f"{KEY} / walker, not registered yet; media: littlefs ok, nvs ok"
+    assert found["registration"][1] == "registered by https; media: littlefs ok, nvs ok"
+    assert cloud.device(KEY, "walker")["registrations"] == 1
+    status, found = doctor(None, "--port", address)
+    assert status == 0 and list(found) == WALKED and "walker, registered; media" in found["identity"][1], found
+
+
+def test_a_board_whose_registration_is_refused(port, doctor):
     status, found = doctor(None, "--port", port({**PRODUCT, "device_name": "unheard"}))
-    assert status == 0, found
-    assert list(found) == ["identity", "roots", "network", "clock", "TLS register", "TLS"]
-    assert found["identity"][1] == f"{KEY} / unheard, not registered yet; media: littlefs ok, nvs ok"
+    ok, said, advice = found["registration"]
+    assert (status, ok) == (1, False) and said.startswith("register.6100: ") and "console" in advice
+    assert list(found)[-1] == "registration"
+
+
+def test_a_board_whose_secret_is_wrong_is_refused(port, doctor):
+    status, found = doctor(None, "--port", port({**UNIQUE, "device_secret": "w" * 32}))
+    ok, said, advice = found["login"]
+    assert (status, ok) == (1, False) and said == "mqtt.4: bad user name or password" and "secret" in advice
+    assert list(found) == WALKED and found["TLS"][0]
 
 
 def test_a_board_that_asks_says_what_and_whom(port, doctor):
-    status, found = doctor(None, "--port", port({**SMART, "auth": "https", "bootstrap": "region"}))
-    assert status == 0, found
-    assert found["asks"][1].startswith(f"auth https, bootstrap region: /auth/devicename of iot-auth.{SINGAPORE}.aliyuncs.com; ")
-    assert f"iot-auth.{SINGAPORE}.aliyuncs.com:443 verified" in found["TLS asked"][1]
-    assert ("TLS" in found) == ("kept: iot-as-mqtt" in found["asks"][1])
+    address = port({**SMART, "auth": "https", "bootstrap": "region"})
+    status, found = doctor(None, "--port", address)
+    assert status == 0 and list(found) == [*WALKED[:4], "asks", *WALKED[4:]], found
+    place = f"iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883"
+    assert found["asks"][1] in (f"/auth/devicename of iot-auth.{SINGAPORE}.aliyuncs.com: {place}", f"kept: {place}")
+    assert place in found["TLS"][1]
+
+
+def test_a_board_whose_question_is_refused(port, doctor):
+    status, found = doctor(None, "--port", port({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"}))
+    ok, said, advice = found["asks"]
+    assert (status, ok) == (1, False) and said.startswith("auth.401: ") and "DeviceSecret" in advice and "login" not in found
 
 
 def test_a_board_whose_server_cannot_be_trusted(port, doctor, cloud):
     cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": "wrong_host", "times": None})
     status, found = doctor(None, "--port", port(UNIQUE))
     ok, said, advice = found["TLS"]
-    assert (status, ok) == (1, False) and said.startswith("certificate.name") and "region" in advice
+    assert (status, ok) == (1, False) and said.startswith("certificate.name") and "region" in advice and "login" not in found
+
+
+def test_a_fault_that_is_gone_at_the_next_try_is_none(port, doctor, cloud):
+    address = port(UNIQUE)
+    cloud.arm({"where": "mqtt_tls", "when": "connect", "kind": "close", "times": 1})
+    status, found = doctor(None, "--port", address)
+    assert status == 0 and list(found) == WALKED and found["login"][0], found
 
 
 def test_a_board_without_an_identity(port, doctor):
@@ -175,10 +221,23 @@ def test_a_board_without_an_identity(port, doctor):
     assert status == 1 and list(found) == ["identity"] and "burn" in found["identity"][2]
 
 
+def test_a_board_whose_settings_are_wrong_says_which(plugged_in, doctor):
+    status, found = doctor(None, "--port", plugged_in(identity.parse(UNIQUE), config={"keepalive": 10}))
+    ok, said, advice = found["settings"]
+    assert (status, ok) == (1, False) and "keepalive has to be a number from 30 to 1200" in said and advice
+    assert found["login"][0]
+
+
+def test_what_a_board_prints_cannot_drive_a_terminal():
+    assert board.printable("mqtt.4: \x1b[31mred\x07 \u8bbe") == "mqtt.4: \\x1b[31mred\\x07 \u8bbe"
+
+
 @pytest.mark.parametrize("arguments, line", [
     (["doctor", "--cloud", "nowhere"], "error: no emulated cloud runs in 'nowhere' (no ready.json): start one with "
                                        "'python -m tools cloud --run-dir nowhere'\n"),
     (["doctor", "nothing.json"], "error: cannot read nothing.json: No such file or directory\n"),
+    (["doctor", "--port", "/dev/none", "--no-login"], "error: a board on a port logs in by itself: --no-login is for a "
+                                                     "certificate\n"),
     (["doctor", "--root", "nothing.der"], "error: cannot read nothing.der: No such file or directory\n"),
     (["doctor", "--port", "/dev/none"], "error: the board on /dev/none does not answer with aliot's firmware (mpremote: "
      "failed to access /dev/none (it may be in use by another program)): flash it first, or close the program that has the "

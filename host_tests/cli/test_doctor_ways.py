@@ -127,7 +127,7 @@ def test_a_certificate_that_is_refused_without_a_word(doctor, burned, tmp_path):
 
 def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
     """The handshake is through, and the certificate is refused after all."""
-    client = certified.Client(None, identity.load(burned(made)), certified.Endpoint("", host=HOST, port=1883), {})
+    client = certified.Client(None, identity.load(burned(made)), certified.Endpoint(HOST, 1883), {})
 
     def refuse(stream, fields, timeout):
         raise way.Broken("no CONNACK (1)", "", "bad certificate")
@@ -229,22 +229,43 @@ def test_a_host_of_tls_has_no_itls(doctor, unit):
 @pytest.fixture
 def port(plugged_in):
     """`port(file)`: the address of an emulated board with this certificate, whose application does nothing."""
-    return lambda file: plugged_in(identity.load(file), files={"/main.py": b""})
+    return lambda file, heap=None: plugged_in(identity.load(file), heap, files={"/main.py": b""})
 
 
 def test_a_board_with_a_certificate_walks_the_way_itself(doctor, burned, factory, port):
     made = factory.issue("board-7")
     status, found = doctor(None, "--port", port(burned(made)))
     assert status == 0, found
-    assert list(found) == ["identity", "roots", "network", "clock", "certificate", "TLS"]
+    assert list(found) == ["identity", "roots", "network", "clock", "certificate", "TLS", "login"]
+    assert found["login"][1] == "CONNACK 0: who it was told that it is is online"
     assert found["identity"][1] == "not told yet who it is, certificate and key; media: littlefs ok, nvs ok"
     assert f"serial {made.serial} (burned)" in found["certificate"][1] and f"{HOST}:1883 verified" in found["TLS"][1]
 
 
 def test_a_board_with_an_id2_authenticates_once(doctor, unit, port, cloud):
     file = unit(device_name="unit-2")
-    status, found = doctor(None, "--port", port(file))
+    status, found = doctor(None, "--port", port(file, units.HEAP))
     assert status == 0, found
-    assert list(found) == ["identity", "roots", "network", "clock", "iTLS"] and "authenticated" in found["iTLS"][1]
+    assert list(found) == ["identity", "roots", "network", "clock", "iTLS", "login"]
+    host = f"{units.BURNED}.itls.cn-shanghai.aliyuncs.com:1883"
+    assert found["iTLS"][1] == f"both sides authenticated at {host}: one of ten times a day"
+    assert found["login"][1] == f"CONNACK 0: {units.BURNED} / unit-2 is online"
     assert found["identity"][1] == f"{units.BURNED} / unit-2, ID2; media: littlefs ok, nvs ok"
     assert cloud.admin("GET", f"/identities/{json.loads(file.read_text())['id2']}")["authentications_today"] == 1
+
+
+def test_a_board_with_a_certificate_that_is_not_associated(doctor, burned, factory, port):
+    made = factory.issue("board-8", associated=False)
+    status, found = doctor(None, "--port", port(burned(made)))
+    ok, said, advice = found["login"]
+    assert (status, ok) == (1, False) and said.startswith("mqtt.5: ") and made.serial in said and "associate" in advice
+    assert found["TLS"][0]
+
+
+def test_a_board_with_an_id2_that_is_refused(doctor, unit, port, cloud):
+    file = unit(device_name="unit-3")
+    found = json.loads(file.read_text())
+    cloud.admin("POST", f"/identities/{found['id2']}/state", {"state": "suspended"})
+    status, found = doctor(None, "--port", port(file, units.HEAP))
+    ok, said, advice = found["iTLS"]
+    assert (status, ok) == (1, False) and said.startswith("itls.168: ") and "console" in advice and "login" not in found

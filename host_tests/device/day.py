@@ -19,6 +19,7 @@ SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 NEVER = 1 << 60
+PERIOD = time.ticks_add(0, -1) + 1  # of the chip's ticks
 CALM = 8 * MINUTE  # with nothing wrong for so long a device is online: ping, its answer overdue, the longest wait
 BURNED = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
           record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef"}
@@ -57,7 +58,7 @@ class World:
     # The clock.
 
     def ticks(self):
-        return time.ticks_add(0, self.now)  # wraps where the interpreter's does
+        return self.now % PERIOD
 
     def sleep(self, ms):
         self.now += ms

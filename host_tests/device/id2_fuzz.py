@@ -4,17 +4,18 @@
 
 from binascii import b2a_base64
 
-from aliot import id2
+from aliot import id2, record
 from aliot.errors import AliotError, CredentialError
-from aliot.id2 import Quota, SoftwareElement
+from aliot.id2 import Quota, SoftwareElement, codes
 from aliot.id2.provisioning import EmptyElement, Provisioning
 from aliot.transport import itls
-from aliot.transport.itls import Stream
-from id2_session import ID2_ID, KEY, KEY_TYPE, Credential, Deadline, Wire
+from aliot.transport.itls import Stream, records
+from id2_script import Blobs
+from id2_session import Credential, Deadline, Wire
 from scripted import Medium, unhex
 
 ID = b"2122232425262728292A2B2C"
-UNIT = SoftwareElement({ID2_ID: ID, KEY: bytes(range(16)), KEY_TYPE: b"AES_128"})
+UNIT = SoftwareElement({record.ID2: ID, record.ID2_KEY: bytes(range(16)), record.ID2_KEY_TYPE: b"AES_128"})
 SECRET = "i11abcdefghijklmnop0123456789ABC"
 
 
@@ -41,7 +42,7 @@ def extensions(value):
 def premaster(value):
     """[premaster, device code, server code]: 48 bytes or None."""
     encrypted, device, server = [unhex(text) for text in value]
-    found = id2.premaster(UNIT, encrypted, code(device), code(server))
+    found = codes.premaster(UNIT, encrypted, code(device), code(server))
     assert found is None or len(found) == 48 and len(encrypted) == 64
 
 
@@ -53,8 +54,8 @@ def record_body(value):
     """[suite, kind, data, body]: what was sealed opens once, whole; anything else never does."""
     suite, kind, data, body = unhex(value[0]), value[1], unhex(value[2]), unhex(value[3])
     there, back = (
-        id2.directions(suite, bytes(48), bytes(32), bytes(32)),
-        id2.directions(suite, bytes(48), bytes(32), bytes(32)),
+        records.directions(suite, bytes(48), bytes(32), bytes(32)),
+        records.directions(suite, bytes(48), bytes(32), bytes(32)),
     )
     sealed = there[0].seal(kind, data, bytes(16))
     assert len(sealed) % 16 == 0
@@ -72,9 +73,9 @@ def handshake(value):
     credential.product_key = session["product_key"]
     credential.element = SoftwareElement(
         {
-            ID2_ID: session["id2"].encode(),
-            KEY: unhex(session["key"]),
-            KEY_TYPE: b"AES_%d" % (4 * len(session["key"])),
+            record.ID2: session["id2"].encode(),
+            record.ID2_KEY: unhex(session["key"]),
+            record.ID2_KEY_TYPE: b"AES_%d" % (4 * len(session["key"])),
         }
     )
     draws = [unhex(text) for text in session["draws"]] + [bytes(16)] * 4
@@ -130,7 +131,7 @@ def decrypt(value):
     except ValueError:
         pass
     plain = unhex(value)[:1000]
-    assert id2.decrypt(UNIT, UNIT.ecb_encrypt(id2.pad(plain))) == plain
+    assert id2.decrypt(UNIT, UNIT.ecb_encrypt(codes.pad(plain))) == plain
 
 
 def quota(value):
@@ -138,7 +139,9 @@ def quota(value):
     nvs = Medium("nvs")
     nvs.kept["k"] = unhex(value[0])
     now = [0]
-    made = Quota(nvs, "k", 10, lambda: now[0])
+    id2.NVS = lambda space: Blobs(nvs)
+    id2.time = lambda: now[0]
+    made = Quota("k", 10)
     done = []
     for step in value[1]:
         now[0] += step

@@ -1,12 +1,11 @@
 """One connection over iTLS to a cloud, asked for by the host (host_tests/id2): accepted, or refused with what."""
 
 from aliot import record
-from aliot.credentials import burned
 from aliot.errors import AliotError
+from aliot.identities import burned
 from aliot.login import login
 from aliot.mqtt import Client
 from aliot.transport.itls import Stream, connect
-from id2_session import ID2_ID, KEY, KEY_TYPE
 from scripted import unhex
 
 
@@ -32,8 +31,8 @@ def link(value):
         record.DEVICE_NAME: value["device_name"].encode(),
     }
     if "id2" in value:
-        fields.update({ID2_ID: value["id2"].encode(), KEY: unhex(value["id2_key"]), KEY_TYPE: value["id2_type"].encode()})
-        credential = burned(fields, bytes(6))
+        fields.update({record.ID2: value["id2"].encode(), record.ID2_KEY: unhex(value["id2_key"]), record.ID2_KEY_TYPE: value["id2_type"].encode()})
+        credential = burned(fields, 0, bytes(6), None)
     else:
         from aliot.id2 import Id2
         from aliot.id2.provisioning import EmptyElement, Provisioning
@@ -50,7 +49,7 @@ def link(value):
 def outcome(credential, port):
     stream = None
     try:
-        stream = connect(credential, "127.0.0.1", port, (), 3000)
+        stream = connect(credential, "127.0.0.1", port, 3000)
         client = Client(stream, login(credential, None), 300, 3000)
         client.connect(True)
         client.publish(b"/%s/%s/user/update" % (credential.product_key.encode(), credential.device_name.encode()), "x", False, 1)

@@ -2,12 +2,13 @@
 
 from hashlib import sha256
 
+from aliot import record
 from aliot.errors import Closed
-from aliot.id2 import SoftwareElement, directions, prf
+from aliot.id2 import SoftwareElement
 from aliot.id2.provisioning import EmptyElement
 from aliot.transport.itls import Stream
+from aliot.transport.itls.records import directions, prf
 from case import Vectors
-from id2_session import ID2_ID, KEY, KEY_TYPE
 from scripted import unhex
 
 FINISHED = b"\x14\x00\x00\x0c"
@@ -31,11 +32,31 @@ def element(row):
     """The software element with the identity of a vector."""
     return SoftwareElement(
         {
-            ID2_ID: ascii(row.get("id2", "0" * 24)),
-            KEY: unhex(row["key_hex"]),
-            KEY_TYPE: ascii(row.get("key_type", "AES_%d" % (4 * len(row["key_hex"])))),
+            record.ID2: ascii(row.get("id2", "0" * 24)),
+            record.ID2_KEY: unhex(row["key_hex"]),
+            record.ID2_KEY_TYPE: ascii(row.get("key_type", "AES_%d" % (4 * len(row["key_hex"])))),
         }
     )
+
+
+class Blobs:
+    """What esp32.NVS is of a Medium of `scripted`."""
+
+    def __init__(self, medium):
+        self.medium = medium
+
+    def get_blob(self, key, buffer):
+        data = self.medium.read(key)
+        if data is None or len(data) > len(buffer):
+            raise OSError(-4354 if data is None else -4364)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def set_blob(self, key, data):
+        self.medium.write(key, bytes(data))
+
+    def commit(self):
+        pass
 
 
 class Draws:
@@ -167,9 +188,9 @@ class Session:
         ]
         self.product_key = given["product_key"]
         self.fields = {
-            ID2_ID: ascii(given["id2"]),
-            KEY: unhex(given["id2_key_hex"]),
-            KEY_TYPE: b"AES_%d" % (4 * len(given["id2_key_hex"])),
+            record.ID2: ascii(given["id2"]),
+            record.ID2_KEY: unhex(given["id2_key_hex"]),
+            record.ID2_KEY_TYPE: b"AES_%d" % (4 * len(given["id2_key_hex"])),
         }
         self.kept = []
         self.element = EmptyElement(self.kept.append) if self.otp else SoftwareElement(self.fields)

@@ -2,11 +2,10 @@
 
 import gc
 
+from aliot import record
 from aliot.id2 import SoftwareElement
 from aliot.transport.itls import Stream
 from scripted import unhex
-
-ID2_ID, KEY, KEY_TYPE = 24, 25, 26  # tags of a record
 
 
 class Deadline:
@@ -56,9 +55,9 @@ def handshake(session):
     credential.product_key = session["product_key"]
     credential.element = SoftwareElement(
         {
-            ID2_ID: session["id2"].encode(),
-            KEY: unhex(session["key"]),
-            KEY_TYPE: b"AES_%d" % (4 * len(session["key"])),
+            record.ID2: session["id2"].encode(),
+            record.ID2_KEY: unhex(session["key"]),
+            record.ID2_KEY_TYPE: b"AES_%d" % (4 * len(session["key"])),
         }
     )
     draws = [unhex(value) for value in session["draws"]]

@@ -4,8 +4,7 @@ import binascii
 
 from case import Vectors
 
-from aliot.errors import Closed, TimedOut
-from aliot.transport.faults import Reset
+from aliot.errors import Closed, Reset, TimedOut
 
 SILENT, CLOSED, RESET = "silent", "closed", "reset"
 

@@ -1,8 +1,11 @@
 """What follows an error that nobody handled: one line, a wait that grows, a reset, whatever happens meanwhile."""
 
+import sys
+
 import machine
 
 import aliot
+import scripted
 from aliot import crash, log
 from aliot.errors import CredentialError
 from aliot.log import Secret
@@ -96,6 +99,7 @@ def run(main, *failures):
     """What became of aliot.run(main) when loading aliot.crash fails so: "reset", or what it raised."""
     failures = list(failures)
     loaded = aliot.load
+    sys.modules["__main__"] = scripted  # in place of main.py, whose names are given up in the end
 
     def load(name):
         if failures:
@@ -133,6 +137,7 @@ def test_what_ends_main_ends_in_a_reset():
         assert run(fail(problem)) == "reset"
     assert run(fail(MemoryError()), MemoryError()) == "reset"
     assert run(fail(MemoryError()), MemoryError(), MemoryError()) == "reset"
+    assert not hasattr(scripted, "Stream")
 
 
 def test_a_person_at_the_console_gets_the_prompt():

@@ -1,14 +1,15 @@
 """A device without ID² loads none of it; one with ID² loads no part before it is needed."""
 
+import gc
 import sys
 
 from aliot import record
 from aliot.device import Device
 from aliot.store import Nvs, Store
+from aliot.wifi import Wired
 from scripted import raises
 
-
-ID, KEY, KEY_TYPE = 24, 25, 26  # tags of a record
+gc.threshold(4096)  # as boot.py has it
 
 
 def loaded():
@@ -18,7 +19,9 @@ def loaded():
 def start(fields):
     data = record.encode(record.BURNED, 100, fields)
     Nvs().write("burned", data)
-    Device({}, store=Store()).start()
+    made = Device({}, Wired(), Store())
+    made.start()
+    return made
 
 
 def test_a_device_with_a_secret_loads_nothing_of_id2():
@@ -39,18 +42,27 @@ def test_an_identity_that_is_burned_loads_no_provisioning():
             record.WAY: b"id2",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
-            ID: b"2122232425262728292A2B2C",
-            KEY: bytes(16),
-            KEY_TYPE: b"AES_128",
+            record.ID2: b"2122232425262728292A2B2C",
+            record.ID2_KEY: bytes(16),
+            record.ID2_KEY_TYPE: b"AES_128",
         }
     )
-    assert "aliot.id2" in loaded()
-    for name in ("aliot.id2.provisioning", "aliot.transport.itls.alerts"):
-        assert name not in loaded()
+    assert loaded() == ["aliot.id2", "aliot.id2.codes"]
+
+
+def test_nothing_of_a_start_is_held_by_what_stays():
+    """What a start needs is dropped after it, and no module of ID2 keeps a reference into it."""
+    import aliot.id2
+
+    start({record.WAY: b"id2", record.PRODUCT_KEY: b"a1WO4Z9qHRw", record.DEVICE_NAME: b"device-01",
+           record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC"})
+    for name in ("start", "identities", "names", "settings", "store"):
+        assert "aliot." + name not in sys.modules, name
+        assert not hasattr(aliot.id2, name), name
 
 
 def test_what_asks_for_an_identity_is_not_loaded_again_once_there_is_one():
-    from aliot import forget, part
+    from aliot import unload
 
     empty = {
         record.WAY: b"id2",
@@ -58,16 +70,13 @@ def test_what_asks_for_an_identity_is_not_loaded_again_once_there_is_one():
         record.DEVICE_NAME: b"device-01",
         record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",
     }
-    start(empty)
+    made = start(empty).credential
     assert "aliot.id2.provisioning" in loaded()
-    empty[0] = 100  # the generation
-    made = part("id2").burned(empty, bytes(6))
     made.element.store(b"2122232425262728292A2B2C", bytes(16))
-    forget("id2")
+    unload("id2", "id2.codes", "id2.provisioning")
     assert loaded() == []
-    del empty[0]
     start(empty)
-    assert loaded() == ["aliot.id2"]
+    assert loaded() == ["aliot.id2", "aliot.id2.codes"]
 
 
 def test_a_burned_identity_of_another_key_type_is_told_at_boot():
@@ -80,9 +89,9 @@ def test_a_burned_identity_of_another_key_type_is_told_at_boot():
             record.WAY: b"id2",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
-            ID: b"2122232425262728292A2B2C",
-            KEY: bytes(24),
-            KEY_TYPE: b"AES_192",
+            record.ID2: b"2122232425262728292A2B2C",
+            record.ID2_KEY: bytes(24),
+            record.ID2_KEY_TYPE: b"AES_192",
         },
     )
     assert "AES_192" in str(problem)

@@ -9,7 +9,7 @@ from scripted import raises, unhex
 
 AES = ("AES_128", "AES_256")
 
-HEAP = "2M"
+HEAP = "512K"  # the vectors of a section, parsed
 
 
 def test_device_codes_of_all_types_are_those_of_the_vectors():

@@ -2,29 +2,29 @@
 (id2.md 1, 6).
 """
 
-from aliot import id2, record
-from aliot.credentials import burned
-from aliot.endpoint import endpoint
+from aliot import record
 from aliot.errors import CredentialError, StoreError
 from aliot.id2 import Id2, SoftwareElement
 from aliot.id2.provisioning import EmptyElement
+from aliot.identities import burned
 from aliot.login import login
+from aliot.settings import Settings
 from aliot.sign import hmac_hex
-from aliot.store import Nvs, Store
-from aliot.transport.itls import connect
-from id2_script import ID2_ID, KEY, KEY_TYPE, vectors
+from aliot.store import Store
+from aliot.transport import itls
+from id2_script import vectors
 from scripted import Medium, raises
 
-HEAP = "1M"
+HEAP = "256K"  # vectors, parsed, and the sources as they stand
 ID = b"2122232425262728292A2B2C"
 MAC = b"\x24\x0a\xc4\x00\x00\x01"
 FIELDS = {
     record.WAY: b"id2",
     record.PRODUCT_KEY: b"a1WO4Z9qHRw",
     record.DEVICE_NAME: b"device-01",
-    ID2_ID: ID,
-    KEY: b"0123456789abcdef",
-    KEY_TYPE: b"AES_128",
+    record.ID2: ID,
+    record.ID2_KEY: b"0123456789abcdef",
+    record.ID2_KEY_TYPE: b"AES_128",
 }
 EMPTY = {
     record.WAY: b"id2",
@@ -37,7 +37,7 @@ EMPTY = {
 def identity(**changes):
     fields = dict(FIELDS)
     for name in changes:
-        fields[{"id": ID2_ID, "key": KEY, "kind": KEY_TYPE}[name]] = changes[name]
+        fields[{"id": record.ID2, "key": record.ID2_KEY, "kind": record.ID2_KEY_TYPE}[name]] = changes[name]
     return fields
 
 
@@ -90,7 +90,7 @@ def test_an_empty_element_is_stored_once_and_only_after_it_is_kept():
         raises(CredentialError, unit.store, identity, key)
     assert kept == []
     unit.store(ID, bytes(32))
-    assert kept == [unit.fields()] and unit.fields()[KEY_TYPE] == b"AES_256"
+    assert kept == [unit.fields()] and unit.fields()[record.ID2_KEY_TYPE] == b"AES_256"
     raises(CredentialError, unit.store, ID, bytes(32))
     assert len(kept) == 1
 
@@ -108,21 +108,28 @@ def test_an_identity_that_could_not_be_kept_is_not_there():
 
 
 def board(fields, media=None):
-    """The credential of a board that this is burned into; `fields` as the device sees them after that."""
-    seen = dict(fields)
-    seen[0] = 100  # the generation
-    return id2.burned(seen, MAC, Store(media)) if media else burned(seen, MAC), seen
+    """The credential of a board that this is burned into."""
+    return burned(dict(fields), 100, MAC, Store(media))
+
+
+def place(fields, override=None):
+    """The endpoint of a board that this is burned into."""
+    return Settings({"endpoint": override or {}}, fields).endpoint(board(fields))
 
 
 def reached(fields, override=None):
     """(host, port) that a device connects to."""
-    to = endpoint("a1WO4Z9qHRw", board(fields)[1], override)
+    to = place(fields, override)
     return to.host, to.port
 
 
 def test_a_burned_identity_connects_by_itls():
-    credential, fields = board(FIELDS)
-    assert (credential.TRANSPORT, credential.REGISTER) == ("itls", None)
+    credential = board(FIELDS)
+    assert credential.method is None  # it connects as it is
+    opened = []
+    itls.connect = lambda *arguments: opened.append(arguments)
+    credential.open("itls.example.com", 1883, ("aliyun",), 1000)
+    assert opened == [(credential, "itls.example.com", 1883, 1000)]
     assert credential.element.get_id() == ID
     assert credential.provisioning is None  # never where an identity exists
     assert reached(FIELDS) == ("a1WO4Z9qHRw.itls.cn-shanghai.aliyuncs.com", 1883)
@@ -131,25 +138,28 @@ def test_a_burned_identity_connects_by_itls():
 
 def test_the_name_may_be_burned_or_made_from_the_mac():
     fields = dict(FIELDS)
-    assert burned(fields, MAC).device_name == "device-01"
+    assert board(fields).device_name == "device-01"
     del fields[record.DEVICE_NAME]
-    assert burned(fields, MAC).device_name == "240ac4000001"
+    assert board(fields).device_name == "240ac4000001"
     fields[record.NAME_RULE] = b"MAC:"
-    assert burned(fields, MAC).device_name == "24:0A:C4:00:00:01"
+    assert board(fields).device_name == "24:0A:C4:00:00:01"
 
 
 def test_a_host_is_never_guessed():
     for more in ({record.REGION: b"ap-northeast-1"}, {record.INSTANCE: b"iot-060a0bgd"}):
         fields = dict(FIELDS)
         fields.update(more)
-        credential, seen = board(fields)
-        to = endpoint("a1WO4Z9qHRw", seen, None)
-        assert raises(CredentialError, connect, credential, to.host, to.port, (), 1000).code == "endpoint"
+        problem = raises(CredentialError, place, fields)
+        assert problem.code == "endpoint" and "set it" in problem.detail and problem.advice
         fields[record.HOST] = b"iot-060a0bgd.itls.example.com"
         assert reached(fields) == ("iot-060a0bgd.itls.example.com", 1883)
         fields[record.PORT] = b"\x33\x16"
         assert reached(fields) == ("iot-060a0bgd.itls.example.com", 5683)
     assert reached(FIELDS, {"host": "itls.example.com", "port": 1884}) == ("itls.example.com", 1884)
+    for host in ("iot-06z00abc.mqtt.iothub.aliyuncs.com", "a1.iot-as-mqtt.cn-shanghai.aliyuncs.com"):  # those of TLS
+        assert raises(CredentialError, place, FIELDS, {"host": host}).code == "endpoint"
+    for port in (443, 8883):
+        assert reached(FIELDS, {"port": port}) == ("a1WO4Z9qHRw.itls.cn-shanghai.aliyuncs.com", 1883)
     fields = dict(FIELDS)
     fields[record.REGION] = b"cn-shanghai"
     assert reached(fields) == reached(FIELDS)
@@ -160,7 +170,7 @@ def test_without_identity_a_product_secret_is_needed():
     for secret in (b"", b"short", b"i12" + EMPTY[record.PRODUCT_SECRET][3:]):
         fields[record.PRODUCT_SECRET] = secret
         raises(CredentialError, board, fields)
-    credential, fields = board(EMPTY)
+    credential = board(EMPTY)
     assert not credential.element.is_provisioned() and credential.provisioning
 
 
@@ -175,8 +185,7 @@ def test_connect_fields_are_those_of_the_vectors():
         )
         if "instanceId" in row["client_id"]:
             fields.update({record.INSTANCE: b"iot-060a0bgd", record.HOST: b"itls.console.example.com"})
-        credential, fields = board(fields)
-        to = endpoint(key, fields, None)
+        credential, to = board(fields), place(fields)
         made = login(credential, to, None, "hmacsha1")
         assert (made.client_id, made.username) == (row["client_id"], row["username"])
         assert made.password == row["password"] and to.port == row["port"]
@@ -188,44 +197,44 @@ def test_connect_fields_are_those_of_the_vectors():
 
 
 def test_a_clock_that_is_set_gives_the_timestamp():
-    credential, fields = board(FIELDS)
+    credential = board(FIELDS)
     name, settings, password = credential.login(1700000000123, "hmacsha256")
     assert settings == "securemode=8,signmethod=hmacsha256,timestamp=1700000000123,authtype=id2"
 
 
 def test_an_issued_identity_is_found_again_after_a_reset():
     media = (Medium("nvs"), Medium("littlefs"))
-    credential, fields = board(EMPTY, media)
+    credential = board(EMPTY, media)
     credential.element.store(ID, bytes(16))
-    again, fields = board(EMPTY, media)
+    again = board(EMPTY, media)
     assert again.element.get_id() == ID and again.element.fields() == credential.element.fields()
     for medium in media:  # either copy is enough, and heals the other
         medium.kept.pop("issued")
-        assert board(EMPTY, media)[0].element.get_id() == ID
+        assert board(EMPTY, media).element.get_id() == ID
         assert "issued" in medium.kept
 
 
 def test_an_issued_identity_is_found_on_real_media():
-    credential, fields = board(EMPTY)
+    credential = board(EMPTY)
     credential.element.store(ID, bytes(32))
-    assert board(EMPTY)[0].element.fields() == credential.element.fields()
+    assert board(EMPTY).element.fields() == credential.element.fields()
 
 
 def test_an_issued_identity_of_another_device_is_not_used():
     media = (Medium("nvs"), Medium("littlefs"))
-    board(EMPTY, media)[0].element.store(ID, bytes(16))
+    board(EMPTY, media).element.store(ID, bytes(16))
     other = dict(EMPTY)
     other[record.DEVICE_NAME] = b"device-02"
-    assert not board(other, media)[0].element.is_provisioned()
+    assert not board(other, media).element.is_provisioned()
 
 
 def test_an_identity_that_no_medium_keeps_is_not_adopted():
     media = (Medium("nvs"), Medium("littlefs"))
-    credential, fields = board(EMPTY, media)
+    credential = board(EMPTY, media)
     media[0].fault, media[1].fault = "full", "torn"
     raises(StoreError, credential.element.store, ID, bytes(16))
     assert not credential.element.is_provisioned()
     media[1].fault = None
     credential.element.store(ID, bytes(16))
     assert credential.element.is_provisioned()
-    assert board(EMPTY, media)[0].element.get_id() == ID
+    assert board(EMPTY, media).element.get_id() == ID

@@ -2,14 +2,14 @@
 
 from binascii import a2b_base64
 
-from aliot import id2
 from aliot.errors import AliotError, TimedOut
+from aliot.id2.codes import pad
 from aliot.id2.provisioning import EmptyElement, Provisioning
 from aliot.transport.itls.alerts import ItlsError
 from id2_script import Counted, Server, Wire, plain, session
 from scripted import raises, unhex
 
-HEAP = "2M"
+HEAP = "512K"  # recorded sessions, parsed
 D003 = "aes128_id2_suite_D003"
 CHALLENGE = b"55ACD6D75B7252B6D336AB5C7FD433FC"
 PADDING = b"\x10" * 16
@@ -223,7 +223,7 @@ def test_a_premaster_made_of_known_blocks_is_refused():
     for name in ("client_auth_code", "server_auth_code"):
         proof = a2b_base64(recorded.row["derived"][name].encode()[-64:])
         known += [proof[:16], proof[16:32]]
-    identity = unit.ecb_encrypt(id2.pad(unit.get_id()))
+    identity = unit.ecb_encrypt(pad(unit.get_id()))
     known += [identity[:16], identity[16:], padding]
     assert unit.ecb_encrypt(PADDING) == padding
     for block in known + [blocks[0]]:

@@ -2,12 +2,12 @@
 
 from hashlib import sha1, sha256
 
-from aliot.id2 import prf
 from aliot.sign import hmac
+from aliot.transport.itls.records import prf
 from id2_script import sessions, vectors
 from scripted import unhex
 
-HEAP = "2M"
+HEAP = "512K"  # recorded sessions, parsed
 # RFC 4231 sections 4.2 to 4.4 and RFC 2202 section 3, cases 1 to 3: key, data, SHA-256, SHA-1
 CASES = (
     (

@@ -8,7 +8,7 @@ from scripted import raises, unhex
 
 HANDSHAKE = ("ClientHello", "HelloVerifyRequest", "ServerHello", "Finished")
 
-HEAP = "2M"
+HEAP = "512K"  # recorded sessions, parsed
 
 
 def provisioning(recorded):

@@ -3,15 +3,15 @@
 import os
 import socket
 
-from aliot.errors import AliotError, Closed, LinkError, TimedOut
-from aliot.transport import Deadline, tls
-from aliot.transport.faults import Reset
+from aliot.errors import AliotError, Closed, LinkError, Reset, TimedOut
+from aliot.ticks import Deadline
+from aliot.transport import tls
 from aliot.transport.itls import Stream, connect
 from aliot.transport.itls.alerts import ItlsError
 from id2_script import Credential, Draws, Patience, Server, Wire, plain, session
 from scripted import raises, unhex
 
-HEAP = "2M"
+HEAP = "512K"  # recorded sessions, parsed
 NAME = "aes128_id2_suite_D003"
 
 
@@ -280,7 +280,7 @@ def test_over_tcp_silence_end_and_reset_are_three_errors():
         client, peer = connected()
         peer.write(b"".join([data for way, data in script if way == "in"]))
         stream = Stream(
-            tls.Stream(client, client, 200),
+            tls.Stream(client, 200),
             Credential(recorded.product_key, recorded.element),
             Draws(*recorded.draws()),
         )
@@ -318,11 +318,11 @@ def connected():
 
 def test_a_connection_that_cannot_be_made_is_told():
     assert (
-        raises(LinkError, connect, Credential("a1WO4Z9qHRw", None), "127.0.0.1", 1, (), 2000).code
+        raises(LinkError, connect, Credential("a1WO4Z9qHRw", None), "127.0.0.1", 1, 2000).code
         == "connect"
     )
     assert (
-        raises(LinkError, connect, Credential("a1WO4Z9qHRw", None), "no.such.host", 1883, (), 2000).code
+        raises(LinkError, connect, Credential("a1WO4Z9qHRw", None), "no.such.host", 1883, 2000).code
         == "dns"
     )
 
@@ -334,4 +334,4 @@ def test_without_an_authentication_left_nothing_is_dialled():
 
     credential = Credential("a1WO4Z9qHRw", None)
     credential.quota = Used()
-    assert raises(AliotError, connect, credential, "no.such.host", 1883, (), 2000).code == "id2.quota"
+    assert raises(AliotError, connect, credential, "no.such.host", 1883, 2000).code == "id2.quota"

@@ -8,7 +8,11 @@ from aliot.registration import mqtt, signature
 from aliot.token import ClientToken
 from scripted import Stream, unhex, vectors
 
-ENDPOINT = Endpoint("a1TESTpk001")
+ENDPOINT = Endpoint("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 443)
+
+
+def instance(name):
+    return Endpoint(name + ".mqtt.iothub.aliyuncs.com", 8883, name)
 
 
 def test_documented_connects():
@@ -62,7 +66,7 @@ def product(inputs, method="mqtt"):
 def test_registration_login_on_an_instance():
     vector = vectors()["mqtt-dynreg-register-documented-new-instance-form"]
     inputs, outputs = vector["inputs"], vector["outputs"]
-    made = mqtt.login(product(inputs), Endpoint("a1TESTpk001", instance=inputs["instanceId"]), inputs["random"],
+    made = mqtt.login(product(inputs), instance(inputs["instanceId"]), inputs["random"],
                       "hmacsha256")
     assert made.client_id == outputs["mqtt_client_id"]
     assert made.username == outputs["mqtt_username"]
@@ -80,7 +84,7 @@ def test_registration_login_on_the_legacy_instance():
 
 def test_preregistration_free_asks_for_regnwl():
     inputs = vectors()["mqtt-dynreg-regnwl-instanceId-python-1.2.13"]["inputs"]
-    made = mqtt.login(product(inputs, "regnwl"), Endpoint("a1TESTpk001", instance="iot-test01"), inputs["random"],
+    made = mqtt.login(product(inputs, "regnwl"), instance("iot-test01"), inputs["random"],
                       "hmacsha256")
     assert "authType=regnwl," in made.client_id and "instanceId=iot-test01|" in made.client_id
 

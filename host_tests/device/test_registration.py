@@ -1,15 +1,15 @@
 """Dynamic registration over HTTPS and MQTT: bodies by the vectors, and every kind of answer."""
 
-HEAP = "192K"  # the tests themselves are most of it
+import gc
 
 from aliot.advice import advice
 from aliot.credentials import DeviceCertificate, ProductCertificate
-from aliot.endpoint import Endpoint
-from aliot.errors import AliotError, Closed, LinkError, ProtocolError, RegistrationError, TimedOut
+from aliot.endpoint import PUBLIC, Endpoint
+from aliot.errors import AliotError, Closed, LinkError, ProtocolError, RegistrationError, Reset, TimedOut
 from aliot.refusals import RegistrationRefused
-from aliot.registration import https, issued, mqtt, parse
+from aliot.registration import https, issued, mqtt, number, parse
 from aliot.token import ClientToken
-from aliot.transport.faults import Reset
+from aliot.transport import tls
 from scripted import CLOSED, RESET, SILENT, Stream, raises, unhex, vectors
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -17,6 +17,13 @@ GOOD = ('{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","produc
         % SECRET).encode()
 PUSH = ('{"productKey":"a1TESTpk001","deviceName":"dev_0001","deviceSecret":"%s"}' % SECRET).encode()
 TOKEN = b'{"productKey":"a1TESTpk001","deviceName":"dev_0001","clientId":"CID123","deviceToken":"TOKEN456"}'
+
+
+gc.threshold(4096)  # as boot.py has it
+HEAP = "192K"  # the tests themselves, and the sources as they stand, are most of it
+HOST = "a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com"
+AUTH = "iot-auth.cn-shanghai.aliyuncs.com"
+PLACE = Endpoint(HOST, 443, "", AUTH)
 
 
 def product(method="https"):
@@ -30,12 +37,23 @@ def http(body, status="200 OK", length=None):
 
 def register(data, end=SILENT, piece=0):
     """What HTTPS registration makes of the answer `data`; also checks that the stream is closed."""
-    stream = Stream(data, end, piece)
-    https.connect = lambda *arguments: stream
+    stream = dialled(Stream(data, end, piece))
     try:
-        return https.register(product(), Endpoint("a1TESTpk001"), "hmacsha256", 100)
+        return https.register(product(), PLACE, "hmacsha256", 100)
     finally:
         assert stream.closed and len(stream.writes) == 1
+        assert stream.asked[1:] == (AUTH, 443, PUBLIC, 100)
+
+
+def dialled(stream):
+    """`stream`, which the next connection is."""
+
+    def connect(*arguments):
+        stream.asked = arguments
+        return stream
+
+    tls.connect = connect
+    return stream
 
 
 # HTTPS
@@ -46,24 +64,27 @@ def test_bodies_of_the_vectors():
     for name, vector in vectors().items():
         if "random" in vector["inputs"] and "body" in vector["outputs"]:
             inputs = vector["inputs"]
-            credential = ProductCertificate(inputs["productKey"], inputs["deviceName"], inputs["productSecret"])
+            credential = ProductCertificate(inputs["productKey"], inputs["deviceName"], inputs["productSecret"], "https")
             assert https.body(credential, inputs["random"], vector["method"]) == vector["outputs"]["body"], name
             seen += 1
     assert seen == 4, seen
 
 
 def test_the_request():
-    request = https.request(product(), "iot-auth.cn-shanghai.aliyuncs.com", "567345", "hmacsha256").decode()
-    head, body = request.split("\r\n\r\n")
+    stream = dialled(Stream(http(GOOD)))
+    https.register(product(), PLACE, "hmacsha256", 100)
+    head, body = stream.written().decode().split("\r\n\r\n")
     lines = head.split("\r\n")
     assert lines[0] == "POST /auth/register/device HTTP/1.1"
     assert "Host: iot-auth.cn-shanghai.aliyuncs.com" in lines
-    assert "Content-Type: application/x-www-form-urlencoded" in lines
+    assert "Content-Type: application/x-www-form-urlencoded;charset=utf-8" in lines
     assert "Content-Length: %d" % len(body) in lines
+    nonce = body.split("&random=")[1].split("&")[0]
+    assert body == https.body(product(), nonce, "hmacsha256") and len(nonce) == 16
 
 
 def test_names_are_percent_encoded_and_signed_raw():
-    credential = ProductCertificate("a1", "dev@a:b", "ProductSecret016")
+    credential = ProductCertificate("a1", "dev@a:b", "ProductSecret016", "https")
     body = https.body(credential, "1", "hmacsha256")
     assert "deviceName=dev%40a%3Ab&" in body
 
@@ -132,13 +153,29 @@ def test_answers_that_cannot_be_used():
 
 
 def test_what_is_not_http_or_too_large():
-    for data in (b"\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
+    for data in (b"\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"SSH-2.0-x\r\n",
                  http(GOOD, length=-1), http(GOOD, length=2049), http(GOOD, length=10 ** 12),
-                 b"HTTP/1.1 200 OK\r\nX: " + b"x" * 3000, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000,
                  http(GOOD, "502 Bad Gateway"), http(b"<html>", "404 Not Found"), b"\xff\xff\r\n\r\n",
                  b"HTTP/1.1 301 Moved\r\nLocation: https://other/\r\nContent-Length: 0\r\n\r\n"):
         raises(RegistrationError, register, data)
+    raises(RegistrationError, register, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 16500)
+    raises(RegistrationError, register, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 2750)
+    raises(RegistrationError, register, b"HTTP/1.1 200 OK\r\n\r\n", CLOSED)  # a body of nothing
+    raises(TimedOut, register, b"HTTP/1.1 200 OK\r\n\r\n")  # one that never ends
     assert "502" in raises(RegistrationError, register, http(b"<html>", "502 Bad Gateway")).detail
+
+
+def test_the_platform_s_message_is_kept_short():
+    problem = raises(RegistrationRefused, register, http(b'{"code":460,"message":"%s"}' % (b"x" * 1000)))
+    assert problem.detail == "x" * 80
+    assert raises(RegistrationRefused, register, http(b'{"code":460,"message":{"a":[]}}')).detail
+    assert raises(RegistrationRefused, register, http(b'{"code":460}')).detail == "registration refused"
+
+
+def test_a_code_may_come_in_many_forms():
+    for value, wanted in ((200, 200), ("200", 200), (200.0, 200), ("6289", 6289), (0, 0), (True, -1), (False, -1), (None, -1), ("", -1),
+                          ("x", -1), ([200], -1), ({}, -1), (-5, -1), ("-5", -1), (10 ** 40, -1), ("9" * 400, -1), (1e300, -1)):
+        assert number(value) == wanted, value
 
 
 # MQTT
@@ -151,10 +188,9 @@ def answered(topic, payload, qos=0, connack=b"\x20\x02\0\0"):
 
 
 def over_mqtt(data, method="mqtt", end=SILENT, piece=0, instance=""):
-    stream = Stream(data, end, piece)
-    mqtt.connect = lambda *arguments: stream
+    stream = dialled(Stream(data, end, piece))
     try:
-        made = mqtt.register(product(method), Endpoint("a1TESTpk001", instance=instance), "hmacsha256", 50)
+        made = mqtt.register(product(method), Endpoint(HOST, 443, instance), "hmacsha256", 50)
         assert stream.writes[-1] == b"\xe0\0"  # DISCONNECT, or the platform would take it for a fault
         return made
     finally:

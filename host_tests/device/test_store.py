@@ -1,8 +1,9 @@
 """Two media, generations, healing, and read-back, on media that fail in every way."""
 
 from aliot import record
-from aliot.credentials import DeviceCertificate, ProductCertificate, burned
+from aliot.credentials import DeviceCertificate, ProductCertificate
 from aliot.errors import CredentialError, StoreError
+from aliot.identities import burned
 from aliot.store import Store
 from scripted import Medium, raises
 
@@ -24,7 +25,7 @@ def secret(number):
 
 def issued(media, generation=100):
     found = Store(media).issued(generation, IDENTITY)
-    return found and found.device_secret.reveal()
+    return found and found[record.DEVICE_SECRET].decode()
 
 
 def test_a_burned_record_is_loaded():
@@ -76,7 +77,7 @@ def test_an_issued_record_in_the_place_of_a_burned_one_is_not_taken():
 def test_what_was_saved_is_in_both_media_and_found_again():
     media = board()
     kept = Store(media).save(100, IDENTITY, secret(1))
-    assert kept.device_secret.reveal() == "%032d" % 1
+    assert kept[record.DEVICE_SECRET] == b"%032d" % 1
     assert media[0].kept["issued"] == media[1].kept["issued"]
     assert issued(media) == "%032d" % 1
 
@@ -87,7 +88,7 @@ def test_the_last_secret_wins_even_if_one_medium_missed_it():
         Store(media).save(100, IDENTITY, secret(1))
         media[missed].fault = "silent"
         store = Store(media)
-        assert store.save(100, IDENTITY, secret(2)).device_secret.reveal() == "%032d" % 2
+        assert store.save(100, IDENTITY, secret(2))[record.DEVICE_SECRET] == b"%032d" % 2
         assert store.health[media[missed].NAME] != "ok"
         media[missed].fault = None
         assert issued(media) == "%032d" % 2
@@ -100,7 +101,7 @@ def test_one_good_copy_is_enough_and_the_bad_medium_is_named():
             media = board()
             media[bad].fault = fault
             store = Store(media)
-            assert store.save(100, IDENTITY, secret(3)).device_secret.reveal() == "%032d" % 3
+            assert store.save(100, IDENTITY, secret(3))[record.DEVICE_SECRET] == b"%032d" % 3
             name = media[bad].NAME
             assert store.health[name] != "ok", fault
             assert store.health[media[1 - bad].NAME] == "ok"
@@ -128,8 +129,8 @@ def test_an_issued_record_of_another_burn_or_identity_is_never_used():
     media = board()
     Store(media).save(100, IDENTITY, secret(1))
     assert issued(media, 101) is None
-    for other in (ProductCertificate("a1TESTpk002", "dev_0001", "ProductSecret016"),
-                  ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016")):
+    for other in (ProductCertificate("a1TESTpk002", "dev_0001", "ProductSecret016", "mqtt"),
+                  ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016", "mqtt")):
         assert Store(media).issued(100, other) is None
     assert issued(media) == "%032d" % 1  # and it was not thrown away by the asking
 
@@ -137,7 +138,7 @@ def test_an_issued_record_of_another_burn_or_identity_is_never_used():
 def test_a_newer_record_of_another_identity_does_not_hide_the_own_one():
     media = board()
     Store(media).save(100, IDENTITY, secret(1))
-    other = ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016")
+    other = ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016", "mqtt")
     foreign = (Medium("nvs"), Medium("littlefs"))
     Store(foreign).save(900, other, DeviceCertificate("a1TESTpk001", "dev_0002", "x" * 32))
     media[0].kept["issued"] = foreign[0].kept["issued"]
@@ -156,5 +157,49 @@ def test_a_new_burn_is_never_answered_by_an_older_secret():
 def test_every_way_gives_its_credential():
     device = dict(PRODUCT)
     device.update({record.WAY: b"device", record.DEVICE_SECRET: b"d" * 32})
-    assert burned(device, b"\0" * 6).device_secret.reveal() == "d" * 32
-    assert burned(PRODUCT, b"\0" * 6).REGISTER == "mqtt"
+    store = Store((Medium("nvs"), Medium("littlefs")))
+    assert burned(device, 100, b"\0" * 6, store).device_secret.reveal() == "d" * 32
+    assert burned(PRODUCT, 100, b"\0" * 6, store).method == "mqtt"
+
+
+class Sudden(Medium):
+    """A medium that fails with whatever it is given, both ways or at its reads only."""
+
+    def __init__(self, name, problem, writes=True):
+        super().__init__(name)
+        self.problem = problem
+        self.sick = writes
+
+    def read(self, key):
+        raise self.problem
+
+    def write(self, key, data):
+        if self.sick:
+            raise self.problem
+
+
+FAULTS = (
+    (OSError(-4357, "ESP_ERR_NVS_NOT_ENOUGH_SPACE"), "full"), (OSError(-4353, "ESP_ERR_NVS_NOT_INITIALIZED"), "error -4353"),
+    (OSError(28), "full"), (OSError(84), "error 84"), (OSError(-1), "error -1"), (MemoryError(), "MemoryError"),
+    (TypeError("x"), "TypeError"), (RuntimeError("x"), "RuntimeError"), (AttributeError("x"), "AttributeError"),
+)
+
+
+def test_a_medium_that_fails_in_any_way_is_a_sick_medium():
+    """Whatever is raised, where a namespace is opened too (it is at each read and write)."""
+    for problem, said in FAULTS:
+        for writes in (True, False):
+            for bad in (0, 1):
+                media = list(board())
+                name = media[bad].NAME
+                media[bad] = Sudden(name, problem, writes)
+                store = Store(tuple(media))
+                assert store.burned() == (100, PRODUCT) and store.health[name] == said
+                assert store.issued(100, IDENTITY) is None and store.health[name] == said
+                assert store.save(100, IDENTITY, secret(5))[record.DEVICE_SECRET] == b"%032d" % 5
+                assert store.health == {name: said, media[1 - bad].NAME: "ok"}
+                assert store.issued(100, IDENTITY)[record.DEVICE_SECRET] == b"%032d" % 5
+        both = Store((Sudden("nvs", problem), Sudden("littlefs", problem)))
+        assert said in raises(CredentialError, both.burned).detail
+        found = raises(StoreError, both.save, 100, IDENTITY, secret(5))
+        assert found.health == {"nvs": said, "littlefs": said} and "%032d" % 5 not in str(found)

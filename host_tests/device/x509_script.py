@@ -8,15 +8,17 @@ import json
 import os
 
 import aliot.device
+import aliot.transport.tls
 import aliot.x509
+import esp32
 import tls
-from aliot import record
+from aliot import clock, record
 from aliot.device import Device
-from aliot.errors import Closed, CredentialError, LinkError, StoreError
+from aliot.errors import Closed, CredentialError, LinkError, StoreError, TlsError
 from aliot.store import Files, Nvs, Store
-from aliot.transport import Deadline
-from aliot.transport.faults import TlsError
-from aliot.x509 import TOPIC, X509Error, der, loading, renewal
+from aliot.ticks import Deadline
+from aliot.wifi import Wired
+from aliot.x509 import TOPIC, X509Error, der, pairs, renewal
 from aliot.x509.slots import Slots
 from scripted import CLOSED, Stream, raises, unhex
 
@@ -49,8 +51,9 @@ class Platform:
         self.streams = []
         self.asked = []
         self.shown = []
-        aliot.device.connect = self.connect
-        aliot.device.clock.synchronize = lambda servers: server
+        aliot.transport.tls.connect = self.connect
+        clock.server = None
+        aliot.device.load = lambda name: Sntp(server) if name == "sntp" else aliot.load(name)
 
     def connect(self, credential, host, port, roots, timeout):
         self.asked.append((host, port, roots))
@@ -100,7 +103,7 @@ def blank(burned=None, generation=100):
     """Nothing in flash but what is burned."""
     for name in SLOTS:
         try:
-            Nvs().nvs.erase_key(name)
+            esp32.NVS("aliot").erase_key(name)
         except OSError:
             pass
         try:
@@ -119,9 +122,10 @@ def blank(burned=None, generation=100):
 def on(**settings):
     """A board that is switched on."""
     clock_at(settings.pop("now", NOW))
-    config = settings.pop("config", {})
-    config.setdefault("push", 200)
-    made = Device(config, None, Store(), timeout=300, **settings)
+    config = {"push": 200, "timeout": 300}
+    config.update(settings.pop("config", {}))
+    config.update(settings)
+    made = Device(config, Wired(), Store())
     made.states = []
     made.watch(lambda state, told: made.states.append((state, dict(told))))
     made.start()
@@ -130,7 +134,18 @@ def on(**settings):
 
 
 def clock_at(now):
-    aliot.device.clock.now = lambda: now
+    clock.utc = lambda: now
+
+
+class Sntp:
+    """In place of aliot.sntp: `server` sets the clock at every look, none with None."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def synchronize(self, servers):
+        clock.server = self.server
+        return self.server is not None
 
 
 def again(made):
@@ -216,7 +231,7 @@ def test_the_published_connects(made_by):
     assert platform.login() == (first["clientId"], first["username"], first["password"])
     platform = Platform()
     board = on()
-    aliot.device.clock.now = lambda: 132323
+    clock_at(132323)
     board.credential.present = lambda context: None  # long before it is valid
     board.poll(0)
     said = platform.login()
@@ -428,7 +443,7 @@ def test_dates_are_looked_at_before_a_connection_is_made(made_by):
 def test_days_left_are_told(made_by):
     blank(fields(made_by["good"]))
     Platform()
-    certificate = loading.pair(fields(made_by["good"]), "burned")
+    certificate = pairs.pair(fields(made_by["good"]), "burned")
     board = on(now=certificate.ends - 40 * 86400 - 1)
     assert board.poll(0)
     told = last(board, "certificate")
@@ -593,7 +608,7 @@ def pair(value):
     """[certificate, key] in hex: a sound pair, or X509Error with a code of its own; the board's TLS as well."""
     certificate, key = unhex(value[0]), unhex(value[1])
     try:
-        made = loading.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
+        made = pairs.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
     except X509Error as problem:
         assert problem.code in ("x509.missing", "x509.malformed", "x509.mismatch")
     else:
@@ -608,14 +623,14 @@ def pair(value):
 
 
 def sound(value):
-    made = loading.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
+    made = pairs.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
     made.check(NOW)
 
 
 def refused(value):
     """[certificate, key] in hex that are no pair."""
     burned = {record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}
-    problem = raises(X509Error, loading.pair, burned, "burned")
+    problem = raises(X509Error, pairs.pair, burned, "burned")
     assert problem.code in ("x509.missing", "x509.malformed") and problem.detail
 
 

@@ -56,15 +56,36 @@ def test_without_a_name_server_it_says_so_and_goes_on(run):
     assert again["host"].endswith(".aliyuncs.com")
 
 
-@pytest.mark.parametrize("case", ["settings", "nothing burned"])
-def test_what_nobody_handles_is_one_line_of_json(run, case):
-    board = run(config=None, files={"/config.json": b"{broken"}) if case == "settings" else run(identity=None)
+def test_what_nobody_handles_is_one_line_of_json_and_a_reset(run):
+    board = run(identity=None)
     state = board.wait_for("error", timeout=30)
-    assert state["wait"] == 5
-    assert state["code"] == ("ValueError" if case == "settings" else "credential")
-    assert "config.json" in state["detail"] if case == "settings" else "burned" in state["detail"]
+    assert state["wait"] == 5 and state["code"] == "credential" and "burned" in state["detail"] and state["advice"]
     for line in board.run.lines:
         json.loads(line)
+
+
+@pytest.mark.parametrize(
+    "content, detail",
+    [
+        (b"{broken", "is not JSON"),
+        (b"[]", "is not a JSON object"),
+        (b'{"a": "' + b"x" * 60000 + b'"}', "has more than 4096 bytes"),
+        (b'{"keepalive": 10}', "keepalive has to be a number from 30 to 1200"),
+        (b'{"every": "60"}', "every has to be a number from 1 to 86400"),
+        (b'{"ntp": "ntp.aliyun.com"}', "ntp has to be a list of 1 to 8 host names"),
+        (b'{"watchdog": 5}', "watchdog has to be a number from 8000 to 3600000 or 0"),
+        (b'{"endpoint": ["h"]}', "endpoint has to be an object"),
+        (b'{"endpoint": {"port": "8883"}}', "endpoint.port has to be a number from 1 to 65535"),
+        (b'{"endpoint": {"regoin": "x"}}', "endpoint.regoin has to be one of auth, bootstrap, host"),
+    ],
+)
+def test_settings_that_cannot_be_are_named_and_the_board_goes_on(run, content, detail):
+    board = run(config=None, files={"/config.json": content})
+    state = board.wait_for("error", timeout=30)
+    assert state["code"] == "settings" and "/config.json" in state["detail"] and detail in state["detail"]
+    assert state["advice"]
+    said = board.wait_for("wifi", timeout=30)
+    assert said["up"] is False and said["code"] == "wifi.ssid" and "ssid" in said["advice"]
 
 
 def test_no_secret_is_ever_on_the_console(run):

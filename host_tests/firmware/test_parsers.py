@@ -127,7 +127,7 @@ def test_records(campaign, tally):
 
 
 def test_registration_answers(chip, campaign, tally):
-    who = chip.credentials.ProductCertificate("a1TESTpk001", "dev_0001", "ProductSecret016")
+    who = chip.credentials.ProductCertificate("a1TESTpk001", "dev_0001", "ProductSecret016", "https")
 
     @examples(campaign)
     @given(st.one_of(damaged(WHOLE), st.binary(max_size=300)))

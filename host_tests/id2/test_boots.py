@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from host_tests.boots.test_bad_flash import full
 from host_tests.id2 import units as boards
 from host_tests.id2.units import BURNED, EMPTY, LISTED, ends, online
 from tools.emulator.cloud.process import Cloud
@@ -59,6 +60,17 @@ def test_a_board_without_identity_asks_for_one_once(units, cloud):
     assert len(cloud.admin("GET", "/identities")) == before
     assert cloud.admin("GET", f"/identities/{mine[-1]['id2']}")["authentications_today"] == 2
     assert again.operations > 0  # the count of authentications
+
+
+@pytest.mark.parametrize("burned", [True, False])
+def test_an_nvs_without_room_is_named_and_no_reason_to_stop(units, cloud, burned):
+    board = units.board(units.identity() if burned else None)
+    full(board)
+    boot = online(board)
+    assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
+    before = len(cloud.admin("GET", "/identities"))
+    online(board)
+    assert len(cloud.admin("GET", "/identities")) == before
 
 
 def test_it_comes_back_after_an_outage_and_counts(units, cloud):

@@ -5,16 +5,17 @@ import json
 import secrets
 
 from tools.emulator.board.boot import Board
-from tools.image import flash, identity
+from tools.image import flash, identity, release
 
 BURNED, EMPTY, LISTED = "a1Id2Burned", "a1Id2Empty0", "a1Id2Listed"
 PATIENCE = 30  # seconds for a boot
+HEAP = "124K"  # of a board: it has no TLS (chip.md), and iTLS is Python
 TOKEN = "i11abcdefghijklmnop0123456789ABC"  # the provisioning token of the product EMPTY
 # an application that posts nothing; {first} is run before the device starts, {each} at each turn
 MAIN = """
 from aliot.device import Device
 from aliot.wifi import Wifi
-device = Device({{}}, Wifi("boots", "password"), timeout=5000)
+device = Device({{"timeout": 5000}}, Wifi("boots", "password"))
 device.start()
 {first}
 while True:
@@ -46,7 +47,7 @@ class Units:
         self.secrets.add(found["id2_key"])
         return {name: found[name] for name in ("id2", "id2_key", "id2_type")}
 
-    def board(self, fields=None, product=BURNED, name=None, first="", each="", heap="128K", **options):
+    def board(self, fields=None, product=BURNED, name=None, first="", each="", heap=HEAP, **options):
         """A board with an identity burned, or with `fields` None one that asks for its identity."""
         number = next(self.number)
         name = name or "unit-" + secrets.token_hex(6)
@@ -54,6 +55,8 @@ class Units:
         values = {"way": "id2", "product_key": EMPTY if fields is None else product, "device_name": name}
         certificate.write_text(json.dumps(values | ({"product_secret": TOKEN} if fields is None else fields)))
         program = MAIN.format(first=first, each="\n".join(f"    {line}" for line in each.splitlines()))
+        if self.interpreter != "cpython":  # which runs the sources
+            program = release.build().shortened(program)
         image = flash.build(
             identity=identity.load(certificate), files={"/main.py": program.encode()}, generation=1_800_000_000
         )

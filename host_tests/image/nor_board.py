@@ -10,7 +10,9 @@ from tools.image import flash, littlefs
 
 sys.modules.setdefault("esp32", types.ModuleType("esp32"))  # the store is given its media, it needs no chip
 
-from aliot import credentials, store  # noqa: E402
+from aliot import identities, store  # noqa: E402
+from aliot.credentials import DeviceCertificate  # noqa: E402
+from aliot.errors import CredentialError  # noqa: E402
 
 MAC = "24:0a:c4:00:00:01"
 
@@ -81,15 +83,19 @@ class Booted:
         self.fields = self.issued = self.generation = None
         try:
             self.generation, self.fields = self.store.burned()
-        except credentials.CredentialError:
+        except CredentialError:
             return
-        self.credential = credentials.burned(self.fields, bytes.fromhex(MAC.replace(":", "")))
-        self.issued = self.store.issued(self.generation, self.credential)
+        mac = bytes.fromhex(MAC.replace(":", ""))
+        self.credential = identities.burned(self.fields, self.generation, mac, self.store)
+        self._take(self.store.issued(self.generation, self.credential))
 
     def register(self, secret):
         """As after a registration: the issued secret goes into flash."""
-        made = credentials.DeviceCertificate(self.credential.product_key, self.credential.device_name, secret)
-        self.issued = self.store.save(self.generation, self.credential, made)
+        made = DeviceCertificate(self.credential.product_key, self.credential.device_name, secret)
+        self._take(self.store.save(self.generation, self.credential, made))
+
+    def _take(self, fields):
+        self.issued = fields and identities.issued(fields, self.credential.product_key, self.credential.device_name)
 
     @property
     def secret(self):

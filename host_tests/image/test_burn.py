@@ -303,6 +303,7 @@ def check_after_burn(made, who, secret, folder, cut):
 def test_a_file_system_that_a_cut_left_unreadable_is_mended_by_the_next_burn(tmp_path, monkeypatch):
     """Where no harmless order of writes is found, the journal keeps the sectors as they were."""
     monkeypatch.setattr(littlefs, "_fillers", lambda *_: iter(()))
+    monkeypatch.setattr(littlefs, "_short", lambda memory, _: memory)  # metadata that has grown, as on a board
     start = registered(tmp_path)
     whole = start.copy()
     burned(whole, ELSEWHERE, tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from host_tests.image import pairs
 from host_tests.image.nor import PowerCut
-from host_tests.image.nor_board import MAC, _Files, _Nvs, credentials, store
+from host_tests.image.nor_board import MAC, CredentialError, _Files, _Nvs, store
 from host_tests.image.port import campaign
 from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, registered, untouched
 from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
@@ -18,7 +18,7 @@ from tools.flash import backup
 from tools.image import flash, identity, nvs
 
 NAME = {record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
-GIVEN = {24: b"0" * 24, 25: bytes(range(16)), 26: b"AES_128"}
+GIVEN = {record.ID2: b"0" * 24, record.ID2_KEY: bytes(range(16)), record.ID2_KEY_TYPE: b"AES_128"}
 
 
 def certified(folder, stem="x", private=None, **facts):
@@ -228,9 +228,8 @@ TORN = (0.0, 0.02, 0.5, 0.99)[: max(1, campaign(2))]
 
 def slot_at_boot(made):
     """What the firmware reads out of the slot of the renewed certificate."""
-    media = (_Nvs(made), _Files(made))
-    generation = store.Store(media).burned()[0]
-    fields = slots().Slots(generation, media).read("renewed")[1]
+    kept = store.Store((_Nvs(made), _Files(made)))
+    fields = slots().Slots(kept.burned()[0], kept).read("renewed")[1]
     return {tag: value for tag, value in fields.items() if tag != record.FOR_GENERATION}
 
 
@@ -247,5 +246,5 @@ def fields_at_boot(made):
     """The burned fields that the firmware's store finds, after it has healed both media; None without any."""
     try:
         return store.Store((_Nvs(made), _Files(made))).burned()[1]
-    except credentials.CredentialError:
+    except CredentialError:
         return None

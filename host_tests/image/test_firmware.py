@@ -1,8 +1,7 @@
 import pytest
 
 from tools.errors import UserError
-from tools.firmware import FOLDER
-from tools.image import firmware
+from tools.image import firmware, release
 
 
 def folder(path, **files):
@@ -16,8 +15,10 @@ def folder(path, **files):
 def test_all_but_what_the_chip_runs_from_source_is_compiled(tmp_path):
     tree = firmware.compile_tree(folder(tmp_path, **{
         "main.py": "import aliot", "boot.py": "", "aliot__a.py": "x = 1", "aliot__roots__r.der": b"\x30",
-        "manifest.py": "package('aliot')", "aliot__notes.txt": "no", "package.json": "{}"}))
-    assert sorted(tree) == ["/aliot/a.mpy", "/aliot/roots/r.der", "/boot.py", "/main.py"]
+        "manifest.py": "package('aliot')", "aliot__advice.txt": "|a|b", "aliot__notes.md": "no",
+        "package.json": "{}"}))
+    assert sorted(tree) == ["/aliot/a.mpy", "/aliot/advice.txt", "/aliot/roots/r.der", "/boot.py", "/main.py"]
+    assert tree["/aliot/advice.txt"] == b"|a|b"
     assert tree["/main.py"] == b"import aliot" and tree["/aliot/roots/r.der"] == b"\x30"
 
 
@@ -37,10 +38,9 @@ def test_a_folder_that_is_not_there():
         firmware.compile_tree("/nowhere")
 
 
-def test_the_firmware_compiles_and_each_module_has_a_size():
+def test_the_firmware_compiles_and_each_unit_has_a_size():
     tree, sizes = firmware.compile_tree(), firmware.sizes()
-    modules = {path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("aliot/**/*.py")}
-    assert set(sizes) == modules
+    assert set(sizes) == {release.file(name) for name in release.build().units}
     assert sizes["aliot/store"] == len(tree["/aliot/store.mpy"])
     assert {"/main.py", "/boot.py", "/aliot/roots/aliyun.der"} <= set(tree)
 

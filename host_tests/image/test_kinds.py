@@ -47,9 +47,9 @@ def says(values, words, folder=".", secrets=()):
 
 def test_a_gateway_carries_the_products_of_its_sub_devices():
     fields = identity.parse({**DEVICE, "sub_products": SUBS}).fields()
-    assert fields[17] == b"a1SubProdu1\na1SubProdu2 Xh2sKw0Lq7PzT3vN"
+    assert fields[record.SUB_PRODUCTS] == b"a1SubProdu1\na1SubProdu2 Xh2sKw0Lq7PzT3vN"
     assert fields[record.WAY] == b"device"
-    assert identity.parse({**PRODUCT, "sub_products": SUBS[:1]}).fields()[17] == b"a1SubProdu1"
+    assert identity.parse({**PRODUCT, "sub_products": SUBS[:1]}).fields()[record.SUB_PRODUCTS] == b"a1SubProdu1"
 
 
 def test_the_secrets_of_its_products_are_masked():
@@ -236,8 +236,8 @@ def test_what_is_usual_is_not_in_the_record():
     usual = identity.parse({**DEVICE, "auth": "mqtt", "bootstrap": "none"})
     assert usual.fields() == identity.parse(DEVICE).fields()
     other = identity.parse({**DEVICE, "auth": "https", "bootstrap": "global"}).fields()
-    assert (other[28], other[29]) == (b"https", b"global")
-    assert identity.parse({**PRODUCT, "bootstrap": "region"}).fields()[29] == b"region"
+    assert (other[record.AUTH], other[record.BOOTSTRAP]) == (b"https", b"global")
+    assert identity.parse({**PRODUCT, "bootstrap": "region"}).fields()[record.BOOTSTRAP] == b"region"
 
 
 @pytest.mark.parametrize("changes, words", [
@@ -251,11 +251,11 @@ def test_an_endpoint_that_cannot_be(changes, words):
 
 
 @pytest.mark.parametrize("endpoint, words", [
-    ([], "is not a JSON object"),
-    ({"auth": "x"}, "endpoint.auth is not one of"),
-    ({"bootstrap": "x"}, "endpoint.bootstrap is not one of"),
-    ({"port": "1883"}, "endpoint.port is not a number"),
-    ({"host": "A B"}, "endpoint.host 'A B' is not a host"),
+    ([], "endpoint has to be an object"),
+    ({"auth": "x"}, "endpoint.auth has to be one of mqtt, https"),
+    ({"bootstrap": "x"}, "endpoint.bootstrap has to be one of none, region, global"),
+    ({"port": "1883"}, "endpoint.port has to be a number from 1 to 65535"),
+    ({"host": "A B"}, "endpoint.host has to be 1 to 128 lower-case letters, digits and - ."),
     ({"device_secret": "x"}, "endpoint.device_secret is not a setting"),
 ])
 def test_a_config_with_a_wrong_endpoint_is_refused(tmp_path, endpoint, words):

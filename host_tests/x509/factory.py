@@ -6,18 +6,17 @@ import json
 from tools.ca import association, authority, issue
 from tools.ca.keys import pem
 from tools.emulator.board.boot import Board
-from tools.image import flash, identity
+from tools.image import flash, identity, release
 
 PRODUCT, CA_NAME = "a1X509Board", "Factory_CA"
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 CHEAP = 2**10  # scrypt
-HEAP = "128K"  # keys and certificates, and an NVS that the chip has in its firmware; the bench says how little does
 # an application that posts nothing; what comes after start() and before the loop is put in
 MAIN = """
 import json
 from aliot.device import Device
 from aliot.wifi import Wifi
-device = Device({config!r}, Wifi("factory", "password"), timeout={timeout})
+device = Device({config!r}, Wifi("factory", "password"))
 device.subscribe("user/get", lambda topic, payload: print(json.dumps({{"got": payload.decode()}})))
 device.start()
 {more}
@@ -64,21 +63,26 @@ class Factory:
         piece = association.Piece(rows[0][0], 1, rows)
         self.cloud.admin("POST", f"/cas/{self.name}/association", {"csv": association.render(piece).decode()})
 
-    def image(self, made, config=None, timeout=15000, more="", again="pass", files=None):
-        """The flash of a board with an issued certificate, burned by way of its JSON file."""
+    def image(self, made, config=None, timeout=15000, more="", again="pass", files=None, sources=False):
+        """The flash of a board with an issued certificate, burned by way of its JSON file.
+
+        Its application may look inside the firmware, whose names are those of the sources with `sources`.
+        """
         stem = self.folder / f"board{next(self._number)}"
         stem.with_suffix(".cer").write_bytes(made.certificate_pem)
         stem.with_suffix(".key").write_bytes(made.key_pem)
         stem.with_suffix(".json").write_text(json.dumps(
             {"certificate": stem.with_suffix(".cer").name, "private_key": stem.with_suffix(".key").name,
              "region": REGION}))
-        program = MAIN.format(config=config or {}, timeout=timeout, more=more, again=again)
+        settings = {"timeout": timeout, **(config or {})}
+        program = MAIN.format(config=settings, more=more, again=again)
+        program = program if sources else release.build().shortened(program)
         return flash.build(identity=identity.load(stem.with_suffix(".json")), roots=[self.cloud.ca_der],
                            files={"/main.py": program.encode(), **(files or {})}, generation=1_800_000_000)
 
     def board(self, made, interpreter=None, options=None, **image):
-        return Board(self.image(made, **image), cloud=self.cloud.run_dir, interpreter=interpreter,
-                     folder=self.folder / f"flash{next(self._number)}", **{"heap": HEAP, **(options or {})})
+        return Board(self.image(made, sources=interpreter == "cpython", **image), cloud=self.cloud.run_dir, interpreter=interpreter,
+                     folder=self.folder / f"flash{next(self._number)}", **(options or {}))
 
 
 def names(boot):

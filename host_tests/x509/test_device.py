@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.x509.conftest import DEVICE
+from host_tests.x509.conftest import DEVICE, HEAP
 from tools.emulator.board import cases
 
 CASES = [case.function for case in cases.read(DEVICE, DEVICE.parent)[0]]
@@ -10,7 +10,7 @@ CASES = [case.function for case in cases.read(DEVICE, DEVICE.parent)[0]]
 
 @pytest.fixture(scope="module", params=cases.INTERPRETERS)
 def board(request):
-    with cases.conversation(DEVICE, request.param, heap="1M") as ask:
+    with cases.conversation(DEVICE, request.param, heap=HEAP) as ask:
         yield ask
 
 

@@ -6,23 +6,35 @@ import secrets
 
 import pytest
 
+from host_tests.boots.test_bad_flash import full
 from host_tests.x509.factory import PRODUCT, Factory, config, names, online
 from tools.emulator.cloud.process import Cloud
 
 INTERPRETERS = {"cpython": "cpython", "micropython": None}
 # what a person would wait minutes for comes at once
-IMPATIENT = 'device.watch(lambda state, told: setattr(device.session, "after", 0) if "wait" in told else None)'
+IMPATIENT = """
+def impatient(state, told):
+    if "wait" in told:
+        device.session.after = 0
+device.watch(impatient)
+"""
 # offers what lies in the board's files, once
+WATCH = """
+slots = []
+device.watch(lambda state, told: state == "certificate" and slots.append(told["slot"]))
+"""
 RENEW = """
-    if device.connected and device.credential.current.slot == "burned" and not device.credential.next:
+    if device.connected and slots == ["burned"]:
         from aliot.x509 import renewal
-        with open("/new.cer", "rb") as file:
-            certificate = file.read()
-        with open("/new.key", "rb") as file:
-            renewal.offer(device, certificate, file.read())
+        slots.append("")
+        pair = []
+        for name in ("/new.cer", "/new.key"):
+            with open(name, "rb") as file:
+                pair.append(file.read())
+        renewal.offer(device, *pair)
+        pair = None
         device.stop()
 """
-ROOMY = {"heap": "160K"}  # a renewal holds both pairs, on a port that takes 24 of it for the chip's modules
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +80,16 @@ def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter,
     again = online(board)
     assert not again.state("stored") and again.operations == 0 and handshakes(cloud, named) == 2
     assert (again.state("boot")["product_key"], again.state("boot")["device_name"]) == (PRODUCT, named)
+
+
+def test_an_nvs_without_room_is_named_and_no_reason_to_stop(factory, cloud, interpreter, named):
+    board = factory.board(factory.issue(named), interpreter)
+    full(board)
+    boot = online(board)
+    assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
+    assert (boot.state("stored")["nvs"], boot.state("stored")["littlefs"]) == ("full", "ok")
+    again = online(board)
+    assert not again.state("stored") and again.state("boot")["device_name"] == named
 
 
 def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
@@ -140,8 +162,7 @@ def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(factory, clo
 @pytest.mark.parametrize("kind, code", [("silent", "x509.push"), ("wrong_json", "protocol"), ("oversize", "x509.push"),
                                         ("close", "closed"), ("half_open", "x509.push")])
 def test_a_push_that_is_lost_or_spoiled_is_asked_for_again(factory, cloud, kind, code, named):
-    options = {"heap": "256K"} if kind == "oversize" else None
-    board = factory.board(factory.issue(named), config={"push": 200}, more=IMPATIENT, options=options)
+    board = factory.board(factory.issue(named), config={"push": 200}, more=IMPATIENT)
     cloud.admin("POST", "/faults", {"where": "x509", "when": "push", "kind": kind, "times": 1, "dn": named})
     boot = board.boot(until="connected", timeout=60)
     trouble = [state["code"] for state in boot.states if "code" in state]
@@ -160,7 +181,7 @@ def test_a_board_that_is_never_told_again_goes_on(tmp_path, named):
 def test_a_new_certificate_takes_over_while_it_runs(factory, cloud, interpreter, named):
     old = factory.issue(named)
     new = factory.issue(named, renew=True)
-    board = factory.board(old, interpreter, again=RENEW, files=renewed(new), options=ROOMY)
+    board = factory.board(old, interpreter, more=WATCH, again=RENEW, files=renewed(new))
     boot = board.boot(until=lambda state: state.get("slot") == "renewed")
     assert boot.state("certificate")["serial"] == new.serial, boot.lines
     cloud.admin("POST", f"/cas/{factory.name}/bindings/{old.serial}/disable")
@@ -171,7 +192,7 @@ def test_a_new_certificate_takes_over_while_it_runs(factory, cloud, interpreter,
 def test_a_new_certificate_that_is_not_associated_does_no_harm(factory, cloud, interpreter, named):
     old = factory.issue(named)
     new = factory.issue(named, renew=True, associated=False)
-    board = factory.board(old, interpreter, again=RENEW, files=renewed(new), options=ROOMY)
+    board = factory.board(old, interpreter, more=WATCH, again=RENEW, files=renewed(new))
     board.start()
     board.wait_for("connected")
     said = board.wait_for("error")

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import NameOID
 
-from host_tests.x509.conftest import DEVICE, hexed
+from host_tests.x509.conftest import DEVICE, HEAP, hexed
 from tools.emulator.board import cases
 
 SCRIPT = DEVICE.with_name("x509_keygen.py")
@@ -18,7 +18,7 @@ BITS = 1024  # a key of 2048 takes the bench's time
 @pytest.fixture(scope="module", params=cases.INTERPRETERS)
 def made(request, tmp_path_factory):
     """(key, request, request as PEM) of a board."""
-    with cases.conversation(SCRIPT, request.param, heap="256K") as ask:
+    with cases.conversation(SCRIPT, request.param, heap="112K") as ask:
         folder = tmp_path_factory.mktemp("made")
         for function, value in (("generate", BITS), ("several", 512), ("request", ["sensor-01", str(folder)])):
             failed = ask(function, value)
@@ -71,7 +71,7 @@ def test_a_request_with_another_bit_is_not_verified(made, tmp_path):
 def test_a_certificate_for_it_goes_with_the_key_on_a_board(made, maker):
     key = serialization.load_der_private_key(made[0], None)
     pair = hexed(maker.certificate(key), key)
-    with cases.conversation(DEVICE, "micropython", heap="1M") as ask:
+    with cases.conversation(DEVICE, "micropython", heap=HEAP) as ask:
         assert ask("pair", pair) is None
         assert ask("sound", pair) is None
 
@@ -82,5 +82,5 @@ def test_composites_are_told_from_primes():
     composite = [9, 25, 561, 2047, 3277, 4033, 3215031751, 3825123056546413051, p * p, p * q]
     prime = [65537, 2147483647, q, p, (1 << 255) - 19, (1 << 521) - 1]
     numbers = {"composite": [str(number) for number in composite], "prime": [str(number) for number in prime]}
-    with cases.conversation(SCRIPT, "micropython", heap="256K") as ask:
+    with cases.conversation(SCRIPT, "micropython", heap="112K") as ask:
         assert ask("composites", numbers) is None

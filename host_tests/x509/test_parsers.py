@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host_tests.x509.conftest import DEVICE, hexed
+from host_tests.x509.conftest import DEVICE, HEAP, hexed
 from tools.emulator.board import cases
 
 COUNT = 40  # examples of each in CI
@@ -16,7 +16,7 @@ COUNT = 40  # examples of each in CI
 
 @pytest.fixture(scope="module", params=cases.INTERPRETERS)
 def board(request):
-    with cases.conversation(DEVICE, request.param, heap="1M") as ask:
+    with cases.conversation(DEVICE, request.param, heap=HEAP) as ask:
 
         def told(function, value):
             failed = ask(function, value)

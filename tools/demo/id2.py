@@ -24,6 +24,6 @@ def play(stage):
     for number, (scene, product_key, name, fields) in enumerate(SCENES, 1):
         stage.title(f"ID² {number}. {scene}")
         certificate = {"way": "id2", "product_key": product_key, "device_name": name, **fields}
-        board = stage.burn({**certificate, "host": HOST}, f"id2-{number}", heap="128K")
+        board = stage.burn({**certificate, "host": HOST}, f"id2-{number}", heap="124K")
         for boot in ("first", "second"):
             stage.run(scene, board, boot, (product_key, name))

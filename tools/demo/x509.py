@@ -18,8 +18,7 @@ def play(stage):
     stem = stage.folder / "x509-board"
     stem.with_suffix(".cer").write_bytes(made.certificate_pem)
     stem.with_suffix(".key").write_bytes(made.key_pem)
-    board = stage.burn({"certificate": f"{stem.name}.cer", "private_key": f"{stem.name}.key"}, "x509",
-                       heap="128K")
+    board = stage.burn({"certificate": f"{stem.name}.cer", "private_key": f"{stem.name}.key"}, "x509")
     name = (PRODUCT_KEY, DEVICE_NAME)
     stage.run(SCENE, board, "first", name)
     stage.run(SCENE, board, "second", name)

@@ -4,15 +4,15 @@ import time
 
 from tools.diagnosis import way
 
+from aliot.bootstrap import Token, messages
 from aliot.errors import AliotError
-from aliot.guide import Token, forms
 
 
 def questions(network, who, device, where, trusted, timeout, authenticate=True):
     """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
 
     `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is
-    left out: told is None then. `where` (aliot.guide.Guided) is told in passing.
+    left out: told is None then. `where` (aliot.bootstrap.Told) is told in passing.
     """
     where.own = device
     while question := where.question():
@@ -25,7 +25,8 @@ def questions(network, who, device, where, trusted, timeout, authenticate=True):
         except way.Refusal as refusal:
             yield path, host, refusal
             return
-        where.sent(*told[:2])
+        where.told = told[:2]
+        where.go(*told[:2])
         if len(told) == 4:
             where.token = Token(device, *told[2:])
         yield path, host, told
@@ -33,8 +34,8 @@ def questions(network, who, device, where, trusted, timeout, authenticate=True):
 
 def form(who, device, where, path):
     if path == "/auth/bootstrap":
-        return forms.bootstrap(device)
-    return forms.authentication(device, int(time.time() * 1000), who.sign_method or "hmacsha256",
+        return messages.bootstrap(device)
+    return messages.authentication(device, int(time.time() * 1000), who.sign_method or "hmacsha256",
                                 where.bootstrap == "region")
 
 
@@ -44,7 +45,7 @@ def ask(network, host, path, text, trusted, timeout):
     with stream:
         status, data = way.post(stream, host, path, text, timeout)
     try:
-        found = forms.result(status, data)
-        return forms.place(found) + (forms.token(found) if path == "/auth/devicename" else ())
+        found = messages.result(status, data)
+        return messages.place(found) + (messages.token(found) if path == "/auth/devicename" else ())
     except AliotError as problem:
         raise way.Refusal(f"{problem.code}: {problem.detail}", problem.advice) from None

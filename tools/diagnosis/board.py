@@ -1,4 +1,7 @@
-"""`doctor --port`: the board itself walks the way, over its console (mpremote)."""
+"""`doctor --port`: the board itself goes the way, over its console (mpremote), registration and login included.
+
+A script (on_board.py) lets it; what the board says of its own states is read here, stretch by stretch.
+"""
 
 import json
 import subprocess
@@ -11,26 +14,152 @@ from tools.errors import UserError
 SCRIPT = Path(__file__).with_name("on_board.py")
 PATIENCE = 120          # seconds for the whole walk
 
+KINDS = {"device": "own secret", "x509": "certificate and key", "id2": "ID2"}
+# the beginning of a fault's code -> the stretch that it is a fault of; any other is one of the login
+STRETCHES = {"dns": "DNS", "connect": "TCP", "certificate": "TLS", "tls": "TLS", "x509.refused": "TLS",
+             "x509.expired": "certificate", "x509.future": "certificate", "itls": "iTLS", "id2": "iTLS"}
+IDENTITY = ("credential", "endpoint", "x509.missing", "x509.malformed", "x509.mismatch")     # before there is a network
+NO_ROOT = "put a DER certificate there, or remove the file"
+NO_CLOCK = "let the board reach an SNTP server (UDP port 123)"
+
 
 def examine(port, timeout):
-    """The findings that the board on `port` prints. It is reset afterwards, so that its application goes on."""
+    """The findings of the board on `port`. It is reset afterwards, so that its application goes on."""
     command = [sys.executable, "-m", "mpremote", "connect", port, "run", str(SCRIPT), "reset"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         raise UserError(f"the board on {port} did not come to an end within {PATIENCE} s; reset it and try again") from None
-    findings = [Finding(line["doctor"], line["ok"], line["found"], line["advice"])
-                for line in map(_parsed, done.stdout.splitlines()) if line]
-    if not findings:
+    states = [state for state in map(_parsed, done.stdout.splitlines()) if state]
+    if not states:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise UserError(f"the board on {port} does not answer with aliot's firmware ({said[0]}): flash it first, "
                         "or close the program that has the port")
-    return findings
+    return findings(states)
 
 
 def _parsed(line):
+    """The state line that `line` is, as a dict, or None."""
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and "doctor" in found else None
+    return found if isinstance(found, dict) and isinstance(found.get("aliot"), str) else None
+
+
+def findings(states):
+    """What a board's state lines say of its way, as a list of `Finding`."""
+    walk = Walk()
+    for state in states:
+        heard = getattr(walk, "on_" + state["aliot"], None)
+        if heard:
+            heard(state)
+    return walk.end()
+
+
+class Walk:
+    """The way so far; `on_...` takes a state of that name."""
+
+    def __init__(self):
+        self.found = {}         # stretch -> Finding, in the order in which they were reached
+        self.boot = {}
+        self.stage = None       # "registration" or "asks" while that is under way
+        self.method = self.place = self.who = ""
+        self.asked = "kept"
+        self.fault = None       # the last one; a connection that comes after it makes it none
+        self.over = False
+
+    def say(self, stretch, ok, found, advice=""):
+        self.found[stretch] = Finding(stretch, ok, printable(found), advice)
+
+    def on_boot(self, state):
+        self.boot = state
+        if "product_key" not in state:
+            return              # there is no identity, as the line after it says
+        self.who = name(state)
+        kind = KINDS.get(state["way"]) or ("registered" if state.get("issued") else "not registered yet")
+        media = ", ".join(f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state)
+        self.say("identity", True, f"{self.who or 'not told yet who it is'}, {kind}; media: {media}")
+        refused = state.get("roots_refused", ())
+        self.say("roots", not refused, f"extra: {', '.join(state['roots']) or 'none'}"
+                 + (f"; refused: {', '.join(refused)}" if refused else ""), NO_ROOT if refused else "")
+
+    def on_wifi(self, state):
+        if state["up"]:
+            self.say("network", True, f"joined {state['network']}" if state["network"] else "taken as given")
+        elif "code" in state:
+            self.say("network", False, f"{state['code']}: {state['detail']}", state["advice"])
+            self.over = True
+
+    def on_clock(self, state):
+        if state["server"]:
+            self.say("clock", True, f"{state['time']} by {state['server']}")
+        else:
+            self.say("clock", False, "no SNTP server answered; counting from the build date", NO_CLOCK)
+
+    def on_registering(self, state):
+        self.stage, self.method = "registration", state["method"]
+
+    def on_stored(self, state):
+        if self.stage == "registration":
+            media = ", ".join(f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state)
+            self.say("registration", True, f"registered by {self.method}; media: {media}")
+            self.stage = None
+
+    def on_asking(self, state):
+        self.stage, self.asked = "asks", f"{state['path']} of {state['host']}"
+
+    def on_guided(self, state):
+        self.say("asks", True, f"{self.asked}: {state['host']}:{state['port']}")
+        self.stage = None
+
+    def on_connecting(self, state):
+        self.place = f"{state['host']}:{state['port']}"
+
+    def on_certificate(self, state):
+        self.say("certificate", True, f"serial {state['serial']} ({state['slot']}), valid to {state['expires']}, "
+                                      f"{state['days']} days left")
+
+    def on_connected(self, state):
+        self.linked()
+        self.say("login", True, f"CONNACK 0: {self.who or 'who it was told that it is'} is online")
+        self.fault, self.over = None, True
+
+    def on_offline(self, state):
+        if state["code"] == "settings":
+            self.say("settings", False, state["detail"], state["advice"])
+        else:
+            self.fault = state
+
+    on_refused = on_error = on_offline
+
+    def linked(self):
+        if self.boot.get("way") == "id2":
+            self.say("iTLS", True, f"both sides authenticated at {self.place}: one of ten times a day")
+        else:
+            self.say("TLS", True, f"chain, name and dates of {self.place} verified")
+
+    def end(self):
+        if self.fault:
+            code = self.fault["code"]
+            stretch = self.stage or self.stretch(code)
+            if stretch == "login" and code.startswith(("mqtt", "x509")):
+                self.linked()       # it is an answer to CONNECT
+            self.say(stretch, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", ""))
+        elif not self.over:
+            self.say(self.stage or "login", False, "no end in good time", "'monitor' shows the board's own lines")
+        return list(self.found.values())
+
+    def stretch(self, code):
+        if code in IDENTITY and "network" not in self.found:
+            return "identity"
+        return next((stretch for begin, stretch in STRETCHES.items() if code.startswith(begin)), "login")
+
+
+def name(state):
+    return f"{state['product_key']} / {state['device_name']}" if state.get("product_key") else ""
+
+
+def printable(text):
+    """`text`, in which a platform's own words may be, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

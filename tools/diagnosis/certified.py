@@ -36,8 +36,7 @@ NO_PUSH = "check that this is the platform's X.509 host; a board asks again"
 
 def walk(network, who, extra, args):
     """The findings from the certificate on; without a pair to connect with the way ends at TCP."""
-    region = who.region or "cn-shanghai"
-    where = Endpoint("", host=who.host or f"x509.itls.{region}.aliyuncs.com", port=who.port or PORT)
+    where = Endpoint(who.host or f"x509.itls.{who.region or 'cn-shanghai'}.aliyuncs.com", who.port or PORT)
     client = Client(network, who, where, way.roots(where.roots, extra))
     host, port = where.host, where.port
     pair = look("certificate", lambda: certificate(who, time.time()))

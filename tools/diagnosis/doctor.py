@@ -1,7 +1,7 @@
 """The verb `doctor`: the way from here to the platform, stretch by stretch, each green or red with one line of advice.
 
-It registers nothing. The registration switch shows in the code that a wrong
-signature is refused with: direct.md 9 checks product and switch before it.
+From here it registers nothing. The registration switch shows in the code that a wrong signature is refused with:
+direct.md 9 checks product and switch before it. A board on a port goes the whole way, as it always does.
 """
 
 import json
@@ -17,8 +17,10 @@ from tools.errors import UserError
 from tools.image import identity
 
 from aliot.advice import advice
-from aliot.endpoint import Endpoint
-from aliot.guide import Guided
+from aliot.bootstrap import Told
+from aliot.credentials import Credential
+from aliot.endpoint import PUBLIC
+from aliot.settings import Settings
 
 OTHERS = {"x509": certified.walk, "id2": over_itls.walk}      # ways that sign nothing with a secret
 
@@ -31,13 +33,15 @@ def add_arguments(parser):
     parser.add_argument("--root", metavar="FILE", action="append", default=[], help="another root that the board trusts")
     parser.add_argument("--no-login", action="store_true",
                         help="do not connect as the device (that activates it, and throws a running board off)")
-    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to walk the way itself, over its console")
+    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to go the way itself, up to its own login")
     parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="for each step (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
 
 
 def run(args):
     if args.port:
+        if args.no_login:
+            raise UserError("a board on a port logs in by itself: --no-login is for a certificate")
         from tools.diagnosis import board
         findings = board.examine(args.port, args.timeout)
     else:
@@ -68,13 +72,13 @@ def examine(args):
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
     if who and who.way in OTHERS:
         return [availability(who), look("clock", lambda: clock(network)), *OTHERS[who.way](network, who, extra, args)]
-    device, where = signing.credential(who, args.mac) if who else (None, Endpoint("a1", args.region))
+    device, where = signing.credential(who, args.mac) if who else (None, public(args.region))
     trusted = way.roots(where.roots, extra)
     findings = [availability(who)] if who else []
     findings.append(look("clock", lambda: clock(network)))
-    if device is not None and device.REGISTER:
-        findings += registration(network, who, device, where, way.roots(where.register_roots, extra), args.timeout)
-    if isinstance(where, Guided):
+    if device is not None and device.method:
+        findings += registration(network, who, device, where, way.roots(PUBLIC, extra), args.timeout)
+    if isinstance(where, Told):
         more, known = asked(network, who, device, where, extra, args)
         findings += more
         if not known:
@@ -88,9 +92,17 @@ def examine(args):
     return findings
 
 
+def public(region):
+    """The endpoint of the public instance in a region."""
+    settings = Settings({"endpoint": {"region": region}}, {})
+    if settings.wrong:
+        raise UserError(f"--region {region} is not a region id such as cn-shanghai")
+    return settings.endpoint(Credential("a1", ""))
+
+
 def registration(network, who, device, where, trusted, timeout):
     """Findings about HTTPS registration; MQTT registration shows nothing before it is done."""
-    if device.REGISTER != "https":
+    if device.method != "https":
         return [Finding("registration", None, "over MQTT: nothing shows without registering")]
     host = where.register_host
     findings = [look("TLS register", lambda: tls(network, host, 443, trusted))]
@@ -113,9 +125,9 @@ def switch(network, device, host, trusted, timeout):
 
 def asked(network, who, device, where, extra, args):
     """(findings about what the board asks before it connects, whether they tell where it will)."""
-    trusted = way.roots(where.register_roots, extra)
+    trusted = way.roots(PUBLIC, extra)
     findings, known = [], False
-    complete = not (device.REGISTER or args.no_login)
+    complete = not (device.method or args.no_login)
     for path, host, told in asking.questions(network, who, device, where, trusted, args.timeout, complete):
         stretch = path.rpartition("/")[2]
         if told is None:
@@ -132,7 +144,7 @@ def asked(network, who, device, where, extra, args):
 
 
 def login(network, who, device, where, trusted, args):
-    if device.REGISTER:
+    if device.method:
         return Finding("login", None, "this certificate has no DeviceSecret before its board has registered")
     if args.no_login:
         return Finding("login", None, "left out, as asked")
@@ -140,7 +152,7 @@ def login(network, who, device, where, trusted, args):
 
 
 def _login(network, who, device, where, trusted, timeout):
-    token = where.token if isinstance(where, Guided) else None
+    token = where.token if isinstance(where, Told) else None
     made = signing.login(token or device, where, None, who.sign_method or "hmacsha256")
     stream, _, _ = way.secure(network, where.host, where.port, trusted)
     with stream:

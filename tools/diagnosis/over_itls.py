@@ -7,7 +7,7 @@ PORT = 1883
 OF_TLS = (443, 8883)            # a board takes PORT for these
 BURNED = "not tried from here: each authentication is one of the ten that an ID has a day"
 ASKED_FOR = "not tried from here: it would take one of the product's identities"
-BOARD = "'doctor --port' has the board itself do it, at that price"
+BOARD = "'doctor --port' has the board itself do it, at that price: one of ten a day"
 
 
 def walk(network, who, extra, args):

@@ -6,11 +6,12 @@ from tools.errors import UserError
 from tools.firmware import record
 from tools.image.identity import Identity
 
-from aliot import credentials, registration
-from aliot.endpoint import endpoint
+from aliot import identities, registration
+from aliot.bootstrap import Told, messages
+from aliot.endpoint import PUBLIC
 from aliot.errors import CredentialError
-from aliot.guide import Guided, forms
 from aliot.login import login
+from aliot.settings import Settings
 from aliot.sign import canonical
 
 SDK_TIMESTAMP = 2524608000000       # what a board without a clock sends, as the SDKs do; direct.md 6.1
@@ -42,9 +43,9 @@ def credential(identity: Identity, mac=None):
     fields = identity.fields()
     if record.DEVICE_NAME not in fields and mac is None:
         raise UserError("no device_name in the certificate: the board will use its MAC; give it with --mac")
-    made = credentials.burned(fields, bytes.fromhex((mac or "0" * 12).replace(":", "")))
     try:
-        return made, endpoint(made.product_key, fields, {})
+        made = identities.burned(fields, 0, bytes.fromhex((mac or "0" * 12).replace(":", "")), None)
+        return made, Settings({}, fields).endpoint(made)
     except CredentialError as error:
         raise UserError(error.detail) from None
 
@@ -56,12 +57,12 @@ def steps(identity, mac=None, timestamp=None, nonce=None):
     """
     who, where = credential(identity, mac)
     method = identity.sign_method or "hmacsha256"
-    if isinstance(where, Guided) and not who.REGISTER:
+    if isinstance(where, Told) and not who.method:
         return asked(who, where, method, timestamp)
-    if not who.REGISTER:
+    if not who.method:
         return [connect(who, where, method, timestamp)]
     nonce = nonce or registration.random()
-    return [over_https(who, where, method, nonce) if who.REGISTER == "https" else over_mqtt(who, where, method, nonce)]
+    return [over_https(who, where, method, nonce) if who.method == "https" else over_mqtt(who, where, method, nonce)]
 
 
 def connect(who, where, method, timestamp):
@@ -80,7 +81,7 @@ def asked(who, where, method, timestamp):
     found = []
     host, path = where.question()
     if path == "/auth/bootstrap":
-        found.append(Step(f"POST {path}", host, 443, where.register_roots, "", "", "", _pairs(forms.bootstrap(who)), "",
+        found.append(Step(f"POST {path}", host, 443, PUBLIC, "", "", "", _pairs(messages.bootstrap(who)), "",
                           "the answer says where to go on"))
         if where.auth == "mqtt":
             made = connect(who, where, method, timestamp)
@@ -88,8 +89,8 @@ def asked(who, where, method, timestamp):
         host = ""
     stamp = SDK_TIMESTAMP if timestamp is None else timestamp
     router = where.bootstrap == "region"
-    form = forms.authentication(who, stamp, method, router)
-    found.append(Step("POST /auth/devicename", host, 443, where.register_roots, forms.content(who, stamp, router),
+    form = messages.authentication(who, stamp, method, router)
+    found.append(Step("POST /auth/devicename", host, 443, PUBLIC, messages.content(who, stamp, router),
                       "DeviceSecret", method, _pairs(form), "sign",
                       "CONNECT with the iotId and the iotToken of the answer, securemode=-1, where the answer says"))
     return found
@@ -104,7 +105,7 @@ def over_https(who, where, method, nonce):
     sign = registration.signature(who, nonce, method)
     fields = {"productKey": who.product_key, "deviceName": who.device_name, "random": nonce, "sign": sign,
               "signMethod": method}
-    return Step("POST /auth/register/device", where.register_host, 443, where.register_roots,
+    return Step("POST /auth/register/device", where.register_host, 443, PUBLIC,
                 _content(who, nonce), "ProductSecret", method, fields, "sign", _afterwards(where))
 
 
@@ -112,7 +113,7 @@ def over_mqtt(who, where, method, nonce):
     """CONNECT with authType register or regnwl; direct.md 3 and 4."""
     kind = "regnwl" if who.method == "regnwl" else "register"
     instance = f",instanceId={where.instance}" if where.instance else ""
-    client_id = (f"{who.device_name}|securemode={where.register_mode},authType={kind},random={nonce},"
+    client_id = (f"{who.device_name}|securemode={-2 if where.instance else 2},authType={kind},random={nonce},"
                  f"signmethod={method}{instance}|")
     fields = {"client identifier": client_id, "user name": f"{who.device_name}&{who.product_key}",
               "password": registration.signature(who, nonce, method)}
@@ -121,7 +122,7 @@ def over_mqtt(who, where, method, nonce):
 
 
 def _afterwards(where):
-    return ISSUED_AND_ASKED if isinstance(where, Guided) else ISSUED
+    return ISSUED_AND_ASKED if isinstance(where, Told) else ISSUED
 
 
 def _content(who, nonce):

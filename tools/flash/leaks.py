@@ -53,7 +53,7 @@ def _secrets(fields):
             yield fields[tag]
     key = fields.get(record.ID2_KEY, b"").hex()
     yield from (text.encode() for text in (key, key.upper()) if key)
-    yield from (secret for secret in own.secrets(fields.get(own.SUB_PRODUCTS, b"")) if len(secret) >= 8)
+    yield from (secret for secret in own.secrets(fields.get(record.SUB_PRODUCTS, b"")) if len(secret) >= 8)
 
 
 def _is_record(data):

@@ -28,7 +28,7 @@ def run(args):
     settings = config.read(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
     if args.firmware:
-        image = _with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
+        image = with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
@@ -39,8 +39,11 @@ def run(args):
     print(json.dumps(report) if args.json else _words(report))
 
 
-def _with_firmware(image, board, path):
-    """The image with the parts of a stock one in their places: all that a factory has to write, at offset 0."""
+def with_firmware(image, board, path=None):
+    """The image with the parts of a stock one in their places: all that a factory has to write, at offset 0.
+
+    `path` is the stock .bin, None the pinned one.
+    """
     from tools.flash import stock
 
     whole = bytearray(image)

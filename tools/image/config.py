@@ -1,45 +1,46 @@
-"""config.json: the settings of a board, Wi-Fi and endpoint; never an identity."""
+"""config.json: the settings of a board, Wi-Fi and endpoint; never an identity.
+
+What a setting may be, the board's own table says (aliot.settings), so that both take and refuse the same.
+"""
 
 import json
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.image.identity import endpoint
+from tools.firmware import rules, settings as board
 
-PATH = "/config.json"
-_IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products")
+PATH = board.FILE
+_IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products", "deviceSecret", "productSecret")
 
 
 def read(path):
     """The dict of a config.json file; UserError when it is not one that a board takes."""
     try:
-        settings = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        data = Path(path).read_bytes()
+        if len(data) > board.LARGEST:
+            raise UserError(f"{path} has more than {board.LARGEST} bytes, which a board reads of it")
+        found = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         raise UserError(f"{path} is not JSON") from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not isinstance(settings, dict):
+    if not isinstance(found, dict):
         raise UserError(f"{path} is not a JSON object")
     try:
-        check(settings)
+        check(found)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return settings
+    return found
 
 
 def check(settings):
-    """UserError for a Wi-Fi name or password that no access point can have, a wrong endpoint, or an identity."""
-    ssid, password = settings.get("ssid"), settings.get("password", "")
-    if ssid is not None and not (isinstance(ssid, str) and 1 <= _size(ssid) <= 32):
-        raise UserError("a Wi-Fi name has 1 to 32 bytes")
-    if not isinstance(password, str) or password and not 8 <= _size(password) <= 63:
-        raise UserError("a Wi-Fi password has 8 to 63 characters, or none for an open network")
+    """UserError names the first setting that breaks its rule, or that belongs to an identity."""
     for name in settings:
-        if name in _IDENTITY or name in ("deviceSecret", "productSecret"):
+        if name in _IDENTITY:
             raise UserError(f"'{name}' does not belong into settings: an identity is burned ('make burn')")
-    if settings.get("endpoint") is not None:
-        endpoint.check_settings(settings["endpoint"])
-
-
-def _size(text):
-    return len(text.encode("utf-8", "surrogatepass"))
+    for name in board.wrong(settings):
+        own = name.removeprefix("endpoint.")
+        row = board.RULES.get(name) or (board.ENDPOINT.get(own) if own != name else None)
+        if row is None:
+            raise UserError(f"{name} is not a setting; there are {', '.join(board.ENDPOINT)}")
+        raise UserError(f"{name} has to be {rules.rule(*row)}")

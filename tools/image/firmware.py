@@ -48,8 +48,8 @@ def _compile(source, name, optimisation):
 def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
     """{path on the board: bytes} of a folder of device sources.
 
-    A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py and .der
-    files are taken as they are; everything else stays on the host.
+    A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py, .der
+    and .txt files are taken as they are; everything else stays on the host.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -60,7 +60,7 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
         name = path.relative_to(folder).as_posix()
         if "__pycache__" in path.parts or not path.is_file() or name.partition("/")[0] in NOT_ON_BOARD:
             continue
-        if name in KEPT_AS_SOURCE or path.suffix == ".der":
+        if name in KEPT_AS_SOURCE or path.suffix in (".der", ".txt"):
             taken["/" + name] = path.read_bytes()
         elif path.suffix == ".py" and not (joined and name.startswith(release.PACKAGE + "/")):
             compiled.append((name.removesuffix(".py"), name, path.read_bytes()))

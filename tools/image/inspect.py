@@ -6,7 +6,7 @@ from pathlib import Path
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import flash, littlefs, nvs, partitions
-from tools.image.identity import endpoint, id2, own, x509
+from tools.image.identity import own, x509
 from tools.private import mask
 
 _TAG_NAMES = {
@@ -14,9 +14,8 @@ _TAG_NAMES = {
     if name.isupper() and isinstance(value, int) and name[0] != "_"
     and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
 }
-_TAG_NAMES |= {own.SUB_PRODUCTS: "sub_products", id2.ID: "id2", id2.KEY: "id2_key", id2.KEY_TYPE: "id2_type",
-               endpoint.AUTH: "auth", endpoint.BOOTSTRAP: "bootstrap"}
-_BINARY_TAGS = (record.PRIVATE_KEY, id2.KEY)
+_TAG_NAMES[record.ID2_KEY_TYPE] = "id2_type"  # as an identity's JSON calls it
+_BINARY_TAGS = (record.PRIVATE_KEY, record.ID2_KEY)
 _SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
 _NAMES = (flash.BURNED, flash.ISSUED)  # those that are named where there is none, too
@@ -157,7 +156,7 @@ def _text(tag, value):
         return mask(value.decode("ascii", "replace"))
     if tag in _BINARY_TAGS:
         return x509.key_shown(value)
-    if tag == own.SUB_PRODUCTS:
+    if tag == record.SUB_PRODUCTS:
         return own.products_shown(value)
     if tag not in _TAG_NAMES:
         return f"{len(value)} bytes"

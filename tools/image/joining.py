@@ -112,7 +112,7 @@ class Joiner:
                 continue
             elif source in self.homes:
                 package, _, last = self._home(source).rpartition(".")
-                line = f"from {package} import {last}" + (f" as {local}" if last != local else "")
+                line = (f"from {package} " if package else "") + f"import {last}" + (f" as {local}" if last != local else "")
             elif node.module in self.by_name:
                 new = self.renamed.get((node.module, item.name), item.name)
                 if new != local:
@@ -142,6 +142,10 @@ class Joiner:
             if scopes.hides(node.value, node.value.id):
                 return []
             return [(node, self._attribute(module, node, aliases[node.value.id], scopes))]
+        if isinstance(node, ast.Name) and node.id in aliases and not scopes.hides(node, node.id):
+            if not isinstance(scopes.parents[node], ast.Attribute):
+                raise JoinError(f"{module.name} line {node.lineno}: the module {node.id} is used as a value")
+            return []
         if isinstance(node, ast.Name) and node.id in values and not scopes.hides(node, node.id):
             return [(node, values[node.id])]
         if isinstance(node, ast.Global):
@@ -160,8 +164,8 @@ class Joiner:
                 raise JoinError(f"{module.name} line {node.lineno}: {name} has no {attribute}")
             return attribute
         home = self._home(name)
-        local = home.rpartition(".")[2]
-        self._head(f"import {home}" if home == self.package else f"from {self.package} import {local}", local)
+        package, _, local = home.rpartition(".")
+        self._head(f"from {package} import {local}" if package else f"import {local}", local)
         return f"{local}.{attribute}"
 
 

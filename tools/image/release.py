@@ -18,17 +18,17 @@ from tools import umqtt
 from tools.firmware import FOLDER
 from tools.image import shortening
 from tools.image.folding import fold
-from tools.image.joining import Joiner, Module, replaced
+from tools.image.joining import Joiner, JoinError, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
 UNITS = {
     "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
-    "aliot.start": "names identities settings start",
+    "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
+    "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
     "aliot.registration.https": "registration registration.https",
     "aliot.registration.mqtt": "registration registration.mqtt",
-    "aliot.transport.itls": "transport.itls.records transport.itls",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
@@ -47,6 +47,12 @@ UNITS = {
     "aliot.gateway.request": "gateway.rates gateway.replies gateway.pace gateway.request",
     "aliot.gateway.answer": "gateway.rates gateway.replies gateway.text gateway.answer",
     "aliot.gateway.notices": "gateway.rates gateway.replies gateway.notices",
+    "aliot.x509.pairs": "x509.der x509.pairs",
+    "aliot.x509.slots": "x509.slots x509.loading",
+    "aliot.x509.learning": "names x509.learning",
+    "aliot.x509.keygen": "x509.der x509.keygen",
+    "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
+    "aliot.bootstrap.exchange": "bootstrap.messages bootstrap.exchange",
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -80,6 +86,10 @@ class Release:
         return re.sub(r"'(\w+)' object has no attribute '(\w+)'", lambda match: "'%s' object has no attribute '%s'" % (
             back.get(match[1], match[1]), back.get(match[2], match[2])), text)
 
+    def shortened(self, text):
+        """A program that speaks of the package's attributes as the sources do, as one that finds them on a board."""
+        return shortening.attributes(text, self.names)
+
     def _place(self, match):
         place = self.where(match[2], int(match[3]))
         if not place:
@@ -89,10 +99,10 @@ class Release:
         return f'File {match[1]}firmware/{path}{match[1]}, line {line}' + (f", in {function}" if function else "")
 
 
-def sources(folder=FOLDER):
-    """{dotted name: text} of the package."""
+def sources(folder=FOLDER, ending=".py"):
+    """{dotted name: text} of the package, or of its stubs."""
     found = {}
-    for path in sorted((Path(folder) / PACKAGE).rglob("*.py")):
+    for path in sorted((Path(folder) / PACKAGE).rglob("*" + ending)):
         parts = path.relative_to(folder).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
     return found
@@ -119,24 +129,26 @@ def public(folder=FOLDER):
 
 def build(folder=FOLDER):
     """The Release of the package in `folder`."""
-    return _build(tuple(sources(folder).items()), frozenset(public(folder)))
+    return _build(tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi")))
 
 
 @functools.lru_cache(maxsize=4)
-def _build(texts, keep):
+def _build(texts, keep, documented):
     texts = dict(texts)
     joined = _joined(texts)
+    for name in documented - set(joined) - {_full(name) for name in NAMED}:
+        raise JoinError(f"{name} has a stub and cannot be imported by its name: no unit is called so")
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
     modules = {part for name in (*joined, *NAMED) for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
     own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
     owned = set().union(*own.values())
     names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign, owned)
-    by_name = set().union(*(shortening.keywords(unit.text) for unit in joined.values()))
+    by_name = set().union(*(shortening.keywords(ast.parse(unit.text)) for unit in joined.values()))
     digest = hashlib.sha256()
     for name, unit in joined.items():
         here = {**names, **shortening.own_table(unit.text, own[name], names, foreign)}
-        unit.text = shortening.shorten(unit.text, here, keep | by_name)
+        unit.text = shortening.shorten(unit.text, here, keep, by_name)
         digest.update(unit.text.encode())
     core = joined[PACKAGE]
     plain = re.search(r'__version__ = "(.*?)"', core.text)[1]

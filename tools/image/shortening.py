@@ -72,16 +72,34 @@ def defined(tree):
     return list(found)
 
 
+def spoken(tree):
+    """The names that a module gives to getattr, setattr and hasattr as texts: those stay what they are.
+
+    Where one of these calls takes its name from a variable, any text of the module may be it.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
+            if isinstance(node.args[1], ast.Constant):
+                found.add(node.args[1].value)
+            else:
+                found |= {text.value for text in ast.walk(tree) if isinstance(text, ast.Constant)
+                          and isinstance(text.value, str) and text.value.isidentifier()}
+    return found
+
+
 def own(texts, public):
     """For each of the sources `texts` the names of its top level that no other one speaks of."""
     trees = [ast.parse(text) for text in texts]
     used = [identifiers(tree) for tree in trees]
     found = []
+    said = set().union(*map(spoken, trees))
     for at, tree in enumerate(trees):
         others = set().union(*(names for number, names in enumerate(used) if number != at))
         others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
-        found.append([name for name in top_level(tree) if name not in others | public | held() and name[:2] != "__"])
+        others |= public | said | held()
+        found.append([name for name in top_level(tree) if name not in others and name[:2] != "__"])
     return found
 
 
@@ -106,38 +124,52 @@ def own_table(text, names, short, foreign):
 
 
 def table(texts, public, foreign, owned=()):
-    """{name: short name} for the sources `texts` (in the order in which names matter most).
+    """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
     `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
     uses, are given to nothing.
     """
     trees = [ast.parse(text) for text in texts]
+    public = public.union(*map(spoken, trees))
     used = set().union(*map(identifiers, trees))
-    words = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    words = {node.id if isinstance(node, ast.Name) else node.arg for tree in trees for node in ast.walk(tree)
+             if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
     free = [name for name in held() - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
     free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
+    # nor for an argument; what the first uses has the shortest of the others
+    letters = [letter for letter in LETTERS if letter not in taken | attributes]
+    where = [identifiers(tree) for tree in trees]
+    names = dict.fromkeys(name for tree in trees for name in defined(tree))
+    names = [name for name in names if name not in public and name not in owned and name not in held() and name[:2] != "__" and len(name) > 1]
+    names.sort(key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where)))
     short = {}
-    for name in (name for tree in trees for name in defined(tree)):
-        if name in short or name in public or name in owned or name in held() or name[:2] == "__" or len(name) == 1:
-            continue
+    for name in names:
+        if name not in where[0]:
+            hidden += letters
+            letters = []
         choice = hidden if hidden and name not in words and name in attributes else free
         if choice:
             short[name] = choice.pop(0)
     return short
 
 
-def shorten(text, short, public):
+def keywords(tree):
+    """The names of arguments that are passed by name."""
+    return {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} - {None}
+
+
+def shorten(text, short, public, by_name):
     """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are.
 
-    Arguments called as one of `public` keep their names: other sources may pass them by name.
+    The arguments of `public` functions stay, and those that somebody passes `by_name`.
     """
     tree = ast.parse(text)
     changes = []
-    letters = _letters(tree, public)
+    letters = _letters(tree, public, by_name)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             new = letters.get(node, short.get(node.id))
@@ -159,6 +191,13 @@ def shorten(text, short, public):
     return _replaced(text, changes)
 
 
+def attributes(text, short):
+    """`text` with the attributes of `short` in their short form."""
+    return _replaced(text, [
+        (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
+        for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute) and node.attr in short])
+
+
 def _listed(text, node, short):
     """Changes in a statement that lists names: global a, b; from x import a as b."""
     line = text.split("\n")[node.lineno - 1]
@@ -171,9 +210,8 @@ def _listed(text, node, short):
         at += len(name)
 
 
-def _letters(tree, public):
+def _letters(tree, public, by_name):
     """{node: letter} for the arguments that nobody passes by name, where they stand and where they are used."""
-    by_name = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} | public
     found = {}
 
     def visit(function, outer):
@@ -186,8 +224,9 @@ def _letters(tree, public):
         taken = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} | set(here.values())
         taken |= {arg.arg for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.Lambda))
                   for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+        stay = by_name | (public if getattr(function, "name", "") in public else set())
         for arg in arguments:
-            if arg.arg != "self" and arg.arg not in by_name and len(arg.arg) > 1:
+            if arg.arg != "self" and arg.arg not in stay and len(arg.arg) > 1:
                 letter = next(letter for letter in LETTERS if letter not in taken)
                 taken.add(letter)
                 here[arg.arg] = found[arg] = letter

@@ -4,10 +4,9 @@ from tools import burn
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
-from tools.image.identity import id2
 
 # what registration gives, direct.md 3 and 4, and one-time provisioning, id2.md 1.4
-OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET, id2.ID, id2.KEY, id2.KEY_TYPE)
+OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET, record.ID2, record.ID2_KEY, record.ID2_KEY_TYPE)
 
 
 def read(path, row):

@@ -10,7 +10,7 @@ Imported only by boards that ask. What was told is kept in flash (aliot.bootstra
 succeeded, and thrown away when one fails: then the next try begins with the question again, once.
 """
 
-from aliot import clock, load, unload
+from aliot import load, unload
 from aliot.credentials import Credential
 from aliot.endpoint import Endpoint
 from micropython import const
@@ -38,7 +38,7 @@ class Token(Credential):
 
 
 class Told(Endpoint):
-    """An Endpoint whose host and port the platform tells. Its rarer steps are modules, dropped after use."""
+    """An Endpoint whose host and port the platform tells. Its rarer steps are modules of this package, dropped after use."""
 
     own = None  # the credential that is in flash
     token = None  # a Token
@@ -67,7 +67,10 @@ class Told(Endpoint):
             self.forget_token(device)
         question = self.question()
         if question:
-            self._step("exchange", "ask", device, *question)
+            try:
+                load("bootstrap.exchange").ask(self, device, *question)
+            finally:
+                _drop()
         return not question
 
     def failed(self, device, problem):
@@ -76,9 +79,9 @@ class Told(Endpoint):
             # CONNACK 3 is also what a busy platform says: then the new token finds that out
             self.forget_token(device)
             problem = load("bootstrap.refusals").StaleToken(problem.detail)
-            unload("bootstrap.refusals")
         else:
-            self._step("cache", "throw_away", device)
+            load("bootstrap.cache").throw_away(self, device)
+        _drop()
         return problem
 
     # For the parts of this package.
@@ -113,20 +116,34 @@ class Told(Endpoint):
 
     def age(self, since):
         """Seconds since then, by the clock; None when one of the two times is not from a server."""
+        from aliot import clock  # here: the tools on the host import this module
+
         now = clock.utc()
         return now - since if since and clock.server and now >= since else None
 
     def _begin(self, device):
+        """Take over a Device's credential, and go where flash says."""
         self.own = device.credential
         if self.bootstrap != "none":
-            device.subscribe(
-                NOTIFY, lambda topic, payload: self._step("notice", "arrived", device, topic, payload))
-        device.watch(lambda state, fields: state == "connected" and self._step("cache", "keep", device))
-        self._step("cache", "restore", device)
+            device.subscribe(NOTIFY, lambda topic, payload: self._notified(device, topic, payload))
+        device.watch(lambda state, fields: state == "connected" and self._connected(device))
+        load("bootstrap.cache").restore(self, device)
+        _drop()
 
-    def _step(self, module, name, *arguments):
+    def _connected(self, device):
+        """A connect with what was told has succeeded: into flash with it, where flash does not have it."""
+        if not self.used:
+            load("bootstrap.cache").keep(self, device)
+            _drop()
+
+    def _notified(self, device, topic, payload):
         try:
-            getattr(load("bootstrap." + module), name)(self, *arguments)
+            load("bootstrap.notice").arrived(self, device, topic, payload)
         finally:
-            unload("bootstrap." + module, "bootstrap.messages", "bootstrap.refusals", "registration", "names", "store",
-                   "record")
+            _drop()
+
+
+def _drop():
+    """Drop the parts that only some moments need."""
+    unload("bootstrap.cache", "bootstrap.exchange", "bootstrap.messages", "bootstrap.notice", "bootstrap.refusals",
+           "bootstrap.settings", "registration", "registration.https", "names", "objects", "store", "record")

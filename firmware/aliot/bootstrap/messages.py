@@ -1,10 +1,6 @@
-"""What /auth/devicename and /auth/bootstrap are asked, and what an answer says; direct.md 6. Pure.
-
-Imported before the question and after the answer, and dropped each time: TLS needs the memory between.
-"""
+"""What /auth/devicename and /auth/bootstrap are asked, and what an answer says; direct.md 6. Pure."""
 
 from aliot import load
-from aliot.names import check_secret
 from aliot.errors import CredentialError, RegistrationError
 from aliot.log import Secret
 from aliot.registration import number, parse
@@ -104,8 +100,9 @@ def allowed(host):
 
 def token(data):
     """(iotId, iotToken as a Secret) in an answer's data; GuideError without them."""
+    check = load("names").check_secret
     try:
-        return check_secret("iotId", data["iotId"], 128), Secret(check_secret("iotToken", data["iotToken"], 256))
+        return check("iotId", data["iotId"], 128), Secret(check("iotToken", data["iotToken"], 256))
     except (KeyError, TypeError, CredentialError):
         raise load("bootstrap.refusals").GuideError("no usable iotId and iotToken in it")
 

@@ -11,18 +11,19 @@ driver of a security chip fills in (id2.md 1, 9.1, 10); its key is of type AES_1
                          the key's size), whole or not at all, before returning; CredentialError when there
                          is one already or this is none
 
-aliot.id2.codes is what both sides prove to each other with, and what an application can do with an identity.
+What an application can do with an identity is here too; aliot.id2.codes says how.
 """
 
-import time
 from array import array
+from time import time
 
-from aliot import load, names, record
+from aliot import load, record
 from aliot.credentials import Credential
 from aliot.errors import AliotError, CredentialError
+from aliot.id2.codes import decrypt, derive_key, device_code, encrypt, get_secret, verify_server  # for applications
 from aliot.sign import hmac_hex
-from aliot.store import Nvs, owner
 from cryptolib import aes
+from esp32 import NVS
 
 
 class SoftwareElement:
@@ -67,34 +68,32 @@ class SoftwareElement:
 class Quota:
     """How often a device may do what costs: `limit` times in any 24 hours, across resets (id2.md 1.4, 1.6).
 
-    So in any calendar day of any time zone. `nvs` reads and writes a blob (aliot.store.Nvs) under `key`: the
-    last times, u32 LE each. `clock` gives seconds. Where it stands behind what is kept (it was never set, or
+    So in any calendar day of any time zone. In NVS lies a blob under `key`: the last times, u32 LE each. Where the clock stands behind what is kept (it was never set, or
     it was wrong), what is kept counts from now on, so that the limit holds but no wait is longer than a day.
     Without NVS it counts until the next reset.
     """
 
-    def __init__(self, nvs, key, limit, clock=time.time):
-        self.nvs = nvs
+    def __init__(self, key, limit):
         self.key = key
         self.limit = limit
-        self.clock = clock
+        data = bytearray(4 * limit)
         try:
-            data = nvs.read(key) or b""
+            size = NVS("aliot").get_blob(key, data)
         except OSError:
-            data = b""
-        self.times = array("I", data[: len(data) // 4 * 4])
+            size = 0
+        self.times = array("I", data[: size // 4 * 4])
 
     def check(self):
         """The time in seconds; AliotError `id2.quota`, to be tried later, when none is left."""
-        now = int(self.clock())
+        now = int(time())
         times = array("I")
         for at in self.times:
             if now < at + 86400:
                 times.append(min(now, at))
         self.times = times
         if len(times) >= self.limit:
-            wait = times[-self.limit] + 86400 - now
-            raise AliotError("%d in 24 hours, the next in %d s" % (self.limit, wait), "id2.quota", "later")
+            raise AliotError("%d in 24 hours, the next in %d s" % (self.limit, times[-self.limit] + 86400 - now),
+                             "id2.quota", "later")
         return now
 
     def spend(self):
@@ -102,7 +101,9 @@ class Quota:
         now = self.check()
         self.times.append(now)
         try:
-            self.nvs.write(self.key, bytes(self.times))
+            nvs = NVS("aliot")
+            nvs.set_blob(self.key, self.times)
+            nvs.commit()
         except OSError:
             pass
 
@@ -121,13 +122,19 @@ class Id2(Credential):
         super().__init__(product_key, device_name)
         self.client_id = client_id or device_name
         self.instance = instance
-        self.quota = Quota(Nvs(), "id2.logins", 10)
+        self.quota = Quota("id2.logins", 10)
 
     def locate(self, settings):
-        """Port 1883 is iTLS's; of hosts only the public instance's of cn-shanghai is public (id2.md 3)."""
+        """Of hosts only the public instance's of cn-shanghai is public (id2.md 3); the ports of TLS stand for 1883.
+
+        CredentialError where none is named elsewhere, or one of TLS is.
+        """
         if not settings.host and not settings.instance and settings.region in ("", "cn-shanghai"):
             settings.host = self.product_key + ".itls.cn-shanghai.aliyuncs.com"
-        settings.port = settings.port or 1883
+        if not settings.host or "mqtt" in settings.host:
+            raise CredentialError("the host of iTLS is not public here: set it", "endpoint")
+        if settings.port in (0, 443, 8883):
+            settings.port = 1883
 
     def open(self, host, port, roots, timeout):
         """An open stream of aliot.transport.itls; `roots` have no part in it."""
@@ -144,31 +151,23 @@ class Id2(Credential):
         if self.instance:
             settings += ",instanceId=" + self.instance
         signed = "clientId%sdeviceName%sproductKey%stimestamp%s" % (
-            self.client_id,
-            self.device_name,
-            self.product_key,
-            timestamp,
-        )
+            self.client_id, self.device_name, self.product_key, timestamp)
         return self.client_id, settings, hmac_hex(sign_method, "any-value-works", signed)
 
 
 def burned(fields, generation, mac, store):
     """The `Id2` of a burned record's fields; CredentialError names what is missing or wrong.
 
-    Without an ID, the ProductSecret in the record is the token that a first identity is asked with.
+    Without an ID, the ProductSecret in the record is the token that a first identity is asked with. What only a start
+    needs is loaded here, since this module stays.
     """
-    from aliot.identities import name_of
-
-    made = Id2(names.check_product_key(names.text(fields, record.PRODUCT_KEY)), names.check_device_name(name_of(fields, mac)),
-               names.text(fields, record.CLIENT_ID), names.text(fields, record.INSTANCE))
-    found = 0, fields
-    if record.ID2 not in fields and record.ID2_KEY not in fields:
-        found = store.newest("issued", owner(generation, made))
-    if found:
-        made.element = SoftwareElement(found[1])
+    text = load("names").text
+    made = Id2(*load("identities").checked(fields, mac), text(fields, record.CLIENT_ID), text(fields, record.INSTANCE))
+    own = fields if record.ID2 in fields or record.ID2_KEY in fields else store.issued(generation, made)
+    if own:
+        made.element = SoftwareElement(own)
     else:
         made.provisioning, made.element = load("id2.provisioning").burned(
-            names.text(fields, record.PRODUCT_SECRET), generation, mac, made, store
-        )
-        made.provisioning.quota = Quota(Nvs(), "id2.requests", 4)
+            text(fields, record.PRODUCT_SECRET), generation, mac, made, store)
+        made.provisioning.quota = Quota("id2.requests", 4)
     return made

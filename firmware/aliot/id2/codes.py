@@ -19,7 +19,7 @@ def pad(data, less=0):
 def unpad(data):
     """`data` (whole blocks) without its PKCS#5 padding; ValueError when that is wrong anywhere."""
     size = data[-1]
-    if not size or size > 16 or data[-size:] != data[-1:] * size:
+    if not 0 < size <= 16 or data[-size:] != data[-1:] * size:
         raise ValueError("padding")
     return data[:-size]
 
@@ -65,7 +65,7 @@ def device_code(element, kind, challenge, extra=b"", rng=os.urandom):
     decimal digits. ValueError when these do not fit together.
     """
     if (
-        kind not in range(4)
+        not 0 <= kind < 4
         or (kind > 1) != bool(extra)
         or len(extra) > 512
         or not challenge
@@ -131,7 +131,7 @@ def get_secret(element, seed):
 
 def derive_key(element, seed, size=32):
     """A key of `size` bytes (1 to 32) of this device for `seed` (id2.md 2.2)."""
-    if size < 1 or size > 32:
+    if not 0 < size <= 32:
         raise ValueError("length")
     return digest(sign(element, element.get_id() + seed))[:size]
 

@@ -53,7 +53,7 @@ class Provisioning:
             or kind not in b"13"
             or len(key) not in (16, 32)
         ):
-            raise CredentialError("the ProductSecret does not provision an AES_128 or AES_256 identity")
+            raise CredentialError("the ProductSecret provisions no AES_128 or AES_256 identity")
         self.type = int(kind)
         self.key = key
         self.fingerprint = fingerprint

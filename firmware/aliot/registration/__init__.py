@@ -1,26 +1,28 @@
 """Dynamic registration: what both ways have in common; direct.md 2 and 3.
 
 A way is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which returns what was
-issued, or raises; it stores nothing. All of it is imported for the registration and dropped.
+issued, or raises, and stores nothing; and with `complete(device)`, which keeps that. All of it is imported for the
+registration and dropped.
 """
 
-import json
 import os
 from binascii import hexlify
 
 from aliot import load
 from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
+from micropython import const
+
+_HIGHEST = const(999999)  # of a code
 
 
-def complete(device):
-    """Register the device of a product certificate, keep what is issued, return its credential as read back.
+def keep(device, register):
+    """Call a way's register() for a device, keep what is issued, return its credential as read back from flash.
 
     RegistrationError, LinkError or StoreError otherwise.
     """
     credential = device.credential
-    way = load("registration.https" if credential.method == "https" else "registration.mqtt")
-    made = way.register(credential, device.endpoint, device.sign_method, device.timeout)
+    made = register(credential, device.endpoint, device.sign_method, device.timeout)
     store = device.store or load("store").Store()
     fields = store.save(device.generation, credential, made)
     device.state("stored", store.health)
@@ -41,20 +43,18 @@ def signature(credential, nonce, sign_method):
 def parse(data):
     """A JSON object out of an answer's bytes; RegistrationError for anything else."""
     try:
-        found = json.loads(data)
-    except (ValueError, RuntimeError, MemoryError):
-        found = None
-    if not isinstance(found, dict) or not _whole(data):
-        raise RegistrationError("not a JSON object")
-    return found
+        return load("objects").parse(data)  # not before: TLS needs the memory
+    except ValueError as problem:
+        raise RegistrationError("the answer " + str(problem))
 
 
 def number(value):
     """A code of the platform, which may come as text; -1 for what is none."""
     try:
-        return int(value)
+        found = -1 if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return -1
+    return found if 0 <= found <= _HIGHEST else -1
 
 
 def issued(found, credential):
@@ -68,21 +68,3 @@ def issued(found, credential):
         return load("identities").device_certificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("no usable credential")
-
-
-def _whole(data):
-    """Whether all brackets of a JSON object are closed: MicroPython's json takes one that was cut for whole."""
-    depth = 0
-    inside = escaped = False
-    for byte in data:
-        if escaped:
-            escaped = False
-        elif byte == 0x22:  # "
-            inside = not inside
-        elif inside:
-            escaped = byte == 0x5C  # \
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"}]":
-            depth -= 1
-    return not depth and not inside

@@ -10,6 +10,11 @@ _HEAD = const(16384)  # bytes of all that comes before it
 _LINE = const(128)  # bytes of a line that matter
 
 
+def complete(device):
+    """The credential that the platform issues to a device, kept and read back."""
+    return registration.keep(device, register)
+
+
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate that the platform issues; typed errors otherwise. Nothing is stored."""
     form = body(credential, registration.random(), sign_method)

@@ -10,6 +10,11 @@ _LIMIT = const(1024)
 _TOPICS = (b"/ext/register", b"/ext/regnwl")  # documentation and SDKs disagree for regnwl: listen to both
 
 
+def complete(device):
+    """The credential that the platform issues to a device, kept and read back."""
+    return registration.keep(device, register)
+
+
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
     stream = credential.open(endpoint.host, endpoint.port, endpoint.roots, timeout)

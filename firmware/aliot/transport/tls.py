@@ -60,18 +60,17 @@ class Gate(io.IOBase):
     when its time is over it is told that the socket has timed out."""
 
     end = 0  # in ticks
+    count = 0  # of reads: the time is looked at now and then
 
     def __init__(self, raw):
         self.raw = raw
         self.write = raw.write
 
     def readinto(self, view):
-        if ticks_diff(self.end, ticks_ms()) <= 0:
+        self.count += 1
+        if not self.count & 15 and ticks_diff(self.end, ticks_ms()) <= 0:
             return -116  # ETIMEDOUT
-        try:
-            return self.raw.readinto(view)
-        except OSError as problem:
-            return -problem.args[0]
+        return self.raw.readinto(view)
 
     def ioctl(self, request, argument):
         if request == 4:  # MP_STREAM_CLOSE
@@ -84,7 +83,8 @@ class Stream:
 
     deadline = None
     phase = "TLS handshake"  # what a fault would be in
-    ahead = b""  # what was read and not yet taken
+    at = end = 0  # what of the buffer was read and not yet taken
+    drained = False  # TLS holds nothing: only the socket can bring more
 
     def __init__(self, raw, timeout):
         self.raw = self.tls = raw
@@ -93,6 +93,7 @@ class Stream:
         self.buffer = bytearray(_AHEAD)
         self.events = select.poll()
         self.events.register(raw, select.POLLIN)
+        self.what = select.POLLIN  # what is waited for
 
     def write(self, data):
         end = self._begin()
@@ -105,7 +106,7 @@ class Stream:
                 self.phase = "connection"
                 data = memoryview(data)[count:]
             else:  # the handshake waits for the peer
-                self._wait(end, select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
+                self._wait_or_fail(end, select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
 
     def read(self, n):
         end = self._begin()
@@ -115,7 +116,7 @@ class Stream:
             count = self._taken(view)
             view = view[count:]
             if view and not count:
-                self._wait(end, select.POLLIN)
+                self._wait_or_fail(end, select.POLLIN)
             elif view and ticks_diff(end, ticks_ms()) <= 0:
                 raise TimedOut(self.phase)
         return bytes(data)
@@ -125,21 +126,22 @@ class Stream:
         return self._taken(view)
 
     def ready(self, ms):
-        if not self.ahead:
+        if self.at == self.end:
             self._begin()
             end = ticks_add(ticks_ms(), ms)
             while True:
-                count = self._read(self.buffer)
-                if count:
-                    self.ahead = memoryview(self.buffer)[:count]
-                    break
+                if not self.drained or self._wait(end, select.POLLIN):
+                    count = self._read(self.buffer)
+                    if count:
+                        self.at = 0
+                        self.end = count
+                        break
                 if ticks_diff(end, ticks_ms()) <= 0:
                     return False
-                self._wait(end, select.POLLIN)
         return True
 
     def close(self):
-        self.ahead = b""
+        self.at = self.end
         for sock in (self.tls, self.raw):
             try:
                 sock.close()
@@ -154,11 +156,16 @@ class Stream:
 
     def _taken(self, view):
         """How many bytes of `view` were filled with what is there."""
-        count = min(len(self.ahead), len(view))
+        at = self.at
+        count = min(self.end - at, len(view))
         if not count:
             return self._read(view)
-        view[:count] = self.ahead[:count]
-        self.ahead = self.ahead[count:]
+        if count > 4:
+            view[:count] = memoryview(self.buffer)[at : at + count]
+        else:  # most often, and no garbage
+            for i in range(count):
+                view[i] = self.buffer[at + i]
+        self.at = at + count
         return count
 
     def _read(self, view):
@@ -168,14 +175,22 @@ class Stream:
             raise _fault(problem, self.phase)
         if count == 0:
             raise Closed("by the peer")
+        self.drained = not count or count < len(view)  # TLS reads no more than a record, and gave all of it
         return count or 0
 
     def _wait(self, end, what):
-        left = ticks_diff(end, ticks_ms())
-        if left <= 0:
+        """Wait a moment for the socket; whether it has something."""
+        if what != self.what:
+            self.what = what
+            self.events.modify(self.raw, what)
+        for _ in self.events.ipoll(max(0, min(ticks_diff(end, ticks_ms()), _STEP))):
+            return True
+        return False
+
+    def _wait_or_fail(self, end, what):
+        if ticks_diff(end, ticks_ms()) <= 0:
             raise _fault(TimedOut(self.phase), self.phase)
-        self.events.modify(self.raw, what)
-        self.events.poll(min(left, _STEP))
+        self._wait(end, what)
 
 
 def _fault(problem, phase):

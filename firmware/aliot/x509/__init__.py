@@ -13,14 +13,8 @@ TOPIC = "/ext/auth/identity/response"
 
 def drop():
     """Drop the parts of this package that only some moments need."""
-    unload("x509.advice", "x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.slots", "store", "names",
-           "record")
-
-
-def _advice(self):
-    found = load("x509.advice").advice(self.code)
-    drop()
-    return found
+    unload("x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots",
+           "store", "names", "record")
 
 
 class X509Error(CredentialError):
@@ -30,7 +24,12 @@ class X509Error(CredentialError):
     """
 
     code = "x509.missing"
-    advice = property(_advice)
+
+    @property
+    def advice(self):
+        """One sentence of what to do; a refusal of CONNECT means something of its own here."""
+        code = self.code
+        return AliotError(code="x509." + code if code.startswith("mqtt") else code).advice
 
 
 class Pair:
@@ -110,6 +109,10 @@ class X509Certificate(Credential):
                 client.user = ""
                 present = client.connect(device.clean)
                 load("x509.learning").learn(self, device, client)
+                if pair is not self.current:
+                    drop()
+                    load("x509.slots").take_over(self, device.store)
+                self.asking = False
             else:
                 present = client.connect(device.clean)
         except AliotError as problem:
@@ -129,8 +132,10 @@ class X509Certificate(Credential):
     def _pushed(self, device, payload):
         """The handler of the push; one that cannot be right ends the connection."""
         load("x509.learning").pushed(self, payload)
-        if self.fault and device.client:
-            device.lost(device.client, self.fault)
+        if device.client:
+            drop()
+            if self.fault:
+                device.lost(device.client, self.fault)
 
     def _failed(self, problem):
         made = load("x509.failing").failed(self, problem)
@@ -140,7 +145,11 @@ class X509Certificate(Credential):
 
 def burned(fields, generation, mac, store):
     """The `X509Certificate` of a burned record's fields; X509Error names what is missing or wrong."""
+    made = X509Certificate(generation)
     try:
-        return load("x509.loading").loaded(X509Certificate(generation), fields, store)
+        kept = load("x509.loading").kept(made, fields, store)
+        unload("x509.loading", "x509.slots")  # what reads flash and what reads certificates do not share the memory
+        load("x509.pairs").choose(made, kept)
     finally:
-        drop()
+        unload("x509.pairs", "x509.der")
+    return made

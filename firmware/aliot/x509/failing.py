@@ -10,7 +10,6 @@ class IdentityChanged(LinkError):
 
     code = "x509.identity"
     retry = "never"
-    advice = X509Error.advice
 
 
 def changed(credential, said):

@@ -19,21 +19,26 @@ class Said(Credential):
 def pushed(credential, payload):
     """Take the identity in a push as `said`; as `fault` what is wrong: ProtocolError when it is none, the alarm when
     it is another one than is known."""
+    known = credential.product_key, credential.device_name
     try:
         found = json.loads(payload)
-        said = Said(names.check_product_key(found["productKey"]), names.check_device_name(found["deviceName"]))
+        said = Said(found["productKey"], found["deviceName"])
+        if known == (said.product_key, said.device_name):
+            credential.said = said
+            return
+        names.check_product_key(said.product_key)
+        names.check_device_name(said.device_name)
     except (AliotError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError):
         credential.fault = ProtocolError("the identity that was pushed is none")
         return
-    known = credential.product_key, credential.device_name
-    if known[0] and (said.product_key, said.device_name) != known:
+    if known[0]:
         credential.fault = load("x509.failing").changed(credential, said)
-        return
-    credential.said = said
+    else:
+        credential.said = said
 
 
 def learn(credential, device, client):
-    """Wait for the push, and keep what is new: the identity, and that the next certificate is in use now.
+    """Wait for the push, and keep the identity where it is new.
 
     X509Error when none came in time and it is needed; what is wrong with a push; StoreError when no medium keeps it.
     """
@@ -44,8 +49,7 @@ def learn(credential, device, client):
         if credential.fault:
             raise credential.fault
     said = credential.said
-    new = credential.trying is not credential.current
-    if not said and (new or not credential.product_key):
+    if not said and (credential.trying is not credential.current or not credential.product_key):
         raise X509Error("no identity within the deadline", "x509.push", "now")
     if not credential.product_key:
         store = device.store or load("store").Store()
@@ -53,15 +57,3 @@ def learn(credential, device, client):
         device.state("stored", store.health)
         device.product_key = credential.product_key = said.product_key
         device.device_name = credential.device_name = said.device_name
-    if new:
-        _take_over(credential, device.store)
-    credential.asking = False
-
-
-def _take_over(credential, store):
-    pair = credential.trying
-    fields = {record.CERTIFICATE: pair.certificate, record.PRIVATE_KEY: pair.key}
-    load("x509.slots").Slots(credential.generation, store).keep("renewed", fields, pair.generation)
-    pair.slot = "renewed"
-    credential.current = pair
-    credential.next = None

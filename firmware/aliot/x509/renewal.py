@@ -1,12 +1,12 @@
 """A new certificate for a board that runs, without losing the old one; what an application calls (firmware/README.md).
 
 The new one is kept in flash as `next` (aliot.x509.slots) and tried at the next connect. The old one stays until the
-new one has connected and the platform has named the same device.
+new one has connected and the platform has named the same device. An application keeps this module: what it needs
+beside it is loaded for each step of a call and dropped.
 """
 
-from aliot import clock, record
-from aliot.x509.loading import pair
-from aliot.x509.slots import Slots
+from aliot import clock, load, record
+from aliot.x509 import drop
 
 
 def keep_key(device, key):
@@ -20,7 +20,10 @@ def keep_key(device, key):
 
 def waiting_key(device):
     """The private key that waits for its certificate, or None."""
-    fields = Slots(device.credential.generation, device.store).read("next")[1]
+    try:
+        fields = _slots(device).read("next")[1]
+    finally:
+        drop()
     return None if record.CERTIFICATE in fields else fields.get(record.PRIVATE_KEY)
 
 
@@ -32,8 +35,11 @@ def offer(device, certificate, key=None):
     """
     credential = device.credential
     fields = {record.CERTIFICATE: certificate, record.PRIVATE_KEY: key or waiting_key(device) or b""}
-    made = pair(fields, "next")
-    made.check(clock.utc() if clock.server else None)
+    try:
+        made = load("x509.pairs").pair(fields, "next")
+        made.check(clock.utc() if clock.server else None)
+    finally:
+        drop()
     made.generation = _keep(device, fields)
     credential.next = made
     credential.turn = True
@@ -47,5 +53,12 @@ def withdraw(device):
 
 def _keep(device, fields):
     """Write the slot; the generation it got is above that of the certificate in use."""
-    slots = Slots(device.credential.generation, device.store)
-    return slots.keep("next", fields, slots.read("renewed")[0] + 1)
+    current = device.credential.current
+    try:
+        return _slots(device).keep("next", fields, current.generation + 1 if current else 1)
+    finally:
+        drop()
+
+
+def _slots(device):
+    return load("x509.slots").Slots(device.credential.generation, device.store)

@@ -22,21 +22,6 @@ class Slots(Store):
 
     def read(self, name):
         """(generation, fields) of a slot, healed; (0, {}) when there is none of this burn."""
-        try:
-            copies = [medium.read(name) for medium in self.media]
-        except Exception:
-            copies = []
-        data = copies.pop() if copies else None
-        if data and copies.count(data) == len(copies):  # as almost always: then one copy is enough of memory
-            copies = None
-            try:
-                kind, generation, fields = record.decode(data)
-            except ValueError:
-                return 0, {}
-            mine = self._mine()
-            whole = kind == record.ISSUED and all([fields.get(tag) == mine[tag] for tag in mine])
-            return (generation, fields) if whole else (0, {})
-        copies = data = None
         found = self.newest(name, self._mine())
         return found[:2] if found else (0, {})
 
@@ -45,7 +30,7 @@ class Slots(Store):
 
         StoreError when no medium has a good copy. A medium that failed is named in `health`.
         """
-        newest = max([generation or self.generation] + [copy[0] + 1 for copy in self.copies(name) if copy])
+        newest = self.after(name, generation or self.generation)
         wanted = self._mine()
         wanted.update(fields)
         data = record.encode(record.ISSUED, newest, wanted)
@@ -59,3 +44,13 @@ class Slots(Store):
 
     def _mine(self):
         return {record.WAY: b"x509", record.FOR_GENERATION: self.generation.to_bytes(4, "little")}
+
+
+def take_over(credential, store):
+    """Keep that the certificate which was tried is in use now. StoreError when no medium keeps it."""
+    pair = credential.trying
+    fields = {record.CERTIFICATE: pair.certificate, record.PRIVATE_KEY: pair.key}
+    Slots(credential.generation, store).keep("renewed", fields, pair.generation)
+    pair.slot = "renewed"
+    credential.current = pair
+    credential.next = None

@@ -3,27 +3,23 @@ import sys
 import time
 
 import stopwatch
-from aliot import mqtt
 from aliot.device import Device
 from aliot.wifi import Wifi
 
 # aliot connects, publishes and disconnects, whenever it is told to; see link.py
 PAYLOAD = b'{"id":"1","version":"1.0","params":{"Uptime":1234,"FreeMemory":56789}}'
 device = Device({}, Wifi("bench", "password"))
-connect = mqtt.Client.connect
 connected = 0
 
 
-def timed(*arguments):
+def watch(state, fields):
     global connected
-    present = connect(*arguments)
-    connected = stopwatch.taken()
-    return present
+    if state == "connected":
+        connected = stopwatch.taken()
 
 
-mqtt.Client.connect = timed
+device.watch(watch)
 device.start()
-topic = device.whole("user/bench")
 while not device.poll(0):
     pass
 gc.threshold(-1)  # MicroPython's own, as in the scripts; boot.py collects more often while modules load
@@ -36,7 +32,7 @@ while True:
         pass
     began = time.ticks_us()
     for _ in range(count):
-        device.publish(topic, PAYLOAD, 1)
+        device.publish("user/bench", PAYLOAD, 1)
     published = time.ticks_diff(time.ticks_us(), began)
     device.stop()
     print("took %d %d" % (connected, published))

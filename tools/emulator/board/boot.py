@@ -292,11 +292,12 @@ class Board:
     # --- surroundings
 
     def access_point(self, name=None, password=""):
-        """Put an access point into reach: only its name and password let the board join. None: out of reach.
+        """Put an access point into reach: only its name (text or bytes) and password let the board join. None: out of reach.
 
         A board for which this was never called joins whatever it asks for.
         """
-        content = b"" if name is None else f"{name}\n{password}\n".encode()
+        name = name.encode() if isinstance(name, str) else name
+        content = b"" if name is None else name + f"\n{password}\n".encode()
         temporary = self.folder / ".air"
         temporary.write_bytes(content)
         os.replace(temporary, self.folder / "air")

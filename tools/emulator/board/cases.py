@@ -243,5 +243,6 @@ def _lay(folder, items):
 
 @lru_cache(maxsize=1)
 def blank():
-    """A flash with a partition table and nothing else."""
-    return flash.build(with_firmware=False)
+    """A flash with a partition table, and in its file system what modules read there beside their code."""
+    texts = {f"/aliot/{path.name}": path.read_bytes() for path in (FIRMWARE / "aliot").glob("*.txt")}
+    return flash.build(with_firmware=False, files=texts)

@@ -57,13 +57,18 @@ def table(cloud):
     ports = _ports(Path(cloud))
 
     def find(host, port):
-        for name, known in PLATFORM.items():
-            if fnmatch.fnmatchcase(host, name) and host.count(".") == name.count("."):
-                found = ports.get(known.get(port))
-                return ("127.0.0.1", found) if found else None
-        return None
+        found = ports.get(services(host).get(port))
+        return ("127.0.0.1", found) if found else None
 
     return find
+
+
+def services(host):
+    """{port of the platform: port's name in ready.json} of a host name; empty where it is not the platform's."""
+    for name, known in PLATFORM.items():
+        if fnmatch.fnmatchcase(host, name) and host.count(".") == name.count("."):
+            return known
+    return {}
 
 
 def _line(number, name, known):

@@ -1,18 +1,18 @@
 """The fields of an identity one by one: what a value looks like, and the tag that it has in a record.
 
-The endpoint's fields say where a board connects; config.json may say most of them again.
+The endpoint's fields say where a board connects; config.json may say most of them again (aliot.settings).
 """
 
 import re
 
 from tools.errors import UserError
-from tools.firmware import record
+from tools.firmware import record, settings
 
 METHODS = ("https", "mqtt", "regnwl")
 NAME_RULES = ("mac", "MAC", "mac:", "MAC:")
 SIGN_METHODS = ("hmacsha256", "hmacsha1", "hmacmd5")
-AUTHS = ("mqtt", "https")
-BOOTSTRAPS = ("none", "region", "global")
+AUTHS = settings.ENDPOINT["auth"][0]
+BOOTSTRAPS = settings.ENDPOINT["bootstrap"][0]
 
 SECRET = (r"[!-~]{1,64}", "1 to 64 printable characters without spaces")
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -37,16 +37,14 @@ _CHOICES = {"method": METHODS, "name_rule": NAME_RULES, "sign_method": SIGN_METH
 SECRETS = ("device_secret", "product_secret", "id2_key")
 
 ENDPOINT = ("region", "instance", "host", "port", "register_host", "sign_method", "auth", "bootstrap")
-SETTINGS = ("region", "instance", "host", "register_host", "port", "auth", "bootstrap")  # in config.json too
 
 # names whose value is text in a record; the rest is packed by the identity that has it
-AUTH, BOOTSTRAP = 28, 29
 TAGS = {
     "product_key": record.PRODUCT_KEY, "device_name": record.DEVICE_NAME,
     "device_secret": record.DEVICE_SECRET, "product_secret": record.PRODUCT_SECRET,
     "name_rule": record.NAME_RULE, "method": record.METHOD, "sign_method": record.SIGN_METHOD,
     "region": record.REGION, "instance": record.INSTANCE, "host": record.HOST,
-    "register_host": record.REGISTER_HOST, "auth": AUTH, "bootstrap": BOOTSTRAP,
+    "register_host": record.REGISTER_HOST, "auth": record.AUTH, "bootstrap": record.BOOTSTRAP,
 }
 _USUAL = {"auth": "mqtt", "bootstrap": "none"}  # what a record says by not having the field
 
@@ -67,19 +65,6 @@ def check(name, value):
     if not re.fullmatch(pattern, value):
         shown = "" if name in SECRETS else f" {value!r}"
         raise UserError(f"{name}{shown} is not {words}")
-
-
-def check_settings(values):
-    """UserError when the object `endpoint` of a config.json is not one that a board takes."""
-    if not isinstance(values, dict):
-        raise UserError("endpoint in the settings is not a JSON object")
-    for name, value in values.items():
-        if name not in SETTINGS:
-            raise UserError(f"endpoint.{name} is not a setting; there are {', '.join(SETTINGS)}")
-        try:
-            check(name, value)
-        except UserError as error:
-            raise UserError(f"endpoint.{error}") from None
 
 
 def encoded(values):

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 from tools.errors import UserError
+from tools.firmware import record
 from tools.image.identity import base
 
-ID, KEY, KEY_TYPE = 24, 25, 26              # tags of a record
 SIZES = {"AES_128": 16, "AES_256": 32}      # type -> bytes of its key; stock firmware has no cipher for others
 _TOKEN_KEYS = {"1": 16, "3": 32}            # key type digit of a provisioning token; id2.md 1.4
 REGION = "cn-shanghai"                      # the one with a public host name; id2.md 6
@@ -53,7 +53,8 @@ class Id2(base.Identity):
     def fields(self):
         values = super().fields()
         if self.id2:
-            values |= {ID: self.id2.encode(), KEY: bytes.fromhex(self.id2_key), KEY_TYPE: self.id2_type.encode()}
+            values |= {record.ID2: self.id2.encode(), record.ID2_KEY: bytes.fromhex(self.id2_key),
+                       record.ID2_KEY_TYPE: self.id2_type.encode()}
         return values
 
 

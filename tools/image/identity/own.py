@@ -6,10 +6,10 @@ Either may be a gateway: then the products of its sub-devices are burned too (ga
 from dataclasses import dataclass, field
 
 from tools.errors import UserError
+from tools.firmware import record
 from tools.image.identity import base, endpoint
 from tools.private import mask
 
-SUB_PRODUCTS = 17
 _LIMIT = 4000  # bytes of a record's field
 
 
@@ -67,7 +67,7 @@ class Own(base.Identity):
     def fields(self):
         values = super().fields()
         if self.sub_products:
-            values[SUB_PRODUCTS] = _lines(self.sub_products)
+            values[record.SUB_PRODUCTS] = _lines(self.sub_products)
         return values
 
     def masked(self):

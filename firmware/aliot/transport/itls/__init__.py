@@ -13,7 +13,7 @@ import os
 import struct
 
 from aliot import load
-from aliot.errors import Closed, CredentialError, LinkError, TimedOut
+from aliot.errors import Closed, LinkError, TimedOut
 from aliot.id2 import codes
 from aliot.ticks import Deadline
 from aliot.transport import tls
@@ -29,16 +29,8 @@ _FAREWELL = const(500)  # ms for a last alert
 
 
 def connect(credential, host, port, timeout):
-    """An open `Stream` to host:port within `timeout` ms (DNS apart).
-
-    CredentialError `endpoint` when the host is one of TLS: where nobody named one, there is none to guess.
-    The ports of TLS stand for that of iTLS.
-    """
-    if ".iot-as-mqtt." in host or ".mqtt.iothub." in host:
-        raise CredentialError("the host of iTLS is not public here: set it", "endpoint")
+    """An open `Stream` to host:port within `timeout` ms (DNS apart)."""
     credential.quota.check()
-    if port in (443, 8883):
-        port = 1883
     stream = Stream(tls.connect(credential, host, port, (), timeout, False), credential)
     stream.handshake()
     return stream
@@ -144,7 +136,7 @@ class Stream:
         self._hello(code)
         found = extensions(self._hear(3), 6)
         if list(found) != [kind]:
-            raise ValueError("HelloVerifyRequest")
+            raise ValueError("HelloVerify")
         return found[kind]
 
     def _hello(self, code):
@@ -186,7 +178,7 @@ class Stream:
             element, found.get(0x2003, b""), code, proof
         )
         if not key:
-            raise _refusal(40, "server code or premaster")
+            raise _refusal(40, "code or premaster")
         theirs = answer[6:38]
         key = records.prf(key, b"master secret", drawn + theirs, 48)
         self.keys = records.directions(suite, key, drawn, theirs)

@@ -1,21 +1,6 @@
 """What a refusal in iTLS means and what to do about it: id2.md 4.8, whose policy is inferred."""
 
-from aliot import load
 from aliot.errors import LinkError
-
-# for aliot.advice
-_ADVICE = """\
-|160|a general failure: check the ProductSecret
-|161|no licence is left: buy more for the product
-|162|the ID is unknown: burn it as it was issued
-|163|the key is not that of the ID: burn it as it was issued
-|164|168|169|the identity is not active: look it up in the ID2 console
-|166|173|nothing to do: the board asks again
-|167|176|177|178|the server does not take this identity: check its type in the ID2 console
-|170|the identity is of another product: check ProductKey and region
-|171|172|no such product, or one without ID2: check ProductKey and region
-|174|175|the platform has had this board before: restore its identity from the ledger, or burn one
-"""
 
 
 class ItlsError(LinkError):
@@ -29,11 +14,6 @@ class ItlsError(LinkError):
         if found is None:
             found = "refused by the server"
             code += ".%d" % alert
-        retry = "now" if alert == 166 else "never" if alert in range(161, 179) and alert != 173 else "later"
+        retry = "now" if alert == 166 else "never" if 160 < alert < 179 and alert != 173 else "later"
         super().__init__("%s (%d)" % (found, alert), code, retry)
         self.alert = alert
-
-    @property
-    def advice(self):
-        text = load("advice").advice(str(self.alert), _ADVICE)
-        return text or "check the endpoint, and that the key is the burned one"

@@ -111,6 +111,8 @@ def board_import(name, names=None, local=None, wanted=(), level=0):
         file = os.path.join(SHARED, plain + ".py")
         if os.path.exists(file):
             return _load(plain, file, chip["_chip"].chip_builtins)
+    if name == "__main__":
+        return sys.modules[name]
     if sys.meta_path[0].find_spec(top) is None:
         raise ImportError(f"no module named '{name}'")
     return builtins.__import__(name, names, local, wanted, level)

@@ -244,7 +244,10 @@ class SSLSocket(Reading):
 
     def _below(self, call, data):
         try:
-            return call(data)
+            done = call(data)
+            if done is not None and done < 0:  # so a stream of Python says an error to MicroPython's C
+                raise OSError(-done)
+            return done
         except OSError as error:
             number = abs(error.args[0])
             raise self._die(OSError(-number if self._shaken else number)) from None

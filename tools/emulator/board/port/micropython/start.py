@@ -37,7 +37,8 @@ def main(path):
         __import__("imports")
     for name in ("start", "board", "flash", "power", "heaps", "imports"):  # not a chip's modules
         sys.modules.pop(name, None)
-    sys.path[:] = ("", ".frozen", "/.frozen", "/lib") + (("/.case/device", "/.case/firmware") if case else ())
+    # a device test's sources go before what its flash has in a folder of the same name
+    sys.path[:] = (("/.case/device", "/.case/firmware") if case else ()) + ("", ".frozen", "/.frozen", "/lib")
     gc.threshold(-1)
     gc.collect()
     _chip.share = gc.mem_alloc() - bare

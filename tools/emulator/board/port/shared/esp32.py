@@ -62,7 +62,13 @@ def _do(name, *args):
     try:
         return getattr(storage, name)(*args)
     finally:
-        _nvs = storage.pack()
+        packed = storage.pack()
+        if packed != _nvs:
+            for old, new in zip(_nvs[2:4], packed[2:4]):  # pages
+                for at, page in enumerate(new):
+                    if page in old:  # then it stays where it lies: a chip has none of it in Python's heap
+                        new[at] = old[old.index(page)]
+            _nvs = packed
 
 
 def idf_heap_info(kind):
@@ -86,7 +92,9 @@ class NVS:
         return struct.unpack("<i", _do("get_number", self._space, _I32, key)[:4])[0]
 
     def set_blob(self, key, value):
-        _do("set_blob", self._space, key, value.encode() if isinstance(value, str) else bytes(value))
+        if not isinstance(value, bytes):
+            value = value.encode() if isinstance(value, str) else bytes(value)
+        _do("set_blob", self._space, key, memoryview(value))  # a chip copies none of it in Python's heap
 
     def get_blob(self, key, buffer):
         return _do("get_blob", self._space, key, buffer)

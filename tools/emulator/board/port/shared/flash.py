@@ -47,10 +47,13 @@ class Flash:
         """Clear at `at` each bit that is 0 in `data`; a bit that is 0 stays 0. One operation."""
         if self._cut == self.operations + 1:
             esp32._load("flash_cut").program(self, at, data)
-        old = self.read(at, len(data))
-        if old.count(b"\xff") != len(old):
-            data = bytes(a & b for a, b in zip(old, data))
-        self.write(at, data)
+        data = memoryview(data)
+        for first in range(0, len(data), 256):
+            new = data[first : first + 256]
+            old = self.read(at + first, len(new))
+            if old.count(b"\xff") != len(old):
+                new = bytes(a & b for a, b in zip(old, new))
+            self.write(at + first, new)
         self.operations += 1
         pack_into("<I", self._count, 0, self.operations)
 

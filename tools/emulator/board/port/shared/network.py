@@ -73,7 +73,8 @@ class WLAN:
         if key and len(key) < 8:
             raise OSError("Wifi Internal Error")
         if name is not None:
-            self._wanted = ("%s\n%s\n" % (name, key or "")).encode()
+            name = name.encode() if isinstance(name, str) else name
+            self._wanted = name + b"\n" + (key or "").encode() + b"\n"
         if "joined" in _chip.settings:
             with _chip.open(_chip.settings["joined"], "wb") as file:
                 file.write(self._wanted)

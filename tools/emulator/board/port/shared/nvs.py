@@ -123,11 +123,10 @@ class Storage:
             page, found = self.find(namespace, DATA, key, chunk)
             if not found:
                 raise OSError(*FAIL)
-            data = page.value(*found)
-            if data is None:
+            read = page.value(*found, memoryview(buffer)[done:])
+            if read is None:
                 raise OSError(*NOT_FOUND)
-            buffer[done : done + len(data)] = data
-            done += len(data)
+            done += read
         if done != size:
             raise OSError(*FAIL)
         return size
@@ -179,11 +178,10 @@ class Storage:
         page, found = place
         if len(buffer) < struct.unpack_from("<H", found[1], 24)[0]:
             raise OSError(*INVALID_LENGTH)
-        data = page.value(*found)
-        if data is None:
+        read = page.value(*found, memoryview(buffer))
+        if read is None:
             raise OSError(*NOT_FOUND)
-        buffer[: len(data)] = data
-        return len(data)
+        return read
 
     def _same(self, namespace, key, index, data):
         size, count, version = struct.unpack_from("<IBB", index, 24)

@@ -183,12 +183,17 @@ class Page:
             return at, item
         return None
 
-    def value(self, index, item):
-        """The bytes of a variable-length item; None, and the item is dropped, when its CRC is wrong."""
+    def value(self, index, item, into):
+        """Read a variable-length item to the beginning of `into`, a memoryview with room for it; its size.
+
+        None, and the item is dropped, when its CRC is wrong.
+        """
         size, _, check = struct.unpack_from("<HHI", item, 24)
-        data = self.flash.read(self.at(index + 1), size)
-        if crc(data) == check:
-            return data
+        for first in range(0, size, 256):  # a chip reads into the buffer, and takes none of Python's heap
+            last = min(first + 256, size)
+            into[first:last] = self.flash.read(self.at(index + 1) + first, last - first)
+        if crc(into[:size]) == check:
+            return size
         self.drop(index)
         return None
 

@@ -1,0 +1,32 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.qemu.machine import Machine
+
+
+@pytest.fixture
+def qemu(tmp_path):
+    """The path of a program that stands for a QEMU."""
+    path = tmp_path / "qemu-system-fake"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("fake.py")}" "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def machine(qemu, tmp_path, monkeypatch):
+    """`machine(*lines)`: one that prints these lines after power-on; switched off at the end."""
+    made = []
+
+    def make(*lines, **options):
+        script = tmp_path / "script"
+        script.write_text("".join(line + "\n" for line in lines))
+        monkeypatch.setenv("ALIOT_FAKE_QEMU", str(script))
+        made.append(Machine(qemu, tmp_path / "machine", b"\xff" * 16, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.power_off()

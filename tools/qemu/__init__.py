@@ -1,0 +1,1 @@
+"""Our flash files with a stock MicroPython in them, on a QEMU that a person has: the verb `chip`."""
