@@ -29,6 +29,24 @@ UNITS = {
     "aliot.store": "record store",
     "aliot.registration.https": "registration registration.https",
     "aliot.registration.mqtt": "registration registration.mqtt",
+    "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
+    # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
+    "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
+    "aliot.gateway.records": "gateway.room gateway.records",
+    "aliot.gateway.compacting": "gateway.room gateway.records gateway.reading gateway.compacting",
+    "aliot.gateway.register": "gateway.pack gateway.names gateway.text gateway.newcomers gateway.room "
+                              "gateway.register",
+    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.names gateway.text gateway.newcomers gateway.room "
+                           "gateway.proxy",
+    "aliot.gateway.attach": "gateway.pack gateway.items gateway.names gateway.attach",
+    "aliot.gateway.detach": "gateway.pack gateway.names gateway.detach",
+    "aliot.gateway.login": "gateway.rates gateway.pack gateway.items gateway.names gateway.login",
+    "aliot.gateway.logout": "gateway.pack gateway.names gateway.logout",
+    "aliot.gateway.found": "gateway.pack gateway.names gateway.found",
+    "aliot.gateway.forget": "gateway.names gateway.forget",
+    "aliot.gateway.request": "gateway.rates gateway.replies gateway.pace gateway.request",
+    "aliot.gateway.answer": "gateway.rates gateway.replies gateway.text gateway.answer",
+    "aliot.gateway.notices": "gateway.rates gateway.replies gateway.notices",
     "aliot.x509.pairs": "x509.der x509.pairs",
     "aliot.x509.slots": "x509.slots x509.loading",
     "aliot.x509.learning": "names x509.learning",
@@ -43,7 +61,8 @@ _PLACE = re.compile(r'File (\\?")(aliot[\w.]*)\\?", line (\d+)(?:, in (\w+|<\w+>
 
 @dataclass(frozen=True)
 class Release:
-    """`units` {name: Joined} as they are compiled; `names` {name in the sources: name on the board}.
+    """`units` {name: Joined} as they are compiled; `names` {name in the sources: name on the board}, where more than
+    one unit speaks of it.
 
     `version` is what the boot line says: that of the sources and a digest of the units.
     """
@@ -120,13 +139,16 @@ def _build(texts, keep, documented):
     for name in documented - set(joined) - {_full(name) for name in NAMED}:
         raise JoinError(f"{name} has a stub and cannot be imported by its name: no unit is called so")
     foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
-    modules = {part for name in texts for part in name.split(".")}
+    modules = {part for name in (*joined, *NAMED) for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
-    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign)
+    own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
+    owned = set().union(*own.values())
+    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign, owned)
     by_name = set().union(*(shortening.keywords(ast.parse(unit.text)) for unit in joined.values()))
     digest = hashlib.sha256()
-    for unit in joined.values():
-        unit.text = shortening.shorten(unit.text, names, keep, by_name)
+    for name, unit in joined.items():
+        here = {**names, **shortening.own_table(unit.text, own[name], names, foreign)}
+        unit.text = shortening.shorten(unit.text, here, keep, by_name)
         digest.update(unit.text.encode())
     core = joined[PACKAGE]
     plain = re.search(r'__version__ = "(.*?)"', core.text)[1]
@@ -143,6 +165,8 @@ def _joined(texts):
     for unit, members in made.items():
         for name in members:
             homes.setdefault(name, unit)
+        if unit in members:
+            homes[unit] = unit
     joined = {}
     for unit, members in made.items():
         if any(_says_something(folded[name]) for name in members):

@@ -2,7 +2,8 @@
 
 What applications use keeps its name: the stubs beside the sources (.pyi) say what that is. Arguments that nobody
 passes by name become letters; functions, classes, attributes and globals get a name of held_names.txt that stands
-nowhere in the sources. The same name is the same everywhere, so that one map turns all back.
+nowhere in the sources. The same name is the same everywhere, so that one map turns all back. What only one source
+speaks of, its own functions and globals, gets a name that stands nowhere in that source; several may get the same.
 """
 
 import ast
@@ -12,7 +13,7 @@ import keyword
 from pathlib import Path
 
 HELD = Path(__file__).with_name("held_names.txt")
-LETTERS = "abcdefghijklmnpqrstuvwxyz"
+LETTERS = "deinvyzabcfghjklmpqrstuwx"  # those that the firmware holds come first
 # what MicroPython itself gives to exceptions, and its word for constants
 SPECIAL = {"args", "value", "errno", "const"}
 # those of the names that every .mpy of version 6 writes as one byte (py/makeqstrdata.py) which are nobody's method here
@@ -50,6 +51,11 @@ def identifiers(tree):
     return found - {"", None}
 
 
+def keywords(text):
+    """The names by which arguments are passed."""
+    return {node.arg for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword)} - {None}
+
+
 def defined(tree):
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
     found = {}
@@ -82,10 +88,46 @@ def spoken(tree):
     return found
 
 
-def table(texts, public, foreign):
+def own(texts, public):
+    """For each of the sources `texts` the names of its top level that no other one speaks of."""
+    trees = [ast.parse(text) for text in texts]
+    used = [identifiers(tree) for tree in trees]
+    found = []
+    said = set().union(*map(spoken, trees))
+    for at, tree in enumerate(trees):
+        others = set().union(*(names for number, names in enumerate(used) if number != at))
+        others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
+        others |= public | said | held()
+        found.append([name for name in top_level(tree) if name not in others and name[:2] != "__"])
+    return found
+
+
+def top_level(tree):
+    """The functions, classes and globals of a source, in the order of the text."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = None
+        for target in getattr(node, "targets", ()):
+            found.update((name.id, None) for name in ast.walk(target) if isinstance(name, ast.Name))
+    return list(found)
+
+
+def own_table(text, names, short, foreign):
+    """{name: short name} for the `names` that only the source `text` has; `short` are those that it has from all."""
+    here = identifiers(ast.parse(text))
+    taken = here | {short[name] for name in here if name in short} | foreign | SPECIAL | set(keyword.kwlist)
+    free = [name for name in held() - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
+    free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
+    return dict(zip(names, free))
+
+
+def table(texts, public, foreign, owned=()):
     """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
-    `public` names stay; those in `foreign`, which what is not of the package uses, are given to nothing.
+    `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
+    uses, are given to nothing.
     """
     trees = [ast.parse(text) for text in texts]
     public = public.union(*map(spoken, trees))
@@ -102,7 +144,7 @@ def table(texts, public, foreign):
     letters = [letter for letter in LETTERS if letter not in taken | attributes]
     where = [identifiers(tree) for tree in trees]
     names = dict.fromkeys(name for tree in trees for name in defined(tree))
-    names = [name for name in names if name not in public and name not in held() and name[:2] != "__" and len(name) > 1]
+    names = [name for name in names if name not in public and name not in owned and name not in held() and name[:2] != "__" and len(name) > 1]
     names.sort(key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where)))
     short = {}
     for name in names:

@@ -1,69 +1,58 @@
-"""What the platform says to a gateway without being asked; gateway.md 7, 9 and 10.
+"""What the platform says to a gateway without being asked; gateway.md 7, 9 and 10. Loaded when it does.
 
 Runs inside a handler: it changes states in RAM and answers; flash, and the application, hear of it in poll().
 """
 
 import json
 
-from aliot.gateway.items import number, pairs, parsed
-from aliot.gateway.records import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, WANTED
+from aliot.gateway.rates import held
+from aliot.gateway.replies import note, number, pairs, parsed
+from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES, WANTED
+from aliot.ticks import uptime
+from micropython import const
 
-_STATUS = {0: "attached", 1: "detached", 2: "enabled", 8: "disabled"}  # of topo/change
-
-
-def took(gateway, topic, payload):
-    """Was it a notice? If so, it has taken effect."""
-    device = gateway.device
-    own = "/%s/%s/" % (device.product_key, device.device_name)
-    if topic == "/ext/error" + own[:-1]:
-        _error(gateway, parsed(payload))
-    elif topic.startswith("/sys" + own):
-        tail = topic[len(own) + 4 :]
-        if tail not in ("thing/topo/change", "thing/topo/add/notify", "thing/gateway/permit"):
-            return False
-        asked = parsed(payload)
-        if asked is None:
-            return True
-        _answer(gateway, topic, asked)
-        params = asked.get("params")
-        if tail == "thing/topo/change":
-            _changed(gateway, params)
-        elif tail == "thing/topo/add/notify":
-            for name, item in pairs(params):
-                gateway.event("attach", name)
-        else:
-            gateway.event("permit", None, detail=params)
-    else:
-        return _of_one(gateway, topic, payload)
-    return True
+# what happened: its place in the text of events
+_EVENTS = "error attached detached enabled disabled deleted taken session"
+_ERROR = const(0)
+_ATTACHED = const(1)
+_DETACHED = const(2)
+_ENABLED = const(3)
+_DISABLED = const(4)
+_DELETED = const(5)
+_TAKEN = const(6)
+_SESSION = const(7)
 
 
-def _of_one(gateway, topic, payload):
-    """thing/disable, thing/enable, thing/delete on a sub-device's own topics; gateway.md 10"""
-    words = topic.split("/")
-    if (
-        len(words) != 6
-        or words[1] != "sys"
-        or words[4] != "thing"
-        or words[5] not in ("disable", "enable", "delete")
-    ):
-        return False
-    _answer(gateway, topic, parsed(payload) or {})
-    _happened(gateway, words[5] + "d" if words[5][-1] == "e" else "", (words[2], words[3]), 0)
-    return True
-
-
-def _changed(gateway, params):
-    if isinstance(params, dict):
-        what = _STATUS.get(number(params.get("status")))
+def take(gateway, name, tail, topic, payload):
+    """Let a notice take effect: one whose topic names this gateway, or the sub-device `name`."""
+    own = (gateway.device.product_key, gateway.device.device_name)
+    said = parsed(payload)
+    if name == ("ext", "error"):
+        if said and tail.split("/") == list(own):
+            _error(gateway, said)
+        return
+    what = {"thing/disable": _DISABLED, "thing/enable": _ENABLED, "thing/delete": _DELETED}.get(tail)
+    if (name == own) == bool(what) or said is None and not what:
+        return
+    answer = '{"id":%s,"code":200,"message":"success","data":{}}' % json.dumps(str((said or {}).get("id", "")))
+    gateway.device.publish(topic + "_reply", answer)
+    if what:
+        _happened(gateway, what, name, 0)
+        return
+    params = said.get("params")
+    if tail == "thing/topo/add/notify":
+        for name, item in pairs(params):
+            note(gateway, "attach", name)
+    elif tail == "thing/gateway/permit":
+        note(gateway, "permit", None, detail=params)
+    elif isinstance(params, dict):
+        what = {0: _ATTACHED, 1: _DETACHED, 2: _ENABLED, 8: _DISABLED}.get(number(params.get("status")))
         for name, item in pairs(params.get("subList")):
             _happened(gateway, what, name, 0)
 
 
 def _error(gateway, said):
     """A session that has ended, or a message that had none; gateway.md 9. The names may be missing."""
-    if not said:
-        return
     code = number(said.get("code"))
     found = pairs(said.get("data"))
     if found:
@@ -71,49 +60,40 @@ def _error(gateway, said):
     elif code == 520 and gateway.last:
         name = gateway.last[0]
     else:
-        gateway.event("error", None, code)
+        note(gateway, "error", None, code)
         return
-    what = {
-        521: "deleted",
-        522: "disabled",
-        6401: "detached",
-        427: "taken",
-        527: "taken",
-        520: "session",
-    }.get(code, "error")
-    _happened(gateway, what, name, code)
+    what = {521: _DELETED, 522: _DISABLED, 6401: _DETACHED, 427: _TAKEN, 527: _TAKEN, 520: _SESSION}
+    _happened(gateway, what.get(code, _ERROR), name, code)
 
 
 def _happened(gateway, what, name, code):
-    states = gateway.records.states
-    row = gateway.records.find(name)
-    if row < 0 or not what:
-        if what == "attached":  # in the console; its secret is not here
-            gateway.event(what, name, code)
+    rows = gateway.rows
+    row = rows.find(name)
+    if row < 0 or what is None:
+        if what == _ATTACHED:  # in the console; its secret is not here
+            note(gateway, "attached", name, code)
         return
-    before = states[row]
-    if what == "attached":
-        states[row] |= ATTACHED
-    elif what == "detached":
-        states[row] &= ~(ATTACHED | ONLINE)
-    elif what == "enabled":
-        states[row] &= ~(DISABLED | REFUSED)
-    elif what == "disabled":
-        states[row] = states[row] & ~ONLINE | DISABLED
-    elif what == "deleted":
-        states[row] = states[row] & ~ONLINE | GONE
-    elif what == "taken":
-        states[row] &= ~ONLINE
-        gateway.hold(row)
-    elif what == "session":
-        states[row] = states[row] & ~ONLINE | WANTED
-        gateway.resend(name)
-    gateway.changed()
+    before = rows.state(row)
+    if what == _ATTACHED:
+        rows.change(row, 0, ATTACHED)
+    elif what == _DETACHED:
+        rows.change(row, ATTACHED | ONLINE)
+    elif what == _ENABLED:
+        rows.change(row, DISABLED | REFUSED)
+    elif what == _DISABLED:
+        rows.change(row, ONLINE, DISABLED)
+    elif what == _DELETED:
+        rows.change(row, ONLINE, GONE)
+    elif what == _TAKEN:
+        rows.change(row, ONLINE)
+        rows.put(row, TIMES, 2, held(uptime() // 1000, gateway.device.session.random))
+    elif what == _SESSION:
+        rows.change(row, ONLINE, WANTED)
+        if gateway.last and gateway.last[0] == name:
+            gateway.again = gateway.last
+            gateway.last = None
+    gateway.dirty = True
+    gateway.look = gateway.at = 0
     # the platform says the same thing in up to three ways
-    if states[row] != before or what in ("session", "error"):
-        gateway.event(what, name, code)
-
-
-def _answer(gateway, topic, asked):
-    answer = {"id": str(asked.get("id", "")), "code": 200, "message": "success", "data": {}}
-    gateway.device.publish(topic + "_reply", json.dumps(answer))
+    if rows.state(row) != before or what in (_SESSION, _ERROR):
+        note(gateway, _EVENTS.split()[what], name, code)

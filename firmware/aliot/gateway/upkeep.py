@@ -1,50 +1,76 @@
-"""What a gateway does by itself: logs in what is to be online, tells what happened, passes messages on."""
+"""What a gateway does by itself: logs in what is to be online, says what happened, passes messages on.
 
-from aliot import clock, part
+A request to the platform takes three modules, one after the other, between which only the Gateway keeps what there is:
+
+    register, proxy, attach, detach, login, logout, found
+             put together what is to be asked next: `batch` (names, or rows), `tail` of the topic and `body`; their
+             run(gateway, subdevices, strict) returns whether there is something. They go on where the last request
+             ended, at name number `passed`
+    request  sends it, again if it has to, and waits for the answer: `reply`
+    answer   what it says: of each sub-device's state, `issued` secrets, `result` for the application, and what is
+             `left` of a batch, to be asked for alone: one that the platform does not take must not hold the others
+"""
+
+import gc
+
+import esp32
+from aliot import load
 from aliot.errors import AliotError, LinkError
-from aliot.gateway import notices
-from aliot.gateway.codes import advice
-from aliot.gateway.connect import subscribing
-from aliot.gateway.jobs import Login, clock_seconds, may_log_in
-from aliot.gateway.rates import held
-from aliot.gateway.records import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, WANTED, Records
-from aliot.gateway.requests import Requests
-from aliot.transport import Deadline
+from aliot.gateway.errors import drop
+from aliot.gateway.rows import ONLINE, Rows
+from aliot.ticks import Deadline, uptime
 from micropython import const
 
-_EVENTS = const(64)  # that may wait for poll()
-_LOOK = const(10000)  # ms between two looks for sub-devices that may log in again
-_ROUND = const(50)  # sub-devices of a batch at most
-_PROGRESS = ONLINE | DISABLED | REFUSED | GONE | WANTED | ATTACHED
+_CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
+_STAGE = const(11000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
+_NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
 class Upkeep:
     """The base of Gateway; all its attributes."""
 
-    last = None  # what was published last, to be sent again after an error 520
-    again = None  # what is to be sent again
+    batch = None  # what is asked for: rows, or names
+    tail = None  # of the request's topic
+    body = None  # of the request, but for its id
+    awaited = None  # the topic of its answer
+    reply = None
+    fresh = False  # the connection is new: nothing was asked on it
+    telling = False  # the application is being told of events
+    id = 0  # of the last request
     calm = 0  # no request before this time
     throttled = 0  # the code that says why
-    look = 0  # when to look for what is to be logged in
-    told = None  # the last summary
+    look = 0  # when to look for what is to be logged in,
+    at = 0  # from this row on
+    later = False  # one of those may not log in yet
+    last = None  # what was published last, to be sent again after an error 520
+    again = None  # what is to be sent again
+    reported = None  # the last summary
     dirty = False  # states have changed that flash does not have
+    dropped = 0  # events for which there was no room
+    failed = 0  # how many of the last call did not succeed;
+    result = None  # it returns the first of them
+    passed = 0  # how many names it has gone through
 
-    def __init__(self, device, timeout=10000, spread=5000, payload=4096, login=True, records=None):
+    def __init__(self, device, timeout=10000, spread=None, payload=None, login=True, limit=1500,
+                 path="/aliot/subdevices"):
         self.device = device
+        self.timeout = timeout
         self.spread = spread
         self.payload = payload
-        self.records = records or Records()
-        self.requests = Requests(device, timeout)
+        self.rows = Rows(path, limit)
+        self.paces = []  # the requests of the last second, aliot.gateway.pace
         self.handlers = []
         self.watchers = []
         self.topics = {}  # custom ones to subscribe for each sub-device: topic -> QoS
         self.events = []  # that the application has not heard of yet
-        for row in range(self.records.count):
-            if login and self.records.states[row] & ATTACHED:
-                self.records.states[row] |= WANTED
+        self.issued = []  # (ProductKey, DeviceName, DeviceSecret) that are not yet in flash
+        self.left = []  # of a batch: to be asked for alone
+        self.loaded = []  # modules of requests
+        load("gateway.reading").start(self, login)
+        drop("reading")
+        device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
         device.on("#", self._message)
         device.watch(self._state)
-        self._state("boot", None)
 
     def poll(self, ms=0):
         """Instead of the device's poll: serves it, and logs in what is to be online, a batch at a time."""
@@ -52,169 +78,144 @@ class Upkeep:
         while True:
             busy = self._advance()
             self.device.poll(0 if busy or self.events else min(deadline.left(), 500))
-            self._settle()
-            self._tell()
+            self.settle()
+            if self.events and not self.telling:
+                self.telling = True
+                try:
+                    load("gateway.moments").tell(self)
+                finally:
+                    self.telling = False
+                    drop("moments")
             if not busy:
-                self.records.close()
+                self.rows.close()
             if not deadline.left():
                 return self.device.connected
 
     def _advance(self):
-        """Log the next batch in; False when there is nothing to do now."""
-        device = self.device
-        now = device.now()
-        if not device.connected or now < self.calm or now < self.look:
+        """Log the next batch in; False when there is nothing to do now, and nothing is loaded for it."""
+        if self.busy():
             return False
-        self.throttled = 0
-        states = self.records.states
-        rows = []
-        later = False
-        for row in range(self.records.count):
-            if states[row] & _PROGRESS == WANTED | ATTACHED:
-                if may_log_in(self, row):
-                    rows.append(row)
-                    if len(rows) == _ROUND:
-                        break
-                else:
-                    later = True
-        if not rows:
-            self.look = now + (_LOOK if later else 1 << 29)
-            self._resend()
-            self._report()
-            return False
+        if self.device.connected and uptime() >= max(self.calm, self.look) and self._asked():
+            return True
+        self.rest()
+        return False
+
+    def _asked(self):
+        """One request for logins; False when nobody is left, or it is no time for it."""
+        begun = self.at
         try:
-            for name, code, message in Login(self).run(rows, 1):
-                self.event("refused", name, code)
-            self._resend()
+            self._begin()
+            if self.calm > uptime():
+                return False
+            if not begun:
+                self.later = False
+            if self.round("login"):
+                return True
+            self.at = 0
+            if not begun:
+                load("gateway.moments").rest(self)
+            return begun > 0
         except LinkError:
-            pass
+            pass  # it was said where it happened
         except AliotError as problem:
-            self.calm = device.now() + _LOOK + device.session.random(_LOOK)
-            self._say("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
-        return True
+            self.calm = uptime() + _CALM + self.device.session.random(_CALM)
+            self.at = 0
+            self.complain(problem)
+        return False
 
-    def _settle(self):
-        """What handlers have changed goes to flash."""
-        if self.dirty:
-            self.dirty = False
-            try:
-                self.records.settle()
-            except AliotError as problem:
-                self._say("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
-
-    def _tell(self):
-        while self.events:
-            event, name, code, detail = self.events.pop(0)
-            said = {"event": event}
-            if name:
-                said["product_key"], said["device_name"] = name
-            if code:
-                said["code"] = code
-                said["advice"] = advice(code)
-            self._say("subdevice", said)
-            for handler in self.watchers:
-                handler(event, name, detail or code)
-
-    def _report(self):
-        said = {"stored": self.records.count, "attached": self._count(ATTACHED), "online": self.online}
-        if said != self.told:
-            self.told = said
-            self._say("subdevices", dict(said))
-
-    def _say(self, state, fields):
-        self.device.state(state, fields)
-
-    def _count(self, bit):
-        states = self.records.states
-        return sum([1 for row in range(self.records.count) if states[row] & bit])
-
-    def _resend(self):
-        """Once more what had no session, after its sub-device has logged in again; gateway.md 9"""
-        if self.again:
-            subdevice, topic, payload, qos = self.again
-            row = self.records.find(subdevice)
-            if row >= 0 and self.records.states[row] & ONLINE:
-                self.again = None
-                self.device.publish(topic, payload, qos)
+    def _begin(self):
+        if self.fresh:
+            load("gateway.moments").begin(self)
 
     # For the parts of aliot.gateway.
 
-    def event(self, event, name, code=0, detail=None):
-        if len(self.events) < _EVENTS:
-            self.events.append((event, name, code, detail))
+    def round(self, kind, *arguments):
+        """One request of a kind, and what its answer brings; False when there is nothing to ask for."""
+        self._begin()
+        if not self._stage(kind, *arguments):
+            return False
+        self._stage("request")
+        self._stage("answer", kind)
+        if self.issued:
+            self.store()
+        return True
 
-    def changed(self):
-        self.dirty = True
-        self.look = 0
+    def _stage(self, name, *arguments):
+        """What run() of a module for requests returns. Where memory is small, those before it are dropped."""
+        gc.collect()
+        if gc.mem_free() - max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _STAGE:
+            self.rest()
+        if name not in self.loaded:
+            self.loaded.append(name)
+        return load("gateway." + name).run(self, *arguments)
 
-    def hold(self, row):
-        """Do not log a sub-device in for some minutes."""
-        self.records.logins[row] = held(clock_seconds(self), self.device.session.random)
+    def store(self):
+        """What was issued goes to flash, in one write that is read back."""
+        try:
+            load("gateway.records").keep(self.rows, self.issued)
+        finally:
+            self.issued = []
+            drop("records")
 
-    def resend(self, name):
-        if self.last and self.last[0] == name:
-            self.again = self.last
-            self.last = None
+    def settle(self):
+        """What has changed goes to flash."""
+        if self.dirty:
+            self.dirty = False
+            try:
+                load("gateway.records").settle(self)
+            finally:
+                drop("records")
 
-    def timestamp(self):
-        """Milliseconds since 1970 as text; None as long as no server has set the clock."""
-        return "%d000" % clock.utc() if self.device.server else None
+    def rest(self):
+        """Drop what is loaded: memory is for the next handshake, and for the application."""
+        if not self.busy():
+            drop(*self.loaded)
+            self.loaded = []
+            if not self.telling:
+                drop("moments")
 
-    def subscribe_all(self, rows):
-        """Subscribe the custom topics of sub-devices that have just logged in."""
-        device = self.device
-        for topic in self.topics:
-            for row in rows:
-                whole_topic = whole(self.records.name(row), topic)
-                try:
-                    device._call(type(device.client).subscribe, whole_topic, self.topics[topic])
-                except AliotError as problem:
-                    if problem.code != "suback":
-                        raise
-                    self._say("error", {"code": "suback", "detail": whole_topic})
+    def busy(self):
+        """Does a handler run, perhaps in the middle of a request?"""
+        return self.device.client and self.device.client.busy
+
+    def complain(self, problem):
+        self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
 
     # What comes in.
 
     def _state(self, state, fields):
-        device = self.device
-        if device.credential:
-            subscribing(device.credential)
+        self.rows.online = self.device.connected
         if state == "connected":
-            errors = "/ext/error/%s/%s" % (device.product_key, device.device_name)
-            if errors not in device.topics:
-                device.subscribe(errors)
-            states = self.records.states
-            for row in range(self.records.count):
-                states[row] &= ~ONLINE
-            self.look = 0
-            self.told = None
-            if self.spread:
-                self.calm = device.now() + device.session.random(self.spread)
-                self.spread = 0
+            self.fresh = True
+            self.look = self.at = 0
+            for row in range(self.rows.count):
+                self.rows.change(row, ONLINE)
 
     def _message(self, topic, payload):
-        if self.requests.took(topic, payload) or notices.took(self, topic, payload):
+        """Any message of the device's: an answer, a notice, or one of a sub-device, for the handlers."""
+        if topic == self.awaited:
+            load("gateway.request").take(self, payload)
             return
-        words = topic.split("/", 4 if topic.startswith("/sys/") else 3)
-        if topic.startswith("/sys/"):
-            del words[1]
-        if len(words) < 4:
+        at = 2 if topic.startswith("/sys/") else 1
+        levels = topic.split("/", at + 2)
+        if len(levels) < at + 3:
             return
-        name = (words[1], words[2])
-        if name == (self.device.product_key, self.device.device_name):
-            return
-        for pattern, handler, wanted in self.handlers:
-            if wanted in (None, name):
-                pattern = whole(name, pattern)
-                if (
-                    pattern == topic
-                    or ("+" in pattern or "#" in pattern)
-                    and part("topics").matches(pattern, topic)
-                ):
-                    handler(name, topic, payload)
+        name = (levels[at], levels[at + 1])
+        if name == ("ext", "error") or at == 2 and " %s " % levels[4] in _NOTICES:
+            try:
+                load("gateway.notices").take(self, name, levels[-1], topic, payload)
+            finally:
+                drop("notices")
+        elif name != (self.device.product_key, self.device.device_name):
+            for pattern, handler, wanted in self.handlers:
+                if wanted in (None, name):
+                    pattern = full_topic(name, pattern)
+                    if pattern == topic or ("+" in pattern or "#" in pattern) and load("topics").matches(pattern, topic):
+                        handler(name, topic, payload)
 
 
-def whole(name, topic):
-    if topic[0] == "/":
+def full_topic(name, topic):
+    """A topic of a sub-device, completed."""
+    if topic[:1] == "/":
         return topic
     return "%s/%s/%s/%s" % ("" if topic.startswith("user/") else "/sys", name[0], name[1], topic)

@@ -1,0 +1,43 @@
+"""What a platform says about sub-devices, whatever it is: read without trust, and noted for the application."""
+
+import json
+
+from micropython import const
+
+_EVENTS = const(32)  # that may wait for poll()
+
+
+def parsed(payload):
+    """A JSON object as a dict, None where the payload is something else."""
+    try:
+        found = json.loads(payload)
+    except (ValueError, TypeError, RuntimeError, MemoryError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def number(value):
+    """A code, which may come as text (gateway.md 2); -1 for what is none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return -1
+
+
+def pairs(value):
+    """[((ProductKey, DeviceName), item)] of a list of items, or of one; what is no item is left out."""
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            name = (item.get("productKey"), item.get("deviceName"))
+            if isinstance(name[0], str) and isinstance(name[1], str):
+                found.append((name, item))
+    return found
+
+
+def note(gateway, event, name, code=0, detail=None):
+    """Something that poll() is to tell, not in the middle of something else."""
+    if len(gateway.events) < _EVENTS:
+        gateway.events.append((event, name, code, detail))
+    else:
+        gateway.dropped += 1
