@@ -81,13 +81,17 @@ class Store:
         Whose the issued record is, beside its generation and ProductKey, is for the start to see.
         """
         generation, fields = self.burned()
+        health = dict(self.health)  # that of an issued record counts once there is one
         issued = None
         if fields.get(record.WAY) == b"product":
             issued = self.newest("issued", {
                 record.PRODUCT_KEY: fields.get(record.PRODUCT_KEY),
                 record.FOR_GENERATION: generation.to_bytes(4, "little"),
             })
-        return generation, fields, issued and issued[1], self.health
+            if issued:
+                health = self.health
+                issued = issued[1]
+        return generation, fields, issued, health
 
     def issued(self, generation, credential):
         """The fields that were issued to this burned generation of this identity, or None.
