@@ -23,7 +23,7 @@ from tools.emulator.cloud.process import Cloud
 from tools.image import flash, identity
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
-ROUNDS, PUBLISHES, HEAP = 40, 20, 124
+ROUNDS, PUBLISHES, LEAST = 40, 20, 124
 AGAIN = "device.session.attempts = []"  # a line of aliot_orders.py
 HEAP = "124K"  # the rule for what has no TLS beside it
 LINKS = {
@@ -139,7 +139,7 @@ def tell(times, traffic, in_use, least):
     return Report(
         [table],
         [
-            Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), HEAP, " KB"),
+            Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), LEAST, " KB"),
             Bound(".mpy of ID² and iTLS, all files", whole, code.BOUND, " bytes"),
         ],
         [f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"],
