@@ -1,12 +1,13 @@
 """umqtt.simple made safe: MQTT 3.1.1, QoS 0 and 1, over a stream of aliot.transport; direct.md 1.5 to 1.7.
 
-From umqtt.simple come publish, ping, disconnect, check_msg and set_callback. Replaced, and why:
+From umqtt.simple come ping, disconnect, set_callback and what an application may know of its client. Replaced, and
+why:
 
 - connect: it opens its own socket without verification, sends eight pieces, and reports a closed
   connection as IndexError;
+- publish: half a packet is out when an argument is wrong, packet ids grow past 65535;
 - subscribe: the length of a long topic overflows one byte;
-- wait_msg: it has no deadline, blocks inside a packet, swallows another's PUBACK, and tracks no ping;
-- packet ids: they grow past 65535.
+- wait_msg: it has no deadline, blocks inside a packet, swallows another's PUBACK, and tracks no ping.
 
 Works on umqtt.simple 1.3.4 and on 1.4 to 1.8: only what they have in common is used.
 """
@@ -44,7 +45,6 @@ class Client(MQTTClient):
     granted = b""  # the last SUBACK
     torn = False  # a part of a packet was sent, the rest not yet
     busy = False  # a handler runs
-    once = False  # look for one packet, do not wait
     kind = 0  # of the packet that is coming in
     body = None
     size = 0  # bytes of its body: all,
@@ -57,11 +57,11 @@ class Client(MQTTClient):
         self.timeout = timeout
         self.limit = limit
         self.sent = self.heard = ticks_ms()
-        self.waiting = []  # ids of the publishes that wait for PUBACK, innermost last; negative once it is there
+        self.waiting = []  # ids of the publishes that wait for PUBACK
         self.queue = []  # messages that came while a handler ran
         self.held = bytearray()
         self.head = bytearray(2)
-        self.rest = bytearray(4)  # of a short packet that is no message
+        self.rest = bytearray(2)  # of a PUBACK, which is no garbage then
         self.deadline = Deadline(0)  # of the outermost call
 
     def connect(self, clean_session=True):
@@ -82,31 +82,36 @@ class Client(MQTTClient):
         return packet[0] & 1
 
     def publish(self, topic, msg, retain=False, qos=0):
-        """umqtt's publish with text or bytes, ids that wrap, and a deadline; QoS 1 returns after PUBACK.
+        """Send text or bytes; QoS 1 returns after PUBACK.
 
         ValueError or TypeError for what cannot be sent. Whatever fails, a packet goes out whole or not at all; where
         a part of it is out already, the connection is dead.
         """
         topic = _bytes(topic)
-        msg = _bytes(msg)
+        if not isinstance(msg, bytes):
+            msg = _bytes(msg)
         if qos not in (0, 1) or not 0 < len(topic) <= _TOPIC or b"+" in topic or b"#" in topic:
             raise ValueError("QoS 0 or 1; a topic of 1 to 128 bytes without + and #")
         outer = self._bound()
-        if qos:
-            self.waiting.append(self._next_id())
-            self.pid -= 1  # umqtt adds one
+        number = None
         try:
-            super().publish(topic, msg, bool(retain), qos)
-            self.flush()
+            head = pack("!H", len(topic)) + topic
+            if qos:
+                number = self._next_id()
+                self.waiting.append(number)
+                head += pack("!H", number)
+            self._send(_PUBLISH | qos << 1 | bool(retain), head, msg)
+            while number in self.waiting:
+                self.wait_msg()
         except BaseException:
+            if number in self.waiting:
+                self.waiting.remove(number)
             self.held[:] = b""
             if self.torn:
                 raise ProtocolError("half a packet was sent")
             raise
         finally:
             self.stream.deadline = outer
-            if qos:
-                self.waiting.pop()
 
     def subscribe(self, topic, qos=0):
         """Subscribe to one topic; SubscribeRefused when the platform does not grant it."""
@@ -131,21 +136,23 @@ class Client(MQTTClient):
         if not self.queue and not self.stream.ready(ms):
             self._stalled()
             return False
-        self.check_msg()
+        self.wait_msg(False)
         return True
 
-    def wait_msg(self):
-        """Handle one packet: PUBACK for umqtt's publish, which then reads its body, else None."""
-        once = self.once
-        self.once = False
-        self.flush()
-        if self.waiting and self.waiting[-1] < 0:
-            return _PUBACK
+    def check_msg(self):
+        """Handle what there is of a packet, without waiting."""
+        self.wait_msg(False)
+
+    def wait_msg(self, wait=True):
+        """Handle one packet, if there is one or `wait`."""
+        if self.held:
+            self.flush()
         if self.queue and not self.busy:
-            return self._deliver(*self.queue.pop(0))
-        packet = self._packet(not once)
+            self._deliver(*self.queue.pop(0))
+            return
+        packet = self._packet(wait)
         if packet is None:
-            return None
+            return
         kind = self.kind
         size = self.size
         if kind & 0xF0 == _PUBLISH:
@@ -153,9 +160,7 @@ class Client(MQTTClient):
         elif kind == _PUBACK and size == 2:
             number = packet[0] << 8 | packet[1]
             if number in self.waiting:
-                self.waiting[self.waiting.index(number)] = -number
-                if self.waiting[-1] < 0:
-                    return kind
+                self.waiting.remove(number)
         elif kind == _PINGRESP and not size:
             self.pinged = None
         elif kind == _SUBACK and size == 3:
@@ -175,11 +180,9 @@ class Client(MQTTClient):
             pass
         self.stream.close()
 
-    # What umqtt's own methods take for their socket.
+    # What umqtt's own methods take for their socket: nothing is sent before flush().
 
-    def write(self, data, n=None):
-        if n is not None:
-            data = data[:n]
+    def write(self, data):
         if len(data) > _HELD:
             self.flush()
             self.torn = True
@@ -195,13 +198,6 @@ class Client(MQTTClient):
             data[:] = b""
             self.sent = ticks_ms()
         self.torn = False
-
-    def read(self, n):
-        # umqtt's publish, after PUBACK: the length, then the id, which is its own
-        return b"\x02" if n == 1 else pack("!H", -self.waiting[-1])
-
-    def setblocking(self, flag):
-        self.once = not flag  # umqtt's check_msg means: one look, no wait
 
     # Packets.
 
@@ -249,13 +245,17 @@ class Client(MQTTClient):
             self.write(b"\x40\x02" + number)
             self.flush()
 
-    def _send(self, kind, body):
-        size = len(body)
-        head = bytes([kind])
+    def _send(self, kind, head, rest=b""):
+        """Send a packet whose body is `head` and `rest`; a long one in pieces."""
+        size = len(head) + len(rest)
+        held = self.held
+        held.append(kind)
         while size > 0x7F:
-            head += bytes([size & 0x7F | 0x80])
+            held.append(size & 0x7F | 0x80)
             size >>= 7
-        self.write(head + bytes([size]) + body)
+        held.append(size)
+        self.write(head)
+        self.write(rest)
         self.flush()
 
     def _next_id(self):
@@ -271,14 +271,14 @@ class Client(MQTTClient):
         stream = self.stream
         deadline = stream.deadline or Deadline(self.timeout)
         while True:
-            if wait and not stream.ready(deadline.left()):
-                raise TimedOut("no packet")
+            if wait:
+                left = ticks_diff(deadline.end, ticks_ms())
+                if left <= 0 or not stream.ready(left):  # others may come without end
+                    raise TimedOut("no answer")
             if self._arrived():
                 break
             if not wait:
                 return None
-        if wait and not deadline.left():
-            raise TimedOut("other packets without end")
         self.heard = ticks_ms()
         body = self.body
         self.body = None
@@ -304,7 +304,7 @@ class Client(MQTTClient):
             if byte < 0x80:
                 size = self.left = self.size
                 try:
-                    short = size <= 4 and self.kind & 0xF0 != _PUBLISH
+                    short = size == 2 and self.kind & 0xF0 != _PUBLISH
                     self.body = self.rest if short else bytearray(min(size, self.limit))
                 except MemoryError:
                     self.body = bytearray(min(size, _LEAST))
@@ -319,7 +319,8 @@ class Client(MQTTClient):
             if not count:
                 return False
             self.left -= count
-            self._stalled()
+            if self.left:
+                self._stalled()
         return True
 
     def _stalled(self):

@@ -10,6 +10,7 @@ from statistics import median
 
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.stage import FOLDER, Stage, device_module
+from tools.image import release
 
 ROUNDS, PUBLISHES = 120, 20
 SELDOM = 12  # the slow scripts take part in every twelfth round
@@ -36,13 +37,14 @@ def measure(stage, rounds, publishes=PUBLISHES):
     boards = {
         ALIOT: stage.board(
             "unique",
-            {"/main.py": (FOLDER / "aliot_orders.py").read_bytes(), **device_module("stopwatch")},
+            {"/main.py": of_release("aliot_orders").encode(), **device_module("stopwatch")},
             heap=HEAP,
+            ticks=None,
         )
     }
     for style in SCRIPTS:
         boards[style] = stage.bare(
-            style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"), heap=HEAP
+            style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"), heap=HEAP, ticks=None
         )
     figures = {name: [] for name in boards}
     try:
@@ -60,6 +62,11 @@ def measure(stage, rounds, publishes=PUBLISHES):
         for board in boards.values():
             board.power_off()
     return figures
+
+
+def of_release(name):
+    """A program of bench/board that looks into the package, in the names that the release has."""
+    return release.build().shortened((FOLDER / f"{name}.py").read_text())
 
 
 def around(turn):

@@ -51,11 +51,6 @@ def identifiers(tree):
     return found - {"", None}
 
 
-def keywords(text):
-    """The names by which arguments are passed."""
-    return {node.arg for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword)} - {None}
-
-
 def defined(tree):
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
     found = {}
@@ -134,6 +129,7 @@ def table(texts, public, foreign, owned=()):
     used = set().union(*map(identifiers, trees))
     words = {node.id if isinstance(node, ast.Name) else node.arg for tree in trees for node in ast.walk(tree)
              if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
+    words.update(*map(top_level, trees))  # a global would hide what it is called like
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
     free = [name for name in held() - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
     free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))

@@ -17,8 +17,8 @@ from aliot.errors import Closed, TimedOut
 from aliot.ticks import Deadline
 from micropython import const
 
-_STEP = const(100)  # ms; the longest wait for the one direction while TLS may need the other
 _AHEAD = const(64)  # bytes that are read at once: most of what a platform sends is shorter
+_STEP = const(100)  # ms; the longest wait for the one direction while TLS may need the other
 
 
 def connect(credential, host, port, roots, timeout, secure=True):
@@ -57,7 +57,8 @@ def connect(credential, host, port, roots, timeout, secure=True):
 
 class Gate(io.IOBase):
     """The TCP socket as TLS reads it. TLS reads for as long as a peer sends what brings nothing, as warnings do:
-    when its time is over it is told that the socket has timed out."""
+    when its time is over it is told that the socket has timed out. After the handshake nobody else can send such, and
+    `readinto` is the socket's own."""
 
     end = 0  # in ticks
     count = 0  # of reads: the time is looked at now and then
@@ -96,53 +97,28 @@ class Stream:
         self.what = select.POLLIN  # what is waited for
 
     def write(self, data):
-        end = self._begin()
+        deadline = self.deadline
+        end = deadline.end if deadline else ticks_add(ticks_ms(), self.timeout)
+        gate = self.gate
+        if gate:
+            gate.end = end
         while data:
             try:
                 count = self.tls.write(data)
             except Exception as problem:
                 raise self._failed(problem)
             if count:
-                self.phase = "connection"
+                if gate:
+                    gate.readinto = self.raw.readinto
+                    self.gate = gate = None
+                    self.phase = "connection"
+                if count == len(data):
+                    return
                 data = memoryview(data)[count:]
             else:  # the handshake waits for the peer
-                self._wait_or_fail(end, select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
+                self._wait_or_fail(end, select.POLLIN if gate else select.POLLOUT)
 
     def readinto(self, view):
-        self._begin()
-        return self._taken(view)
-
-    def ready(self, ms):
-        if self.at == self.end:
-            self._begin()
-            end = ticks_add(ticks_ms(), ms)
-            while True:
-                if not self.drained or self._wait(end, select.POLLIN):
-                    count = self._read(self.buffer)
-                    if count:
-                        self.at = 0
-                        self.end = count
-                        break
-                if ticks_diff(end, ticks_ms()) <= 0:
-                    return False
-        return True
-
-    def close(self):
-        self.at = self.end
-        for sock in (self.tls, self.raw):
-            try:
-                sock.close()
-            except OSError:
-                pass
-
-    def _begin(self):
-        """When the operation that begins has to end, in ticks; TLS is told."""
-        deadline = self.deadline
-        end = self.gate.end = deadline.end if deadline else ticks_add(ticks_ms(), self.timeout)
-        return end
-
-    def _taken(self, view):
-        """How many bytes of `view` were filled with what is there."""
         at = self.at
         count = min(self.end - at, len(view))
         if not count:
@@ -155,6 +131,29 @@ class Stream:
         self.at = at + count
         return count
 
+    def ready(self, ms):
+        if self.at < self.end:
+            return True
+        end = ticks_add(ticks_ms(), ms)
+        while True:
+            if not self.drained or self._wait(ms, select.POLLIN):
+                count = self._read(self.buffer)
+                if count:
+                    self.at = 0
+                    self.end = count
+                    return True
+            ms = ticks_diff(end, ticks_ms())
+            if ms <= 0:
+                return False
+
+    def close(self):
+        self.at = self.end
+        for sock in (self.tls, self.raw):
+            try:
+                sock.close()
+            except OSError:
+                pass
+
     def _read(self, view):
         try:
             count = self.tls.readinto(view)
@@ -165,22 +164,23 @@ class Stream:
         self.drained = not count or count < len(view)  # TLS reads no more than a record, and gave all of it
         return count or 0
 
-    def _wait(self, end, what):
+    def _wait(self, ms, what):
         """Wait a moment for the socket; whether it has something."""
         if what != self.what:
             self.what = what
             self.events.modify(self.raw, what)
-        for _ in self.events.ipoll(max(0, min(ticks_diff(end, ticks_ms()), _STEP))):
+        for _ in self.events.ipoll(ms if ms < _STEP else _STEP):
             return True
         return False
 
     def _wait_or_fail(self, end, what):
-        if ticks_diff(end, ticks_ms()) <= 0:
+        left = ticks_diff(end, ticks_ms())
+        if left <= 0:
             raise self._failed(TimedOut(self.phase))
-        self._wait(end, what)
+        self._wait(left, what)
 
     def _failed(self, problem):
-        if self.phase[0] == "T":
+        if self.gate:
             self.close()  # what the handshake could have had is what is free then
         return _fault(problem, self.phase)
 

@@ -111,7 +111,8 @@ class Board:
     the platform's. `measure`: a state in which the heap in use is measured (MicroPython
     only; costs some). `log`: called with each console line. `memory`: a release of
     RELEASES whose two heaps it has; None: memory never ends beside Python's heap.
-    `ticks`: what `time.ticks_ms()` begins with at power-on.
+    `ticks`: what `time.ticks_ms()` begins with at power-on; None: they are the host's own (MicroPython only), which
+    are as quick as a chip's, and begin and wrap elsewhere.
     """
 
     def __init__(
@@ -313,7 +314,7 @@ class Board:
     def _settings(self, cause, cut_at, torn, console, raw):
         folder = self.folder
         if cause != 5:  # a soft reset leaves the ticks as they are
-            self._ticks = time.monotonic_ns() // 1000 - self.ticks * 1000
+            self._ticks = None if self.ticks is None else time.monotonic_ns() // 1000 - self.ticks * 1000
         settings = {
             "flash": str(self.flash.resolve()),
             "mac": self.mac,

@@ -29,6 +29,7 @@ _NUMBERS = b"\x62\x70\x65\x72\x67\x71\x6a\x7f\x6b\x80\x6e\x74\x71\x76\x72\x78\x7
 _OPTIONS = b"\x01\x04\x20"  # what is known of TCP_NODELAY, SO_REUSEADDR and SO_BROADCAST,
 _LEVELS = b"\x06\x01\x01"  # and Linux's levels
 _LINUX = b"\x01\x02\x06"  # and options
+_air = "air" in _chip.settings  # a radio stands between
 _open = [0, 0, 0]  # sockets, TLS connections, those with a client certificate
 
 
@@ -117,7 +118,7 @@ class socket(_chip.Stream):
         return self._do("read", *(() if size < 0 else (size,)))
 
     def readinto(self, buffer, size=None):
-        return self._do("readinto", buffer, *(() if size is None else (size,)))
+        return self._do("readinto", buffer) if size is None else self._do("readinto", buffer, size)
 
     def write(self, data, *size):
         if size:
@@ -193,11 +194,13 @@ class socket(_chip.Stream):
     def _do(self, name, *arguments):
         if not self._raw:
             raise OSError(9)
-        if self._new and name[:4] in ("read", "recv"):
-            raise OSError(128)
-        if self.locked or "air" in _chip.settings and not self._new and self._far():
-            if not self._cross(name):
+        if self._new:
+            if name[:4] in ("read", "recv"):
+                raise OSError(128)
+            if self.locked and not self._cross(name):
                 return None
+        elif (self.locked or _air and self._far()) and not self._cross(name):
+            return None
         try:
             return getattr(self._raw, name)(*arguments)
         except OSError as error:
