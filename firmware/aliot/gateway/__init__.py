@@ -4,7 +4,7 @@ Opt-in: a board that does not import it has nothing of it. gateway.md
 
 What a gateway needs all the time is here, in upkeep and in rows. The rest is loaded for its moment and dropped, and
 nothing that stays may hold a function or an instance of it: what asks the platform (see upkeep), notices (what it
-says unasked), records and reading (the file), moments, codes (advice).
+says unasked), records and reading (the file), moments.
 """
 
 from aliot.gateway.errors import GatewayError, advice  # noqa: F401
