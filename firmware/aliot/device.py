@@ -68,7 +68,9 @@ class Device:
     def start(self):
         """Read settings and identity from flash and say so; no network yet. CredentialError when nothing is burned."""
         try:
-            load("start").start(self)
+            found = (self.store or load("store").Store()).found()
+            unload("store", "record")  # the parts of a start do not lie in memory together
+            load("start").start(self, found)
         finally:
             unload("start", "identities", "settings", "rules", "store", "names", "objects", "record")
         self.session = Session(_random, self.keepalive * 1000, min(_PONG, self.timeout))

@@ -11,8 +11,8 @@ import aliot
 import machine
 import tls
 from aliot import __version__, identities, load, record, roots, settings
+from aliot.errors import CredentialError
 from aliot.names import text
-from aliot.store import Store
 from aliot.wifi import Wifi
 from micropython import const
 
@@ -20,45 +20,46 @@ _ROOTS = const(16)  # extra ones at most, of so many bytes each:
 _ROOT = const(4096)
 
 
-def start(device):
-    """Make `device` ready to connect; CredentialError when nothing is burned, or what cannot be an identity."""
+def start(device, found):
+    """Make `device` ready to connect; CredentialError when nothing is burned, or what cannot be an identity.
+
+    `found` is what the store has (Store.found).
+    """
     config, fault = (device.config, None) if device.config is not None else settings.read()
     mac = machine.unique_id()
     shown = {"mac": hexlify(mac).decode(), "version": __version__}
     roots.extra, shown["roots"], refused = extra_roots()
     if refused:
         shown["roots_refused"] = refused
-    found = settings.Settings(config, {})
+    said = settings.Settings(config, {})
     try:
-        found = _identify(device, config, mac, shown)
+        said = _identify(device, config, mac, shown, *found)
     finally:
         device.state("boot", shown)
         if fault:
             load("rules").say(device, fault)
-        for name in found.wrong:
+        for name in said.wrong:
             load("rules").say(device, None, name)
-        device.config = config = {name: config[name] for name in config if name not in found.wrong}
-        _apply(device, config, found)
+        device.config = config = {name: config[name] for name in config if name not in said.wrong}
+        _apply(device, config, said)
 
 
-def _identify(device, config, mac, shown):
+def _identify(device, config, mac, shown, generation, fields, kept, health):
     """Credential and endpoint of a device; what the boot line says of them. Returns its Settings."""
-    store = device.store or Store()
-    generation, fields = store.burned()
-    shown.update(store.health)
+    shown.update(health)
+    if not fields:
+        raise CredentialError("nothing is burned: %s" % health)
     shown["generation"] = device.generation = generation
     shown["way"] = text(fields, record.WAY)
-    credential = identities.burned(fields, generation, mac, store)
+    credential = identities.burned(fields, generation, mac, device.store)
     device.product_key = shown["product_key"] = credential.product_key
     device.device_name = shown["device_name"] = credential.device_name
     device.sign_method = text(fields, record.SIGN_METHOD) or "hmacsha256"
     found = settings.Settings(config, fields)
     device.endpoint = found.endpoint(credential)
     if credential.method:
-        kept = store.issued(generation, credential)
-        shown["issued"] = bool(kept)
-        if kept:
-            shown.update(store.health)
+        shown["issued"] = text(kept or {}, record.DEVICE_NAME) == credential.device_name
+        if shown["issued"]:
             credential = identities.issued(kept, credential.product_key, credential.device_name)
     device.credential = credential
     return found

@@ -77,6 +77,23 @@ class Store:
             raise CredentialError("nothing is burned: %s" % self.health)
         return found[:2]
 
+    def found(self):
+        """(generation, burned fields, issued fields or None, health) for a start; without a burned record (0, {}, None).
+
+        Whose the issued record is, beside its generation and ProductKey, is for the start to see.
+        """
+        burned = self.newest("burned", {})
+        if not burned:
+            return 0, {}, None, self.health
+        generation, fields, _ = burned
+        issued = None
+        if fields.get(record.WAY) == b"product":
+            issued = self.newest("issued", {
+                record.PRODUCT_KEY: fields.get(record.PRODUCT_KEY),
+                record.FOR_GENERATION: generation.to_bytes(4, "little"),
+            })
+        return generation, fields, issued and issued[1], self.health
+
     def issued(self, generation, credential):
         """The fields that were issued to this burned generation of this identity, or None.
 

@@ -163,7 +163,8 @@ def burned(fields, generation, mac, store):
     """
     text = load("names").text
     made = Id2(*load("identities").checked(fields, mac), text(fields, record.CLIENT_ID), text(fields, record.INSTANCE))
-    own = fields if record.ID2 in fields or record.ID2_KEY in fields else store.issued(generation, made)
+    own = fields if record.ID2 in fields or record.ID2_KEY in fields else (
+        store or load("store").Store()).issued(generation, made)
     if own:
         made.element = SoftwareElement(own)
     else:

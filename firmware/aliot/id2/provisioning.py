@@ -2,6 +2,7 @@
 
 from binascii import a2b_base64
 
+from aliot import load, unload
 from aliot.errors import CredentialError
 from aliot.id2 import SoftwareElement
 from aliot.id2.codes import digest, digits, unwrap, wrap
@@ -86,6 +87,7 @@ def burned(secret, generation, mac, credential, store):
     The fingerprint is the MAC (inferred). The element is empty, and `store` keeps what it is given for `credential`.
     """
     def keep(element):
-        store.save(generation, credential, element)
+        (store or load("store").Store()).save(generation, credential, element)
+        unload("store", "record")
 
     return Provisioning(secret, digits(mac)), EmptyElement(keep)

@@ -10,7 +10,7 @@ _ENDED = (29312, 30848)  # MBEDTLS_ERR_SSL_CONN_EOF, _PEER_CLOSE_NOTIFY
 _MEMORY = (12, 16, 17040, 32512)  # ENOMEM, MPI_ALLOC_FAILED, the same inside RSA, SSL_ALLOC_FAILED
 _ALERT = 30592  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _CERTIFICATE = (("future", "clock"), ("expired", "expired"), ("Common Name", "name"), ("signed", "untrusted"))
-_LITTLE = const(4096)  # bytes; with no larger block left, it is for want of memory that a handshake fails
+_HANDSHAKE = const(40000)  # bytes of the C heap that TLS takes for a moment; with less it fails for want of them
 
 
 def translate(problem, phase):
@@ -22,8 +22,8 @@ def translate(problem, phase):
     if not isinstance(problem, (ValueError, OSError, TimedOut)):
         return problem
     if phase == "TLS handshake":
-        free, block, _ = memory.c_heap()
-        if block < _LITTLE:
+        free = memory.c_heap()[0]
+        if free < _HANDSHAKE:
             # mbedTLS that cannot allocate says that a certificate is not signed, lwIP that the peer is silent
             return TlsError("%d bytes are left of the C heap: %s" % (free, str(problem).strip()), "tls.memory")
     if isinstance(problem, ValueError):

@@ -101,7 +101,7 @@ class Stream:
             try:
                 count = self.tls.write(data)
             except Exception as problem:
-                raise _fault(problem, self.phase)
+                raise self._failed(problem)
             if count:
                 self.phase = "connection"
                 data = memoryview(data)[count:]
@@ -189,8 +189,13 @@ class Stream:
 
     def _wait_or_fail(self, end, what):
         if ticks_diff(end, ticks_ms()) <= 0:
-            raise _fault(TimedOut(self.phase), self.phase)
+            raise self._failed(TimedOut(self.phase))
         self._wait(end, what)
+
+    def _failed(self, problem):
+        if self.phase[0] == "T":
+            self.close()  # what the handshake could have had is what is free then
+        return _fault(problem, self.phase)
 
 
 def _fault(problem, phase):
