@@ -14,7 +14,7 @@ A request to the platform takes three modules, one after the other, between whic
 import gc
 
 import esp32
-from aliot import load
+from aliot import feed, load, unload
 from aliot.errors import AliotError, LinkError
 from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
@@ -141,7 +141,13 @@ class Upkeep:
         return True
 
     def _stage(self, name, *arguments):
-        """What run() of a module for requests returns. Where memory is small, those before it are dropped."""
+        """What run() of a module for requests returns. Where memory is small, those before it are dropped.
+
+        The connection is served before: a file system that is slow must not let the keepalive pass.
+        """
+        feed()
+        if self.device.client:
+            self.device.serve(0)
         gc.collect()
         if gc.mem_free() - max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _STAGE:
             self.rest()
@@ -180,6 +186,7 @@ class Upkeep:
 
     def complain(self, problem):
         self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
+        unload("advice")
 
     # What comes in.
 
