@@ -17,7 +17,6 @@ import json
 from aliot.device import Device
 from aliot.errors import AliotError
 from aliot.gateway import Gateway, GatewayError
-from aliot.wifi import Wifi
 KEY = {sensors!r}
 def sub(*numbers):
     return [(KEY, "sensor-%04d" % number) for number in numbers]
@@ -25,7 +24,7 @@ def say(**what):
     print(json.dumps(what))
 def told(failed):
     return sorted([[name[1], code] for name, code, message in failed])
-device = Device(None, Wifi("site", "password"), timeout=15000)
+device = Device({{"ssid": "site", "password": "password", "timeout": 15000}})
 gateway = Gateway(device, timeout={timeout}, spread=0, payload={payload})
 {prepare}
 device.start()
@@ -106,7 +105,7 @@ class Site:
         self.boards, self.said = [], []
 
     def gateway(
-        self, steps, prepare="", serve="", timeout=10000, payload=4096, way="device", burned=None, **options
+        self, steps, prepare="", serve="", timeout=10000, payload=None, way="device", burned=None, **options
     ):
         """A board that was never on, burned in that way, whose application does `steps`.
 
@@ -127,7 +126,6 @@ class Site:
             files={"/main.py": main.encode()},
             generation=1_800_000_000,
         )
-        options.setdefault("heap", "192K")
         board = Board(
             image,
             cloud=self.cloud.run_dir,

@@ -41,7 +41,6 @@ def play(stage):
         },
         "gateway",
         files={"/main.py": (FOLDER / "examples" / "gateway.py").read_bytes()},
-        heap="192K",
         config={"subdevices": [[SUB_KEY, name] for name in SUBDEVICES], "spread": 0},
     )
     for boot in ("first", "second"):

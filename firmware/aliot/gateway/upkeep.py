@@ -22,7 +22,7 @@ from aliot.ticks import Deadline, uptime
 from micropython import const
 
 _CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
-_STAGE = const(11000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
+_STAGE = const(18000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
 _NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
