@@ -11,12 +11,11 @@ from tools.image import flash, identity
 GATEWAYS, SENSORS, OFF = "a1GateWays1", "a1Sensors01", "a1SwitchOff"
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 PRODUCT_SECRET, GATEWAY_SECRET = secrets.token_hex(8), secrets.token_hex(8)
-# an application that does the lines of a test and then serves; PREPARE stands before start()
+# an application that does the lines of a test and then serves; PREPARE stands before the first connect
 MAIN = """
 import json
 from aliot.device import Device
 from aliot.errors import AliotError
-from aliot.gateway import Gateway, GatewayError
 KEY = {sensors!r}
 def sub(*numbers):
     return [(KEY, "sensor-%04d" % number) for number in numbers]
@@ -25,9 +24,10 @@ def say(**what):
 def told(failed):
     return sorted([[name[1], code] for name, code, message in failed])
 device = Device({{"ssid": "site", "password": "password", "timeout": 15000}})
+device.start()
+from aliot.gateway import Gateway, GatewayError
 gateway = Gateway(device, timeout={timeout}, spread=0, payload={payload})
 {prepare}
-device.start()
 while not gateway.poll(20):
     pass
 try:

@@ -164,6 +164,7 @@ class Gateway(Upkeep):
                 self.left = []
                 while self.round(kind, subdevices, strict):
                     pass
+                self.settle()  # what is attached is so after a power cut, whatever comes next
             return self.result
         finally:
             self.result = None
