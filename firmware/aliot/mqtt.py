@@ -98,9 +98,9 @@ class Client(MQTTClient):
         try:
             super().publish(topic, msg, bool(retain), qos)
             self.flush()
-        except BaseException:
+        except BaseException as problem:
             self.held[:] = b""
-            if self.torn:
+            if self.torn and not isinstance(problem, LinkError):
                 raise ProtocolError("half a packet was sent")
             raise
         finally:
