@@ -7,6 +7,7 @@ from aliot.gateway.compacting import compact
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.reading import read, scan
 from aliot.gateway.records import keep, write
+from aliot.gateway.room import make_room
 from aliot.gateway.rows import ATTACHED, CHUNK, GONE, KEYS, ONLINE, ROWS, WANTED, Rows, key_of
 from scripted import raises
 
@@ -250,3 +251,12 @@ def test_scan_tells_of_what_is_no_record():
     with open(PATH, "rb") as file:
         kinds = [kind for at, kind, body in scan(file)]
     assert kinds.count(83) == 2 and kinds.count(0) == 1
+
+
+def test_1500_is_the_limit_and_2000_a_switch():
+    problem = raises(GatewayError, make_room, Rows(PATH), 1501)
+    assert (problem.code, problem.detail) == ("gateway.full", "1501 sub-devices")
+    wide = Rows(PATH, 2000)
+    wide.online = True
+    assert make_room(wide, 2000) and len(wide.chunks) * ROWS >= 2000
+    assert raises(GatewayError, make_room, wide, 2001).code == "gateway.full"
