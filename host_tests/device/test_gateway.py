@@ -619,6 +619,21 @@ def test_messages_reach_the_handlers_of_their_subdevice():
     ]
 
 
+def test_a_message_that_comes_before_the_answer_to_a_login_can_be_answered():
+    platform = Platform()
+    gateway = platform.gateway
+    gateway.on("thing/service/property/set", lambda name, topic, payload: gateway.publish(name, topic + "_reply", "{}"))
+    topic = "/sys/a1SubProdKy/sensor-0%d/thing/service/property/set"
+
+    def early(request):
+        platform.say(topic % 2, {})
+        return good(request)
+
+    platform.answers["batch_login"] = early
+    assert gateway.bring_online(sub(1, 2)) == [] and gateway.online == 2
+    assert [topic for topic, payload, qos in platform.published] == [topic % 2 + "_reply"]
+
+
 def test_custom_topics_are_subscribed_after_each_login_and_system_topics_are_not():
     platform = Platform()
     platform.gateway.on("thing/service/property/set", print)

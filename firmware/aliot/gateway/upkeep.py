@@ -214,6 +214,10 @@ class Upkeep:
             finally:
                 drop("notices")
         elif name != (self.device.product_key, self.device.device_name):
+            if self.batch and self.tail[-5:] == "login":  # what has a message is logged in, though the answer says it later
+                row = self.rows.find(name)
+                if row in self.batch:
+                    self.rows.change(row, 0, ONLINE)
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):
                     pattern = full_topic(name, pattern)
