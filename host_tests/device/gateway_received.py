@@ -2,22 +2,30 @@
 
 import os
 
-from aliot import record
+from aliot import load, record
 from aliot.errors import AliotError
-from aliot.gateway.reading import read
-from aliot.gateway.records import keep, write
 from aliot.gateway.rows import ATTACHED, ONLINE, Rows
-from aliot.gateway.topology import Scanner
 from scripted import unhex
 from test_gateway import GATEWAY, Platform, sub
 
 PATH = "/subs"
 
 
+# A gateway empties such a module when it drops it: what a test holds of one may be gone after the next call.
+
+
 def _rows():
     made = Rows(PATH)
-    read(made)
+    load("gateway.reading").read(made)
     return made
+
+
+def keep(rows, items):
+    load("gateway.records").keep(rows, items)
+
+
+def write(rows):
+    load("gateway.records").write(rows)
 
 
 def files(inputs):
@@ -142,7 +150,7 @@ def lists(inputs):
     """{"data": hex, "piece"}: a list in any pieces, cut or changed, raises nothing."""
     for one in inputs:
         found = []
-        scanner = Scanner(lambda *name: found.append(name))
+        scanner = load("gateway.topology").Scanner(lambda *name: found.append(name))
         data = unhex(one["data"])
         for at in range(0, len(data), one["piece"]):
             scanner.feed(data[at : at + one["piece"]])
