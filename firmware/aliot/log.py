@@ -2,6 +2,8 @@
 
 import json
 
+from aliot import load
+
 _known = []  # every secret this run has seen; a line is cleaned of them before it is printed
 
 
@@ -42,17 +44,10 @@ def line(state, fields):
     text += "}"
     # MicroPython's json leaves DEL and what is not ASCII as it is: a terminal would obey some of that.
     if len(text.encode()) > len(text) or "\x7f" in text:
-        text = "".join([c if c < "\x7f" else _escape(ord(c)) for c in text])
+        text = load("escapes").escaped(text)
     return text
 
 
 def report(state, fields):
     """Print the line of a state on the console."""
     print(line(state, fields))
-
-
-def _escape(number):
-    if number < 0x10000:
-        return "\\u%04x" % number
-    number -= 0x10000
-    return "\\u%04x\\u%04x" % (0xD800 | number >> 10, 0xDC00 | number & 0x3FF)

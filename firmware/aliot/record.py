@@ -48,10 +48,10 @@ def encode(kind, generation, fields):
     size = 0
     for tag in fields:
         if len(fields[tag]) > 4000:
-            raise ValueError("record: field %d has more than 4000 bytes" % tag)
+            raise ValueError("field %d has more than 4000 bytes" % tag)
         size += 3 + len(fields[tag])
     if size > RECORD_LIMIT - 14:
-        raise ValueError("record: more than %d bytes" % RECORD_LIMIT)
+        raise ValueError("more than %d bytes" % RECORD_LIMIT)
     data = bytearray(size + 14)  # a chip has no room for all that lies between pieces that are joined
     struct.pack_into("<2sBBIH", data, 0, b"AL", 1, kind, generation, size)
     at = 10
@@ -72,20 +72,20 @@ def decode(data):
     data = memoryview(data)
     end = len(data) - 4
     if not 10 <= end <= RECORD_LIMIT - 4:
-        raise ValueError("record: %d bytes" % len(data))
+        raise ValueError("%d bytes" % len(data))
     mark, form, kind, generation, size = struct.unpack_from("<2sBBIH", data, 0)
     if mark != b"AL" or form != 1 or kind not in (BURNED, ISSUED):
-        raise ValueError("record: unknown head")
+        raise ValueError("no record")
     if size + 10 != end:
-        raise ValueError("record: %d bytes, not %d" % (len(data), size + 14))
+        raise ValueError("cut short")
     if struct.unpack_from("<I", data, end)[0] != binascii.crc32(data[:end]):
-        raise ValueError("record: wrong CRC")
+        raise ValueError("wrong CRC")
     fields = {}
     at = 10
     while at < end:
         tag, size = struct.unpack_from("<BH", data, at) if at + 3 <= end else (0, 4000)
         at += 3 + size
         if at > end or size > 4000 or tag in fields:
-            raise ValueError("record: field %d is malformed" % tag)
+            raise ValueError("malformed field")
         fields[tag] = bytes(data[at - size : at])
     return kind, generation, fields

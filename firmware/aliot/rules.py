@@ -6,9 +6,9 @@ from aliot.errors import AliotError
 
 def rule(kind, least, most):
     """The rule of a row of settings.RULES or settings.ENDPOINT as words for people."""
-    if kind == "flag":
+    if kind is bool:
         return "true or false"
-    if kind == "endpoint":
+    if kind is dict:
         return "an object"
     if kind == "password":
         return "8 to 63 characters, a key of 64 hex digits, or nothing for an open network"

@@ -6,21 +6,22 @@ breaks its rule is named, and the default, or what was burned, serves.
 
 from aliot import load, names, objects, record
 from aliot.endpoint import Endpoint
+from aliot.errors import CredentialError
 from aliot.names import text
 
 FILE = "/config.json"
 LARGEST = 4096  # bytes of the file
-# name: (kind, least, most); which characters is in `_right`
+# name: (kind, or type, or all that it may be; least; most); which characters is in `_right`
 RULES = {
     "ssid": ("text", 1, 32),
     "ssid_hex": ("hex", 2, 64),  # of an access point whose name is not UTF-8
     "password": ("password", 0, 64),
-    "endpoint": ("endpoint", 0, 0),
+    "endpoint": (dict, 0, 0),
     "ntp": ("hosts", 1, 8),
     "keepalive": ("number", 30, 1200),  # s; direct.md 1.6
     "timeout": ("number", 100, 120000),  # ms
     "watchdog": ("number or 0", 8000, 3600000),  # ms
-    "clean": ("flag", 0, 0),
+    "clean": (bool, 0, 0),
     "push": ("number", 100, 60000),  # ms
     "every": ("number", 1, 86400),  # s; of main.py and the examples
     "spread": ("number", 0, 600000),  # ms; of gateways
@@ -142,28 +143,28 @@ def _halves(text):
 
 
 def _right(value, kind, least, most):
-    if kind == "flag":
-        return isinstance(value, bool)
-    if kind == "endpoint":
-        return isinstance(value, dict)
+    if isinstance(kind, type):
+        return isinstance(value, kind)
+    if isinstance(kind, tuple):
+        return value in kind
     if kind == "hosts":
         return isinstance(value, list) and least <= len(value) <= most and all([_right(v, "host", 1, 128) for v in value])
     if kind[:6] == "number":
         return type(value) is int and (least <= value <= most or kind != "number" and not value)
-    if isinstance(kind, tuple):
-        return value in kind
     if not isinstance(value, str):
         return False
     value = joined(value)
-    if _halves(value):
+    size = len(value)
+    try:
+        if kind == "hex" or kind == "password" and size == 64:
+            if len(bytes.fromhex(value)) * 2 != size:  # it may pass over blanks
+                return False
+        elif kind == "password":
+            least = 8 if value else 0
+            most = 63
+        elif kind != "text":
+            names.check("", value, least, most, "-" if kind == "label" else "-.")
+            return value == value.lower()
+    except (ValueError, CredentialError):
         return False
-    if kind == "hex" or kind == "password" and len(value) == 64:
-        if len(value) & 1 or [c for c in value if c not in "0123456789abcdefABCDEF"]:
-            return False
-    elif kind == "password":
-        return not value or 8 <= len(value.encode()) <= 63
-    elif kind in ("label", "host"):
-        signs = "abcdefghijklmnopqrstuvwxyz0123456789-" + ("." if kind == "host" else "")
-        if [c for c in value if c not in signs]:
-            return False
-    return least <= len(value.encode()) <= most
+    return not _halves(value) and least <= len(value.encode()) <= most

@@ -9,7 +9,7 @@ import os
 
 import esp32
 from aliot import record
-from aliot.errors import CredentialError, StoreError
+from aliot.errors import StoreError
 
 
 class Nvs:
@@ -71,28 +71,27 @@ class Store:
         self.health = {}
 
     def burned(self):
-        """(generation, fields) of the burned record, healed; CredentialError when no medium has a good one."""
+        """(generation, fields) of the burned record, healed; (0, {}) when no medium has a good one."""
         found = self.newest("burned", {})
-        if not found:
-            raise CredentialError("nothing is burned: %s" % self.health)
-        return found[:2]
+        return found[:2] if found else (0, {})
 
     def found(self):
-        """(generation, burned fields, issued fields or None, health) for a start; without a burned record (0, {}, None).
+        """(generation, burned fields, issued fields or None, health) for a start.
 
         Whose the issued record is, beside its generation and ProductKey, is for the start to see.
         """
-        burned = self.newest("burned", {})
-        if not burned:
-            return 0, {}, None, self.health
-        generation, fields, _ = burned
+        generation, fields = self.burned()
+        health = dict(self.health)  # that of an issued record counts once there is one
         issued = None
         if fields.get(record.WAY) == b"product":
             issued = self.newest("issued", {
                 record.PRODUCT_KEY: fields.get(record.PRODUCT_KEY),
                 record.FOR_GENERATION: generation.to_bytes(4, "little"),
             })
-        return generation, fields, issued and issued[1], self.health
+            if issued:
+                health = self.health
+                issued = issued[1]
+        return generation, fields, issued, health
 
     def issued(self, generation, credential):
         """The fields that were issued to this burned generation of this identity, or None.

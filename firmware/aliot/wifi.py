@@ -41,18 +41,3 @@ class Wifi:
         found = load("wifi_problem").problem(self)
         unload("wifi_problem")
         return found
-
-
-class Wired:
-    """A network that somebody else keeps up."""
-
-    name = ""
-
-    def up(self):
-        return True
-
-    def join(self):
-        pass
-
-    def problem(self):
-        return "wifi", ""

@@ -15,9 +15,7 @@ from host_tests.bench.stage import WAYS, Stage
 from tools.firmware import FOLDER
 
 BOOTS = 9
-# flash reads to a state on `MINIMAL`, design.md; held from when the firmware is laid out for them
-READS = {"boot": 1500, "connected": 1700}
-READS_HOLD = False
+READS = {"boot": 1500, "connected": 1700}  # flash reads to a state on `MINIMAL`, at most
 MINIMAL = "examples/minimal.py, later boot"
 PHASES = ("mount", "load", "identity", "Wi-Fi", "clock", "register", "connect")
 MOUNTED = b'print("mounted")\n'
@@ -62,7 +60,7 @@ def report(scale=1.0):
     for name, found in taken.items():
         middle = {phase: median(one[phase] for one in found) for phase in found[0]}
         table.add(name, *(middle.get(phase) for phase in PHASES), median(sum(one.values()) for one in found))
-    return Report([table, table_of_reads(reads)], bounds(reads) if READS_HOLD else [])
+    return Report([table, table_of_reads(reads)], bounds(reads))
 
 
 def table_of_reads(reads):

@@ -14,9 +14,11 @@ from host_tests.bench.link import SCRIPTS
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.stage import WAYS, Stage
 from tools.emulator.board.boot import BoardError
+from tools.firmware import FOLDER
 
 LOW, HIGH = 16, 160  # KB between which the smallest heap is looked for
-HEAP, SHARE = 112, 24  # KB: the bounds of design.md
+HEAP, SHARE, PLAIN = 112, 24, 55  # KB: the rule, the port's share of it, a plain device beyond that
+MINIMAL = "examples/minimal.py, unique certificate"
 SURE = 3
 TROUBLE = ("error", "offline", "refused")
 PATIENCE = 20  # seconds for one state of one boot
@@ -54,6 +56,7 @@ def report(scale=1.0):
             Bound(f"of {len(passed)} first boots in a heap of {HEAP} KB, failed", passed.count(False), 0),
             Bound("smallest heap for what may go wrong, the worst case", fault, HEAP, " KB"),
             Bound("the port's share of the heap", share, SHARE, " KB"),
+            Bound(f"heap in use beyond the port's share, {MINIMAL}", beyond(in_use[MINIMAL]), PLAIN, " KB"),
         ],
     )
 
@@ -62,8 +65,13 @@ def table_of_use(in_use):
     names = ("in all", "the port", "without the port")
     table = Table("KB of heap in use when connected", [Column("board"), *(Column(name, ".1f") for name in names)])
     for name, heap in in_use.items():
-        table.add(name, heap["used"] / 1024, heap["port"] / 1024, (heap["used"] - heap["port"]) / 1024)
+        table.add(name, heap["used"] / 1024, heap["port"] / 1024, beyond(heap))
     return table
+
+
+def beyond(heap):
+    """KB in use without the port's share."""
+    return (heap["used"] - heap["port"]) / 1024
 
 
 def table_of_least(cases, least, share):
@@ -86,9 +94,11 @@ def worst(cases, least, kind):
 def boards(stage):
     """(name, board) whose heap in use is measured when it is connected: one for each way and each script."""
     for way, text in WAYS.items():
-        yield text, stage.board(way, heap="256K", measure="connected")
+        yield text, stage.board(way, heap=f"{HEAP}K", measure="connected")
+    minimal = {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()}
+    yield MINIMAL, stage.board("unique", minimal, heap=f"{HEAP}K", measure="connected")
     for style, text in SCRIPTS.items():
-        yield text, stage.bare(style, BARE, heap="256K", measure="connected")
+        yield text, stage.bare(style, BARE, heap=f"{HEAP}K", measure="connected")
 
 
 def used(board):
@@ -137,7 +147,7 @@ def refused(board):
 
 def recovers(stage, way, kb):
     """Does a boot after a power cut in the middle of storing post, in that heap?"""
-    board = stage.board(way, heap="256K")
+    board = stage.board(way, heap=f"{HEAP}K")
     cut = board.boot(until="connected", cut_at=2, torn=True, timeout=PATIENCE)
     if cut.reason != "power cut":
         raise RuntimeError("\n".join(cut.lines))

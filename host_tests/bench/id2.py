@@ -23,8 +23,9 @@ from tools.emulator.cloud.process import Cloud
 from tools.image import flash, identity
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
-ROUNDS, PUBLISHES, HEAP = 40, 20, 124
+ROUNDS, PUBLISHES, LEAST = 40, 20, 124
 AGAIN = "device.session.attempts = []"  # a line of aliot_orders.py
+HEAP = "124K"  # the rule for what has no TLS beside it
 LINKS = {
     "TLS, secret burned": "device",
     "iTLS, AES-128 burned": "AES_128",
@@ -40,7 +41,7 @@ def report(scale=1.0):
         stage = Stage(cloud, Path(folder))
         times = measure(stage, max(5, round(ROUNDS * scale)))
         traffic = {name: wire(stage, way) for name, way in LINKS.items()}
-        in_use = {name: used(stage.board(way, heap="256K", measure="connected")) for name, way in LINKS.items()}
+        in_use = {name: used(stage.board(way, heap=HEAP, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(stage.smallest, LINKS.values())))
     return tell(times, traffic, in_use, least)
@@ -88,7 +89,7 @@ def measure(stage, rounds):
         name: stage.board(
             way,
             {"/main.py": (program if way == "device" else free).encode(), **device_module("stopwatch")},
-            heap="256K",
+            heap=HEAP,
         )
         for name, way in LINKS.items()
         if way != "empty"
@@ -110,7 +111,7 @@ def measure(stage, rounds):
 
 def wire(stage, way):
     """(bytes sent, bytes received) of a first boot until the first acknowledged property."""
-    board = stage.board(way, heap="256K")
+    board = stage.board(way, heap=HEAP)
     board.start()
     board.wait_line('"acknowledged", "code": 200')
     board.power_off()
@@ -138,7 +139,7 @@ def tell(times, traffic, in_use, least):
     return Report(
         [table],
         [
-            Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), HEAP, " KB"),
+            Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), LEAST, " KB"),
             Bound(".mpy of ID² and iTLS, all files", whole, code.BOUND, " bytes"),
         ],
         [f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"],

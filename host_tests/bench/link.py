@@ -95,8 +95,8 @@ def tell(figures, suites):
     return Report(
         [table],
         [
-            Bound("connect, from the first socket call to CONNACK, against (b)", connect, 1.3, " times"),
-            Bound("QoS 1 round trips a second, against (b)", rate, 0.7, " times", least=True),
+            Bound("connect, from the first socket call to CONNACK, against (b)", connect, 1.1, " times"),
+            Bound("QoS 1 round trips a second, against (b)", rate, 0.82, " times", least=True),
         ],
         [f"{len(figures[ALIOT])} rounds of a connect and {PUBLISHES} publishes; all by {', '.join(suites)}"],
     )

@@ -117,7 +117,7 @@ def test_an_interpreter_without_rom_file_system_runs_the_same_board(image, tmp_p
             found.argv, found.version, found.why, found.faketime, found.loader, rom=False
         ),
     )
-    board = Board(image("import umqtt.simple\nprint('runs')\n"), heap="128K", folder=tmp_path / "board")
+    board = Board(image("import umqtt.simple\nprint('runs')\n"), folder=tmp_path / "board")
     assert board.boot(timeout=30).lines == ["runs"]
 
 

@@ -14,7 +14,7 @@ CASES = Path(__file__).parents[1] / "device" / "day.py"
 def test_a_device_keeps_its_promises(interpreter, campaign, tally):
     """At most five connects in any minute, online whenever nothing was wrong for minutes, always subscribed."""
     hours, seed = campaign(24), random.randrange(2**31)
-    with cases.conversation(CASES, interpreter, heap="192K") as ask:
+    with cases.conversation(CASES, interpreter, heap="112K") as ask:
         while hours > 0:
             now = min(hours, 24)
             failed = ask("days", {"seed": seed, "hours": now})

@@ -65,7 +65,7 @@ def field_board(board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "li
     burned, issued = records()
     tree = dict(firmware.compile_tree())
     if stale:
-        tree["/aliot/log.mpy"] = b"M\x06\x00\x1f" + b"older release" * 30
+        tree["/aliot/retry.mpy"] = b"M\x06\x00\x1f" + b"older release" * 30
         tree.pop("/aliot/topics.mpy")
         tree["/main.py"] = b"# the main.py of an older release\n"
     tree.update(USER_FILES if files is None else files)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import serial
@@ -13,7 +14,7 @@ import serial
 from tools.cli import main
 from tools.errors import UserError
 from tools.flash.loader import Loader
-from tools.image import flash
+from tools.image import flash, mip, release
 
 MPREMOTE = [sys.executable, "-m", "mpremote"]
 
@@ -68,6 +69,29 @@ def test_what_mpremote_wrote_is_in_the_flash_file_and_outlives_the_power(running
     running.call(running.chip.power_off)
     running.call(running.chip.power_on)
     assert _mpremote(running, "fs", "cat", ":kept") == "yes"
+
+
+def test_what_mip_installs_boots(bench, tmp_path):
+    """A board of stock MicroPython with a file system of its own, and the package that `make mip` writes."""
+    mip.write(tmp_path / "mip")
+    made = flash.build(files={"/main.py": b"from aliot.device import Device\nDevice().start()\n"}, with_firmware=False)
+    (tmp_path / "flash.bin").write_bytes(made)
+    board = bench(software=True, boot_blank=True)
+    said = _mpremote(board, "mip", "install", "--target", "/", str(tmp_path / "mip" / "package.json"))
+    assert "Done" in said and "umqtt" not in said
+    files = _mpremote(board, "fs", "ls", ":aliot/roots")
+    assert "aliyun.der" in files and "globalsign_r1.der" in files
+    board.call(board.chip.power_off)
+    board.call(board.chip.power_on)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not _said(board, "nothing is burned"):
+        time.sleep(0.05)
+    assert _said(board, '"aliot":"boot"') and _said(board, release.build().version)
+    assert _said(board, "nothing is burned")
+
+
+def _said(board, text):
+    return any(text in line for line in board.software.board.run.lines)
 
 
 def test_a_reset_by_the_lines_prints_the_rom_then_runs_main(running):

@@ -7,6 +7,7 @@ import time
 
 import aliot.device
 import aliot.log
+import aliot.mqtt
 import aliot.ticks
 import aliot.transport.tls
 from aliot import record, sntp
@@ -49,7 +50,7 @@ class World:
         self.outages = self.online = self.calm = self.heard = self.delivered = 0
         self.twin = 0  # until when the device stays away, since it suspects one
         self.next()
-        aliot.ticks.ticks_ms = self.ticks
+        aliot.ticks.ticks_ms = aliot.mqtt.ticks_ms = self.ticks
         aliot.device.sleep_ms = self.sleep
         aliot.transport.tls.connect = self.connect
         sntp.synchronize = lambda servers: True

@@ -4,7 +4,8 @@ import binascii
 
 from case import Vectors
 
-from aliot.errors import Closed, Reset, TimedOut
+from aliot.errors import Closed, Reset
+from aliot.ticks import Deadline
 
 SILENT, CLOSED, RESET = "silent", "closed", "reset"
 
@@ -41,7 +42,7 @@ class Stream:
         self.answer = answer
         self.writes = []
         self.closed = 0
-        self.deadline = None
+        self.deadline = Deadline(10000)  # of its opening
         self._left = piece
 
     def written(self):
@@ -51,16 +52,6 @@ class Stream:
         self.writes.append(bytes(data))
         if self.answer:
             self.data += self.answer(bytes(data)) or b""
-
-    def read(self, n):
-        data = b""
-        while len(data) < n:
-            view = bytearray(n - len(data))
-            count = self.readinto(memoryview(view))
-            data += bytes(view[:count])
-            if not count and not self.ready(1):
-                raise TimedOut("script")
-        return data
 
     def readinto(self, view):
         if not self.data:

@@ -19,7 +19,7 @@ from aliot.registration import https
 from aliot.session import Session
 from aliot.store import Store
 from aliot.transport import tls
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from scripted import CLOSED, RESET, SILENT, Medium, Stream, raises, vectors
 
 gc.threshold(4096)  # as boot.py has it

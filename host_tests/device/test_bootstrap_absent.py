@@ -6,7 +6,7 @@ from aliot import clock, record
 from aliot.device import Device
 from aliot.store import Store
 from aliot.transport import tls
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from scripted import Medium, Stream
 
 BURNED = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",

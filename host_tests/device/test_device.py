@@ -10,7 +10,7 @@ from aliot.errors import Closed, CredentialError, LinkError, RegistrationError, 
 from aliot.store import Store
 from aliot.ticks import Deadline
 from aliot.topics import matches
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from scripted import CLOSED, Medium, Stream, raises
 
 HEAP = "192K"  # the tests themselves are most of it

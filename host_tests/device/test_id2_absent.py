@@ -6,7 +6,7 @@ import sys
 from aliot import record
 from aliot.device import Device
 from aliot.store import Nvs, Store
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from scripted import raises
 
 gc.threshold(4096)  # as boot.py has it

@@ -10,7 +10,7 @@ from aliot import record, roots, start
 from aliot.device import Device
 from aliot.errors import CertificateError
 from aliot.store import Store
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from scripted import Medium, raises, unhex
 
 gc.threshold(4096)  # as boot.py has it

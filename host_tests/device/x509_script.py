@@ -17,7 +17,7 @@ from aliot.device import Device
 from aliot.errors import Closed, CredentialError, LinkError, StoreError, TlsError
 from aliot.store import Files, Nvs, Store
 from aliot.ticks import Deadline
-from aliot.wifi import Wired
+from aliot.wired import Wired
 from aliot.x509 import TOPIC, X509Error, der, pairs, renewal
 from aliot.x509.slots import Slots
 from scripted import CLOSED, Stream, raises, unhex

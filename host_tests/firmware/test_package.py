@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from tools.firmware import FOLDER, record
-from tools.image import firmware
+from tools.image import firmware, mip, release
 
 # direct.md 5.2
 FINGERPRINTS = {
@@ -42,21 +42,29 @@ def test_every_root_that_an_endpoint_names_is_there():
     assert set(PUBLIC) <= set(FINGERPRINTS)
 
 
-def test_mip_installs_every_file_of_the_package():
-    package = json.loads((FOLDER / "package.json").read_text())
-    files = sorted(path.relative_to(FOLDER).as_posix() for path in (FOLDER / "aliot").rglob("*")
-                   if path.suffix in (".py", ".der"))
-    assert sorted(target for target, _ in package["urls"]) == files
-    assert all(target == source for target, source in package["urls"])
-    assert ["umqtt.simple", "latest"] in package["deps"]
+def test_the_package_for_mip_names_every_file_of_the_release(tmp_path):
+    mip.write(tmp_path)
+    package = json.loads((tmp_path / "package.json").read_text())
+    names = [target for target, source in package["urls"]]
+    assert package["urls"] == [[name, name] for name in names] and "deps" not in package
+    written = {"/" + path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    del written["/package.json"]
+    assert sorted(written) == sorted("/" + name for name in names)
+    assert {**written, "/main.py": firmware.compile_tree()["/main.py"]} == firmware.compile_tree()
 
 
-def test_versions_agree():
+def test_versions_agree(tmp_path):
     from aliot import __version__
 
-    package = json.loads((FOLDER / "package.json").read_text())
-    assert package["version"] == __version__
+    mip.write(tmp_path)
+    assert json.loads((tmp_path / "package.json").read_text())["version"].partition("+")[0] == __version__
     assert f'version="{__version__}"' in (FOLDER / "manifest.py").read_text()
+
+
+def test_a_firmware_with_the_package_frozen_has_what_the_port_freezes():
+    manifest = ast.parse((FOLDER / "manifest.py").read_text())
+    called = [ast.unparse(node) for node in ast.walk(manifest) if isinstance(node, ast.Call)]
+    assert "include('$(PORT_DIR)/boards/manifest.py')" in called and "require('umqtt.simple')" in called
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(FOLDER).as_posix())
@@ -90,30 +98,15 @@ def test_a_record_needs_nothing_of_a_chip():
         assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
 
 
-# What every first boot imports, umqtt.simple apart, and what registration adds.
-CORE = ("__init__ clock credentials device endpoint errors log login mqtt record session sign store wifi roots/__init__ "
-        "transport/__init__ transport/tls").split()
-REGISTRATION = {"https": "registration/__init__ registration/https", "mqtt": "registration/__init__ registration/mqtt",
-                "regnwl": "registration/__init__ registration/mqtt token"}
-
-
-@pytest.mark.parametrize("method", REGISTRATION)
-def test_what_a_first_boot_imports_is_at_most_20_kb(method):
-    sizes = firmware.sizes()
-    total = sum(sizes[f"aliot/{name}"] for name in CORE + REGISTRATION[method].split())
-    assert total <= 20 * 1024
-
-
 def test_nothing_of_the_core_imports_what_only_some_moments_need():
-    modules = {name.replace("/__init__", "").replace("/", ".") for name in CORE}
-    known = {path.relative_to(FOLDER / "aliot").with_suffix("").as_posix().replace("/__init__", "").replace("/", ".")
-             for path in (FOLDER / "aliot").rglob("*.py")}
-    for name in CORE:
-        for node in ast.parse((FOLDER / f"aliot/{name}.py").read_text()).body:
+    """By its statements at the top: what is loaded for a moment is `load`ed, or stands inside a function."""
+    core = set(release.units(release.sources())["aliot"])
+    known = set(release.sources())
+    for name in core:
+        for node in ast.parse(release.sources()[name]).body:
             if isinstance(node, ast.ImportFrom) and node.module.startswith("aliot"):
-                base = node.module.removeprefix("aliot").lstrip(".")
-                wanted = {base} if base else {item.name for item in node.names}
-                assert wanted & known <= modules, f"{name} imports {wanted}"
+                wanted = {node.module} | {f"{node.module}.{item.name}" for item in node.names}
+                assert wanted & known <= core | {"aliot.record"}, f"{name} imports {wanted}"  # of which constants alone are used
 
 
 def test_the_tags_of_a_record_are_in_record_alone():

@@ -18,7 +18,7 @@ PATIENCE = 60  # seconds for one answer: a board that hangs fails its test
 class Board:
     """The functions of a device file on a running board."""
 
-    def __init__(self, name, which, folder, heap="512K"):
+    def __init__(self, name, which, folder, heap="124K"):
         command, environment = cases._start(DEVICE / name, which, folder, heap, None)
         self.process = subprocess.Popen(
             command,

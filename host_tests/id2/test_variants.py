@@ -95,7 +95,7 @@ def link(request, cloud, tmp_path_factory):
         assert failed is None, f"{stage} {fault}: {failed}"
         assert cloud.admin("GET", "/faults") == [], f"{stage} {fault} did not strike"
 
-    with cases.conversation(CASES, request.param, heap="256K") as ask:
+    with cases.conversation(CASES, request.param, heap="124K") as ask:
         link("challenge", None, "accepted")
         link("provision", None, "accepted")
         yield link

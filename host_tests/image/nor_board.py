@@ -12,7 +12,6 @@ sys.modules.setdefault("esp32", types.ModuleType("esp32"))  # the store is given
 
 from aliot import identities, store  # noqa: E402
 from aliot.credentials import DeviceCertificate  # noqa: E402
-from aliot.errors import CredentialError  # noqa: E402
 
 MAC = "24:0a:c4:00:00:01"
 
@@ -80,10 +79,9 @@ class Booted:
         # a board that cannot mount it never starts
         littlefs.read(flash.region(bytes(board.data), board.layout.vfs))
         self.store = store.Store((_Nvs(board), _Files(board)))
-        self.fields = self.issued = self.generation = None
-        try:
-            self.generation, self.fields = self.store.burned()
-        except CredentialError:
+        self.issued = None
+        self.generation, self.fields = self.store.burned()
+        if not self.fields:
             return
         mac = bytes.fromhex(MAC.replace(":", ""))
         self.credential = identities.burned(self.fields, self.generation, mac, self.store)

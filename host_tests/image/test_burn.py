@@ -282,7 +282,7 @@ def test_a_burn_cut_at_every_operation_ends_well(name, tmp_path):
 def check_boot(made, old, who, secret, name):
     """The board starts, with the old identity and its secret or the new one; or waits for the burn."""
     found = Booted(made)
-    if found.fields is None:
+    if not found.fields:
         assert name in ("blank", "blank file system", "no file system")
     elif found.fields == who.fields():
         assert found.secret == secret

@@ -203,7 +203,7 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
         job.write_text(job.read_text().replace(PRODUCT, key))
         with line.ledger() as ledger:
             intake.take(ledger, intake.read_folder(tmp_path / "issued"), WHO)
-        with bench(tmp_path, 1, cloud=cloud.run_dir, heap="128K") as board:  # mutual TLS takes more than 112 KB
+        with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
             status, events = line.burn(board)
             assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
             assert cloud.admin("GET", f"/devices/{key}/sensor-1")["status"] != "inactive"

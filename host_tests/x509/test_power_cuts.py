@@ -69,7 +69,7 @@ tls.SSLContext = Context
 MAIN = """
 import played
 from aliot.device import Device
-from aliot.wifi import Wired
+from aliot.wired import Wired
 
 slots = []
 

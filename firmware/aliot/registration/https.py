@@ -2,7 +2,7 @@
 
 from aliot import load, registration
 from aliot.endpoint import PUBLIC
-from aliot.errors import Closed, RegistrationError
+from aliot.errors import Closed, RegistrationError, TimedOut
 from micropython import const
 
 _LIMIT = const(2048)  # bytes of an answer's body
@@ -52,7 +52,7 @@ def answer(stream):
             return status, b""
         if chunked:
             return status, _chunks(stream)
-        return status, _rest(stream) if length is None else stream.read(_size(length))
+        return status, _rest(stream) if length is None else _read(stream, _size(length))
     except (ValueError, IndexError):
         raise RegistrationError("not HTTP, or too large")
 
@@ -85,7 +85,7 @@ def _chunks(stream):
         if not length:
             return data
         _size(len(data) + length)
-        data += stream.read(length)
+        data += _read(stream, length)
         _line(stream, _LIMIT)
 
 
@@ -93,7 +93,7 @@ def _rest(stream):
     data = bytearray()
     try:
         while len(data) <= _LIMIT:
-            data += stream.read(1)
+            data += _read(stream, 1)
     except Closed:
         return bytes(data)
     raise ValueError
@@ -103,7 +103,7 @@ def _line(stream, room):
     """(the beginning of the next line, in lower case, without its end and blanks; how much room is left)."""
     line = b""
     while True:
-        byte = stream.read(1)
+        byte = _read(stream, 1)
         room -= 1
         if room < 0:
             raise ValueError
@@ -111,6 +111,18 @@ def _line(stream, room):
             return line.strip(), room
         if len(line) < _LINE:
             line += byte.lower()
+
+
+def _read(stream, n):
+    """Exactly n bytes; TimedOut when they are not there before the deadline that the stream was opened with."""
+    data = bytearray(n)
+    view = memoryview(data)
+    while view:
+        left = stream.deadline.left()
+        if not left or not stream.ready(left):
+            raise TimedOut("answer")
+        view = view[stream.readinto(view) :]
+    return bytes(data)
 
 
 def _size(size):

@@ -1,6 +1,5 @@
 """The stream contract: what carries MQTT and HTTPS.
 
-    read(n)        exactly n bytes, or raises
     readinto(view) what is there without blocking, into a buffer: its count, 0 when nothing is
     write(data)    takes all, or raises
     ready(ms)      whether a byte can be read without blocking, waiting at most ms for one

@@ -108,19 +108,6 @@ class Stream:
             else:  # the handshake waits for the peer
                 self._wait_or_fail(end, select.POLLIN if self.phase[0] == "T" else select.POLLOUT)
 
-    def read(self, n):
-        end = self._begin()
-        data = bytearray(n)
-        view = memoryview(data)
-        while view:
-            count = self._taken(view)
-            view = view[count:]
-            if view and not count:
-                self._wait_or_fail(end, select.POLLIN)
-            elif view and ticks_diff(end, ticks_ms()) <= 0:
-                raise TimedOut(self.phase)
-        return bytes(data)
-
     def readinto(self, view):
         self._begin()
         return self._taken(view)
