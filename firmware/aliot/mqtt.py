@@ -103,11 +103,11 @@ class Client(MQTTClient):
             self._send(_PUBLISH | qos << 1 | bool(retain), head, msg)
             while number in self.waiting:
                 self.wait_msg()
-        except BaseException:
+        except BaseException as problem:
             if number in self.waiting:
                 self.waiting.remove(number)
             self.held[:] = b""
-            if self.torn:
+            if self.torn and not isinstance(problem, LinkError):
                 raise ProtocolError("half a packet was sent")
             raise
         finally:

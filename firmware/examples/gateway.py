@@ -11,7 +11,6 @@ import time
 import aliot
 from aliot.device import Device
 from aliot.errors import AliotError
-from aliot.gateway import Gateway, advice
 
 
 def read(name):
@@ -21,6 +20,9 @@ def read(name):
 
 def main():
     device = Device()
+    device.start()
+    from aliot.gateway import Gateway, advice  # only now: what a start needs has left the heap
+
     gateway = Gateway(device)
 
     def on_set(name, topic, payload):
@@ -45,12 +47,13 @@ def main():
 
     gateway.on("thing/service/property/set", on_set)
     gateway.watch(on_event)
-    device.start()
     brought = False
     last = None
+    pause = 500
     while True:
-        if not gateway.poll(500):
+        if not gateway.poll(pause):
             continue
+        pause = 500
         try:
             if not brought:
                 bring_online("/subdevices.txt")
@@ -61,6 +64,9 @@ def main():
                     post(name)
         except AliotError as problem:
             print('{"app": "failed", "code": "%s", "advice": "%s"}' % (problem.code, problem.advice))
+            brought = brought or problem.retry == "never"
+            if problem.retry == "later":
+                pause = 60000
 
 
 aliot.run(main)

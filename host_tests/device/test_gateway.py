@@ -2,16 +2,18 @@
 
 import json
 import os
+import time
 
+import aliot.ticks
 from aliot.errors import LinkError, StoreError
 from aliot.gateway import Gateway, GatewayError, advice
-from aliot.gateway.records import Records
 from aliot.gateway.topology import Scanner
 from scripted import raises
 
 HEAP = "512K"
 KEY = "a1SubProdKy"
 GATEWAY = "/a1GwProdKey/gw_0001"
+PERIOD = time.ticks_add(0, -1) + 1  # of the chip's ticks
 TABLES = {
     # code of a login, what the sub-device is then, and whether it is asked for again by itself within minutes
     "test_every_code_of_a_login": [
@@ -79,6 +81,7 @@ def secret(name):
 class Client:
     busy = False
     stream = None
+    limit = 8192
 
     def __init__(self):
         self.subscribed = []
@@ -90,7 +93,7 @@ class Client:
 class Platform:
     """A Device whose connection leads to a script: `answers` maps the end of a topic to a function."""
 
-    product_key, device_name, clean, server = "a1GwProdKey", "gw_0001", True, "ntp"
+    product_key, device_name, clean = "a1GwProdKey", "gw_0001", True
     connected = True
 
     class session:
@@ -103,8 +106,11 @@ class Platform:
             except OSError:
                 pass
         self.ms = 0
+        aliot.ticks.ticks_ms = lambda: self.ms % PERIOD
+        aliot.ticks._last = aliot.ticks._passed = 0
+        self.config = {}
+        self.store = None
         self.client = Client()
-        self.credential = None
         self.topics = {}
         self.asked = []  # (tail of the topic, request)
         self.answers = {}
@@ -116,7 +122,7 @@ class Platform:
     def again(self, **settings):
         settings.setdefault("timeout", 15)
         settings.setdefault("spread", 0)
-        return Gateway(self, records=Records("/subs"), **settings)
+        return Gateway(self, path="/subs", **settings)
 
     # What a Gateway takes of a Device.
 
@@ -129,25 +135,19 @@ class Platform:
     def state(self, state, fields):
         self.states.append((state, fields))
 
-    def now(self):
-        return self.ms
-
-    def feed(self):
-        pass
-
     def subscribe(self, topic):
         self.topics[topic] = 0
 
     def poll(self, ms=0):
-        self._serve(ms)
+        self.serve(ms)
 
-    def _serve(self, ms):
+    def serve(self, ms):
         if self.waiting:
             self.handler(*self.waiting.pop(0))
         else:
             self.ms += max(ms, 1)
 
-    def _call(self, action, *arguments):
+    def call(self, action, *arguments):
         action(self.client, *arguments)
 
     def publish(self, topic, payload, qos=0):
@@ -183,7 +183,7 @@ class Platform:
     def tails(self):
         return [tail for tail, request in self.asked]
 
-    def serve(self, times=30):
+    def run(self, times=30):
         for _ in range(times):
             self.gateway.poll(0)
 
@@ -260,7 +260,7 @@ def test_what_is_stored_is_never_registered_again():
     again = platform.gateway = platform.again()
     assert again.stored == 2 and again.state_of(sub(1)[0]) == "attached"
     assert again.register(sub(1, 2)) == [] and platform.asked == []
-    platform.serve()
+    platform.run()
     assert again.online == 2 and platform.tails() == ["batch_login"]
 
 
@@ -353,7 +353,7 @@ def test_an_answer_to_an_earlier_request_is_not_taken():
 
     platform.answers["register"] = late
     assert platform.gateway.register(sub(1)) == []
-    assert platform.gateway.records.entry(0)[2] == secret(sub(1)[0])
+    assert platform.gateway.rows.entry(0)[2] == secret(sub(1)[0])
 
 
 def test_what_is_no_answer_is_not_taken():
@@ -452,15 +452,15 @@ def test_every_code_of_a_login(code, state):
     platform.bring(1)
     platform.gateway = gateway = platform.again()
     platform.answers["combine/login"] = refuses(code)
-    platform.serve()
+    platform.run()
     assert gateway.state_of(sub(1)[0]) == state
     assert platform.events() == [("refused", int(code))]
     platform.ms += 60000
-    platform.serve()
+    platform.run()
     assert len(platform.asked) == 1  # it is not tried again and again
     if state == "attached":
         platform.ms += 500000
-        platform.serve()
+        platform.run()
         assert len(platform.asked) == 2
 
 
@@ -470,16 +470,16 @@ def test_after_too_many_requests_a_gateway_is_quiet_for_a_minute():
         platform.bring(*range(5))
         platform.gateway = gateway = platform.again()
         platform.answers["batch_login"] = refuses(code)
-        platform.serve()
+        platform.run()
         assert platform.tails() == ["batch_login"]  # and no five single ones
         problem = raises(GatewayError, gateway.register, sub(9))
         assert problem.code == "gateway.%d" % code and problem.retry == "later"
         platform.answers.clear()
         platform.ms += 55000
-        platform.serve()
+        platform.run()
         assert len(platform.asked) == 1
         platform.ms += 10000
-        platform.serve()
+        platform.run()
         assert gateway.online == 5
 
 
@@ -492,7 +492,7 @@ def test_one_subdevice_logs_in_five_times_a_minute_at_most():
     gateway.logout(sub(1))
     assert gateway.login(sub(1)) == [(sub(1)[0], 429, "five logins in a minute")]
     platform.ms += 70000
-    platform.serve()
+    platform.run()
     assert gateway.online == 1  # by itself
 
 
@@ -521,7 +521,7 @@ def test_a_connection_that_ends_while_an_answer_is_awaited():
 
 def test_secrets_that_cannot_be_stored_are_not_used():
     platform = Platform()
-    platform.gateway.records.path = "/no/such/folder"
+    platform.gateway.rows.path = "/no/such/folder"
     raises(StoreError, platform.gateway.bring_online, sub(1))
     assert platform.tails() == ["register"]
 
@@ -534,7 +534,7 @@ def test_after_a_reconnect_all_are_logged_in_again():
     platform.asked.clear()
     gateway._state("connected", {})
     assert gateway.online == 0
-    platform.serve(200)
+    platform.run(200)
     assert gateway.online == 59 and gateway.state_of(sub(7)[0]) == "attached"
     assert {tail for tail in platform.tails()} == {"batch_login"} and len(platform.asked) <= 5
     assert platform.states[-1] == ("subdevices", {"stored": 60, "attached": 60, "online": 59})
@@ -570,9 +570,9 @@ def test_a_login_that_is_asked_for_waits_too_after_power_on():
         gateway.poll(0)
         platform.ms += 1000
     assert platform.tails() == []
-    platform._serve = lambda ms: platform.waiting and platform.handler(*platform.waiting.pop(0))
-    gateway.calm = platform.ms + 30
-    assert gateway.login(sub(1)) == [] and gateway.online == 1
+    begun = platform.ms
+    gateway.calm = begun + 30
+    assert gateway.login(sub(1)) == [] and gateway.online == 1 and platform.ms >= begun + 30
 
 
 def test_after_power_on_the_first_logins_wait():
@@ -619,6 +619,21 @@ def test_messages_reach_the_handlers_of_their_subdevice():
     ]
 
 
+def test_a_message_that_comes_before_the_answer_to_a_login_can_be_answered():
+    platform = Platform()
+    gateway = platform.gateway
+    gateway.on("thing/service/property/set", lambda name, topic, payload: gateway.publish(name, topic + "_reply", "{}"))
+    topic = "/sys/a1SubProdKy/sensor-0%d/thing/service/property/set"
+
+    def early(request):
+        platform.say(topic % 2, {})
+        return good(request)
+
+    platform.answers["batch_login"] = early
+    assert gateway.bring_online(sub(1, 2)) == [] and gateway.online == 2
+    assert [topic for topic, payload, qos in platform.published] == [topic % 2 + "_reply"]
+
+
 def test_custom_topics_are_subscribed_after_each_login_and_system_topics_are_not():
     platform = Platform()
     platform.gateway.on("thing/service/property/set", print)
@@ -652,7 +667,7 @@ def test_every_error_notice(code, event, state):
         "/ext/error" + GATEWAY,
         {"id": "1", "code": code, "message": "m", "data": {"productKey": KEY, "deviceName": "sensor-01"}},
     )
-    platform.serve(3)
+    platform.run(3)
     assert gateway.state_of(sub(1)[0]) == state and gateway.state_of(sub(2)[0]) == "online"
     assert platform.events() == [(event, code)]
     again = platform.again()
@@ -674,7 +689,7 @@ def test_an_error_notice_without_names_is_survived():
         b'{"data":7}',
     ):
         platform.waiting.append(("/ext/error" + GATEWAY, payload))
-    platform.serve(8)
+    platform.run(8)
     assert platform.gateway.online == 1 and ("error", 427) in platform.events()
 
 
@@ -684,7 +699,7 @@ def test_one_that_another_gateway_took_is_left_alone_for_minutes():
     platform.say(
         "/ext/error" + GATEWAY, {"code": 427, "data": {"productKey": KEY, "deviceName": "sensor-01"}}
     )
-    platform.serve()
+    platform.run()
     start = platform.ms
     while not platform.asked:
         platform.gateway.poll(0)
@@ -702,7 +717,7 @@ def test_what_had_no_session_is_sent_once_more_after_a_login():
             if data:
                 error["data"] = data
             platform.say("/ext/error" + GATEWAY, error)
-            platform.serve(4)
+            platform.run(4)
         assert platform.tails() == ["combine/login"] * 2
         assert len(platform.published) == 4 and len(set(platform.published)) == 1
 
@@ -726,7 +741,7 @@ def test_every_status_of_a_topology_change(status, event, state):
             },
         },
     )
-    platform.serve(3)
+    platform.run(3)
     assert platform.gateway.state_of(sub(1)[0]) == state and platform.gateway.state_of(sub(2)[0]) == "online"
     assert platform.events() == ([(event, 0)] if event else [])
     answered = json.loads(platform.published[0][1])
@@ -744,7 +759,7 @@ def test_one_that_is_enabled_again_is_logged_in_again():
                 "params": {"status": status, "subList": [{"productKey": KEY, "deviceName": "sensor-01"}]},
             },
         )
-    platform.serve()
+    platform.run()
     assert platform.gateway.online == 1 and platform.tails() == ["combine/login"]
     assert platform.events() == [("disabled", 0), ("enabled", 0)]
 
@@ -756,7 +771,7 @@ def test_disabling_and_deleting_are_answered_on_the_subdevice_s_topic():
         platform.gateway.calm = 1 << 30
         topic = "/sys/a1SubProdKy/sensor-01/thing/" + verb
         platform.say(topic, {"id": "3", "version": "1.0", "params": {}})
-        platform.serve(3)
+        platform.run(3)
         assert platform.gateway.state_of(sub(1)[0]) == state
         assert platform.published[0][0] == topic + "_reply" and platform.events() == [(verb + "d", 0)]
 
@@ -768,7 +783,7 @@ def test_a_request_to_attach_is_the_application_s_to_follow():
     )
     topic = "/sys%s/thing/topo/add/notify" % GATEWAY
     platform.say(topic, {"id": "3", "params": [{"productKey": KEY, "deviceName": "sensor-04"}, {"x": 1}]})
-    platform.serve(10)
+    platform.run(10)
     assert platform.gateway.state_of(sub(4)[0]) == "online" and platform.published[0][0] == topic + "_reply"
 
 
@@ -827,6 +842,6 @@ def test_a_secret_that_is_known_needs_no_registration():
 
 def test_there_is_a_limit_before_anything_is_asked():
     platform = Platform()
-    platform.gateway.records.limit = 3
+    platform.gateway.rows.limit = 3
     assert raises(GatewayError, platform.gateway.register, sub(*range(4))).code == "gateway.full"
     assert platform.asked == []

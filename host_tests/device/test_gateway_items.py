@@ -2,7 +2,10 @@
 
 import json
 
-from aliot.gateway.items import number, pair, pairs, parsed, proxied, signed
+from aliot.gateway.items import signed
+from aliot.gateway.pack import pair
+from aliot.gateway.proxy import proxied
+from aliot.gateway.replies import number, pairs, parsed
 
 HEAP = "256K"
 VECTORS = {
@@ -19,7 +22,7 @@ def test_every_sign_of_a_device_secret(vector):
     content = vector["content"]
     if vector["id"].startswith("historic"):
         wrong = signed(
-            ("a1SubProdKy", "sensor-01"), vector["key"], "sensor-01", "1524448722000", vector["sign_method"]
+            ("a1SubProdKy", "sensor-01"), vector["key"], "sensor-01", "1524448722000", "", vector["sign_method"]
         )
         assert json.loads(wrong)["sign"] != vector["sign_lower"]  # cleanSession is never signed
         return
@@ -32,8 +35,8 @@ def test_every_sign_of_a_device_secret(vector):
             vector["key"],
             field(content, "clientId"),
             field(content, "timestamp"),
-            vector["sign_method"],
             ',"cleanSession":"false"',
+            vector["sign_method"],
         )
     item = json.loads(item)
     assert item["sign"] == vector["sign_lower"]

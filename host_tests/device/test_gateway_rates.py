@@ -1,21 +1,22 @@
 """No window of time holds more than the platform takes; gateway.md 12."""
 
-from aliot.gateway.rates import Pace, allowed, counted, held
+from aliot.gateway.pace import noted, pause
+from aliot.gateway.rates import allowed, counted, held
 from test_session import Dice
 
 
 def test_no_second_holds_more_than_200_logins_or_20_requests():
     for size in (50, 17, 1):
-        pace, now, sent = Pace(), 0, []
+        asked, now, sent = [], 0, []
         for step in range(120):
             while True:
-                wait = pace.wait(now, size)
+                wait = pause(asked, now, size)
                 if not wait:
                     break
                 now += wait
             begun = now
             now += 1 + step * 7919 % 40  # the answer's way
-            pace.answered(now, size)
+            asked.append(noted(now, size))
             sent.append((begun, now))
         for begun, answered in sent:
             # the platform may have taken a request at any time between its sending and its answer

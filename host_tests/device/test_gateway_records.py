@@ -3,7 +3,12 @@
 import os
 
 from aliot.errors import StoreError
-from aliot.gateway.records import ATTACHED, GONE, ONLINE, WANTED, Records, scan
+from aliot.gateway.compacting import compact
+from aliot.gateway.errors import GatewayError
+from aliot.gateway.reading import read, scan
+from aliot.gateway.records import keep, write
+from aliot.gateway.room import make_room
+from aliot.gateway.rows import ATTACHED, CHUNK, GONE, KEYS, ONLINE, ROWS, WANTED, Rows, key_of
 from scripted import raises
 
 HEAP = "256K"
@@ -38,13 +43,16 @@ def sub(number):
 
 
 def records(**settings):
-    return Records(PATH, **settings)
+    """Rows as the file has them."""
+    made = Rows(PATH, **settings)
+    read(made)
+    return made
 
 
 def filled(count, **settings):
     made = records(**settings)
     for at in range(0, count, 30):
-        made.keep([sub(number) for number in range(at, min(at + 30, count))])
+        keep(made, [sub(number) for number in range(at, min(at + 30, count))])
     return made
 
 
@@ -53,7 +61,7 @@ def held(made):
     found = {}
     for row in range(made.count):
         key, name, secret = made.entry(row)
-        found[key, name] = (secret, bool(made.states[row] & ATTACHED))
+        found[key, name] = (secret, bool(made.state(row) & ATTACHED))
     return found
 
 
@@ -71,8 +79,8 @@ def clear():
 
 def attach(made, numbers, state=ATTACHED):
     for number in numbers:
-        made.states[made.find(sub(number)[:2])] |= state
-    made.settle()
+        made.change(made.find(sub(number)[:2]), 0, state)
+    write(made)
 
 
 def test_what_is_kept_is_there_after_a_reset():
@@ -82,17 +90,17 @@ def test_what_is_kept_is_there_after_a_reset():
     again = records()
     assert held(again) == held(made)
     assert again.find(sub(69)[:2]) == 69 and again.find(("a1SubProdKy", "sensor-0070")) == -1
-    made.states[3] &= ~ATTACHED
-    made.states[made.find(sub(12)[:2])] &= ~ATTACHED
-    made.settle()
+    made.change(3, ATTACHED)
+    made.change(made.find(sub(12)[:2]), ATTACHED)
+    write(made)
     assert held(records()) == expected(range(70), [n for n in range(10, 20) if n != 12])
 
 
 def test_states_of_the_moment_are_not_kept():
     made = filled(2)
-    made.states[0] |= ONLINE | WANTED
-    made.settle()
-    assert not records().states[0] & (ONLINE | WANTED)
+    made.change(0, 0, ONLINE | WANTED)
+    write(made)
+    assert not records().state(0) & (ONLINE | WANTED)
 
 
 def test_a_batch_is_one_write():
@@ -101,14 +109,14 @@ def test_a_batch_is_one_write():
     assert size == made.size == 30 * (2 + 1 + 11 + 1 + 11 + 32 + 4)
     attach(made, range(30))
     assert os.stat(PATH)[6] == size + 6 + 4 * 30
-    made.settle()
+    write(made)
     assert os.stat(PATH)[6] == size + 126  # nothing has changed, nothing is written
 
 
 def test_a_secret_that_comes_again_goes_before_the_old_one():
     made = filled(5)
     attach(made, [2])
-    made.keep([("a1SubProdKy", "sensor-0002", "another secret".replace(" ", "-"))])
+    keep(made, [("a1SubProdKy", "sensor-0002", "another secret".replace(" ", "-"))])
     assert made.count == 5
     for one in (made, records()):
         assert held(one)["a1SubProdKy", "sensor-0002"] == ("another-secret", True)
@@ -122,18 +130,18 @@ def test_what_is_dropped_is_gone_and_the_others_are_not():
     left = [number for number in range(40) if number not in gone]
     for one in (made, records()):
         assert held(one) == expected(left, range(0, 40, 2))
-    made.keep([sub(7)])
+    keep(made, [sub(7)])
     assert held(records()) == expected(left + [7], [number for number in range(0, 40, 2)])
 
 
 def test_a_file_of_dead_records_is_written_anew():
     made = filled(30)
     for number in range(400):
-        made.keep([sub(number % 30)])
+        keep(made, [sub(number % 30)])
         assert os.stat(PATH)[6] < 12000
     assert held(records()) == held(made) == expected(range(30))
     sizes = os.stat(PATH)[6]
-    made.compact()
+    compact(made)
     assert os.stat(PATH)[6] <= sizes and made.dead == 0
     assert held(made) == held(records()) == expected(range(30))
 
@@ -141,9 +149,9 @@ def test_a_file_of_dead_records_is_written_anew():
 def test_compaction_keeps_what_is_attached_and_the_states_of_the_moment():
     made = filled(10)
     attach(made, [3, 4])
-    made.states[3] |= ONLINE
-    made.compact()
-    assert made.states[3] & ONLINE and held(records()) == expected(range(10), [3, 4])
+    made.change(3, 0, ONLINE)
+    compact(made)
+    assert made.state(3) & ONLINE and held(records()) == expected(range(10), [3, 4])
 
 
 def spoil(change):
@@ -170,7 +178,7 @@ def test_whatever_is_done_to_a_byte_only_its_record_is_lost(at):
     again = records()
     left = [number for number in range(6) if number not in lost]
     assert held(again) == expected(left, left if lost else [])  # the last record says what is attached
-    again.keep([sub(100)])  # what comes after goes onto clean ground
+    keep(again, [sub(100)])  # what comes after goes onto clean ground
     assert held(records()) == expected(left + [100], left if lost else []) and again.torn is False
     assert os.stat(PATH)[6] < size + 62
 
@@ -182,7 +190,7 @@ def test_a_file_cut_anywhere_keeps_all_before(at):
     whole = at // 62
     again = records()
     assert held(again) == expected(range(whole))
-    again.keep([sub(50)])
+    keep(again, [sub(50)])
     assert held(records()) == expected(list(range(whole)) + [50])
 
 
@@ -202,42 +210,37 @@ def test_a_half_written_new_file_is_removed():
 
 def test_there_is_a_limit():
     made = filled(5, limit=5)
-    problem = raises(StoreError, made.keep, [sub(6)])
+    problem = raises(GatewayError, keep, made, [sub(6)])
     assert problem.code == "gateway.full" and problem.retry == "never"
-    made.keep([sub(1)])
+    keep(made, [sub(1)])
     assert held(records()) == expected(range(5))
 
 
 def test_a_file_system_that_takes_nothing_loses_nothing():
     made = filled(3)
     made.path = "/no/such/folder"
-    raises(StoreError, made.keep, [sub(7)])
+    raises(StoreError, keep, made, [sub(7)])
     assert made.count == 3
     made.path = PATH
-    made.keep([sub(7)])
+    keep(made, [sub(7)])
     assert held(records()) == expected([0, 1, 2, 7])
 
 
 def test_names_that_share_a_crc_are_told_apart():
     made = records()
     a, b = ("a1SubProdKy", "sensor-0001"), ("a1SubProdKy", "sensor-0002")
-    made.keep([a + ("secret-a",), b + ("secret-b",)])
-    made.keys[4:8] = made.keys[:4]
+    keep(made, [a + ("secret-a",), b + ("secret-b",)])
+    made.put(1, KEYS, 4, key_of(a))
     assert made.find(a) == 0
-    made.keys[:4] = made.keys[4:8]
-    from aliot.gateway import records as module
-
-    own = module._key(b)
-    made.keys[:4] = own
-    made.keys[4:8] = own
+    made.put(0, KEYS, 4, key_of(b))
+    made.put(1, KEYS, 4, key_of(b))
     assert made.find(b) == 1
 
 
 def test_ram_is_11_bytes_a_row():
     made = filled(64)
     assert made.count == 64
-    used = len(made.places) + len(made.keys) + len(made.states) + 2 * len(made.logins)
-    assert used == 11 * 64
+    assert sum([len(chunk) for chunk in made.chunks]) == 11 * 64 == CHUNK // ROWS * 64
 
 
 def test_scan_tells_of_what_is_no_record():
@@ -248,3 +251,12 @@ def test_scan_tells_of_what_is_no_record():
     with open(PATH, "rb") as file:
         kinds = [kind for at, kind, body in scan(file)]
     assert kinds.count(83) == 2 and kinds.count(0) == 1
+
+
+def test_1500_is_the_limit_and_2000_a_switch():
+    problem = raises(GatewayError, make_room, Rows(PATH), 1501)
+    assert (problem.code, problem.detail) == ("gateway.full", "1501 sub-devices")
+    wide = Rows(PATH, 2000)
+    wide.online = True
+    assert make_room(wide, 2000) and len(wide.chunks) * ROWS >= 2000
+    assert raises(GatewayError, make_room, wide, 2001).code == "gateway.full"

@@ -310,7 +310,8 @@ def test_long_topics():
         topic = b"/" + b"t" * (length - 1)
         made, stream = online(answer=lambda written: b"\x90\x03\0\x01\0")
         made.subscribe(topic)
-        assert stream.writes == [packet(0x82, b"\0\x01" + struct.pack("!H", length) + topic + b"\0")]
+        assert stream.written() == packet(0x82, b"\0\x01" + struct.pack("!H", length) + topic + b"\0")
+        assert len(stream.writes) == 1 + (length > 1024)
 
 
 def test_a_suback_of_another_shape_is_a_protocol_error():
@@ -444,14 +445,14 @@ def test_a_packet_whose_making_fails_leaves_nothing_of_it():
     made, stream = online()
 
     write = made.write
-    for failing in range(1, 5):
+    for failing in (1, 2):
         calls = [0]
 
-        def starved(data, n=None):
+        def starved(data):
             calls[0] += 1
             if calls[0] == failing:
                 raise MemoryError
-            write(data, n)
+            write(data)
 
         made.write = starved
         raises(MemoryError, made.publish, "/a", b"x")

@@ -32,12 +32,12 @@ def run(request, cloud, tmp_path):
     """Starts a board with an example as its /main.py."""
     started = []
 
-    def start(example, key=KEY, config=None, heap="112K"):
+    def start(example, key=KEY, config=None, files=None):
         burned = {"product_key": key, "device_name": NAME, "device_secret": SECRET}
         image = flash.build(identity=parse(burned), roots=[cloud.ca_pem],
                             config={"ssid": "home", "password": "12345678", **(config or {})},
-                            files={"/main.py": (FOLDER / "examples" / example).read_bytes()})
-        board = Board(image, cloud=cloud.run_dir, folder=tmp_path, heap=heap,
+                            files={"/main.py": (FOLDER / "examples" / example).read_bytes(), **(files or {})})
+        board = Board(image, cloud=cloud.run_dir, folder=tmp_path, heap="112K",
                       interpreter="cpython" if request.param == "cpython" else None)
         board.start()
         started.append(board)
@@ -81,8 +81,8 @@ def test_with_asyncio(run):
 
 
 def test_gateway(run, cloud):
-    subdevices = [[SUB_KEY, "probe-1"], [SUB_KEY, "probe-2"], [SUB_KEY, "unknown"]]
-    board = run("gateway.py", GATE_KEY, {"subdevices": subdevices, "spread": 0}, heap="192K")
+    names = "# three of them\n" + "".join(f"{SUB_KEY} {name}\n" for name in ("probe-1", "probe-2", "unknown"))
+    board = run("gateway.py", GATE_KEY, {"spread": 0}, {"/subdevices.txt": names.encode()})
     board.wait_for("connected", timeout=30)
     printed(board, '"posted", "subdevice": "probe-2"')
     assert any('"subdevice": "unknown"' in line and "6100" in line and "exactly this DeviceName" in line
@@ -95,3 +95,12 @@ def test_gateway(run, cloud):
     while cloud.device(SUB_KEY, "probe-3")["status"] != "online":
         assert time.monotonic() < ends, "\n".join(board.run.lines)
         time.sleep(0.05)
+
+
+def test_gateway_without_its_file_of_names(run):
+    board = run("gateway.py", GATE_KEY, {"spread": 0})
+    board.wait_for("connected", timeout=30)
+    printed(board, '"gateway.names"')
+    time.sleep(2)
+    failed = [line for line in board.run.lines if '"gateway.names"' in line]
+    assert len(failed) == 1 and "correct the file of names" in failed[0]

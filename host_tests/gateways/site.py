@@ -11,13 +11,11 @@ from tools.image import flash, identity
 GATEWAYS, SENSORS, OFF = "a1GateWays1", "a1Sensors01", "a1SwitchOff"
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 PRODUCT_SECRET, GATEWAY_SECRET = secrets.token_hex(8), secrets.token_hex(8)
-# an application that does the lines of a test and then serves; PREPARE stands before start()
+# an application that does the lines of a test and then serves; PREPARE stands before the first connect
 MAIN = """
 import json
 from aliot.device import Device
 from aliot.errors import AliotError
-from aliot.gateway import Gateway, GatewayError
-from aliot.wifi import Wifi
 KEY = {sensors!r}
 def sub(*numbers):
     return [(KEY, "sensor-%04d" % number) for number in numbers]
@@ -25,10 +23,11 @@ def say(**what):
     print(json.dumps(what))
 def told(failed):
     return sorted([[name[1], code] for name, code, message in failed])
-device = Device(None, Wifi("site", "password"), timeout=15000)
+device = Device({{"ssid": "site", "password": "password", "timeout": 15000}})
+device.start()
+from aliot.gateway import Gateway, GatewayError
 gateway = Gateway(device, timeout={timeout}, spread=0, payload={payload})
 {prepare}
-device.start()
 while not gateway.poll(20):
     pass
 try:
@@ -106,7 +105,7 @@ class Site:
         self.boards, self.said = [], []
 
     def gateway(
-        self, steps, prepare="", serve="", timeout=10000, payload=4096, way="device", burned=None, **options
+        self, steps, prepare="", serve="", timeout=10000, payload=None, way="device", burned=None, **options
     ):
         """A board that was never on, burned in that way, whose application does `steps`.
 
@@ -127,7 +126,6 @@ class Site:
             files={"/main.py": main.encode()},
             generation=1_800_000_000,
         )
-        options.setdefault("heap", "192K")
         board = Board(
             image,
             cloud=self.cloud.run_dir,

@@ -14,6 +14,7 @@ from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 
 CERTIFIED, OF_ID2 = "a1GatesX509", "a1GatesId2x"
+HEAPS = {CERTIFIED: "112K", OF_ID2: "124K"}  # an ID² has no TLS beside it
 ECHO = 'gateway.subscribe("user/get", lambda name, topic, payload: gateway.publish(name, "user/update", payload, 1))'
 
 
@@ -45,7 +46,7 @@ def burned(cloud, factory, tmp_path):
 @pytest.mark.parametrize("product", [CERTIFIED, OF_ID2])
 def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(site, cloud, burned, product):
     numbers = fresh(3)
-    board = site.gateway(ONLINE.format(*numbers), prepare=ECHO, burned=burned(product))
+    board = site.gateway(ONLINE.format(*numbers), prepare=ECHO, burned=burned(product), heap=HEAPS[product])
     board.start()
     assert done(board)["online"] == 3, board.run.lines
     assert [site.status(number) for number in numbers] == ["online"] * 3

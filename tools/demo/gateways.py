@@ -40,9 +40,11 @@ def play(stage):
             "sub_products": [{"product_key": SUB_KEY}],
         },
         "gateway",
-        files={"/main.py": (FOLDER / "examples" / "gateway.py").read_bytes()},
-        heap="192K",
-        config={"subdevices": [[SUB_KEY, name] for name in SUBDEVICES], "spread": 0},
+        files={
+            "/main.py": (FOLDER / "examples" / "gateway.py").read_bytes(),
+            "/subdevices.txt": "".join(f"{SUB_KEY} {name}\n" for name in SUBDEVICES).encode(),
+        },
+        config={"spread": 0},
     )
     for boot in ("first", "second"):
         stage.run(

@@ -4,7 +4,7 @@ Opt-in: a board that does not import it has nothing of it. gateway.md
 
 What a gateway needs all the time is here, in upkeep and in rows. The rest is loaded for its moment and dropped, and
 nothing that stays may hold a function or an instance of it: what asks the platform (see upkeep), notices (what it
-says unasked), records and reading (the file), moments, codes (advice).
+says unasked), records and reading (the file), moments.
 """
 
 from aliot.gateway.errors import GatewayError, advice  # noqa: F401
@@ -164,6 +164,7 @@ class Gateway(Upkeep):
                 self.left = []
                 while self.round(kind, subdevices, strict):
                     pass
+                self.settle()  # what is attached is so after a power cut, whatever comes next
             return self.result
         finally:
             self.result = None

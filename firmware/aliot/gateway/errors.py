@@ -1,8 +1,8 @@
-"""The one error that has to do with sub-devices, where its advice is, and how modules of a moment are dropped."""
+"""The one error that has to do with sub-devices, its advice, and how modules of a moment are dropped."""
 
 import sys
 
-from aliot import load, unload
+from aliot import unload
 from aliot.errors import AliotError
 
 
@@ -12,17 +12,14 @@ class GatewayError(AliotError):
     def __init__(self, what, detail="", retry="now"):
         super().__init__(detail, "gateway.%s" % what, retry)
 
-    @property
-    def advice(self):
-        return advice(self.code[8:])
-
 
 def advice(what):
     """One sentence for a code of the platform, or for a word of a GatewayError; empty when there is none."""
+    problem = GatewayError(what)
     try:
-        return load("gateway.codes").advice(what)
+        return problem.advice
     finally:
-        drop("codes")
+        unload("advice")
 
 
 def drop(*names):

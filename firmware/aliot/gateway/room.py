@@ -10,8 +10,8 @@ from micropython import const
 _AREA = const(57344)  # bytes that Python's heap takes of the C heap when it grows
 # What has to be free for one more chunk: of Python's heap, or of the C heap when Python's has grown. While online the
 # rest is for the next reconnect; before that it is for Wi-Fi, TLS and the first requests too.
-_ROOM = const(1500)
-_ROOM_BEFORE = const(10000)
+_ROOM = const(5500)
+_ROOM_BEFORE = const(7500)
 _LEFT = const(24000)
 _LEFT_BEFORE = const(100000)
 

@@ -1,7 +1,6 @@
-"""The list of a gateway's sub-devices (gateway.md 6.3), read as it comes in: it may be larger than the heap.
-"""
+"""The list of a gateway's sub-devices (gateway.md 6.3), read as it comes in: it may be larger than the heap."""
 
-from aliot.gateway import request
+from aliot import load
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.replies import number, pairs
 from micropython import const
@@ -156,7 +155,7 @@ def run(gateway, each, strict):
     gateway.tail = "thing/topo/get"
     gateway.body = b'{"version":"1.0","method":"thing.topo.get","params":{}'
     try:
-        request.run(gateway)
+        load("gateway.request").run(gateway)
     finally:
         if tap:
             tap.undo()

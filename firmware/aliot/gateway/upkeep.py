@@ -14,7 +14,7 @@ A request to the platform takes three modules, one after the other, between whic
 import gc
 
 import esp32
-from aliot import load
+from aliot import feed, load, unload
 from aliot.errors import AliotError, LinkError
 from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
@@ -22,7 +22,7 @@ from aliot.ticks import Deadline, uptime
 from micropython import const
 
 _CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
-_STAGE = const(11000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
+_STAGE = const(18000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
 _NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
 
 
@@ -141,7 +141,13 @@ class Upkeep:
         return True
 
     def _stage(self, name, *arguments):
-        """What run() of a module for requests returns. Where memory is small, those before it are dropped."""
+        """What run() of a module for requests returns. Where memory is small, those before it are dropped.
+
+        The connection is served before: a file system that is slow must not let the keepalive pass.
+        """
+        feed()
+        if self.device.client:
+            self.device.serve(0)
         gc.collect()
         if gc.mem_free() - max([heap[2] for heap in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _STAGE:
             self.rest()
@@ -180,6 +186,7 @@ class Upkeep:
 
     def complain(self, problem):
         self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
+        unload("advice")
 
     # What comes in.
 
@@ -207,6 +214,10 @@ class Upkeep:
             finally:
                 drop("notices")
         elif name != (self.device.product_key, self.device.device_name):
+            if self.batch and self.tail[-5:] == "login":  # what has a message is logged in, though the answer says it later
+                row = self.rows.find(name)
+                if row in self.batch:
+                    self.rows.change(row, 0, ONLINE)
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):
                     pattern = full_topic(name, pattern)

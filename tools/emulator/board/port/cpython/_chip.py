@@ -25,6 +25,7 @@ Stream = object
 settings = {}
 wlan = None  # the station, once `network` made it
 heaps = None  # the module, where two heaps are modelled
+latest = None  # the socket that was made last
 share = 0  # bytes of the heap that the port takes
 board_builtins = types.ModuleType("builtins")  # what runs on the board sees these
 chip_builtins = vars(board_builtins)

@@ -4,6 +4,7 @@ import base64
 import os
 import ssl
 
+import _chip
 from _chip import Reading
 
 PROTOCOL_TLS_CLIENT = 0
@@ -99,7 +100,8 @@ class SSLContext:
         self._context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
         self._context.check_hostname = verifies
         stream = SSLSocket(self._context, sock, server_side, server_hostname, verifies and not self._anchored)
-        stream.error = sock.tls(self.key) if hasattr(sock, "tls") else None
+        on = sock if hasattr(sock, "tls") else _chip.latest  # a stream of one's own leads to the last socket
+        stream.error = on.tls(self.key) if on and on._raw and not on.key else None
         if do_handshake_on_connect:
             stream.handshake()
         return stream

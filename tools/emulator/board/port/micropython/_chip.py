@@ -24,6 +24,7 @@ Stream = io.IOBase
 settings = {}
 wlan = None  # the station, once `network` made it
 heaps = None  # the module, where two heaps are modelled
+latest = None  # the socket that was made last
 share = 0  # bytes of the heap that the port takes
 
 

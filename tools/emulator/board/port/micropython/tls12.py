@@ -2,6 +2,7 @@
 
 import io
 
+import _chip
 import tls
 
 PROTOCOL_TLS_CLIENT = tls.PROTOCOL_TLS_CLIENT
@@ -57,8 +58,9 @@ class SSLContext:
     def wrap_socket(self, sock, **options):
         """The TLS stream over `sock`, any stream with readinto, write, ioctl and setblocking."""
         below = _Below(sock)
-        if hasattr(sock, "tls"):
-            below.error = sock.tls(self.key)
+        on = sock if hasattr(sock, "tls") else _chip.latest  # a stream of one's own leads to the last socket
+        if on and on._raw and not on.key:
+            below.error = on.tls(self.key)
         return self._context.wrap_socket(below, **options)
 
 

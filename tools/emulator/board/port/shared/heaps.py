@@ -30,6 +30,7 @@ def state(done=False, key=None):
     on = _chip.wlan is not None and _chip.wlan.active()
     now = memory.Memory(_chip.settings.get("memory"), on, socket._open, *data[:2])
     if not _chip.heaps:
+        now.grows = False
         now.mark(memory.HANDSHAKE if sum(socket._open[1:]) else 0)
         return now
     now.used = memory.size(used)

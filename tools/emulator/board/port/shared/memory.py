@@ -41,6 +41,8 @@ class Memory:
     `min`: the least that was ever free of the C heap.
     """
 
+    grows = True  # Python's heap does; if not, the C heap shows no block that it could take
+
     def __init__(self, release=None, on=False, open=(0, 0, 0), heap=0, least=None):
         self.start = dict(RELEASES)[release or "1.26"]
         self.on, self.open, self.heap = on, open, heap
@@ -106,6 +108,7 @@ class Memory:
 
     def rows(self):
         """`idf_heap_info(HEAP_DATA)`: what holds the largest free block comes last."""
-        free, block = max(LEAST, self.free()), self.block()
+        free, block = max(LEAST, self.free()), self.block() if self.grows else 0
         rest = min(self.min, free - block)
-        return [(155648, free - block, (free - block) // 2, rest), (113840, block, block, min(block, self.min - rest))]
+        small = (free - block) // 2 if self.grows else 0
+        return [(155648, free - block, small, rest), (113840, block, block, min(block, self.min - rest))]

@@ -90,6 +90,7 @@ class socket(_chip.Stream):
             _chip.heaps.state()
         self._raw = raw or _chip.raw_socket(family, kind)
         _open[0] += 1
+        _chip.latest = self
         self._new = raw is None and kind == SOCK_STREAM
         self.settimeout(None)
 
@@ -151,7 +152,7 @@ class socket(_chip.Stream):
         self.settimeout(None if flag else 0)
 
     def tls(self, key):
-        """TLS begins, `key` being 1 with a client certificate: its memory is taken until the socket closes.
+        """TLS begins over it, `key` being 1 with a client certificate: its memory is taken until the socket closes.
 
         What becomes of the handshake for lack of memory, as `memory.Memory.connect` says it.
         """
