@@ -39,7 +39,6 @@ class Device:
     asked = 0  # when the network was asked to join
     extra = ""  # what CONNECT says beside its settings
     starved = 0  # handlers in a row that ran out of memory
-    topic = full = None  # the last one that was published to, and completed
 
     def __init__(self, config=None, network=None, store=None):
         self.config = config
@@ -99,10 +98,7 @@ class Device:
         LinkError with the code `offline` while there is no connection; any other LinkError ends the
         connection, and the next polls make a new one. ValueError or TypeError for what cannot be sent.
         """
-        if topic != self.topic:
-            self.full = self.full_topic(topic)
-            self.topic = topic
-        self.call(Client.publish, self.full, payload, False, qos)
+        self.call(Client.publish, self.full_topic(topic), payload, False, qos)
 
     def subscribe(self, topic, handler=None, qos=0):
         """Subscribe now if connected, and at every connect to come. SubscribeRefused when it is not granted."""
