@@ -28,6 +28,19 @@ def unload(*names):
     gc.collect()
 
 
+def drop(*names):
+    """Unload modules aliot.`name` and empty them. None of them may be running, nor anything of them be held.
+
+    A chip's collector takes what an old place on the stack still points to for alive: a function would keep all of its
+    module.
+    """
+    for name in names:
+        module = sys.modules.get("aliot." + name)
+        if module:
+            module.__dict__.clear()
+    unload(*names)
+
+
 def feed():
     """Feed the hardware watchdog if there is one."""
     if watchdog:

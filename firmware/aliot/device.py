@@ -3,7 +3,7 @@
 import os
 from time import sleep_ms
 
-from aliot import clock, feed, load, log, unload
+from aliot import clock, drop, feed, load, log, unload
 from aliot.errors import AliotError, LinkError, ProtocolError, TimedOut
 from aliot.login import login
 from aliot.mqtt import Client
@@ -72,7 +72,7 @@ class Device:
             unload("store", "record")  # the parts of a start do not lie in memory together
             load("start").start(self, found)
         finally:
-            unload("start", "identities", "settings", "rules", "store", "names", "objects", "record")
+            drop("start", "identities", "settings", "rules", "names", "objects")
         self.session = Session(_random, self.keepalive * 1000, min(_PONG, self.timeout))
 
     def poll(self, ms=0):

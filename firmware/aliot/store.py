@@ -19,7 +19,7 @@ class Nvs:
 
     def read(self, key):
         nvs = esp32.NVS("aliot")
-        for size in (512, 2048, record.RECORD_LIMIT):
+        for size in (128, 512, 2048, record.RECORD_LIMIT):
             data = bytearray(size)
             try:
                 data[nvs.get_blob(key, data) :] = b""  # in place: a certificate is 2 KB

@@ -56,6 +56,7 @@ UNITS = {
 }
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
+_CALLS = ("load", "unload", "drop")  # of aliot
 _PLACE = re.compile(r'File (\\?")(aliot[\w.]*)\\?", line (\d+)(?:, in (\w+|<\w+>))?')
 
 
@@ -182,15 +183,15 @@ def _says_something(text):
 
 
 def _loads(text, homes):
-    """`text` whose load("x") and unload("x", ...) name units."""
+    """`text` whose load("x"), unload("x", ...) and drop("x", ...) name units."""
     changes = []
     for node in ast.walk(ast.parse(text)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("load", "unload")):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CALLS):
             continue
-        if node.func.id == "unload" and all(isinstance(word, ast.Constant) for word in node.args):
+        if node.func.id != "load" and all(isinstance(word, ast.Constant) for word in node.args):
             places = dict.fromkeys(homes.get(_full(word.value), _full(word.value)) for word in node.args)
             kept = [place.partition(".")[2] for place in places if place != PACKAGE]
-            changes.append((node, "unload(%s)" % ", ".join(map(repr, kept))))
+            changes.append((node, "%s(%s)" % (node.func.id, ", ".join(map(repr, kept)))))
             continue
         for argument in node.args:
             for word in ast.walk(argument):

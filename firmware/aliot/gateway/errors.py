@@ -1,6 +1,4 @@
-"""The one error that has to do with sub-devices, its advice, and how modules of a moment are dropped."""
-
-import sys
+"""The one error that has to do with sub-devices, and its advice."""
 
 from aliot import unload
 from aliot.errors import AliotError
@@ -20,17 +18,3 @@ def advice(what):
         return problem.advice
     finally:
         unload("advice")
-
-
-def drop(*names):
-    """Unload the modules aliot.gateway.`name`; none of them may be running.
-
-    They are emptied too: a chip's collector takes what an old place on the stack still points to for alive, and a
-    function would keep all of its module.
-    """
-    for name in names:
-        name = "gateway." + name
-        module = sys.modules.get("aliot." + name)
-        if module:
-            module.__dict__.clear()
-            unload(name)

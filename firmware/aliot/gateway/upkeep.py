@@ -14,9 +14,8 @@ A request to the platform takes three modules, one after the other, between whic
 import gc
 
 import esp32
-from aliot import feed, load, unload
+from aliot import drop, feed, load, unload
 from aliot.errors import AliotError, LinkError
-from aliot.gateway.errors import drop
 from aliot.gateway.rows import ONLINE, Rows
 from aliot.ticks import Deadline, uptime
 from micropython import const
@@ -67,7 +66,7 @@ class Upkeep:
         self.left = []  # of a batch: to be asked for alone
         self.loaded = []  # modules of requests
         load("gateway.reading").start(self, login)
-        drop("reading")
+        drop("gateway.reading")
         device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
         device.on("#", self._message)
         device.watch(self._state)
@@ -85,7 +84,7 @@ class Upkeep:
                     load("gateway.moments").tell(self)
                 finally:
                     self.telling = False
-                    drop("moments")
+                    drop("gateway.moments")
             if not busy:
                 self.rows.close()
             if not deadline.left():
@@ -161,7 +160,7 @@ class Upkeep:
             load("gateway.records").keep(self.rows, self.issued)
         finally:
             self.issued = []
-            drop("records")
+            drop("gateway.records")
 
     def settle(self):
         """What has changed goes to flash."""
@@ -170,15 +169,15 @@ class Upkeep:
             try:
                 load("gateway.records").settle(self)
             finally:
-                drop("records")
+                drop("gateway.records")
 
     def rest(self):
         """Drop what is loaded: memory is for the next handshake, and for the application."""
         if not self.busy():
-            drop(*self.loaded)
+            drop(*["gateway." + name for name in self.loaded])
             self.loaded = []
             if not self.telling:
-                drop("moments")
+                drop("gateway.moments")
 
     def busy(self):
         """Does a handler run, perhaps in the middle of a request?"""
@@ -212,7 +211,7 @@ class Upkeep:
             try:
                 load("gateway.notices").take(self, name, levels[-1], topic, payload)
             finally:
-                drop("notices")
+                drop("gateway.notices")
         elif name != (self.device.product_key, self.device.device_name):
             if self.batch and self.tail[-5:] == "login":  # what has a message is logged in, though the answer says it later
                 row = self.rows.find(name)

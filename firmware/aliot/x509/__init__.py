@@ -4,17 +4,17 @@ Opt-in: nothing of it is loaded unless a board's record asks for it. What only a
 needs is in parts that are imported then and dropped again.
 """
 
-from aliot import clock, load, unload
+from aliot import clock, drop, load, record, unload
 from aliot.credentials import Credential
 from aliot.errors import AliotError, CredentialError
 
 TOPIC = "/ext/auth/identity/response"
 
 
-def drop():
+def clear():
     """Drop the parts of this package that only some moments need."""
-    unload("x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots",
-           "store", "names", "record")
+    drop("x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots", "names")
+    unload("store", "record")
 
 
 class X509Error(CredentialError):
@@ -64,7 +64,11 @@ class X509Certificate(Credential):
     def __init__(self, generation):
         self.generation = generation  # of the burned record
 
-    # What a Device and its transport call.
+    # What a Device, its transport and its store call.
+
+    def fields(self):
+        """What is kept of an identity beside its owner."""
+        return {record.WAY: b"x509"}
 
     def locate(self, settings):
         """X.509 has a host of its own in each region; x509.md 2."""
@@ -109,15 +113,17 @@ class X509Certificate(Credential):
                 client.user = ""
                 present = client.connect(device.clean)
                 load("x509.learning").learn(self, device, client)
+                clear()  # what hears it and what keeps it do not share the memory
+                if not self.product_key:
+                    self._keep(device)
                 if pair is not self.current:
-                    drop()
                     load("x509.slots").take_over(self, device.store)
                 self.asking = False
             else:
                 present = client.connect(device.clean)
         except AliotError as problem:
             raise self._failed(problem)
-        drop()
+        clear()
         self.turn = True
         device.state("certificate", {"serial": pair.serial, "slot": pair.slot, "expires": pair.expires,
                                      "days": (pair.ends - clock.utc()) // 86400})
@@ -133,13 +139,21 @@ class X509Certificate(Credential):
         """The handler of the push; one that cannot be right ends the connection."""
         load("x509.learning").pushed(self, payload)
         if device.client:
-            drop()
+            clear()
             if self.fault:
                 device.lost(device.client, self.fault)
 
+    def _keep(self, device):
+        """Keep the identity that was said. StoreError when no medium keeps it."""
+        store = device.store or load("store").Store()
+        store.save(self.generation, self.said, self)
+        device.state("stored", store.health)
+        device.product_key = self.product_key = self.said.product_key
+        device.device_name = self.device_name = self.said.device_name
+
     def _failed(self, problem):
         made = load("x509.failing").failed(self, problem)
-        drop()
+        clear()
         return made
 
 
@@ -148,8 +162,8 @@ def burned(fields, generation, mac, store):
     made = X509Certificate(generation)
     try:
         kept = load("x509.loading").kept(made, fields, store)
-        unload("x509.loading", "x509.slots")  # what reads flash and what reads certificates do not share the memory
+        drop("x509.loading", "x509.slots")  # what reads flash and what reads certificates do not share the memory
         load("x509.pairs").choose(made, kept)
     finally:
-        unload("x509.pairs", "x509.der")
+        drop("x509.pairs", "x509.der")
     return made

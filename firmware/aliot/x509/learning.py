@@ -2,18 +2,11 @@
 
 import json
 
-from aliot import feed, load, names, record
+from aliot import feed, load, names
 from aliot.credentials import Credential
 from aliot.errors import AliotError, ProtocolError
 from aliot.ticks import Deadline
 from aliot.x509 import X509Error
-
-
-class Said(Credential):
-    """What the platform said, as the store keeps it."""
-
-    def fields(self):
-        return {record.WAY: b"x509"}
 
 
 def pushed(credential, payload):
@@ -22,7 +15,7 @@ def pushed(credential, payload):
     known = credential.product_key, credential.device_name
     try:
         found = json.loads(payload)
-        said = Said(found["productKey"], found["deviceName"])
+        said = Credential(found["productKey"], found["deviceName"])
         if known == (said.product_key, said.device_name):
             credential.said = said
             return
@@ -38,22 +31,12 @@ def pushed(credential, payload):
 
 
 def learn(credential, device, client):
-    """Wait for the push, and keep the identity where it is new.
-
-    X509Error when none came in time and it is needed; what is wrong with a push; StoreError when no medium keeps it.
-    """
+    """Wait for the push. X509Error when none came in time and it is needed; what is wrong with one that came."""
     feed()
     limit = Deadline(min(device.push, device.timeout))  # x509.md 10
     while not credential.said and limit.left():
         client.poll(limit.left())
         if credential.fault:
             raise credential.fault
-    said = credential.said
-    if not said and (credential.trying is not credential.current or not credential.product_key):
+    if not credential.said and (credential.trying is not credential.current or not credential.product_key):
         raise X509Error("no identity within the deadline", "x509.push", "now")
-    if not credential.product_key:
-        store = device.store or load("store").Store()
-        store.save(credential.generation, said, said)
-        device.state("stored", store.health)
-        device.product_key = credential.product_key = said.product_key
-        device.device_name = credential.device_name = said.device_name

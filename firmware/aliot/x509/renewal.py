@@ -6,7 +6,7 @@ beside it is loaded for each step of a call and dropped.
 """
 
 from aliot import clock, load, record
-from aliot.x509 import drop
+from aliot.x509 import clear
 
 
 def keep_key(device, key):
@@ -23,7 +23,7 @@ def waiting_key(device):
     try:
         fields = _slots(device).read("next")[1]
     finally:
-        drop()
+        clear()
     return None if record.CERTIFICATE in fields else fields.get(record.PRIVATE_KEY)
 
 
@@ -39,7 +39,7 @@ def offer(device, certificate, key=None):
         made = load("x509.pairs").pair(fields, "next")
         made.check(clock.utc() if clock.server else None)
     finally:
-        drop()
+        clear()
     made.generation = _keep(device, fields)
     credential.next = made
     credential.turn = True
@@ -57,7 +57,7 @@ def _keep(device, fields):
     try:
         return _slots(device).keep("next", fields, current.generation + 1 if current else 1)
     finally:
-        drop()
+        clear()
 
 
 def _slots(device):
