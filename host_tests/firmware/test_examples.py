@@ -181,7 +181,11 @@ def test_any_payload_costs_a_line_at_most(ship, program):
             shipped.answers(f"{what}, {topic}")
             sent += 1
             assert len(shipped.states("error")) <= sent, shipped.board.run.lines
-    for error in shipped.states("error"):
+    short = {"aliot": "error", "code": "handler"}  # where a large payload left no memory to say more
+    large = sum(len(payload) > 1000 for payload in POISON.values()) * len(SHIPPED[program][0])
+    errors = shipped.states("error")
+    assert errors.count(short) <= large
+    for error in [error for error in errors if error != short]:
         assert error["code"] == "handler" and error["advice"] and error["topic"].startswith("/")
         if not shipped.board.interpreter:  # CPython's json is in Python, and a place of its own
             assert error["place"].startswith('File "/main.py", line') and ", in " in error["place"]
