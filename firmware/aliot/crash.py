@@ -48,9 +48,12 @@ def handler_failed(device, problem, topic):
         if device.starved >= _STARVED:
             restart(problem)
     if not (isinstance(problem, (LinkError, ProtocolError)) and not device.client):
-        detail = log.clean("%s: %s" % (type(problem).__name__, problem))  # watchers see it too
-        device.state("error", {"code": "handler", "detail": detail, "place": _place(problem), "topic": topic,
-                               "advice": AliotError(code="handler").advice})
+        try:
+            detail = log.clean("%s: %s" % (type(problem).__name__, problem))  # watchers see it too
+            device.state("error", {"code": "handler", "detail": detail, "place": _place(problem), "topic": topic,
+                                   "advice": AliotError(code="handler").advice})
+        except MemoryError:  # the stack may still point to what the handler left
+            print('{"aliot":"error","code":"handler"}')
     unload("crash", "advice")
 
 

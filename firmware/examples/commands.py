@@ -15,7 +15,9 @@ def main():
 
     def on_set(topic, payload):
         asked = json.loads(payload)
-        state.update(asked["params"])
+        wanted = asked["params"].get("Switch")
+        if wanted in (0, 1):  # whatever else the cloud may send
+            state["Switch"] = wanted
         print(json.dumps({"app": "set", "state": state}))
         answer(topic, asked, {})
 

@@ -497,6 +497,24 @@ def test_a_handler_that_has_no_memory_again_and_again_resets_the_board():
     assert sum(slept) == 5 and payloads.count(b"large") == 5
 
 
+def test_a_handler_s_error_that_there_is_no_memory_to_report_does_not_stop_the_device():
+    def handler(topic, payload):
+        raise ValueError
+
+    def state(state, fields):
+        raise MemoryError
+
+    platform = Platform()
+    made = device()
+    made.subscribe("user/get", handler, 1)
+    made.start()
+    made.poll(0)
+    made.state = state
+    for number in (1, 2):
+        send(platform, GET, b"x", number)
+        assert made.poll(0) and platform.streams[0].writes[-1] == b"\x40\x02\0" + bytes([number])
+
+
 def test_a_watcher_that_raises_does_not_stop_the_device():
     Platform()
     made = device()

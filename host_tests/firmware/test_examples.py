@@ -1,10 +1,14 @@
 """The examples run on an emulated board, from its flash, against the emulated cloud."""
 
+import contextlib
+import json
 import time
+import urllib.request
 
 import pytest
 
-from tools.emulator.board.boot import Board
+from tools.emulator.board.boot import MAC, Board
+from tools.emulator.chip import playground
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import FOLDER
 from tools.image import flash
@@ -56,28 +60,151 @@ def printed(board, text, seconds=30):
         time.sleep(0.02)
 
 
-def test_minimal(run, cloud):
-    board = run("minimal.py")
-    board.wait_for("connected", timeout=30)
-    printed(board, "sent")
-    cloud.admin("POST", "/publish", {"topic": f"/{KEY}/{NAME}/user/get", "payload": "echo me", "qos": 0})
-    printed(board, "echo me")
+# what a platform, or a person at its console, may send to any topic
+POISON = {
+    "no JSON": b"not json",
+    "no id": b'{"params":{}}',
+    "no params": b'{"id":"1"}',
+    "no text": b"\xff\x00\xfe",
+    "empty": b"",
+    "null": b"null",
+    "a list": b"[]",
+    "a number": b"5",
+    "a text": b'"text"',
+    "wrong types": b'{"id":{},"params":[["Switch",{}]]}',
+    "a text as params": b'{"id":"1","params":"Switch"}',
+    "another property": b'{"id":"1","params":{"Other":1}}',
+    "an object as a property": b'{"id":"1","params":{"Switch":{"a":[]}}}',
+    "a terminal's orders": b'{"id":"\\u001b[2J","params":{"\\u001b]0;x\\u0007":"\x7f"}}',
+    "brackets": b"[" * 1500,
+    "deep": b'{"id":"1","params":{"Other":' + b"[" * 200 + b"]" * 200 + b"}}",
+    "long": b'{"id":"1","params":{"Switch":"' + b"x" * 8000 + b'"}}',
+    "longer than a board keeps": b"x" * 20000,
+}
+SET, GET = "/sys/{}/{}/thing/service/property/set", "/{}/{}/user/get"
+ECHO, POST = "/sys/{}/{}/thing/service/echo", "/sys/{}/{}/thing/event/property/post"
+ASKED = {"id": "%s", "version": "1.0", "params": {"Switch": 1}}
+# program: topics that it hears; {topic of a good message: where it answers}
+SHIPPED = {
+    "main.py": ([SET, POST + "_reply"], {SET: SET + "_reply"}),
+    "examples/minimal.py": ([GET], {GET: "/{}/{}/user/update"}),
+    "examples/commands.py": ([SET, ECHO], {SET: SET + "_reply", ECHO: ECHO + "_reply"}),
+    "examples/with_asyncio.py": ([], {}),
+}
 
 
-def test_commands(run, cloud):
-    board = run("commands.py")
-    board.wait_for("connected", timeout=30)
-    topic = f"/sys/{KEY}/{NAME}/thing/service/property/set"
-    cloud.admin("POST", "/publish", {"topic": topic, "payload": '{"id":"7","version":"1.0","params":{"Switch":1}}', "qos": 1})
-    printed(board, '"app": "set"')
-    assert any('"Switch": 1' in line for line in board.run.lines)
+class Shipped:
+    """A board as `make board` makes it (an open network, a board that registers), with a program as its /main.py."""
+
+    def __init__(self, play, program, board):
+        self.play, self.program, self.board = play, program, board
+        self.names = json.loads(play.cert.read_text())["product_key"], board.mac.replace(":", "")
+        self.ports = json.loads((play.cloud / "ready.json").read_text())["ports"]
+
+    def admin(self, path, values=None):
+        data = None if values is None else json.dumps(values).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['admin']}{path}", data, timeout=30) as answer:
+            return json.load(answer)
+
+    def send(self, topic, payload):
+        """Send a message of QoS 1 down; True where the board has subscribed."""
+        values = {"topic": topic.format(*self.names), "payload_hex": payload.hex(), "qos": 1}
+        return self.admin("/publish", values)["sent"] == 1
+
+    def published(self, topic, text):
+        """Wait until the board has published `text` to `topic`."""
+        self.wait(lambda: any(text in message.get("payload", "") for message in self.admin(
+            "/messages?direction=up&topic=" + topic.format(*self.names))))
+
+    def wait(self, condition, seconds=30):
+        ends = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < ends and self.board.run.reason is None, "\n".join(self.board.run.lines)
+            time.sleep(0.02)
+
+    def states(self, *names):
+        return [state for state in self.board.run.states if state["aliot"] in names]
+
+    def answers(self, number):
+        """Send a good message to each topic that is answered, and wait for the answers."""
+        for topic, answer in SHIPPED[self.program][1].items():
+            good = json.dumps(ASKED) % number
+            assert self.send(topic, good.encode())
+            self.published(answer, f'"{number}"')
 
 
-def test_with_asyncio(run):
-    board = run("with_asyncio.py")
-    board.wait_for("connected", timeout=30)
-    printed(board, '"app": "posted"')
-    printed(board, '"app": "blinked"')
+@pytest.fixture(params=["micropython", "cpython"])
+def ship(request, tmp_path):
+    with contextlib.ExitStack() as stack:
+
+        def start(program):
+            play = stack.enter_context(playground.open_at(tmp_path / "play", MAC))
+            image = flash.build(identity=parse(json.loads(play.cert.read_text())), roots=[play.root],
+                                config=json.loads(play.config.read_text()),
+                                files={"/main.py": (FOLDER / program).read_bytes()})
+            board = Board(image, mac=MAC, cloud=play.cloud, folder=tmp_path / "board",
+                          interpreter="cpython" if request.param == "cpython" else None)
+            board.access_point("emulated")
+            board.start()
+            stack.callback(board.power_off)
+            board.wait_for("connected", timeout=30)
+            return Shipped(play, program, board)
+
+        yield start
+
+
+def test_every_program_is_here():
+    found = {str(path.relative_to(FOLDER)) for path in [FOLDER / "main.py", *(FOLDER / "examples").glob("*.py")]}
+    assert found == {*SHIPPED, "examples/gateway.py"}
+
+
+@pytest.mark.parametrize("program", SHIPPED)
+def test_as_shipped_on_the_board_that_make_board_makes(ship, program):
+    shipped = ship(program)
+    shipped.answers("first")
+    said = {"main.py": ['"app": "posted"', '"app": "acknowledged", "code": 200'],
+            "examples/minimal.py": ["sent", "got b'"],
+            "examples/commands.py": ['"app": "set", "state": {"Switch": 1}', '"app": "called", "service": "echo"'],
+            "examples/with_asyncio.py": ['"app": "posted"', '"app": "blinked"']}
+    for text in said[program]:
+        printed(shipped.board, text)
+    assert not shipped.states("error", "refused", "offline")
+
+
+@pytest.mark.parametrize("program", SHIPPED)
+def test_any_payload_costs_a_line_at_most(ship, program):
+    shipped = ship(program)
+    sent = 0
+    for what, payload in POISON.items():
+        for topic in SHIPPED[program][0]:
+            assert shipped.send(topic, payload)
+            shipped.answers(f"{what}, {topic}")
+            sent += 1
+            assert len(shipped.states("error")) <= sent, shipped.board.run.lines
+    short = {"aliot": "error", "code": "handler"}  # where a large payload left no memory to say more
+    large = sum(len(payload) > 1000 for payload in POISON.values()) * len(SHIPPED[program][0])
+    errors = shipped.states("error")
+    assert errors.count(short) <= large
+    for error in [error for error in errors if error != short]:
+        assert error["code"] == "handler" and error["advice"] and error["topic"].startswith("/")
+        if not shipped.board.interpreter:  # CPython's json is in Python, and a place of its own
+            assert error["place"].startswith('File "/main.py", line') and ", in " in error["place"]
+    if SHIPPED[program][0]:
+        device = shipped.admin("/devices/%s/%s" % shipped.names)
+        assert [session["unacknowledged"] for session in device["sessions"]] == [0]
+    assert len(shipped.states("connected")) == 1 and not shipped.states("offline", "refused")
+    assert all(line.isprintable() and line.isascii() for line in shipped.board.run.lines)
+    if "json.loads" in (FOLDER / program).read_text():
+        assert shipped.states("error")  # "no JSON" is one
+
+
+def test_tasks_go_on_whatever_is_sent_to_topics_that_nobody_subscribed(ship):
+    shipped = ship("examples/with_asyncio.py")
+    for payload in POISON.values():
+        assert not shipped.send(SET, payload)
+    count = len(shipped.admin("/messages?direction=up"))
+    shipped.wait(lambda: len(shipped.admin("/messages?direction=up")) > count)
+    assert not shipped.states("error", "offline")
 
 
 def test_gateway(run, cloud):
