@@ -20,7 +20,7 @@ from host_tests.id2 import test_sizes as code
 from host_tests.id2 import units
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity
+from tools.image import flash, identity, release
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
 ROUNDS, PUBLISHES, LEAST = 40, 20, 124
@@ -85,6 +85,7 @@ def measure(stage, rounds):
     program = (FOLDER / "aliot_orders.py").read_text()
     assert AGAIN in program
     free = program.replace(AGAIN, f"{AGAIN}\n    device.credential.quota.times = []")
+    program, free = map(release.build().shortened, (program, free))
     boards = {
         name: stage.board(
             way,
