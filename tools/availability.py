@@ -2,7 +2,7 @@
 
 Editions: "legacy", the public instance without an instance id, and "instance",
 Enterprise and new public instances, which have one. direct.md 2.1, 4, 5.1 and
-10 (8), x509.md, id2.md.
+10.8, x509.md 1, id2.md 6.
 """
 
 _PUBLIC = {"cn-shanghai", "ap-southeast-1", "ap-northeast-1", "us-west-1", "us-east-1", "eu-central-1"}

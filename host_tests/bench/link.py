@@ -14,7 +14,7 @@ from tools.image import release
 
 ROUNDS, PUBLISHES = 120, 20
 SELDOM = 12  # the slow scripts take part in every twelfth round
-HEAP = "112K"  # what a board has: the rule of design.md
+HEAP = "112K"  # on the 64-bit Unix port; an ESP32's first heap area holds as much
 ALIOT = "aliot"
 # style of the script -> what it is called
 SCRIPTS = {

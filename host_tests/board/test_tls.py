@@ -170,7 +170,7 @@ def test_fact(prints, hosts, begin, program, printed):
 
 
 def test_in_the_year_2000_no_certificate_is_valid_yet(prints, hosts, begin):
-    """A chip's clock at power on, which TLS reads: micropython.md calls it the first trap."""
+    """A chip's clock at power on, which TLS reads: a date before that of any certificate."""
     program = (
         begin().replace("machine.RTC().datetime", "str") + "print(time.gmtime()[0]); refused('good.test')"
     )

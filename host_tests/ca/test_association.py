@@ -1,4 +1,4 @@
-"""The association file: cut, written, remembered (x509.md 1 and 3)."""
+"""The association file: cut, written, remembered (x509.md 1 and 3.2)."""
 
 import csv
 import io

@@ -201,7 +201,7 @@ def test_a_file_with_a_private_key_is_never_to_be_uploaded(tmp_path, rsa_key):
 
 
 def test_a_chain_in_one_file_is_refused(tmp_path, rsa_key):
-    """x509.md 2: one certificate; 9.2: mbedTLS 3.5 and later refuses concatenated DER as well."""
+    """x509.md 2: one certificate; x509.md 9.2: mbedTLS 3.5 and later refuses concatenated DER as well."""
     made = certificate(rsa_key, extensions=[CA, SIGNS])
     assert "2 certificates" in said(look(tmp_path / "ca.cer", pem(made) * 2))
     assert "not a certificate" in said(look(tmp_path / "ca.cer", der(made) * 2))

@@ -67,7 +67,7 @@ def test_openssl_verifies_the_verification_certificate(ca, folder, openssl, tmp_
 
 
 def test_openssl_prints_the_serial_of_the_association_file(ca, folder, pair, openssl, tmp_path):
-    """x509.md 3: CSV in the form of `openssl x509 -serial`; ours are the same text padded or not."""
+    """x509.md 3.1: CSV in the form of `openssl x509 -serial`; ours are the same text padded or not."""
     shown = openssl("x509", "-in", tmp_path / "dev.cer", "-noout", "-serial").strip()
     ((path, _),) = association.write(ca, tmp_path)
     assert path.read_bytes().splitlines()[1].decode() == f"{PRODUCT},{DEVICE},{shown.removeprefix('serial=')}"
@@ -124,7 +124,7 @@ def test_trap_openssl_3_writes_pkcs8(openssl, tmp_path):
 
 
 def test_trap_x509_req_makes_version_1_and_a_20_byte_serial(ca, folder, openssl, tmp_path, passphrase):
-    """x509.md 3 and 8: `openssl x509 -req -CAcreateserial` without an extension file."""
+    """x509.md 3.1 and 8: `openssl x509 -req -CAcreateserial` without an extension file."""
     openssl(
         "req",
         "-newkey",
@@ -312,7 +312,7 @@ class TestMutualTls:
             assert DEVICE in listening.end()
 
     def test_no_client_certificate_fails_in_the_handshake_of_tls_1_2(self, folder, openssl, server):
-        """x509.md 4: TLS 1.2 server gives handshake_failure at once."""
+        """x509.md 4.4: TLS 1.2 server gives handshake_failure at once."""
         with Listening(openssl.program, server, folder / "ca.cer", "-tls1_2") as listening:
             said = connect(openssl, listening, server, "-tls1_2", status=1)
             assert "handshake failure" in said
@@ -371,7 +371,7 @@ def client(server, certificate, key):
 
 
 def test_strict_python_takes_our_ca_and_sees_the_normal_serial(folder, pair, server, tmp_path):
-    """x509.md 3 and 8: getpeercert()["serialNumber"]; VERIFY_X509_STRICT."""
+    """x509.md 3.1 and 8: getpeercert()["serialNumber"]; VERIFY_X509_STRICT."""
     seen = handshake(
         folder / "ca.cer", server, client(server, tmp_path / "dev.cer", tmp_path / "dev.key"), strict=True
     )

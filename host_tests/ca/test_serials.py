@@ -1,4 +1,4 @@
-"""Serial numbers: one text for one number, whoever printed it (x509.md 3)."""
+"""Serial numbers: one text for one number, whoever printed it (x509.md 3.1)."""
 
 import itertools
 import re
@@ -46,7 +46,7 @@ def test_what_is_no_serial_is_refused(written, complaint):
 
 
 def test_decimal_that_openssl_text_prints_first_is_not_taken_for_hex():
-    """x509.md 3: `openssl x509 -text` prints a short serial as `44409342144213933 (0x9dc60fb736f3ad)`."""
+    """x509.md 3.1: `openssl x509 -text` prints a short serial as `44409342144213933 (0x9dc60fb736f3ad)`."""
     with pytest.raises(ValueError, match="after 0x"):
         serials.normal("44409342144213933 (0x9dc60fb736f3ad)")
 
@@ -58,7 +58,7 @@ def test_a_serial_that_a_spreadsheet_rounded_is_named(written):
 
 
 def test_fresh_serials_read_the_same_padded_or_not():
-    """x509.md 3: a first byte of 0x10 to 0x7F needs no pad digit in openssl and no zero byte in DER."""
+    """x509.md 3.1: a first byte of 0x10 to 0x7F needs no pad digit in openssl and no zero byte in DER."""
     for _ in range(2000):
         serial = serials.fresh()
         assert re.fullmatch(r"[1-7][0-9A-F]{19}", serial)

@@ -1,4 +1,4 @@
-"""The TLS of the X.509 port: who comes through the handshake, and which alert the others get (x509.md 4)."""
+"""The TLS of the X.509 port: who comes through the handshake, and which alert the others get (x509.md 4.4)."""
 
 import dataclasses
 import ssl

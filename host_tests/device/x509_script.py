@@ -223,7 +223,7 @@ def test_without_a_clock_there_is_no_timestamp(made_by):
 
 
 def test_the_published_connects(made_by):
-    """Those of x509.md 4 that a document states."""
+    """Those of x509.md 4.1 and 4.3 that a document states."""
     first, reconnect = made_by["vectors"]
     blank(fields(made_by["good"], CLIENT_ID=b"mac-001122334455", SIGN_METHOD=b"hmacsha1"))
     platform = Platform()

@@ -1,6 +1,6 @@
 """A server that answers the first hello with a ServerHello: nobody has asked who the board is, so it does not go on.
 
-After a hello a client waits for a HelloVerifyRequest, and anything else ends with a fatal alert (id2.md 4 and 10).
+After a hello a client waits for a HelloVerifyRequest, and anything else ends with a fatal alert (id2.md 4 and 10.2).
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""Whatever the emulated server does, the client's reaction: id2.md 4, 7 and 10, or stricter (aliot/id2/README.md).
+"""Whatever the emulated server does, the client's reaction: id2.md 4, 7 and 10.3, or stricter (aliot/id2/README.md).
 
 Both sides are written from the same page by different hands. Every answer that the cloud can be made to give is here.
 """

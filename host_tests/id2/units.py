@@ -9,7 +9,7 @@ from tools.image import flash, identity, release
 
 BURNED, EMPTY, LISTED = "a1Id2Burned", "a1Id2Empty0", "a1Id2Listed"
 PATIENCE = 30  # seconds for a boot
-HEAP = "124K"  # of a board: it has no TLS (chip.md), and iTLS is Python
+HEAP = "124K"  # of a board: its C heap need not hold TLS, and iTLS is Python
 TOKEN = "i11abcdefghijklmnop0123456789ABC"  # the provisioning token of the product EMPTY
 # an application that posts nothing; {first} is run before the device starts, {each} at each turn
 MAIN = """

@@ -1,4 +1,4 @@
-"""The association file: which certificate serial is which device, for the console (x509.md 3)."""
+"""The association file: which certificate serial is which device, for the console (x509.md 3.2)."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Serial numbers of certificates and the one way to write them (x509.md 3, "Serial number text")."""
+"""Serial numbers of certificates and the one way to write them (x509.md 3.1)."""
 
 import re
 import secrets

@@ -1,7 +1,7 @@
 """ID²: an identity that is an ID and a secret key in a secure element (id2.md). The kind `id2`.
 
 Opt-in: nothing of it is loaded unless a board's record asks for it. The contract of a secure element, which a
-driver of a security chip fills in (id2.md 1, 9.1, 10); its key is of type AES_128 or AES_256:
+driver of a security chip fills in (id2.md 1, 9.1, 10.1); its key is of type AES_128 or AES_256:
 
     is_provisioned()     whether there is an identity
     get_id()             the ID: 24 upper-case hex digits, as bytes; 48 F where there is none yet

@@ -35,7 +35,7 @@ class X509Error(CredentialError):
 class Pair:
     """A certificate and its private key, both DER, that belong together (aliot.x509.loading has looked).
 
-    serial in the normal form of x509.md 3, expires as YYYY-MM-DD, begins and ends in seconds since 1970; slot
+    serial in the normal form of x509.md 3.1, expires as YYYY-MM-DD, begins and ends in seconds since 1970; slot
     is where it lies: "burned", "renewed" or "next", with the generation of that record.
     """
 
@@ -77,7 +77,7 @@ class X509Certificate(Credential):
         settings.port = settings.port or 1883
 
     def login(self, timestamp, sign_method):
-        """(client id, its settings, password) of CONNECT (x509.md 4): the first form, or that of a reconnect."""
+        """(client id, its settings, password) of CONNECT (x509.md 4.1, 4.3): the first form, or that of a reconnect."""
         self.time = timestamp and timestamp // 1000
         self.trying = self.next if self.next and (self.turn or not self.current) else self.current
         if self.asks():

@@ -20,7 +20,7 @@ _RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"  # 1.2.840.113549.1.1.1
 def certificate(data):
     """(serial, begins, ends, expires, modulus, exponent) of an X.509 certificate with an RSA key.
 
-    The serial in the normal form of x509.md 3; begins and ends in seconds since 1970; expires as YYYY-MM-DD.
+    The serial in the normal form of x509.md 3.1; begins and ends in seconds since 1970; expires as YYYY-MM-DD.
     """
     at, end = _whole(data)
     at, end = _inside(data, at, end, _SEQUENCE)  # what is signed

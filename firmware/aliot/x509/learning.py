@@ -1,4 +1,4 @@
-"""What a connection needs on which the platform says who this device is; x509.md 4 and 10."""
+"""What a connection needs on which the platform says who this device is; x509.md 4.2 and 10."""
 
 import json
 

@@ -1,6 +1,6 @@
 """Identities that are a secret: the device's own, or its product's, which a device gets its own with.
 
-Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1.1, 3 and 4).
+Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1 and 5).
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""iTLS: TLS 1.2 with ID² codes in place of certificates, as a stream of aliot.transport (id2.md 3, 4, 10).
+"""iTLS: TLS 1.2 with ID² codes in place of certificates, as a stream of aliot.transport (id2.md 3, 4, 10.1).
 
 An opt-in for products that hold ID² licences; TLS stays the default. What the protocol cannot give, this
 client cannot either: no forward secrecy, and a server that recorded enough of a device's codes can put a

@@ -1,4 +1,4 @@
-"""What the ID² service says to a hello: an identity, a challenge, yes, or an alert (id2.md 1.4, 4.8, 10)."""
+"""What the ID² service says to a hello: an identity, a challenge, yes, or an alert (id2.md 1.4, 4.8, 10.4)."""
 
 import hmac
 import os

@@ -44,7 +44,7 @@ SWITCHES = {
         "hex", ("hex", "printable"), "4.3, 11",
         "alphabet of challenges: upper-case hex, or visible ASCII without ~",
     ),
-    "id2_order": Switch(CHECKS, OrderOf(CHECKS), "10", "order of the checks of a hello"),
+    "id2_order": Switch(CHECKS, OrderOf(CHECKS), "10.4", "order of the checks of a hello"),
     "id2_authentications": Switch(
         "off", ("off", alerts.NO_QUOTA, alerts.BUSY, alerts.GENERAL), "1.6, 4.8",
         "the eleventh authentication of an identity on a day: let in, or this alert",

@@ -1,4 +1,4 @@
-"""The association file: ProductKey, DeviceName and CertSN by row, and its checks (x509.md 3). Pure."""
+"""The association file: ProductKey, DeviceName and CertSN by row, and its checks (x509.md 3.2). Pure."""
 
 import csv
 import io

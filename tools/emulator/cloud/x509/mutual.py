@@ -1,4 +1,4 @@
-"""TLS that asks for a client certificate and ends the handshake as x509.md 4 says for one that will not do.
+"""TLS that asks for a client certificate and ends the handshake as x509.md 4.4 says for one that will not do.
 
 OpenSSL checks chain, dates and purpose, and says unknown_ca,
 certificate_expired or handshake_failure itself. What it cannot be told is
@@ -41,7 +41,7 @@ class Mutual(Contexts):
     def context(self, chain):
         context = super().context(chain)
         context.verify_mode = ssl.CERT_REQUIRED
-        # a registered CA is an anchor whoever has signed it (x509.md 2), and needs no keyUsage (8)
+        # a registered CA is an anchor whoever has signed it (x509.md 2), and needs no keyUsage (x509.md 8)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         trusted = b"".join(authority.der for authority in self.trusted())

@@ -8,7 +8,7 @@ TOPIC = "/ext/auth/identity/response"
 
 
 class CertificatePeer(MqttPeer):
-    """`link.proof` is the certificate; nothing else says who the device is (x509.md 4)."""
+    """`link.proof` is the certificate; nothing else says who the device is (x509.md 4.1)."""
 
     named = False       # the CONNECT has a user name
 

@@ -1,4 +1,4 @@
-"""Serial numbers in their one normal form (x509.md 3, "Serial number text")."""
+"""Serial numbers in their one normal form (x509.md 3.1)."""
 
 import re
 

@@ -16,12 +16,12 @@ SWITCHES = {
         "ca", ("ca", "account"), "3, 11", "among which certificates a serial is unique: of its CA, or of all"
     ),
     "x509_second_serial": Switch(
-        "both", ("both", "replace", "refuse"), "3, 7",
+        "both", ("both", "replace", "refuse"), "3.2, 7",
         "a row for a device that has a certificate: it has both, the new one only, or the row is bad",
     ),
     # TLS
     "x509_refusal": Switch(
-        "alert", ("alert", "close"), "4",
+        "alert", ("alert", "close"), "4.4",
         "a certificate that TLS refuses, or none: TLS alert, or close without one",
     ),
     "x509_intermediates": Switch(
@@ -33,18 +33,18 @@ SWITCHES = {
     ),
     # CONNECT
     "x509_unknown": Switch(
-        5, (*CODES, "close"), "4", "known CA, serial bound to no device: CONNACK code, or close"
+        5, (*CODES, "close"), "4.4", "known CA, serial bound to no device: CONNACK code, or close"
     ),
     "x509_revoked": Switch(5, (*CODES, "close"), "7", "a binding that is disabled: CONNACK code, or close"),
     "x509_disabled": Switch(
-        5, (*CODES, "close"), "4", "a device that is disabled or deleted: CONNACK code, or close"
+        5, (*CODES, "close"), "4.4", "a device that is disabled or deleted: CONNACK code, or close"
     ),
     "x509_identity": Switch(
-        5, (*CODES, "ignored"), "4",
+        5, (*CODES, "ignored"), "4.3",
         "a user name that is not the certificate's device: CONNACK code, or not looked at",
     ),
     "x509_securemode": Switch(
-        "if_present", ("if_present", "required", "ignored"), "4",
+        "if_present", ("if_present", "required", "ignored"), "4.1",
         "whether securemode must be 2 where there is one, must be there, or is not looked at",
     ),
     "x509_auth_type": Switch(
@@ -56,10 +56,10 @@ SWITCHES = {
     ),
     # the identity push
     "x509_push": Switch(
-        "always", ("always", "unknown"), "4, 11",
+        "always", ("always", "unknown"), "4.2, 11",
         "the identity push: after every CONNACK, or only when the CONNECT has no user name",
     ),
-    "x509_push_qos": Switch(0, (0, 1), "4", "QoS of the identity push"),
+    "x509_push_qos": Switch(0, (0, 1), "4.2", "QoS of the identity push"),
 }
 
 TIMING = {
