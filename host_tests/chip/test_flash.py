@@ -524,6 +524,14 @@ def test_an_image_that_is_not_known_or_cannot_be_had_is_told(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+def test_flash_says_who_is_trusted_for_the_pinned_image_and_nothing_of_ones_own(
+    field, tool, stock_image, tmp_path
+):
+    said = tool(field(), "flash", firmware=None)
+    assert "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of" in said.out
+    assert "taken by" not in tool(field("other.bin"), "flash").out
+
+
 # --- ports
 
 

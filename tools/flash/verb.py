@@ -78,6 +78,8 @@ def run(args):
         loader.start()
         plan.refuse(board, loader.chip, loader.size, loader.security)
         say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
+        for line in image.origin if image else ():
+            say(line)
         report = _flash(args, say, loader, board, image, tree, chosen, who)
         seconds = time.monotonic() - started
         loader.reset()
