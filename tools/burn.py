@@ -77,16 +77,16 @@ def look(flash, layout):
     return Found(part, data, state, image, copies, (*notes, *damaged))
 
 
-def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace=False, now=None, tell=None,
+def burn(flash, layout, fields, mac, folder=None, issued=None, replace=False, now=None, tell=None,
          slots=None):
     """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
 
-    mac: its MAC; folder: where journals are kept; issued, slots: fields of an
+    mac: its MAC; folder: where journals are kept, by default `journal.home()`; issued, slots: fields of an
     issued record and of {slot: fields} to put back; tell(step, part) hears of progress. UserError when it
     is refused, or when the flash reads back otherwise.
     """
     tell = tell or (lambda step, part: None)
-    before = journal.load(folder, mac)
+    before, kept_in = journal.load(folder, mac), journal.path_of(folder, mac)
     tell("read", 0.0)
     found = look(flash, layout)
     if before and before.sectors and found.vfs == "unreadable":
@@ -116,10 +116,11 @@ def burn(flash, layout, fields, mac, folder=journal.FOLDER, issued=None, replace
         _compare(flash, layout, decision, others, found.vfs)
     if steps or before:
         journal.remove(folder, mac)
-    return Report(decision.generation, written, kept, found.notes)
+    finished = (f"this also finished an interrupted burn of this board, out of {kept_in}",) if before else ()
+    return Report(decision.generation, written, kept, (*found.notes, *finished))
 
 
-def finish(flash, layout, mac, folder=journal.FOLDER, tell=None):
+def finish(flash, layout, mac, folder=None, tell=None):
     """Finish an interrupted burn of this MAC; its `Report`, or None when there is nothing to finish."""
     before = journal.load(folder, mac)
     if before is None:
@@ -218,7 +219,7 @@ def add_arguments(parser):
                         help="give up the issued secret of another identity that the board holds")
     parser.add_argument("--anyway", action="store_true",
                         help="go on outside the documented regions and editions")
-    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
+    parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -28,6 +28,7 @@ def pip_download(package, digest, folder, timeout, *options, **variables):
     pin = Path(folder) / "pin.txt"
     pin.write_text(f"{package} --hash=sha256:{digest}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command.append("--no-build-isolation")  # or pip fetches, without a hash, what builds a source package
     return subprocess.run(
         [*command, *options, "--dest", str(folder), "-r", str(pin)],
         capture_output=True,

@@ -1,5 +1,6 @@
 """Which MicroPython is used and why, how it is fetched, and what is said when there is none."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -165,6 +166,38 @@ def answer(process):
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return out
+
+
+@needs_apt
+@pytest.mark.parametrize("release", [False, True], ids=["no release file", "a release file that nobody signed"])
+def test_a_package_that_nobody_signed_is_refused_whatever_the_machine_allows(tmp_path, monkeypatch, release):
+    """An archive of an attacker's, on a machine whose apt.conf takes anything."""
+    index = tmp_path / "archive/dists/trixie/main" / f"binary-{architecture()}" / "Packages"
+    index.parent.mkdir(parents=True)
+    deb = tmp_path / "archive/evil.deb"
+    (tmp_path / "evil/DEBIAN").mkdir(parents=True)
+    control = f"Package: micropython\nVersion: 9\nArchitecture: {architecture()}\nMaintainer: x\nDescription: x\n"
+    (tmp_path / "evil/DEBIAN/control").write_text(control)
+    subprocess.run(["dpkg-deb", "-b", tmp_path / "evil", deb], check=True, capture_output=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    index.write_text(f"{control}Filename: evil.deb\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
+    if release:
+        lists = hashlib.sha256(index.read_bytes()).hexdigest()
+        (index.parents[2] / "Release").write_text(
+            f"Suite: trixie\nCodename: trixie\nDate: {time.strftime('%a, %d %b %Y %H:%M:%S UTC', time.gmtime())}\n"
+            f"SHA256:\n {lists} {index.stat().st_size} main/{index.parent.name}/Packages\n"
+        )
+    (tmp_path / "keys.gpg").touch()
+    (tmp_path / "apt.conf").write_text("".join(f"{name} true;\n" for name in apt.SIGNED))
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    monkeypatch.setattr(apt, "mirrors", lambda work: [f"copy:{tmp_path / 'archive'}"])
+    with pytest.raises(UserError, match="no archive that apt is set up with gives 'trixie'") as caught:
+        apt.fetch("trixie", ["micropython"], tmp_path / "made", tmp_path / "keys.gpg", dependencies=False)
+    assert "\n" not in str(caught.value) and not (tmp_path / "made").exists()
+
+
+def architecture():
+    return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True).stdout.strip()
 
 
 @needs_apt

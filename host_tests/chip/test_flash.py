@@ -236,7 +236,7 @@ def test_a_table_that_moves_nvs_is_refused_then_carried_over(field, tool, tmp_pa
     done = tool(board, "flash", *arguments, "--relayout", firmware=None)
     assert done.status == 0, done.err
     assert what_is_kept(_image(board), ota.layout) == kept
-    assert not list((tmp_path / "journal").glob("*"))
+    assert not list((tmp_path / "journal").glob("*.identity"))
     assert "Nothing to do" in tool(board, "flash", *arguments, firmware=None).out
 
 
@@ -522,6 +522,14 @@ def test_an_image_that_is_not_known_or_cannot_be_had_is_told(tmp_path, monkeypat
     with pytest.raises(UserError, match="is not the release that is pinned"):
         stock.load(board)
     assert not list(tmp_path.iterdir())
+
+
+def test_flash_says_who_is_trusted_for_the_pinned_image_and_nothing_of_ones_own(
+    field, tool, stock_image, tmp_path
+):
+    said = tool(field(), "flash", firmware=None)
+    assert "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of" in said.out
+    assert "taken by" not in tool(field("other.bin"), "flash").out
 
 
 # --- ports

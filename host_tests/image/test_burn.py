@@ -447,3 +447,16 @@ def test_the_last_generation_is_refused(tmp_path):
     with pytest.raises(UserError, match="is the last one"):
         burn.decide(copies, ELSEWHERE.fields(), MAC)
     assert burn.decide(copies, PRODUCT.fields(), MAC).generation == 2**32 - 1
+
+
+@pytest.mark.parametrize("burned_at, issued_at, given", [
+    (9, 2**32 - 1, {}),  # an issued record for an earlier burn, which is written anew
+    (2**32 - 1, 0, {"slots": {"next": {record.CERTIFICATE: b"x"}}}),  # it goes behind the burned record
+])
+def test_no_record_gets_a_generation_behind_the_last_one(burned_at, issued_at, given):
+    copies = [copy("nvs", "burned", burned_at, PRODUCT.fields())]
+    if issued_at:
+        copies.append(copy("nvs", "issued", issued_at, issued_fields(b"secret", 5)))
+    with pytest.raises(UserError, match="is the last one.*make erase PORT=.*make restore PORT=") as caught:
+        burn.decide(tuple(copies), PRODUCT.fields(), MAC, **given)
+    assert "\n" not in str(caught.value)

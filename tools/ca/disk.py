@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tools.errors import UserError
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+_PARTIAL = re.compile(r"\.(.+)\.[0-9]+\.partial")
 
 
 @contextlib.contextmanager
@@ -26,22 +28,44 @@ def write(path, data, mode=PUBLIC):
     path = Path(path)
     partial = path.with_name(f".{path.name}.{secrets.randbelow(10**9)}.partial")
     with told(f"write {path}"):
-        try:
-            _store(partial, data, mode)
+        with _new(partial, mode) as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
             os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
         sync_folder(path.parent)
 
 
-def _store(path, data, mode):
+@contextlib.contextmanager
+def _new(path, mode):
+    """A new file, locked while it is open: the kernel tells `sweep` so whether its writer still lives."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with open(descriptor, "wb") as stream:
-        os.fchmod(descriptor, mode)
-        stream.write(data)
-        stream.flush()
-        os.fsync(descriptor)
+    try:
+        with open(descriptor, "wb") as stream:
+            with contextlib.suppress(OSError):  # a file system without locks: `sweep` leaves it alone
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fchmod(descriptor, mode)
+            yield stream
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def sweep(folder, name=None):
+    """Remove what killed calls of `write` left in a folder, of all files or of the one called `name`."""
+    for path in Path(folder).glob(".*.partial"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and name in (None, found[1]):
+            with contextlib.suppress(OSError):
+                _remove_dead(path)
+
+
+def _remove_dead(path):
+    """Remove a partial file that nobody writes; an empty one may not have come to its lock yet."""
+    with open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "rb+") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(stream.fileno()).st_size:
+            path.unlink()
 
 
 def sync_folder(folder):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools import burn, private
+from tools.ca import disk
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import journal, owner
@@ -54,7 +55,8 @@ def save(mac, copies, folder=FOLDER, now=None):
     if not copies:
         return None
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    path = _folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
+    disk.sweep(folder)
+    path = private.folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
     private.write(
         path,
         json.dumps(
@@ -114,10 +116,10 @@ def newest(datas, kind, generation=None):
     return best
 
 
-def save_rescue(mac, entries, tree, folder=journal.FOLDER):
-    """Keep NVS and files of a board until they are written again."""
+def save_rescue(mac, entries, tree, folder=None):
+    """Keep NVS and files of a board until they are written again; `folder` as for journals."""
     private.write(
-        _rescue(_folder(folder), mac),
+        private.folder(journal.home(folder)) / _rescue(mac),
         json.dumps(
             {
                 "format": _FORMAT,
@@ -132,9 +134,9 @@ def save_rescue(mac, entries, tree, folder=journal.FOLDER):
     )
 
 
-def load_rescue(mac, folder=journal.FOLDER):
+def load_rescue(mac, folder=None):
     """The `Rescue` that waits for this board, or None."""
-    path = _rescue(Path(folder), mac)
+    path = journal.find(folder, _rescue(mac))
     try:
         found = json.loads(path.read_text())
         return Rescue(
@@ -153,17 +155,9 @@ def load_rescue(mac, folder=journal.FOLDER):
         ) from None
 
 
-def remove_rescue(mac, folder=journal.FOLDER):
-    _rescue(Path(folder), mac).unlink(missing_ok=True)
+def remove_rescue(mac, folder=None):
+    journal.discard(folder, _rescue(mac))
 
 
-def _rescue(folder, mac):
-    return folder / f"{mac.replace(':', '').lower()}.files.identity"
-
-
-def _folder(folder):
-    try:
-        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}") from error
-    return Path(folder)
+def _rescue(mac):
+    return f"{mac.replace(':', '').lower()}.files.identity"

@@ -11,7 +11,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--from", dest="source", metavar="FILE", required=True, help="a file that 'backup' made"
     )
-    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
+    parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
 
 
 def run(args):

@@ -11,7 +11,7 @@ from tools import burn
 from tools.firmware import record
 from tools.flash import backup, plan
 from tools.image import flash as layouts
-from tools.image import journal, littlefs, nvs
+from tools.image import littlefs, nvs
 
 SECTOR = littlefs.BLOCK
 _BLANK = b"\xff" * SECTOR
@@ -31,7 +31,7 @@ class Flasher:
     """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals."""
 
     def __init__(
-        self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=journal.FOLDER
+        self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=None
     ):
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
         self._tell, self._folder = tell, folder

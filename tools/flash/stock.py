@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import urllib.request
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tools import boards, cache
@@ -39,21 +39,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Stock:
-    """A stock image: the parts to write, and the layout that its partition table makes of the flash."""
+    """A stock image: the parts to write, and the layout that its partition table makes of the flash.
+
+    `origin`: lines for a person on where the pinned release comes from; none for a file of one's own.
+    """
 
     name: str
     parts: tuple
     layout: partitions.Layout
+    origin: tuple = ()
 
 
 def load(board, path=None):
     """The `Stock` of a board, from a file or from the pinned release; UserError says what is wrong."""
+    origin = () if path else board.origin
     path = Path(path) if path else pinned(board)
     try:
         image = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return take_apart(board, image, path.name)
+    return replace(take_apart(board, image, path.name), origin=origin)
 
 
 def take_apart(board, image, name):

@@ -58,7 +58,7 @@ def add_arguments(parser):
         default=90.0,
         help="how long to follow the console, 0 for not at all (default %(default)g)",
     )
-    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
+    parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
     parser.add_argument("--json", action="store_true", help="say what was done as JSON")
 
 
@@ -78,6 +78,8 @@ def run(args):
         loader.start()
         plan.refuse(board, loader.chip, loader.size, loader.security)
         say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
+        for line in image.origin if image else ():
+            say(line)
         report = _flash(args, say, loader, board, image, tree, chosen, who)
         seconds = time.monotonic() - started
         loader.reset()

@@ -27,12 +27,14 @@ def run(args):
     warned = identity.check_availability(who, args.anyway) if who else None
     settings = config.read(args.config) if args.config else None
     image = flash.build(args.board, who, roots=args.root, config=settings)
+    pinned = args.firmware == "pinned"
     if args.firmware:
-        image = with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
+        image = with_firmware(image, args.board, None if pinned else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
+              "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
               "warning": warned,
               "not_in_it": None if args.firmware else
               "bootloader and application: flash a stock MicroPython image for those"}
@@ -58,6 +60,8 @@ def _words(report):
         lines.append(f"  {name}: {value}")
     if report["roots"]:
         lines.append(f"  extra roots: {', '.join(report['roots'])}")
+    if isinstance(report["firmware"], list):
+        lines += [f"  {line}" for line in report["firmware"]]
     if report["warning"]:
         lines.append(f"  warning: {report['warning']}")
     if report["not_in_it"]:

@@ -79,9 +79,7 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None
         generation, data = burned.generation, burned.data
     else:
         generation = identities.next_generation(highest, now)
-        if generation >= 1 << 32:
-            raise UserError(f"the board's generation {highest} is the last one: erase the identity first")
-        data = record.encode(record.BURNED, generation, fields)
+        data = _encoded(record.BURNED, generation, fields)
     named = {} if fields.get(record.WAY) == b"x509" else dict(
         zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac))))
     return Decision(generation, data, _issued(own, burned, named, generation, issued),
@@ -105,7 +103,7 @@ def _slots(own, generation, given):
         if fields:
             fields = {**fields, record.FOR_GENERATION: struct.pack("<I", generation)}
             number = kept.generation if kept else generation + layouts.SLOTS.index(name)
-            slots[name] = kept.data if kept and kept.fields == fields else record.encode(record.ISSUED, number, fields)
+            slots[name] = kept.data if kept and kept.fields == fields else _encoded(record.ISSUED, number, fields)
     return slots
 
 
@@ -119,4 +117,13 @@ def _issued(own, burned, named, generation, given):
     fields = {**(kept.fields if kept else given), **named, record.FOR_GENERATION: struct.pack("<I", generation)}
     if kept and kept.fields == fields:
         return kept.data
-    return record.encode(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
+    return _encoded(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
+
+
+def _encoded(kind, generation, fields):
+    """The bytes of a record; UserError where its generation is one more than a record can hold."""
+    if generation >= 1 << 32:
+        raise UserError(f"generation {(1 << 32) - 1} of the board's records is the last one, so nothing newer can be "
+                        "written: 'make erase PORT=' saves the identity and clears the board, then 'make flash PORT=' "
+                        "and 'make restore PORT= BACKUP=', or 'make burn PORT= CERT='")
+    return record.encode(kind, generation, fields)

@@ -1,19 +1,24 @@
 """What a board held before it was burned, kept on the host until the burn is done.
 
-One file for each MAC, mode 0600. It is written before anything is erased and
-taken away when the flash was read back and is right; until then the next burn
-of that MAC begins with what the file holds.
+One file for each MAC, mode 0600, in the user's state folder. It is written
+before anything is erased and taken away when the flash was read back and is
+right; until then the next burn of that MAC begins with what the file holds.
+Earlier releases kept journals in the checkout: those are still found.
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import private
+import platformdirs
+
+from tools import cache, private
+from tools.ca import disk
 from tools.errors import UserError
 from tools.image.nvs import Entry
 
-FOLDER = "journal"
+EARLIER = cache.FOLDER.parent / "journal"
+HELP = "default: the folder aliot/journal of your state folder"
 _FORMAT = 1
 
 
@@ -35,18 +40,34 @@ class Kept:
     slots: dict = field(default_factory=dict, repr=False)
 
 
+def state():
+    """The user's folder for what has to outlive a run, such as journals; not made yet."""
+    return platformdirs.user_state_path("aliot")
+
+
+def home(folder=None):
+    """The folder of journals that is meant: by default the user's own, with what killed writes left there gone."""
+    if folder is None:
+        disk.sweep(EARLIER)
+    found = Path(folder or state() / "journal")
+    disk.sweep(found)
+    return found
+
+
+def find(folder, name):
+    """The path of a file of that folder. By default, one that lies in the checkout counts until there is a newer."""
+    path = home(folder) / name
+    return EARLIER / name if folder is None and not path.exists() and (EARLIER / name).exists() else path
+
+
 def path_of(folder, mac):
-    """Where the journal of a board lies; `*.identity` is kept out of git."""
-    return Path(folder) / f"{mac.replace(':', '').lower()}.identity"
+    """Where the journal of a board lies, or would."""
+    return find(folder, _name(mac))
 
 
 def save(folder, mac, kept):
     """Write a board's journal, and its folder; UserError when that fails."""
-    try:
-        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder} for the journal: {error.strerror}") from error
-    private.write(path_of(folder, mac), json.dumps({
+    private.write(private.folder(home(folder)) / _name(mac), json.dumps({
         "format": _FORMAT,
         "mac": mac,
         "fields": _to_text(kept.fields),
@@ -87,7 +108,17 @@ def load(folder, mac):
 
 def remove(folder, mac):
     """The burn is done."""
-    path_of(folder, mac).unlink(missing_ok=True)
+    discard(folder, _name(mac))
+
+
+def discard(folder, name):
+    """Remove a file of that folder, and by default its namesake in the checkout."""
+    for place in (home(folder), *([EARLIER] if folder is None else [])):
+        (place / name).unlink(missing_ok=True)
+
+
+def _name(mac):
+    return f"{mac.replace(':', '').lower()}.identity"
 
 
 def _to_text(fields):

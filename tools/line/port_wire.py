@@ -72,23 +72,17 @@ class _NoDump:
 esptool.loader.HexFormatter = _NoDump
 
 
-def state_folder():
-    """Where journals of interrupted burns are kept on this machine."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(base, "aliot", "journal")
-
-
 class PortWire:
     """One board on one port; see `tools.line.wire.Wire`."""
 
     def __init__(self, device, job, locate=None, folder=None):
         """`locate()` gives the bay's port as it is named now, or None: a chip's own USB may come back as
-        another.
+        another. `folder` keeps journals of interrupted burns, by default the user's own.
         """
         self.device = device
         self._locate = locate
         self.job = job
-        self.folder = folder or state_folder()
+        self.folder = folder
         self._board = boards.load(job.board)
         self._loader = None
         self._contents = None

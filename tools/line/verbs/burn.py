@@ -5,6 +5,7 @@ import os
 
 from tools import boards
 from tools.errors import UserError
+from tools.image.journal import state
 from tools.line import bays, desk, job, labels, screen, ways
 from tools.line.ledger import Ledger
 
@@ -128,8 +129,7 @@ def wifi(args, wanted):
 
 
 def journal(at):
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    folder = os.path.join(base, "aliot")
+    folder = state()
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
