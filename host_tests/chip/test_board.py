@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import serial
 
 from tools.cli import main
+from tools.emulator.chip import verb as board_verb
 from tools.errors import UserError
 from tools.flash.loader import Loader
 from tools.image import flash, mip, release
@@ -188,6 +191,32 @@ def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert (tmp_path / "verb.bin").stat().st_size == 4 << 20 and (tmp_path / "efuses").stat().st_size == 512
+
+
+def test_boards_take_free_ports_and_play_anywhere_with_secrets_that_only_the_owner_reads(tmp_path):
+    """Without --listen, from another folder than the checkout's, with a relative --play."""
+    where = Path(board_verb.__file__).resolve().parents[3]
+    command = [sys.executable, "-m", "tools", "board", "--json", "--flash"]
+    boards = [
+        subprocess.Popen(
+            [*command, name, "--play", f"there/{name}"],
+            stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(where)},
+        )
+        for name in ("one", "two")
+    ]
+    try:
+        said = [[json.loads(board.stdout.readline()) for _ in range(3)] for board in boards]
+        urls = {lines[0]["url"] for lines in said}
+        assert len(urls) == 2 and all(url.startswith("rfc2217://127.0.0.1:") for url in urls)
+        assert "ROOT=there/one/cloud/ca.der CERT=there/one/cert.json" in said[0][2]["hint"]
+        folder = tmp_path / "there" / "one"
+        private = ["cert.json", "config.json", "cloud/cloud.toml", "cloud/state.sqlite"]
+        assert [stat.S_IMODE((folder / name).stat().st_mode) for name in private] == [0o600] * len(private)
+    finally:
+        for board in boards:
+            board.kill()
+            board.wait()
+            board.stdout.close()
 
 
 def test_the_verb_gives_the_board_a_chip_s_memory(verb, tmp_path):

@@ -59,6 +59,7 @@ ENDS = {
     -signal.SIGALRM: ("watchdog", 3),
     0: ("exit", None),
 }
+_ENV = shutil.which("env") or "/usr/bin/env"
 CPYTHON = (
     sys.executable,
     "-I",
@@ -130,7 +131,7 @@ class Board:
         memory=None,
         ticks=0,
     ):
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-")).absolute()  # its process runs there
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -350,7 +351,6 @@ class Board:
         file.write_text(json.dumps(settings))
         command = found.command("-X", f"heapsize={self.heap}", "-m", "start", file, faketime=True)
         return command, {
-            "PATH": os.environ.get("PATH", ""),
             "MICROPYPATH": str(start),
             **self.clock.environment(),
             **found.environment(faketime=True),
@@ -361,7 +361,7 @@ class Board:
             (self.folder / "joined").unlink(missing_ok=True)
         command, environment = self._command(settings)
         self._process = subprocess.Popen(
-            ["env", "--ignore-signal=INT", *command],
+            [_ENV, "--ignore-signal=INT", *command],
             env=environment,
             cwd=self.folder,
             stdin=subprocess.PIPE,

@@ -36,8 +36,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        default="127.0.0.1:4000",
-        help="where its serial port is (default %(default)s; port 0 takes a free one)",
+        default="127.0.0.1:0",
+        help="where its serial port is (default %(default)s; port 0 takes a free one, which is printed)",
     )
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
