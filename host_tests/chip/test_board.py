@@ -50,6 +50,19 @@ def test_mpremote_connects_executes_and_handles_files(running, tmp_path):
     assert (tmp_path / "back.bin").read_bytes() == (tmp_path / "there.bin").read_bytes()
 
 
+def test_what_is_typed_on_the_port_reaches_nothing_of_the_machine(running):
+    """On the port of `make board`, by the console: what host_tests/board/test_sealed.py tries in a program."""
+    for attack in (
+        "import ffi; ffi.open(None).func('i', 'system', 's')('id')",
+        "import sys, builtins; sys.modules.clear(); sys.path.clear(); del builtins.__import__; import os; os.system('id')",
+        "import vfs; vfs.VfsPosix('/')",
+        "import _chip",
+        f"import socket; socket.socket().connect(('127.0.0.1', {running.server.port}))",
+    ):
+        program = f"try:\n exec({attack!r})\n print('REACHED')\nexcept Exception as error: print('refused')"
+        assert _mpremote(running, "exec", program) == "refused\n", attack
+
+
 def test_mpremote_resets_softly_and_hard(running):
     _mpremote(running, "exec", "import builtins; builtins.kept = 1")
     _mpremote(running, "soft-reset")
