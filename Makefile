@@ -40,7 +40,7 @@ BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')
 FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(foreach root,$(ROOT),--root '$(root)') \
   $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
 
-board: setup  ## an emulated ESP32 on rfc2217://127.0.0.1:4000, with an emulated cloud beside it
+board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it
 	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board $(ARGS)
 
 chip: $(STAMP)  ## our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: QEMU= FIRMWARE=

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import serial
 
 from tools.cli import main
+from tools.emulator.chip import verb as board_verb
 from tools.errors import UserError
 from tools.flash.loader import Loader
 from tools.image import flash, mip, release
@@ -45,6 +48,19 @@ def test_mpremote_connects_executes_and_handles_files(running, tmp_path):
     _mpremote(running, "fs", "cp", str(tmp_path / "there.bin"), ":there.bin")
     _mpremote(running, "fs", "cp", ":there.bin", str(tmp_path / "back.bin"))
     assert (tmp_path / "back.bin").read_bytes() == (tmp_path / "there.bin").read_bytes()
+
+
+def test_what_is_typed_on_the_port_reaches_nothing_of_the_machine(running):
+    """On the port of `make board`, by the console: what host_tests/board/test_sealed.py tries in a program."""
+    for attack in (
+        "import ffi; ffi.open(None).func('i', 'system', 's')('id')",
+        "import sys, builtins; sys.modules.clear(); sys.path.clear(); del builtins.__import__; import os; os.system('id')",
+        "import vfs; vfs.VfsPosix('/')",
+        "import _chip",
+        f"import socket; socket.socket().connect(('127.0.0.1', {running.server.port}))",
+    ):
+        program = f"try:\n exec({attack!r})\n print('REACHED')\nexcept Exception as error: print('refused')"
+        assert _mpremote(running, "exec", program) == "refused\n", attack
 
 
 def test_mpremote_resets_softly_and_hard(running):
@@ -188,6 +204,32 @@ def test_the_verb_serves_until_it_is_told_to_stop(verb, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert (tmp_path / "verb.bin").stat().st_size == 4 << 20 and (tmp_path / "efuses").stat().st_size == 512
+
+
+def test_boards_take_free_ports_and_play_anywhere_with_secrets_that_only_the_owner_reads(tmp_path):
+    """Without --listen, from another folder than the checkout's, with a relative --play."""
+    where = Path(board_verb.__file__).resolve().parents[3]
+    command = [sys.executable, "-m", "tools", "board", "--json", "--flash"]
+    boards = [
+        subprocess.Popen(
+            [*command, name, "--play", f"there/{name}"],
+            stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(where)},
+        )
+        for name in ("one", "two")
+    ]
+    try:
+        said = [[json.loads(board.stdout.readline()) for _ in range(3)] for board in boards]
+        urls = {lines[0]["url"] for lines in said}
+        assert len(urls) == 2 and all(url.startswith("rfc2217://127.0.0.1:") for url in urls)
+        assert "ROOT=there/one/cloud/ca.der CERT=there/one/cert.json" in said[0][2]["hint"]
+        folder = tmp_path / "there" / "one"
+        private = ["cert.json", "config.json", "cloud/cloud.toml", "cloud/state.sqlite"]
+        assert [stat.S_IMODE((folder / name).stat().st_mode) for name in private] == [0o600] * len(private)
+    finally:
+        for board in boards:
+            board.kill()
+            board.wait()
+            board.stdout.close()
 
 
 def test_the_verb_gives_the_board_a_chip_s_memory(verb, tmp_path):

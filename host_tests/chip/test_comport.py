@@ -1,5 +1,8 @@
 """RFC 2217 by its own table, byte for byte, and with pyserial's client."""
 
+import socket
+import time
+
 import pytest
 import serial
 
@@ -134,6 +137,43 @@ def test_the_client_can_ask_for_silence(option):
     assert option.suspended
     option.feed(_sub(9))
     assert not option.suspended
+
+
+# what a program may send that is no RFC 2217 client: nothing of it may reach a console
+STRANGERS = {
+    "a web page's POST": b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n\xff\xfb\x2c\x03print(1)\r\n",
+    "a browser's TLS": b"\x16\x03\x01\x02\x00\x01\x00",
+    "a program with a plain socket": b"\r\x03import os\r\n",
+    "a telnet client without the option": b"\xff\xfb\x18\xff\xfd\x03\xff\xfd\x00import os\r\n",
+    "an escaped 255": b"\xff\xffimport os\r\n",
+    "the option only after data": b"x" + _sub(0, *b"late") + b"import os\r\n",
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_data_before_the_option_is_for_nobody(name, pieces):
+    option = ComPort(_Port())
+    sent = [bytes([byte]) for byte in STRANGERS[name]] if pieces else [STRANGERS[name]]
+    assert b"".join(map(option.feed, sent)) == b"" and option.foreign and option._port.seen == []
+    assert option.feed(_sub(1, 0, 14, 16, 0) + b"import os\r\n") == b"" and option._port.seen == []
+
+
+def test_a_post_to_the_port_is_told_what_it_is_and_frees_it(bench):
+    chip = bench()
+    heard = []
+    chip.chip.receive = heard.append
+    with socket.create_connection(("127.0.0.1", chip.server.port), timeout=10) as stranger:
+        stranger.sendall(STRANGERS["a web page's POST"])
+        said = b"".join(iter(lambda: stranger.recv(4096), b""))
+    assert b"rfc2217://" in said and heard == []
+    with serial.serial_for_url(chip.url, timeout=2) as port:
+        port.write(b"from a client")
+        port.flush()
+        deadline = time.monotonic() + 10
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert b"".join(heard) == b"from a client"
 
 
 def test_a_subnegotiation_without_end_takes_no_memory(option):

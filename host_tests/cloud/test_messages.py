@@ -14,7 +14,7 @@ from host_tests.cloud.harness import (
     unit_packet,
 )
 from tools.emulator.cloud import codec, topics
-from tools.emulator.cloud.codec import Ack, Publish, Suback, Subscribe
+from tools.emulator.cloud.codec import Ack, Publish, Suback, Subscribe, Unsubscribe
 
 T = f"/sys/{PK}/{DN}/"
 USER = f"/{PK}/{DN}/user/"
@@ -685,3 +685,106 @@ def test_a_message_to_a_name_reaches_each_of_its_units_and_a_reply_only_the_one_
             assert [first.read().topic.split("/")[-1] for _ in range(2)] == ["get", "post_reply"]
             assert second.read().topic == f"/{PK}/unit/user/get"
             second.nothing()
+
+
+# ---- the platform's own topics, and what is missing here of what they ask
+
+
+EIGHT = [f"thing/event/property/{name}/post" for name in ("batch", "history", "pack")]
+EIGHT += ["thing/file/upload/mqtt/" + name for name in ("init", "send", "cancel")]
+
+
+@pytest.mark.parametrize("tail", EIGHT)
+def test_seven_slashes_bind_custom_topics_only(device, tail):
+    cloud, client = device()
+    assert (T + tail).count("/") >= 8 or "file" in tail
+    assert client.subscribe(T + tail + "_reply", T + tail + "/a/b/c") == (0, 0)
+    client.send(Publish(T + tail, b'{"id":"1","params":{}}', 1, 7))
+    assert client.read() == Ack("puback", 7)
+    assert [one["topic"] for one in cloud.messages(direction="up")] == [T + tail]
+    assert cloud.log(event="topic too long") == []
+
+
+MISSING = {
+    T + "thing/event/property/history/post": "nothing answers",
+    T + "thing/config/get": "nothing answers",
+    T + "thing/file/upload/mqtt/init": "nothing answers",
+    T + "thing/deviceinfo/get": "nothing answers",
+    f"/ota/device/inform/{PK}/{DN}": "nothing answers",
+    f"/shadow/update/{PK}/{DN}": "nothing answers",
+    T + "thing/deviceinfo/update": "it is answered, and nothing is kept",
+    T + "thing/property/desired/get": "it is answered, and nothing is kept",
+    POST: None,
+    T + "thing/event/alarm/post": None,
+    T + "thing/service/property/set_reply": None,
+    T + "rrpc/response/1": None,
+    f"/ext/ntp/{PK}/{DN}/request": None,
+    USER + "update": None,
+}
+
+
+def test_what_is_not_emulated_is_said_in_the_log_at_once(device):
+    cloud, client = device()
+    for topic, reason in MISSING.items():
+        client.send(Publish(topic, property_post()))
+        client.nothing()
+        said = [(one["topic"], one["reason"]) for one in cloud.log(event="not emulated", after=0, pk=PK, dn=DN)]
+        assert ((topic, reason) in said) == (reason is not None), topic
+    assert len(said) == len([reason for reason in MISSING.values() if reason])
+
+
+@pytest.mark.parametrize("switch", ["honoured", "ignored"])
+def test_an_unsubscribe_of_what_the_device_gets_by_itself(device, switch):
+    cloud, client = device(connect_packet(mode="3", extra="_ss=1,"), switches={"implied_unsubscribe": switch})
+    for left in (T + "thing/service/property/set", T + "rrpc/request/+"):
+        assert client.ask(Unsubscribe(5, (left,))) == Ack("unsuback", 5)
+    after = 0 if switch == "honoured" else 1
+    assert publish(cloud, T + "thing/service/property/set")["sent"] == after
+    assert publish(cloud, T + "rrpc/request/17")["sent"] == after
+    assert publish(cloud, T + "thing/service/reset")["sent"] == 1
+    while client.packets or not client.silent():
+        client.read()
+    client.subscribe(T + "thing/service/property/set")
+    assert publish(cloud, T + "thing/service/property/set")["sent"] == 1
+    client.link.close()
+    with cloud.mqtt("mqtt_tcp") as again:
+        again.online(connect_packet(mode="3", extra="_ss=1,"))
+        assert publish(cloud, T + "rrpc/request/17")["sent"] == 1
+
+
+# what is posted -> (code, whether the first name is kept)
+REPORTS = [
+    ({"Temp": 1}, 200),
+    ({"module:Temp": {"value": 2, "time": 1}}, 200),
+    ({"x" * 50: 1}, 200),
+    ({"x" * 51: 1}, 6304),
+    ({"": 1}, 6304),
+    ({"a b": 1}, 6304),
+    ({"é": 1}, 6304),
+    ({"Text": "é" * 10_240}, 200),
+    ({"Text": "é" * 10_241}, 6310),
+    ({"Text": {"value": "x" * 10_241}}, 6310),
+]
+
+
+@pytest.mark.parametrize("params, code", REPORTS)
+def test_properties_that_no_thing_model_could_have_are_refused_and_not_kept(device, params, code):
+    cloud, client = device()
+    client.subscribe(POST + "_reply")
+    client.send(Publish(POST, property_post(params=params)))
+    assert json.loads(client.read().payload)["code"] == code
+    assert set(cloud.device()["properties"]) == (set(params) if code == 200 else set())
+
+
+def test_a_device_has_as_many_properties_as_a_model_and_its_answer_comes_whole(device):
+    """The console's answer is larger than what may pile up for a slow client (8 MB)."""
+    cloud, client = device(limits={"features": 900})
+    client.subscribe(POST + "_reply")
+    for first in range(0, 900, 20):
+        params = {f"p{first + number}": "x" * 10_240 for number in range(20)}
+        client.send(Publish(POST, property_post(params=params)))
+        assert json.loads(client.read().payload)["code"] == 200
+    client.send(Publish(POST, property_post(params={"p0": "kept", "one_more": 1})))
+    answer = json.loads(client.read().payload)
+    assert (answer["code"], answer["message"]) == (6304, "tsl parse: params not exist -> one_more")
+    assert len(cloud.device()["properties"]) == 900 and cloud.device()["properties"]["p0"] == "x" * 10_240

@@ -7,12 +7,14 @@ import stat
 import subprocess
 import threading
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from host_tests.cloud.harness import settings
+from host_tests.cloud.harness import DN, PK, WAIT, Client, connect_packet, settings
 from tools.emulator.cloud import server
+from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.config import load, parse
 from tools.emulator.cloud.process import Cloud, CloudError, toml
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
@@ -381,7 +383,7 @@ def test_the_file_limit_is_raised_or_the_reason_said(monkeypatch):
         def setrlimit(cls, which, limits):
             cls.now = limits
     monkeypatch.setattr(server, "resource", Limits)
-    assert server.raise_file_limit(4096) is None and Limits.now == (4096, 4096)
+    assert server.raise_file_limit(2048) is None and Limits.now == (4096, 4096)     # the hard one
     assert server.raise_file_limit(16_384) == (
         "open files are limited to 4096 (ulimit -Hn), 16384 are wanted: about 3996 devices can connect")
 
@@ -398,6 +400,46 @@ def test_a_low_hard_limit_is_told_in_one_line_and_the_cloud_starts(tmp_path, con
         == "note: open files are limited to 256 (ulimit -Hn), 16384 are wanted: "
         "about 156 devices can connect\n"
     )
+
+
+def test_out_of_files_one_line_is_said_and_devices_on_line_keep_their_service(tmp_path, config):
+    import resource
+
+    def low():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    command = [sys.executable, "-m", "tools", "cloud", "--json", "--config", config, "--run-dir", tmp_path / "run"]
+    with open(tmp_path / "said", "wb") as said:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL, preexec_fn=low
+        )
+    crowd = []
+    try:
+        ports = json.loads(process.stdout.readline())["ports"]
+
+        def client():
+            return Client(socket.create_connection(("127.0.0.1", ports["mqtt_tcp"]), WAIT))
+        device = client().online(connect_packet(mode="3"))
+        device.subscribe(f"/{PK}/{DN}/user/get")
+        crowd += [socket.create_connection(("127.0.0.1", ports["mqtt_tcp"]), WAIT) for _ in range(100)]
+        deadline = time.monotonic() + WAIT
+        while "Too many open files" not in (tmp_path / "said").read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in range(20):
+            device.send(Publish(f"/{PK}/{DN}/user/get", b"%d" % number))
+            assert device.read().payload == b"%d" % number
+        for one in crowd:
+            one.close()
+        with client() as later:     # it is accepted again
+            later.link.settimeout(WAIT)
+            later.online(connect_packet(mode="3", extra="x=1,"))
+        lines = (tmp_path / "said").read_text().splitlines()
+        assert len(lines) == 2 and lines[0].startswith("note: open files are limited to 64"), lines
+        assert lines[1].startswith("note: Too many open files: new connections wait until others end")
+        device.link.close()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def test_nothing_of_it_needs_root(tmp_path, config):

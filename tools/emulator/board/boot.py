@@ -23,6 +23,7 @@ import atexit
 import fcntl
 import json
 import os
+import platform
 import queue
 import shutil
 import signal
@@ -47,6 +48,7 @@ from tools.firmware import FOLDER as FIRMWARE
 
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
+SEALED = "122K"  # the same for what runs on it: what seals a board takes 9 KB
 ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
 RELEASES = ("1.25", "1.26")  # whose memory a board can have
 # how a process ends -> (reason, the cause with which a chip starts again)
@@ -59,6 +61,9 @@ ENDS = {
     -signal.SIGALRM: ("watchdog", 3),
     0: ("exit", None),
 }
+# machine -> (its number in linux/audit.h, that of the system call `socket`)
+_SOCKET_CALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+_ENV = shutil.which("env") or "/usr/bin/env"
 CPYTHON = (
     sys.executable,
     "-I",
@@ -113,6 +118,8 @@ class Board:
     RELEASES whose two heaps it has; None: memory never ends beside Python's heap.
     `ticks`: what `time.ticks_ms()` begins with at power-on; None: they are the host's own (MicroPython only), which
     are as quick as a chip's, and begin and wrap elsewhere.
+    `sealed`: what runs on it reaches nothing of the host but the cloud and `hosts` (MicroPython only); without it, the
+    host's loopback and the modules of the Unix port too.
     """
 
     def __init__(
@@ -129,8 +136,9 @@ class Board:
         log=None,
         memory=None,
         ticks=0,
+        sealed=False,
     ):
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-")).absolute()  # its process runs there
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -142,9 +150,9 @@ class Board:
         if memory not in (None, *RELEASES):
             raise UserError(f"no figures of MicroPython {memory}'s memory; there are {', '.join(RELEASES)}")
         self.mac, self.cloud, self.interpreter = mac, cloud, interpreter
-        self.heap = heap or (ROOMY if memory else HEAP)
+        self.heap = heap or (ROOMY if memory else SEALED if sealed else HEAP)
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
-        self.memory, self.ticks = memory, ticks
+        self.memory, self.ticks, self.sealed = memory, ticks, sealed
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
@@ -331,6 +339,8 @@ class Board:
             settings["air"] = str(folder / "air")
         settings.update({"measure": self.measure} if self.measure else {})
         settings.update({"memory": self.memory} if self.memory else {})
+        if self.sealed:
+            settings.update({"sealed": str(folder), "socket": _SOCKET_CALLS.get(platform.machine())})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
         (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
@@ -350,7 +360,6 @@ class Board:
         file.write_text(json.dumps(settings))
         command = found.command("-X", f"heapsize={self.heap}", "-m", "start", file, faketime=True)
         return command, {
-            "PATH": os.environ.get("PATH", ""),
             "MICROPYPATH": str(start),
             **self.clock.environment(),
             **found.environment(faketime=True),
@@ -361,7 +370,7 @@ class Board:
             (self.folder / "joined").unlink(missing_ok=True)
         command, environment = self._command(settings)
         self._process = subprocess.Popen(
-            ["env", "--ignore-signal=INT", *command],
+            [_ENV, "--ignore-signal=INT", *command],
             env=environment,
             cwd=self.folder,
             stdin=subprocess.PIPE,

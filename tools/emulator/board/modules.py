@@ -26,6 +26,7 @@ INTERNAL = (
     "flash_cut",
     "heaps",
     "imports",
+    "jail",
     "memory",
     "nvs",
     "nvs_boot",

@@ -2,6 +2,10 @@
 
 Bytes from the network in, data for the serial port out; answers collect in
 `replies`. What a request means for the port is told to a `Port`.
+
+No data passes before the client has spoken of the COM-PORT-OPTION. A client that
+sends data first, as a web page's POST does, speaks another protocol: it is `foreign`,
+and nothing that it sends is heard any more.
 """
 
 import struct
@@ -65,6 +69,7 @@ class ComPort:
     def __init__(self, port):
         self._port = port
         self.replies = bytearray()
+        self.foreign = False
         self.baud = 115200
         self._values = {
             "datasize": 8,
@@ -97,15 +102,17 @@ class ComPort:
     def feed(self, received):
         """The data for the serial port among the bytes received."""
         received = bytes(received)
-        if self._state == _DATA and IAC not in received:
+        if self._announced and self._state == _DATA and IAC not in received:
             return received
         out = bytearray()
         for byte in received:
+            if self.foreign:
+                break
             if self._state == _DATA:
                 if byte == IAC:
                     self._state = _COMMAND
                 else:
-                    out.append(byte)
+                    self._data(byte, out)
             elif self._state == _SUB:
                 if byte == IAC:
                     self._state = _SUB_COMMAND
@@ -118,13 +125,19 @@ class ComPort:
                 self._after_iac(byte, out)
         return bytes(out)
 
+    def _data(self, byte, out):
+        if self._announced:
+            out.append(byte)
+        else:
+            self.foreign = True
+
     def _after_iac(self, byte, out):
         within, self._state = self._state == _SUB_COMMAND, _DATA
         if within and byte == IAC:
             self._sub.append(byte)
             self._state = _SUB
         elif byte == IAC:
-            out.append(byte)
+            self._data(byte, out)
         elif within and byte == SE:
             self._subnegotiation(bytes(self._sub))
         elif byte == SB:

@@ -66,6 +66,6 @@ def open_at(folder, mac):
     )
     try:
         with cloud:
-            yield Playground(cloud.run_dir, cloud.ca_der, cert, config)
+            yield Playground(cloud.run_dir, folder / "cloud" / "ca.der", cert, config)
     except CloudError as error:
         raise UserError(f"the emulated cloud does not start: {error}") from None

@@ -11,6 +11,7 @@ _PIECE = 1024  # bytes that go over a limited wire in one go
 _HIGH, _LOW = 32768, 8192
 _FAREWELL = 5.0  # seconds in which a client that is not served can read why
 BUSY = b"Port already in use\r\n"
+FOREIGN = b"This is a serial port by RFC 2217: say rfc2217://, as for esptool and mpremote\r\n"
 
 
 class Server:
@@ -79,10 +80,7 @@ class Connection(asyncio.Protocol, Port):
     def connection_made(self, transport):
         self._transport = transport
         if self._server.connection is not None or self._server.busy or self._chip.state == "off":
-            transport.write(BUSY)
-            with contextlib.suppress(OSError):  # a client that is gone already
-                transport.write_eof()
-            self._loop.call_later(_FAREWELL, transport.abort)
+            self._refuse(BUSY)
             return
         self._server.connection = self
         self._option = ComPort(self)
@@ -91,6 +89,18 @@ class Connection(asyncio.Protocol, Port):
         self._reply()
 
     def connection_lost(self, error):
+        self._leave()
+
+    def _refuse(self, reason):
+        """Tell the client why it is not served, and hear no more of it."""
+        self._option = None
+        self._transport.write(reason)
+        with contextlib.suppress(OSError):  # a client that is gone already
+            self._transport.write_eof()
+        self._loop.call_later(_FAREWELL, self._transport.abort)
+
+    def _leave(self):
+        """The chip has no client any more, if it was this one."""
         self._in.clear()
         self._out.clear()
         if self._server.connection is self:
@@ -101,6 +111,10 @@ class Connection(asyncio.Protocol, Port):
         if self._option is None:
             return
         payload = self._option.feed(data)
+        if self._option.foreign:
+            self._leave()
+            self._refuse(FOREIGN)
+            return
         self._reply()
         self._out.hold(self._option.suspended)
         if payload:

@@ -19,6 +19,7 @@ class Software:
             hosts=hosts,
             folder=folder,
             memory=memory,
+            sealed=True,
         )
 
     def __call__(self, cause, transmit, ended):

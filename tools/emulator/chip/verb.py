@@ -8,7 +8,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from tools.emulator.board import modules
-from tools.emulator.board.boot import HEAP, RELEASES, ROOMY
+from tools.emulator.board.boot import RELEASES, ROOMY, SEALED
 from tools.emulator.chip import playground
 from tools.emulator.chip.chip import Chip
 from tools.emulator.chip.efuses import Efuses, parse_mac
@@ -36,8 +36,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        default="127.0.0.1:4000",
-        help="where its serial port is (default %(default)s; port 0 takes a free one)",
+        default="127.0.0.1:0",
+        help="where its serial port is (default %(default)s; port 0 takes a free one, which is printed)",
     )
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
@@ -87,7 +87,7 @@ def add_arguments(parser):
         const=RELEASES[-1],
         help="a chip's two heaps as that MicroPython release has them (%(const)s if it is not named)",
     )
-    parser.add_argument("--heap", help=f"MicroPython's heap (default {HEAP}, with --memory {ROOMY})")
+    parser.add_argument("--heap", help=f"MicroPython's heap (default {SEALED}, with --memory {ROOMY})")
     parser.add_argument("--json", action="store_true", help="print what happens as JSON lines")
 
 

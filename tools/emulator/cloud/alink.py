@@ -5,11 +5,15 @@ knows gets no answer.
 """
 
 import json
+import re
 import time
 
 from tools.emulator.cloud.web import compact
 
 SUCCESS, BAD_REQUEST, BAD_PARAMETER = 200, 400, 460
+NO_FEATURE, LONG_TEXT = 6304, 6310
+# a property's name, behind that of its module if it is not of the default one (application.md 2)
+PROPERTY = re.compile(r"(?:[A-Za-z0-9_]{1,50}:)?[A-Za-z0-9_]{1,50}")
 
 
 def envelope(request_id, method, params, **more):
@@ -41,9 +45,30 @@ def post_property(thing, request, limits):
     params = request.get("params")
     if not isinstance(params, dict) or len(params) > limits.properties:
         return BAD_PARAMETER, {}, "request parameter error"
+    fault = misfit(thing, params, limits)
+    if fault:
+        return fault[0], {}, fault[1]
     for name, value in params.items():
-        thing.properties[name] = value.get("value") if isinstance(value, dict) and "value" in value else value
+        thing.properties[name] = plain(value)
     return SUCCESS, {}, "success"
+
+
+def misfit(thing, values, limits):
+    """(code, message) when no thing model could have these properties beside those that `thing` has, else None."""
+    names = [name for name in values if name not in thing.properties]
+    wrong = [name for name in names if not PROPERTY.fullmatch(name)]
+    wrong += names[max(limits.features - len(thing.properties), 0):]
+    if wrong:
+        return NO_FEATURE, f"tsl parse: params not exist -> {wrong[0][:128]}"
+    for name, value in values.items():
+        if isinstance(plain(value), str) and len(plain(value)) > limits.text_characters:
+            return LONG_TEXT, f"tsl parse: text size error -> {name}"
+    return None
+
+
+def plain(value):
+    """What a property is now, without its time."""
+    return value["value"] if isinstance(value, dict) and "value" in value else value
 
 
 def post_event(thing, request, limits):
@@ -71,6 +96,24 @@ METHODS = {
     "thing/awss/enrollee/match": accept,
     "thing/reset": accept,
 }
+
+
+# of these the reply is all there is: nothing is kept
+STUBS = (accept, get_desired)
+
+
+def gap(topic):
+    """What is missing here of the service that a device asks on its own `topic`, in words; None when nothing is."""
+    family, *levels = topic.split("/")[1:]
+    if family not in ("sys", "ota", "shadow", "ext") or topic.endswith("_reply") or "/rrpc/" in topic:
+        return None
+    if family == "sys":
+        method = method_of("/".join(levels[2:]))
+        if method is not None:
+            return "it is answered, and nothing is kept" if method in STUBS else None
+    elif levels[:1] == ["ntp"]:
+        return None
+    return "nothing answers"
 
 
 def method_of(tail):

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from tools.emulator.cloud.config import load
-from tools.emulator.cloud.server import PORTS, Server, raise_file_limit
+from tools.emulator.cloud.server import PORTS, Server, Shortage, raise_file_limit
 from tools.errors import UserError
 
 OPTIONS = {"mqtt_tls": "MQTT over TLS", "mqtt_tcp": "MQTT over plain TCP", "https": "HTTPS registration",
@@ -67,6 +67,9 @@ def run(args):
 
 async def serve(server, args):
     loop, done = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_exception_handler(
+        Shortage(server.instance.journal, lambda line: print(line, file=sys.stderr, flush=True))
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, done.set)
     if args.until_eof:

@@ -189,6 +189,9 @@ class Instance:
             return
         if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
             self.send_down(product_key, device_name, topic, payload, qos, echo=True)
+        missing = alink.gap(topic)
+        if missing:
+            self.journal.event("not emulated", pk=product_key, dn=device_name, topic=topic, reason=missing)
         self.answer(session, topic, payload)
 
     def answer(self, session, topic, payload):

@@ -12,6 +12,7 @@ import ssl
 import struct
 
 LINGER_SECONDS = 1.0            # how long the end of the peer is awaited after our own FIN
+BACKLOG = 4096                  # connections that wait to be accepted
 SEND_BACKLOG = 8 * 1024 * 1024  # a peer that lets this many bytes pile up is dropped
 ALERT, FATAL = 0x15, 2          # first byte of a TLS record with an alert, and the alert's level
 
@@ -55,7 +56,11 @@ class Listener:
 
     async def start(self, host, port):
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(lambda: self.connection(loop), host, port, backlog=4096)
+        # asyncio's backlog is also how often it tries in a row, each time in vain when no file can be opened any more
+        self.server = await loop.create_server(lambda: self.connection(loop), host, port, backlog=1)
+        for listening in self.server.sockets:
+            with listening.dup() as same:
+                same.listen(BACKLOG)
         return self.server.sockets[0].getsockname()[1]
 
     def connection(self, loop):
@@ -84,6 +89,7 @@ class Link(asyncio.Protocol):
         self.shaper = self.raw_shaper = None
         self.traffic = None
         self.on_close = None
+        self.backlog = SEND_BACKLOG
 
     # ---- the beginning
 
@@ -263,7 +269,7 @@ class Link(asyncio.Protocol):
             return
         self.bytes_out += len(data)
         self.transport.write(data)
-        if self.transport.get_write_buffer_size() > SEND_BACKLOG:
+        if self.transport.get_write_buffer_size() > self.backlog:
             self.listener.journal.event("too slow", where=self.listener.where)
             self.abort()
 

@@ -247,8 +247,7 @@ class MqttPeer(Handler):
     def unsubscribe(self, packet):
         for topic in packet.topics:
             session = self.subscriber(topic) or self.session
-            session.filters.pop(topic, None)
-            self.instance.sessions.save(session)
+            self.instance.sessions.unsubscribe(session, topic)
         self.send(Ack("unsuback", packet.packet_id), "subscribe")
 
     def ping(self, packet):

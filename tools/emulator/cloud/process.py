@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import tenacity
 
+from tools import private
+
 ROOT = Path(__file__).resolve().parents[3]
 CA_FILES = ("ca.pem", "ca.der", "ca.key.pem")
 START_SECONDS = 60
@@ -32,10 +34,10 @@ class Cloud:
     """
 
     def __init__(self, config, run_dir, tls13=False, ca=None):
-        self.run_dir, self.tls13 = Path(run_dir), tls13
+        self.run_dir, self.tls13 = Path(run_dir).absolute(), tls13  # the process runs elsewhere
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.config_path = self.run_dir / "cloud.toml"
-        self.config_path.write_text(config if isinstance(config, str) else toml(config))
+        private.write(self.config_path, config if isinstance(config, str) else toml(config))
         for name in CA_FILES if ca else ():
             shutil.copy(Path(ca) / name, self.run_dir / name)
         self.ports, self.process = {}, None

@@ -115,10 +115,36 @@ def lock(run_dir):
     return descriptor
 
 
+class Shortage:
+    """Says once, in one line, that no file can be opened any more, and again when it has been over for a while.
+
+    asyncio itself waits a second before it accepts again; what is connected is served meanwhile. `report` prints.
+    """
+
+    QUIET = 60.0    # seconds without it, after which it is told anew
+
+    def __init__(self, journal, report):
+        self.journal, self.report = journal, report
+        self.last = None
+
+    def __call__(self, loop, context):
+        """What asyncio calls with an error that nobody handles."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+            return
+        now = loop.time()
+        if self.last is None or now - self.last > self.QUIET:
+            self.journal.event("out of files", reason=os.strerror(error.errno))
+            self.report(f"note: {os.strerror(error.errno)}: new connections wait until others end, devices on line are "
+                        "served; more at once need a higher limit (ulimit -Hn)")
+        self.last = now
+
+
 def raise_file_limit(wanted=WANTED_FILES):
-    """Raises the limit of open files to `wanted`; returns a line about it when that cannot be, else None."""
+    """Raises the limit of open files to the hard one; returns a line about it when that is below `wanted`, else None."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    goal = wanted if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < goal:
         resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
     if goal < wanted:

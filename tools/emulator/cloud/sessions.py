@@ -39,6 +39,7 @@ class Session:
     next_id: int = 1
     peer: object = None
     system: bool = False        # _ss=1
+    left: set = field(default_factory=set)      # filters of UNSUBSCRIBE that hold against _ss=1
     extension: int = 0          # the `ext` bits
     gateway: object = None
     carried: dict = field(default_factory=dict)
@@ -58,7 +59,8 @@ class Session:
         if missing & strict:
             return False
         if self.system and not missing and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
-            return True
+            if not any(topics.matches(one, topic) for one in self.left):
+                return True
         if self.filters.get(topic, now + 1) <= now:
             return True
         return any(start <= now and topics.matches(one, topic) for one, start in self.filters.items())
@@ -76,6 +78,7 @@ class Sessions:
     def __init__(self, store, config, wall, monotonic):
         self.store, self.limits, self.timing = store, config.limits, config.timing
         self.permanent = config.switches.subscriptions == "permanent"
+        self.unsubscribes = config.switches.implied_unsubscribe == "honoured"
         self.strict = RRPC | (ERROR if config.switches.error_notices == "ext" else 0)
         self.wall, self.monotonic = wall, monotonic
         self.by_device = {}
@@ -128,6 +131,7 @@ class Sessions:
         if session.gateway is not None:
             self.put_down(session)
         session.peer, session.system = None, False
+        session.left.clear()
         if not session.persistent:
             self.wipe(session, not self.permanent)
 
@@ -163,11 +167,19 @@ class Sessions:
 
     def subscribe(self, session, topic):
         """Adds one filter; False when the device has all it may have."""
+        session.left.discard(topic)
         if topic not in session.filters:
             if len(session.filters) >= self.limits.subscriptions:
                 return False
             session.filters[topic] = self.monotonic() + self.timing.subscribe_seconds
         return True
+
+    def unsubscribe(self, session, topic):
+        """Takes one filter away; by a switch from what the device gets by itself, too."""
+        session.filters.pop(topic, None)
+        if self.unsubscribes and session.system and len(session.left) < self.limits.subscriptions:
+            session.left.add(topic)
+        self.save(session)
 
     def deliver(self, session, topic, payload, qos, always=False, stage="deliver"):
         """Sends, or keeps, one message for a session that takes it: "sent", "kept" or "dropped"."""

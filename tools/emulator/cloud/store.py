@@ -6,6 +6,7 @@ survives a killed process (not a loss of power: there is no fsync per commit).
 
 import contextlib
 import json
+import os
 import sqlite3
 
 from tools.errors import UserError
@@ -28,11 +29,20 @@ CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 FORMAT = 4      # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
 
 
+def owned(path):
+    """Makes the file readable by its owner only, before a secret is in it; what SQLite adds beside it follows its mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(name, 0o600)
+
+
 class Store:
     """`device`, `product` and `session` bodies are JSON; a device body of None says deleted."""
 
     def __init__(self, path):
         try:
+            owned(path)
             self.db = sqlite3.connect(path, isolation_level=None)
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = NORMAL")
@@ -42,7 +52,7 @@ class Store:
                     f"{path} was written by a newer version (format {found}); use another run directory"
                 )
             self.db.executescript(SCHEMA + f"PRAGMA user_version = {FORMAT};")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise UserError(f"cannot use {path}: {error}; remove it or name another run directory") from None
 
     def close(self):

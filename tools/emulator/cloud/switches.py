@@ -162,6 +162,13 @@ SWITCHES = {
         "1.5",
         "subscriptions end with a clean session, or stay until UNSUBSCRIBE",
     ),
+    "implied_unsubscribe": Switch(
+        "honoured",
+        ("honoured", "ignored"),
+        "1.5",
+        "an UNSUBSCRIBE of what _ss=1 subscribes by itself: nothing of it comes any more until the next "
+        "CONNECT, as official C clients expect, or it has no effect",
+    ),
     "replies_need_subscription": Switch(
         True, (True, False), "7", "whether replies need a subscription or _ss=1"
     ),
@@ -200,7 +207,7 @@ TIMING = {
 LIMITS = {
     "payload_bytes": Figure(256 * 1024, 1, True, "1.5", "payload of a PUBLISH"),
     "topic_bytes": Figure(128, 16, True, "1.5", "length of a topic in UTF-8"),
-    "topic_slashes": Figure(7, 1, True, "1.5", "slashes in a topic"),
+    "topic_slashes": Figure(7, 1, True, "1.5", "slashes in a custom topic"),
     "subscribe_topics": Figure(8, 1, True, "1.5", "topics in one SUBSCRIBE"),
     "subscriptions": Figure(100, 1, True, "1.5", "subscriptions of a device"),
     "unacknowledged": Figure(100, 1, True, "1.5", "QoS 1 messages on their way to a device"),
@@ -209,4 +216,6 @@ LIMITS = {
     "uplink_qos0": Figure(30, 1, True, "8", "QoS 0 messages a second of a device, if uplink_rate is on"),
     "uplink_qos1": Figure(10, 1, True, "8", "QoS 1 messages a second of a device, if uplink_rate is on"),
     "properties": Figure(200, 1, True, "8", "properties in one report"),
+    "features": Figure(300, 1, True, "application.md 2", "names of properties of a device (6304)"),
+    "text_characters": Figure(10_240, 1, True, "application.md 2", "characters in a property that is a text (6310)"),
 } | of_gateways.LIMITS | of_id2.LIMITS | of_x509.LIMITS

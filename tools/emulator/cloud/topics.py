@@ -11,8 +11,8 @@ SUBSCRIBES = (
     "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/response", "/ext/session/{pk}/{dn}/#",
     "/ext/error/{pk}/{dn}", "/ext/rrpc/#", "/broadcast/{pk}/#",
 )
-# the one topic of the platform with eight slashes, and its reply
-LONG = ("/thing/event/property/pack/post", "/thing/event/property/pack/post_reply")
+# how the platform's own topics begin; custom ones begin with a ProductKey
+PLATFORM = ("broadcast", "ext", "ota", "shadow", "sys")
 # what `_ss=1` subscribes a device to by itself
 SYSTEM = tuple(rule for rule in SUBSCRIBES if rule not in ("/{pk}/{dn}/user/#", "/broadcast/{pk}/#"))
 
@@ -49,10 +49,10 @@ def matches(topic_filter, topic):
 
 
 def fits(topic, limits):
-    """Whether `topic` keeps to the length and the slashes allowed; RRPC topics carry another inside."""
+    """Whether `topic` keeps to the length allowed, a custom one to the slashes too (application.md 4)."""
     if len(topic.encode()) > limits.topic_bytes:
         return False
-    return topic.count("/") <= limits.topic_slashes or topic.startswith("/ext/rrpc/") or topic.endswith(LONG)
+    return topic.count("/") <= limits.topic_slashes or topic.split("/", 2)[1] in PLATFORM
 
 
 def device_of(topic):

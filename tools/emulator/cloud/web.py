@@ -7,7 +7,7 @@ from email.utils import formatdate
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tools.emulator.cloud.identifier import whole_number
-from tools.emulator.cloud.link import Handler
+from tools.emulator.cloud.link import SEND_BACKLOG, Handler
 
 HEAD_MAX = 16 * 1024
 REASONS = {
@@ -178,6 +178,7 @@ class HttpPeer(Handler):
         data = response.encode()
         if request.method == "HEAD":
             data = data[:data.index(b"\r\n\r\n") + 4]
+        self.link.backlog = SEND_BACKLOG + 2 * len(data)    # an answer goes out whole, TLS around it
         self.link.write(data)
         if response.close:
             self.link.close()

@@ -26,6 +26,8 @@ MESSAGES = {
     6288: "dynamic registration is not switched on",
     6289: "device is already active",
     6292: "sign method not supported",
+    6304: "tsl parse: params not exist",
+    6310: "tsl parse: text size error",
     6356: "too many events",
     6357: "too many subdevices in one message",
     6400: "topology count exceeded",

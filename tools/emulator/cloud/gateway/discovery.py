@@ -1,5 +1,6 @@
 """What a gateway tells of its sub-devices: found ones, and their data in one message (gateway.md 7, 11)."""
 
+from tools.emulator.cloud import alink
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import read_item, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
@@ -36,8 +37,14 @@ def pack_post(asking, params):
         device = asking.find(item)
         if device is None or device.gateway != asking.key:
             raise Refused(6401)
-    for key, part in zip([asking.key, *(item.key for item in items)], whole):
-        store(asking.platform.thing(key), part.get("properties", {}))
+    told = [(asking.platform.thing(key), {name: last(value) for name, value in part.get("properties", {}).items()})
+            for key, part in zip([asking.key, *(item.key for item in items)], whole)]
+    for thing, properties in told:
+        fault = alink.misfit(thing, properties, asking.limits)
+        if fault:
+            raise Refused(fault[0], text=fault[1])
+    for thing, properties in told:
+        thing.properties.update((name, alink.plain(value)) for name, value in properties.items())
     return {}
 
 
@@ -52,7 +59,6 @@ def count(parts, kind):
     return total
 
 
-def store(thing, properties):
-    for name, value in properties.items():
-        last = value[-1] if isinstance(value, list) and value else value
-        thing.properties[name] = last.get("value") if isinstance(last, dict) and "value" in last else last
+def last(value):
+    """The newest of a property's values in one message."""
+    return value[-1] if isinstance(value, list) and value else value

@@ -35,7 +35,9 @@ def main(path):
         _chip.heaps.state()  # its names are the port's
     if not case:
         __import__("imports")
-    for name in ("start", "board", "flash", "power", "heaps", "imports"):  # not a chip's modules
+    if "sealed" in _chip.settings:
+        __import__("jail").close(_chip.settings)
+    for name in ("start", "board", "flash", "power", "heaps", "imports", "jail"):  # not a chip's modules
         sys.modules.pop(name, None)
     # a device test's sources go before what its flash has in a folder of the same name
     sys.path[:] = (("/.case/device", "/.case/firmware") if case else ()) + ("", ".frozen", "/.frozen", "/lib")

@@ -32,9 +32,7 @@ def run(names):
         failed = _file("/main.py", names) or failed
     while _chip.settings.get("console"):
         try:
-            import console
-
-            console.run(names, _chip.settings.get("raw", False))
+            esp32._load("console").run(names, _chip.settings.get("raw", False))
             break
         except KeyboardInterrupt:  # one that comes between main.py and the first prompt
             pass

@@ -46,14 +46,17 @@ def rows():
 
 def _load(name):
     """A module of the port that stays as long as somebody holds it; nothing on the board's flash is looked at."""
-    path = sys.path[:]
+    path, known = sys.path[:], "_chip" in sys.modules
     sys.path[:] = ("/.frozen",)
+    sys.modules["_chip"] = _chip
     try:
         return __import__(name)
     finally:
         sys.path[:] = path
         for module in (name, "nvs", "nvs_page", "flash"):
             sys.modules.pop(module, None)
+        if not known:  # sealed
+            del sys.modules["_chip"]
 
 
 def _do(name, *args):
