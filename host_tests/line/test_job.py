@@ -1,13 +1,19 @@
 """Jobs: signed, pinned, and refused in one line when anything about them was changed."""
 
+import hashlib
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
+from host_tests.chip import flashing
+from host_tests.image import pairs
 from host_tests.line.conftest import PRODUCT
+from tools.emulator.chip.bench import Bench
 from tools.errors import UserError
 from tools.line import job, station_file
+from tools.line.port_wire import PortWire
 
 JOB = f"""
 name = "lamp-2026-11"
@@ -102,6 +108,42 @@ def test_another_file_under_the_same_name_is_refused(folder, public, name):
     CHANGES[name](folder)
     with pytest.raises(UserError, match=f"{name} of job lamp-2026-11 is not the file that was signed"):
         job.load(path, public)
+
+
+@pytest.mark.parametrize("moment", ["after it was verified", "after it was compiled"])
+def test_what_was_verified_is_what_goes_onto_a_board(folder, public, tmp_path, moment):
+    """The attack: the operator exchanges every file of a signed job while the station waits for a board."""
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    (folder / "micropython.bin").write_bytes(flashing.stock_bin(mark=b"S"))
+    (folder / "app" / "data").mkdir()
+    (folder / "app" / "data" / "line.txt").write_text("signed")
+    path = signed(folder)
+    wanted = job.load(path, public)
+    clean = job.with_tree(wanted)
+    if moment == "after it was compiled":
+        wanted = clean
+    (folder / "micropython.bin").write_bytes(flashing.stock_bin(mark=b"X"))
+    (folder / "app" / "main.py").write_text("print('exchanged')")
+    (folder / "app" / "data" / "line.txt").write_text("exchanged")
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER, serial=7))
+    wanted = job.with_tree(wanted)
+    assert wanted.tree == clean.tree and b"exchanged" not in b"".join(wanted.tree.values())
+    assert wanted.tree["/main.py"] == b"print('hello')\n"
+    with Bench(tmp_path / "flash.bin", size=4 << 20, boot_blank=True) as board:
+        wire = PortWire(board.url, wanted, folder=str(tmp_path / "state"))
+        wire.identify()
+        wire.held()
+        assert wire.flash(wanted, lambda step, part: None)["written"]
+        wire.close()
+    flash = (tmp_path / "flash.bin").read_bytes()
+    assert b"S" * 1000 in flash and b"X" * 1000 not in flash and b"exchanged" not in flash
+    assert wanted.firmware_hash == hashlib.sha256(flashing.stock_bin(mark=b"S")).hexdigest()
+
+
+def test_the_hash_of_the_record_is_measured(folder, public):
+    """Not copied from the job: an unsigned job's pins, or a wrong one, never reach the ledger."""
+    found = job.load(signed(folder), public)
+    assert replace(found, pinned={"firmware": "0" * 64}).firmware_hash == hashlib.sha256(b"firmware" * 100).hexdigest()
 
 
 def test_another_key_and_no_key_are_refused(folder, public):
@@ -234,3 +276,12 @@ def test_a_wrong_station_file_is_one_line(tmp_path, text, words):
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(UserError, match=words):
         station_file.read(str(tmp_path / "s.toml"))
+
+
+def test_two_roots_of_one_file_name_are_refused_and_neither_vanishes(folder):
+    (folder / "more").mkdir()
+    (folder / "more" / "lab.der").write_bytes(b"another root")
+    path = folder / "job.toml"
+    path.write_text(path.read_text().replace('["lab.der"]', '["lab.der", "more/lab.der"]'))
+    with pytest.raises(UserError, match="two roots of job lamp-2026-11 are called lab.der"):
+        job.load_unsigned(str(path))

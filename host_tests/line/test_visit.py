@@ -12,7 +12,7 @@ from tools.line.seal import Secret
 from tools.line.visit import Result, visit
 from tools.line.wire import Chip, Pulled
 
-JOB = Job("lamp", PRODUCT, "ESP32_GENERIC", endpoint={"region": "cn-shanghai"}, pinned={"firmware": "f" * 64})
+JOB = Job("lamp", PRODUCT, "ESP32_GENERIC", endpoint={"region": "cn-shanghai"}, held={"firmware": b"stock"})
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_new_board_gets_an_identity_and_ends_done(ledger):
         b"cn-shanghai",
     )
     assert states(ledger) == {"free": 1, "done": 1}
-    assert ledger.find(mac=board(1)).firmware == "f" * 64
+    assert ledger.find(mac=board(1)).firmware == JOB.firmware_hash
 
 
 def test_a_finished_board_is_known_again_and_nothing_is_written(ledger):
@@ -88,9 +88,9 @@ def test_a_done_board_with_an_older_firmware_is_tested_again_without_a_second_bu
     stock(ledger, 1)
     target = Board(board(1))
     bring(target, ledger)
-    newer = Job("lamp", PRODUCT, "ESP32_GENERIC", endpoint=JOB.endpoint, pinned={"firmware": "e" * 64})
+    newer = Job("lamp", PRODUCT, "ESP32_GENERIC", endpoint=JOB.endpoint, held={"firmware": b"newer"})
     assert bring(target, ledger, newer)[0].outcome == "done"
-    assert len(target.burns) == 1 and ledger.find(mac=board(1)).firmware == "e" * 64
+    assert len(target.burns) == 1 and ledger.find(mac=board(1)).firmware == newer.firmware_hash
 
 
 def test_a_product_certificate_is_burned_with_its_name_rule(ledger):

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
 import tomllib
 from dataclasses import dataclass, field
 
@@ -78,12 +79,14 @@ class Job:
     replace: bool = False  # overwrite an identity that is not the board's own
     label: dict = field(default_factory=dict)
     pinned: dict = field(default_factory=dict)
+    held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
     signer: str | None = None  # the key's fingerprint; None: unsigned
 
     @property
     def firmware_hash(self):
-        return self.pinned.get("firmware")
+        """SHA-256 of the firmware's bytes that go onto boards, measured, or None when the job brings none."""
+        return _sha256(self.held["firmware"]) if "firmware" in (self.held or ()) else None
 
     @property
     def image_hash(self):
@@ -206,6 +209,7 @@ def load(path, public):
     except (InvalidSignature, ValueError, binascii.Error):
         raise UserError(f"{path} was changed after it was signed; fetch the signed file again") from None
     job = _job(_parse(body, path), path, fingerprint(public))
+    job = _with(job, held=contents(job))
     _compare(job, path)
     return job
 
@@ -216,11 +220,12 @@ def load_unsigned(path):
     table = _parse(body, path)
     table.pop("pinned", None)
     job = _job(table, path)
-    return _with(job, pinned=hashes(job))
+    held = contents(job)
+    return _with(job, held=held, pinned=_hashes(held))
 
 
 def _compare(job, path):
-    now = hashes(job)
+    now = _hashes(job.held)
     for name in sorted(now.keys() | job.pinned.keys()):
         if now.get(name) != job.pinned.get(name):
             raise UserError(
@@ -230,19 +235,34 @@ def _compare(job, path):
 
 
 def hashes(job):
-    """{name: SHA-256 hex} of every file that a job names: firmware, each root, each file of the tree."""
+    """{name: SHA-256 hex} of every file that a job names, see `contents`."""
+    return _hashes(contents(job))
+
+
+def _hashes(held):
+    return {name: _sha256(data) for name, data in held.items()}
+
+
+def contents(job):
+    """{name: bytes} of every file that a job names: firmware, each root, each file of the tree.
+
+    These bytes are what is verified and what goes onto boards: no path of a job is read a second time.
+    """
     found = {}
     if job.firmware:
-        found["firmware"] = _sha256(_read(job.firmware))
+        found["firmware"] = _read(job.firmware)
     for root in job.roots:
-        found["root " + os.path.basename(root)] = _sha256(_read(root))
+        name = "root " + os.path.basename(root)
+        if name in found:
+            raise UserError(f"two roots of job {job.name} are called {name[5:]}: give one another file name")
+        found[name] = _read(root)
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
         for folder, _, files in sorted(os.walk(job.files)):
             for file in sorted(files):
                 full = os.path.join(folder, file)
-                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
+                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _read(full)
     return found
 
 
@@ -254,20 +274,29 @@ def with_tree(job):
     """
     if not job.firmware and not job.files:
         return job
-    own = {}
-    if job.files:
-        own = {
-            name[5:]: _read(os.path.join(job.files, name[5:]))
-            for name in job.pinned
-            if name.startswith("file ")
-        }
+    if job.held is None:
+        job = _with(job, held=contents(job))
+    own = {name[5:]: data for name, data in job.held.items() if name.startswith("file ")}
     leaks.refuse(own)
     tree = firmware.compile_tree()
-    if job.files:
-        tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
-        tree.update(firmware.compile_tree(job.files))
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, job.roots)})
+    with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
+        if job.files:
+            tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
+            tree.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own)))
+        held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
+        roots = _lay_out(os.path.join(folder, "roots"), held)
+        tree.update({f"/roots/{name}": data for name, data in (layouts.root(os.path.join(roots, one)) for one in held)})
     return _with(job, tree=tree)
+
+
+def _lay_out(folder, files):
+    """The folder, made with those files {path in it: bytes}: the compiler works on files."""
+    os.makedirs(folder, exist_ok=True)
+    for name, data in files.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "xb") as file:
+            file.write(data)
+    return folder
 
 
 # -- reading -------------------------------------------------------------------------------------------
