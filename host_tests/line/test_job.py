@@ -1,5 +1,6 @@
 """Jobs: signed, pinned, and refused in one line when anything about them was changed."""
 
+import argparse
 import hashlib
 import os
 import stat
@@ -10,9 +11,11 @@ import pytest
 from host_tests.chip import flashing
 from host_tests.image import pairs
 from host_tests.line.conftest import PRODUCT
+from tools import cli
 from tools.emulator.chip.bench import Bench
 from tools.errors import UserError
-from tools.line import job, station_file
+from tools.line import desk, doctor, job, seal, station_file
+from tools.line.ledger import Ledger
 from tools.line.port_wire import PortWire
 
 JOB = f"""
@@ -207,7 +210,7 @@ def test_showing_a_job_shows_no_password(folder, public):
 
 
 @pytest.fixture
-def pinned(folder, public):
+def pinned(folder, public, monkeypatch):
     place = folder / "etc"
     place.mkdir()
     text = (folder / "line.key.pub").read_text()
@@ -215,11 +218,12 @@ def pinned(folder, public):
         f'name = "hall-2"\njob_key = """{text}"""\n'
         'bays = [{name = "1", usb = "1-1.4"}, {name = "2", port = "rfc2217://h:1"}]\n'
     )
+    monkeypatch.setattr(station_file, "ROOT", os.getuid())
     return place / "station.toml"
 
 
 def test_the_pinned_key_is_the_one_that_counts(folder, pinned, public):
-    found = station_file.find(place=str(pinned), uid=0)
+    found = station_file.find(place=str(pinned))
     assert (found.name, found.desk, job.fingerprint(found.job_key)) == (
         "hall-2",
         False,
@@ -235,26 +239,73 @@ def test_no_other_station_file_can_be_named_on_a_station(folder, pinned):
     other = folder / "mine.toml"
     other.write_text('name = "desk"\n')
     with pytest.raises(UserError, match="another station file cannot be named"):
-        station_file.find(str(other), str(pinned), uid=0)
+        station_file.find(str(other), str(pinned))
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646])
 def test_a_station_file_within_the_operator_s_reach_proves_nothing(pinned, mode):
     os.chmod(pinned, mode)
-    with pytest.raises(UserError, match="can be changed by the operator"):
-        station_file.find(place=str(pinned), uid=0)
+    with pytest.raises(UserError, match="can be changed by others than root"):
+        station_file.find(place=str(pinned))
 
 
-def test_a_station_file_that_the_operator_owns_proves_nothing(pinned):
-    with pytest.raises(UserError, match="can be changed by the operator"):
-        station_file.find(
-            place=str(pinned), uid=os.stat(pinned).st_uid or 12345
-        ) if os.getuid() else _as_owner(pinned)
+@pytest.mark.parametrize("what", ["station.toml", "."])
+def test_a_station_file_that_is_not_root_s_is_refused_whoever_asks(pinned, monkeypatch, what):
+    """Of the operator, or of a third user: whoever owns the file, or its folder, names the key of jobs."""
+    stat_of = os.stat
+
+    def owned(path, *args, **kwargs):
+        found = list(stat_of(path, *args, **kwargs))
+        found[stat.ST_UID] = 12345 if os.fspath(path) == os.path.normpath(pinned.parent / what) else found[stat.ST_UID]
+        return os.stat_result(found)
+
+    monkeypatch.setattr("tools.line.station_file.os.stat", owned)
+    with pytest.raises(UserError, match="can be changed by others than root"):
+        station_file.find(place=str(pinned))
 
 
-def _as_owner(path):
-    os.chown(path, 12345, 12345)
-    station_file.find(place=str(path), uid=12345)
+def test_a_station_file_that_cannot_be_read_is_refused_and_never_a_desk(pinned, monkeypatch):
+    def closed(path, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tools.line.station_file.os.lstat", closed)
+    with pytest.raises(UserError, match="station.toml cannot be read: Permission denied; chmod 755"):
+        station_file.find(place=str(pinned))
+
+
+def test_a_station_file_that_is_a_link_to_nothing_is_refused(pinned):
+    pinned.unlink()
+    pinned.symlink_to("gone.toml")
+    with pytest.raises(UserError, match="station.toml cannot be read"):
+        station_file.find(place=str(pinned))
+
+
+SETTINGS = ("--ledger=mine.db", "--key-file=mine.key", "--bay=1=/dev/null")
+
+
+@pytest.mark.parametrize("option", SETTINGS)
+@pytest.mark.parametrize("named", [False, True], ids=["at its place", "named"])
+@pytest.mark.parametrize("full", [False, True], ids=["left out", "said"])
+def test_nothing_on_the_command_line_says_what_a_station_file_says_or_leaves_out(
+    folder, pinned, monkeypatch, capsys, option, named, full
+):
+    if full:
+        pinned.write_text(f'ledger = "{folder}/line.db"\nkey_file = "{folder}/line.hex"\n' + pinned.read_text())
+    monkeypatch.setattr(station_file, "PLACE", str(folder / "none" if named else pinned))
+    more = ["--station-file", str(pinned)] if named else []
+    assert cli.main(["line", "burn", signed(folder), option, *more]) == 1
+    assert f"{option.partition('=')[0]} does not count on a station" in capsys.readouterr().err
+
+
+def test_the_environment_says_nothing_of_what_a_station_file_leaves_out(folder, pinned, monkeypatch, capsys):
+    (folder / "job.toml").write_text(JOB.replace("ledger =", "# "))
+    monkeypatch.setattr(station_file, "PLACE", str(pinned))
+    monkeypatch.setenv("ALIOT_LEDGER", str(folder / "mine.db"))
+    Ledger.create(str(folder / "mine.db"), plain=True).close()
+    assert cli.main(["line", "status"]) == 1
+    assert "station.toml names no ledger" in capsys.readouterr().err
+    monkeypatch.setenv("ALIOT_LEDGER_KEY", "0" * 64)
+    assert desk.key(argparse.Namespace(key_file=None), station_file.find(place=str(pinned))) is None
 
 
 def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
@@ -285,3 +336,43 @@ def test_two_roots_of_one_file_name_are_refused_and_neither_vanishes(folder):
     path.write_text(path.read_text().replace('["lab.der"]', '["lab.der", "more/lab.der"]'))
     with pytest.raises(UserError, match="two roots of job lamp-2026-11 are called lab.der"):
         job.load_unsigned(str(path))
+
+
+def mode_of(path):
+    return f"{stat.S_IMODE(os.stat(path).st_mode):o}"
+
+
+def test_a_signed_job_can_be_read_by_the_operator_s_account(folder, capsys):
+    (folder / "job.toml").write_text(JOB.replace(":OpenSesame99", ""))
+    sign = ["line", "job", "sign", str(folder / "job.toml"), "--key", str(folder / "line.key")]
+    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "644"
+    (folder / "job.toml").write_text(JOB)
+    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "640", "it holds the ledger's password"
+
+
+@pytest.mark.parametrize("mode, owner, good", [(0o640, 0, True), (0o644, 0, False), (0o660, 0, False), (0o640, 5, False),
+                                               (0o600, 5, True)])
+def test_root_s_key_may_be_read_by_one_group(tmp_path, monkeypatch, mode, owner, good):
+    seal.make_key(str(tmp_path / "k"))
+    os.chmod(tmp_path / "k", mode)
+    monkeypatch.setattr(seal, "ROOT", os.getuid() if owner == 0 else os.getuid() + 1)
+    if good:
+        seal.read_key(str(tmp_path / "k"))
+    else:
+        with pytest.raises(UserError, match=f"chmod {'640' if owner == 0 else '600'} "):
+            seal.read_key(str(tmp_path / "k"))
+
+
+def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(folder, monkeypatch):
+    at = station_file.Station("hall-2", key_file=str(folder / "line.key"))
+    (folder / "job.toml").chmod(0o600)
+    monkeypatch.setattr("tools.line.doctor.os.access", lambda *_: False)
+    found = [(one.what, one.good, one.advice) for one in doctor.modes(at, str(folder / "job.toml"))]
+    assert found == [
+        ("key", False, f"chgrp GROUP {folder}/line.key (the operators' group) and chmod 640 {folder}/line.key"),
+        ("job", False, f"chmod 644 {folder}/job.toml"),
+    ]
+    monkeypatch.undo()
+    (folder / "job.toml").chmod(0o644)
+    (folder / "line.key").chmod(0o640)
+    assert not list(doctor.modes(at, str(folder / "job.toml")))

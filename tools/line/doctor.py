@@ -72,6 +72,27 @@ def ports(found, places, access=os.access):
             )
 
 
+def modes(at, path=None):
+    """Findings on who can read what a station works with: the ledger's key, and the job in `path`."""
+    for what, place, right in (("key", at.key_file, "640"), ("job", path, "644")):
+        try:
+            found = place and os.stat(place)
+        except OSError as error:
+            yield Finding(what, False, f"{place} cannot be read: {error.strerror}", f"is it there? {_cure(place, right)}")
+            continue
+        if not found:
+            continue
+        if not os.access(place, os.R_OK):
+            yield Finding(what, False, f"{place} cannot be read by this account", _cure(place, right))
+        elif found.st_uid == 0 and not found.st_mode & 0o044:
+            yield Finding(what, None, f"root alone can read {place}: an operator's account cannot", _cure(place, right))
+
+
+def _cure(place, mode):
+    group = f"chgrp GROUP {place} (the operators' group) and " if mode == "640" else ""
+    return f"{group}chmod {mode} {place}"
+
+
 def clock(now, database_now=None):
     """Findings on this machine's clock, against a floor and against the database's."""
     if now < EARLIEST:

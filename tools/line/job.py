@@ -25,6 +25,7 @@ from tools.errors import UserError
 from tools.flash import leaks
 from tools.image import firmware, identity
 from tools.image import flash as layouts
+from tools.line import connection
 
 MARK = b"# signed: ed25519 "
 SELF_TESTS = ("boot", "connected")
@@ -190,6 +191,12 @@ def sign(path, key):
     )
 
 
+def mode(job):
+    """The mode of a signed job's file: every operator reads it, unless its ledger's URL holds a password."""
+    url = connection.parse_url(job.ledger) if job.ledger else None
+    return 0o640 if url is not None and (url.password or "password" in url.query) else 0o644
+
+
 def load(path, public):
     """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError
     if not.
@@ -284,9 +291,17 @@ def with_tree(job):
             tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
             tree.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own)))
         held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
-        roots = _lay_out(os.path.join(folder, "roots"), held)
-        tree.update({f"/roots/{name}": data for name, data in (layouts.root(os.path.join(roots, one)) for one in held)})
+        tree.update({f"/roots/{name}": data for name, data in _roots(os.path.join(folder, "roots"), held)})
     return _with(job, tree=tree)
+
+
+def _roots(folder, held):
+    """(file name on the board, DER bytes) of each root; `held`: {file name: bytes}."""
+    _lay_out(folder, held)
+    try:
+        return [layouts.root(os.path.join(folder, name)) for name in held]
+    except UserError as error:
+        raise UserError(str(error).replace(folder + os.sep, "")) from None
 
 
 def _lay_out(folder, files):
@@ -395,8 +410,6 @@ def _with(job, **changes):
 
 def shown(job):
     """What `line job show` prints, as a dict; a ledger URL without its password."""
-    from tools.line import connection
-
     table = {
         "job": job.name,
         "signed by": job.signer or "nobody",

@@ -48,6 +48,7 @@ def run(args):
 
     at = desk.station(args)
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+    places = desk.places(args, at) or None
     url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
     check_roots(wanted)
     wanted = job.with_tree(wanted)
@@ -56,7 +57,8 @@ def run(args):
     with Ledger.open(url, key) as ledger:
         if key is None and not ledger.plain:
             raise UserError(
-                "the station needs the ledger's key to burn secrets: --key-file, or the station file"
+                "the station needs the ledger's key to burn secrets: "
+                + (f"key_file in {at.path}" if at.fixed else "--key-file, or the station file")
             )
         ways.check_job(wanted, ledger.product(wanted.product_key))
     settings = worker.Settings(
@@ -70,7 +72,6 @@ def run(args):
         once=args.once,
         patience=args.patience,
     )
-    places = bays.parse(args.bay) or at.bays or None
     if places is None and args.once:
         places = bays.found(bays.plugged())
         if not places:
