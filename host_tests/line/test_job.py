@@ -1,22 +1,26 @@
 """Jobs: signed, pinned, and refused in one line when anything about them was changed."""
 
 import argparse
+import datetime
 import hashlib
 import os
 import stat
+import threading
 from dataclasses import replace
 
 import pytest
 
 from host_tests.chip import flashing
 from host_tests.image import pairs
-from host_tests.line.conftest import PRODUCT
+from host_tests.line import filed
+from host_tests.line.conftest import PRODUCT, WHO, board
 from tools import cli
 from tools.emulator.chip.bench import Bench
 from tools.errors import UserError
-from tools.line import desk, doctor, job, seal, station_file
-from tools.line.ledger import Ledger
+from tools.line import connection, desk, doctor, job, seal, station, station_file, worker
+from tools.line.ledger import Ledger, Product, Who
 from tools.line.port_wire import PortWire
+from tools.line.verbs import burn
 
 JOB = f"""
 name = "lamp-2026-11"
@@ -376,3 +380,71 @@ def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(fo
     (folder / "job.toml").chmod(0o644)
     (folder / "line.key").chmod(0o640)
     assert not list(doctor.modes(at, str(folder / "job.toml")))
+
+
+def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
+    found = job.load_unsigned(signed(folder))
+    name = job.fingerprint(job.private_key(str(folder / "line.key")).public_key())
+    assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
+    assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
+    assert "signed with key" in list(doctor.firmware(found))[-1].found
+    assert "(UNSIGNED JOB)" in burn.title(job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk"))
+
+
+@pytest.mark.parametrize("last, moment, over", [
+    ("2026-12-31", "2026-12-31T23:59:00+00:00", False),
+    ("2026-12-31", "2027-01-01T00:00:00+00:00", True),
+    ("2026-12-31T12:00:00+08:00", "2026-12-31T04:00:01+00:00", True),
+    ("2026-12-31T12:00:00", "2026-12-31T12:00:00+00:00", False),
+])
+def test_a_job_ends_when_it_says(folder, public, last, moment, over):
+    (folder / "job.toml").write_text(f"not_after = {last}\n" + JOB)
+    found = job.load(signed(folder), public)
+    now = datetime.datetime.fromisoformat(moment)
+    if over:
+        with pytest.raises(UserError, match="job lamp-2026-11 is over since 2026-12-31"):
+            found.check_time(now)
+    else:
+        found.check_time(now)
+
+
+def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folder, tmp_path):
+    """The bay says it in one line, and the board is not touched."""
+    ended = job.Job("lamp", PRODUCT, "ESP32_GENERIC", not_after=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    url = connection.parse_url(str(tmp_path / "l.db"))
+    Ledger.create(url, plain=True).close()
+    path = filed.create(tmp_path / "board.json", board(1))
+    settings = worker.Settings(ended, url, None, WHO, wire="host_tests.line.filed:FiledWire", once=True)
+    bay = worker.Worker(station_file.Bay("1", port=path), settings, lambda event, **facts: None, threading.Event())
+    with pytest.raises(UserError, match="job lamp is over since 2026-01-01"):
+        bay.run()
+    assert filed.burns(path) == []
+
+
+def test_a_station_refuses_a_job_older_than_the_last_it_ran_of_that_name(tmp_path):
+    with Ledger.create(str(tmp_path / "l.db"), plain=True) as ledger:
+        ledger.start_job("lamp", None, WHO)
+        for number in (3, 3, 7):
+            ledger.start_job("lamp", number, WHO)
+        for number in (6, None):
+            with pytest.raises(UserError, match="this station ran number 7 of it"):
+                ledger.start_job("lamp", number, WHO)
+        ledger.start_job("lamp-b", 1, WHO)
+        ledger.start_job("lamp", 6, Who("another", "lin"))
+        assert [event["action"] for event in ledger.history()] == ["job"] * 4
+
+
+def test_line_burn_refuses_an_older_signed_job(folder, pinned, monkeypatch, capsys):
+    """The attack re-run: the operator keeps last month's signed job and runs it again."""
+    pinned.write_text(f'ledger = "{folder}/l.db"\n' + pinned.read_text())
+    monkeypatch.setattr(station_file, "PLACE", str(pinned))
+    monkeypatch.setattr(station.Station, "run", lambda self: 0)
+    with Ledger.create(str(folder / "l.db"), plain=True) as ledger:
+        ledger.add_product(Product(PRODUCT), WHO)
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    paths = []
+    for number in (4, 5):
+        (folder / "job.toml").write_text(f"number = {number}\n" + JOB.replace("ledger =", "# ").replace("wifi = true", ""))
+        paths.append(signed(folder, f"job{number}.toml"))
+    assert [cli.main(["line", "burn", path]) for path in (paths[0], paths[1], paths[0])] == [0, 0, 1]
+    assert "job lamp-2026-11 has number 4, and this station ran number 5 of it" in capsys.readouterr().err

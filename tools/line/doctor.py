@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import bays, connection, ways
-from tools.line.clock import stamp
+from tools.line.clock import stamp, utc_now
 from tools.line.ledger import Ledger
 from tools.line.transitions import VOID
 
@@ -225,5 +225,11 @@ def firmware(wanted):
             f"{wanted.name} is not signed",
             "'line job sign', and a station file that pins the key",
         )
+    elif not wanted.checked:
+        yield Finding("job", None, f"{wanted.name}, signed with {wanted.signature}", "a station file pins one")
     else:
         yield Finding("job", True, f"{wanted.name}, signed by {wanted.signer}")
+    if wanted.not_after is not None:
+        over = wanted.not_after < utc_now()
+        yield Finding("job", not over, f"{wanted.name} {'was' if over else 'is'} good until {wanted.not_after:%Y-%m-%d %H:%M} UTC",
+                      "sign one with a later not_after" if over else "")

@@ -8,9 +8,11 @@ believes only the public key that is pinned in its own station file.
 
 import base64
 import binascii
+import datetime
 import hashlib
 import json
 import os
+import re
 import stat
 import tempfile
 import tomllib
@@ -36,6 +38,8 @@ FORM = {
         "name": str,
         "product_key": str,
         "board": str,
+        "number": int,
+        "not_after": datetime.date,
         "firmware": str,
         "files": str,
         "roots": list,
@@ -82,12 +86,29 @@ class Job:
     pinned: dict = field(default_factory=dict)
     held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
-    signer: str | None = None  # the key's fingerprint; None: unsigned
+    signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
+    checked: bool = False  # the signature was checked with a key that is believed here
+    number: int | None = None  # a station runs none with a lower number than the last of that name
+    not_after: datetime.datetime | None = None  # no board begins after it
 
     @property
     def firmware_hash(self):
         """SHA-256 of the firmware's bytes that go onto boards, measured, or None when the job brings none."""
         return _sha256(self.held["firmware"]) if "firmware" in (self.held or ()) else None
+
+    @property
+    def signature(self):
+        """Who signed the job, for a person."""
+        if self.signer is None:
+            return "nobody"
+        return self.signer if self.checked else f"key {self.signer}, not checked: no key is pinned here"
+
+    def check_time(self, now):
+        """UserError when the job's last moment is over."""
+        if self.not_after is not None and now > self.not_after:
+            raise UserError(
+                f"job {self.name} is over since {self.not_after:%Y-%m-%d %H:%M} UTC: ask the engineer for a newer one"
+            )
 
     @property
     def image_hash(self):
@@ -208,7 +229,7 @@ def load(path, public):
     signer, _, signature = line.strip().partition(b" ")
     if signer != fingerprint(public).encode():
         raise UserError(
-            f"{path} is signed with key {signer[:16].decode(errors='replace')}, this station believes "
+            f"{path} is signed with key {_signer(line)}, this station believes "
             f"only {fingerprint(public)}"
         )
     try:
@@ -216,19 +237,24 @@ def load(path, public):
     except (InvalidSignature, ValueError, binascii.Error):
         raise UserError(f"{path} was changed after it was signed; fetch the signed file again") from None
     job = _job(_parse(body, path), path, fingerprint(public))
-    job = _with(job, held=contents(job))
+    job = _with(job, checked=True, held=contents(job))
     _compare(job, path)
     return job
 
 
 def load_unsigned(path):
-    """The Job in a file for a desk, where no station file pins a key; a signature is not looked at."""
-    body = _read(path).partition(MARK)[0]
+    """The Job in a file for a desk, where no station file pins a key; a signature is named, not checked."""
+    body, _, line = _read(path).partition(MARK)
     table = _parse(body, path)
     table.pop("pinned", None)
-    job = _job(table, path)
+    job = _job(table, path, _signer(line) if line else None)
     held = contents(job)
     return _with(job, held=held, pinned=_hashes(held))
+
+
+def _signer(line):
+    """The fingerprint in a line of signature, or what of it can be one."""
+    return re.sub(r"[^0-9a-f]", "?", line.strip().partition(b" ")[0][:16].decode("ascii", "replace"))
 
 
 def _compare(job, path):
@@ -371,7 +397,18 @@ def _job(table, path, signer=None):
         label=table.get("label", {}),
         pinned=table.get("pinned", {}),
         signer=signer,
+        number=table.get("number"),
+        not_after=_last_moment(table.get("not_after")),
     )
+
+
+def _last_moment(day):
+    """The moment after which a job is over: the end of a day, or the time itself; UTC where it says no zone."""
+    if day is None:
+        return None
+    if not isinstance(day, datetime.datetime):
+        day = datetime.datetime.combine(day, datetime.time(23, 59, 59))
+    return day.astimezone(datetime.UTC) if day.tzinfo else day.replace(tzinfo=datetime.UTC)
 
 
 def _check_form(table, name, path):
@@ -412,7 +449,9 @@ def shown(job):
     """What `line job show` prints, as a dict; a ledger URL without its password."""
     table = {
         "job": job.name,
-        "signed by": job.signer or "nobody",
+        "signed by": job.signature,
+        "number": job.number,
+        "not after": job.not_after and f"{job.not_after:%Y-%m-%d %H:%M} UTC",
         "product": job.product_key,
         "board": job.board,
         "firmware": _named(job.firmware, job.firmware_hash),

@@ -14,6 +14,7 @@ from multiprocessing import parent_process
 
 from tools.errors import UserError
 from tools.line import bays
+from tools.line.clock import utc_now
 from tools.line.connection import Patience
 from tools.line.ledger import Ledger, Who
 from tools.line.visit import visit
@@ -63,6 +64,7 @@ class Worker:
                 device = self._wait_for_board()
                 if device is None:
                     return
+                settings.job.check_time(utc_now())
                 finished = self._serve(ledger, device)
                 if settings.once and finished:
                     return

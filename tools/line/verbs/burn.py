@@ -6,6 +6,7 @@ import os
 from tools import boards
 from tools.errors import UserError
 from tools.line import bays, desk, job, labels, screen, ways
+from tools.line.clock import utc_now
 from tools.line.ledger import Ledger
 
 WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
@@ -50,6 +51,7 @@ def run(args):
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
     places = desk.places(args, at) or None
     url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
+    wanted.check_time(utc_now())
     check_roots(wanted)
     wanted = job.with_tree(wanted)
     chosen = labels.settings(wanted.label) if args.labels else None
@@ -61,6 +63,8 @@ def run(args):
                 + (f"key_file in {at.path}" if at.fixed else "--key-file, or the station file")
             )
         ways.check_job(wanted, ledger.product(wanted.product_key))
+        if wanted.checked:
+            ledger.start_job(wanted.name, wanted.number, who)
     settings = worker.Settings(
         job=wanted,
         url=url,
@@ -89,7 +93,7 @@ def run(args):
 
 def title(wanted, at):
     return f"{wanted.name}: {wanted.product_key} on {wanted.board}, station {at.name}" + (
-        "" if wanted.signer else " (UNSIGNED JOB)"
+        "" if wanted.checked else f" (signed by {wanted.signature})" if wanted.signer else " (UNSIGNED JOB)"
     )
 
 
