@@ -98,6 +98,19 @@ def test_labels_are_files_named_by_product_and_device(ledger, tmp_path):
     assert [path.rpartition("/")[2] for path in paths] == [f"{PRODUCT}-dev0000{n}.svg" for n in range(3)]
 
 
+def test_names_that_differ_in_a_sign_have_a_label_each(tmp_path):
+    given = ["lamp:0030", "lamp@0030", "lamp-0030", "lamp.0030", "lamp_0030"]
+    with Ledger.create(f"sqlite:///{tmp_path}/signs.db", plain=True) as ledger:
+        ledger.add_product(Product(PRODUCT), WHO)
+        ledger.add_identities(PRODUCT, [(name, {"device_secret": secret(1)}) for name in given], WHO)
+        rows = [burn(ledger, number) for number in range(len(given))]
+        paths = labels.write(rows, str(tmp_path / "out"))
+    assert len(list((tmp_path / "out").iterdir())) == len(given)
+    stems = [path.rpartition("/")[2].removesuffix(".svg") for path in paths]
+    assert [stem.partition("-")[2].replace("%3A", ":") for stem in stems] == given
+    assert not any(set('<>:"|?*') & set(stem) for stem in stems), "Windows takes the name"
+
+
 @pytest.fixture
 def worked(ledger, clock):
     """Three hours: two passes; one fail; nothing; one pass and a fail that passes later."""
