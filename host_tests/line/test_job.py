@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import hashlib
+import json
 import os
 import stat
 import threading
@@ -448,3 +449,38 @@ def test_line_burn_refuses_an_older_signed_job(folder, pinned, monkeypatch, caps
         paths.append(signed(folder, f"job{number}.toml"))
     assert [cli.main(["line", "burn", path]) for path in (paths[0], paths[1], paths[0])] == [0, 0, 1]
     assert "job lamp-2026-11 has number 4, and this station ran number 5 of it" in capsys.readouterr().err
+
+
+def with_config(folder, text, more=""):
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    (folder / "site.json").write_text(text, encoding="utf-8")
+    (folder / "job.toml").write_text('config = "site.json"\n' + JOB)
+    return str(folder / "job.toml")
+
+
+def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, public):
+    with_config(folder, '{"ssid": "café \N{SLEEPING SYMBOL}", "password": "12345678"}')
+    found = job.with_tree(job.load(signed(folder), public))
+    assert "config" in found.pinned
+    assert json.loads(found.tree["/config.json"])["ssid"] == "café \N{SLEEPING SYMBOL}"
+    assert b"\\u" not in found.tree["/config.json"]
+    (folder / "site.json").write_text("{}")
+    with pytest.raises(UserError, match="config of job lamp-2026-11 is not the file that was signed"):
+        job.load(str(folder / "job.signed.toml"), public)
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[]", "^site.json is not a JSON object"),
+    ('{"keepalive": "x"}', "^site.json: keepalive"),
+    ('{"device_secret": "x"}', "^site.json: 'device_secret' does not belong"),
+])
+def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, words):
+    with pytest.raises(UserError, match=words):
+        job.with_tree(job.load_unsigned(with_config(folder, text)))
+
+
+def test_two_sets_of_settings_are_refused(folder):
+    path = with_config(folder, "{}")
+    (folder / "app" / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="leave one of them away"):
+        job.with_tree(job.load_unsigned(path))

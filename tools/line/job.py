@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tools import private
 from tools.errors import UserError
 from tools.flash import leaks
-from tools.image import firmware, identity
+from tools.image import config, firmware, identity
 from tools.image import flash as layouts
 from tools.line import connection
 
@@ -42,6 +42,7 @@ FORM = {
         "not_after": datetime.date,
         "firmware": str,
         "files": str,
+        "config": str,
         "roots": list,
         "ledger": str,
         "replace": bool,
@@ -75,6 +76,7 @@ class Job:
     board: str
     firmware: str | None = None
     files: str | None = None
+    config: str | None = None  # goes onto the board as /config.json
     roots: tuple = ()
     ledger: str | None = field(default=None, repr=False)
     endpoint: dict = field(default_factory=dict)
@@ -284,6 +286,8 @@ def contents(job):
     found = {}
     if job.firmware:
         found["firmware"] = _read(job.firmware)
+    if job.config:
+        found["config"] = _read(job.config)
     for root in job.roots:
         name = "root " + os.path.basename(root)
         if name in found:
@@ -317,8 +321,21 @@ def with_tree(job):
             tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
             tree.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own)))
         held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
+        if job.config:
+            if config.PATH in tree:
+                raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
+            tree[config.PATH] = _config(folder, os.path.basename(job.config), job.held["config"])
         tree.update({f"/roots/{name}": data for name, data in _roots(os.path.join(folder, "roots"), held)})
     return _with(job, tree=tree)
+
+
+def _config(folder, name, data):
+    """What a board reads of a config.json, checked by the board's own table."""
+    path = os.path.join(_lay_out(folder, {name: data}), name)
+    try:
+        return json.dumps(config.read(path), ensure_ascii=False).encode()
+    except UserError as error:
+        raise UserError(str(error).replace(path, name)) from None
 
 
 def _roots(folder, held):
@@ -375,6 +392,8 @@ def _job(table, path, signer=None):
         raise UserError(f"{path}: self_test.seconds is between 0 and 3600")
     if any(not isinstance(root, str) for root in table.get("roots", [])):
         raise UserError(f"{path}: roots is a list of DER files")
+    if "config" in table and not ("firmware" in table or "files" in table):
+        raise UserError(f"{path}: config goes onto a board with firmware or files; name one of them")
     _check_endpoint(table, path)
     folder = os.path.dirname(os.path.abspath(path))
 
@@ -387,6 +406,7 @@ def _job(table, path, signer=None):
         board=table["board"],
         firmware=place(table.get("firmware")),
         files=place(table.get("files")),
+        config=place(table.get("config")),
         roots=tuple(place(root) for root in table.get("roots", [])),
         ledger=table.get("ledger"),
         endpoint=table.get("endpoint", {}),
@@ -456,6 +476,7 @@ def shown(job):
         "board": job.board,
         "firmware": _named(job.firmware, job.firmware_hash),
         "files": job.files,
+        "config": _named(job.config, job.pinned.get("config")),
         "extra roots": [
             f"{name[5:]} {digest[:16]}"
             for name, digest in sorted(job.pinned.items())

@@ -151,8 +151,10 @@ def lacks_issued(held, issued):
 def judge(tested, job, chip, wanted):
     """What the self-test's state lines say against the board, or None."""
     boot = tested.last("boot")
+    if boot is None and tested.exception:
+        return f"no state line: the application stops with {tested.exception}"
     if boot is None:
-        return f"no state line within {job.seconds:g} s: the application does not start"
+        return f"no state line within {job.seconds:g} s: the application does not start, or prints none"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
     for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
@@ -170,7 +172,7 @@ def judge(tested, job, chip, wanted):
         last = tested.lines[-1]
         return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
             f" ({last['reason']})" if last.get("reason") else ""
-        )
+        ) + (f"; the application stopped with {tested.exception}" if tested.exception else "")
     return None
 
 
