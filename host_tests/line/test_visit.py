@@ -117,6 +117,15 @@ def test_the_reason_names_the_exception_of_an_application_that_does_not_start(le
     assert ledger.history(mac=board(1))[-1]["note"] == why
 
 
+def test_a_board_s_own_words_are_printable_in_ledger_and_result(ledger):
+    stock(ledger, 1)
+    target = Board(board(1))
+    target.starts, target.exception = False, "Error: \x1b[2J\x07\u202etxt" + "x" * 5000
+    why = bring(target, ledger)[0].why
+    assert why.isprintable() and r"\x1b[2J\x07\u202etxt" in why and len(why) <= 1000
+    assert ledger.history(mac=board(1))[-1]["note"] == why
+
+
 CONSOLE = b"""ets Jun  8 2016
 Traceback (most recent call last):
   File "main.py", line 7, in <module>

@@ -10,10 +10,11 @@ import hashlib
 from dataclasses import dataclass
 
 from tools.errors import UserError
-from tools.line import transitions, ways
+from tools.line import names, transitions, ways
 from tools.line.wire import Rejected
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
+LONGEST = 1000  # characters of a reason
 CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
 
 
@@ -47,9 +48,10 @@ def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=
         except UserError as error:
             raise Rejected(str(error)) from None
     except Rejected as error:
-        ledger.note_failure(chip.mac if chip else None, who, str(error))
-        tell("failed", why=str(error))
-        return Result("failed", chip.mac if chip else None, None, str(error))
+        why = _line(error)
+        ledger.note_failure(chip.mac if chip else None, who, why)
+        tell("failed", why=why)
+        return Result("failed", chip.mac if chip else None, None, why)
     return _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
 
 
@@ -67,9 +69,9 @@ def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
         ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
     except Rejected as error:
         with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
-            ledger.move(ledger_row(ledger, row), "fail", who, note=str(error))
-        tell("failed", why=str(error))
-        return Result("failed", chip.mac, row.device_name, str(error))
+            ledger.move(ledger_row(ledger, row), "fail", who, note=_line(error))
+        tell("failed", why=_line(error))
+        return Result("failed", chip.mac, row.device_name, _line(error))
     tell("done")
     return Result("done", chip.mac, row.device_name)
 
@@ -113,6 +115,11 @@ def _prove(wire, job, chip, wanted, row, wifi, tell):
         problem = wire.left_over(job, wifi)
     if problem:
         raise Rejected(problem)
+
+
+def _line(error):
+    """What is said against a board as one line that can be shown anywhere: it may be the board's own words."""
+    return names.printable(str(error))[:LONGEST]
 
 
 def ledger_row(ledger, row):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from multiprocessing import parent_process
 
 from tools.errors import UserError
-from tools.line import bays
+from tools.line import bays, names
 from tools.line.clock import utc_now
 from tools.line.connection import Patience
 from tools.line.ledger import Ledger, Who
@@ -147,6 +147,8 @@ def main(bay, settings, pipe):
     lock = threading.Lock()
 
     def tell(event, **facts):
+        if facts.get("why"):
+            facts["why"] = names.printable(facts["why"])
         with lock:
             try:
                 pipe.send((event, facts))

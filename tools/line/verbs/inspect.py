@@ -44,7 +44,7 @@ def run(args):
         step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
         print(
             f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
-            + (f"  {event['note']}" if event["note"] else "")
+            + (f"  {names.printable(event['note'])}" if event["note"] else "")
         )
 
 
