@@ -424,15 +424,18 @@ def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folde
 
 def test_a_station_refuses_a_job_older_than_the_last_it_ran_of_that_name(tmp_path):
     with Ledger.create(str(tmp_path / "l.db"), plain=True) as ledger:
-        ledger.start_job("lamp", None, WHO)
-        for number in (3, 3, 7):
-            ledger.start_job("lamp", number, WHO)
+        def start(number, name="lamp", who=WHO, checked=True):
+            ledger.start_job(job.Job(name, PRODUCT, "ESP32_GENERIC", number=number, checked=checked), who)
+
+        start(99, checked=False)  # at a desk, anyone's number
+        for number in (None, 3, 3, 7):
+            start(number)
         for number in (6, None):
             with pytest.raises(UserError, match="this station ran number 7 of it"):
-                ledger.start_job("lamp", number, WHO)
-        ledger.start_job("lamp-b", 1, WHO)
-        ledger.start_job("lamp", 6, Who("another", "lin"))
-        assert [event["action"] for event in ledger.history()] == ["job"] * 4
+                start(number)
+        start(1, "lamp-b")
+        start(6, who=Who("another", "lin"))
+        assert [event["action"] for event in ledger.history()] == ["job"] * 7
 
 
 def test_line_burn_refuses_an_older_signed_job(folder, pinned, monkeypatch, capsys):

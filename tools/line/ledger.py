@@ -235,12 +235,9 @@ class Ledger:
         mac = names.mac(mac) if mac else None
         self.connection.write(self._by(who, lambda t: steps.reject(t, mac, note), new_token()))
 
-    def start_job(self, name, number, who):
-        """Say that a station runs the job of that name and number (or None).
-
-        UserError when it ran one of that name with a higher number.
-        """
-        self.connection.write(self._by(who, lambda t: steps.start_job(t, name, number)))
+    def start_job(self, job, who):
+        """Say that a station runs a job. UserError when it is signed and older than the last of that name there."""
+        self.connection.write(self._by(who, lambda t: steps.start_job(t, job)))
 
     def adopt(self, mac, product_key, device_name, who):
         """Bind an identity that is on a board, but free in a ledger that came back from a backup, to that

@@ -63,8 +63,7 @@ def run(args):
                 + (f"key_file in {at.path}" if at.fixed else "--key-file, or the station file")
             )
         ways.check_job(wanted, ledger.product(wanted.product_key))
-        if wanted.checked:
-            ledger.start_job(wanted.name, wanted.number, who)
+        ledger.start_job(wanted, who)
     settings = worker.Settings(
         job=wanted,
         url=url,
