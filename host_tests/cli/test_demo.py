@@ -6,7 +6,7 @@ import re
 from rich.console import Console
 
 from tools.demo import centres, gateways, id2, verb, ways, x509
-from tools.demo.stage import Stage
+from tools.demo.stage import Figures, Stage
 
 
 def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
@@ -99,3 +99,25 @@ def _text(table):
     out = io.StringIO()
     Console(file=out, width=120).print(table)
     return out.getvalue()
+
+
+def test_the_closing_table_can_be_read_at_80_columns():
+    """Every figure whole, the way's name too: it has a line of its own."""
+    scenes = ["per product, preregistration-free (MQTT, authType=regnwl)", "a board sold abroad, which asks the router where to go"]
+    figures = [Figures(scene, boot, 12, 123456, 1234567, 123.456, 112 * 1024) for scene in scenes for boot in ("first", "second")]
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False).print(verb.table(figures))
+    lines = out.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 3 + 2 * 3
+    assert [line for line in lines if line in scenes] == scenes
+    assert [line.split() for line in lines[4:6]] == [[boot, "12", "123456", "1234567", "123.46", "s", "112.0", "KB"]
+                                                     for boot in ("first", "second")]
+
+
+def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
+    out = io.StringIO()
+    stage = Stage.__new__(Stage)
+    stage.console = Console(file=out, width=80, force_terminal=True, no_color=True, highlight=False)
+    stage.say("TLS", "chain, dates and the name iot.example.aliyuncs.com verified by the board (TLSv1.2, ECDHE-RSA-AES128)")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 2 and lines[1].startswith(" " * 12 + "board (")

@@ -21,7 +21,7 @@ def main(path):
             table["product"],
             "ESP32_GENERIC",
             endpoint={"region": "cn-shanghai"},
-            pinned={"firmware": "f" * 64},
+            held={"firmware": b"stock"},
         ),
         url=parse_url(table["url"]),
         key=Key(bytes.fromhex(table["key"])),

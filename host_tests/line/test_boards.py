@@ -217,6 +217,15 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
     assert "PRIVATE" not in json.dumps(events)
 
 
+def test_an_application_that_stops_is_red_with_its_exception_and_place(tmp_path):
+    line = Line(tmp_path, files={"main.py": "import json\nprint('hello')\njson.load(open('/config.json'))\n"}, seconds=10)
+    with bench(tmp_path, 1) as board:
+        status, events = line.burn(board)
+    outcome, why = results(events)["1"]
+    assert (status, outcome) == (1, "failed")
+    assert why.startswith("no state line: the application stops with OSError: [Errno 2] ENOENT <- /main.py:3")
+
+
 def test_eight_boards_at_once_with_every_fault_end_right(tmp_path):
     """Power cuts, a pulled cable, a wrong chip, a chip that is closed, a ledger that goes away: each in one
     bay.

@@ -1,13 +1,27 @@
 """Jobs: signed, pinned, and refused in one line when anything about them was changed."""
 
+import argparse
+import datetime
+import hashlib
+import json
 import os
 import stat
+import threading
+from dataclasses import replace
 
 import pytest
 
-from host_tests.line.conftest import PRODUCT
+from host_tests.chip import flashing
+from host_tests.image import pairs
+from host_tests.line import filed
+from host_tests.line.conftest import PRODUCT, WHO, board
+from tools import cli
+from tools.emulator.chip.bench import Bench
 from tools.errors import UserError
-from tools.line import job, station_file
+from tools.line import connection, desk, doctor, job, seal, station, station_file, worker
+from tools.line.ledger import Ledger, Product, Who
+from tools.line.port_wire import PortWire
+from tools.line.verbs import burn
 
 JOB = f"""
 name = "lamp-2026-11"
@@ -104,6 +118,42 @@ def test_another_file_under_the_same_name_is_refused(folder, public, name):
         job.load(path, public)
 
 
+@pytest.mark.parametrize("moment", ["after it was verified", "after it was compiled"])
+def test_what_was_verified_is_what_goes_onto_a_board(folder, public, tmp_path, moment):
+    """The attack: the operator exchanges every file of a signed job while the station waits for a board."""
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    (folder / "micropython.bin").write_bytes(flashing.stock_bin(mark=b"S"))
+    (folder / "app" / "data").mkdir()
+    (folder / "app" / "data" / "line.txt").write_text("signed")
+    path = signed(folder)
+    wanted = job.load(path, public)
+    clean = job.with_tree(wanted)
+    if moment == "after it was compiled":
+        wanted = clean
+    (folder / "micropython.bin").write_bytes(flashing.stock_bin(mark=b"X"))
+    (folder / "app" / "main.py").write_text("print('exchanged')")
+    (folder / "app" / "data" / "line.txt").write_text("exchanged")
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER, serial=7))
+    wanted = job.with_tree(wanted)
+    assert wanted.tree == clean.tree and b"exchanged" not in b"".join(wanted.tree.values())
+    assert wanted.tree["/main.py"] == b"print('hello')\n"
+    with Bench(tmp_path / "flash.bin", size=4 << 20, boot_blank=True) as board:
+        wire = PortWire(board.url, wanted, folder=str(tmp_path / "state"))
+        wire.identify()
+        wire.held()
+        assert wire.flash(wanted, lambda step, part: None)["written"]
+        wire.close()
+    flash = (tmp_path / "flash.bin").read_bytes()
+    assert b"S" * 1000 in flash and b"X" * 1000 not in flash and b"exchanged" not in flash
+    assert wanted.firmware_hash == hashlib.sha256(flashing.stock_bin(mark=b"S")).hexdigest()
+
+
+def test_the_hash_of_the_record_is_measured(folder, public):
+    """Not copied from the job: an unsigned job's pins, or a wrong one, never reach the ledger."""
+    found = job.load(signed(folder), public)
+    assert replace(found, pinned={"firmware": "0" * 64}).firmware_hash == hashlib.sha256(b"firmware" * 100).hexdigest()
+
+
 def test_another_key_and_no_key_are_refused(folder, public):
     job.keygen(str(folder / "other.key"))
     other = job.private_key(str(folder / "other.key")).public_key()
@@ -165,7 +215,7 @@ def test_showing_a_job_shows_no_password(folder, public):
 
 
 @pytest.fixture
-def pinned(folder, public):
+def pinned(folder, public, monkeypatch):
     place = folder / "etc"
     place.mkdir()
     text = (folder / "line.key.pub").read_text()
@@ -173,11 +223,12 @@ def pinned(folder, public):
         f'name = "hall-2"\njob_key = """{text}"""\n'
         'bays = [{name = "1", usb = "1-1.4"}, {name = "2", port = "rfc2217://h:1"}]\n'
     )
+    monkeypatch.setattr(station_file, "ROOT", os.getuid())
     return place / "station.toml"
 
 
 def test_the_pinned_key_is_the_one_that_counts(folder, pinned, public):
-    found = station_file.find(place=str(pinned), uid=0)
+    found = station_file.find(place=str(pinned))
     assert (found.name, found.desk, job.fingerprint(found.job_key)) == (
         "hall-2",
         False,
@@ -193,26 +244,73 @@ def test_no_other_station_file_can_be_named_on_a_station(folder, pinned):
     other = folder / "mine.toml"
     other.write_text('name = "desk"\n')
     with pytest.raises(UserError, match="another station file cannot be named"):
-        station_file.find(str(other), str(pinned), uid=0)
+        station_file.find(str(other), str(pinned))
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646])
 def test_a_station_file_within_the_operator_s_reach_proves_nothing(pinned, mode):
     os.chmod(pinned, mode)
-    with pytest.raises(UserError, match="can be changed by the operator"):
-        station_file.find(place=str(pinned), uid=0)
+    with pytest.raises(UserError, match="can be changed by others than root"):
+        station_file.find(place=str(pinned))
 
 
-def test_a_station_file_that_the_operator_owns_proves_nothing(pinned):
-    with pytest.raises(UserError, match="can be changed by the operator"):
-        station_file.find(
-            place=str(pinned), uid=os.stat(pinned).st_uid or 12345
-        ) if os.getuid() else _as_owner(pinned)
+@pytest.mark.parametrize("what", ["station.toml", "."])
+def test_a_station_file_that_is_not_root_s_is_refused_whoever_asks(pinned, monkeypatch, what):
+    """Of the operator, or of a third user: whoever owns the file, or its folder, names the key of jobs."""
+    stat_of = os.stat
+
+    def owned(path, *args, **kwargs):
+        found = list(stat_of(path, *args, **kwargs))
+        found[stat.ST_UID] = 12345 if os.fspath(path) == os.path.normpath(pinned.parent / what) else found[stat.ST_UID]
+        return os.stat_result(found)
+
+    monkeypatch.setattr("tools.line.station_file.os.stat", owned)
+    with pytest.raises(UserError, match="can be changed by others than root"):
+        station_file.find(place=str(pinned))
 
 
-def _as_owner(path):
-    os.chown(path, 12345, 12345)
-    station_file.find(place=str(path), uid=12345)
+def test_a_station_file_that_cannot_be_read_is_refused_and_never_a_desk(pinned, monkeypatch):
+    def closed(path, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tools.line.station_file.os.lstat", closed)
+    with pytest.raises(UserError, match="station.toml cannot be read: Permission denied; chmod 755"):
+        station_file.find(place=str(pinned))
+
+
+def test_a_station_file_that_is_a_link_to_nothing_is_refused(pinned):
+    pinned.unlink()
+    pinned.symlink_to("gone.toml")
+    with pytest.raises(UserError, match="station.toml cannot be read"):
+        station_file.find(place=str(pinned))
+
+
+SETTINGS = ("--ledger=mine.db", "--key-file=mine.key", "--bay=1=/dev/null")
+
+
+@pytest.mark.parametrize("option", SETTINGS)
+@pytest.mark.parametrize("named", [False, True], ids=["at its place", "named"])
+@pytest.mark.parametrize("full", [False, True], ids=["left out", "said"])
+def test_nothing_on_the_command_line_says_what_a_station_file_says_or_leaves_out(
+    folder, pinned, monkeypatch, capsys, option, named, full
+):
+    if full:
+        pinned.write_text(f'ledger = "{folder}/line.db"\nkey_file = "{folder}/line.hex"\n' + pinned.read_text())
+    monkeypatch.setattr(station_file, "PLACE", str(folder / "none" if named else pinned))
+    more = ["--station-file", str(pinned)] if named else []
+    assert cli.main(["line", "burn", signed(folder), option, *more]) == 1
+    assert f"{option.partition('=')[0]} does not count on a station" in capsys.readouterr().err
+
+
+def test_the_environment_says_nothing_of_what_a_station_file_leaves_out(folder, pinned, monkeypatch, capsys):
+    (folder / "job.toml").write_text(JOB.replace("ledger =", "# "))
+    monkeypatch.setattr(station_file, "PLACE", str(pinned))
+    monkeypatch.setenv("ALIOT_LEDGER", str(folder / "mine.db"))
+    Ledger.create(str(folder / "mine.db"), plain=True).close()
+    assert cli.main(["line", "status"]) == 1
+    assert "station.toml names no ledger" in capsys.readouterr().err
+    monkeypatch.setenv("ALIOT_LEDGER_KEY", "0" * 64)
+    assert desk.key(argparse.Namespace(key_file=None), station_file.find(place=str(pinned))) is None
 
 
 def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
@@ -234,3 +332,158 @@ def test_a_wrong_station_file_is_one_line(tmp_path, text, words):
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(UserError, match=words):
         station_file.read(str(tmp_path / "s.toml"))
+
+
+def test_two_roots_of_one_file_name_are_refused_and_neither_vanishes(folder):
+    (folder / "more").mkdir()
+    (folder / "more" / "lab.der").write_bytes(b"another root")
+    path = folder / "job.toml"
+    path.write_text(path.read_text().replace('["lab.der"]', '["lab.der", "more/lab.der"]'))
+    with pytest.raises(UserError, match="two roots of job lamp-2026-11 are called lab.der"):
+        job.load_unsigned(str(path))
+
+
+def mode_of(path):
+    return f"{stat.S_IMODE(os.stat(path).st_mode):o}"
+
+
+def test_a_signed_job_can_be_read_by_the_operator_s_account(folder, capsys):
+    (folder / "job.toml").write_text(JOB.replace(":OpenSesame99", ""))
+    sign = ["line", "job", "sign", str(folder / "job.toml"), "--key", str(folder / "line.key")]
+    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "644"
+    (folder / "job.toml").write_text(JOB)
+    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "640", "it holds the ledger's password"
+
+
+@pytest.mark.parametrize("mode, owner, good", [(0o640, 0, True), (0o644, 0, False), (0o660, 0, False), (0o640, 5, False),
+                                               (0o600, 5, True)])
+def test_root_s_key_may_be_read_by_one_group(tmp_path, monkeypatch, mode, owner, good):
+    seal.make_key(str(tmp_path / "k"))
+    os.chmod(tmp_path / "k", mode)
+    monkeypatch.setattr(seal, "ROOT", os.getuid() if owner == 0 else os.getuid() + 1)
+    if good:
+        seal.read_key(str(tmp_path / "k"))
+    else:
+        with pytest.raises(UserError, match=f"chmod {'640' if owner == 0 else '600'} "):
+            seal.read_key(str(tmp_path / "k"))
+
+
+def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(folder, monkeypatch):
+    at = station_file.Station("hall-2", key_file=str(folder / "line.key"))
+    (folder / "job.toml").chmod(0o600)
+    monkeypatch.setattr("tools.line.doctor.os.access", lambda *_: False)
+    found = [(one.what, one.good, one.advice) for one in doctor.modes(at, str(folder / "job.toml"))]
+    assert found == [
+        ("key", False, f"chgrp GROUP {folder}/line.key (the operators' group) and chmod 640 {folder}/line.key"),
+        ("job", False, f"chmod 644 {folder}/job.toml"),
+    ]
+    monkeypatch.undo()
+    (folder / "job.toml").chmod(0o644)
+    (folder / "line.key").chmod(0o640)
+    assert not list(doctor.modes(at, str(folder / "job.toml")))
+
+
+def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
+    found = job.load_unsigned(signed(folder))
+    name = job.fingerprint(job.private_key(str(folder / "line.key")).public_key())
+    assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
+    assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
+    assert "signed with key" in list(doctor.firmware(found))[-1].found
+    assert "(UNSIGNED JOB)" in burn.title(job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk"))
+
+
+@pytest.mark.parametrize("last, moment, over", [
+    ("2026-12-31", "2026-12-31T23:59:00+00:00", False),
+    ("2026-12-31", "2027-01-01T00:00:00+00:00", True),
+    ("2026-12-31T12:00:00+08:00", "2026-12-31T04:00:01+00:00", True),
+    ("2026-12-31T12:00:00", "2026-12-31T12:00:00+00:00", False),
+])
+def test_a_job_ends_when_it_says(folder, public, last, moment, over):
+    (folder / "job.toml").write_text(f"not_after = {last}\n" + JOB)
+    found = job.load(signed(folder), public)
+    now = datetime.datetime.fromisoformat(moment)
+    if over:
+        with pytest.raises(UserError, match="job lamp-2026-11 is over since 2026-12-31"):
+            found.check_time(now)
+    else:
+        found.check_time(now)
+
+
+def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folder, tmp_path):
+    """The bay says it in one line, and the board is not touched."""
+    ended = job.Job("lamp", PRODUCT, "ESP32_GENERIC", not_after=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    url = connection.parse_url(str(tmp_path / "l.db"))
+    Ledger.create(url, plain=True).close()
+    path = filed.create(tmp_path / "board.json", board(1))
+    settings = worker.Settings(ended, url, None, WHO, wire="host_tests.line.filed:FiledWire", once=True)
+    bay = worker.Worker(station_file.Bay("1", port=path), settings, lambda event, **facts: None, threading.Event())
+    with pytest.raises(UserError, match="job lamp is over since 2026-01-01"):
+        bay.run()
+    assert filed.burns(path) == []
+
+
+def test_a_station_refuses_a_job_older_than_the_last_it_ran_of_that_name(tmp_path):
+    with Ledger.create(str(tmp_path / "l.db"), plain=True) as ledger:
+        def start(number, name="lamp", who=WHO, checked=True):
+            ledger.start_job(job.Job(name, PRODUCT, "ESP32_GENERIC", number=number, checked=checked), who)
+
+        start(99, checked=False)  # at a desk, anyone's number
+        for number in (None, 3, 3, 7):
+            start(number)
+        for number in (6, None):
+            with pytest.raises(UserError, match="this station ran number 7 of it"):
+                start(number)
+        start(1, "lamp-b")
+        start(6, who=Who("another", "lin"))
+        assert [event["action"] for event in ledger.history()] == ["job"] * 7
+
+
+def test_line_burn_refuses_an_older_signed_job(folder, pinned, monkeypatch, capsys):
+    """The attack re-run: the operator keeps last month's signed job and runs it again."""
+    pinned.write_text(f'ledger = "{folder}/l.db"\n' + pinned.read_text())
+    monkeypatch.setattr(station_file, "PLACE", str(pinned))
+    monkeypatch.setattr(station.Station, "run", lambda self: 0)
+    with Ledger.create(str(folder / "l.db"), plain=True) as ledger:
+        ledger.add_product(Product(PRODUCT), WHO)
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    paths = []
+    for number in (4, 5):
+        (folder / "job.toml").write_text(f"number = {number}\n" + JOB.replace("ledger =", "# ").replace("wifi = true", ""))
+        paths.append(signed(folder, f"job{number}.toml"))
+    assert [cli.main(["line", "burn", path]) for path in (paths[0], paths[1], paths[0])] == [0, 0, 1]
+    assert "job lamp-2026-11 has number 4, and this station ran number 5 of it" in capsys.readouterr().err
+
+
+def with_config(folder, text, more=""):
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    (folder / "site.json").write_text(text, encoding="utf-8")
+    (folder / "job.toml").write_text('config = "site.json"\n' + JOB)
+    return str(folder / "job.toml")
+
+
+def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, public):
+    with_config(folder, '{"ssid": "café \N{SLEEPING SYMBOL}", "password": "12345678"}')
+    found = job.with_tree(job.load(signed(folder), public))
+    assert "config" in found.pinned
+    assert json.loads(found.tree["/config.json"])["ssid"] == "café \N{SLEEPING SYMBOL}"
+    assert b"\\u" not in found.tree["/config.json"]
+    (folder / "site.json").write_text("{}")
+    with pytest.raises(UserError, match="config of job lamp-2026-11 is not the file that was signed"):
+        job.load(str(folder / "job.signed.toml"), public)
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[]", "^site.json is not a JSON object"),
+    ('{"keepalive": "x"}', "^site.json: keepalive"),
+    ('{"device_secret": "x"}', "^site.json: 'device_secret' does not belong"),
+])
+def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, words):
+    with pytest.raises(UserError, match=words):
+        job.with_tree(job.load_unsigned(with_config(folder, text)))
+
+
+def test_two_sets_of_settings_are_refused(folder):
+    path = with_config(folder, "{}")
+    (folder / "app" / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="leave one of them away"):
+        job.with_tree(job.load_unsigned(path))

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from host_tests.line.conftest import PRODUCT, WHO, Clock, board, secret, stock
 from tools.errors import UserError
 from tools.line import labels, report
+from tools.line.job import Job
 from tools.line.ledger import Ledger, Product
 
 
@@ -98,6 +99,19 @@ def test_labels_are_files_named_by_product_and_device(ledger, tmp_path):
     assert [path.rpartition("/")[2] for path in paths] == [f"{PRODUCT}-dev0000{n}.svg" for n in range(3)]
 
 
+def test_names_that_differ_in_a_sign_have_a_label_each(tmp_path):
+    given = ["lamp:0030", "lamp@0030", "lamp-0030", "lamp.0030", "lamp_0030"]
+    with Ledger.create(f"sqlite:///{tmp_path}/signs.db", plain=True) as ledger:
+        ledger.add_product(Product(PRODUCT), WHO)
+        ledger.add_identities(PRODUCT, [(name, {"device_secret": secret(1)}) for name in given], WHO)
+        rows = [burn(ledger, number) for number in range(len(given))]
+        paths = labels.write(rows, str(tmp_path / "out"))
+    assert len(list((tmp_path / "out").iterdir())) == len(given)
+    stems = [path.rpartition("/")[2].removesuffix(".svg") for path in paths]
+    assert [stem.partition("-")[2].replace("%3A", ":") for stem in stems] == given
+    assert not any(set('<>:"|?*') & set(stem) for stem in stems), "Windows takes the name"
+
+
 @pytest.fixture
 def worked(ledger, clock):
     """Three hours: two passes; one fail; nothing; one pass and a fail that passes later."""
@@ -148,14 +162,50 @@ def test_each_form_of_a_report_tells_the_same_and_no_secret(worked, tmp_path, fo
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(text)))
         assert [row["device_name"] for row in rows] == ["dev00000", "dev00001", "dev00002", "dev00003"]
-        assert rows[2]["note"] == "no state line within 60 s"
+        assert [row["note"] for row in rows] == ["", "", "no state line within 60 s", ""], "dev00003 is good by now"
     elif form == "json":
         assert json.loads(text)["totals"]["passed"] == 3
     else:
-        assert "<svg" in text and "yield" in text and "24:0a:c4:00:00:03" in text and "40.0 %" in text
+        assert "<svg" in text and "passed in the end" in text and "24:0a:c4:00:00:03" in text and "40.0 %" in text
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", text), (
             "the page needs nothing from elsewhere"
         )
+
+
+def a_job(name="lamp-2026-11", number=3, signer="ab" * 8):
+    return Job(name, PRODUCT, "ESP32_GENERIC", number=number, signer=signer, checked=signer is not None)
+
+
+def test_a_report_says_which_product_job_and_days_it_is_of(ledger, clock):
+    ledger.start_job(a_job(), WHO)
+    burn(ledger, 1)
+    clock.forward(days=1)
+    burn(ledger, 2)
+    made = report.make(ledger, now=clock())
+    page = report.as_html(made)
+    for text in (PRODUCT, "lamp-2026-11, number 3 (key abababababababab)", "2026-11-21 07:00 UTC to 2026-11-22 07:00 UTC"):
+        assert text in page
+    assert report.make(ledger, since="2026-11-22")["jobs"] == made["jobs"], "it started the day before"
+    ledger.start_job(a_job("trial", None, None), WHO)
+    assert report.make(ledger)["jobs"][1:] == ["trial (not signed)"]
+
+
+@pytest.mark.parametrize("passed, failed", [(1, 0), (3, 2), (11, 1), (9, 8)])
+def test_the_axis_of_boards_has_whole_numbers_and_a_single_hour_is_a_bar(passed, failed):
+    slot = {"at": "2026-11-21T07:00Z", "passed": passed, "failed": failed, "yield": None, "per_hour": 1}
+    plot = report._plot({"timeline": [slot], "minutes": 60})
+    axis = re.findall(r'<text x="-5"[^>]*>([^<]*)</text>', plot)
+    assert axis and all(text.isdigit() for text in axis), axis
+    assert plot.count("<rect") >= 2 and "<circle" not in plot
+
+
+def test_what_a_board_said_is_printable_in_every_form(ledger):
+    burn(ledger, 1, fail="said \x1b[2J\x9b1A\u202e<b>x")
+    made = report.make(ledger)
+    for form in (report.as_csv, report.as_json, report.as_html):
+        text = form(made)
+        assert all(c.isprintable() or c in "\r\n" for c in text) and "x1b[2J" in text
+    assert "<b>x" not in report.as_html(made)
 
 
 def test_an_empty_ledger_has_a_report_too(ledger, tmp_path):

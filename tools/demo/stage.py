@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
 from tools.demo import narration
 from tools.emulator.board.boot import Board, BoardError
@@ -17,6 +18,7 @@ from tools.image import flash, identity
 REGION, INSTANCE = "cn-shanghai", "iot-06z00abc"
 ABROAD = ["ap-southeast-1", "eu-central-1"]     # the other centres that the cloud stands for
 WIDTH = 120                 # columns in a pipe
+INDENT = 12                 # columns of the word before each line
 PATIENCE = 30               # seconds that a step may take before the demo gives up
 
 
@@ -65,7 +67,10 @@ class Stage:
 
     def say(self, word, words):
         style = narration.STYLES.get(word, "")
-        self.console.print(f"  {word:<10}", style=style, end="")
+        self.console.print(f"  {word:<{INDENT - 2}}", style=style, end="")
+        if self.console.is_terminal:    # a line that does not fit goes on under its own beginning
+            lines = Text(words).wrap(self.console, max(20, self.console.width - INDENT))
+            words = ("\n" + " " * INDENT).join(line.plain.rstrip() for line in lines)
         self.console.print(words, markup=False, soft_wrap=True)
 
     def _tell_log(self):

@@ -1,12 +1,12 @@
 """The verb `demo`: every way in, from a burned flash image to an acknowledged property, without hardware."""
 
+import itertools
 import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
 from tools import interpreter
 from tools.demo import centres, gateways, id2, ways, x509
@@ -35,13 +35,26 @@ def run(args):
                 stage.console.print(table(stage.figures))
 
 
+# heading -> (width, the figure as text); together with the indent they fit 80 columns
+COLUMNS = {
+    "boot": (8, lambda row: row.boot),
+    "handshakes": (10, lambda row: str(row.handshakes)),
+    "bytes sent": (10, lambda row: str(row.sent)),
+    "received": (10, lambda row: str(row.received)),
+    "to connected": (12, lambda row: f"{row.seconds:.2f} s"),
+    "heap in use": (11, lambda row: f"{row.heap / 1024:.1f} KB"),
+}
+
+
 def table(figures):
-    """The figures as a rich table."""
-    made = Table(box=box.SIMPLE_HEAD, title="What each boot took", title_justify="left", pad_edge=False)
-    for name, align in (("way", "left"), ("boot", "left"), ("handshakes", "right"), ("bytes sent", "right"), ("received", "right"),
-                        ("to connected", "right"), ("heap in use", "right")):
-        made.add_column(name, justify=align, no_wrap=True)
-    for row in figures:
-        made.add_row(row.scene, row.boot, str(row.handshakes), str(row.sent), str(row.received),
-                     f"{row.seconds:.2f} s", f"{row.heap / 1024:.1f} KB")
-    return made
+    """The figures as a rich text: each way on a line of its own, its boots under it."""
+    lines = ["What each boot took", _line({name: name for name in COLUMNS}), "-" * len(_line({}))]
+    for scene, rows in itertools.groupby(figures, lambda row: row.scene):
+        lines.append(scene)
+        lines += [_line({name: figure(row) for name, (_, figure) in COLUMNS.items()}) for row in rows]
+    return Text("\n".join(lines))
+
+
+def _line(cells):
+    return "  " + "  ".join(f"{cells.get(name, ''):{'<' if name == 'boot' else '>'}{width}}"
+                            for name, (width, _) in COLUMNS.items())

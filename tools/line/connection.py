@@ -14,6 +14,7 @@ import tenacity
 from sqlalchemy import event, exc
 
 from tools.errors import UserError
+from tools.line import names
 
 POSTGRESQL = "postgresql+psycopg"
 URL_VARIABLE = "ALIOT_LEDGER"
@@ -260,4 +261,4 @@ def _locked(error):
 
 
 def _reason(error):
-    return " ".join(str(error.orig).split())[:160] or type(error.orig).__name__
+    return names.printable(" ".join(str(error.orig).split()))[:160] or type(error.orig).__name__

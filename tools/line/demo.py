@@ -54,6 +54,7 @@ class Demo:
             self._job(cloud)
             made = [stack.enter_context(self._board(number, cloud)) for number in range(1, BAYS + 1)]
             self.say(f"boards: {BAYS} blank emulated boards on rfc2217://127.0.0.1")
+            self._station_file(made)
             self._station(made, kill=True)
             self.say("station: killed (SIGKILL) in the middle; started again")
             status = self._station(made, kill=False)
@@ -96,7 +97,7 @@ class Demo:
             )
 
     def _job(self, cloud):
-        """The engineer's side: a job, signed; the station's side: the public key, pinned."""
+        """The engineer's side: a job, signed."""
         firmware = ""
         if self.firmware:
             shutil.copy(stock.pinned(boards.load(BOARD)), self._path("micropython.bin"))
@@ -115,10 +116,17 @@ class Demo:
             )
         self._line("job", "keygen", self._path("line.key"), ledger=False)
         self._line("job", "sign", self._path("job.toml"), "--key", self._path("line.key"), ledger=False)
+
+    def _station_file(self, made):
+        """What root writes at a station: the key of jobs, the ledger and its key, the bays."""
         with open(self._path("line.key.pub")) as file:
             public = file.read()
+        bays = ", ".join(f'{{name = "{number}", port = "{board.url}"}}' for number, board in enumerate(made, 1))
         with open(self._path("station.toml"), "w") as file:
-            file.write(f'name = "demo"\njob_key = """{public}"""\n')
+            file.write(
+                f'name = "demo"\njob_key = """{public}"""\nledger = "sqlite:///{self._path("ledger.db")}"\n'
+                f'key_file = "{self._path("ledger.key")}"\nbays = [{bays}]\n'
+            )
 
     def _board(self, number, cloud):
         path = self._path(f"board{number}.bin")
@@ -183,11 +191,8 @@ class Demo:
             "--json",
             "--station-file",
             self._path("station.toml"),
-            "--key-file",
-            self._path("ledger.key"),
             "--journal",
             self._path("journal.jsonl"),
-            *(f"--bay={number}={board.url}" for number, board in enumerate(made, 1)),
         ]
         process = subprocess.Popen(
             command, env=self._environment(), stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -4,7 +4,7 @@ import getpass
 import os
 
 from tools.errors import UserError
-from tools.line import connection, seal, station_file
+from tools.line import bays, connection, seal, station_file
 from tools.line.connection import URL_VARIABLE, Patience
 from tools.line.ledger import Ledger, Who
 
@@ -16,7 +16,8 @@ def add_arguments(parser):
         "--ledger",
         metavar="URL",
         help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE; "
-        f"otherwise the job's, the station file's, {URL_VARIABLE}, or a file in the home folder",
+        f"otherwise the job's, the station file's, {URL_VARIABLE}, or a file in the home folder; "
+        "on a station only the station file's, or the job's",
     )
     group.add_argument(
         "--key-file",
@@ -49,18 +50,39 @@ def _login():
 def url(args, at, job=None):
     """The ledger's URL by the order of the help text; a password may not come from the command line.
 
-    On a station with a pinned key, the operator may not name another ledger.
+    On a station its file decides, and where that names none, the job, whose signature was checked.
     """
+    if at.fixed:
+        _fixed(at, args.ledger, "--ledger", 'ledger = "URL"')
+        found = at.ledger or (job and not at.desk and job.ledger)
+        if not found:
+            raise UserError(f'station file {at.path} names no ledger, and nothing else counts here: add ledger = "URL" to it')
+        return connection.parse_url(found)
     if args.ledger:
-        if not at.desk and at.ledger:
-            raise UserError("this station's ledger is fixed by its station file; leave --ledger away")
         return connection.parse_url(args.ledger, from_command_line=True)
     found = (job and job.ledger) or at.ledger or os.environ.get(URL_VARIABLE) or connection.default_url()
     return connection.parse_url(found)
 
 
 def key(args, at):
+    if at.fixed:
+        _fixed(at, args.key_file, "--key-file", 'key_file = "FILE"')
+        return seal.find_key(at.key_file, environ={})
     return seal.find_key(args.key_file or at.key_file)
+
+
+def places(args, at):
+    """The bays that the command line or the station file names; () for every USB port."""
+    if at.fixed:
+        _fixed(at, args.bay, "--bay", "bays = [ ... ]")
+        return at.bays
+    return bays.parse(args.bay) or at.bays
+
+
+def _fixed(at, given, option, setting):
+    """UserError when the command line says what only the station file says."""
+    if given:
+        raise UserError(f"{option} does not count on a station: leave it away, and say {setting} in {at.path}")
 
 
 def open_ledger(args, job=None, with_key=True, patience=Patience()):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import bays, connection, ways
-from tools.line.clock import stamp
+from tools.line.clock import stamp, utc_now
 from tools.line.ledger import Ledger
 from tools.line.transitions import VOID
 
@@ -70,6 +70,27 @@ def ports(found, places, access=os.access):
             yield Finding(
                 f"bay {bay.name}", None, f"nothing at {bay.usb or bay.port}", "empty, or its cable is loose"
             )
+
+
+def modes(at, path=None):
+    """Findings on who can read what a station works with: the ledger's key, and the job in `path`."""
+    for what, place, right in (("key", at.key_file, "640"), ("job", path, "644")):
+        try:
+            found = place and os.stat(place)
+        except OSError as error:
+            yield Finding(what, False, f"{place} cannot be read: {error.strerror}", f"is it there? {_cure(place, right)}")
+            continue
+        if not found:
+            continue
+        if not os.access(place, os.R_OK):
+            yield Finding(what, False, f"{place} cannot be read by this account", _cure(place, right))
+        elif found.st_uid == 0 and not found.st_mode & 0o044:
+            yield Finding(what, None, f"root alone can read {place}: an operator's account cannot", _cure(place, right))
+
+
+def _cure(place, mode):
+    group = f"chgrp GROUP {place} (the operators' group) and " if mode == "640" else ""
+    return f"{group}chmod {mode} {place}"
 
 
 def clock(now, database_now=None):
@@ -204,5 +225,11 @@ def firmware(wanted):
             f"{wanted.name} is not signed",
             "'line job sign', and a station file that pins the key",
         )
+    elif not wanted.checked:
+        yield Finding("job", None, f"{wanted.name}, signed with {wanted.signature}", "a station file pins one")
     else:
         yield Finding("job", True, f"{wanted.name}, signed by {wanted.signer}")
+    if wanted.not_after is not None:
+        over = wanted.not_after < utc_now()
+        yield Finding("job", not over, f"{wanted.name} {'was' if over else 'is'} good until {wanted.not_after:%Y-%m-%d %H:%M} UTC",
+                      "sign one with a later not_after" if over else "")

@@ -8,10 +8,13 @@ believes only the public key that is pinned in its own station file.
 
 import base64
 import binascii
+import datetime
 import hashlib
 import json
 import os
+import re
 import stat
+import tempfile
 import tomllib
 from dataclasses import dataclass, field
 
@@ -22,8 +25,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tools import private
 from tools.errors import UserError
 from tools.flash import leaks
-from tools.image import firmware, identity
+from tools.image import config, firmware, identity
 from tools.image import flash as layouts
+from tools.line import connection
 
 MARK = b"# signed: ed25519 "
 SELF_TESTS = ("boot", "connected")
@@ -34,8 +38,11 @@ FORM = {
         "name": str,
         "product_key": str,
         "board": str,
+        "number": int,
+        "not_after": datetime.date,
         "firmware": str,
         "files": str,
+        "config": str,
         "roots": list,
         "ledger": str,
         "replace": bool,
@@ -69,6 +76,7 @@ class Job:
     board: str
     firmware: str | None = None
     files: str | None = None
+    config: str | None = None  # goes onto the board as /config.json
     roots: tuple = ()
     ledger: str | None = field(default=None, repr=False)
     endpoint: dict = field(default_factory=dict)
@@ -78,12 +86,31 @@ class Job:
     replace: bool = False  # overwrite an identity that is not the board's own
     label: dict = field(default_factory=dict)
     pinned: dict = field(default_factory=dict)
+    held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
-    signer: str | None = None  # the key's fingerprint; None: unsigned
+    signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
+    checked: bool = False  # the signature was checked with a key that is believed here
+    number: int | None = None  # a station runs none with a lower number than the last of that name
+    not_after: datetime.datetime | None = None  # no board begins after it
 
     @property
     def firmware_hash(self):
-        return self.pinned.get("firmware")
+        """SHA-256 of the firmware's bytes that go onto boards, measured, or None when the job brings none."""
+        return _sha256(self.held["firmware"]) if "firmware" in (self.held or ()) else None
+
+    @property
+    def signature(self):
+        """Who signed the job, for a person."""
+        if self.signer is None:
+            return "nobody"
+        return self.signer if self.checked else f"key {self.signer}, not checked: no key is pinned here"
+
+    def check_time(self, now):
+        """UserError when the job's last moment is over."""
+        if self.not_after is not None and now > self.not_after:
+            raise UserError(
+                f"job {self.name} is over since {self.not_after:%Y-%m-%d %H:%M} UTC: ask the engineer for a newer one"
+            )
 
     @property
     def image_hash(self):
@@ -187,6 +214,12 @@ def sign(path, key):
     )
 
 
+def mode(job):
+    """The mode of a signed job's file: every operator reads it, unless its ledger's URL holds a password."""
+    url = connection.parse_url(job.ledger) if job.ledger else None
+    return 0o640 if url is not None and (url.password or "password" in url.query) else 0o644
+
+
 def load(path, public):
     """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError
     if not.
@@ -198,7 +231,7 @@ def load(path, public):
     signer, _, signature = line.strip().partition(b" ")
     if signer != fingerprint(public).encode():
         raise UserError(
-            f"{path} is signed with key {signer[:16].decode(errors='replace')}, this station believes "
+            f"{path} is signed with key {_signer(line)}, this station believes "
             f"only {fingerprint(public)}"
         )
     try:
@@ -206,21 +239,28 @@ def load(path, public):
     except (InvalidSignature, ValueError, binascii.Error):
         raise UserError(f"{path} was changed after it was signed; fetch the signed file again") from None
     job = _job(_parse(body, path), path, fingerprint(public))
+    job = _with(job, checked=True, held=contents(job))
     _compare(job, path)
     return job
 
 
 def load_unsigned(path):
-    """The Job in a file for a desk, where no station file pins a key; a signature is not looked at."""
-    body = _read(path).partition(MARK)[0]
+    """The Job in a file for a desk, where no station file pins a key; a signature is named, not checked."""
+    body, _, line = _read(path).partition(MARK)
     table = _parse(body, path)
     table.pop("pinned", None)
-    job = _job(table, path)
-    return _with(job, pinned=hashes(job))
+    job = _job(table, path, _signer(line) if line else None)
+    held = contents(job)
+    return _with(job, held=held, pinned=_hashes(held))
+
+
+def _signer(line):
+    """The fingerprint in a line of signature, or what of it can be one."""
+    return re.sub(r"[^0-9a-f]", "?", line.strip().partition(b" ")[0][:16].decode("ascii", "replace"))
 
 
 def _compare(job, path):
-    now = hashes(job)
+    now = _hashes(job.held)
     for name in sorted(now.keys() | job.pinned.keys()):
         if now.get(name) != job.pinned.get(name):
             raise UserError(
@@ -230,19 +270,36 @@ def _compare(job, path):
 
 
 def hashes(job):
-    """{name: SHA-256 hex} of every file that a job names: firmware, each root, each file of the tree."""
+    """{name: SHA-256 hex} of every file that a job names, see `contents`."""
+    return _hashes(contents(job))
+
+
+def _hashes(held):
+    return {name: _sha256(data) for name, data in held.items()}
+
+
+def contents(job):
+    """{name: bytes} of every file that a job names: firmware, each root, each file of the tree.
+
+    These bytes are what is verified and what goes onto boards: no path of a job is read a second time.
+    """
     found = {}
     if job.firmware:
-        found["firmware"] = _sha256(_read(job.firmware))
+        found["firmware"] = _read(job.firmware)
+    if job.config:
+        found["config"] = _read(job.config)
     for root in job.roots:
-        found["root " + os.path.basename(root)] = _sha256(_read(root))
+        name = "root " + os.path.basename(root)
+        if name in found:
+            raise UserError(f"two roots of job {job.name} are called {name[5:]}: give one another file name")
+        found[name] = _read(root)
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
         for folder, _, files in sorted(os.walk(job.files)):
             for file in sorted(files):
                 full = os.path.join(folder, file)
-                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
+                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _read(full)
     return found
 
 
@@ -254,20 +311,50 @@ def with_tree(job):
     """
     if not job.firmware and not job.files:
         return job
-    own = {}
-    if job.files:
-        own = {
-            name[5:]: _read(os.path.join(job.files, name[5:]))
-            for name in job.pinned
-            if name.startswith("file ")
-        }
+    if job.held is None:
+        job = _with(job, held=contents(job))
+    own = {name[5:]: data for name, data in job.held.items() if name.startswith("file ")}
     leaks.refuse(own)
     tree = firmware.compile_tree()
-    if job.files:
-        tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
-        tree.update(firmware.compile_tree(job.files))
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, job.roots)})
+    with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
+        if job.files:
+            tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
+            tree.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own)))
+        held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
+        if job.config:
+            if config.PATH in tree:
+                raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
+            tree[config.PATH] = _config(folder, os.path.basename(job.config), job.held["config"])
+        tree.update({f"/roots/{name}": data for name, data in _roots(os.path.join(folder, "roots"), held)})
     return _with(job, tree=tree)
+
+
+def _config(folder, name, data):
+    """What a board reads of a config.json, checked by the board's own table."""
+    path = os.path.join(_lay_out(folder, {name: data}), name)
+    try:
+        return json.dumps(config.read(path), ensure_ascii=False).encode()
+    except UserError as error:
+        raise UserError(str(error).replace(path, name)) from None
+
+
+def _roots(folder, held):
+    """(file name on the board, DER bytes) of each root; `held`: {file name: bytes}."""
+    _lay_out(folder, held)
+    try:
+        return [layouts.root(os.path.join(folder, name)) for name in held]
+    except UserError as error:
+        raise UserError(str(error).replace(folder + os.sep, "")) from None
+
+
+def _lay_out(folder, files):
+    """The folder, made with those files {path in it: bytes}: the compiler works on files."""
+    os.makedirs(folder, exist_ok=True)
+    for name, data in files.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "xb") as file:
+            file.write(data)
+    return folder
 
 
 # -- reading -------------------------------------------------------------------------------------------
@@ -305,6 +392,8 @@ def _job(table, path, signer=None):
         raise UserError(f"{path}: self_test.seconds is between 0 and 3600")
     if any(not isinstance(root, str) for root in table.get("roots", [])):
         raise UserError(f"{path}: roots is a list of DER files")
+    if "config" in table and not ("firmware" in table or "files" in table):
+        raise UserError(f"{path}: config goes onto a board with firmware or files; name one of them")
     _check_endpoint(table, path)
     folder = os.path.dirname(os.path.abspath(path))
 
@@ -317,6 +406,7 @@ def _job(table, path, signer=None):
         board=table["board"],
         firmware=place(table.get("firmware")),
         files=place(table.get("files")),
+        config=place(table.get("config")),
         roots=tuple(place(root) for root in table.get("roots", [])),
         ledger=table.get("ledger"),
         endpoint=table.get("endpoint", {}),
@@ -327,7 +417,18 @@ def _job(table, path, signer=None):
         label=table.get("label", {}),
         pinned=table.get("pinned", {}),
         signer=signer,
+        number=table.get("number"),
+        not_after=_last_moment(table.get("not_after")),
     )
+
+
+def _last_moment(day):
+    """The moment after which a job is over: the end of a day, or the time itself; UTC where it says no zone."""
+    if day is None:
+        return None
+    if not isinstance(day, datetime.datetime):
+        day = datetime.datetime.combine(day, datetime.time(23, 59, 59))
+    return day.astimezone(datetime.UTC) if day.tzinfo else day.replace(tzinfo=datetime.UTC)
 
 
 def _check_form(table, name, path):
@@ -366,15 +467,16 @@ def _with(job, **changes):
 
 def shown(job):
     """What `line job show` prints, as a dict; a ledger URL without its password."""
-    from tools.line import connection
-
     table = {
         "job": job.name,
-        "signed by": job.signer or "nobody",
+        "signed by": job.signature,
+        "number": job.number,
+        "not after": job.not_after and f"{job.not_after:%Y-%m-%d %H:%M} UTC",
         "product": job.product_key,
         "board": job.board,
         "firmware": _named(job.firmware, job.firmware_hash),
         "files": job.files,
+        "config": _named(job.config, job.pinned.get("config")),
         "extra roots": [
             f"{name[5:]} {digest[:16]}"
             for name, digest in sorted(job.pinned.items())

@@ -86,6 +86,15 @@ def make(identity, table=None):
     return {"svg": _svg, "png": _png, "zpl": _zpl}[chosen["format"]](code, lines), chosen["format"]
 
 
+def file_name(identity):
+    """A label's file name without its ending, one for each device.
+
+    A colon, which Windows refuses in a file name, is %3A, as in the names of the CA's files; no
+    DeviceName holds a percent sign, and no ProductKey a hyphen.
+    """
+    return f"{identity.product_key}-{identity.device_name.replace(':', '%3A')}"
+
+
 def write(identities, folder, table=None):
     """Write one label for each identity; returns the paths. A label that is there is made anew."""
     paths = []
@@ -93,8 +102,7 @@ def write(identities, folder, table=None):
         os.makedirs(folder, exist_ok=True)
         for identity in identities:
             data, suffix = make(identity, table)
-            name = identity.device_name.replace(":", "-").replace("@", "-")
-            paths.append(os.path.join(folder, f"{identity.product_key}-{name}.{suffix}"))
+            paths.append(os.path.join(folder, f"{file_name(identity)}.{suffix}"))
             with open(paths[-1], "wb") as file:
                 file.write(data)
     except OSError as error:

@@ -235,6 +235,10 @@ class Ledger:
         mac = names.mac(mac) if mac else None
         self.connection.write(self._by(who, lambda t: steps.reject(t, mac, note), new_token()))
 
+    def start_job(self, job, who):
+        """Say that a station runs a job. UserError when it is signed and older than the last of that name there."""
+        self.connection.write(self._by(who, lambda t: steps.start_job(t, job)))
+
     def adopt(self, mac, product_key, device_name, who):
         """Bind an identity that is on a board, but free in a ledger that came back from a backup, to that
         board.

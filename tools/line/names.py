@@ -25,6 +25,11 @@ MAC_RULES = {
 SERIAL_RULE = "serial"
 
 
+def printable(text):
+    """`text`, in which a board's or a database's own words may be, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def colons(digits):
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 

@@ -8,6 +8,7 @@ from collections import Counter
 
 from tools.errors import UserError
 from tools.line import names
+from tools.line.clock import stamp, utc_now
 
 COLUMNS = (
     "product_key",
@@ -25,29 +26,58 @@ COLUMNS = (
     "id2",
     "note",
 )
+HEADINGS = {
+    "product_key": "product",
+    "device_name": "device",
+    "mac": "MAC",
+    "changed": "last change, UTC",
+    "image": "files",
+    "serial": "certificate",
+    "id2": "ID²",
+    "note": "why",
+}
 PASS, FAIL = ("finish",), ("fail", "reject")
 FORMATS = ("csv", "json", "html")
 
 
-def make(ledger, product_key=None, since=None, minutes=60):
-    """The report as a dict: `boards`, `totals`, `timeline` (one entry for each `minutes`), `failures`."""
-    history = [
-        event
-        for event in ledger.history(since=since)
-        if product_key is None or event["product_key"] in (None, product_key)
-    ]
+def make(ledger, product_key=None, since=None, minutes=60, now=None):
+    """The report as a dict: `boards`, `totals`, `timeline` (one entry for each `minutes`), `failures`, `jobs`."""
+    whole = [event for event in ledger.history() if product_key is None or event["product_key"] in (None, product_key)]
+    history = [event for event in whole if since is None or event["at"] >= since]
     boards = _boards(ledger, history, product_key, since)
+    results = [event["at"] for event in history if event["action"] in PASS + FAIL]
     return {
         "product": product_key,
+        "products": sorted({board["product_key"] for board in boards} | ({product_key} if product_key else set())),
+        "jobs": _jobs(whole, since),
+        "made": stamp(now or utc_now()),
+        "first": min(results, default=None),
+        "last": max(results, default=None),
         "since": since,
         "minutes": minutes,
         "boards": boards,
         "totals": _totals(ledger, history, product_key),
         "timeline": timeline(history, minutes),
         "failures": Counter(
-            event["note"] or "" for event in history if event["action"] in FAIL
+            names.printable(event["note"] or "") for event in history if event["action"] in FAIL
         ).most_common(),
     }
+
+
+def _jobs(history, since):
+    """The jobs that ran since then, as text; before each station's first start since then, its last one before."""
+    before, found = {}, {}
+    for event in history:
+        if event["action"] != "job":
+            continue
+        job = json.loads(event["note"])
+        text = job["job"] + (f", number {job['number']}" if job["number"] is not None else "")
+        text += f" (key {job['signer']})" if job["checked"] else " (not signed)" if not job["signer"] else " (not checked)"
+        if since is None or event["at"] >= since:
+            found.setdefault(names.printable(text))
+        else:
+            before[event["station"]] = names.printable(text)
+    return list(dict.fromkeys([*before.values(), *found]))
 
 
 def _boards(ledger, history, product_key, since):
@@ -55,8 +85,10 @@ def _boards(ledger, history, product_key, since):
     for event in history:
         if event["action"] in ("reserve", "resume"):
             visits[event["identity_id"]] += 1
-        if event["note"] and event["action"] in FAIL + ("void",):
-            notes[event["identity_id"]] = event["note"]
+        if event["action"] in PASS:
+            notes.pop(event["identity_id"], None)  # an old failure says nothing of a good board
+        elif event["note"] and event["action"] in FAIL + ("void",):
+            notes[event["identity_id"]] = names.printable(event["note"])
     return [
         {
             "product_key": row.product_key,
@@ -165,41 +197,41 @@ def as_html(report):
     import jinja2
 
     loader = jinja2.FileSystemLoader(os.path.dirname(__file__))
-    page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
-        "report.html.j2"
-    )
-    return page.render(report=report, columns=COLUMNS, plot=_plot(report) if report["timeline"] else "")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["moment"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
+    shown = [name for name in COLUMNS if any(board[name] for board in report["boards"])]
+    page = environment.get_template("report.html.j2")
+    return page.render(report=report, columns=shown, headings=HEADINGS, plot=_plot(report) if report["timeline"] else "")
 
 
 def _plot(report):
-    """Boards an hour as bars' tops, and yield in percent on the right axis."""
+    """Passed and failed boards of each stretch of time as bars, whole numbers on the axis."""
     import pygal
     from pygal.style import CleanStyle
 
-    chart = pygal.Line(
+    slots = report["timeline"]
+    top = max(slot[name] for slot in slots for name in ("passed", "failed"))
+    step = max(1, -(-top // 5))
+    chart = pygal.Bar(
         js=(),
         disable_xml_declaration=True,
         width=900,
-        height=360,
-        style=CleanStyle,
-        range=(0, None),
-        secondary_range=(0, 100),
-        x_label_rotation=30,
+        height=320,
+        style=CleanStyle(colors=("#137333", "#b3261e"), background="#fff", plot_background="#fff"),
+        range=(0, top),
+        y_labels=range(0, top + step, step),
+        value_formatter=lambda value: f"{value:.0f}",
+        x_label_rotation=30 if len(slots) > 8 else 0,
         legend_at_bottom=True,
-        dots_size=3,
         show_minor_x_labels=False,
-        x_title="UTC",
+        x_title=f"UTC, each bar {report['minutes']} minutes",
+        y_title="boards",
         no_prefix=True,
     )
-    slots = report["timeline"]
     chart.x_labels = [slot["at"][5:16].replace("T", " ") for slot in slots]
-    chart.x_labels_major_count = 12
-    chart.add("boards an hour", [slot["per_hour"] for slot in slots], fill=True)
-    chart.add(
-        "yield, %",
-        [None if slot["yield"] is None else round(100 * slot["yield"], 1) for slot in slots],
-        secondary=True,
-    )
+    chart.x_labels_major_count = min(12, len(slots))
+    chart.add("passed", [slot["passed"] for slot in slots])
+    chart.add("failed", [slot["failed"] for slot in slots])
     return chart.render(is_unicode=True)
 
 

@@ -23,6 +23,7 @@ KEY_SIZE = 32
 NONCE_SIZE = 12
 PLAIN, SEALED = b"\0", b"\1"
 KEY_VARIABLE = "ALIOT_LEDGER_KEY"
+ROOT = 0  # whose key file a group may read: the operators' of a station
 KEY_FILE_VARIABLE = "ALIOT_LEDGER_KEY_FILE"
 
 
@@ -129,17 +130,22 @@ def parse_key(text, where):
 
 
 def read_key(path):
-    """The key in a file that only its owner may read (mode 0600)."""
+    """The key in a file that only its owner may read (mode 0600), or of root's for one group (0640)."""
     try:
         with open(path) as file:
-            mode = os.fstat(file.fileno()).st_mode
+            found = os.fstat(file.fileno())
             text = file.read(4096)
     except FileNotFoundError:
         raise UserError(f"there is no key file {path}; 'line init' makes one") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"key file {path} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise UserError(f"others can read key file {path} (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
+        raise UserError(
+            f"key file {path} cannot be read: {getattr(error, 'strerror', 'not text')}"
+            + (f"; 'line doctor' says what {path} needs" if isinstance(error, PermissionError) else "")
+        ) from None
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & (0o037 if found.st_uid == ROOT else 0o077):
+        right = "640" if found.st_uid == ROOT else "600"
+        raise UserError(f"others can read key file {path} (mode {mode:04o}): chmod {right} {path}")
     return parse_key(text, f"key file {path}")
 
 

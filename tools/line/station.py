@@ -15,12 +15,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing import connection
 
-from tools.line import bays, worker
+from tools.line import bays, names, worker
 from tools.line.clock import stamp, utc_now
 
 RESTARTS = 3  # of a bay whose process died
 RATE_WINDOW = 3600  # seconds over which boards an hour are counted
-JOURNALED = ("reserved", "written", "result")
+JOURNALED = ("reserved", "written", "result", "broken")
 
 
 @dataclass
@@ -34,15 +34,19 @@ class Row:
     device_name: str = ""
     outcome: str = ""
     why: str = ""
+    last: str = ""  # the red board that was taken out, until the next one is done
     passed: int = 0
     failed: int = 0
 
     def hear(self, event, facts):
         if event == "waiting":
+            if self.outcome == "failed":
+                self.last = f"taken out: {' '.join(filter(None, (names.colons(self.mac), self.device_name)))} FAILED: {self.why}"
             self.step, self.part = "waiting", None
+            self.mac = self.device_name = self.outcome = self.why = ""
             return
         if event == "identify":
-            self.mac = self.device_name = self.outcome = self.why = ""
+            self.mac = self.device_name = self.outcome = self.why = self.last = ""
         self.mac = facts.get("mac") or self.mac
         self.device_name = facts.get("device_name") or self.device_name
         self.why = facts.get("why") or ("" if event != "result" else self.why)
@@ -64,6 +68,7 @@ class Tally:
     passed: int = 0
     already: int = 0
     failed: int = 0
+    reds: dict = field(default_factory=dict)  # MAC or bay -> (bay, MAC, DeviceName, why) of boards still red
     began: float = field(default_factory=time.monotonic)
     finished: deque = field(default_factory=deque)
 
@@ -75,6 +80,13 @@ class Tally:
             self.already += 1
         else:
             self.failed += 1
+
+    def judge(self, row):
+        """Keep why a board or a bay is red, until the same one is green."""
+        if row.outcome in ("failed", "broken"):
+            self.reds[row.mac or row.bay] = row.bay, row.mac, row.device_name, row.why
+        else:
+            self.reds.pop(row.mac, None)
 
     def an_hour(self, now):
         """Boards an hour: over the last hour, or over the station's life when that is shorter."""
@@ -150,6 +162,8 @@ class Station:
         row.hear(event, facts)
         if event == "result":
             self.tally.count(facts["outcome"], time.monotonic())
+        if event in ("result", "broken"):
+            self.tally.judge(row)
         if event in JOURNALED:
             self._write_down(row, event)
         self.screen.hear(stamp(self._clock()), row, event, facts, self.tally)
@@ -179,6 +193,9 @@ class Station:
         row = self.rows[bay.name]
         row.outcome = row.step = "" if again else "broken"
         row.why = "the bay's process died" + ("; started again" if again else "")
+        self._write_down(row, "died")
+        if not again:
+            self.tally.judge(row)
         self.screen.hear(stamp(self._clock()), row, "died", {"why": row.why}, self.tally)
         if again:
             self._start(bay)
@@ -201,16 +218,18 @@ class Station:
 
     def _write_down(self, row, event):
         """The station's own record of what went onto which board, for a ledger that comes back from a
-        backup.
+        backup, and of why a board or a bay was red.
         """
-        if self.journal and row.device_name:
+        if self.journal and (row.device_name or row.why):
             line = {
                 "at": stamp(self._clock()),
                 "event": event,
-                "mac": row.mac,
-                "device_name": row.device_name,
+                "bay": row.bay,
+                "mac": row.mac or None,
+                "device_name": row.device_name or None,
                 "product_key": self.settings.job.product_key,
                 "outcome": row.outcome or None,
+                **({"why": row.why} if row.why else {}),
             }
             with open(self.journal, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")

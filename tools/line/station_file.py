@@ -8,21 +8,23 @@ operator.
         key_file = "/etc/aliot/ledger.key"
         bays = [ {name = "1", usb = "1-1.4.2"}, {name = "2", port = "rfc2217://10.0.0.7:4000"} ]
 
-Where this file is, nothing on the command line or in the environment replaces
-it. Without it the machine is a desk: any file may be named, jobs need not be
-signed.
+Where this file is, nothing else decides: what it leaves out is not taken from
+the command line or the environment either. It is root's, and a file that cannot
+be read is no reason to go on without it. Without it the machine is a desk: any
+file may be named, jobs need not be signed.
 """
 
 import os
 import socket
 import stat
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tools.errors import UserError
 from tools.line import job
 
 PLACE = "/etc/aliot/station.toml"
+ROOT = 0  # whose file it is
 FORM = {"name": str, "job_key": str, "ledger": str, "key_file": str, "bays": list}
 
 
@@ -42,35 +44,58 @@ class Station:
     ledger: str | None = field(default=None, repr=False)
     key_file: str | None = None
     bays: tuple = ()
+    path: str | None = None  # None: there is no file
+    own: bool = False  # the file is at its place on this machine
 
     @property
     def desk(self):
         return self.job_key is None
 
+    @property
+    def fixed(self):
+        """Whether the file alone decides about ledger, key and bays."""
+        return self.own or not self.desk
 
-def find(named=None, place=PLACE, uid=None):
+
+def find(named=None, place=PLACE):
     """The Station of this machine: from `place` if it is there, else from the file `named`, else a bare
     desk.
     """
-    uid = os.getuid() if uid is None else uid
-    if os.path.exists(place):
+    if _is_there(place):
         if named and os.path.realpath(named) != os.path.realpath(place):
             raise UserError(f"this machine is a station ({place}); another station file cannot be named")
-        _out_of_reach(place, uid)
-        return read(place)
+        _out_of_reach(place)
+        return replace(read(place), own=True)
     return read(named) if named else Station(socket.gethostname().split(".")[0][:64] or "desk")
 
 
-def _out_of_reach(path, uid):
-    """UserError when the operator could change the file, or the folder that it is in."""
-    for place in (path, os.path.dirname(path)):
-        found = os.stat(place)
+def _is_there(place):
+    """Whether a station file is there, be it a link to nothing. UserError when that cannot be seen."""
+    try:
+        os.lstat(place)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UserError(
+            f"station file {place} cannot be read: {error.strerror}; "
+            f"chmod 755 {os.path.dirname(place)} and chmod 644 {place}"
+        ) from None
+    return True
+
+
+def _out_of_reach(path):
+    """UserError when anyone but root could change the file, or the folder that it is in."""
+    real = os.path.realpath(path)
+    for place in dict.fromkeys((path, os.path.dirname(path), real, os.path.dirname(real))):
+        try:
+            found = os.stat(place)
+        except OSError as error:
+            raise UserError(f"station file {place} cannot be read: {error.strerror}") from None
         mode = stat.S_IMODE(found.st_mode)
-        owned = found.st_uid == uid and uid != 0
-        if owned or mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_gid != 0):
+        if found.st_uid != ROOT or mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_gid != 0):
             raise UserError(
-                f"{place} can be changed by the operator, so its job key proves nothing: "
-                f"chown root:root {place} and chmod {'755' if place != path else '644'} {place}"
+                f"{place} can be changed by others than root, so its job key proves nothing: "
+                f"chown root:root {place} and chmod {'644' if place in (path, real) else '755'} {place}"
             )
 
 
@@ -98,6 +123,7 @@ def read(path):
         table.get("ledger"),
         table.get("key_file"),
         tuple(_bay(entry, path) for entry in table.get("bays", [])),
+        path,
     )
 
 

@@ -4,6 +4,8 @@ A change is a function of the identity's row that gives the state after it and
 the columns that it sets; it raises `transitions.Refused`.
 """
 
+import json
+
 import sqlalchemy as sa
 
 from tools.errors import UserError
@@ -89,6 +91,21 @@ def store(t, row, state, action, columns, note=None, **hashes):
         **hashes,
     )
     return after
+
+
+def start_job(t, job):
+    """The event of a job's start at a station; where its signature counts, no later one of that name ran there."""
+    name, number = job.name, job.number
+    query = sa.select(events.c.note).where(events.c.action == "job", events.c.station == t.who.station)
+    ran = [json.loads(note) for note in t.c.execute(query).scalars()]
+    last = max((one["number"] for one in ran if one["job"] == name and one["number"] and one["checked"]), default=None)
+    if job.checked and last is not None and (number is None or number < last):
+        raise UserError(
+            f"job {name} has {'no number' if number is None else f'number {number}'}, and this station ran number {last} "
+            "of it: fetch the newer signed job"
+        )
+    note = json.dumps({"job": name, "number": number, "signer": job.signer, "checked": job.checked})
+    t.event("job", product_key=job.product_key, firmware=job.firmware_hash, image=job.image_hash, note=note)
 
 
 def reject(t, mac, note):

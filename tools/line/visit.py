@@ -10,10 +10,11 @@ import hashlib
 from dataclasses import dataclass
 
 from tools.errors import UserError
-from tools.line import transitions, ways
+from tools.line import names, transitions, ways
 from tools.line.wire import Rejected
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
+LONGEST = 1000  # characters of a reason
 CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
 
 
@@ -47,9 +48,10 @@ def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=
         except UserError as error:
             raise Rejected(str(error)) from None
     except Rejected as error:
-        ledger.note_failure(chip.mac if chip else None, who, str(error))
-        tell("failed", why=str(error))
-        return Result("failed", chip.mac if chip else None, None, str(error))
+        why = _line(error)
+        ledger.note_failure(chip.mac if chip else None, who, why)
+        tell("failed", why=why)
+        return Result("failed", chip.mac if chip else None, None, why)
     return _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
 
 
@@ -67,9 +69,9 @@ def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
         ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
     except Rejected as error:
         with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
-            ledger.move(ledger_row(ledger, row), "fail", who, note=str(error))
-        tell("failed", why=str(error))
-        return Result("failed", chip.mac, row.device_name, str(error))
+            ledger.move(ledger_row(ledger, row), "fail", who, note=_line(error))
+        tell("failed", why=_line(error))
+        return Result("failed", chip.mac, row.device_name, _line(error))
     tell("done")
     return Result("done", chip.mac, row.device_name)
 
@@ -115,6 +117,11 @@ def _prove(wire, job, chip, wanted, row, wifi, tell):
         raise Rejected(problem)
 
 
+def _line(error):
+    """What is said against a board as one line that can be shown anywhere: it may be the board's own words."""
+    return names.printable(str(error))[:LONGEST]
+
+
 def ledger_row(ledger, row):
     """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by
     this one.
@@ -151,8 +158,10 @@ def lacks_issued(held, issued):
 def judge(tested, job, chip, wanted):
     """What the self-test's state lines say against the board, or None."""
     boot = tested.last("boot")
+    if boot is None and tested.exception:
+        return f"no state line: the application stops with {tested.exception}"
     if boot is None:
-        return f"no state line within {job.seconds:g} s: the application does not start"
+        return f"no state line within {job.seconds:g} s: the application does not start, or prints none"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
     for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
@@ -170,7 +179,7 @@ def judge(tested, job, chip, wanted):
         last = tested.lines[-1]
         return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
             f" ({last['reason']})" if last.get("reason") else ""
-        )
+        ) + (f"; the application stopped with {tested.exception}" if tested.exception else "")
     return None
 
 

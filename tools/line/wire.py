@@ -44,9 +44,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Tested:
-    """The self-test: the board's state lines as dicts, in order."""
+    """The self-test: the board's state lines as dicts, in order, and the exception that ended its application."""
 
     lines: tuple
+    exception: str | None = None
 
     def last(self, state):
         return next((line for line in reversed(self.lines) if line.get("aliot") == state), None)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from multiprocessing import parent_process
 
 from tools.errors import UserError
-from tools.line import bays
+from tools.line import bays, names
+from tools.line.clock import utc_now
 from tools.line.connection import Patience
 from tools.line.ledger import Ledger, Who
 from tools.line.visit import visit
@@ -63,6 +64,7 @@ class Worker:
                 device = self._wait_for_board()
                 if device is None:
                     return
+                settings.job.check_time(utc_now())
                 finished = self._serve(ledger, device)
                 if settings.once and finished:
                     return
@@ -145,6 +147,8 @@ def main(bay, settings, pipe):
     lock = threading.Lock()
 
     def tell(event, **facts):
+        if facts.get("why"):
+            facts["why"] = names.printable(facts["why"])
         with lock:
             try:
                 pipe.send((event, facts))

@@ -7,6 +7,7 @@ from tools import boards
 from tools.errors import UserError
 from tools.image.journal import state
 from tools.line import bays, desk, job, labels, screen, ways
+from tools.line.clock import utc_now
 from tools.line.ledger import Ledger
 
 WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
@@ -49,7 +50,9 @@ def run(args):
 
     at = desk.station(args)
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+    places = desk.places(args, at) or None
     url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
+    wanted.check_time(utc_now())
     check_roots(wanted)
     wanted = job.with_tree(wanted)
     chosen = labels.settings(wanted.label) if args.labels else None
@@ -57,9 +60,11 @@ def run(args):
     with Ledger.open(url, key) as ledger:
         if key is None and not ledger.plain:
             raise UserError(
-                "the station needs the ledger's key to burn secrets: --key-file, or the station file"
+                "the station needs the ledger's key to burn secrets: "
+                + (f"key_file in {at.path}" if at.fixed else "--key-file, or the station file")
             )
         ways.check_job(wanted, ledger.product(wanted.product_key))
+        ledger.start_job(wanted, who)
     settings = worker.Settings(
         job=wanted,
         url=url,
@@ -71,7 +76,6 @@ def run(args):
         once=args.once,
         patience=args.patience,
     )
-    places = bays.parse(args.bay) or at.bays or None
     if places is None and args.once:
         places = bays.found(bays.plugged())
         if not places:
@@ -89,7 +93,7 @@ def run(args):
 
 def title(wanted, at):
     return f"{wanted.name}: {wanted.product_key} on {wanted.board}, station {at.name}" + (
-        "" if wanted.signer else " (UNSIGNED JOB)"
+        "" if wanted.checked else f" (signed by {wanted.signature})" if wanted.signer else " (UNSIGNED JOB)"
     )
 
 

@@ -43,8 +43,13 @@ def _findings(args):
     except UserError as error:
         yield doctor.Finding("station", False, str(error), "mend the station file")
         return
-    places = bays.parse(args.bay) or at.bays
+    try:
+        places = desk.places(args, at)
+    except UserError as error:
+        yield doctor.Finding("bay", False, str(error), "")
+        return
     yield from doctor.ports(bays.plugged(), places)
+    yield from doctor.modes(at, args.job)
     wanted = None
     if args.job:
         try:

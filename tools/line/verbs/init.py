@@ -24,9 +24,10 @@ def run(args):
         try:
             key = desk.key(args, at)
         except UserError:
-            if not args.key_file or _exists(args.key_file):
+            named = at.key_file if at.fixed else args.key_file
+            if not named or _exists(named) or (at.fixed and args.key_file):
                 raise
-            key, made = seal.make_key(args.key_file), args.key_file
+            key, made = seal.make_key(named), named
         if key is None:
             raise UserError(
                 "a ledger's secrets are sealed: name the key's file with --key-file "

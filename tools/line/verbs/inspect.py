@@ -6,6 +6,8 @@ from dataclasses import fields
 from tools.line import desk, names, ways
 from tools.line.verbs import board
 
+WIDTH = 80  # columns; a note that does not fit has a line of its own
+
 
 def add_arguments(parser):
     desk.add_arguments(parser)
@@ -42,10 +44,9 @@ def run(args):
             print(f"{name.replace('_', ' '):<16}{_plain(value)}")
     for event in events:
         step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
-        print(
-            f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
-            + (f"  {event['note']}" if event["note"] else "")
-        )
+        line = f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
+        note = names.printable(event["note"] or "")
+        print(line + (f"  {note}" if note and len(line) + len(note) < WIDTH - 1 else f"\n      {note}" if note else ""))
 
 
 def _plain(value):

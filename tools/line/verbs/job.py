@@ -3,7 +3,7 @@
 import json
 import os
 
-from tools import private
+from tools.ca import disk
 from tools.errors import UserError
 from tools.line import desk, job, station_file
 
@@ -47,7 +47,7 @@ def _sign(args):
     if os.path.abspath(out) == os.path.abspath(args.job):
         raise UserError("--out is the job itself; the signed job is another file")
     key = job.private_key(args.key, os.environ.get(PASSPHRASE))
-    private.write(out, job.sign(args.job, key))
+    disk.write(out, job.sign(args.job, key), job.mode(job.load_unsigned(args.job)))
     print(f"signed {out} with key {job.fingerprint(key.public_key())}")
 
 

@@ -39,7 +39,8 @@ def _read(paths):
         for number, line in enumerate(lines, 1):
             try:
                 table = json.loads(line)
-                found[table["mac"]] = table["product_key"], table["device_name"]
+                if table["mac"] and table["device_name"]:  # a board that was red before it got a name has none
+                    found[table["mac"]] = table["product_key"], table["device_name"]
             except (ValueError, KeyError, TypeError):
                 if number == len(lines):
                     continue  # a power cut tears the last line

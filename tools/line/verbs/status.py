@@ -5,6 +5,8 @@ import json
 from tools.line import connection, desk
 from tools.line.transitions import STATES
 
+PRODUCT = 16  # columns; a longer ProductKey has a line of its own
+
 
 def add_arguments(parser):
     desk.add_arguments(parser)
@@ -20,8 +22,9 @@ def run(args):
         print(json.dumps({"ledger": where, "sealed": not plain, "products": counts}))
         return
     print(f"ledger {where}" + (" (PLAIN: secrets are not sealed)" if plain else ""))
-    print("product".ljust(21) + "".join(state.rjust(10) for state in STATES))
+    print("product".ljust(PRODUCT) + "".join(state.rjust(9) for state in STATES))
     for product, row in sorted(counts.items()):
-        print(product.ljust(21) + "".join(str(row[state]).rjust(10) for state in STATES))
+        first = product.ljust(PRODUCT) if len(product) <= PRODUCT else f"{product}\n{'':<{PRODUCT}}"
+        print(first + "".join(str(row[state]).rjust(9) for state in STATES))
     if not counts:
         print("no product yet; 'line intake' or 'line product' takes one in")
