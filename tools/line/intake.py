@@ -10,68 +10,14 @@ import csv
 import io
 import os
 import re
-import unicodedata
 from dataclasses import dataclass, field
 
 from tools.errors import UserError
-from tools.image.identity import id2
+from tools.image.identity import endpoint, id2, spellings
 from tools.line import names, pairs, ways
 from tools.line.ledger import Product
 
-# column -> spellings: compared without case, width, blanks, quotes, brackets, '_' and '-'. The first of
-# each is what the console's own download says; the others are the same words as its Chinese and English
-# pages spell them, and what spreadsheets and factory tools in the field write.
-HEADERS = {
-    "product_key": (
-        "ProductKey",
-        "Product Key",
-        "product_key",
-        "ProductKey（产品标识）",
-        "产品Key",
-        "产品标识",
-        "产品ProductKey",
-        "产品证书ProductKey",
-        "PK",
-    ),
-    "device_name": (
-        "DeviceName",
-        "Device Name",
-        "device_name",
-        "设备名称",
-        "设备名",
-        "设备DeviceName",
-        "DeviceName（设备名称）",
-        "设备标识",
-        "DN",
-    ),
-    "device_secret": (
-        "DeviceSecret",
-        "Device Secret",
-        "device_secret",
-        "设备密钥",
-        "设备秘钥",
-        "设备DeviceSecret",
-        "DeviceSecret（设备密钥）",
-        "设备证书DeviceSecret",
-        "DS",
-    ),
-    "product_secret": (
-        "ProductSecret",
-        "Product Secret",
-        "product_secret",
-        "产品密钥",
-        "产品秘钥",
-        "产品ProductSecret",
-        "ProductSecret（产品密钥）",
-        "PS",
-    ),
-    # ours: no console writes these
-    "certificate": ("Certificate", "CertificateFile", "Cert", "证书", "设备证书"),
-    "private_key": ("PrivateKey", "PrivateKeyFile", "KeyFile", "私钥", "设备私钥"),
-    "id2": ("ID", "ID2", "ID2 ID"),
-    "id2_key": ("Key", "ID2 Key", "密钥", "ID2密钥"),
-    "id2_type": ("KeyType", "ID2 KeyType", "ID2 Type", "密钥类型"),
-}
+HEADERS = spellings.SPELLINGS
 # way -> the columns that its identities have beside ProductKey and DeviceName
 KINDS = {
     "device": ("device_secret",),
@@ -107,15 +53,6 @@ class Row:
     product_key: str
     device_name: str
     fields: dict = field(repr=False)
-
-
-def _plain(text):
-    """A header without case, width, blanks and punctuation."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\s_\-'\"`()\[\].:*\ufeff\u200b]", "", text)
-
-
-_COLUMNS = {_plain(spelling): column for column, spellings in HEADERS.items() for spelling in spellings}
 
 
 def decode(data):
@@ -212,7 +149,7 @@ def _header(lines, product_key):
             continue
         places = {}
         for index, cell in enumerate(cells):
-            places.setdefault(_COLUMNS.get(_plain(cell)), []).append(index)
+            places.setdefault(spellings.field(cell), []).append(index)
         way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
         needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
         for column in {*needed, "product_key"}:
@@ -240,18 +177,10 @@ def _row(number, cells, columns, product_key, way, folder):
     key = cell("product_key") or (product_key if "product_key" not in columns else "")
     if product_key and key != product_key:
         return None, f"is of product {key[:20]}, not of {product_key}"
-    if not names.PRODUCT_KEY.fullmatch(key):
-        return (
-            None,
-            f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits" if key else "has no ProductKey",
-        )
     name = cell("device_name")
-    if not names.VALID.fullmatch(name):
-        return None, (
-            f"DeviceName '{name[:40]}' is not 4 to 32 letters, digits and - _ @ . :"
-            if name
-            else "has no DeviceName"
-        )
+    problem = _wrong("product_key", key) or _wrong("device_name", name)
+    if problem:
+        return None, problem
     values = {column: cell(column) for column in KINDS[way]}
     try:
         return Row(number, key, name, _FIELDS[way](values, folder)), None
@@ -260,7 +189,7 @@ def _row(number, cells, columns, product_key, way, folder):
 
 
 def _own_secret(values, folder):
-    wrong = _wrong_secret(values["device_secret"])
+    wrong = _wrong("device_secret", values["device_secret"])
     if wrong:
         raise UserError(wrong)
     return values
@@ -274,29 +203,24 @@ def _pair(values, folder):
 
 
 def _id2(values, folder):
-    for column, value in values.items():
-        if not value:
-            raise UserError(f"has no {HEADERS[column][0]}")
-        if column != "id2_type" and re.fullmatch(r"[0-9.]+E\+?[0-9]+", value):
-            raise UserError(f"its {HEADERS[column][0]} was turned into a number by a spreadsheet")
     values["id2_type"] = values["id2_type"].upper().replace("-", "_")
+    for column, value in values.items():
+        problem = _wrong(column, value)
+        if problem:
+            raise UserError(problem)
     return id2.checked_key(values)
 
 
 _FIELDS = {"device": _own_secret, "x509": _pair, "id2": _id2}
 
 
-def _wrong_secret(text):
-    """What is wrong with a DeviceSecret, in words that do not show it; or None."""
+def _wrong(field, text):
+    """What is wrong with a cell by the rules of an identity, or None."""
+    title = HEADERS[field][0]
     if not text:
-        return "has no DeviceSecret"
-    if re.fullmatch(r"[0-9.]+E\+?[0-9]+", text):
-        return "its DeviceSecret was turned into a number by a spreadsheet; download the file again"
-    if text.count("*") > len(text) // 3:
-        return "its DeviceSecret is masked with stars; download the file with the real one"
-    if not names.SECRET.fullmatch(text):
-        return f"its DeviceSecret ({len(text)} characters) is not 6 to 64 printable characters"
-    return None
+        return f"has no {title}"
+    problem = endpoint.wrong(field, text, title)
+    return f"its {problem}" if problem and field in (*endpoint.SECRETS, "id2") else problem
 
 
 def _again(row, seen):
@@ -409,7 +333,7 @@ def macs(data):
         if (
             not cell
             or cell.startswith("#")
-            or (number == 1 and _plain(cell) in ("mac", "macaddress", "mac地址"))
+            or (number == 1 and spellings.plain(cell) in ("mac", "macaddress", "mac地址"))
         ):
             continue
         try:
@@ -430,7 +354,7 @@ def sub_products(data):
     text, _ = decode(data)
     lines = ((number, cells) for number, cells in _lines(text) if any(cell.strip() for cell in cells))
     number, header = next(lines, (0, []))
-    columns = {_COLUMNS.get(_plain(cell)): index for index, cell in enumerate(header)}
+    columns = {spellings.field(cell): index for index, cell in enumerate(header)}
     if "product_key" not in columns:
         raise UserError("the header names no ProductKey (ProductSecret is for products that register by proxy)")
     found, bad = {}, []
@@ -439,10 +363,9 @@ def sub_products(data):
             cells[at].strip() if (at := columns.get(name, len(cells))) < len(cells) else ""
             for name in ("product_key", "product_secret")
         )
-        if not names.PRODUCT_KEY.fullmatch(key):
-            bad.append((number, f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits"))
-        elif secret and not names.SECRET.fullmatch(secret):
-            bad.append((number, f"its ProductSecret ({len(secret)} characters) is not 6 to 64 printable characters"))
+        problem = _wrong("product_key", key) or secret and _wrong("product_secret", secret)
+        if problem:
+            bad.append((number, problem))
         elif key in found:
             bad.append((number, f"ProductKey {key} was there before"))
         else:
