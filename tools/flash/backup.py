@@ -71,7 +71,7 @@ def save(mac, copies, folder=FOLDER, now=None):
 def load(path):
     """The `Backup` in a file; UserError for what is wrong with it."""
     try:
-        found = json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         if found["format"] != _FORMAT:
             raise UserError(f"{path} was written by another release of these tools")
         newest = {}

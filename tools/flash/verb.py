@@ -222,7 +222,7 @@ def _tree(args, source):
         tree.update(
             {path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()}
         )
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, args.root)})
+    tree.update(layouts.root_files(args.root, tree))
     return tree
 
 

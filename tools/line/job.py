@@ -235,7 +235,7 @@ def hashes(job):
     if job.firmware:
         found["firmware"] = _sha256(_read(job.firmware))
     for root in job.roots:
-        found["root " + os.path.basename(root)] = _sha256(_read(root))
+        found[_free("root " + os.path.basename(root), found)] = _sha256(_read(root))
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
@@ -244,6 +244,12 @@ def hashes(job):
                 full = os.path.join(folder, file)
                 found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
     return found
+
+
+def _free(name, taken):
+    """`name`, or with the first number behind it that is free: two roots may have one file name."""
+    numbers = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(other for other in numbers if other not in taken)
 
 
 def with_tree(job):
@@ -266,7 +272,7 @@ def with_tree(job):
     if job.files:
         tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
         tree.update(firmware.compile_tree(job.files))
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, job.roots)})
+    tree.update(layouts.root_files(job.roots, tree))
     return _with(job, tree=tree)
 
 
@@ -283,7 +289,7 @@ def _read(path):
 
 def _parse(body, path):
     try:
-        return tomllib.loads(body.decode())
+        return tomllib.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8") from None
     except tomllib.TOMLDecodeError as error:

@@ -131,7 +131,7 @@ def parse_key(text, where):
 def read_key(path):
     """The key in a file that only its owner may read (mode 0600)."""
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(4096)
     except FileNotFoundError:

@@ -50,7 +50,7 @@ def read_secret():
     text = os.environ.get(VARIABLE)
     if not text:
         text = getpass.getpass("ProductSecret: ") if sys.stdin.isatty() else sys.stdin.readline()
-    text = text.strip()
+    text = text.strip().removeprefix("\ufeff")
     problem = endpoint.wrong("product_secret", text, "the ProductSecret") if text else "no ProductSecret was given"
     if problem:
         raise UserError(f"{problem}: type it, pipe it in, or set {VARIABLE}")
