@@ -92,7 +92,8 @@ def run(args):
         print(json.dumps(report))
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
-        raise UserError(f"the board was flashed, but says: {state['aliot']}: {_reason(state)}")
+        reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
+        raise UserError(f"the board was flashed, but says: {state['aliot']}: {reason}")
 
 
 def _flash(args, say, loader, board, image, tree, chosen, who):
@@ -185,7 +186,9 @@ def _follow(args, say, name, open_port, report):
     if state["aliot"] in console.RUNS:
         say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
-        say(f"it runs, but no identity is burned: 'make burn PORT={name} CERT=cert.json'")
+        saved = backup.lying(report["mac"], args.backups)
+        cure = f"'make restore PORT={name} BACKUP={saved}'" if saved else f"'make burn PORT={name} CERT=cert.json'"
+        say(f"it runs, but no identity is burned: {cure}")
     return state
 
 
