@@ -272,3 +272,9 @@ class TestPassphrase:
             shown = verb(action, "--help").out
             assert "--passphrase-file" in shown
             assert "--passphrase " not in shown
+
+
+def test_a_byte_order_mark_is_no_part_of_a_passphrase(tmp_path):
+    (tmp_path / "phrase").write_bytes(b"\xef\xbb\xbf" + SECRET + b"\r\n")
+    (tmp_path / "phrase").chmod(0o600)
+    assert passphrase.read(tmp_path / "phrase") == SECRET

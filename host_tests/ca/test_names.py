@@ -25,7 +25,7 @@ def test_ca_names_that_are_refused(name):
     "name", ["", "abc", "x" * 33, "has space", "a,b,c", "a/b/c", "a%3Ab", "größe", "abcd\n"]
 )
 def test_device_names_that_are_refused(name):
-    assert "4 to 32" in names.device_name_fault(name)
+    assert ("4 to 32" if name != "abcd\n" else "U+000A") in names.device_name_fault(name)
 
 
 @pytest.mark.parametrize("code", ["c7cdfde6****", ""])

@@ -44,7 +44,7 @@ FILES = {
     "header.csv": b"ProductKey,DeviceName\n",
     "columns.csv": b"ProductKey,Name\na1X509ProdK,sensor-01\n",
     "names.csv": b"DeviceName\nsensor-01\n",
-    "utf16.csv": "ProductKey,DeviceName\na1X509ProdK,sensor-01\n".encode("utf-16"),
+    "list.xlsx": b"PK\x03\x04\x14\x00\x06\x00",
     "quotes.csv": b'ProductKey,DeviceName\na1X509ProdK,"sensor-01\n',
     "bad.csv": b"ProductKey,DeviceName\na1X509ProdK,abc\na1X509ProdK,sensor-02\na1-x,sensor-03\n"
     b"a1X509ProdK,sensor-02\na1X509ProdK\n",

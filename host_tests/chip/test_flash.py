@@ -86,7 +86,7 @@ def _golden(name, text):
         text,
         flags=re.MULTILINE,
     )
-    text = re.sub(r"/\S+/backups/\S+\.identity", "FILE", text)
+    text = re.sub(r"/[^' ]+/backups/[^' ]+\.identity", "FILE", text)
     text = re.sub(r"(new|written), \d+ (files|unchanged)", r"\1, N \2", text)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("ALIOT_GOLDEN") == "new":
@@ -106,7 +106,7 @@ def cloud(tmp_path_factory):
         "node": "direct",
         "dynamic_registration": True,
         "preregistration_free": False,
-        "device": [{"device_name": MAC.replace(":", "")}],
+        "device": [{"device_name": MAC.replace(":", "")}, {"device_name": "240ac4000077"}],
     }
     config = {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
@@ -150,6 +150,36 @@ def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(
     report = json.loads(tool(board, "flash", *arguments, "--json", firmware=None).out)
     assert report["nothing"] and report["written"] == 0 and report["identity"] == "a1MZxOdcBnO/240ac4000001"
     assert cloud.device("a1MZxOdcBnO", "240ac4000001")["status"] in ("online", "offline")
+
+
+def test_after_erase_and_flash_the_advice_names_the_backup_that_lies_there(
+    bench, tool, cloud, tmp_path, stock_image
+):
+    """The platform has had the board; what it issued lies in a backup on this machine, and in no ledger."""
+    identity = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "region": "cn-shanghai"}
+    (tmp_path / "cert.json").write_text(json.dumps(identity))
+    (tmp_path / "config.json").write_text('{"ssid": "emulated"}')
+    arguments = ["--root", cloud.ca_der, "--config", tmp_path / "config.json", "--firmware", stock_image[0]]
+    board = bench(software=True, cloud=cloud.run_dir, mac="24:0a:c4:00:00:77")
+    assert tool(board, "flash", *arguments, "--cert", tmp_path / "cert.json", firmware=None, wait="60").status == 0
+    erased = tool(board, "erase", "--confirm", "240ac4000077").out
+    (saved,) = (tmp_path / "backups").glob("*.identity")
+    restore = f"'make restore PORT={board.url} BACKUP={saved}'"
+    assert f"to use it again: 'make flash PORT={board.url}', then {restore}" in erased
+    bare = tool(board, "flash", *arguments, firmware=None, wait="60")
+    assert f"it runs, but no identity is burned: {restore}" in bare.out
+    again = tool(board, "flash", *arguments, "--cert", tmp_path / "cert.json", firmware=None, wait="60")
+    assert again.error == f"the board was flashed, but says: refused: its secret was saved from this board: {restore}"
+    assert tool(board, "restore", "--from", saved).status == 0
+    assert "connected" in tool(board, "flash", *arguments, firmware=None, wait="60").out
+
+
+@pytest.mark.parametrize("name", ["240ac4000002-20260101-000000.identity", "240ac4000001-20260101-000000.identity"])
+def test_only_a_backup_that_can_help_is_named(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    assert backup.advice("register.6289", MAC, "PORT", tmp_path) is None
+    assert backup.advice("register.6289", None, "PORT", tmp_path) is None
+    assert backup.lying(MAC, tmp_path / "none") is None
 
 
 def test_a_board_from_the_field_is_updated_and_keeps_what_is_its_own(field, tool):

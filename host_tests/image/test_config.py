@@ -69,3 +69,8 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path):
         config.read(tmp_path / "config.json")
     with pytest.raises(UserError, match="cannot read"):
         config.read(tmp_path)
+
+
+def test_the_public_instance_has_no_id_in_settings_either():
+    with pytest.raises(UserError, match="endpoint.instance 'public' is not an instance id .*: leave it out"):
+        config.check({"endpoint": {"instance": "public"}})

@@ -3,9 +3,11 @@ import json
 import pytest
 
 from tools import availability
+from tools.ca import names as ca_names
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import identity
+from tools.line import intake
 
 DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",
           "device_secret": "0123456789abcdef0123456789abcdef"}
@@ -60,9 +62,9 @@ def test_the_endpoint_goes_into_the_record():
     (changed(DEVICE, device_name="größe"), "device_name"),
     (changed(DEVICE, device_name="dev1\n"), "device_name"),
     (changed(DEVICE, device_name="gone"), "a device_secret belongs to one name"),
-    (changed(DEVICE, device_secret=""), "device_secret is not 1 to 64"),
-    (changed(DEVICE, device_secret="a b"), "device_secret is not 1 to 64"),
-    (changed(DEVICE, device_secret="x" * 65), "device_secret is not 1 to 64"),
+    (changed(DEVICE, device_secret=""), "device_secret is not 6 to 64"),
+    (changed(DEVICE, device_secret="a b"), "device_secret is not 6 to 64"),
+    (changed(DEVICE, device_secret="x" * 65), "device_secret is not 6 to 64"),
     (changed(DEVICE, device_secret="gone"), "device_secret or product_secret is missing"),
     (changed(DEVICE, **PRODUCT), "a product secret is never burned into a device that has its own secret"),
     (changed(DEVICE, method="https"), "does not register"),
@@ -79,6 +81,21 @@ def test_the_endpoint_goes_into_the_record():
     (changed(PRODUCT, port=True), "port is not a number"),
     (changed(PRODUCT, product_key=1), "product_key is not a text"),
     (changed(PRODUCT, wifi="x"), "'wifi' is not a field of an identity"),
+    (changed(DEVICE, device_secret="0123****cdef"), "device_secret is masked with stars"),
+    (changed(DEVICE, device_secret="..."), "device_secret is a placeholder"),
+    (changed(DEVICE, device_secret="0123...cdef"), "device_secret is a placeholder or was cut short"),
+    (changed(DEVICE, device_secret="${DeviceSecret}"), "device_secret is a placeholder"),
+    (changed(DEVICE, device_secret="<your DeviceSecret>"), "device_secret is a placeholder"),
+    (changed(DEVICE, device_secret=DEVICE["device_secret"][:-1]), "has 31 characters, the platform's have 32"),
+    (changed(DEVICE, device_secret=DEVICE["device_secret"] + "0"), "has 33 characters, the platform's have 32"),
+    (changed(DEVICE, device_secret="1.2E+46"), "turned into a number by a spreadsheet"),
+    (changed(DEVICE, device_secret="0123456789abcdef\u200b"), "device_secret holds the invisible character U+200B"),
+    (changed(DEVICE, device_name="dev1\u200b"), "device_name 'dev1<U+200B>' holds the invisible character U+200B "
+                                                "(zero width space)"),
+    (changed(PRODUCT, product_secret="h4I4****EImTv"), "product_secret is masked with stars"),
+    (changed(PRODUCT, sub_products=[{"product_key": "a1Sub", "product_secret": "..."}]), "is a placeholder"),
+    (changed(PRODUCT, instance="public"), "instance 'public' is not an instance id such as iot-06z00abc; the legacy "
+                                          "public instance has none: leave it out"),
 ])
 def test_what_is_wrong_is_said_in_one_line_without_the_secret(values, says):
     with pytest.raises(UserError) as caught:
@@ -104,10 +121,37 @@ def test_a_file_that_will_not_do(tmp_path, text, says):
         identity.load(tmp_path / "nowhere.json")
 
 
-def test_a_file_is_read(tmp_path):
+@pytest.mark.parametrize("names", [
+    ("product_key", "device_name", "device_secret"), ("ProductKey", "DeviceName", "DeviceSecret"),
+    ("productKey", "deviceName", "deviceSecret"), ("产品Key", "设备名称", "设备密钥")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_is_read_in_every_spelling_of_the_console(tmp_path, names, encoding):
     path = tmp_path / "cert.json"
-    path.write_text(json.dumps(DEVICE))
+    path.write_text(json.dumps(dict(zip(names, DEVICE.values(), strict=True)), ensure_ascii=False), encoding)
     assert identity.load(path) == identity.parse(DEVICE)
+
+
+def test_two_spellings_of_one_field_are_there_twice(tmp_path):
+    path = tmp_path / "cert.json"
+    path.write_text(json.dumps({**DEVICE, "DeviceName": "dev2"}))
+    with pytest.raises(UserError, match="'device_name' is there twice"):
+        identity.load(path)
+
+
+@pytest.mark.parametrize("field, text", [
+    ("device_secret", "0123****cdef"), ("device_secret", "..."), ("device_secret", "0" * 31), ("device_secret", "short"),
+    ("device_secret", "a" * 65), ("device_name", "abc"), ("device_name", "dev1\u200b"), ("product_key", "a1-")])
+def test_json_csv_and_the_ca_have_one_set_of_rules(field, text):
+    """What one of them refuses the others refuse, for the same reason."""
+    values = {**DEVICE, field: text}
+    with pytest.raises(UserError) as refused:
+        identity.parse(values)
+    table = ",".join(["ProductKey", "DeviceName", "DeviceSecret"]) + "\n" + ",".join(values.values()) + "\n"
+    sheet = intake.read(table.encode())
+    reason = str(refused.value).partition(" ")[2]
+    assert [reason in words for _, words in sheet.bad] == [True]
+    faults = {"product_key": ca_names.product_key_fault, "device_name": ca_names.device_name_fault}
+    assert field not in faults or reason in faults[field](text)
 
 
 def test_nothing_that_is_printed_shows_a_secret():

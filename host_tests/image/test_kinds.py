@@ -65,7 +65,7 @@ def test_the_secrets_of_its_products_are_masked():
     ([{"product_secret": "Xh2sKw0Lq7PzT3vN"}], "a product of sub_products has a product_key"),
     ([{**SUBS[1], "name": 1}], "and nothing else"),
     ([{"product_key": "a1-"}], "sub_products: product_key 'a1-' is not"),
-    ([{"product_key": "a1S", "product_secret": "a b"}], "sub_products: product_secret is not 1 to 64"),
+    ([{"product_key": "a1S", "product_secret": "a b"}], "sub_products: product_secret is not 6 to 64"),
     ([{"product_key": "a1S", "product_secret": None}], "sub_products: product_secret is not a text"),
     ([SUBS[0], SUBS[0]], "sub_products has a1SubProdu1 twice"),
     ([{"product_key": "a1GatewayPk"}], "a1GatewayPk, which is the gateway's own product"),

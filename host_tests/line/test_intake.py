@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_10
 
 from host_tests.line.conftest import PRODUCT, WHO, secret
+from tools.ca import devices
 from tools.errors import UserError
 from tools.line import intake, names
 from tools.line.ledger import Ledger, Product
@@ -60,6 +62,11 @@ FORMS = {
     "tabs": {"delimiter": "\t"},
     "semicolons": {"delimiter": ";"},
     "empty lines first": {"before": "\n,,\n"},
+    "bars": {"delimiter": "|"},
+    "sep=": {"delimiter": ";", "newline": "\r\n", "before": "sep=;\r\n"},
+    "sep= and BOM": {"delimiter": "\t", "encoding": "utf-8-sig", "before": '"sep=\t"\n'},
+    "a title": {"before": "List of devices; as of today\n\n"},
+    "titles and semicolons": {"delimiter": ";", "before": "Devices, all of them, of 2026\nDeviceName list\n"},
 }
 
 
@@ -73,6 +80,94 @@ def test_a_thousand_rows_in_every_form_and_column_order(form, order):
     )
     read = intake.read(sheet(header, THOUSAND, order=order, **FORMS[form]))
     assert [(row.product_key, row.device_name, row.fields["device_secret"]) for row in read.rows] == THOUSAND
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_ca_reads_every_form_too(tmp_path, form):
+    data = sheet(["ProductKey", "设备名称", "备注"] if form == "GBK" else ["ProductKey", "DeviceName", "DeviceSecret"],
+                 THOUSAND[:3], order=(2, 1, 0), **FORMS[form])
+    (tmp_path / "list.csv").write_bytes(data)
+    assert devices.read(tmp_path / "list.csv") == ([row[:2] for row in THOUSAND[:3]], [])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_products_of_sub_devices_are_read_in_every_form(form):
+    data = sheet(["ProductKey", "x", "ProductSecret"], [("a1SubProdu1", "", "Xh2sKw0Lq7PzT3vN")], **FORMS[form])
+    assert intake.sub_products(data) == (("a1SubProdu1", "Xh2sKw0Lq7PzT3vN"),)
+
+
+def test_a_western_spreadsheet_s_remarks_are_no_matter():
+    text = f"ProductKey;Bemerkung;DeviceName;DeviceSecret\n{PRODUCT};für;dev00001;{secret(1)}\n"
+    assert intake.read(text.encode("cp1252")).rows[0].device_name == "dev00001"
+
+
+def case(name):
+    return Path(__file__).with_name(name).read_bytes()
+
+
+MANGLED = {
+    "1-Mar": "looks like a date that a spreadsheet made; it may have been 03-01 or 01-03 or MAR1",
+    "7-Sep": "may have been 09-07 or 07-09 or SEP7",
+    "01.Mrz": "may have been 03-01 or 01-03 or MRZ1",
+    "Mar-01": "may have been MAR01 or MAR-2001",
+    "3月1日": "may have been 03-01",
+    "2026/3/1": "may have been 03-01",
+    "2026-03-01": "may have been 03-01",
+    "1.2E+46": "looks like a number that a spreadsheet made; it may have been 12E45",
+    "1.23457E+11": "a number of 12 digits that begins with 123457",
+    "17": "looks like a number without its zeros that a spreadsheet made; it may have been 00000017",
+    "1234567": "may have been 01234567",
+    "123456789012345000": "looks like a number whose digits after the 15th a spreadsheet made zeros",
+    "#NAME?": "what a spreadsheet writes for a formula",
+}
+
+
+@pytest.mark.parametrize("name", MANGLED)
+def test_a_name_that_a_spreadsheet_mangled_is_told_with_its_row_and_what_it_was(name, tmp_path):
+    rows = [(PRODUCT, "00000100" if len(name) < 9 else "lamp-0001", secret(1)), (PRODUCT, name, secret(2))]
+    data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], rows)
+    read = intake.read(data)
+    ((line, words),) = read.warned + read.bad
+    assert line == 3 and f"DeviceName {name} " in words and MANGLED[name] in words
+    assert bool(read.warned) == bool(names_are_good(name))
+    (tmp_path / "list.csv").write_bytes(data)
+    warned = []
+    _, faults = devices.read(tmp_path / "list.csv", warn=warned.append)
+    (told,) = warned + faults
+    assert "line 3: " in told and MANGLED[name] in told
+
+
+def names_are_good(name):
+    try:
+        names.check(name)
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ["lamp-0001", "240ac4000001", "1-Marble", "march-01", "12E45", "E1234567", "may-2"])
+def test_a_name_of_a_person_s_own_choice_is_not_warned_of(name):
+    read = intake.read(sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, name, secret(1))]))
+    assert (read.warned, read.bad, len(read.rows)) == ([], [], 1)
+
+
+def test_dates_are_taken_in_with_a_warning(ledger):
+    taken = intake.take_csv(ledger, case("excel_date_names.csv"), WHO)
+    assert taken.new == 2 and [line for line, _ in taken.warned] == [2, 3]
+
+
+def test_a_declared_delimiter_is_no_row():
+    assert [(row.line, row.device_name) for row in intake.read(case("excel_sep_line.csv")).rows] == [(3, "lamp-0006")]
+
+
+def test_what_nobody_sees_is_shown():
+    ((line, words),) = intake.read(case("zero_width_space.csv")).bad
+    assert line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in words
+
+
+def test_a_cell_that_is_guarded_from_spreadsheets_is_its_text():
+    data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, '="00012345"', secret(1))])
+    assert intake.read(data).rows[0].device_name == "00012345"
 
 
 def test_other_columns_are_passed_over():
@@ -254,6 +349,35 @@ def test_a_list_of_macs_tells_bad_and_double_ones():
     with pytest.raises(intake.BadRows) as refused:
         intake.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
     assert [line for line, _ in refused.value.rows] == [2, 3, 4]
+
+
+MACS = {
+    "second column": (case("macs_second_column.csv"), ["240ac4000011"]),
+    "semicolons": (b"Nr;MAC;Date\r\n1;24:0a:c4:00:00:11;2026\r\n", ["240ac4000011"]),
+    "no header": (b"1\t240AC4000011\n2\t240AC4000012\n", ["240ac4000011", "240ac4000012"]),
+    "Chinese, a title": ("设备清单\n序号,MAC地址\n1,24-0a-c4-00-00-11\n".encode("gbk"), ["240ac4000011"]),
+    "sep=": (b"sep=;\r\nno;WiFi MAC\r\n1;240AC4000011\r\n", ["240ac4000011"]),
+    "BOM": (b"\xef\xbb\xbf24:0a:c4:00:00:11\n", ["240ac4000011"]),
+}
+
+
+@pytest.mark.parametrize("form", MACS)
+def test_macs_are_found_in_any_column(form):
+    data, found = MACS[form]
+    assert intake.macs(data) == found
+
+
+@pytest.mark.parametrize("data, words", [
+    (b"MAC\n2.4E+11\n", "line 2: '2.4E\\+11' looks like a number that a spreadsheet made"),
+    (b"MAC\n1122334455\n", "line 2: '1122334455' looks like a number without its zeros .* 001122334455"),
+    (b"MAC\n24:0a:c4:00:00:1\n", "line 2: '24:0a:c4:00:00:1' is not a MAC"),
+    ("MAC\n\u200e24:0a:c4:00:00:11\n".encode(), "line 2: '<U.200E>24:0a"),
+    (b"MAC,BaseMAC\n24:0a:c4:00:00:11,24:0a:c4:00:00:12\n", "line 1: two columns are MACs"),
+    (b"MAC\n", "there is no MAC in it"), (b"", "there is no MAC in it"),
+])
+def test_what_is_no_mac_is_told(data, words):
+    with pytest.raises(UserError, match=words):
+        intake.macs(data)
 
 
 def test_names_taken_in_become_the_list_of_a_product(ledger):

@@ -334,15 +334,6 @@ def test_a_wrong_station_file_is_one_line(tmp_path, text, words):
         station_file.read(str(tmp_path / "s.toml"))
 
 
-def test_two_roots_of_one_file_name_are_refused_and_neither_vanishes(folder):
-    (folder / "more").mkdir()
-    (folder / "more" / "lab.der").write_bytes(b"another root")
-    path = folder / "job.toml"
-    path.write_text(path.read_text().replace('["lab.der"]', '["lab.der", "more/lab.der"]'))
-    with pytest.raises(UserError, match="two roots of job lamp-2026-11 are called lab.der"):
-        job.load_unsigned(str(path))
-
-
 def mode_of(path):
     return f"{stat.S_IMODE(os.stat(path).st_mode):o}"
 
@@ -487,3 +478,28 @@ def test_two_sets_of_settings_are_refused(folder):
     (folder / "app" / "config.json").write_text("{}")
     with pytest.raises(UserError, match="leave one of them away"):
         job.with_tree(job.load_unsigned(path))
+
+
+BOM = "\ufeff"
+
+
+def test_a_byte_order_mark_of_an_editor_changes_no_job(folder, public):
+    (folder / "job.toml").write_text(BOM + JOB, encoding="utf-8")
+    assert job.load_unsigned(str(folder / "job.toml")).name == "lamp-2026-11"
+    assert job.load(signed(folder), public).name == "lamp-2026-11"
+
+
+def test_a_byte_order_mark_changes_no_station_file(tmp_path):
+    (tmp_path / "station.toml").write_text(BOM + 'name = "hall-2"\n', encoding="utf-8")
+    assert station_file.read(tmp_path / "station.toml").name == "hall-2"
+
+
+def test_two_roots_of_one_file_name_are_both_pinned(folder, public):
+    (folder / "other").mkdir()
+    (folder / "other" / "lab.der").write_bytes(b"another root")
+    (folder / "job.toml").write_text(JOB.replace('["lab.der"]', '["lab.der", "other/lab.der"]'))
+    path = signed(folder)
+    assert {"root lab.der", "root lab.der (2)"} < set(job.load(path, public).pinned)
+    (folder / "lab.der").write_bytes(b"exchanged")
+    with pytest.raises(UserError, match="root lab.der of job lamp-2026-11 is not the file that was signed"):
+        job.load(path, public)

@@ -284,11 +284,11 @@ def test_a_folder_without_a_certificate_is_none(tmp_path):
 
 @pytest.mark.parametrize("change, words", [
     ({2: ""}, "has no ID"),
-    ({2: "12"}, "id2 '12' is not an ID of 24 hex digits"),
+    ({2: "12"}, "its ID '12' is not an ID of 24 hex digits"),
     ({2: "F" * 24}, "is not an ID of 24 hex digits"),
     ({2: "1.23457E+23"}, "its ID was turned into a number by a spreadsheet"),
     ({3: ""}, "has no Key"),
-    ({3: "xyz"}, "id2_key is not a key in hex digits"),
+    ({3: "xyz"}, "its Key is not a key in hex digits"),
     ({3: "00" * 15}, "id2_key has 15 bytes, a key of AES_128 has 16"),
     ({4: ""}, "has no KeyType"),
     ({4: "3DES_112"}, "id2_type 3DES_112 cannot be used: boards have AES_128 and AES_256 only"),
@@ -312,8 +312,8 @@ def test_id2_columns_have_other_spellings_and_types(plain):
 
 @pytest.mark.parametrize("text, words", [
     ("Name\nx\n", "the header names no ProductKey"),
-    ("ProductKey\na1\n", "line 2: ProductKey 'a1' is not 6 to 20"),
-    ("ProductKey,ProductSecret\na1SubProdu1,abc\n", r"line 2: its ProductSecret \(3 characters\)"),
+    ("ProductKey\na1-2\n", "line 2: ProductKey 'a1-2' is not 1 to 20"),
+    ("ProductKey,ProductSecret\na1SubProdu1,abc\n", r"line 2: its ProductSecret is not 6 to 64 .*it has 3"),
     ("ProductKey\na1SubProdu1\na1SubProdu1\n", "line 3: ProductKey a1SubProdu1 was there before"),
 ])
 def test_bad_products_of_sub_devices_are_named(text, words):

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,20}")
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
+from tools.image.identity import endpoint
+
 _CA_NAME = re.compile(r"[A-Za-z0-9_\u4e00-\u9fff]{4,30}")
 _CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 _STEM = re.compile(r"([A-Za-z0-9]{1,20})_(.+)_([0-9A-F]{1,40})")
@@ -12,16 +12,12 @@ _STEM = re.compile(r"([A-Za-z0-9]{1,20})_(.+)_([0-9A-F]{1,40})")
 
 def product_key_fault(name):
     """None, or what is wrong with a ProductKey (direct.md 1: 11 characters in every example, 20 at most)."""
-    if _PRODUCT_KEY.fullmatch(name):
-        return None
-    return f"ProductKey {name!r} is not 1 to 20 letters and digits"
+    return endpoint.wrong("product_key", name, "ProductKey")
 
 
 def device_name_fault(name):
     """None, or what is wrong with a DeviceName (direct.md 1)."""
-    if _DEVICE_NAME.fullmatch(name):
-        return None
-    return f"DeviceName {name!r} is not 4 to 32 letters, digits, - _ @ . :"
+    return endpoint.wrong("device_name", name, "DeviceName")
 
 
 def ca_name_fault(name):

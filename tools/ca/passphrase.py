@@ -31,7 +31,7 @@ def read(file=None, new=False, environment=os.environ, prompt=getpass.getpass, w
 
 def _from_file(file, warn):
     try:
-        with open(file, encoding="utf-8") as stream:
+        with open(file, encoding="utf-8-sig") as stream:
             readable = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077
             phrase = stream.readline().rstrip("\r\n")
     except OSError as error:

@@ -187,7 +187,10 @@ def _wanted(args):
         if fault:
             raise UserError(fault)
         return [(args.product, args.device)]
-    wanted, faults = devices.read(args.csv, args.product)
+    warned = []
+    wanted, faults = devices.read(args.csv, args.product, warned.append)
+    for line in warned[:_SHOWN]:
+        print(f"warning: {line}", file=sys.stderr)
     for fault in faults[:_SHOWN]:
         print(fault, file=sys.stderr)
     if faults:

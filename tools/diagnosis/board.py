@@ -6,10 +6,12 @@ A script (on_board.py) lets it; what the board says of its own states is read he
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tools.diagnosis.stretches import Finding
 from tools.errors import UserError
+from tools.flash import backup
 
 SCRIPT = Path(__file__).with_name("on_board.py")
 PATIENCE = 120          # seconds for the whole walk
@@ -35,7 +37,14 @@ def examine(port, timeout):
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise UserError(f"the board on {port} does not answer with aliot's firmware ({said[0]}): flash it first, "
                         "or close the program that has the port")
-    return findings(states)
+    return [_with_backup(finding, states, port) for finding in findings(states)]
+
+
+def _with_backup(finding, states, port):
+    """The finding with the backup named that holds what the board has lost, where one lies here."""
+    mac = next((state["mac"] for state in states if state["aliot"] == "boot" and "mac" in state), None)
+    advice = backup.advice(finding.found.partition(":")[0], mac, port)
+    return replace(finding, advice=advice) if advice and finding.ok is False else finding
 
 
 def _parsed(line):

@@ -16,6 +16,7 @@ from cryptography import x509
 from tools import errors
 from tools.emulator.board import routes
 from tools.firmware import FOLDER
+from tools.image import flash
 
 ROOTS = FOLDER / "aliot" / "roots"
 NTP_EPOCH = 2_208_988_800       # seconds from 1900 to 1970
@@ -82,12 +83,11 @@ def roots(names, extra):
     """{name: certificate in PEM} of the firmware's roots of those names, and of extra root files."""
     found = {name: (ROOTS / f"{name}.der").read_bytes() for name in names}
     for path in extra:
-        try:
-            found[Path(path).name] = Path(path).read_bytes()
-        except OSError as error:
-            raise errors.UserError(f"cannot read {path}: {error.strerror}") from None
-    return {name: data.decode() if data.startswith(b"-----") else ssl.DER_cert_to_PEM_cert(data)
-            for name, data in found.items()}
+        for number, der in enumerate(flash.certificates(path), 1):
+            if der not in found.values():
+                name = Path(path).name if Path(path).name not in found else str(path)
+                found[name if number == 1 else f"{name} ({number})"] = der
+    return {name: ssl.DER_cert_to_PEM_cert(der) for name, der in found.items()}
 
 
 def secure(network, host, port, trusted, present=None):

@@ -19,6 +19,8 @@ from tools.image.flash import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
 from tools.image.nvs import Entry
 
 FOLDER = "backups"
+# codes of a platform that has had this board before and gives nothing again
+LOST = ("register.6289", "itls.174", "itls.175")
 _FORMAT = 1
 
 
@@ -73,7 +75,7 @@ def save(mac, copies, folder=FOLDER, now=None):
 def load(path):
     """The `Backup` in a file; UserError for what is wrong with it."""
     try:
-        found = json.loads(Path(path).read_text())
+        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         if found["format"] != _FORMAT:
             raise UserError(f"{path} was written by another release of these tools")
         newest = {}
@@ -97,6 +99,25 @@ def load(path):
         if name != BURNED and owner.belongs(fields, burned[1], mac, burned[0])
     }
     return Backup(mac, burned[1], own.pop(ISSUED, None), own)
+
+
+def lying(mac, folder=FOLDER, issued=False):
+    """The path of the newest backup of a board in a folder, or None; `issued`: of one with an issued secret or key."""
+    digits = (mac or "").replace(":", "").lower()
+    for path in sorted(Path(folder).glob(f"{digits}-*.identity"), reverse=True) if digits else ():
+        try:
+            saved = load(path)
+        except UserError:
+            continue
+        if not issued or saved.issued or any(map(owner.holds_secret, saved.slots.values())):
+            return path
+    return None
+
+
+def advice(code, mac, port, folder=FOLDER):
+    """What to type when the platform says that it has had this board before; None when no backup of it lies here."""
+    path = lying(mac, folder, issued=True) if code in LOST else None
+    return path and f"its secret was saved from this board: 'make restore PORT={port} BACKUP={path}'"
 
 
 def newest(datas, kind, generation=None):

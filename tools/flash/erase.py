@@ -21,15 +21,22 @@ def add_consent(parser):
 
 def run(args):
     with session.started(args) as (loader, board):
-        erase(loader, board, print, args.backups, args.confirm)
+        saved = erase(loader, board, print, args.backups, args.confirm)
+        name = loader.name
+    if saved:
+        print(f"to use it again: 'make flash PORT={name}', then 'make restore PORT={name} BACKUP={saved}'")
 
 
 def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input):
-    """Erase the chip; UserError when what was typed is not the name of the device that would be lost."""
+    """Erase the chip; the path of its backup, None where there was nothing to save.
+
+    UserError when what was typed is not the name of the device that would be lost.
+    """
     held = contents.look(loader, board, {})
     who = held.who(loader.mac)
+    saved = backup.save(loader.mac, held.copies, backups)
     if who:
-        say(f"the identity {who} was saved to {backup.save(loader.mac, held.copies, backups)}")
+        say(f"the identity {who} was saved to {saved}")
     if held.issued:
         device = who.rpartition("/")[2]
         lost = (
@@ -42,3 +49,4 @@ def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input):
             raise UserError("not erased: what was typed is not the device's name")
     loader.erase_all()
     say("erased")
+    return saved

@@ -94,7 +94,8 @@ def run(args):
         print(json.dumps(report))
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
-        raise UserError(f"the board was flashed, but says: {state['aliot']}: {_reason(state)}")
+        reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
+        raise UserError(f"the board was flashed, but says: {state['aliot']}: {reason}")
 
 
 def _flash(args, say, loader, board, image, tree, chosen, who):
@@ -187,7 +188,9 @@ def _follow(args, say, name, open_port, report):
     if state["aliot"] in console.RUNS:
         say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
-        say(f"it runs, but no identity is burned: 'make burn PORT={name} CERT=cert.json'")
+        saved = backup.lying(report["mac"], args.backups)
+        cure = f"'make restore PORT={name} BACKUP={saved}'" if saved else f"'make burn PORT={name} CERT=cert.json'"
+        say(f"it runs, but no identity is burned: {cure}")
     return state
 
 
@@ -224,7 +227,7 @@ def _tree(args, source):
         tree.update(
             {path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()}
         )
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, args.root)})
+    tree.update(layouts.root_files(args.root, tree))
     return tree
 
 

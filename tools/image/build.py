@@ -1,7 +1,6 @@
 """The verb `image`: a flash image from an identity, roots and settings, for factories and emulated boards."""
 
 import json
-from pathlib import Path
 
 from tools import boards, private
 from tools.errors import UserError
@@ -26,14 +25,15 @@ def run(args):
     who = identity.load(args.cert) if args.cert else None
     warned = identity.check_availability(who, args.anyway) if who else None
     settings = config.read(args.config) if args.config else None
-    image = flash.build(args.board, who, roots=args.root, config=settings)
+    roots = flash.root_files(args.root)
+    image = flash.build(args.board, who, files=roots, config=settings)
     pinned = args.firmware == "pinned"
     if args.firmware:
         image = with_firmware(image, args.board, None if pinned else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
-              "roots": [Path(path).name for path in args.root],
+              "roots": [path.rpartition("/")[2] for path in roots],
               "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
               "warning": warned,
               "not_in_it": None if args.firmware else

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tools.errors import UserError
 from tools.firmware import rules, settings as board
+from tools.image.identity import endpoint as identities
 
 PATH = board.FILE
 _IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products", "deviceSecret", "productSecret")
@@ -44,3 +45,12 @@ def check(settings):
         if row is None:
             raise UserError(f"{name} is not a setting; there are {', '.join(board.ENDPOINT)}")
         raise UserError(f"{name} has to be {rules.rule(*row)}")
+    _check_instance(settings.get("endpoint"))
+
+
+def _check_instance(endpoint):
+    """UserError when endpoint.instance is none by the rule of an identity, such as "public"."""
+    instance = endpoint.get("instance") if isinstance(endpoint, dict) else None
+    problem = identities.wrong("instance", instance, "endpoint.instance") if isinstance(instance, str) and instance else None
+    if problem:
+        raise UserError(problem)

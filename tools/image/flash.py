@@ -5,7 +5,9 @@ image is what an emulated board boots from and what a test looks at. A board
 gets them from a stock MicroPython image.
 """
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 from cryptography import x509
@@ -44,7 +46,7 @@ def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=Non
     layout = layout_of(board)
     tree = firmware.compile_tree() if with_firmware else {}
     tree.update(files or {})
-    tree.update({f"/roots/{name}": data for name, data in map(root, roots)})
+    tree.update(root_files(roots, tree))
     if config is not None:
         tree["/config.json"] = json.dumps(config, indent=1).encode()
     entries = []
@@ -71,19 +73,45 @@ def _place(image, offset, data):
     image[offset : offset + len(data)] = data
 
 
-def root(path):
-    """(file name on the board, DER bytes) of a root certificate file, DER or PEM; UserError if it is none."""
+def root_files(paths, tree=None):
+    """{path on the board: DER bytes} of root certificate files, DER or PEM; UserError for one that is none.
+
+    Every certificate of a file with several is there, and files of one name get names of their own, beside what is
+    in `tree` {path: bytes} already.
+    """
+    tree, found = tree or {}, {}
+    for path in paths:
+        for der in certificates(path):
+            if der not in (*found.values(), *tree.values()):
+                found[_free(Path(path).stem, found.keys() | tree.keys())] = der
+    return found
+
+
+def _free(stem, taken):
+    """/roots/STEM.der, or with the first number behind STEM whose path is not taken."""
+    numbered = (f"/roots/{stem}-{number}.der" for number in itertools.count(2))
+    return next(path for path in itertools.chain([f"/roots/{stem}.der"], numbered) if path not in taken)
+
+
+def certificates(path):
+    """The certificates (DER bytes) in a file, one in DER or any number in PEM; UserError when there is none."""
     path = Path(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+    labels = re.findall(rb"-----BEGIN ([^-\r\n]*)-----", data)
+    other = [label for label in labels if label not in (b"CERTIFICATE", b"X509 CERTIFICATE")]
+    if other:
+        kind = other[0].decode("ascii", "replace").lower()
+        raise UserError(f"{path} holds something else than certificates ({kind}): leave only roots in it")
     try:
-        is_pem = data.lstrip().startswith(b"-----BEGIN")
-        certificate = x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
+        held = x509.load_pem_x509_certificates(data) if labels else [x509.load_der_x509_certificate(data)]
     except ValueError:
-        raise UserError(f"{path} is not an X.509 certificate, neither DER nor PEM") from None
-    return path.stem + ".der", certificate.public_bytes(Encoding.DER)
+        held = []
+    if len(held) != max(1, len(labels)):
+        raise UserError(f"{path} is not an X.509 certificate, neither DER nor PEM, or it was cut or changed")
+    return [certificate.public_bytes(Encoding.DER) for certificate in held]
 
 
 def layout_in(image):

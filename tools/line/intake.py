@@ -1,77 +1,22 @@
 """What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities, and
 DeviceNames for products that register.
 
-The console's download is UTF-8 with or without a BOM, or GBK when a Chinese
-spreadsheet saved it again; its columns come in any order and under any of the
-names below. A bad row stops the whole file unless it is to be skipped.
+The console's download comes as it is or as a spreadsheet saved it again (tools.spreadsheet); its columns
+come in any order and under any of the names that identities are spelled with. A bad row stops the whole
+file unless it is to be skipped; one that a spreadsheet seems to have changed is warned of.
 """
 
-import csv
-import io
 import os
 import re
-import unicodedata
 from dataclasses import dataclass, field
 
+from tools import spreadsheet
 from tools.errors import UserError
-from tools.image.identity import id2
+from tools.image.identity import endpoint, id2, spellings
 from tools.line import names, pairs, ways
 from tools.line.ledger import Product
 
-# column -> spellings: compared without case, width, blanks, quotes, brackets, '_' and '-'. The first of
-# each is what the console's own download says; the others are the same words as its Chinese and English
-# pages spell them, and what spreadsheets and factory tools in the field write.
-HEADERS = {
-    "product_key": (
-        "ProductKey",
-        "Product Key",
-        "product_key",
-        "ProductKey（产品标识）",
-        "产品Key",
-        "产品标识",
-        "产品ProductKey",
-        "产品证书ProductKey",
-        "PK",
-    ),
-    "device_name": (
-        "DeviceName",
-        "Device Name",
-        "device_name",
-        "设备名称",
-        "设备名",
-        "设备DeviceName",
-        "DeviceName（设备名称）",
-        "设备标识",
-        "DN",
-    ),
-    "device_secret": (
-        "DeviceSecret",
-        "Device Secret",
-        "device_secret",
-        "设备密钥",
-        "设备秘钥",
-        "设备DeviceSecret",
-        "DeviceSecret（设备密钥）",
-        "设备证书DeviceSecret",
-        "DS",
-    ),
-    "product_secret": (
-        "ProductSecret",
-        "Product Secret",
-        "product_secret",
-        "产品密钥",
-        "产品秘钥",
-        "产品ProductSecret",
-        "ProductSecret（产品密钥）",
-        "PS",
-    ),
-    # ours: no console writes these
-    "certificate": ("Certificate", "CertificateFile", "Cert", "证书", "设备证书"),
-    "private_key": ("PrivateKey", "PrivateKeyFile", "KeyFile", "私钥", "设备私钥"),
-    "id2": ("ID", "ID2", "ID2 ID"),
-    "id2_key": ("Key", "ID2 Key", "密钥", "ID2密钥"),
-    "id2_type": ("KeyType", "ID2 KeyType", "ID2 Type", "密钥类型"),
-}
+HEADERS = spellings.SPELLINGS
 # way -> the columns that its identities have beside ProductKey and DeviceName
 KINDS = {
     "device": ("device_secret",),
@@ -83,20 +28,22 @@ KINDS = {
 # BatchCheckDeviceNames: documented for the call; inferred for the console's upload)
 PIECE = 10_000
 PIECE_X509 = 1_000
-LIMIT = 64 << 20  # bytes: more is no list of devices
+load = spreadsheet.load
 
 
 @dataclass
 class Sheet:
     """What was read: good rows of one way, and what is wrong with the others as (place, words).
 
-    A place is a line number, or a file's name in a folder.
+    A place is a line number, or a file's name in a folder. `warned`: the same of rows that are good but do not
+    look as they did before a spreadsheet had them.
     """
 
     way: str = "device"
     rows: list = field(default_factory=list)  # Row
     bad: list = field(default_factory=list)
     encoding: str = ""
+    warned: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -109,61 +56,22 @@ class Row:
     fields: dict = field(repr=False)
 
 
-def _plain(text):
-    """A header without case, width, blanks and punctuation."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\s_\-'\"`()\[\].:*\ufeff\u200b]", "", text)
-
-
-_COLUMNS = {_plain(spelling): column for column, spellings in HEADERS.items() for spelling in spellings}
-
-
-def decode(data):
-    """(text, encoding) of a CSV's bytes: UTF-8, UTF-16 with its mark, or GB 18030. UserError when it is
-    none.
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        tries = ("utf-16",)
-    else:
-        tries = ("utf-8-sig", "gb18030")
-    for encoding in tries:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text, encoding
-    raise UserError("it is no CSV text (neither UTF-8 nor GBK); a spreadsheet must be saved as CSV first")
-
-
-def load(path):
-    """A file's bytes. UserError when it cannot be read, or is far too large."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    if len(data) > LIMIT:
-        raise UserError(f"{path} is larger than {LIMIT >> 20} MB; that is no list of devices")
-    return data
-
-
 def read(data, product_key=None, folder="."):
     """The Sheet in a CSV's bytes; files that it names lie relative to `folder`.
 
     `product_key` stands in for a missing column. UserError when no header row
     is found or a column is missing: then nothing can be said about rows.
     """
-    text, encoding = decode(data)
-    lines = _lines(text)
-    way, columns = _header(lines, product_key)
-    sheet = Sheet(way, encoding=encoding)
-    found = (
-        (number, *_row(number, cells, columns, product_key, way, folder))
-        for number, cells in lines
-        if any(cell.strip() for cell in cells)
-    )
-    return _gathered(sheet, found, "there is no device in it, only a header")
+    table = spreadsheet.read(data, spellings.field)
+    way, columns = _header(table, product_key)
+    rows = list(table.rows)
+    at = columns["device_name"]
+    width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
+    found = ((number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows)
+    sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
+    mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
+    sheet.warned += [(line, f"DeviceName {name} {words}") for line, name, words in mangled if words]
+    return sheet
 
 
 def read_folder(path, product_key=None):
@@ -191,67 +99,44 @@ def _gathered(sheet, found, nothing):
     return sheet
 
 
-def _lines(text):
-    """(line number, cells) of each record; the line is the one where the record begins."""
-    first = text.lstrip("\ufeff").split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"line {line}: it is no CSV from here on ({error})") from None
+def _header(table, product_key):
+    """(way, {column: index}) of a table's header."""
+    number, cells = table.line, table.header
+    places = {}
+    for index, cell in enumerate(cells):
+        places.setdefault(spellings.field(cell), []).append(index)
+    way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
+    needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
+    for column in {*needed, "product_key"}:
+        if len(places.get(column, ())) > 1:
+            raise UserError(f"line {number}: two columns are a {HEADERS[column][0]}")
+    missing = [HEADERS[column][0] for column in needed if column not in places]
+    if missing:
+        raise UserError(
+            f"line {number}: the header names no {' and no '.join(missing)} "
+            f"(it has: {', '.join(spellings.shown(cell)[:20] for cell in cells)[:120]})"
+        )
+    return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
 
 
-def _header(lines, product_key):
-    """(way, {column: index}) of the first record that is not empty."""
-    for number, cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        places = {}
-        for index, cell in enumerate(cells):
-            places.setdefault(_COLUMNS.get(_plain(cell)), []).append(index)
-        way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
-        needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
-        for column in {*needed, "product_key"}:
-            if len(places.get(column, ())) > 1:
-                raise UserError(f"line {number}: two columns are a {HEADERS[column][0]}")
-        missing = [HEADERS[column][0] for column in needed if column not in places]
-        if missing:
-            raise UserError(
-                f"line {number}: the header names no {' and no '.join(missing)} "
-                f"(it has: {', '.join(cell.strip()[:20] for cell in cells)[:120]})"
-            )
-        return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
-    raise UserError("the file is empty")
-
-
-def _row(number, cells, columns, product_key, way, folder):
+def _row(number, cells, columns, product_key, way, folder, width=0):
     """(Row, None) or (None, what is wrong)."""
 
     def cell(column):
         index = columns.get(column)
-        return cells[index].strip() if index is not None and index < len(cells) else ""
+        return cells[index] if index is not None and index < len(cells) else ""
 
     if len(cells) <= max(columns.values()):
         return None, f"has {len(cells)} cells, the header has {max(columns.values()) + 1} or more"
     key = cell("product_key") or (product_key if "product_key" not in columns else "")
     if product_key and key != product_key:
         return None, f"is of product {key[:20]}, not of {product_key}"
-    if not names.PRODUCT_KEY.fullmatch(key):
-        return (
-            None,
-            f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits" if key else "has no ProductKey",
-        )
     name = cell("device_name")
-    if not names.VALID.fullmatch(name):
-        return None, (
-            f"DeviceName '{name[:40]}' is not 4 to 32 letters, digits and - _ @ . :"
-            if name
-            else "has no DeviceName"
-        )
+    problem = _wrong("product_key", key)
+    if not problem and (problem := _wrong("device_name", name)) and (was := spreadsheet.mangled(name, width)):
+        problem = f"DeviceName {name} {was}"
+    if problem:
+        return None, problem
     values = {column: cell(column) for column in KINDS[way]}
     try:
         return Row(number, key, name, _FIELDS[way](values, folder)), None
@@ -260,7 +145,7 @@ def _row(number, cells, columns, product_key, way, folder):
 
 
 def _own_secret(values, folder):
-    wrong = _wrong_secret(values["device_secret"])
+    wrong = _wrong("device_secret", values["device_secret"])
     if wrong:
         raise UserError(wrong)
     return values
@@ -274,29 +159,24 @@ def _pair(values, folder):
 
 
 def _id2(values, folder):
-    for column, value in values.items():
-        if not value:
-            raise UserError(f"has no {HEADERS[column][0]}")
-        if column != "id2_type" and re.fullmatch(r"[0-9.]+E\+?[0-9]+", value):
-            raise UserError(f"its {HEADERS[column][0]} was turned into a number by a spreadsheet")
     values["id2_type"] = values["id2_type"].upper().replace("-", "_")
+    for column, value in values.items():
+        problem = _wrong(column, value)
+        if problem:
+            raise UserError(problem)
     return id2.checked_key(values)
 
 
 _FIELDS = {"device": _own_secret, "x509": _pair, "id2": _id2}
 
 
-def _wrong_secret(text):
-    """What is wrong with a DeviceSecret, in words that do not show it; or None."""
+def _wrong(field, text):
+    """What is wrong with a cell by the rules of an identity, or None."""
+    title = HEADERS[field][0]
     if not text:
-        return "has no DeviceSecret"
-    if re.fullmatch(r"[0-9.]+E\+?[0-9]+", text):
-        return "its DeviceSecret was turned into a number by a spreadsheet; download the file again"
-    if text.count("*") > len(text) // 3:
-        return "its DeviceSecret is masked with stars; download the file with the real one"
-    if not names.SECRET.fullmatch(text):
-        return f"its DeviceSecret ({len(text)} characters) is not 6 to 64 printable characters"
-    return None
+        return f"has no {title}"
+    problem = endpoint.wrong(field, text, title)
+    return f"its {problem}" if problem and field in (*endpoint.SECRETS, "id2") else problem
 
 
 def _again(row, seen):
@@ -324,6 +204,7 @@ class Taken:
     known: int
     bad: list
     renewed: int = 0
+    warned: list = field(default_factory=list)
 
 
 def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
@@ -355,7 +236,8 @@ def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
     for key, batch in batches.items():
         if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
             raise UserError(f"the ledger gives back other secrets for {key} than it was given; check its disk")
-    return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed)
+    warned = [(line, words) for line, words in sheet.warned if line not in wrong]
+    return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed, warned)
 
 
 def _order(found):
@@ -400,49 +282,69 @@ class BadRows(UserError):
         )
 
 
+_MAC_HEADERS = ("mac", "macaddress", "macaddr", "basemac", "wifimac", "wlanmac", "stamac", "mac地址", "物理地址")
+
+
 def macs(data):
-    """The MACs in a list, one a line or in a column named MAC; UserError names every bad line."""
-    text, _ = decode(data)
+    """The MACs in a list, one a line or in the column of a CSV that is headed MAC or holds them; UserError
+    names every bad line.
+    """
+    rows = [(line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")]
+    head, at = _mac_column(rows)
     found, bad = {}, []
-    for number, line in enumerate(text.splitlines(), 1):
-        cell = line.split(",")[0].strip().strip('"')
-        if (
-            not cell
-            or cell.startswith("#")
-            or (number == 1 and _plain(cell) in ("mac", "macaddress", "mac地址"))
-        ):
-            continue
+    for number, cells in rows[head:]:
+        cell = cells[at] if at < len(cells) else ""
         try:
             mac = names.mac(cell)
         except UserError as error:
-            bad.append((number, str(error)))
+            was = spreadsheet.mangled(cell, 12)
+            bad.append((number, f"'{spellings.shown(cell)}' {was}" if was else str(error)))
             continue
         if mac in found:
             bad.append((number, f"is the same MAC as line {found[mac]}"))
         found.setdefault(mac, number)
     if bad:
         raise BadRows(bad)
+    if not found:
+        raise UserError("there is no MAC in it: one a line, or a CSV with a column MAC")
     return list(found)
+
+
+def _mac_column(rows):
+    """(how many rows stand above the list, index of the column) of the MACs; UserError for two columns of them."""
+    for number, (line, cells) in enumerate(rows[:20]):
+        heads = [index for index, cell in enumerate(cells) if spellings.plain(cell) in _MAC_HEADERS]
+        if len(heads) > 1:
+            raise UserError(f"line {line}: two columns are MACs; leave one in the file")
+        if heads:
+            return number + 1, heads[0]
+    wide = max((len(cells) for _, cells in rows), default=0)
+    counts = [sum(_is_mac(cells[at]) for _, cells in rows if at < len(cells)) for at in range(wide)]
+    return 0, counts.index(max(counts)) if counts else 0
+
+
+def _is_mac(cell):
+    try:
+        return bool(names.mac(cell))
+    except UserError:
+        return False
 
 
 def sub_products(data):
     """((ProductKey, ProductSecret or None), ...) in a CSV of products of sub-devices."""
-    text, _ = decode(data)
-    lines = ((number, cells) for number, cells in _lines(text) if any(cell.strip() for cell in cells))
-    number, header = next(lines, (0, []))
-    columns = {_COLUMNS.get(_plain(cell)): index for index, cell in enumerate(header)}
+    table = spreadsheet.read(data, spellings.field)
+    columns = {spellings.field(cell): index for index, cell in enumerate(table.header)}
     if "product_key" not in columns:
         raise UserError("the header names no ProductKey (ProductSecret is for products that register by proxy)")
     found, bad = {}, []
-    for number, cells in lines:
+    for number, cells in table.rows:
         key, secret = (
-            cells[at].strip() if (at := columns.get(name, len(cells))) < len(cells) else ""
+            cells[at] if (at := columns.get(name, len(cells))) < len(cells) else ""
             for name in ("product_key", "product_secret")
         )
-        if not names.PRODUCT_KEY.fullmatch(key):
-            bad.append((number, f"ProductKey '{key[:40]}' is not 6 to 20 letters and digits"))
-        elif secret and not names.SECRET.fullmatch(secret):
-            bad.append((number, f"its ProductSecret ({len(secret)} characters) is not 6 to 64 printable characters"))
+        problem = _wrong("product_key", key) or secret and _wrong("product_secret", secret)
+        if problem:
+            bad.append((number, problem))
         elif key in found:
             bad.append((number, f"ProductKey {key} was there before"))
         else:

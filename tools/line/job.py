@@ -289,10 +289,7 @@ def contents(job):
     if job.config:
         found["config"] = _read(job.config)
     for root in job.roots:
-        name = "root " + os.path.basename(root)
-        if name in found:
-            raise UserError(f"two roots of job {job.name} are called {name[5:]}: give one another file name")
-        found[name] = _read(root)
+        found[_free("root " + os.path.basename(root), found)] = _read(root)
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
@@ -301,6 +298,12 @@ def contents(job):
                 full = os.path.join(folder, file)
                 found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _read(full)
     return found
+
+
+def _free(name, taken):
+    """`name`, or with the first number behind it that is free: two roots may have one file name."""
+    numbers = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(other for other in numbers if other not in taken)
 
 
 def with_tree(job):
@@ -325,7 +328,7 @@ def with_tree(job):
             if config.PATH in tree:
                 raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
             tree[config.PATH] = _config(folder, os.path.basename(job.config), job.held["config"])
-        tree.update({f"/roots/{name}": data for name, data in _roots(os.path.join(folder, "roots"), held)})
+        tree.update(_roots(os.path.join(folder, "roots"), held, tree))
     return _with(job, tree=tree)
 
 
@@ -338,11 +341,11 @@ def _config(folder, name, data):
         raise UserError(str(error).replace(path, name)) from None
 
 
-def _roots(folder, held):
-    """(file name on the board, DER bytes) of each root; `held`: {file name: bytes}."""
+def _roots(folder, held, tree):
+    """{path on the board: DER bytes} of every root of the files `held` {file name: bytes}, beside what is in `tree`."""
     _lay_out(folder, held)
     try:
-        return [layouts.root(os.path.join(folder, name)) for name in held]
+        return layouts.root_files([os.path.join(folder, name) for name in held], tree)
     except UserError as error:
         raise UserError(str(error).replace(folder + os.sep, "")) from None
 
@@ -370,7 +373,7 @@ def _read(path):
 
 def _parse(body, path):
     try:
-        return tomllib.loads(body.decode())
+        return tomllib.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8") from None
     except tomllib.TOMLDecodeError as error:

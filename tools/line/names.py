@@ -10,10 +10,8 @@ from stdnum.exceptions import ValidationError
 from stdnum.iso7064 import mod_11_10
 
 from tools.errors import UserError
+from tools.image.identity import endpoint, spellings
 
-VALID = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")  # direct.md 1.4
-PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{6,20}")  # 11 in every example, buffers allow 20: direct.md 1.4
-SECRET = re.compile(r"[\x21-\x7e]{6,64}")  # SDK buffers hold 64: direct.md 1.4
 _MAC = re.compile(r"[0-9a-f]{12}")
 
 MAC_RULES = {
@@ -38,7 +36,7 @@ def mac(text):
     """A MAC in any usual form as twelve lower-case hex digits. UserError otherwise."""
     digits = re.sub(r"[\s:.\-]", "", str(text)).lower()
     if not _MAC.fullmatch(digits):
-        raise UserError(f"'{text}' is not a MAC: twelve hex digits, such as 24:0a:c4:00:00:01")
+        raise UserError(f"'{spellings.shown(str(text))[:40]}' is not a MAC: twelve hex digits, such as 24:0a:c4:00:00:01")
     if int(digits[:2], 16) & 1 or not int(digits, 16):
         raise UserError(f"'{text}' is a group or empty MAC; no board has it")
     return digits
@@ -73,10 +71,14 @@ def check_serial(prefix, name):
 
 def check(name):
     """UserError unless `name` is a DeviceName that the platform accepts (direct.md 1.4)."""
-    if not VALID.fullmatch(name):
-        raise UserError(f"'{name[:40]}' is no DeviceName: 4 to 32 letters, digits and - _ @ . :")
+    _check("device_name", name, "DeviceName")
 
 
 def check_product_key(text):
-    if not PRODUCT_KEY.fullmatch(text):
-        raise UserError(f"'{text[:40]}' is no ProductKey: 6 to 20 letters and digits")
+    _check("product_key", text, "ProductKey")
+
+
+def _check(field, text, title):
+    problem = endpoint.wrong(field, text, title)
+    if problem:
+        raise UserError(problem)

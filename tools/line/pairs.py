@@ -6,7 +6,8 @@ import time
 from tools.ca import credential
 from tools.ca.names import Stem
 from tools.errors import UserError
-from tools.line import names, ways
+from tools.image.identity import endpoint
+from tools.line import ways
 
 CERTIFICATE, KEY = ".cer", ".key"
 
@@ -47,8 +48,9 @@ def _one(path, stem, found):
     except ValueError as error:
         return file, "", "", None, str(error)
     who = named.product_key, named.device_name
-    if not names.PRODUCT_KEY.fullmatch(named.product_key):
-        return file, *who, None, f"ProductKey '{named.product_key}' is not 6 to 20 letters and digits"
+    problem = endpoint.wrong("product_key", named.product_key, "ProductKey")
+    if problem:
+        return file, *who, None, problem
     if stem + CERTIFICATE not in found:
         return file, *who, None, "is a key without its certificate"
     if stem + KEY not in found:

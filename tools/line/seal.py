@@ -132,7 +132,7 @@ def parse_key(text, where):
 def read_key(path):
     """The key in a file that only its owner may read (mode 0600), or of root's for one group (0640)."""
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8-sig") as file:
             found = os.fstat(file.fileno())
             text = file.read(4096)
     except FileNotFoundError:

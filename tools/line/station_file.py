@@ -103,7 +103,7 @@ def read(path):
     """The Station in a file, wherever it is."""
     try:
         with open(path, "rb") as file:
-            table = tomllib.load(file)
+            table = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise UserError(f"station file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

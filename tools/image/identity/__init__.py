@@ -7,7 +7,8 @@
     {"way": "id2", "product_key": "a1...", "id2": "...", "id2_key": "...", "id2_type": "AES_128"}
     {"way": "id2", "product_key": "a1...", "product_secret": "..."}              ID², provisioned over the air
 
-A kind of identity is a module here; each takes the endpoint's fields too.
+A kind of identity is a module here; each takes the endpoint's fields too. The console's spellings are taken as well:
+{"ProductKey": ..., "DeviceName": ..., "DeviceSecret": ...}.
 """
 
 import json
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 from tools.errors import UserError
+from tools.image.identity import spellings
 from tools.image.identity.base import Identity, name_from_mac
 from tools.image.identity.endpoint import AUTHS, BOOTSTRAPS, METHODS, NAME_RULES, SIGN_METHODS
 from tools.image.identity.id2 import Id2
@@ -25,6 +27,7 @@ __all__ = ["AUTHS", "BOOTSTRAPS", "METHODS", "NAME_RULES", "SIGN_METHODS", "Iden
            "name_from_mac", "next_generation", "parse"]
 
 WAYS = {"device": Own, "product": Own, "x509": X509, "id2": Id2}
+_NAMES = {name for kind in WAYS.values() for name in kind.NAMES}
 
 
 def load(path, now=None, usable=True):
@@ -34,7 +37,7 @@ def load(path, now=None, usable=True):
     for a look at it, a certificate and a key that nobody could connect with are taken as well.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path} is not a text file in UTF-8") from None
     except OSError as error:
@@ -48,11 +51,14 @@ def load(path, now=None, usable=True):
 
 
 def _once(pairs):
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    """The dict of a JSON object, its names as ours: the console spells them ProductKey and DeviceName."""
+    found = {}
+    for spelled, value in pairs:
+        name = spelled if spelled in _NAMES else spellings.field(spelled) or spelled
+        if name in found:
             raise UserError(f"'{name}' is there twice")
-    return dict(pairs)
+        found[name] = value
+    return found
 
 
 def parse(values, folder=".", now=None, usable=True):

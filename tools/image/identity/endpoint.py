@@ -7,6 +7,7 @@ import re
 
 from tools.errors import UserError
 from tools.firmware import record, settings
+from tools.image.identity import spellings
 
 METHODS = ("https", "mqtt", "regnwl")
 NAME_RULES = ("mac", "MAC", "mac:", "MAC:")
@@ -14,7 +15,7 @@ SIGN_METHODS = ("hmacsha256", "hmacsha1", "hmacmd5")
 AUTHS = settings.ENDPOINT["auth"][0]
 BOOTSTRAPS = settings.ENDPOINT["bootstrap"][0]
 
-SECRET = (r"[!-~]{1,64}", "1 to 64 printable characters without spaces")
+SECRET = (r"[!-~]{6,64}", "6 to 64 printable characters without spaces")
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _HOST = (rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+", "a host name in lower case")
 
@@ -25,7 +26,8 @@ _RULES = {
     "device_secret": SECRET,
     "product_secret": SECRET,
     "region": (r"[a-z]{2}-[a-z]+(-[0-9]+)?", "a region id such as cn-shanghai"),
-    "instance": (r"[a-z0-9][a-z0-9-]{1,62}", "an instance id such as iot-06z00abc"),
+    "instance": (r"iot-[a-z0-9][a-z0-9-]{0,58}",
+                 "an instance id such as iot-06z00abc; the legacy public instance has none: leave it out"),
     "host": _HOST,
     "register_host": _HOST,
     "id2": (r"(?![Ff]{24}$)[0-9A-Fa-f]{24}", "an ID of 24 hex digits"),
@@ -61,10 +63,43 @@ def check(name, value):
         if value not in _CHOICES[name]:
             raise UserError(f"{name} is not one of {', '.join(_CHOICES[name])}")
         return
+    problem = wrong(name, value)
+    if problem:
+        raise UserError(problem)
+
+
+def wrong(name, value, title=None):
+    """What is wrong with a text under one of the rules, in words that show no secret; None when it is right.
+
+    `title` is what the field is called where it comes from. These are the rules for identities from wherever.
+    """
+    title = title or name
     pattern, words = _RULES[name]
+    hidden = spellings.invisible(value)
+    if hidden:
+        at = "" if name in SECRETS else f" '{spellings.shown(value)[:40]}'"
+        return f"{title}{at} holds {hidden}: type it anew, or copy it from the console again"
+    if name in (*SECRETS, "id2") and re.fullmatch(_NUMBER, value):
+        return f"{title} was turned into a number by a spreadsheet; download the file again"
+    if name in SECRETS and (spoiled := _spoiled(name, value)):
+        return f"{title} {spoiled}"
     if not re.fullmatch(pattern, value):
-        shown = "" if name in SECRETS else f" {value!r}"
-        raise UserError(f"{name}{shown} is not {words}")
+        return f"{title} is not {words} (it has {len(value)})" if name in SECRETS else f"{title} {value[:40]!r} is not {words}"
+    return None
+
+
+_NUMBER = r"[0-9]([.,][0-9]+)?E[+-]?[0-9]{1,3}"  # what a spreadsheet makes of digits with one E among them
+
+
+def _spoiled(name, secret):
+    """What happened to a secret on its way here, or None."""
+    if "***" in secret or secret.count("*") > len(secret) // 3:
+        return "is masked with stars; copy the real one from the console"
+    if "..." in secret and len(secret) < 32 or re.fullmatch(r"<.*>|\{.*\}|\$.*|your.*", secret, re.I):
+        return "is a placeholder or was cut short; put the whole of the real one there"
+    if name == "device_secret" and len(secret) in range(28, 37) and len(secret) != 32:
+        return f"has {len(secret)} characters, the platform's have 32: copy the whole of it"
+    return None
 
 
 def encoded(values):

@@ -116,7 +116,7 @@ def wifi(args, wanted):
         return None
     if args.wifi:
         try:
-            with open(args.wifi, encoding="utf-8") as file:
+            with open(args.wifi, encoding="utf-8-sig") as file:
                 table = json.load(file)
             found = table["ssid"], table.get("password", "")
         except OSError as error:

@@ -45,11 +45,16 @@ def run(args):
                         {"line" if isinstance(place, int) else "file": place, "why": why}
                         for place, why in taken.bad
                     ],
+                    **({"warnings": [{"line": line, "why": why} for line, why in taken.warned]} if taken.warned else {}),
                 }
             )
         )
         return
     for place, why in taken.bad:
         print(f"skipped {'line ' if isinstance(place, int) else ''}{place}: {why}")
+    for line, why in taken.warned[: intake.BadRows.SHOWN]:
+        print(f"warning: line {line}: {why}; compare it with the console")
+    if len(taken.warned) > intake.BadRows.SHOWN:
+        print(f"warning: {len(taken.warned) - intake.BadRows.SHOWN} more names look so; --json lists them all")
     renewed = f"{taken.renewed} renewed, " if args.renew else ""
     print(f"{taken.new} taken in, {renewed}{taken.known} known already, {len(taken.bad)} skipped")

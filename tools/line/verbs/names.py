@@ -10,7 +10,7 @@ def add_arguments(parser):
     desk.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--macs", metavar="FILE", help="the boards' MACs, one a line, for a MAC rule")
+    source.add_argument("--macs", metavar="FILE", help="the boards' MACs, one a line or a CSV with a column MAC, for a MAC rule")
     source.add_argument("--count", type=int, help="how many serials to make, for the serial rule")
     parser.add_argument("--prefix", default="", help="before each serial")
     parser.add_argument("--first", type=int, default=1, help="the first serial (default 1)")

@@ -5,7 +5,7 @@ import os
 import sys
 
 from tools.errors import UserError
-from tools.image.identity import id2
+from tools.image.identity import endpoint, id2
 from tools.line import desk, names
 from tools.line.ledger import Product
 from tools.line.seal import Secret
@@ -50,10 +50,8 @@ def read_secret():
     text = os.environ.get(VARIABLE)
     if not text:
         text = getpass.getpass("ProductSecret: ") if sys.stdin.isatty() else sys.stdin.readline()
-    text = text.strip()
-    if not names.SECRET.fullmatch(text):
-        raise UserError(
-            "no ProductSecret was given (6 to 64 printable characters): "
-            f"type it, pipe it in, or set {VARIABLE}"
-        )
+    text = text.strip().removeprefix("\ufeff")
+    problem = endpoint.wrong("product_secret", text, "the ProductSecret") if text else "no ProductSecret was given"
+    if problem:
+        raise UserError(f"{problem}: type it, pipe it in, or set {VARIABLE}")
     return Secret(text)
