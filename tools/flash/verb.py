@@ -87,9 +87,11 @@ def run(args):
     report.update(
         port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 3)
     )
-    report["state"] = _follow(args, say, loader.name, open_port, report)
+    ended = _follow(args, say, loader.name, open_port, report)
     if args.json:
         print(json.dumps(report))
+    if ended:
+        raise UserError(f"the board was flashed, but {ended}; 'make monitor PORT={loader.name} ARGS=--reset' shows it again")
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
         raise UserError(f"the board was flashed, but says: {state['aliot']}: {_reason(state)}")
@@ -164,6 +166,8 @@ def _say_done(say, todo, done, image, wanted):
 
 
 def _follow(args, say, name, open_port, report):
+    """Put what the console says into the report; what ended the application, or None."""
+    report.update(state=None, traceback=[], console_seconds=None)
     if args.wait <= 0:
         open_port.close()
         return None
@@ -171,22 +175,26 @@ def _follow(args, say, name, open_port, report):
     def until(state):
         return console.final(state) or not report["identity"] and state["aliot"] == "boot"
 
+    def tell(state):
+        say(f"  console: {console.words(state)}")
+
     began = time.monotonic()
-    report["console_seconds"] = None
-    state = console.follow(
-        name, open_port, args.wait, lambda state: say(f"  console: {console.words(state)}"), until
-    )
+    try:
+        state = console.follow(name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}"))
+    except console.Ended as ended:
+        report["traceback"] = list(ended.traceback)
+        return ended
     if state is None:
         raise UserError(
             f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
-            f"'make monitor PORT={name}' shows its console"
+            f"'make monitor PORT={name} ARGS=--reset' shows its console from the start"
         )
-    report["console_seconds"] = round(time.monotonic() - began, 1)
+    report.update(state=state, console_seconds=round(time.monotonic() - began, 1))
     if state["aliot"] in console.RUNS:
         say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
         say(f"it runs, but no identity is burned: 'make burn PORT={name} CERT=cert.json'")
-    return state
+    return None
 
 
 def _reason(state):

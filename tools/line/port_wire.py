@@ -183,18 +183,21 @@ class PortWire:
             port = self._loader.release()
             self._loader.close()
             self._loader = None
-            lines = []
+            lines, said = [], []
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
             boot_is_enough = hand_over or job.until == "boot"
             if self._locate is not None:
                 port = self._found_again(port, end)
-            console.follow(self.device, port, job.seconds, lines.append,
-                           (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final)
+            enough = (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final
+            try:
+                console.follow(self.device, port, job.seconds, lines.append, enough, said.append)
+            except console.Ended as ended:
+                return Tested(tuple(lines), tuple(said), str(ended))
             if hand_over and lines:
                 progress("self-test", 0.5)
                 lines += self._connect(wifi, end)
-            return Tested(tuple(lines))
+            return Tested(tuple(lines), tuple(said))
 
     def _found_again(self, port, end):
         """The open port after a reset, under the name that the bay has by then: only its place tells boards
@@ -277,9 +280,10 @@ def _read_states(port, end):
         states = [state for line in output.split(b"\n")[:-1] if (state := console.state_of(line))]
         if any(map(console.final, states)):
             return states
-    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].strip().splitlines()
+    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].decode(errors="replace").strip().splitlines()
     if problem:
-        raise Rejected(f"the self-test stopped on the board: {problem[-1].decode(errors='replace')[:120]}")
+        lines = [console.printable(console.readable(line)) for line in problem]
+        raise Rejected(f"the self-test stopped on the board: {console.brief(lines)}")
     return states
 
 

@@ -150,9 +150,12 @@ def lacks_issued(held, issued):
 
 def judge(tested, job, chip, wanted):
     """What the self-test's state lines say against the board, or None."""
+    if tested.ended:
+        return tested.ended
     boot = tested.last("boot")
     if boot is None:
-        return f"no state line within {job.seconds:g} s: the application does not start"
+        last = f"; it said last: {tested.said[-1]}" if tested.said else ""
+        return f"no state line within {job.seconds:g} s: the application does not start{last}"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
     for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
