@@ -53,8 +53,7 @@ def save(mac, copies, folder=FOLDER, now=None):
     """Save the records of a board; the path, or None when there are none. UserError when that fails."""
     if not copies:
         return None
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    path = _folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
+    path = _folder(folder) / f"{_stem(mac, now)}.identity"
     private.write(
         path,
         json.dumps(
@@ -117,15 +116,12 @@ def newest(datas, kind, generation=None):
 def save_rescue(mac, entries, tree, folder=journal.FOLDER):
     """Keep NVS and files of a board until they are written again."""
     private.write(
-        _rescue(_folder(folder), mac),
+        rescue_path(mac, _folder(folder)),
         json.dumps(
             {
                 "format": _FORMAT,
                 "mac": mac,
-                "entries": [
-                    [e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
-                    for e in entries
-                ],
+                "entries": _to_text(entries),
                 "tree": {path: data.hex() for path, data in tree.items()},
             }
         ),
@@ -134,7 +130,7 @@ def save_rescue(mac, entries, tree, folder=journal.FOLDER):
 
 def load_rescue(mac, folder=journal.FOLDER):
     """The `Rescue` that waits for this board, or None."""
-    path = _rescue(Path(folder), mac)
+    path = rescue_path(mac, folder)
     try:
         found = json.loads(path.read_text())
         return Rescue(
@@ -154,11 +150,34 @@ def load_rescue(mac, folder=journal.FOLDER):
 
 
 def remove_rescue(mac, folder=journal.FOLDER):
-    _rescue(Path(folder), mac).unlink(missing_ok=True)
+    rescue_path(mac, folder).unlink(missing_ok=True)
 
 
-def _rescue(folder, mac):
-    return folder / f"{mac.replace(':', '').lower()}.files.identity"
+def rescue_path(mac, folder=journal.FOLDER):
+    return Path(folder) / f"{mac.replace(':', '').lower()}.files.identity"
+
+
+def save_entries(mac, entries, folder=FOLDER):
+    """Keep NVS entries that a board is about to lose; the path."""
+    path = _folder(folder) / f"{_stem(mac)}.nvs.identity"
+    private.write(path, json.dumps({"format": _FORMAT, "mac": mac, "entries": _to_text(entries)}))
+    return path
+
+
+def retire(path, mac, folder=FOLDER):
+    """Move what was kept of an interrupted flash or burn to the backups; its new path."""
+    kept = _folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
+    private.write(kept, Path(path).read_text())
+    Path(path).unlink()
+    return kept
+
+
+def _stem(mac, now=None):
+    return f"{mac.replace(':', '')}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}"
+
+
+def _to_text(entries):
+    return [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in entries]
 
 
 def _folder(folder):

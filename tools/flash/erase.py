@@ -1,14 +1,18 @@
 """The verb `erase`: a whole chip, after its identity was saved and what is lost was named."""
 
 import sys
+from dataclasses import replace
 
+from tools import burn
 from tools.errors import UserError
 from tools.flash import backup, contents, session
+from tools.image import journal
 
 
 def add_arguments(parser):
     session.add_arguments(parser)
     add_consent(parser)
+    parser.add_argument("--journal", metavar="DIR", default=journal.FOLDER, help="default %(default)s")
 
 
 def add_consent(parser):
@@ -21,12 +25,15 @@ def add_consent(parser):
 
 def run(args):
     with session.started(args) as (loader, board):
-        erase(loader, board, print, args.backups, args.confirm)
+        erase(loader, board, print, args.backups, args.confirm, folder=args.journal)
 
 
-def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input):
-    """Erase the chip; UserError when what was typed is not the name of the device that would be lost."""
-    held = contents.look(loader, board, {})
+def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input, folder=journal.FOLDER):
+    """Erase the chip; UserError when what was typed is not the name of the device that would be lost.
+
+    What `folder` keeps of an interrupted flash or burn of this board goes to the backups.
+    """
+    held, kept = _with_kept(contents.look(loader, board, {}), loader.mac, folder)
     who = held.who(loader.mac)
     if who:
         say(f"the identity {who} was saved to {backup.save(loader.mac, held.copies, backups)}")
@@ -41,4 +48,20 @@ def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input):
         if (confirm or ask(f"{lost}. Type {device} to go on: ").strip()) != device:
             raise UserError("not erased: what was typed is not the device's name")
     loader.erase_all()
+    for path in kept:
+        say(f"what an interrupted flash or burn had kept was moved to {backup.retire(path, loader.mac, backups)}")
     say("erased")
+
+
+def _with_kept(held, mac, folder):
+    """(`Contents` with the records that an interrupted flash or burn kept on this machine, the files of those)."""
+    rescue, burning = backup.load_rescue(mac, folder), journal.load(folder, mac)
+    raw = {}
+    if rescue:
+        for name in burn.NAMES:
+            raw.update({(f"rescue {number}", name): data for number, data in enumerate(rescue.records(name))})
+    if burning:
+        raw.update({(f"journal {number}", name): data for number, (name, data) in enumerate(burning.records)})
+    copies = (*held.found.copies, *burn.good_copies(raw)[0])
+    files = [backup.rescue_path(mac, folder)] * bool(rescue) + [journal.path_of(folder, mac)] * bool(burning)
+    return replace(held, found=replace(held.found, copies=copies)), files

@@ -1,8 +1,10 @@
 """The verb `flash`: a board from blank to running, or up to date with nothing lost."""
 
 import json
+import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -42,6 +44,11 @@ def add_arguments(parser):
         "--app", action="store_true", help="only the files: leave bootloader and application alone"
     )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
+    parser.add_argument(
+        "--drop-nvs",
+        action="store_true",
+        help="leave out NVS entries of other firmware, which are saved, when there is no room for them",
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="make a new file system in place of an unreadable one"
     )
@@ -100,7 +107,7 @@ def run(args):
 def _flash(args, say, loader, board, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
-        erase(loader, board, say, args.backups, args.confirm)
+        erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
     rescue = backup.load_rescue(loader.mac, args.journal)
     held = contents.look(loader, board, {**tree, settings.PATH: b""})
     if journal.load(args.journal, loader.mac):
@@ -108,8 +115,7 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         say("an interrupted burn of this board was finished")
         held = contents.look(loader, board, {**tree, settings.PATH: b""})
     leaks.refuse(tree, held.copies)
-    if who:
-        burn.decide(held.copies, who.fields(), loader.mac)  # refused before anything is written
+    records = _records(held, who, loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
     config = settings.merged(before, chosen)
     wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
@@ -120,8 +126,16 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         todo = plan.Plan(tuple(differing), wanted, plan.WHOLE, move=True)
     else:
         todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
+    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal)
+    try:
+        flasher.check(todo, rescue, records)
+    except steps.NvsFull as full:
+        _drop(args, say, full, loader)
+        todo = replace(todo, files=plan.WHOLE, move=True)
+        flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, drop=True)
+        flasher.check(todo, rescue, records)
     with _bar(args.json) as tell:
-        done = steps.Flasher(loader, held, image, wanted, tell, args.journal).carry_out(todo, rescue)
+        done = flasher.carry_out(todo, rescue, tell)
     _say_done(say, todo, done, image, wanted)
     held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
@@ -135,6 +149,28 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         "read": loader.bytes_read,
         "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
     }
+
+
+def _records(held, who, mac):
+    """{name: bytes} that burning `who` leaves on the board; UserError when it must not be burned."""
+    if not who:
+        return {}
+    decision = burn.decide(held.copies, who.fields(), mac)
+    return {name: decision.record(name) for name in burn.NAMES if decision.record(name) is not None}
+
+
+def _drop(args, say, full, loader):
+    """Ask whether the entries of other firmware may go, and save them; UserError when they may not."""
+    if not full.foreign:
+        raise full
+    cure = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
+    if not args.drop_nvs:
+        if args.json or not sys.stdin.isatty():
+            raise UserError(f"{full}; {cure}")
+        if input(f"{full}. Type drop to save them to a file and leave them out: ").strip() != "drop":
+            raise UserError(f"{full}; {cure}")
+    say(f"{len(full.foreign)} NVS entries of other firmware were saved to "
+        f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out")
 
 
 def _burn(args, say, loader, image, who):
