@@ -34,7 +34,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
     parser.add_argument(
-        "--config", metavar="FILE", help="settings that go into the board's config.json, as JSON"
+        "--config", metavar="FILE", help="the board's config.json: all that is to be in it"
     )
     parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
     parser.add_argument(
@@ -101,7 +101,7 @@ def run(args):
         raise UserError(f"the board was flashed, but {ended}; 'make monitor PORT={loader.name} ARGS=--reset' shows it again")
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
-        raise UserError(f"the board was flashed, but says: {state['aliot']}: {_reason(state)}")
+        raise UserError(f"the board was flashed, but says: {console.printable(state['aliot'])}: {_reason(state)}")
 
 
 def _flash(args, say, loader, board, image, tree, chosen, who):
@@ -117,7 +117,11 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     leaks.refuse(tree, held.copies)
     records = _records(held, who, loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
-    config = settings.merged(before, chosen)
+    config = settings.merged(before, chosen, whole=bool(args.config))
+    for note in settings.notes(before, before if config is None else config):
+        say(console.printable(note))
+    if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
+        say("the board will have no identity: CERT=cert.json burns one")
     wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
     image = image or stock.Stock("", (), held.layout)
     differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
@@ -234,10 +238,8 @@ def _follow(args, say, name, open_port, report):
 
 
 def _reason(state):
-    return next(
-        (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)),
-        console.words(state),
-    )
+    found = (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key))
+    return console.printable(next(found, console.words(state)))
 
 
 def _sources(args):

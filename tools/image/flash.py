@@ -5,7 +5,6 @@ image is what an emulated board boots from and what a test looks at. A board
 gets them from a stock MicroPython image.
 """
 
-import json
 from pathlib import Path
 
 from cryptography import x509
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tools import boards
 from tools.errors import UserError
+from tools.image import config as settings
 from tools.image import firmware, littlefs, nvs, partitions
 from tools.image.identity import next_generation
 
@@ -46,7 +46,7 @@ def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=Non
     tree.update(files or {})
     tree.update({f"/roots/{name}": data for name, data in map(root, roots)})
     if config is not None:
-        tree["/config.json"] = json.dumps(config, indent=1).encode()
+        tree[settings.PATH] = settings.encoded(config)
     entries = []
     if identity is not None:
         data = identity.to_record(next_generation() if generation is None else generation)
