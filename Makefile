@@ -81,7 +81,7 @@ monitor: $(STAMP)  ## a board's console: PORT=
 	@$(PY) -m tools monitor $(if $(PORT),--port '$(PORT)') $(ARGS)
 
 repl: $(STAMP)  ## a board's REPL, by mpremote: PORT=
-	@$(VENV)/bin/mpremote connect $(or $(PORT),auto) $(if $(ARGS),$(ARGS),repl)
+	@$(PY) -m tools repl $(if $(PORT),--port '$(PORT)') $(ARGS)
 
 test: setup  ## all host tests, on CPython and on MicroPython
 	$(PY) -m pytest $(PARALLEL)

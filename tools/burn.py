@@ -13,7 +13,6 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from tools import boards
 from tools.errors import UserError
 from tools.image import flash as layouts
 from tools.image import identity as identities
@@ -208,10 +207,9 @@ def _compare(flash, layout, decision, others, vfs):
 
 def add_arguments(parser):
     parser.add_argument("--cert", metavar="FILE", required=True, help="identity to burn, as JSON")
-    parser.add_argument("--port", metavar="PORT",
-                        help="a serial port or a pyserial URL; by default the only one there is")
-    parser.add_argument("--board", metavar="BOARD",
-                        help="a folder of boards/; by default the generic one of the chip")
+    from tools.flash import session
+
+    session.add_arguments(parser)
     parser.add_argument("--flash", metavar="FILE", help="a flash file instead of a board on a port")
     parser.add_argument("--mac", default="24:0a:c4:00:00:01",
                         help="with --flash: the board's MAC (default %(default)s)")
@@ -242,14 +240,9 @@ def _into_file(args, identity):
 
 
 def _into_board(args, identity):
-    from tools.flash import contents, plan, port
-    from tools.flash.loader import Loader
+    from tools.flash import contents, session
 
-    named = boards.load(args.board) if args.board else None
-    with Loader(port.choose(args.port), named.flash_baud if named else 921600,
-                named.connect_mode if named else "default-reset") as loader:
-        board = named or boards.load(plan.board_for(loader.chip))
-        plan.refuse(board, loader.chip, None, loader.security)
+    with session.opened(args) as (loader, board):
         loader.start()
         held = contents.look(loader, board, {})
         if held.table != contents.GOOD:

@@ -25,6 +25,7 @@ VERBS = {
     "backup": ("tools.flash.save", "save the identity of a plugged-in board to a file"),
     "restore": ("tools.flash.restore", "put an identity from a backup back onto its board"),
     "monitor": ("tools.flash.monitor", "show a board's console"),
+    "repl": ("tools.flash.repl", "a board's REPL, or any other command of mpremote, on any port"),
     "burn": ("tools.burn", "burn one board's identity, without disturbing what else its flash holds"),
     "inspect": ("tools.image.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
     "explain": ("tools.diagnosis.explain", "show what a board with this certificate signs and sends, secrets masked"),

@@ -318,7 +318,7 @@ def test_an_image_for_another_chip(bench, tool, tmp_path):
 def test_a_flash_that_is_too_small(bench, tool):
     assert (
         tool(bench(size=2 << 20), "flash").error
-        == "the board has 2 MB of flash, but ESP32_GENERIC needs 4 MB"
+        == "the board has 2 MB of flash, but ESP32_GENERIC needs 4 MB: say BOARD=ESP32_GENERIC-D2WD"
     )
 
 

@@ -133,3 +133,11 @@ def test_as_a_program_too(tmp_path):
     done = subprocess.run([sys.executable, "-m", "tools", "boards"], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert b"Traceback" not in done.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_breaks_no_tool(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "image", "--out", str(tmp_path / "\U0001f4f6.bin")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and "\\U0001f4f6.bin: " in done.stdout, done.stderr

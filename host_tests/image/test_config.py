@@ -21,6 +21,10 @@ def named(rows):
 
 @pytest.mark.parametrize("row", named(ROWS["settings"]))
 def test_a_setting_is_taken_or_refused_by_its_name(row):
+    if "meant" in row:  # a board knows no more than that it is no setting
+        with pytest.raises(UserError, match=f"did you mean {row['meant']}"):
+            config.check(row["config"])
+        return
     if not row["wrong"]:
         config.check(row["config"])
         return
@@ -74,3 +78,30 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path):
 def test_the_public_instance_has_no_id_in_settings_either():
     with pytest.raises(UserError, match="endpoint.instance 'public' is not an instance id .*: leave it out"):
         config.check({"endpoint": {"instance": "public"}})
+
+
+@pytest.mark.parametrize(("name", "meant"), [
+    ("SSID", "ssid"), ("Ssid", "ssid"), ("ssdi", None), ("pass", "password"), ("Password", "password"), ("psk", "password"),
+    ("passwort", "password"), ("wifi_password", "password"), ("wifi_ssid", "ssid"), ("keep_alive", "keepalive"),
+    ("KeepAlive", "keepalive"), ("watch-dog", "watchdog"), ("region", "endpoint.region"), ("instance", "endpoint.instance"),
+    ("timezone", None), ("pump", None), ("host", None), ("names", None), ("interval", None), ("sensor", None),
+])
+def test_a_near_miss_is_told_and_what_an_application_has_of_its_own_is_taken(name, meant):
+    if meant is None:
+        config.check({name: "x"})
+        assert config.foreign({name: "x", "ssid": "a"}) == [name]
+        return
+    with pytest.raises(UserError) as caught:
+        config.check({name: "12345678"})
+    assert str(caught.value) == f"{name}: did you mean {meant}?"
+
+
+def test_a_near_miss_in_the_endpoint_is_told():
+    with pytest.raises(UserError, match=r"^endpoint.Region: did you mean endpoint.region\?$"):
+        config.check({"endpoint": {"Region": "cn-shanghai"}})
+
+
+def test_what_a_board_will_miss_is_said():
+    assert "CONFIG=config.json brings them" in next(config.missing(None))
+    assert list(config.missing({"every": 5})) == ["the board will have no Wi-Fi: its config.json names no ssid"]
+    assert not list(config.missing({"ssid": "a"})) and not list(config.missing({"ssid_hex": "61"}))

@@ -18,7 +18,7 @@ class Board:
         self.burns = []  # every identity that was ever completely burned into it, in order
         self.roots = []
         self.starts = True
-        self.exception = None
+        self.ended = None
         self.misreads = False
         self.connects = True
         self.left = None
@@ -72,7 +72,7 @@ class ScriptedWire:
     def self_test(self, job, wifi, progress):
         self._call()
         if not self.board.starts:
-            return Tested((), self.board.exception)
+            return Tested((), ended=self.board.ended)
         fields = self.board.burned[0]
         lines = [
             {

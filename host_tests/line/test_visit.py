@@ -8,7 +8,6 @@ from tools.firmware import record
 from tools.line import transitions
 from tools.line.job import Job
 from tools.line.ledger import Ledger, Product
-from tools.line.port_wire import exception_in
 from tools.line.seal import Secret
 from tools.line.visit import Result, visit
 from tools.line.wire import Chip, Pulled
@@ -111,8 +110,8 @@ def test_a_product_certificate_is_burned_with_its_name_rule(ledger):
 def test_the_reason_names_the_exception_of_an_application_that_does_not_start(ledger):
     stock(ledger, 1)
     target = Board(board(1))
-    target.starts, target.exception = False, "OSError: [Errno 2] ENOENT <- main.py:3"
-    why = "no state line: the application stops with OSError: [Errno 2] ENOENT <- main.py:3"
+    why = 'its application has ended: OSError: [Errno 2] ENOENT (File "main.py", line 3)'
+    target.starts, target.ended = False, why
     assert bring(target, ledger)[0] == Result("failed", board(1), "dev00000", why)
     assert ledger.history(mac=board(1))[-1]["note"] == why
 
@@ -120,31 +119,10 @@ def test_the_reason_names_the_exception_of_an_application_that_does_not_start(le
 def test_a_board_s_own_words_are_printable_in_ledger_and_result(ledger):
     stock(ledger, 1)
     target = Board(board(1))
-    target.starts, target.exception = False, "Error: \x1b[2J\x07\u202etxt" + "x" * 5000
+    target.starts, target.ended = False, "Error: \x1b[2J\x07\u202etxt" + "x" * 5000
     why = bring(target, ledger)[0].why
     assert why.isprintable() and r"\x1b[2J\x07\u202etxt" in why and len(why) <= 1000
     assert ledger.history(mac=board(1))[-1]["note"] == why
-
-
-CONSOLE = b"""ets Jun  8 2016
-Traceback (most recent call last):
-  File "main.py", line 7, in <module>
-  File "lamp.py", line 21, in start
-OSError: [Errno 2] ENOENT
-MicroPython v1.25.0; Type "help()" for more information.
->>> """
-
-
-@pytest.mark.parametrize("text, found", [
-    (CONSOLE, "OSError: [Errno 2] ENOENT <- lamp.py:21 <- main.py:7"),
-    (CONSOLE.replace(b"\n", b"\r\n"), "OSError: [Errno 2] ENOENT <- lamp.py:21 <- main.py:7"),
-    (b'Traceback (most recent call last):\n  File "main.py", line 2\nSyntaxError: invalid syntax\n',
-     "SyntaxError: invalid syntax <- main.py:2"),
-    (b"Traceback (most recent call last):\n  File", None),
-    (b"no such thing", None),
-])
-def test_a_traceback_is_one_line_with_every_place(text, found):
-    assert exception_in(text) == found
 
 
 REFUSALS = {

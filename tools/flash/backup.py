@@ -56,9 +56,8 @@ def save(mac, copies, folder=FOLDER, now=None):
     """Save the records of a board; the path, or None when there are none. UserError when that fails."""
     if not copies:
         return None
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     disk.sweep(folder)
-    path = private.folder(folder) / f"{mac.replace(':', '')}-{stamp}.identity"
+    path = private.folder(folder) / f"{_stem(mac, now)}.identity"
     private.write(
         path,
         json.dumps(
@@ -145,10 +144,7 @@ def save_rescue(mac, entries, tree, folder=None):
             {
                 "format": _FORMAT,
                 "mac": mac,
-                "entries": [
-                    [e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
-                    for e in entries
-                ],
+                "entries": _to_text(entries),
                 "tree": {path: data.hex() for path, data in tree.items()},
             }
         ),
@@ -157,7 +153,7 @@ def save_rescue(mac, entries, tree, folder=None):
 
 def load_rescue(mac, folder=None):
     """The `Rescue` that waits for this board, or None."""
-    path = journal.find(folder, _rescue(mac))
+    path = rescue_path(mac, folder)
     try:
         found = json.loads(path.read_text())
         return Rescue(
@@ -180,5 +176,33 @@ def remove_rescue(mac, folder=None):
     journal.discard(folder, _rescue(mac))
 
 
+def rescue_path(mac, folder=None):
+    """Where the rescue of a board lies, or would; `folder` as for journals."""
+    return journal.find(folder, _rescue(mac))
+
+
 def _rescue(mac):
     return f"{mac.replace(':', '').lower()}.files.identity"
+
+
+def save_entries(mac, entries, folder=FOLDER):
+    """Keep NVS entries that a board is about to lose; the path."""
+    path = private.folder(folder) / f"{_stem(mac)}.nvs.identity"
+    private.write(path, json.dumps({"format": _FORMAT, "mac": mac, "entries": _to_text(entries)}))
+    return path
+
+
+def retire(path, mac, folder=FOLDER):
+    """Move what was kept of an interrupted flash or burn to the backups; its new path."""
+    kept = private.folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
+    private.write(kept, Path(path).read_text())
+    Path(path).unlink()
+    return kept
+
+
+def _stem(mac, now=None):
+    return f"{mac.replace(':', '')}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}"
+
+
+def _to_text(entries):
+    return [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value] for e in entries]

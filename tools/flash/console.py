@@ -1,9 +1,11 @@
-"""Following a board's console after its reset, until a state line says that it runs or that it does not."""
+"""Following a board's console after its reset, until it runs, it does not, or its application has ended."""
 
 import json
+import re
 import time
 
 import serial
+from esptool.reset import HardReset
 
 from tools.errors import UserError
 from tools.flash import port as ports
@@ -13,6 +15,34 @@ RUNS = ("connected",)
 FAILS = ("refused", "error")
 _POLL = 0.1  # seconds between looks for a port that went away
 _LINE_LIMIT = 4096
+_PROMPT = b">>> "
+_TRACEBACK = "Traceback (most recent call last):"
+_ANEW = "MPY: soft reboot"  # MicroPython's words for it
+_QUIET = 0.5  # seconds after a traceback or a prompt in which an application that goes on says its next state
+_REPLUG = 10.0  # seconds within which a chip's own USB is back after a reset
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # as ESP-IDF colours its log
+
+
+class Ended(UserError):
+    """The application on the board has ended; `traceback`: its lines, () when it came to the prompt without one."""
+
+    def __init__(self, traceback):
+        self.traceback = tuple(traceback)
+        super().__init__(f"its application has ended: {brief(traceback)}")
+
+
+def brief(traceback):
+    """A traceback in one line: the error, then where."""
+    if not traceback:
+        return "the board is at its prompt"
+    *places, error = traceback[1:] if len(traceback) > 1 else traceback
+    return error.strip() + (f" ({'; '.join(place.strip() for place in places)})" if places else "")
+
+
+def printable(text):
+    """Text of a board as a terminal can take it: without colours, what cannot be printed as its escape."""
+    text = _COLOUR.sub("", text).expandtabs()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def state_of(line):
@@ -47,19 +77,71 @@ def words(state):
     rest = ", ".join(
         f"{key} {value}" for key, value in state.items() if key != "aliot" and isinstance(value, (str, int))
     )
-    return state["aliot"] + (f" ({rest})" if rest else "")
+    return printable(state["aliot"] + (f" ({rest})" if rest else ""))
 
 
-def follow(name, port, seconds, tell, until=final):
+class Output:
+    """What a board says, told apart: `tell(state)` hears of each state, `show(text)` of each other line."""
+
+    def __init__(self, tell, show):
+        self._tell, self._show = tell, show
+        self._rest = b""
+        self._traceback = []  # lines of the last one
+        self._inside = False  # a traceback has begun, and its error is still to come
+        self._quiet_from = None  # when it was ended, or came to the prompt
+
+    def feed(self, data):
+        """The states in what came, one by one."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-_LINE_LIMIT:]
+        for line in lines:
+            text = readable(line.decode("utf-8", "replace").rstrip("\r"))
+            state = state_of(text.encode())
+            if state:
+                self._goes_on()
+                self._tell(state)
+                yield state
+            else:
+                self._other(text)
+        if self._rest == _PROMPT:
+            self._quiet_from = self._quiet_from or time.monotonic()
+
+    def drop(self):
+        """The port went away, and half a line with it."""
+        self._rest = b""
+
+    def check(self):
+        """Ended once a traceback or a prompt was the last for a while."""
+        if self._quiet_from is not None and time.monotonic() - self._quiet_from >= _QUIET:
+            raise Ended(self._traceback)
+
+    def _other(self, text):
+        begins = text.endswith(_TRACEBACK)
+        if begins or text.startswith(_ANEW):
+            self._goes_on()
+        if begins or self._inside:
+            self._traceback.append(printable(text))
+            self._inside = begins or text.startswith(" ")
+            if not self._inside:
+                self._quiet_from = time.monotonic()
+        if text.strip():
+            self._show(printable(text))
+
+    def _goes_on(self):
+        self._traceback, self._inside, self._quiet_from = [], False, None
+
+
+def follow(name, port, seconds, tell, until=final, show=lambda text: None):
     """The first state (a dict) for which `until` holds, or None when `seconds` are over.
 
     `port`: the open port, which is closed at the end; `tell(state)` hears of
-    each state. A port that goes away is looked for again, under any name.
-    UserError when it does not come back.
+    each state, `show(text)` of each other line. A port that goes away is looked
+    for again, under any name. UserError when it does not come back; `Ended`
+    when a traceback or a prompt is the last that comes.
     """
     end = time.monotonic() + seconds
     before = {device for device, _ in ports.plugged_in()}
-    rest = b""
+    output = Output(tell, show)
     try:
         while time.monotonic() < end:
             try:
@@ -68,17 +150,27 @@ def follow(name, port, seconds, tell, until=final):
             except (serial.SerialException, OSError, TypeError):
                 port.close()
                 port = _again(name, before, end)
-                rest = b""
+                output.drop()
                 continue
-            *lines, rest = (rest + data).split(b"\n")
-            rest = rest[-_LINE_LIMIT:]
-            for state in filter(None, (state_of(readable(line.decode("utf-8", "replace")).encode()) for line in lines)):
-                tell(state)
+            for state in output.feed(data):
                 if until(state):
                     return state
+            output.check()
         return None
     finally:
         port.close()
+
+
+def restart(name, port):
+    """Reset the board by its lines; the open port, which a chip's own USB may have under another name."""
+    before = {device for device, _ in ports.plugged_in()}
+    try:
+        port.dtr = False  # else EN stays high
+        HardReset(port)()
+        return port
+    except (serial.SerialException, OSError):
+        port.close()
+        return _again(name, before, time.monotonic() + _REPLUG)
 
 
 def _again(name, before, end):

@@ -20,6 +20,7 @@ SECTOR = 4096
 _BLANK = b"\xff" * SECTOR
 _CHIPS = {"ESP32": "esp32", "ESP32-S3": "esp32s3", "ESP32-C3": "esp32c3"}
 START_BAUD = 115200
+_NOTHING = (0, 0xFFFFFF)  # the id of a flash chip that does not drive the line
 
 
 class Loader:
@@ -31,12 +32,15 @@ class Loader:
     `progress(done, total)` hears of the write that is going on.
     """
 
-    def __init__(self, name, baud=921600, connect_mode="default-reset", attempts=7):
-        """Connects and identifies; nothing is changed on the board yet. UserError when that fails."""
+    def __init__(self, name, baud=921600, connect_mode="default-reset", attempts=7, flash_size=None):
+        """Connects and identifies; nothing is changed on the board yet. UserError when that fails.
+
+        `flash_size`: bytes, for a flash whose id esptool does not know.
+        """
         self.name = name
         self.progress = lambda done, total: None
         self.bytes_read = self.bytes_written = 0
-        self._baud = baud
+        self._baud, self._given_size = baud, flash_size
         self._esp = None
         self._sectors = {}
         self._expected = {hashlib.md5(_BLANK).hexdigest(): _BLANK}
@@ -84,11 +88,24 @@ class Loader:
             self._esp.WRITE_FLASH_ATTEMPTS = (
                 1  # a port that went away is told at once, not retried for seconds
             )
-        if not found:
+            self.size = flash_size_bytes(found) or self._given_size or self._unknown_size(self._esp.flash_id())
+        if self._given_size not in (None, self.size):
             raise UserError(
-                f"the flash of the board at {self.name} does not answer: is it powered well enough?"
+                f"the flash at {self.name} says that it has {self.size >> 20} MB, not {self._given_size >> 20}: "
+                "leave --flash-size out"
             )
-        self.size = flash_size_bytes(found)
+
+    def _unknown_size(self, number):
+        """UserError says what answered instead of a flash that esptool knows."""
+        if number in _NOTHING:
+            raise UserError(
+                f"the flash of the board at {self.name} does not answer (its id reads 0x{number:06x}): is it powered "
+                "well enough, and is nothing else on its pins?"
+            )
+        raise UserError(
+            f"the flash at {self.name} answers with the id 0x{number:06x} (maker 0x{number & 0xFF:02x}), and esptool does "
+            "not know how large that is: say ARGS=--flash-size=4, or how many MB its data sheet names"
+        )
 
     # --- flash
 

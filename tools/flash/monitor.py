@@ -1,4 +1,4 @@
-"""The verb `monitor`: a board's console, its state lines in words, until Ctrl-C. Nothing is sent."""
+"""The verb `monitor`: a board's console, its state lines in words, until Ctrl-C. Nothing is sent; `--reset` pulls EN low."""
 
 import sys
 
@@ -14,12 +14,15 @@ def add_arguments(parser):
     )
     parser.add_argument("--baud", type=int, default=115200, help="default %(default)s")
     parser.add_argument("--until", metavar="STATE", help="end when the board says this state")
+    parser.add_argument("--reset", action="store_true", help="reset the board first, to see it from its start")
     parser.add_argument("--raw", action="store_true", help="as it comes, state lines too")
 
 
 def run(args):
     name = port.choose(args.port)
     line = port.open_port(name, args.baud, timeout=0.2)
+    if args.reset:
+        line = console.restart(name, line)
     with line:
         show(line, name, sys.stdout, args.until, args.raw)
 
@@ -35,7 +38,7 @@ def show(line, name, out, until=None, raw=False):
         *lines, rest = (rest + data).split(b"\n")
         for text in lines:
             state = console.state_of(text)
-            shown = console.readable(text.decode("utf-8", "replace").rstrip("\r"))
+            shown = console.printable(console.readable(text.decode("utf-8", "replace").rstrip("\r")))
             print(shown if raw or not state else console.words(state), file=out, flush=True)
             if state and state["aliot"] == until:
                 return

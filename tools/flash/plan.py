@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tools import boards
 from tools.errors import UserError
 
 NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
@@ -49,8 +50,16 @@ def refuse(board, chip, size, security):
         )
     if size is not None and size < board.flash_size:
         raise UserError(
-            f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB"
+            f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB{_fitting(chip, size)}"
         )
+
+
+def _fitting(chip, size):
+    """What to say instead: the board for this chip that takes most of `size` bytes."""
+    known = [board for board in map(boards.load, boards.names()) if board.chip == chip and board.flash_size <= size]
+    if not known:
+        return f"; no board here is for an {chip} with so little: boards/README.md says how to add one"
+    return f": say BOARD={max(known, key=lambda board: board.flash_size).name}"
 
 
 def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False):

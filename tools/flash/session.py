@@ -3,8 +3,11 @@
 from contextlib import contextmanager
 
 from tools import boards
+from tools.errors import UserError
 from tools.flash import plan, port
 from tools.flash.loader import Loader
+
+_MEGABYTES = ("1", "2", "4", "8", "16", "32", "64", "128")
 
 
 def add_arguments(parser):
@@ -16,6 +19,7 @@ def add_arguments(parser):
         "--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip"
     )
     parser.add_argument("--baud", type=int, help="while flashing; by default the board's")
+    parser.add_argument("--flash-size", metavar="MB", help="of a flash that does not say it in a way that esptool knows")
 
 
 @contextmanager
@@ -26,6 +30,7 @@ def opened(args):
         port.choose(args.port),
         args.baud or (named.flash_baud if named else 921600),
         named.connect_mode if named else "default-reset",
+        flash_size=flash_size(args.flash_size),
     ) as loader:
         board = named or boards.load(plan.board_for(loader.chip))
         plan.refuse(board, loader.chip, None, loader.security)
@@ -40,3 +45,13 @@ def started(args):
         plan.refuse(board, loader.chip, loader.size, loader.security)
         yield loader, board
         loader.reset()
+
+
+def flash_size(text):
+    """Bytes of "4" or "4MB", None for None; UserError for what is no size of a flash."""
+    if text is None:
+        return None
+    number = text.upper().removesuffix("MB").strip()
+    if number not in _MEGABYTES:
+        raise UserError(f"--flash-size {text} is not one of {', '.join(_MEGABYTES)} MB")
+    return int(number) << 20

@@ -1,17 +1,18 @@
 """Carrying out a plan: what is written, in which order, so that power may go at any point.
 
-First what only the file system knows goes into NVS; then bootloader, table and
-application; then the files, each one's sectors in the order that littlefs
-itself would survive. What cannot be done that way is saved to a file first.
+Before the first byte all that could refuse is asked (`check`). Then what only
+the file system knows goes into NVS; then bootloader, table and application;
+then the files, each one's sectors in the order that littlefs itself would survive. What cannot be done that way is saved to a file first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools import burn
+from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup, plan
 from tools.image import flash as layouts
-from tools.image import littlefs, nvs
+from tools.image import littlefs, nvs, partitions
 
 SECTOR = littlefs.BLOCK
 _BLANK = b"\xff" * SECTOR
@@ -27,22 +28,94 @@ class Done:
     notes: tuple = ()
 
 
+class NvsFull(UserError):
+    """NVS has no room for what it is to hold; `foreign`: entries of other firmware that could be left out."""
+
+    def __init__(self, size, entries, rescue):
+        self.foreign = tuple(entry for entry in entries if entry.namespace != layouts.NAMESPACE)
+        names = sorted({entry.namespace for entry in self.foreign})
+        listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        whose = f"{len(self.foreign)} entries of other firmware ({listed})" if names else f"{len(entries)} entries"
+        saved = f"; {rescue}, saved by an interrupted flash, holds them" if rescue else ""
+        super().__init__(
+            f"NVS of {size // 1024} KB has no room for what this board holds, {whose}{saved}: nothing was written; "
+            "'make erase' empties the board"
+        )
+
+
 class Flasher:
-    """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals."""
+    """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals.
+
+    `drop`: NVS entries of other firmware are left out.
+    """
 
     def __init__(
-        self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=None
+        self,
+        loader,
+        contents,
+        stock,
+        wanted,
+        tell=lambda words, done, total: None,
+        folder=None,
+        drop=False,
     ):
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
-        self._tell, self._folder = tell, folder
+        self._tell, self._folder, self._drop = tell, folder, drop
+        self._image = self._updates = None  # what `check` made of the files
         self.notes = []
 
-    def carry_out(self, todo, rescue=None):
+    def check(self, todo, rescue=None, records=None):
+        """UserError, `NvsFull` among them, when something will not fit; nothing is written.
+
+        `records`: {name: bytes} that are burned afterwards.
+        """
+        layout = self._stock.layout
+        try:
+            partitions.check(layout.rows, self._loader.size)
+        except ValueError as error:
+            raise UserError(f"the partition table does not fit this board: {error}; nothing was written") from None
+        if todo.move or rescue is not None:
+            entries, tree = self._carried(rescue or self._rescue())
+            self._check_nvs(entries, records or {}, rescue)
+            self._image = littlefs.build(tree, layout.vfs.size)
+        else:
+            if records:
+                self._check_nvs(self._contents.found.nvs.entries, records, None)
+            if todo.files == plan.WHOLE and todo.put:
+                self._image = littlefs.build(todo.put, layout.vfs.size)
+            elif todo.put:
+                self._updates = list(self._planned(todo.put))
+
+    def _check_nvs(self, entries, records, rescue):
+        kept = [e for e in entries if e.namespace != layouts.NAMESPACE or e.key not in records]
+        ours = [nvs.Entry(layouts.NAMESPACE, name, "blob", data) for name, data in records.items()]
+        try:
+            nvs.write([*kept, *ours], self._stock.layout.nvs.size)
+        except UserError:
+            path = rescue and backup.rescue_path(self._loader.mac, self._folder)
+            raise NvsFull(self._stock.layout.nvs.size, entries, path) from None
+
+    def _rescue(self):
+        return backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
+
+    def _carried(self, rescue):
+        """(NVS entries, tree) that a rescue brings into the new places, the release's files among them."""
+        entries, tree = _united(rescue, self._contents)
+        return self._own(entries), {**tree, **self._wanted}
+
+    def _own(self, entries):
+        return [entry for entry in entries if not self._drop or entry.namespace == layouts.NAMESPACE]
+
+    def carry_out(self, todo, rescue=None, tell=None):
         """Do what a `plan.Plan` says; the `Done`. `rescue`: what an earlier, interrupted flash had saved."""
         loader, mac = self._loader, self._loader.mac
+        self._tell = tell or self._tell
         before = loader.bytes_written
-        if rescue is None and todo.move:
-            rescue = backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
+        if self._image is None and self._updates is None:
+            self.check(todo, rescue)
+        if todo.move and (rescue is None or self._drop):
+            rescue = rescue or self._rescue()
+            rescue = replace(rescue, entries=tuple(self._own(rescue.entries)))
             backup.save_rescue(mac, rescue.entries, rescue.tree, self._folder)
         elif todo.keep_nvs and rescue is None:
             self._keep_in_nvs()
@@ -53,7 +126,7 @@ class Flasher:
         if rescue is not None:
             put = self._restore(rescue)
         elif put and todo.files == plan.WHOLE:
-            self._whole(put)
+            self._whole()
         elif put:
             self._file_by_file(put)
         return Done(
@@ -87,37 +160,35 @@ class Flasher:
     def _file_by_file(self, put):
         """Each folder's files in one go where that can be done safely, else each file by itself."""
         vfs = self._contents.layout.vfs
+        total, done, saved = len(put), 0, False
+        for update, count in self._updates:
+            if not update.atomic and not saved:
+                # the file system is too full for two copies: power must not go without one on this machine
+                rescue = self._rescue()
+                backup.save_rescue(self._loader.mac, rescue.entries, rescue.tree, self._folder)
+                saved = True
+            self._loader.progress = lambda part, whole, done=done: self._tell("files", done, total)
+            self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
+            done += count
+        backup.remove_rescue(self._loader.mac, self._folder)
+
+    def _planned(self, put):
+        """(`Update`, how many files it brings) one after another; UserError when a file finds no room."""
         image = _Overlay(self._contents.found.image)
         groups = {}
         for path in sorted(put):
             groups.setdefault(path.rpartition("/")[0], {})[path] = put[path]
-        total, done = len(put), 0
         for group in groups.values():
             update = littlefs.plan(image.image, group) if len(group) <= 4 else None
-            if update is None or not update.atomic:
-                for path, data in group.items():
-                    self._write_update(vfs, image, littlefs.plan(image.image, {path: data}), done, total)
-                    done += 1
-            else:
-                self._write_update(vfs, image, update, done, total)
-                done += len(group)
-        backup.remove_rescue(self._loader.mac, self._folder)
+            parts = [group] if update and update.atomic else [{path: data} for path, data in group.items()]
+            for part in parts:
+                update = update if part is group else littlefs.plan(image.image, part)
+                image.put(update.writes)
+                yield update, len(part)
 
-    def _write_update(self, vfs, image, update, done, total):
-        if not update.atomic and not image.saved:
-            # the file system is too full for two copies: power must not go without one on this machine
-            backup.save_rescue(
-                self._loader.mac, self._contents.found.nvs.entries, self._contents.tree(), self._folder
-            )
-            image.saved = True
-        self._loader.progress = lambda part, whole: self._tell("files", done, total)
-        self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
-        image.put(update.writes)
-
-    def _whole(self, tree):
+    def _whole(self):
         """A new file system: its first two sectors, which make it one, come last."""
-        vfs = self._stock.layout.vfs
-        image = littlefs.build(tree, vfs.size)
+        vfs, image = self._stock.layout.vfs, self._image
         if self._loader.read(vfs.offset, 2 * SECTOR) != _BLANK * 2:
             self._loader.erase(vfs.offset, 2 * SECTOR)
         runs = _runs(image, 2 * SECTOR) + [(0, image[: 2 * SECTOR])]
@@ -132,15 +203,14 @@ class Flasher:
 
     def _restore(self, rescue):
         """NVS and files as they were saved, in the new places, with the release's files among them."""
-        entries, tree = _united(rescue, self._contents)
+        entries, tree = self._carried(rescue)
         layout = self._stock.layout
         pages = nvs.write(entries, layout.nvs.size) if entries else b"\xff" * layout.nvs.size
         self._loader.progress = lambda done, total: self._tell("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
         for at, data in _runs(pages, 0):
             self._loader.write(layout.nvs.offset + at, data)
-        tree.update(self._wanted)
-        self._whole(tree)
+        self._whole()
         backup.remove_rescue(self._loader.mac, self._folder)
         return tree
 
@@ -175,7 +245,6 @@ class _Overlay:
 
     def __init__(self, base):
         self._base, self._changed = base, {}
-        self.saved = False
         self.image = base
 
     def put(self, writes):

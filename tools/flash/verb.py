@@ -1,8 +1,10 @@
 """The verb `flash`: a board from blank to running, or up to date with nothing lost."""
 
 import json
+import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +34,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
     parser.add_argument(
-        "--config", metavar="FILE", help="settings that go into the board's config.json, as JSON"
+        "--config", metavar="FILE", help="the board's config.json: all that is to be in it"
     )
     parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
     parser.add_argument(
@@ -42,6 +44,11 @@ def add_arguments(parser):
         "--app", action="store_true", help="only the files: leave bootloader and application alone"
     )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
+    parser.add_argument(
+        "--drop-nvs",
+        action="store_true",
+        help="leave out NVS entries of other firmware, which are saved, when there is no room for them",
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="make a new file system in place of an unreadable one"
     )
@@ -89,19 +96,21 @@ def run(args):
     report.update(
         port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 3)
     )
-    report["state"] = _follow(args, say, loader.name, open_port, report)
+    ended = _follow(args, say, loader.name, open_port, report)
     if args.json:
         print(json.dumps(report))
+    if ended:
+        raise UserError(f"the board was flashed, but {ended}; 'make monitor PORT={loader.name} ARGS=--reset' shows it again")
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
         reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
-        raise UserError(f"the board was flashed, but says: {state['aliot']}: {reason}")
+        raise UserError(f"the board was flashed, but says: {console.printable(state['aliot'])}: {reason}")
 
 
 def _flash(args, say, loader, board, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
-        erase(loader, board, say, args.backups, args.confirm)
+        erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
     rescue = backup.load_rescue(loader.mac, args.journal)
     held = contents.look(loader, board, {**tree, settings.PATH: b""})
     if journal.load(args.journal, loader.mac):
@@ -109,10 +118,13 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         say("an interrupted burn of this board was finished")
         held = contents.look(loader, board, {**tree, settings.PATH: b""})
     leaks.refuse(tree, held.copies)
-    if who:
-        burn.decide(held.copies, who.fields(), loader.mac)  # refused before anything is written
+    records = _records(held, who, loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
-    config = settings.merged(before, chosen)
+    config = settings.merged(before, chosen, whole=bool(args.config))
+    for note in settings.notes(before, before if config is None else config):
+        say(console.printable(note))
+    if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
+        say("the board will have no identity: CERT=cert.json burns one")
     wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
     image = image or stock.Stock("", (), held.layout)
     differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
@@ -121,8 +133,16 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         todo = plan.Plan(tuple(differing), wanted, plan.WHOLE, move=True)
     else:
         todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
+    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal)
+    try:
+        flasher.check(todo, rescue, records)
+    except steps.NvsFull as full:
+        _drop(args, say, full, loader)
+        todo = replace(todo, files=plan.WHOLE, move=True)
+        flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, drop=True)
+        flasher.check(todo, rescue, records)
     with _bar(args.json) as tell:
-        done = steps.Flasher(loader, held, image, wanted, tell, args.journal).carry_out(todo, rescue)
+        done = flasher.carry_out(todo, rescue, tell)
     _say_done(say, todo, done, image, wanted)
     held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
@@ -136,6 +156,28 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         "read": loader.bytes_read,
         "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
     }
+
+
+def _records(held, who, mac):
+    """{name: bytes} that burning `who` leaves on the board; UserError when it must not be burned."""
+    if not who:
+        return {}
+    decision = burn.decide(held.copies, who.fields(), mac)
+    return {name: decision.record(name) for name in burn.NAMES if decision.record(name) is not None}
+
+
+def _drop(args, say, full, loader):
+    """Ask whether the entries of other firmware may go, and save them; UserError when they may not."""
+    if not full.foreign:
+        raise full
+    cure = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
+    if not args.drop_nvs:
+        if args.json or not sys.stdin.isatty():
+            raise UserError(f"{full}; {cure}")
+        if input(f"{full}. Type drop to save them to a file and leave them out: ").strip() != "drop":
+            raise UserError(f"{full}; {cure}")
+    say(f"{len(full.foreign)} NVS entries of other firmware were saved to "
+        f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out")
 
 
 def _burn(args, say, loader, image, who):
@@ -167,6 +209,8 @@ def _say_done(say, todo, done, image, wanted):
 
 
 def _follow(args, say, name, open_port, report):
+    """Put what the console says into the report; what ended the application, or None."""
+    report.update(state=None, traceback=[], console_seconds=None)
     if args.wait <= 0:
         open_port.close()
         return None
@@ -174,31 +218,33 @@ def _follow(args, say, name, open_port, report):
     def until(state):
         return console.final(state) or not report["identity"] and state["aliot"] == "boot"
 
+    def tell(state):
+        say(f"  console: {console.words(state)}")
+
     began = time.monotonic()
-    report["console_seconds"] = None
-    state = console.follow(
-        name, open_port, args.wait, lambda state: say(f"  console: {console.words(state)}"), until
-    )
+    try:
+        state = console.follow(name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}"))
+    except console.Ended as ended:
+        report["traceback"] = list(ended.traceback)
+        return ended
     if state is None:
         raise UserError(
             f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
-            f"'make monitor PORT={name}' shows its console"
+            f"'make monitor PORT={name} ARGS=--reset' shows its console from the start"
         )
-    report["console_seconds"] = round(time.monotonic() - began, 1)
+    report.update(state=state, console_seconds=round(time.monotonic() - began, 1))
     if state["aliot"] in console.RUNS:
         say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
         saved = backup.lying(report["mac"], args.backups)
         cure = f"'make restore PORT={name} BACKUP={saved}'" if saved else f"'make burn PORT={name} CERT=cert.json'"
         say(f"it runs, but no identity is burned: {cure}")
-    return state
+    return None
 
 
 def _reason(state):
-    return next(
-        (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)),
-        console.words(state),
-    )
+    found = (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key))
+    return console.printable(next(found, console.words(state)))
 
 
 def _sources(args):

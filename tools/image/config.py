@@ -3,6 +3,7 @@
 What a setting may be, the board's own table says (aliot.settings), so that both take and refuse the same.
 """
 
+import difflib
 import json
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from tools.image.identity import endpoint as identities
 
 PATH = board.FILE
 _IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products", "deviceSecret", "productSecret")
+_INNER = ("region", "instance", "register_host", "bootstrap")  # of the endpoint; a host or a port may be an application's
+_LIKENESS = 0.8  # of two names, by difflib
+# what others call them
+_ALIASES = {
+    "ssid": ("wifissid", "wlanssid", "wifiname", "essid", "apname"),
+    "password": ("pass", "passwd", "passphrase", "psk", "pwd", "wifipassword", "wifipass", "wifipsk", "wlanpassword"),
+}
 
 
 def read(path):
@@ -34,16 +42,34 @@ def read(path):
     return found
 
 
+def encoded(settings):
+    """The bytes of a config.json; UserError when they are more than a board reads.
+
+    Nothing is escaped: MicroPython would read a character above U+FFFF as two halves.
+    """
+    for form in ({"indent": 1}, {"separators": (",", ":")}):
+        text = json.dumps(settings, ensure_ascii=False, **form)
+        data = text.encode("utf-8", "backslashreplace")  # but for half a character, which has no bytes of its own
+        if len(data) <= board.LARGEST:
+            return data
+    raise UserError(f"config.json would have {len(data)} bytes; a board reads {board.LARGEST}")
+
+
 def check(settings):
-    """UserError names the first setting that breaks its rule, or that belongs to an identity."""
+    """UserError names the first setting that breaks its rule, is misspelt, or belongs to an identity."""
     for name in settings:
         if name in _IDENTITY:
             raise UserError(f"'{name}' does not belong into settings: an identity is burned ('make burn')")
+        meant = _meant(name)
+        if meant:
+            raise UserError(f"{name}: did you mean {meant}?")
     for name in board.wrong(settings):
         own = name.removeprefix("endpoint.")
         row = board.RULES.get(name) or (board.ENDPOINT.get(own) if own != name else None)
         if row is None:
-            raise UserError(f"{name} is not a setting; there are {', '.join(board.ENDPOINT)}")
+            near = _near(own, board.ENDPOINT)
+            cure = f": did you mean endpoint.{near}?" if near else f" is not a setting; there are {', '.join(board.ENDPOINT)}"
+            raise UserError(f"{name}{cure}")
         raise UserError(f"{name} has to be {rules.rule(*row)}")
     _check_instance(settings.get("endpoint"))
 
@@ -54,3 +80,39 @@ def _check_instance(endpoint):
     problem = identities.wrong("instance", instance, "endpoint.instance") if isinstance(instance, str) and instance else None
     if problem:
         raise UserError(problem)
+
+
+
+
+def foreign(settings):
+    """Names that are no settings: an application may read them."""
+    return [name for name in settings if name not in board.RULES]
+
+
+def missing(settings):
+    """What a board with these settings will miss, in lines for people; `settings` None: it has no file of them."""
+    if settings is None:
+        yield "the board will have no settings, and so no Wi-Fi: CONFIG=config.json brings them, with ssid and password"
+    elif not settings.get("ssid") and not settings.get("ssid_hex"):
+        yield "the board will have no Wi-Fi: its config.json names no ssid"
+
+
+def _meant(name):
+    """The setting that somebody meant by a name which is none, or None."""
+    if name in board.RULES:
+        return None
+    if name.lower() in _INNER:
+        return f"endpoint.{name.lower()}"
+    return _near(name, board.RULES)
+
+
+def _near(name, names):
+    plain = _plain(name)
+    by_plain = {_plain(known): known for known in names}
+    alias = next((known for known, others in _ALIASES.items() if plain in others and known in names), None)
+    near = difflib.get_close_matches(plain, by_plain, 1, _LIKENESS)
+    return alias or (by_plain[near[0]] if near else None)
+
+
+def _plain(name):
+    return "".join(c for c in name.lower() if c.isalnum())

@@ -6,7 +6,6 @@ gets them from a stock MicroPython image.
 """
 
 import itertools
-import json
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tools import boards
 from tools.errors import UserError
+from tools.image import config as settings
 from tools.image import firmware, littlefs, nvs, partitions
 from tools.image.identity import next_generation
 
@@ -48,7 +48,7 @@ def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=Non
     tree.update(files or {})
     tree.update(root_files(roots, tree))
     if config is not None:
-        tree["/config.json"] = json.dumps(config, indent=1).encode()
+        tree[settings.PATH] = settings.encoded(config)
     entries = []
     if identity is not None:
         data = identity.to_record(next_generation() if generation is None else generation)

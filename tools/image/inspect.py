@@ -29,6 +29,7 @@ def add_arguments(parser):
                         help="a plugged-in board instead: a serial port or a pyserial URL")
     parser.add_argument("--board", metavar="BOARD", help="with --port: a folder of boards/")
     parser.add_argument("--baud", type=int, help="with --port: while reading")
+    parser.add_argument("--flash-size", metavar="MB", help="with --port: of a flash that esptool does not know")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import socket
 import time
 import urllib.parse
@@ -178,19 +177,21 @@ class PortWire:
             port = self._loader.release()
             self._loader.close()
             self._loader = None
-            lines = []
+            lines, said = [], []
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
             boot_is_enough = hand_over or job.until == "boot"
             if self._locate is not None:
                 port = self._found_again(port, end)
-            port = _Heard(port)
-            console.follow(self.device, port, job.seconds, lines.append,
-                           (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final)
+            enough = (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final
+            try:
+                console.follow(self.device, port, job.seconds, lines.append, enough, said.append)
+            except console.Ended as ended:
+                return Tested(tuple(lines), tuple(said), str(ended))
             if hand_over and lines:
                 progress("self-test", 0.5)
                 lines += self._connect(wifi, end)
-            return Tested(tuple(lines), exception_in(port.text))
+            return Tested(tuple(lines), tuple(said))
 
     def _found_again(self, port, end):
         """The open port after a reset, under the name that the bay has by then: only its place tells boards
@@ -264,41 +265,6 @@ class PortWire:
             raise Pulled(ports.reason(error)) from None
 
 
-class _Heard:
-    """An open port that keeps what the console said last: a traceback in it is why an application stops."""
-
-    LIMIT = 8192
-
-    def __init__(self, port):
-        self.__dict__.update(_port=port, text=b"")
-
-    def read(self, size=1):
-        data = self._port.read(size)
-        self.__dict__["text"] = (self.text + data)[-self.LIMIT :]
-        return data
-
-    def __getattr__(self, name):
-        return getattr(self._port, name)
-
-    def __setattr__(self, name, value):
-        setattr(self._port, name, value)
-
-
-def exception_in(text):
-    """The last traceback of a console (bytes) as one line, innermost place first, or None."""
-    _, mark, after = text.rpartition(b"Traceback (most recent call last):")
-    if not mark:
-        return None
-    lines = [console.readable(line) for line in after.decode("utf-8", "replace").split("\n")[1:-1]]
-    places = []
-    for line in lines:
-        place = re.match(r'  File "([^"]*)", line (\d+)', line)
-        if place is None:
-            return " <- ".join([line.strip() or "an exception", *reversed(places)])
-        places.append(f"{place[1]}:{place[2]}")
-    return None
-
-
 def _read_states(port, end):
     """The state lines of what runs in the raw REPL, until it runs online, fails, ends, or time is over."""
     said, states = b"", []
@@ -308,9 +274,10 @@ def _read_states(port, end):
         states = [state for line in output.split(b"\n")[:-1] if (state := console.state_of(line))]
         if any(map(console.final, states)):
             return states
-    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].strip().splitlines()
+    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].decode(errors="replace").strip().splitlines()
     if problem:
-        raise Rejected(f"the self-test stopped on the board: {problem[-1].decode(errors='replace')[:120]}")
+        lines = [console.printable(console.readable(line)) for line in problem]
+        raise Rejected(f"the self-test stopped on the board: {console.brief(lines)}")
     return states
 
 

@@ -157,11 +157,12 @@ def lacks_issued(held, issued):
 
 def judge(tested, job, chip, wanted):
     """What the self-test's state lines say against the board, or None."""
+    if tested.ended:
+        return tested.ended
     boot = tested.last("boot")
-    if boot is None and tested.exception:
-        return f"no state line: the application stops with {tested.exception}"
     if boot is None:
-        return f"no state line within {job.seconds:g} s: the application does not start, or prints none"
+        last = f"; it said last: {tested.said[-1]}" if tested.said else ""
+        return f"no state line within {job.seconds:g} s: the application does not start, or prints none{last}"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
     for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
@@ -177,9 +178,8 @@ def judge(tested, job, chip, wanted):
         return f"the board trusts a root that the job does not name: {', '.join(extra)}"
     if job.until == "connected" and tested.last("connected") is None:
         last = tested.lines[-1]
-        return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}" + (
-            f" ({last['reason']})" if last.get("reason") else ""
-        ) + (f"; the application stopped with {tested.exception}" if tested.exception else "")
+        why = f" ({last['reason']})" if last.get("reason") else ""
+        return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}{why}"
     return None
 
 

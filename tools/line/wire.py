@@ -44,10 +44,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Tested:
-    """The self-test: the board's state lines as dicts, in order, and the exception that ended its application."""
+    """The self-test: the board's state lines as dicts, in order.
+
+    `said`: its other lines; `ended`: what ended its application, in one line.
+    """
 
     lines: tuple
-    exception: str | None = None
+    said: tuple = ()
+    ended: str | None = None
 
     def last(self, state):
         return next((line for line in reversed(self.lines) if line.get("aliot") == state), None)
