@@ -26,8 +26,7 @@ _FILES = (0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF)
 _OWN = 0x10E | 0x4000  # WRITE_FILE, READ_FILE, READ_DIR, MAKE_REG, TRUNCATE
 _READ = 0xC
 _CONNECT = 2  # LANDLOCK_ACCESS_NET_CONNECT_TCP
-
-
+_WORD = 8 if sys.maxsize >> 32 else 4  # bytes
 # what may be asked of a host socket
 _CALLS = (
     "accept", "bind", "close", "connect", "fileno", "listen", "read", "readinto", "readline", "recv", "recvfrom", "send",
@@ -166,34 +165,34 @@ def confine(libc, folder, rom, ways, call):
         _landlock(folder, rom, [int(way.rpartition(":")[2]) for way in ways], libc, uctypes)
         if call:
             _filter(call, prctl, uctypes)
-    mprotect = libc("i", "mprotect", "PLi")
+    mprotect, page = libc("i", "mprotect", "PLi"), libc("i", "getpagesize", "")()
     known = dict(sys.modules)  # with the port's own in place of the interpreter's
     for module, gone in _GONE:
         sys.modules.pop(module, None)
         try:
-            _empty(__import__(module), gone, mprotect, uctypes)
+            _empty(__import__(module), gone, mprotect, page, uctypes)
         except ImportError:
             pass
     sys.modules.clear()
     sys.modules.update(known)
 
 
-def _empty(module, gone, mprotect, uctypes):
+def _empty(module, gone, mprotect, page, uctypes):
     """Overwrite names of a module of the interpreter with that of its first one, `__name__`."""
-    names = _word(uctypes, id(module) + 8)  # mp_obj_module_t.globals, an mp_obj_dict_t
-    count, table = _word(uctypes, names + 16), _word(uctypes, names + 24)
-    page = table & ~4095
-    if mprotect(page, (table + 16 * count - page + 4095) & ~4095, 3):
+    names = _word(uctypes, id(module) + _WORD)  # mp_obj_module_t.globals, an mp_obj_dict_t
+    count, table = _word(uctypes, names + 2 * _WORD), _word(uctypes, names + 3 * _WORD)
+    first, size = table // page * page, 2 * _WORD  # a row is a name and what it names
+    if mprotect(first, table + size * count - first, 3):
         raise OSError(1)
-    rows = uctypes.bytearray_at(table, 16 * count)
+    rows = uctypes.bytearray_at(table, size * count)
     bad = gone and [id(name) for name in gone]
-    for at in range(16, len(rows), 16):
-        if not bad or int.from_bytes(rows[at : at + 8], sys.byteorder) in bad:
-            rows[at : at + 16] = rows[:16]
+    for at in range(size, len(rows), size):
+        if not bad or int.from_bytes(rows[at : at + _WORD], sys.byteorder) in bad:
+            rows[at : at + size] = rows[:size]
 
 
 def _word(uctypes, at):
-    return int.from_bytes(uctypes.bytes_at(at, 8), sys.byteorder)
+    return int.from_bytes(uctypes.bytes_at(at, _WORD), sys.byteorder)
 
 
 def _bytes(*numbers):
