@@ -35,9 +35,18 @@ demo: setup  ## every way in, on emulated boards, in half a minute
 line-demo: setup  ## a production line without hardware: eight boards, two faults, a dead station
 	@$(PY) -m tools line demo $(ARGS)
 
+# make tells names by case: PORT=, never port=
+CAPITALS = port:PORT board:BOARD firmware:FIRMWARE root:ROOT cert:CERT config:CONFIG files:FILES backup:BACKUP \
+  image:IMAGE qemu:QEMU parts:PARTS args:ARGS python:PYTHON workers:WORKERS
+in_capitals = $(if $(findstring command,$(origin $(1))),$(error say $(2)=$($(1)) in capitals; $(1)= is not heard))
+$(foreach pair,$(CAPITALS),$(call in_capitals,$(firstword $(subst :, ,$(pair))),$(lastword $(subst :, ,$(pair)))))
+
+# ROOT as --root of each file: blanks separate files, unless the whole is the name of one
+ROOT_ARGS = $(if $(shell test -f '$(ROOT)' && echo one),--root '$(ROOT)',$(foreach root,$(ROOT),--root '$(root)'))
+
 # a plugged-in board: PORT, BOARD, FIRMWARE, CERT, CONFIG and FILES are all optional, ROOT may name several files
 BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')
-FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(foreach root,$(ROOT),--root '$(root)') \
+FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ROOT_ARGS) \
   $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
 
 board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it
@@ -72,7 +81,7 @@ inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or I
 
 image: $(STAMP)  ## one merged .bin for factories, to be written at 0: BOARD= FIRMWARE= CERT= ROOT= CONFIG=
 	@$(PY) -m tools image --firmware '$(or $(FIRMWARE),pinned)' $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
-	  $(foreach root,$(ROOT),--root '$(root)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+	  $(ROOT_ARGS) $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
 
 mip: setup  ## the release as a package for `mpremote mip install --target /`: build/mip
 	@$(PY) -m tools mip $(ARGS)

@@ -206,7 +206,7 @@ def _compare(flash, layout, decision, others, vfs):
 
 
 def add_arguments(parser):
-    parser.add_argument("--cert", metavar="FILE", required=True, help="identity to burn, as JSON")
+    parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
     from tools.flash import session
 
     session.add_arguments(parser)
@@ -222,6 +222,9 @@ def add_arguments(parser):
 
 
 def run(args):
+    if not args.cert:
+        raise UserError("say which identity to burn: CERT=FILE (--cert FILE), a JSON file such as "
+                        '{"product_key": ..., "device_name": ..., "device_secret": ...}')
     identity = identities.load(args.cert)
     warning = identities.check_availability(identity, args.anyway)
     mac, report = _into_file(args, identity) if args.flash else _into_board(args, identity)

@@ -14,6 +14,7 @@ from rich.console import Console
 from tools.diagnosis import asking, certified, over_itls, signing, way
 from tools.diagnosis.stretches import Finding, along, availability, clock, dns, look, tcp, tls
 from tools.errors import UserError
+from tools.flash import port
 from tools.image import identity
 
 from aliot.advice import advice
@@ -43,7 +44,7 @@ def run(args):
         if args.no_login:
             raise UserError("a board on a port logs in by itself: --no-login is for a certificate")
         from tools.diagnosis import board
-        findings = board.examine(args.port, args.timeout)
+        findings = board.examine(port.choose(args.port), args.timeout)
     else:
         findings = examine(args)
     if args.json:

@@ -4,9 +4,9 @@ Its own state lines tell the host what became of it (tools.diagnosis.board). Not
 documents, since a board has the release, whose other names are short; and little, since this is compiled beside it.
 """
 
+import json
 import time
 
-from aliot import log
 from aliot.device import Device
 from aliot.errors import AliotError
 
@@ -32,4 +32,5 @@ try:
         device.poll(100)
     device.stop()
 except AliotError as problem:
-    log.report("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice, "retry": problem.retry})
+    state = {"aliot": "error", "code": problem.code, "detail": problem.detail, "advice": problem.advice}
+    print(json.dumps(state))

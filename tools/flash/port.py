@@ -32,8 +32,8 @@ def plugged_in():
 
 
 def choose(named=None):
-    """The port to use: the one named, or the only one plugged in. UserError lists what there is."""
-    if named:
+    """The port to use: the one named, or with "auto" too the only one plugged in. UserError lists what there is."""
+    if named and named != "auto":
         return named
     found = plugged_in()
     if len(found) == 1:

@@ -1,5 +1,7 @@
 """The verb `restore`: an identity from a backup onto the board that it came from."""
 
+from pathlib import Path
+
 from tools import burn
 from tools.errors import UserError
 from tools.flash import backup, contents, session
@@ -9,12 +11,14 @@ from tools.image import journal
 def add_arguments(parser):
     session.add_arguments(parser)
     parser.add_argument(
-        "--from", dest="source", metavar="FILE", required=True, help="a file that 'backup' made"
+        "--from", dest="source", metavar="FILE", help="a file that 'backup' made"
     )
     parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
 
 
 def run(args):
+    if not args.source:
+        raise UserError(f"say which backup: BACKUP=FILE (--from FILE); {_lying()}")
     saved = backup.load(args.source)
     with session.started(args) as (loader, board):
         if loader.mac != saved.mac:
@@ -42,3 +46,11 @@ def run(args):
     )
     for note in report.notes:
         print(note)
+
+
+def _lying():
+    """Which backups lie here, the newest first, in words."""
+    found = sorted(Path(backup.FOLDER).glob("*.identity"), key=lambda path: path.stat().st_mtime, reverse=True)
+    if not found:
+        return f"none lies in {backup.FOLDER}; 'make backup PORT=' and 'make erase PORT=' make one"
+    return f"there are {', '.join(map(str, found[:3]))}" + (f" and {len(found) - 3} older" if len(found) > 3 else "")

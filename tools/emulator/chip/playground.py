@@ -68,4 +68,10 @@ def open_at(folder, mac):
         with cloud:
             yield Playground(cloud.run_dir, folder / "cloud" / "ca.der", cert, config)
     except CloudError as error:
+        if "another cloud is running" in str(error):
+            raise UserError(
+                f"another 'make board' is running in {folder}: use that one, or end it with Ctrl-C; for a second one "
+                "beside it say make board ARGS='--play build/two --flash build/two/flash.bin --efuses "
+                "build/two/efuses.bin --listen 127.0.0.1:0'"
+            ) from None
         raise UserError(f"the emulated cloud does not start: {error}") from None
