@@ -232,7 +232,8 @@ def _plot(report):
     chart.x_labels_major_count = min(12, len(slots))
     chart.add("passed", [slot["passed"] for slot in slots])
     chart.add("failed", [slot["failed"] for slot in slots])
-    return chart.render(is_unicode=True)
+    # the colour of the ground as an attribute too, for readers of mail that know no child selectors: else it is black
+    return chart.render(is_unicode=True).replace('class="background"', 'class="background" fill="#fff"')
 
 
 def write(report, path):

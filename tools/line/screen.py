@@ -9,8 +9,8 @@ from tools.line.names import printable
 COLOURS = {
     "done": "green",
     "already": "green",
-    "failed": "red",
-    "broken": "red",
+    "failed": "bold red",
+    "broken": "bold red",
     "pulled": "yellow",
     "ledger": "yellow",
     "waiting": "dim",
@@ -172,8 +172,9 @@ class Table:
             line.append(name)
         else:
             below.append(name)
-        below += [text for text in (row.why, row.last) if text]
-        return [line, *(one for text in below for one in self._wrapped(text, colour or "red", wide + 1))]
+        below += [row.why] if row.why else []
+        lines = [line, *(one for text in below for one in self._wrapped(text, colour, wide + 1))]
+        return lines + (self._wrapped(row.last, "red", wide + 1) if row.last else [])
 
     def _wrapped(self, text, style="", indent=0):
         """The text in lines that fit the screen, all of it."""
