@@ -20,7 +20,7 @@ from tools.image import journal, littlefs, nvs
 from tools.image import owner as owners
 from tools.image.decision import NAMES, Copy, decide, good_copies, newest
 from tools.image.flash_file import FlashFile
-from tools.image.owner import owner
+from tools.image.owner import describe, owner
 
 SECTOR = 4096
 _PATHS = {name: layouts.path_of(name) for name in NAMES}
@@ -115,8 +115,8 @@ def burn(flash, layout, fields, mac, folder=None, issued=None, replace=False, no
         _compare(flash, layout, decision, others, found.vfs)
     if steps or before:
         journal.remove(folder, mac)
-    finished = (f"this also finished an interrupted burn of this board, out of {kept_in}",) if before else ()
-    return Report(decision.generation, written, kept, (*found.notes, *finished))
+    finished = f"this also finished an interrupted burn of this board, out of {kept_in}"
+    return Report(decision.generation, written, kept, (*found.notes, *([finished] if before else [])))
 
 
 def finish(flash, layout, mac, folder=None, tell=None):
@@ -262,7 +262,7 @@ def _json(report, warning):
 
 def words(report, identity, mac, warning=None):
     """The lines that the verb prints."""
-    who = "/".join(owner(identity.fields(), mac))
+    who = describe(identity.fields(), mac)
     if report.written:
         yield (f"burned {who}, generation {report.generation}, {report.written} bytes written, "
                "read back and compared")

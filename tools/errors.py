@@ -9,5 +9,10 @@ class UserError(Exception):
     """
 
     def __init__(self, message, status=1):
-        super().__init__(message)
+        super().__init__("\n".join(map(printable, str(message).split("\n"))))
         self.status = status
+
+
+def printable(text):
+    """Text from a board or a file as a terminal may have it: what would steer one is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,5 +1,6 @@
 """What a burn leaves on this machine: where it lies, what a kill leaves of it, and that git never takes it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from host_tests.image.nor_board import MAC, Booted
 from host_tests.image.test_burn import ELSEWHERE, SECRET, burned, holds, registered
 from tools import burn, private
 from tools.errors import UserError
-from tools.flash import backup
+from tools.firmware import record
+from tools.flash import backup, contents
 from tools.image import journal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,3 +163,71 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
 
 def test_an_empty_folder_of_ones_own_is_left_as_it_is(tmp_path):
     assert private.folder(tmp_path) == tmp_path and os.listdir(tmp_path) == []
+
+
+# --- backups and journals as files of a person's: edited, cut, copied, owned by somebody else
+
+KEYED = {record.WAY: b"x509", record.CERTIFICATE: b"first", record.PRIVATE_KEY: b"key"}
+RENEWED = {record.CERTIFICATE: b"second", record.PRIVATE_KEY: b"key", record.FOR_GENERATION: (9).to_bytes(4, "little")}
+OWN = {record.PRODUCT_KEY: b"a1MZxOdcBnO", record.DEVICE_NAME: b"dev1", record.DEVICE_SECRET: b"s" * 32}
+
+
+def saved(*records, mac=MAC):
+    """The text of a backup of (name, fields)."""
+    kinds = {"burned": record.BURNED}
+    rows = [["nvs", name, record.encode(kinds.get(name, record.ISSUED), 9 + number, fields).hex()]
+            for number, (name, fields) in enumerate(records)]
+    return json.dumps({"format": 1, "mac": mac, "records": rows}).encode()
+
+
+@pytest.mark.parametrize("text, held", [
+    (saved(("burned", KEYED), ("renewed", RENEWED)), {"renewed"}),  # what a board holds after a renewal
+    (saved(("burned", KEYED), ("next", RENEWED)), {"next"}),
+    (b"\xef\xbb\xbf" + saved(("burned", OWN)), set()),  # an editor's BOM
+])
+def test_a_backup_is_read_whole(text, held, tmp_path):
+    (tmp_path / "b.identity").write_bytes(text)
+    assert set(backup.load(tmp_path / "b.identity").slots) == held
+
+
+@pytest.mark.parametrize("text, words", [
+    (saved(("burned", OWN), mac=5), "is not a backup"),
+    (saved(("burned", OWN), mac="zz"), "is not a backup"),
+    (saved(("burned", OWN), ("later", OWN)), "is not a backup"),
+    (saved(("issued", OWN)), "holds no burned record"),
+    (saved(("burned", OWN), ("issued", OWN)).replace(b"73" * 32, b"74" * 32, 1), "its burned record cannot be read"),
+    (b"[" * 100_000, "is not a backup"),
+    (b"[]", "is not a backup"),
+])
+def test_a_backup_that_is_none_is_told_in_one_line(text, words, tmp_path):
+    (tmp_path / "b.identity").write_bytes(text)
+    with pytest.raises(UserError, match=words) as caught:
+        backup.load(tmp_path / "b.identity")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"[" * 100_000, b"\xff", b'{"format": 1, "entries": [], "tree": []}',
+                                  b'{"format": 2, "entries": [], "tree": {}}'], ids=range(5))
+def test_a_journal_that_is_none_is_told_in_one_line_and_stays(text, tmp_path):
+    for name, load in (("240ac4000001.identity", journal.load), ("240ac4000001.files.identity", None)):
+        (tmp_path / name).write_bytes(text)
+        with pytest.raises(UserError, match=name) as caught:
+            load(tmp_path, MAC) if load else backup.load_rescue(MAC, tmp_path)
+        assert "\n" not in str(caught.value) and (tmp_path / name).exists()
+
+
+def test_no_backup_is_written_over_another(tmp_path):
+    """Two in one second; or a desk whose clock starts at the same time each day."""
+    copies = [burn.Copy("nvs", "burned", 9, OWN, record.encode(record.BURNED, 9, OWN))]
+    paths = [backup.save(MAC, copies, tmp_path / "b", now=0) for _ in range(3)]
+    assert len(set(paths)) == 3 and all(backup.load(path).burned == OWN for path in paths)
+
+
+def test_what_a_board_holds_never_steers_the_terminal():
+    evil = {**OWN, record.PRODUCT_KEY: b"\x1b[2J\xff", record.DEVICE_NAME: b"a\nb\x07"}
+    held = (burn.Copy("nvs", "issued", 9, evil, b""), burn.Copy("nvs", "burned", 8, evil, b""))
+    found = contents.Contents(contents.GOOD, None, burn.Found(None, b"", "none", None, held, ()), {})
+    assert found.who(MAC).isprintable()
+    with pytest.raises(UserError) as caught:
+        burn.decide(held, ELSEWHERE.fields(), MAC)
+    assert str(caught.value).isprintable() and r"\x1b[2J" in str(caught.value)

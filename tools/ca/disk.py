@@ -53,11 +53,12 @@ def _new(path, mode):
 
 def sweep(folder, name=None):
     """Remove what killed calls of `write` left in a folder, of all files or of the one called `name`."""
-    for path in Path(folder).glob(".*.partial"):
-        found = _PARTIAL.fullmatch(path.name)
-        if found and name in (None, found[1]):
-            with contextlib.suppress(OSError):
-                _remove_dead(path)
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            found = _PARTIAL.fullmatch(entry)
+            if found and name in (None, found[1]):
+                with contextlib.suppress(OSError):
+                    _remove_dead(Path(folder) / entry)
 
 
 def _remove_dead(path):

@@ -6,15 +6,16 @@ away when they are back, and until then the next flash of that MAC begins with i
 """
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import burn, private
+from tools import private
 from tools.ca import disk
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import journal, owner
+from tools.image import decision, journal, owner
 from tools.image.flash import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
 from tools.image.nvs import Entry
 
@@ -49,7 +50,7 @@ class Rescue:
     def who(self, mac):
         """ProductKey/DeviceName of its newest burned record, or None."""
         burned = newest(self.records(BURNED), record.BURNED)
-        return "/".join(burn.owner(burned[1], mac)) if burned else None
+        return owner.describe(burned[1], mac) if burned else None
 
 
 def save(mac, copies, folder=FOLDER, now=None):
@@ -57,7 +58,7 @@ def save(mac, copies, folder=FOLDER, now=None):
     if not copies:
         return None
     disk.sweep(folder)
-    path = private.folder(folder) / f"{_stem(mac, now)}.identity"
+    path = _unused(private.folder(folder), _stem(mac, now))
     private.write(
         path,
         json.dumps(
@@ -71,33 +72,52 @@ def save(mac, copies, folder=FOLDER, now=None):
     return path
 
 
+def _unused(folder, stem):
+    """The path of a new backup: one that is there, of the same second or by a wrong clock, is never overwritten."""
+    path, number = folder / f"{stem}.identity", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.identity"
+    return path
+
+
 def load(path):
     """The `Backup` in a file; UserError for what is wrong with it."""
+    mac, raw = _parse(path)
+    copies, _ = decision.good_copies(raw)
+    best = {name: copy for name in decision.NAMES if (copy := decision.newest(copies, name))}
+    lost = sorted({name for _, name in raw} - set(best))
+    if lost:
+        raise UserError(f"{path} is damaged: its {lost[0]} record cannot be read, so nothing was restored")
+    if BURNED not in best:
+        raise UserError(f"{path} holds no burned record, so there is nothing to restore")
+    burned = best.pop(BURNED)
+    if {NEXT, RENEWED} <= set(best) and best[NEXT].generation <= best[RENEWED].generation:
+        del best[NEXT]  # it was tried already
+    own = {
+        name: copy.fields
+        for name, copy in best.items()
+        if owner.belongs(copy.fields, burned.fields, mac, burned.generation)
+    }
+    return Backup(mac, burned.fields, own.pop(ISSUED, None), own)
+
+
+def _parse(path):
+    """(MAC, {(medium, name): bytes}) of a backup; UserError when the file is none."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        found = json.loads(Path(path).read_bytes())
         if found["format"] != _FORMAT:
             raise UserError(f"{path} was written by another release of these tools")
-        newest = {}
-        for _, name, text in found["records"]:
-            _, generation, fields = record.decode(bytes.fromhex(text))
-            if name not in newest or generation > newest[name][0]:
-                newest[name] = (generation, fields)
-        burned = newest.get(BURNED)
-        mac = found["mac"]
+        raw = {(medium, name): bytes.fromhex(text) for medium, name, text in found["records"]}
+        if not re.fullmatch("[0-9a-f]{2}(:[0-9a-f]{2}){5}", found["mac"]):
+            raise ValueError("no MAC")
+        if {name for _, name in raw} - set(decision.NAMES):
+            raise ValueError("a record that no board has")
+        return found["mac"], raw
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path} is not a backup of an identity, or it is damaged") from None
-    if burned is None:
-        raise UserError(f"{path} holds no burned record, so there is nothing to restore")
-    if newest.get(NEXT, (1,))[0] <= newest.get(RENEWED, (0,))[0]:
-        del newest[NEXT]  # it was tried already
-    own = {
-        name: fields
-        for name, (_, fields) in newest.items()
-        if name != BURNED and owner.belongs(fields, burned[1], mac, burned[0])
-    }
-    return Backup(mac, burned[1], own.pop(ISSUED, None), own)
 
 
 def lying(mac, folder=FOLDER, issued=False):
@@ -155,7 +175,9 @@ def load_rescue(mac, folder=None):
     """The `Rescue` that waits for this board, or None."""
     path = rescue_path(mac, folder)
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_bytes())
+        if found["format"] != _FORMAT:
+            raise UserError(f"{path} was written by another release of these tools; flash the board with that")
         return Rescue(
             tuple(
                 Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
@@ -165,7 +187,7 @@ def load_rescue(mac, folder=None):
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"{path} cannot be read; it holds what a board held before it was flashed: keep it, and move "
             "it away to go on without it"

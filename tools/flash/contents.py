@@ -32,7 +32,7 @@ class Contents:
         newest = max((c for c in self.copies if c.name == BURNED), key=lambda c: c.generation, default=None)
         if newest is None:
             newest = max(self.copies, key=lambda c: c.generation, default=None)
-        return "/".join(burn.owner(newest.fields, mac)) if newest else None
+        return owner.describe(newest.fields, mac) if newest else None
 
     @property
     def issued(self):

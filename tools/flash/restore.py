@@ -5,7 +5,7 @@ from pathlib import Path
 from tools import burn
 from tools.errors import UserError
 from tools.flash import backup, contents, session
-from tools.image import journal
+from tools.image import journal, owner
 
 
 def add_arguments(parser):
@@ -38,7 +38,7 @@ def run(args):
             issued=saved.issued,
             slots=saved.slots,
         )
-    who = "/".join(burn.owner(saved.burned, saved.mac))
+    who = owner.describe(saved.burned, saved.mac)
     print(
         f"restored {who}, {report.written} bytes written, read back and compared"
         if report.written

@@ -70,9 +70,8 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None
     """
     own, strangers = _issued_copies(copies, fields, mac)
     if strangers and not replace:
-        other = "/".join(owner(strangers[0].fields, mac))
-        raise UserError(f"this board holds the issued secret of {other}, which is lost when "
-                        f"{'/'.join(owner(fields, mac))} is burned: make a backup, then --replace goes on")
+        raise UserError(f"this board holds the issued secret of {owners.describe(strangers[0].fields, mac)}, which is "
+                        f"lost when {owners.describe(fields, mac)} is burned: make a backup, then --replace goes on")
     burned = newest(copies, layouts.BURNED)
     highest = max((c.generation for c in copies), default=0)
     if burned and burned.fields == fields:

@@ -57,7 +57,9 @@ def home(folder=None):
 def find(folder, name):
     """The path of a file of that folder. By default, one that lies in the checkout counts until there is a newer."""
     path = home(folder) / name
-    return EARLIER / name if folder is None and not path.exists() and (EARLIER / name).exists() else path
+    with disk.told(f"read {path}"):
+        earlier = folder is None and not path.exists() and (EARLIER / name).exists()
+    return EARLIER / name if earlier else path
 
 
 def path_of(folder, mac):
@@ -85,7 +87,7 @@ def load(folder, mac):
     """The `Kept` of a board, or None; UserError when there is a journal that cannot be read."""
     path = path_of(folder, mac)
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_bytes())
         if found["format"] != _FORMAT:
             raise UserError(f"{path} was written by another release of these tools; burn the board with that")
         return Kept(
@@ -101,7 +103,7 @@ def load(folder, mac):
         return None
     except OSError as error:
         raise UserError(f"cannot read the journal {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"the journal {path} is damaged; it holds what a board held before its last burn: "
                         "keep it and move it away to go on without it") from None
 
@@ -114,7 +116,8 @@ def remove(folder, mac):
 def discard(folder, name):
     """Remove a file of that folder, and by default its namesake in the checkout."""
     for place in (home(folder), *([EARLIER] if folder is None else [])):
-        (place / name).unlink(missing_ok=True)
+        with disk.told(f"remove {place / name}, which is done with"):
+            (place / name).unlink(missing_ok=True)
 
 
 def _name(mac):

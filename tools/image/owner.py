@@ -7,6 +7,7 @@ what is issued to it is only its name, which the platform tells it again.
 import struct
 
 from tools.ca import credential
+from tools.errors import printable
 from tools.firmware import record
 from tools.image import identity as identities
 
@@ -21,6 +22,11 @@ def owner(fields, mac):
     if not name:
         name = identities.name_from_mac(fields.get(record.NAME_RULE, b"mac").decode("utf-8", "replace"), mac)
     return fields.get(record.PRODUCT_KEY, b"").decode("utf-8", "replace"), name
+
+
+def describe(fields, mac):
+    """ProductKey/DeviceName that a record's fields name, for a message: a board may hold anything."""
+    return printable("/".join(owner(fields, mac)))
 
 
 def same(one, other, mac):
