@@ -117,3 +117,12 @@ def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(
     assert said.error.startswith("NVS of 24 KB has no room") and board.nor.read(0, board.nor.size) == image
     assert tool(board, "flash", "--cert", tmp_path / "cert.json", "--drop-nvs").status == 0
     assert [entry.key for entry in _held(board)[0].entries] == ["burned"]
+
+
+def test_an_erase_for_files_that_do_not_fit_is_refused_before_it(field, tool, tmp_path):  # noqa: F811
+    (tmp_path / "app").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "app" / f"{name}.bin").write_bytes(bytes(1_200_000))
+    board = field()
+    said = tool(board, "flash", "--erase", "--confirm", MAC.replace(":", ""), "--files", tmp_path / "app")
+    assert "do not fit" in said.error and board.nor.read(0, board.nor.size) == field_board()

@@ -8,6 +8,7 @@
     steps.py     doing it
     backup.py    identities and files that were saved from a board
     console.py   following a board's console after the reset
+    repl.py      mpremote on any port
     settings.py  Wi-Fi and other settings for config.json
     leaks.py     secrets in a tree that is about to be flashed
 """

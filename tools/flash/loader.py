@@ -103,8 +103,8 @@ class Loader:
                 "well enough, and is nothing else on its pins?"
             )
         raise UserError(
-            f"the flash at {self.name} answers with the id 0x{number:06x} (maker 0x{number & 0xFF:02x}), and esptool does "
-            "not know how large that is: say ARGS=--flash-size=4, or how many MB its data sheet names"
+            f"the flash at {self.name} answers with the id 0x{number:06x} (maker 0x{number & 0xFF:02x}), and esptool "
+            "does not know how large that is: say ARGS=--flash-size=4, or how many MB its data sheet names"
         )
 
     # --- flash

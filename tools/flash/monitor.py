@@ -1,4 +1,4 @@
-"""The verb `monitor`: a board's console, its state lines in words, until Ctrl-C. Nothing is sent; `--reset` pulls EN low."""
+"""The verb `monitor`: a board's console, its state lines in words, until Ctrl-C. Nothing is sent."""
 
 import sys
 

@@ -50,7 +50,8 @@ def refuse(board, chip, size, security):
         )
     if size is not None and size < board.flash_size:
         raise UserError(
-            f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB{_fitting(chip, size)}"
+            f"the board has {size >> 20} MB of flash, but {board.name} needs {board.flash_size >> 20} MB"
+            + _fitting(chip, size)
         )
 
 

@@ -19,7 +19,7 @@ def add_arguments(parser):
         "--board", metavar="BOARD", help="a folder of boards/; by default the generic one of the chip"
     )
     parser.add_argument("--baud", type=int, help="while flashing; by default the board's")
-    parser.add_argument("--flash-size", metavar="MB", help="of a flash that does not say it in a way that esptool knows")
+    parser.add_argument("--flash-size", metavar="MB", help="of a flash whose id esptool does not know")
 
 
 @contextmanager

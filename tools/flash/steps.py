@@ -2,7 +2,8 @@
 
 Before the first byte all that could refuse is asked (`check`). Then what only
 the file system knows goes into NVS; then bootloader, table and application;
-then the files, each one's sectors in the order that littlefs itself would survive. What cannot be done that way is saved to a file first.
+then the files, each one's sectors in the order that littlefs itself would
+survive. What cannot be done that way is saved to a file first.
 """
 
 from dataclasses import dataclass, replace

@@ -16,7 +16,7 @@ from tools.flash import backup, console, contents, leaks, plan, session, setting
 from tools.flash.erase import add_consent, erase
 from tools.image import firmware, identity
 from tools.image import flash as layouts
-from tools.image import journal
+from tools.image import journal, littlefs
 
 
 def add_arguments(parser):
@@ -100,7 +100,8 @@ def run(args):
     if args.json:
         print(json.dumps(report))
     if ended:
-        raise UserError(f"the board was flashed, but {ended}; 'make monitor PORT={loader.name} ARGS=--reset' shows it again")
+        again = f"'make monitor PORT={loader.name} ARGS=--reset' shows it again"
+        raise UserError(f"the board was flashed, but {ended}; {again}")
     state = report["state"]
     if state and state["aliot"] in console.FAILS and report["identity"]:
         reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
@@ -110,6 +111,7 @@ def run(args):
 def _flash(args, say, loader, board, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
+        littlefs.build(tree, (image or board).layout.vfs.size)  # or it is refused now
         erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
     rescue = backup.load_rescue(loader.mac, args.journal)
     held = contents.look(loader, board, {**tree, settings.PATH: b""})
@@ -137,6 +139,8 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     try:
         flasher.check(todo, rescue, records)
     except steps.NvsFull as full:
+        if held.found.nvs.faults:
+            raise  # what cannot be read would be lost with the rest
         _drop(args, say, full, loader)
         todo = replace(todo, files=plan.WHOLE, move=True)
         flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, drop=True)

@@ -13,7 +13,7 @@ from tools.image.identity import endpoint as identities
 
 PATH = board.FILE
 _IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products", "deviceSecret", "productSecret")
-_INNER = ("region", "instance", "register_host", "bootstrap")  # of the endpoint; a host or a port may be an application's
+_INNER = ("region", "instance", "register_host", "bootstrap")  # of the endpoint; host and port may be an application's
 _LIKENESS = 0.8  # of two names, by difflib
 # what others call them
 _ALIASES = {
@@ -68,8 +68,9 @@ def check(settings):
         row = board.RULES.get(name) or (board.ENDPOINT.get(own) if own != name else None)
         if row is None:
             near = _near(own, board.ENDPOINT)
-            cure = f": did you mean endpoint.{near}?" if near else f" is not a setting; there are {', '.join(board.ENDPOINT)}"
-            raise UserError(f"{name}{cure}")
+            if near:
+                raise UserError(f"{name}: did you mean endpoint.{near}?")
+            raise UserError(f"{name} is not a setting; there are {', '.join(board.ENDPOINT)}")
         raise UserError(f"{name} has to be {rules.rule(*row)}")
     _check_instance(settings.get("endpoint"))
 
