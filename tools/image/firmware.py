@@ -45,11 +45,11 @@ def _compile(source, name, optimisation):
         return Path(made).read_bytes()
 
 
-def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
+def compile_tree(folder=FOLDER, optimisation=OPTIMISATION, names=None):
     """{path on the board: bytes} of a folder of device sources.
 
     A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py, .der
-    and .txt files are taken as they are; everything else stays on the host.
+    and .txt files are taken as they are; everything else stays on the host. `names`: only these of the folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -58,7 +58,7 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
     joined = (folder / release.PACKAGE / "__init__.py").is_file()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if "__pycache__" in path.parts or not path.is_file() or name.partition("/")[0] in NOT_ON_BOARD:
+        if not path.is_file() or (_stays(name) if names is None else name not in names):
             continue
         if name in KEPT_AS_SOURCE or path.suffix in (".der", ".txt"):
             taken["/" + name] = path.read_bytes()
@@ -71,6 +71,11 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
         for (place, _, _), data in zip(compiled, results):
             taken[f"/{place}.mpy"] = data
     return dict(sorted(taken.items()))
+
+
+def _stays(name):
+    """Whether a file of the release's folder is for the host only."""
+    return "__pycache__" in name.split("/") or name.partition("/")[0] in NOT_ON_BOARD
 
 
 def sizes(folder=FOLDER, optimisation=OPTIMISATION):
