@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tools import burn
 from tools.firmware import record
-from tools.flash import backup, plan
+from tools.flash import backup, files, plan
 from tools.image import flash as layouts
 from tools.image import journal, littlefs, nvs
 
@@ -19,30 +19,47 @@ _BLANK = b"\xff" * SECTOR
 
 @dataclass(frozen=True)
 class Done:
-    """What was written: names of parts, paths of files, bytes."""
+    """What was written: names of parts, paths of files, bytes; `change` is the files'; `saved` the folder where
+    the user's are that were written over.
+    """
 
     parts: tuple
     files: tuple
     written: int
     notes: tuple = ()
+    change: files.Change | None = None
+    saved: str | None = None
 
 
 class Flasher:
-    """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals."""
+    """One board being flashed, `wanted` (`files.Wanted`) onto it. `tell(words, done, total)` hears of each step;
+    `folder` keeps journals, `backups` the user's files that are written over.
+    """
 
     def __init__(
-        self, loader, contents, stock, wanted, tell=lambda words, done, total: None, folder=journal.FOLDER
+        self,
+        loader,
+        contents,
+        stock,
+        wanted,
+        tell=lambda words, done, total: None,
+        folder=journal.FOLDER,
+        backups=backup.FOLDER,
     ):
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
-        self._tell, self._folder = tell, folder
+        self._tell, self._folder, self._backups = tell, folder, backups
+        self._change = self._saved = None
         self.notes = []
 
     def carry_out(self, todo, rescue=None):
         """Do what a `plan.Plan` says; the `Done`. `rescue`: what an earlier, interrupted flash had saved."""
         loader, mac = self._loader, self._loader.mac
         before = loader.bytes_written
+        change = todo.change
+        if change is not None and not todo.move:
+            self._save(change)
         if rescue is None and todo.move:
-            rescue = backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
+            rescue = backup.Rescue(self._contents.found.nvs.entries, self._tree(change))
             backup.save_rescue(mac, rescue.entries, rescue.tree, self._folder)
         elif todo.keep_nvs and rescue is None:
             self._keep_in_nvs()
@@ -51,17 +68,28 @@ class Flasher:
             loader.write(part.offset, part.data)
         put = todo.put
         if rescue is not None:
-            put = self._restore(rescue)
+            put, change = self._restore(rescue)
         elif put and todo.files == plan.WHOLE:
-            self._whole(put)
-        elif put:
-            self._file_by_file(put)
+            self._whole(change.onto({}))
+        elif not change.nothing:
+            self._file_by_file(change)
         return Done(
             tuple(part.name for part in todo.parts),
-            tuple(sorted(put)),
+            tuple(sorted(path for path in put if path != files.LIST)),
             loader.bytes_written - before,
             tuple(self.notes),
+            change,
+            self._saved,
         )
+
+    def _tree(self, change):
+        """All files of the board, with the list that is true whatever becomes of them."""
+        return {**self._contents.tree(), files.LIST: change.during}
+
+    def _save(self, change):
+        """The user's files that are written over are on this machine before anything is written."""
+        if change.saved:
+            self._saved = files.save(self._loader.mac, change.saved, self._backups)
 
     def _keep_in_nvs(self):
         """Records that only littlefs has: a burn of the same identity puts them on both media."""
@@ -84,30 +112,54 @@ class Flasher:
 
     # --- the file system
 
-    def _file_by_file(self, put):
-        """Each folder's files in one go where that can be done safely, else each file by itself."""
-        vfs = self._contents.layout.vfs
+    def _file_by_file(self, change):
+        """The list with what is and what comes, what is in the way, the files, what goes, the list as it is then."""
         image = _Overlay(self._contents.found.image)
+        total, done = len(change.put) + len(change.remove), 0
+        first = [path for path in change.remove if _in_the_way(path, change.put)]
+        self._change = change
+        if change.put or change.remove:
+            self._put(image, {files.LIST: change.during}, done, total)
+        done = self._remove(image, first, done, total)
+        done = self._put(image, change.put, done, total)
+        self._remove(image, [path for path in change.remove if path not in first], done, total)
+        self._put(image, {files.LIST: change.after}, total, total)
+        backup.remove_rescue(self._loader.mac, self._folder)
+
+    def _put(self, image, put, done, total):
+        """Each folder's files in one go where that can be done safely, else each file by itself."""
         groups = {}
         for path in sorted(put):
             groups.setdefault(path.rpartition("/")[0], {})[path] = put[path]
-        total, done = len(put), 0
         for group in groups.values():
             update = littlefs.plan(image.image, group) if len(group) <= 4 else None
             if update is None or not update.atomic:
                 for path, data in group.items():
-                    self._write_update(vfs, image, littlefs.plan(image.image, {path: data}), done, total)
+                    self._write_update(image, littlefs.plan(image.image, {path: data}), done, total)
                     done += 1
             else:
-                self._write_update(vfs, image, update, done, total)
+                self._write_update(image, update, done, total)
                 done += len(group)
-        backup.remove_rescue(self._loader.mac, self._folder)
+        return done
 
-    def _write_update(self, vfs, image, update, done, total):
+    def _remove(self, image, paths, done, total):
+        """Files away, and with them a folder in which nothing else is: MicroPython would take it for a package."""
+        left = list(paths)
+        while left:
+            folder = _emptied(image.image, left[0], left)
+            going = [path for path in left if folder and path.startswith(folder + "/")] or left[:1]
+            folders = [folder, *littlefs.below(image.image, folder)[1]] if folder else []
+            self._write_update(image, littlefs.plan(image.image, {}, [*folders, *going]), done, total)
+            left = [path for path in left if path not in going]
+            done += len(going)
+        return done
+
+    def _write_update(self, image, update, done, total):
+        vfs = self._contents.layout.vfs
         if not update.atomic and not image.saved:
             # the file system is too full for two copies: power must not go without one on this machine
             backup.save_rescue(
-                self._loader.mac, self._contents.found.nvs.entries, self._contents.tree(), self._folder
+                self._loader.mac, self._contents.found.nvs.entries, self._tree(self._change), self._folder
             )
             image.saved = True
         self._loader.progress = lambda part, whole: self._tell("files", done, total)
@@ -133,16 +185,33 @@ class Flasher:
     def _restore(self, rescue):
         """NVS and files as they were saved, in the new places, with the release's files among them."""
         entries, tree = _united(rescue, self._contents)
+        change = files.decide(self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")])
+        self._save(change)
+        tree = change.onto(tree)
         layout = self._stock.layout
         pages = nvs.write(entries, layout.nvs.size) if entries else b"\xff" * layout.nvs.size
         self._loader.progress = lambda done, total: self._tell("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
         for at, data in _runs(pages, 0):
             self._loader.write(layout.nvs.offset + at, data)
-        tree.update(self._wanted)
         self._whole(tree)
         backup.remove_rescue(self._loader.mac, self._folder)
-        return tree
+        return tree, change
+
+
+def _in_the_way(path, put):
+    """Whether a path is a folder of what is put, or lies in what is put as a file."""
+    return any(other.startswith(path + "/") or path.startswith(other + "/") for other in put)
+
+
+def _emptied(image, path, going):
+    """The outermost folder of `path` in which nothing is left when `going` are gone, or None."""
+    parts = path.split("/")[1:-1]
+    for depth in range(1, len(parts) + 1):
+        folder = "/" + "/".join(parts[:depth])
+        if set(littlefs.below(image, folder)[0]) <= set(going):
+            return folder
+    return None
 
 
 def _united(rescue, contents):
@@ -154,7 +223,10 @@ def _united(rescue, contents):
     now = contents.found.nvs
     entries = {(e.namespace, e.key, e.type): e for e in rescue.entries}
     entries.update(((e.namespace, e.key, e.type), e) for e in (() if now.faults else now.entries))
-    tree = {**rescue.tree, **contents.tree()}
+    there = contents.tree()
+    tree = {**rescue.tree, **there}
+    if files.LIST in tree:
+        tree[files.LIST] = files.united(rescue.tree.get(files.LIST), there.get(files.LIST))
     generation = None
     for name in burn.NAMES:
         kind = record.BURNED if name == layouts.BURNED else record.ISSUED

@@ -3,18 +3,15 @@
 import json
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tools import boards, burn
 from tools.errors import UserError
-from tools.flash import backup, console, contents, leaks, plan, session, settings, steps, stock
+from tools.flash import backup, console, contents, files, leaks, plan, session, settings, steps, stock
 from tools.flash.erase import add_consent, erase
-from tools.image import firmware, identity
-from tools.image import flash as layouts
-from tools.image import journal
+from tools.image import application, identity, journal
 
 
 def add_arguments(parser):
@@ -41,6 +38,11 @@ def add_arguments(parser):
     parser.add_argument(
         "--app", action="store_true", help="only the files: leave bootloader and application alone"
     )
+    parser.add_argument(
+        "--reset-files",
+        action="store_true",
+        help="write the release's files over those that you changed or put on the board, after saving yours",
+    )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
     parser.add_argument(
         "--fresh", action="store_true", help="make a new file system in place of an unreadable one"
@@ -64,11 +66,13 @@ def add_arguments(parser):
 
 def run(args):
     say = _Voice(args.json)
-    source = _sources(args)
-    leaks.refuse(source)
+    if args.app and args.erase:
+        raise UserError("--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
+    own = application.read(args.files) if args.files else None
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
     image = stock.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
     chosen = settings.given(args.config, args.wifi)
-    tree = _tree(args, source)
+    tree = files.wanted(own, args.root, args.reset_files)
     who = identity.load(args.cert) if args.cert else None
     warning = identity.check_availability(who, args.anyway) if who else None
 
@@ -78,6 +82,8 @@ def run(args):
         loader.start()
         plan.refuse(board, loader.chip, loader.size, loader.security)
         say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
+        if own and own.left_out:
+            say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
         report = _flash(args, say, loader, board, image, tree, chosen, who)
         seconds = time.monotonic() - started
         loader.reset()
@@ -100,26 +106,31 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
     if args.erase:
         erase(loader, board, say, args.backups, args.confirm)
     rescue = backup.load_rescue(loader.mac, args.journal)
-    held = contents.look(loader, board, {**tree, settings.PATH: b""})
+    held = contents.look(loader, board, {**tree.tree, settings.PATH: b""})
+    if args.app and not held.runs(loader):
+        more = f" FILES={args.files}" if args.files else ""
+        raise UserError(
+            f"there is no MicroPython on this board: 'make flash PORT={loader.name}{more}' brings it, and the files"
+        )
     if journal.load(args.journal, loader.mac):
         burn.finish(loader, held.layout, loader.mac, args.journal)
         say("an interrupted burn of this board was finished")
-        held = contents.look(loader, board, {**tree, settings.PATH: b""})
-    leaks.refuse(tree, held.copies)
+        held = contents.look(loader, board, {**tree.tree, settings.PATH: b""})
+    leaks.refuse(tree.tree, held.copies)
     if who:
         burn.decide(held.copies, who.fields(), loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
     config = settings.merged(before, chosen)
-    wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
+    wanted = tree if config is None else tree.with_config(config)
     image = image or stock.Stock("", (), held.layout)
     differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
     if rescue is not None:
         say("an interrupted flash of this board is finished: what it held comes back from the journal")
-        todo = plan.Plan(tuple(differing), wanted, plan.WHOLE, move=True)
+        todo = plan.Plan(tuple(differing), wanted.tree, plan.WHOLE, move=True)
     else:
         todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
     with _bar(args.json) as tell:
-        done = steps.Flasher(loader, held, image, wanted, tell, args.journal).carry_out(todo, rescue)
+        done = steps.Flasher(loader, held, image, wanted, tell, args.journal, args.backups).carry_out(todo, rescue)
     _say_done(say, todo, done, image, wanted)
     held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
@@ -129,6 +140,9 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         "nothing": nothing,
         "parts": list(done.parts),
         "files": list(done.files),
+        "removed": list(done.change.remove),
+        "kept": list(done.change.kept),
+        "saved": done.saved,
         "written": loader.bytes_written,
         "read": loader.bytes_read,
         "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
@@ -152,15 +166,30 @@ def _say_done(say, todo, done, image, wanted):
     if todo.files == plan.WHOLE and changed:
         say(f"  {'file system':28} new, {changed} files")
     else:
+        removed = f", {len(done.change.remove)} removed" if done.change.remove else ""
+        unchanged = len(wanted.tree) - changed - len(done.change.kept)
         say(
-            f"  {'files':28} {changed} written, {len(wanted) - changed} unchanged"
-            if changed
+            f"  {'files':28} {changed} written{removed}, {unchanged} unchanged"
+            if changed or removed
             else f"  {'files':28} unchanged"
         )
         for path in done.files:
             say(f"    {path}")
+        for path in done.change.remove:
+            say(f"    {path} (removed)")
+    _say_whose(say, done)
     for note in done.notes:
         say(note)
+
+
+def _say_whose(say, done):
+    """What became of files that no tool wrote, or that were changed since."""
+    for path in done.change.kept:
+        say(f"  {path} on the board is yours and stays: ARGS=--reset-files saves it and writes the release's")
+    for path in done.change.left:
+        say(f"  {path} was changed on the board and stays, though what brought it has it no more")
+    if done.saved:
+        say(f"  yours were saved before they were written over, to {done.saved}: {', '.join(sorted(done.change.saved))}")
 
 
 def _follow(args, say, name, open_port, report):
@@ -194,36 +223,6 @@ def _reason(state):
         (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key)),
         console.words(state),
     )
-
-
-def _sources(args):
-    """{path: bytes} of the sources that go onto the board, to be searched for secrets."""
-    found = {}
-    for folder in [firmware.FOLDER, *([Path(args.files)] if args.files else [])]:
-        if not folder.is_dir():
-            raise UserError(f"{folder} is not a folder")
-        found.update(
-            {
-                f"{path.relative_to(folder)}": path.read_bytes()
-                for path in sorted(folder.rglob("*"))
-                if path.is_file() and "__pycache__" not in path.parts
-            }
-        )
-    return found
-
-
-def _tree(args, source):
-    """{path: bytes} as they are to be on the board."""
-    tree = firmware.compile_tree()
-    if args.files:
-        tree.update(firmware.compile_tree(args.files))
-        taken = {f"/{name}" for name in source if not name.endswith(".py")}
-        folder = Path(args.files)
-        tree.update(
-            {path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()}
-        )
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, args.root)})
-    return tree
 
 
 class _Voice:

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tools import private
 from tools.errors import UserError
-from tools.flash import leaks
-from tools.image import firmware, identity
+from tools.flash import files, leaks
+from tools.image import application, firmware, identity
 from tools.image import flash as layouts
 
 MARK = b"# signed: ed25519 "
@@ -79,6 +79,7 @@ class Job:
     label: dict = field(default_factory=dict)
     pinned: dict = field(default_factory=dict)
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
+    sources: dict = field(default_factory=dict, repr=False)  # {path: source}, see `tools.flash.files.Wanted`
     signer: str | None = None  # the key's fingerprint; None: unsigned
 
     @property
@@ -221,6 +222,12 @@ def load_unsigned(path):
 
 def _compare(job, path):
     now = hashes(job)
+    for name in sorted(job.pinned.keys() - now.keys()):
+        if name.startswith("file ") and os.path.isfile(os.path.join(job.files or "", name[5:])):
+            raise UserError(
+                f"{name} of job {job.name} was signed and does not go onto boards (it begins with a dot, or "
+                ".aliotignore names it): sign the job again with 'line job sign'"
+            )
     for name in sorted(now.keys() | job.pinned.keys()):
         if now.get(name) != job.pinned.get(name):
             raise UserError(
@@ -239,10 +246,8 @@ def hashes(job):
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
-        for folder, _, files in sorted(os.walk(job.files)):
-            for file in sorted(files):
-                full = os.path.join(folder, file)
-                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _sha256(_read(full))
+        own = application.read(job.files).sources
+        found.update({f"file {name}": _sha256(data) for name, data in own.items()})
     return found
 
 
@@ -262,12 +267,13 @@ def with_tree(job):
             if name.startswith("file ")
         }
     leaks.refuse(own)
-    tree = firmware.compile_tree()
+    brought = {}
     if job.files:
-        tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
-        tree.update(firmware.compile_tree(job.files))
-    tree.update({f"/roots/{name}": data for name, data in map(layouts.root, job.roots)})
-    return _with(job, tree=tree)
+        brought.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
+        brought.update(firmware.compile_tree(job.files, names=own))
+    roots = {f"/roots/{name}": data for name, data in map(layouts.root, job.roots)}
+    sources = {**dict.fromkeys(brought, files.FILES), **dict.fromkeys(roots, files.ROOT)}
+    return _with(job, tree={**firmware.compile_tree(), **brought, **roots}, sources=sources)
 
 
 # -- reading -------------------------------------------------------------------------------------------
