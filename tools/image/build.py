@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from tools import boards, private
-from tools.errors import UserError
-from tools.image import config, flash, identity
+from tools.flash import files, leaks, settings
+from tools.image import application, flash, identity
 
 
 def add_arguments(parser):
@@ -13,6 +13,7 @@ def add_arguments(parser):
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
     parser.add_argument("--root", metavar="FILE", action="append", default=[],
                         help="extra root certificate, DER or PEM; may be given again")
+    parser.add_argument("--files", metavar="DIR", help="files of an application, put over those of the release")
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
     parser.add_argument("--firmware", metavar="FILE",
                         help="put this stock MicroPython .bin in too, or the pinned one with 'pinned'")
@@ -25,18 +26,30 @@ def add_arguments(parser):
 def run(args):
     who = identity.load(args.cert) if args.cert else None
     warned = identity.check_availability(who, args.anyway) if who else None
-    settings = config.read(args.config) if args.config else None
-    image = flash.build(args.board, who, roots=args.root, config=settings)
+    own = application.read(args.files) if args.files else None
+    tree = _files(own, args.root, settings.merged(None, settings.given(args.config)))
+    image = flash.build(args.board, who, tree, with_firmware=False)
     if args.firmware:
         image = with_firmware(image, args.board, None if args.firmware == "pinned" else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
               "roots": [Path(path).name for path in args.root],
+              "files": len(own.sources) if own else 0,
+              "left_out": list(own.left_out) if own else [],
               "warning": warned,
               "not_in_it": None if args.firmware else
               "bootloader and application: flash a stock MicroPython image for those"}
     print(json.dumps(report) if args.json else _words(report))
+
+
+def _files(own, roots, chosen):
+    """{path: bytes} of all files, as `flash` writes them onto a blank board."""
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
+    wanted = files.wanted(own, roots)
+    wanted = wanted if chosen is None else wanted.with_config(chosen)
+    leaks.refuse(wanted.tree)
+    return files.decide(wanted, lambda path: None).onto({})
 
 
 def with_firmware(image, board, path=None):
@@ -56,6 +69,10 @@ def _words(report):
     lines = [f"{report['file']}: {report['size'] // 1024} KB for {report['board']}"]
     for name, value in (report["identity"] or {"identity": "none"}).items():
         lines.append(f"  {name}: {value}")
+    if report["files"]:
+        lines.append(f"  files of FILES: {report['files']}")
+    if report["left_out"]:
+        lines.append(f"  left out of FILES: {', '.join(report['left_out'])}")
     if report["roots"]:
         lines.append(f"  extra roots: {', '.join(report['roots'])}")
     if report["warning"]:
