@@ -149,13 +149,15 @@ class PortWire:
             total = sum(len(part.data) for part in todo.parts) + sum(map(len, todo.put.values())) or 1
             step = _Steps(progress, "flash", total)
             backups = os.path.join(os.path.dirname(self.folder), "backups")
-            Flasher(loader, self._contents, image, wanted, step.tell, self.folder, backups).carry_out(todo, rescue)
+            flasher = Flasher(loader, self._contents, image, wanted, step.tell, self.folder, backups)
+            done = flasher.carry_out(todo, rescue)
             self._contents = None
             written = loader.bytes_written - before
             return {
                 "written": written,
                 "kept": sum(len(part.data) for part in image.parts)
                 - min(written, sum(len(part.data) for part in todo.parts)),
+                **({"saved": done.saved} if done.saved else {}),
             }
 
     def burn(self, identity, issued, replace, progress):
