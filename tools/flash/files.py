@@ -4,7 +4,7 @@ A line of the list is JSON, [path, source, SHA-256]: a tool wrote these bytes th
 folder (FILES) or a root (ROOT). A file that is not in it, or that differs from it, is the user's. While a
 flash is under way a file has two lines, of before and after, so that the list is true wherever power goes.
 A board without a list was flashed by an older release: all but /aliot and an unchanged boot.py is the user's.
-/config.json is never in it: settings are merged, and stay.
+A /config.json into which settings were merged is the user's.
 """
 
 import hashlib
