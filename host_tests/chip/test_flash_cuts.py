@@ -249,17 +249,21 @@ def test_what_cannot_be_written_safely_is_kept_on_this_machine_until_it_is_back(
     path.write_bytes(field_board())
     total = _flash(path, wanted, journal=tmp_path)
     assert not list(tmp_path.glob("*.identity"))
-    for cut in (1, total // 2, total):
+    for cut, torn_too in ((1, True), (total // 2, True), (total, True), (total, False)):
         path.write_bytes(field_board())
         with pytest.raises(PowerCut):
             _flash(path, wanted, cut, tmp_path)
         (kept,) = tmp_path.glob("*.files.identity")
         assert kept.stat().st_mode & 0o777 == 0o600
         torn = bytearray(path.read_bytes())
-        torn[LAYOUT.vfs.offset : LAYOUT.vfs.offset + 0x2000] = bytes(0x2000)  # the worst that may be
+        if torn_too:
+            torn[LAYOUT.vfs.offset : LAYOUT.vfs.offset + 0x2000] = bytes(0x2000)  # the worst that may be
         path.write_bytes(torn)
         _flash(path, wanted, journal=tmp_path)
         _whole(path.read_bytes())
+        tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+        assert "/aliot/dropped/__init__.mpy" not in tree
+        assert files.parse(tree[files.LIST]) == {name: {files.sha(data): "release"} for name, data in wanted.items()}
         assert not list(tmp_path.glob("*.identity"))
 
 

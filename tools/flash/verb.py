@@ -67,7 +67,7 @@ def add_arguments(parser):
 def run(args):
     say = _Voice(args.json)
     if args.app and args.erase:
-        raise UserError("--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
+        raise UserError("ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
     own = application.read(args.files) if args.files else None
     leaks.refuse({**application.release(), **(own.sources if own else {})})
     image = stock.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
