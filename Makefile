@@ -79,9 +79,9 @@ doctor: $(STAMP)  ## what is wrong on the way to the platform: PORT= (from the b
 inspect: $(STAMP)  ## what a board or an image holds, secrets masked: PORT= or IMAGE=
 	@$(PY) -m tools inspect $(if $(IMAGE),'$(IMAGE)') $(BOARD_ARGS) $(ARGS)
 
-image: $(STAMP)  ## one merged .bin for factories, to be written at 0: BOARD= FIRMWARE= CERT= ROOT= CONFIG=
+image: $(STAMP)  ## one merged .bin for factories, to be written at 0: BOARD= FIRMWARE= CERT= ROOT= CONFIG= FILES=
 	@$(PY) -m tools image --firmware '$(or $(FIRMWARE),pinned)' $(if $(BOARD),--board '$(BOARD)') $(if $(CERT),--cert '$(CERT)') \
-	  $(ROOT_ARGS) $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+	  $(ROOT_ARGS) $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)') $(ARGS)
 
 mip: setup  ## the release as a package for `mpremote mip install --target /`: build/mip
 	@$(PY) -m tools mip $(ARGS)

@@ -4,6 +4,7 @@ import struct
 
 from tools import boards
 from tools.emulator.chip.nor import SECTOR, Nor
+from tools.flash import files as owned
 from tools.image import firmware, flash, identity, littlefs, nvs, partitions
 
 MAC = "24:0a:c4:00:00:01"
@@ -59,8 +60,13 @@ def records(generation=1_700_000_000):
     return who.to_record(generation), issued
 
 
-def field_board(board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "littlefs"), application=b"A"):
-    """The flash of a board in use: identity, Wi-Fi entries in NVS, the user's files, an older release."""
+def field_board(
+    board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "littlefs"), application=b"A", listed=True
+):
+    """The flash of a board in use: identity, Wi-Fi entries in NVS, the user's files, an older release.
+
+    `listed`: a release that kept the list of what tools wrote.
+    """
     layout = boards.load(board).layout
     burned, issued = records()
     tree = dict(firmware.compile_tree())
@@ -68,6 +74,9 @@ def field_board(board="ESP32_GENERIC", stale=True, files=None, media=("nvs", "li
         tree["/aliot/retry.mpy"] = b"M\x06\x00\x1f" + b"older release" * 30
         tree.pop("/aliot/topics.mpy")
         tree["/main.py"] = b"# the main.py of an older release\n"
+        tree["/aliot/dropped/__init__.mpy"] = b"M\x06\x00\x1f" + b"a module that the release has no more"
+    if listed:
+        tree[owned.LIST] = owned.encode({path: {owned.sha(data): owned.RELEASE} for path, data in tree.items()})
     tree.update(USER_FILES if files is None else files)
     entries = [
         nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),

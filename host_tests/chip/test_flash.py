@@ -19,7 +19,7 @@ from tools.cli import main
 from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, console, leaks, port, settings, stock
+from tools.flash import backup, console, files, leaks, port, settings, stock
 from tools.image import config, firmware, flash, littlefs, nvs, partitions
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,6 +75,12 @@ def _image(board):
     return board.nor.read(0, board.nor.size)
 
 
+def _files(board):
+    """{path: bytes} of a board's files, without the list of them."""
+    tree = littlefs.read(flash.region(_image(board), LAYOUT.vfs))
+    return {path: data for path, data in tree.items() if path != files.LIST}
+
+
 def _golden(name, text):
     """Compare with host_tests/chip/golden; ALIOT_GOLDEN=new writes it."""
     text = re.sub(r"rfc2217://127.0.0.1:\d+", "PORT", text)
@@ -87,7 +93,7 @@ def _golden(name, text):
         flags=re.MULTILINE,
     )
     text = re.sub(r"/[^' ]+/backups/[^' ]+\.identity", "FILE", text)
-    text = re.sub(r"(new|written), \d+ (files|unchanged)", r"\1, N \2", text)
+    text = re.sub(r"(new|written|removed), \d+ (files|unchanged)", r"\1, N \2", text)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("ALIOT_GOLDEN") == "new":
         path.write_text(text)
@@ -247,6 +253,121 @@ def test_settings_are_merged_into_those_on_the_board(field, tool, tmp_path, monk
     assert json.loads(tree["/config.json"]) == {"ssid": "workshop", "password": "hammer+anvil", "every": 5}
 
 
+# --- whose a file is
+
+
+def _put_on(board, tree, remove=()):
+    """What a user does by mpremote: files onto a board, files off it."""
+    at = LAYOUT.vfs.offset
+    data = littlefs.update(flash.region(_image(board), LAYOUT.vfs), tree, remove)
+    board.nor.erase(at, len(data))
+    board.nor.program(at, data)
+
+
+def _folder(path, texts):
+    """A folder of an application, {name: text}."""
+    for name, text in texts.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return path
+
+
+def test_a_main_py_of_the_user_stays_and_is_said_until_it_is_asked_for(field, tool, tmp_path):
+    board = field()
+    _put_on(board, {"/main.py": b"print('mine')\n"})
+    for more in ([], ["--app"]):
+        said = tool(board, "flash", *more, firmware=not more or None)
+        assert said.status == 0 and _files(board)["/main.py"] == b"print('mine')\n"
+        assert "/main.py on the board is yours and stays: ARGS=--reset-files" in said.out
+    assert not list(tmp_path.glob("backups/*"))
+    said = tool(board, "flash", "--reset-files")
+    assert _files(board)["/main.py"] == firmware.compile_tree()["/main.py"]
+    (saved,) = tmp_path.glob("backups/*.files")
+    assert str(saved) in said.out and (saved / "main.py").read_bytes() == b"print('mine')\n"
+    assert (saved / "main.py").stat().st_mode & 0o777 == 0o600
+    assert "Nothing to do" in tool(board, "flash").out
+
+
+def test_on_a_board_without_a_list_all_but_aliot_and_an_unchanged_boot_py_is_the_users(field, tool):
+    board = field(image=field_board(listed=False, files={"/boot.py": b"import esp\n", "/lib/a.mpy": b"a"}))
+    before = _files(board)
+    said = tool(board, "flash")
+    after, release = _files(board), firmware.compile_tree()
+    own = {"/boot.py", "/main.py", "/lib/a.mpy", "/aliot/burned", "/aliot/issued"}
+    assert {path: after.get(path) for path in own} == {path: before[path] for path in own}
+    assert after == {**release, **{path: before[path] for path in own}}
+    assert "/boot.py on the board is yours" in said.out and "/main.py on the board is yours" in said.out
+    assert "Nothing to do" in tool(board, "flash").out
+
+
+def test_a_boot_py_that_nobody_wrote_is_the_releases(field, tool):
+    stock = (b"# This file is executed on every boot (including wake-boot from deepsleep)\n"
+             b"#import esp\n#esp.osdebug(None)\n#import webrepl\n#webrepl.start()\n")
+    board = field(image=field_board(listed=False, files={"/boot.py": stock}))
+    said = tool(board, "flash")
+    assert _files(board)["/boot.py"] == firmware.compile_tree()["/boot.py"] and "/boot.py on the board" not in said.out
+
+
+def test_what_a_folder_brought_stays_without_it_and_goes_when_the_folder_has_it_no_more(field, tool, tmp_path):
+    board = field()
+    app = _folder(tmp_path / "app", {
+        "main.py": "print('app')\n", "lamp/__init__.py": "x = 1\n", "lamp/old.py": "x = 2\n", "motor.py": "y = 1\n"})
+    assert tool(board, "flash", "--app", "--files", app, firmware=None).status == 0
+    first = _files(board)
+    _put_on(board, {"/motor.mpy": b"changed on the board", "/own.py": b"mine"})
+    assert tool(board, "flash").status == 0
+    kept = _files(board)
+    assert kept == {**first, "/motor.mpy": b"changed on the board", "/own.py": b"mine"}
+
+    for name in ("lamp/__init__.py", "lamp/old.py", "motor.py"):
+        (app / name).unlink()
+    _folder(app, {"lamp.py": "x = 3\n"})  # a folder of that name would go before the module
+    said = tool(board, "flash", "--app", "--files", app, firmware=None)
+    after = _files(board)
+    assert not {"/lamp/__init__.mpy", "/lamp/old.mpy"} & set(after) and "/lamp.mpy" in after
+    assert "/lamp" not in littlefs.read_files(flash.region(_image(board), LAYOUT.vfs), ["/lamp"])
+    assert after["/motor.mpy"] == b"changed on the board" and after["/own.py"] == b"mine"
+    assert "/lamp/old.mpy (removed)" in said.out
+    assert "/motor.mpy was changed on the board and stays" in said.out
+
+
+def test_a_file_that_a_folder_names_is_written_over_the_users_after_it_was_saved(field, tool, tmp_path):
+    board = field()
+    _put_on(board, {"/main.py": b"print('mine')\n"})
+    app = _folder(tmp_path / "app", {"main.py": "print('app')\n"})
+    said = tool(board, "flash", "--app", "--files", app, firmware=None)
+    (saved,) = tmp_path.glob("backups/*.files")
+    assert (saved / "main.py").read_bytes() == b"print('mine')\n" and f"to {saved}: /main.py" in said.out
+    assert _files(board)["/main.py"] == b"print('app')\n"
+
+
+def test_a_relayout_keeps_the_users_main_py_too(field, tool, tmp_path):
+    (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
+    board = field()
+    _put_on(board, {"/main.py": b"print('mine')\n"})
+    arguments = ["--board", "ESP32_GENERIC-OTA", "--firmware", tmp_path / "ota.bin", "--relayout"]
+    assert tool(board, "flash", *arguments, firmware=None).status == 0
+    tree = littlefs.read(flash.region(_image(board), boards.load("ESP32_GENERIC-OTA").layout.vfs))
+    assert tree["/main.py"] == b"print('mine')\n" and "/aliot/dropped/__init__.mpy" not in tree
+    assert "/main.py" not in files.parse(tree[files.LIST])
+
+
+def test_what_is_for_the_host_stays_out_of_a_board(field, tool, tmp_path):
+    board = field()
+    app = _folder(tmp_path / "app", {
+        "main.py": "print('app')\n", ".git/HEAD": "ref", ".env": "x", "tests/test_a.py": "def test(): 0\n",
+        "data/a.csv": "1", "data/a.log": "1", "data/keep.log": "1", "__pycache__/main.pyc": "x",
+        ".aliotignore": "tests/\n*.log\n!keep.log\n"})
+    said = tool(board, "flash", "--app", "--files", app, firmware=None)
+    assert said.status == 0, said.err
+    own = files.parse(littlefs.read(flash.region(_image(board), LAYOUT.vfs))[files.LIST])
+    assert {path for path, lines in own.items() if "FILES" in lines.values()} == {
+        "/main.py", "/data/a.csv", "/data/keep.log"}
+    assert not {"/.git/HEAD", "/.env", "/tests/test_a.mpy"} & set(_files(board))
+    assert ".env, .git, __pycache__, data/a.log, tests" in said.out
+
+
 # --- moving to another layout
 
 
@@ -352,7 +473,7 @@ def test_a_file_system_that_cannot_be_read_is_made_anew_only_when_asked(field, t
     )
     assert _image(board) == bytes(image)
     assert tool(board, "flash", "--fresh").status == 0
-    assert littlefs.read(flash.region(_image(board), LAYOUT.vfs)) == firmware.compile_tree()
+    assert _files(board) == firmware.compile_tree()
     assert nvs.read(flash.region(_image(board), LAYOUT.nvs)).find("aliot", "burned") == records()[0]
 
 
@@ -617,6 +738,16 @@ def test_a_port_that_is_taken_and_one_where_nobody_listens(bench, tool):
     assert "nobody listens there" in tool("rfc2217://127.0.0.1:1", "flash").error
 
 
+def test_only_the_files_of_a_board_without_micropython(bench, tool, tmp_path):
+    board = bench()
+    app = _folder(tmp_path / "app", {"main.py": "print('app')\n"})
+    said = tool(board, "flash", "--app", "--files", app, firmware=None, wait="90")
+    assert said.error == (
+        f"there is no MicroPython on this board: 'make flash PORT={board.url} FILES={app}' brings it, and the files")
+    assert "say 'make flash'" in tool(board, "flash", "--app", "--erase", firmware=None).error
+    assert board.nor.operations == 0
+
+
 def test_a_board_that_does_not_answer(bench, tool):
     board = bench()
     board.chip.efuses.burn(0, 0, 1 << 27)  # its download mode is switched off
@@ -631,7 +762,7 @@ def test_what_goes_wrong_on_the_way_is_one_line_and_the_next_flash_mends_it(benc
     board.chip.faults.clear()
     done = tool(board, "flash")
     assert done.status == 0
-    assert littlefs.read(flash.region(_image(board), LAYOUT.vfs)) == firmware.compile_tree()
+    assert _files(board) == firmware.compile_tree()
 
 
 # --- the console
@@ -746,3 +877,19 @@ def test_a_merged_image_for_factories_boots_and_is_what_flash_would_write(
     assert esptool(board, "write-flash", "0x0", whole).status == 0
     assert board.chip.state == "running"
     assert "Nothing to do: no file and no region differs." in tool(board, "flash").out
+
+
+def test_a_merged_image_holds_the_same_bytes_as_flash_writes_with_files(bench, tool, tmp_path, capsys):
+    """FILES, ROOT and CONFIG included; each is refused for the same reasons."""
+    app = _folder(tmp_path / "app", {"main.py": "print('app')\n", "lamp/on.py": "x = 1\n", "a.csv": "1", ".git/HEAD": "r"})
+    (tmp_path / "config.json").write_text('{"ssid": "shop", "password": "12345678"}')
+    arguments = ["--files", str(app), "--config", str(tmp_path / "config.json")]
+    whole = tmp_path / "whole.bin"
+    line = ["image", "--firmware", str(tmp_path / "stock.bin"), "--out", str(whole), *arguments]
+    assert main(line) == 0
+    assert "left out of FILES: .git" in capsys.readouterr().out
+    board = bench()
+    assert tool(board, "flash", *arguments).status == 0
+    assert _image(board) == whole.read_bytes()
+    (app / "secret.py").write_text("DEVICE_SECRET = 'h4I4dneEFp7EImTvh4I4dneEFp7EImTv'\n")
+    assert main(line) == 1 and "secret.py looks as if it held" in capsys.readouterr().err

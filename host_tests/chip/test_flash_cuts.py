@@ -5,6 +5,7 @@ ALIOT_CAMPAIGN scales how many re-flashes are tried (12 is 100 over the wire).
 
 import os
 import random
+import shutil
 
 import pytest
 
@@ -12,7 +13,7 @@ from host_tests.chip.flashing import MAC, NorLoader, USER_FILES, field_board, re
 from tools import boards
 from tools.cli import main
 from tools.errors import UserError
-from tools.flash import backup, contents, plan, steps, stock
+from tools.flash import backup, contents, files, plan, steps, stock
 from tools.emulator.chip.nor import PowerCut
 from tools.image import firmware, flash, littlefs, nvs
 
@@ -24,23 +25,25 @@ KEPT = what_is_kept(field_board(), LAYOUT)
 
 def _whole(image):
     """Nothing of the board's own is lost."""
-    files, found, foreign = what_is_kept(image, LAYOUT)
-    assert files == USER_FILES
+    own, found, foreign = what_is_kept(image, LAYOUT)
+    assert own == USER_FILES
     assert found == KEPT[1] and foreign == KEPT[2]
 
 
 def _flash(path, wanted, cut_at=None, journal=None, relayout=False, layout=LAYOUT, image=None):
     """One flash without a wire; the number of flash operations it took. UserError and PowerCut pass."""
     loader = NorLoader(path, cut_at)
+    if isinstance(wanted, dict):
+        wanted = files.Wanted(wanted)
     try:
         rescue = backup.load_rescue(MAC, journal)
-        held = contents.look(loader, BOARD, wanted)
+        held = contents.look(loader, BOARD, wanted.tree)
         image = image or stock.Stock("", (), held.layout)
         if rescue:
-            todo = plan.Plan(image.parts, wanted, plan.WHOLE, move=True)
+            todo = plan.Plan(image.parts, wanted.tree, plan.WHOLE, move=True)
         else:
             todo = plan.decide(held, image, wanted, image.parts, MAC, relayout)
-        steps.Flasher(loader, held, image, wanted, folder=journal).carry_out(todo, rescue)
+        steps.Flasher(loader, held, image, wanted, folder=journal, backups=journal).carry_out(todo, rescue)
         return loader.nor.operations
     finally:
         loader.nor.close()
@@ -72,6 +75,47 @@ def test_a_cut_at_each_flash_operation_of_an_update_loses_nothing(tmp_path):
         assert {name: tree[name] for name in wanted} == wanted
     assert not list(tmp_path.glob("*.identity"))
     print(f"cuts tried: {len(cuts)} of {total}")
+
+
+def _app(*numbers):
+    """An application's files as a folder brings them, in some version of it."""
+    return {f"/{name}.mpy": bytes([number]) * 700 for name, number in zip(("lamp/__init__", "lamp/old", "motor"), numbers)}
+
+
+def test_a_cut_while_a_folders_files_come_and_go_loses_none_of_the_users_and_leaves_a_true_list(tmp_path):
+    """The list names each file that a tool wrote, be it the older one, and none that the user has."""
+    release, old = firmware.compile_tree(), _app(1, 2, 3)
+    new = {"/lamp.mpy": b"l" * 700, "/motor.mpy": b"m" * 700, "/main.py": b"print('app')\n"}
+    own = {**USER_FILES, "/main.py": b"print('mine')\n", "/motor/notes.txt": b"mine"}
+    lines = {**{path: (data, "release") for path, data in release.items() if path != "/main.py"},
+             **{path: (data, "FILES") for path, data in old.items()}}
+    listed = files.encode({path: {files.sha(data): source} for path, (data, source) in lines.items()})
+    before = field_board(files={**release, **old, **own, files.LIST: listed}, stale=False)
+    wanted = files.Wanted({**release, **new}, dict.fromkeys(new, "FILES"), files=True)
+    path = tmp_path / "flash.bin"
+    path.write_bytes(before)
+    total = _flash(path, wanted, journal=tmp_path)
+    for cut in sorted(random.Random(6).sample(range(1, total + 1), min(total, int(16 * SCALE)))):
+        for saved in tmp_path.glob("*.files"):
+            shutil.rmtree(saved)
+        path.write_bytes(before)
+        with pytest.raises(PowerCut):
+            _flash(path, wanted, cut, tmp_path)
+        tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+        assert {name: tree.get(name) for name in own if name != "/main.py"} == {
+            name: data for name, data in own.items() if name != "/main.py"}
+        found = files.parse(tree[files.LIST])
+        for name, data in tree.items():
+            told = files.sha(data) in found.get(name, {})
+            assert told == (data in (release.get(name), old.get(name), new.get(name))), f"{name} after a cut at {cut}"
+        (saved,) = tmp_path.glob("*.files")
+        assert (saved / "main.py").read_bytes() == own["/main.py"]
+        _flash(path, wanted, journal=tmp_path)
+        tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+        assert {name: tree.get(name) for name in (*new, *old)} == {**dict.fromkeys(old), **new}
+        assert files.parse(tree[files.LIST]) == {
+            name: {files.sha(data): "FILES" if name in new else "release"} for name, data in wanted.tree.items()}
+    print(f"operations: {total}")
 
 
 def test_a_cut_while_everything_moves_is_mended_from_the_journal(tmp_path):
@@ -182,7 +226,9 @@ def test_a_first_flash_cut_anywhere_ends_whole_the_next_time(tmp_path):
         with pytest.raises(PowerCut):
             _flash(path, wanted, cut, tmp_path, image=image)
         _flash(path, wanted, journal=tmp_path, image=image)
-        assert littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs)) == wanted
+        tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+        assert tree == {**wanted, files.LIST: tree[files.LIST]}
+        assert files.parse(tree[files.LIST]) == {path: {files.sha(data): "release"} for path, data in wanted.items()}
 
 
 def test_the_board_of_these_tests_has_something_to_lose():
@@ -199,21 +245,25 @@ def test_what_cannot_be_written_safely_is_kept_on_this_machine_until_it_is_back(
     path = tmp_path / "flash.bin"
     wanted = firmware.compile_tree()
     safe = littlefs.plan
-    monkeypatch.setattr(littlefs, "plan", lambda image, put: littlefs.Update(safe(image, put).writes, False))
+    monkeypatch.setattr(littlefs, "plan", lambda *args: littlefs.Update(safe(*args).writes, False))
     path.write_bytes(field_board())
     total = _flash(path, wanted, journal=tmp_path)
     assert not list(tmp_path.glob("*.identity"))
-    for cut in (1, total // 2, total):
+    for cut, torn_too in ((1, True), (total // 2, True), (total, True), (total, False)):
         path.write_bytes(field_board())
         with pytest.raises(PowerCut):
             _flash(path, wanted, cut, tmp_path)
         (kept,) = tmp_path.glob("*.files.identity")
         assert kept.stat().st_mode & 0o777 == 0o600
         torn = bytearray(path.read_bytes())
-        torn[LAYOUT.vfs.offset : LAYOUT.vfs.offset + 0x2000] = bytes(0x2000)  # the worst that may be
+        if torn_too:
+            torn[LAYOUT.vfs.offset : LAYOUT.vfs.offset + 0x2000] = bytes(0x2000)  # the worst that may be
         path.write_bytes(torn)
         _flash(path, wanted, journal=tmp_path)
         _whole(path.read_bytes())
+        tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+        assert "/aliot/dropped/__init__.mpy" not in tree
+        assert files.parse(tree[files.LIST]) == {name: {files.sha(data): "release"} for name, data in wanted.items()}
         assert not list(tmp_path.glob("*.identity"))
 
 

@@ -192,3 +192,16 @@ def test_a_board_that_cannot_be_read_is_never_taken_for_one_whose_files_are_brok
         left[0] = 100
         call(image)  # an image can be asked again
     assert capfd.readouterr().err == ""
+
+
+def test_the_last_file_of_a_folder_goes_with_the_folder_in_one_safe_step():
+    image = littlefs.build({**FILES, "/lamp/__init__.mpy": b"x" * 900, "/lamp/in/old.mpy": b"y"}, SIZE)
+    files, folders = littlefs.below(image, "/lamp")
+    assert (sorted(files), folders) == (["/lamp/__init__.mpy", "/lamp/in/old.mpy"], ["/lamp/in"])
+    assert littlefs.below(image, "/nowhere") == ([], [])
+    update = littlefs.plan(image, {}, ["/lamp", *folders, *files])
+    assert update.atomic
+    after = bytearray(image)
+    for at, data in update.writes:
+        after[at : at + littlefs.BLOCK] = data
+    assert littlefs.read(bytes(after)) == FILES and littlefs.read_files(bytes(after), ["/lamp"]) == {}

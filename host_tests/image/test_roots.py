@@ -58,7 +58,8 @@ def test_a_root_takes_no_place_of_another_file():
 def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
     names = [path.rpartition("/")[2] for path in flash.root_files([BUNDLE])]
     assert "extra roots: roots.der, roots-2.der" in build._words(
-        {"file": "x", "size": 0, "board": "b", "identity": None, "roots": names, "warning": None, "not_in_it": None})
+        {"file": "x", "size": 0, "board": "b", "identity": None, "roots": names, "files": 0, "left_out": [],
+         "firmware": None, "warning": None, "not_in_it": None})
 
 
 @pytest.mark.parametrize("data, words", [

@@ -20,6 +20,7 @@ from tools.emulator.chip.bench import PATIENT, Bench
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
 from tools.image import flash as layouts
+from tools.image import littlefs
 from tools.image.flash_file import FlashFile
 from tools.line import intake
 from tools.line.connection import Patience
@@ -175,6 +176,26 @@ def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud)
         tested = wire.self_test(wanted, ("line-net", "line-password"), lambda step, part: None)
         wire.close()
     assert tested.last("connected"), tested
+
+
+def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tmp_path):
+    from tools.flash import files
+    from tools.line import job
+    from tools.line.port_wire import PortWire
+
+    (tmp_path / "flash1.bin").write_bytes(layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x"}))
+    tree = {"/main.py": b"the job's", "/lamp.mpy": b"M\x06"}
+    wanted = job.Job("lamp", PRODUCT, "ESP32_GENERIC", files=str(tmp_path), tree=tree, sources=dict.fromkeys(tree, "FILES"))
+    with bench(tmp_path, 1) as board:
+        wire = PortWire(board.url, wanted, folder=str(tmp_path / "state" / "journal"))
+        wire.identify()
+        wire.held()
+        flashed = wire.flash(wanted, lambda step, part: None)
+        wire.close()
+    (saved,) = (tmp_path / "state" / "backups").glob("*.files")
+    assert flashed["saved"] == str(saved) and (saved / "main.py").read_bytes() == b"mine"
+    after = littlefs.read(layouts.region((tmp_path / "flash1.bin").read_bytes(), layouts.layout_of("ESP32_GENERIC").vfs))
+    assert after == {**tree, "/own.txt": b"x", files.LIST: after[files.LIST]}
 
 
 def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path):

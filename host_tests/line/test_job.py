@@ -102,6 +102,24 @@ def test_every_changed_byte_of_a_signed_job_is_refused(folder, public):
             job.load(path, public)
 
 
+def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
+    app = folder / "app"
+    for name in (".git/HEAD", "tests/test_a.py", "__pycache__/main.pyc", ".env", "table.csv"):
+        (app / name).parent.mkdir(exist_ok=True)
+        (app / name).write_text("x = 1\n")
+    (app / ".aliotignore").write_text("/tests\n")
+    path = signed(folder)
+    assert {name for name in job.load(path, public).pinned if name.startswith("file")} == {"file main.py", "file table.csv"}
+    found = job.load(path, public)
+    rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
+    brought = job.with_tree(job._with(found, held=rootless))
+    assert {name for name, source in brought.sources.items() if source == "FILES"} == {"/main.py", "/table.csv"}
+    assert not [name for name in brought.tree if "test" in name or "git" in name or "env" in name]
+    (app / ".aliotignore").write_text("/table.csv\n/tests\n")
+    with pytest.raises(UserError, match="file table.csv of job lamp-2026-11 was signed and does not go onto boards"):
+        job.load(path, public)
+
+
 CHANGES = {
     "firmware": lambda folder: (folder / "micropython.bin").write_bytes(b"another"),
     "root lab.der": lambda folder: (folder / "lab.der").write_bytes(b"another"),

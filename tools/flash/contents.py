@@ -47,6 +47,22 @@ class Contents:
             copy.generation > nvs.get(copy.name, -1) for copy in self.copies if copy.medium == "littlefs"
         )
 
+    def runs(self, loader):
+        """Whether there is an application to start, MicroPython or another: its first byte is an image's."""
+        return any(
+            loader.read(row.offset, 1) == b"\xe9" for row in self.layout.rows if row.type == partitions.APP
+        )
+
+    def file(self, path):
+        """The bytes of one file, or None when it is not there."""
+        if path not in self.files and self.found.vfs == GOOD:
+            self.files[path] = littlefs.read_files(self.found.image, [path]).get(path)
+        return self.files.get(path)
+
+    def below(self):
+        """The paths of the files in /aliot."""
+        return littlefs.below(self.found.image, "/aliot")[0] if self.found.vfs == GOOD else ()
+
     def tree(self):
         """All files, with their bytes; {} when the file system is not good."""
         return littlefs.read(self.found.image) if self.found.vfs == GOOD else {}

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tools import boards
 from tools.errors import UserError
+from tools.flash import files as owned
 
 NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
 UPDATE, WHOLE = "update", "whole"
@@ -11,7 +12,7 @@ UPDATE, WHOLE = "update", "whole"
 
 @dataclass(frozen=True)
 class Plan:
-    """`parts`: what of the stock image differs; `put`: the files that differ.
+    """`parts`: what of the stock image differs; `put`: the files that differ; `change`: what becomes of all of them.
 
     `files` says how: "update" file by file, "whole" as a new file system.
     `keep_nvs`: a record that only littlefs has goes into NVS first. `move`: NVS
@@ -23,10 +24,12 @@ class Plan:
     files: str = UPDATE
     keep_nvs: bool = False
     move: bool = False
+    change: owned.Change | None = field(default=None, repr=False)
 
     @property
     def nothing(self):
-        return not (self.parts or self.put or self.keep_nvs or self.move)
+        done = self.change.nothing if self.change else not self.put
+        return done and not (self.parts or self.keep_nvs or self.move)
 
 
 def board_for(chip):
@@ -64,7 +67,7 @@ def _fitting(chip, size):
 
 
 def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False):
-    """The `Plan`. `wanted` {path: bytes}, `differing`: the parts of `stock` whose MD5 on the chip is another.
+    """The `Plan`. `wanted`: a `files.Wanted`, `differing`: the parts of `stock` whose MD5 on the chip is another.
 
     `fresh`: an unreadable file system may be made anew. UserError when
     something would be lost.
@@ -90,9 +93,9 @@ def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False)
         raise UserError(
             "the file system on the board cannot be read: --fresh makes a new one, and what is in it is lost"
         )
-    put = {path: data for path, data in wanted.items() if contents.files.get(path) != data}
+    change = owned.decide(wanted, contents.file, contents.below)
     files = UPDATE if found.vfs == "good" and not moves else WHOLE
-    return Plan(tuple(differing), put, files, contents.only_on_littlefs, bool(moves))
+    return Plan(tuple(differing), change.put, files, contents.only_on_littlefs, bool(moves), change)
 
 
 def _moves(old, new):

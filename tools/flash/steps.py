@@ -3,7 +3,8 @@
 Before the first byte all that could refuse is asked (`check`). Then what only
 the file system knows goes into NVS; then bootloader, table and application;
 then the files, each one's sectors in the order that littlefs itself would
-survive. What cannot be done that way is saved to a file first.
+survive. What cannot be done that way is saved to a file first, and so are the
+user's files that are written over.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from tools import burn
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, plan
+from tools.flash import backup, files, plan
 from tools.image import flash as layouts
 from tools.image import littlefs, nvs, partitions
 
@@ -21,12 +22,16 @@ _BLANK = b"\xff" * SECTOR
 
 @dataclass(frozen=True)
 class Done:
-    """What was written: names of parts, paths of files, bytes."""
+    """What was written: names of parts, paths of files, bytes; `change` is the files'; `saved` the folder where
+    the user's are that were written over.
+    """
 
     parts: tuple
     files: tuple
     written: int
     notes: tuple = ()
+    change: files.Change | None = None
+    saved: str | None = None
 
 
 class NvsFull(UserError):
@@ -45,7 +50,8 @@ class NvsFull(UserError):
 
 
 class Flasher:
-    """One board being flashed. `tell(words, done, total)` hears of each step; `folder` keeps journals.
+    """One board being flashed, `wanted` (`files.Wanted`) onto it. `tell(words, done, total)` hears of each step;
+    `folder` keeps journals, `backups` the user's files that are written over.
 
     `drop`: NVS entries of other firmware are left out.
     """
@@ -58,11 +64,15 @@ class Flasher:
         wanted,
         tell=lambda words, done, total: None,
         folder=None,
+        backups=backup.FOLDER,
         drop=False,
     ):
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
-        self._tell, self._folder, self._drop = tell, folder, drop
-        self._image = self._updates = None  # what `check` made of the files
+        self._tell, self._folder, self._backups, self._drop = tell, folder, backups, drop
+        self._change = None  # what `check` made of it, like these:
+        self._entries = self._tree = None  # all of NVS and of the files, when both are written anew
+        self._image = self._updates = None  # a whole file system, or [(`Update`, how many files it is for)]
+        self._saved = None
         self.notes = []
 
     def check(self, todo, rescue=None, records=None):
@@ -76,16 +86,20 @@ class Flasher:
         except ValueError as error:
             raise UserError(f"the partition table does not fit this board: {error}; nothing was written") from None
         if todo.move or rescue is not None:
-            entries, tree = self._carried(rescue or self._rescue())
-            self._check_nvs(entries, records or {}, rescue)
-            self._image = littlefs.build(tree, layout.vfs.size)
+            self._entries, tree = self._carried(rescue)
+            self._check_nvs(self._entries, records or {}, rescue)
+            change = files.decide(self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")])
+            self._tree = change.onto(tree)
+            self._image = littlefs.build(self._tree, layout.vfs.size)
         else:
             if records:
                 self._check_nvs(self._contents.found.nvs.entries, records, None)
-            if todo.files == plan.WHOLE and todo.put:
-                self._image = littlefs.build(todo.put, layout.vfs.size)
-            elif todo.put:
-                self._updates = list(self._planned(todo.put))
+            change = todo.change
+            if todo.files == plan.UPDATE:
+                self._updates = [(update, count) for update, count in self._planned(change) if update.writes]
+            elif change.put:
+                self._image = littlefs.build(change.onto({}), layout.vfs.size)
+        self._change = change
 
     def _check_nvs(self, entries, records, rescue):
         kept = [e for e in entries if e.namespace != layouts.NAMESPACE or e.key not in records]
@@ -97,12 +111,15 @@ class Flasher:
             raise NvsFull(self._stock.layout.nvs.size, entries, path) from None
 
     def _rescue(self):
-        return backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
+        """All of the board, with the list that is true whatever becomes of its files."""
+        tree = {**self._contents.tree(), files.LIST: self._change.during}
+        return backup.Rescue(self._contents.found.nvs.entries, tree)
 
     def _carried(self, rescue):
-        """(NVS entries, tree) that a rescue brings into the new places, the release's files among them."""
+        """(NVS entries, tree) that are brought into the new places: a rescue's, if there is one, and the board's."""
+        rescue = rescue or backup.Rescue(self._contents.found.nvs.entries, self._contents.tree())
         entries, tree = _united(rescue, self._contents)
-        return self._own(entries), {**tree, **self._wanted}
+        return self._own(entries), tree
 
     def _own(self, entries):
         return [entry for entry in entries if not self._drop or entry.namespace == layouts.NAMESPACE]
@@ -112,8 +129,9 @@ class Flasher:
         loader, mac = self._loader, self._loader.mac
         self._tell = tell or self._tell
         before = loader.bytes_written
-        if self._image is None and self._updates is None:
+        if self._change is None:
             self.check(todo, rescue)
+        self._save()
         if todo.move and (rescue is None or self._drop):
             rescue = rescue or self._rescue()
             rescue = replace(rescue, entries=tuple(self._own(rescue.entries)))
@@ -123,19 +141,25 @@ class Flasher:
         for part in todo.parts:
             loader.progress = lambda done, total, name=part.name: self._tell(name, done, total)
             loader.write(part.offset, part.data)
-        put = todo.put
         if rescue is not None:
-            put = self._restore(rescue)
-        elif put and todo.files == plan.WHOLE:
+            self._restore()
+        elif self._image is not None:
             self._whole()
-        elif put:
-            self._file_by_file(put)
+        elif self._updates:
+            self._file_by_file()
         return Done(
             tuple(part.name for part in todo.parts),
-            tuple(sorted(put)),
+            tuple(sorted(path for path in (self._tree or self._change.put) if path != files.LIST)),
             loader.bytes_written - before,
             tuple(self.notes),
+            self._change,
+            self._saved,
         )
+
+    def _save(self):
+        """The user's files that are written over are on this machine before anything is written."""
+        if self._change.saved:
+            self._saved = files.save(self._loader.mac, self._change.saved, self._backups)
 
     def _keep_in_nvs(self):
         """Records that only littlefs has: a burn of the same identity puts them on both media."""
@@ -158,10 +182,10 @@ class Flasher:
 
     # --- the file system
 
-    def _file_by_file(self, put):
-        """Each folder's files in one go where that can be done safely, else each file by itself."""
+    def _file_by_file(self):
+        """What `check` planned, one update after another."""
         vfs = self._contents.layout.vfs
-        total, done, saved = len(put), 0, False
+        total, done, saved = sum(count for _, count in self._updates), 0, False
         for update, count in self._updates:
             if not update.atomic and not saved:
                 # the file system is too full for two copies: power must not go without one on this machine
@@ -173,9 +197,22 @@ class Flasher:
             done += count
         backup.remove_rescue(self._loader.mac, self._folder)
 
-    def _planned(self, put):
-        """(`Update`, how many files it brings) one after another; UserError when a file finds no room."""
+    def _planned(self, change):
+        """(`Update`, how many files it is for) one after another; UserError when a file finds no room.
+
+        The list with what is and what comes, what is in the way, the files, what goes, the list as it is then.
+        """
         image = _Overlay(self._contents.found.image)
+        first = [path for path in change.remove if _in_the_way(path, change.put)]
+        if change.put or change.remove:
+            yield from self._added(image, {files.LIST: change.during})
+        yield from self._removed(image, first)
+        yield from self._added(image, change.put)
+        yield from self._removed(image, [path for path in change.remove if path not in first])
+        yield from self._added(image, {files.LIST: change.after})
+
+    def _added(self, image, put):
+        """Each folder's files in one go where that can be done safely, else each file by itself."""
         groups = {}
         for path in sorted(put):
             groups.setdefault(path.rpartition("/")[0], {})[path] = put[path]
@@ -186,6 +223,18 @@ class Flasher:
                 update = update if part is group else littlefs.plan(image.image, part)
                 image.put(update.writes)
                 yield update, len(part)
+
+    def _removed(self, image, paths):
+        """Files away, and with them a folder in which nothing else is: MicroPython would take it for a package."""
+        left = list(paths)
+        while left:
+            folder = _emptied(image.image, left[0], left)
+            going = [path for path in left if folder and path.startswith(folder + "/")] or left[:1]
+            folders = [folder, *littlefs.below(image.image, folder)[1]] if folder else []
+            update = littlefs.plan(image.image, {}, [*folders, *going])
+            image.put(update.writes)
+            yield update, len(going)
+            left = [path for path in left if path not in going]
 
     def _whole(self):
         """A new file system: its first two sectors, which make it one, come last."""
@@ -202,10 +251,9 @@ class Flasher:
             self._loader.write(vfs.offset + at, data)
             done += len(data)
 
-    def _restore(self, rescue):
+    def _restore(self):
         """NVS and files as they were saved, in the new places, with the release's files among them."""
-        entries, tree = self._carried(rescue)
-        layout = self._stock.layout
+        entries, layout = self._entries, self._stock.layout
         pages = nvs.write(entries, layout.nvs.size) if entries else b"\xff" * layout.nvs.size
         self._loader.progress = lambda done, total: self._tell("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
@@ -213,7 +261,21 @@ class Flasher:
             self._loader.write(layout.nvs.offset + at, data)
         self._whole()
         backup.remove_rescue(self._loader.mac, self._folder)
-        return tree
+
+
+def _in_the_way(path, put):
+    """Whether a path is a folder of what is put, or lies in what is put as a file."""
+    return any(other.startswith(path + "/") or path.startswith(other + "/") for other in put)
+
+
+def _emptied(image, path, going):
+    """The outermost folder of `path` in which nothing is left when `going` are gone, or None."""
+    parts = path.split("/")[1:-1]
+    for depth in range(1, len(parts) + 1):
+        folder = "/" + "/".join(parts[:depth])
+        if set(littlefs.below(image, folder)[0]) <= set(going):
+            return folder
+    return None
 
 
 def _united(rescue, contents):
@@ -225,7 +287,10 @@ def _united(rescue, contents):
     now = contents.found.nvs
     entries = {(e.namespace, e.key, e.type): e for e in rescue.entries}
     entries.update(((e.namespace, e.key, e.type), e) for e in (() if now.faults else now.entries))
-    tree = {**rescue.tree, **contents.tree()}
+    there = contents.tree()
+    tree = {**rescue.tree, **there}
+    if files.LIST in tree:
+        tree[files.LIST] = files.united(rescue.tree.get(files.LIST), there.get(files.LIST))
     generation = None
     for name in burn.NAMES:
         kind = record.BURNED if name == layouts.BURNED else record.ISSUED

@@ -5,18 +5,15 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tools import boards, burn
 from tools.errors import UserError
-from tools.flash import backup, console, contents, leaks, plan, session, settings, steps, stock
+from tools.flash import backup, console, contents, files, leaks, plan, session, settings, steps, stock
 from tools.flash.erase import add_consent, erase
-from tools.image import firmware, identity
-from tools.image import flash as layouts
-from tools.image import journal, littlefs
+from tools.image import application, identity, journal, littlefs
 
 
 def add_arguments(parser):
@@ -42,6 +39,11 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--app", action="store_true", help="only the files: leave bootloader and application alone"
+    )
+    parser.add_argument(
+        "--reset-files",
+        action="store_true",
+        help="write the release's files over those that you changed or put on the board, after saving yours",
     )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
     parser.add_argument(
@@ -71,11 +73,13 @@ def add_arguments(parser):
 
 def run(args):
     say = _Voice(args.json)
-    source = _sources(args)
-    leaks.refuse(source)
+    if args.app and args.erase:
+        raise UserError("ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
+    own = application.read(args.files) if args.files else None
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
     image = stock.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
     chosen = settings.given(args.config, args.wifi)
-    tree = _tree(args, source)
+    tree = files.wanted(own, args.root, args.reset_files)
     who = identity.load(args.cert) if args.cert else None
     warning = identity.check_availability(who, args.anyway) if who else None
 
@@ -87,6 +91,8 @@ def run(args):
         say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
         for line in image.origin if image else ():
             say(line)
+        if own and own.left_out:
+            say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
         report = _flash(args, say, loader, board, image, tree, chosen, who)
         seconds = time.monotonic() - started
         loader.reset()
@@ -111,15 +117,21 @@ def run(args):
 def _flash(args, say, loader, board, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
-        littlefs.build(tree, (image or board).layout.vfs.size)  # or it is refused now
+        whole = files.decide(tree, lambda path: None).onto({})
+        littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
         erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
     rescue = backup.load_rescue(loader.mac, args.journal)
-    held = contents.look(loader, board, {**tree, settings.PATH: b""})
+    held = contents.look(loader, board, {**tree.tree, settings.PATH: b""})
+    if args.app and not held.runs(loader):
+        more = f" FILES={args.files}" if args.files else ""
+        raise UserError(
+            f"there is no MicroPython on this board: 'make flash PORT={loader.name}{more}' brings it, and the files"
+        )
     if journal.load(args.journal, loader.mac):
         burn.finish(loader, held.layout, loader.mac, args.journal)
         say("an interrupted burn of this board was finished")
-        held = contents.look(loader, board, {**tree, settings.PATH: b""})
-    leaks.refuse(tree, held.copies)
+        held = contents.look(loader, board, {**tree.tree, settings.PATH: b""})
+    leaks.refuse(tree.tree, held.copies)
     records = _records(held, who, loader.mac)  # refused before anything is written
     before = held.files.get(settings.PATH) or (rescue.tree.get(settings.PATH) if rescue else None)
     config = settings.merged(before, chosen, whole=bool(args.config))
@@ -127,15 +139,15 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         say(console.printable(note))
     if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
         say("the board will have no identity: CERT=cert.json burns one")
-    wanted = {**tree, **({settings.PATH: config} if config is not None else {})}
+    wanted = tree if config is None else tree.with_config(config, files.CONFIG if args.config else files.MERGED)
     image = image or stock.Stock("", (), held.layout)
     differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
     if rescue is not None:
         say("an interrupted flash of this board is finished: what it held comes back from the journal")
-        todo = plan.Plan(tuple(differing), wanted, plan.WHOLE, move=True)
+        todo = plan.Plan(tuple(differing), wanted.tree, plan.WHOLE, move=True)
     else:
         todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
-    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal)
+    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, backups=args.backups)
     try:
         flasher.check(todo, rescue, records)
     except steps.NvsFull as full:
@@ -143,7 +155,9 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
             raise  # what cannot be read would be lost with the rest
         _drop(args, say, full, loader)
         todo = replace(todo, files=plan.WHOLE, move=True)
-        flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, drop=True)
+        flasher = steps.Flasher(
+            loader, held, image, wanted, folder=args.journal, backups=args.backups, drop=True
+        )
         flasher.check(todo, rescue, records)
     with _bar(args.json) as tell:
         done = flasher.carry_out(todo, rescue, tell)
@@ -156,6 +170,9 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         "nothing": nothing,
         "parts": list(done.parts),
         "files": list(done.files),
+        "removed": list(done.change.remove),
+        "kept": list(done.change.kept),
+        "saved": done.saved,
         "written": loader.bytes_written,
         "read": loader.bytes_read,
         "identity": "/".join(burn.owner(who.fields(), loader.mac)) if who else held_by,
@@ -201,15 +218,31 @@ def _say_done(say, todo, done, image, wanted):
     if todo.files == plan.WHOLE and changed:
         say(f"  {'file system':28} new, {changed} files")
     else:
+        removed = f", {len(done.change.remove)} removed" if done.change.remove else ""
+        unchanged = len(wanted.tree) - changed - len(done.change.kept)
         say(
-            f"  {'files':28} {changed} written, {len(wanted) - changed} unchanged"
-            if changed
+            f"  {'files':28} {changed} written{removed}, {unchanged} unchanged"
+            if changed or removed
             else f"  {'files':28} unchanged"
         )
         for path in done.files:
             say(f"    {path}")
+        for path in done.change.remove:
+            say(f"    {path} (removed)")
+    _say_whose(say, done)
     for note in done.notes:
         say(note)
+
+
+def _say_whose(say, done):
+    """What became of files that no tool wrote, or that were changed since."""
+    for path in done.change.kept:
+        say(f"  {path} on the board is yours and stays: ARGS=--reset-files saves it and writes the release's")
+    for path in done.change.left:
+        say(f"  {path} was changed on the board and stays, though what brought it has it no more")
+    if done.saved:
+        saved = ", ".join(sorted(done.change.saved))
+        say(f"  yours were saved before they were written over, to {done.saved}: {saved}")
 
 
 def _follow(args, say, name, open_port, report):
@@ -249,36 +282,6 @@ def _follow(args, say, name, open_port, report):
 def _reason(state):
     found = (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key))
     return console.printable(next(found, console.words(state)))
-
-
-def _sources(args):
-    """{path: bytes} of the sources that go onto the board, to be searched for secrets."""
-    found = {}
-    for folder in [firmware.FOLDER, *([Path(args.files)] if args.files else [])]:
-        if not folder.is_dir():
-            raise UserError(f"{folder} is not a folder")
-        found.update(
-            {
-                f"{path.relative_to(folder)}": path.read_bytes()
-                for path in sorted(folder.rglob("*"))
-                if path.is_file() and "__pycache__" not in path.parts
-            }
-        )
-    return found
-
-
-def _tree(args, source):
-    """{path: bytes} as they are to be on the board."""
-    tree = firmware.compile_tree()
-    if args.files:
-        tree.update(firmware.compile_tree(args.files))
-        taken = {f"/{name}" for name in source if not name.endswith(".py")}
-        folder = Path(args.files)
-        tree.update(
-            {path: (folder / path[1:]).read_bytes() for path in taken if (folder / path[1:]).is_file()}
-        )
-    tree.update(layouts.root_files(args.root, tree))
-    return tree
 
 
 class _Voice:

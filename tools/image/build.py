@@ -3,8 +3,8 @@
 import json
 
 from tools import boards, private
-from tools.errors import UserError
-from tools.image import config, flash, identity
+from tools.flash import files, leaks, settings
+from tools.image import application, flash, identity
 
 
 def add_arguments(parser):
@@ -12,6 +12,7 @@ def add_arguments(parser):
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
     parser.add_argument("--root", metavar="FILE", action="append", default=[],
                         help="extra root certificate, DER or PEM; may be given again")
+    parser.add_argument("--files", metavar="DIR", help="files of an application, put over those of the release")
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
     parser.add_argument("--firmware", metavar="FILE",
                         help="put this stock MicroPython .bin in too, or the pinned one with 'pinned'")
@@ -24,21 +25,33 @@ def add_arguments(parser):
 def run(args):
     who = identity.load(args.cert) if args.cert else None
     warned = identity.check_availability(who, args.anyway) if who else None
-    settings = config.read(args.config) if args.config else None
-    roots = flash.root_files(args.root)
-    image = flash.build(args.board, who, files=roots, config=settings)
+    own = application.read(args.files) if args.files else None
+    wanted = _wanted(own, args)
+    image = flash.build(args.board, who, files.decide(wanted, lambda path: None).onto({}), with_firmware=False)
     pinned = args.firmware == "pinned"
     if args.firmware:
         image = with_firmware(image, args.board, None if pinned else args.firmware)
     private.write(args.out, image)
     report = {"file": args.out, "board": args.board, "size": len(image),
               "identity": who.masked() if who else None,
-              "roots": [path.rpartition("/")[2] for path in roots],
+              "roots": [path.rpartition("/")[2] for path, source in wanted.sources.items() if source == files.ROOT],
+              "files": len(own.sources) if own else 0,
+              "left_out": list(own.left_out) if own else [],
               "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
               "warning": warned,
               "not_in_it": None if args.firmware else
               "bootloader and application: flash a stock MicroPython image for those"}
     print(json.dumps(report) if args.json else _words(report))
+
+
+def _wanted(own, args):
+    """What `flash` would have on a board, a `files.Wanted`; `own`: an `application.Application` or None."""
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
+    wanted = files.wanted(own, args.root)
+    chosen = settings.merged(None, settings.given(args.config), whole=bool(args.config))
+    wanted = wanted if chosen is None else wanted.with_config(chosen)
+    leaks.refuse(wanted.tree)
+    return wanted
 
 
 def with_firmware(image, board, path=None):
@@ -58,6 +71,10 @@ def _words(report):
     lines = [f"{report['file']}: {report['size'] // 1024} KB for {report['board']}"]
     for name, value in (report["identity"] or {"identity": "none"}).items():
         lines.append(f"  {name}: {value}")
+    if report["files"]:
+        lines.append(f"  files of FILES: {report['files']}")
+    if report["left_out"]:
+        lines.append(f"  left out of FILES: {', '.join(report['left_out'])}")
     if report["roots"]:
         lines.append(f"  extra roots: {', '.join(report['roots'])}")
     if isinstance(report["firmware"], list):

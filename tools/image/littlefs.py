@@ -20,6 +20,7 @@ _PARAMETERS = dict(
     block_size=BLOCK, read_size=32, prog_size=32, cache_size=128, lookahead_size=32, block_cycles=100
 )
 _BLANK = b"\xff" * BLOCK
+FOLDER = None  # what is read of a path that is a folder
 _FILLER = 0xF0  # an attribute that only fills a metadata block; no file keeps it
 
 
@@ -214,7 +215,7 @@ def read(image, changed=()):
 
 @_fetched
 def read_files(image, paths, changed=()):
-    """{path: bytes} of those of `paths` that are there; nothing else of the image is looked at."""
+    """{path: bytes} of those of `paths` that are there, FOLDER for a folder; nothing else of the image is looked at."""
     system, _ = _mount(image, changed)
     tree = {}
     for path in paths:
@@ -222,9 +223,29 @@ def read_files(image, paths, changed=()):
             tree[path] = _content(system, path)
         except FileNotFoundError:
             continue
+        except IsADirectoryError:
+            tree[path] = FOLDER
         except (LittleFSError, OSError) as error:
+            if getattr(error, "code", None) == LittleFSError.Error.LFS_ERR_NOTDIR:
+                continue  # a file lies where a folder of this path would be
             raise Unreadable(f"{path} cannot be read: {error}") from error
     return tree
+
+
+@_fetched
+def below(image, folder):
+    """([paths of files], [paths of folders]) in a folder and below it; two empty lists when it is not there."""
+    system, _ = _mount(image)
+    files, folders = [], []
+    try:
+        if folder not in read_files(image, [folder]):
+            return files, folders
+        for place, inner, names in system.walk(folder):
+            folders += [posixpath.join(place, name) for name in inner]
+            files += [posixpath.join(place, name) for name in names]
+    except (LittleFSError, OSError) as error:
+        raise Unreadable(f"{folder} cannot be read: {error}") from error
+    return files, folders
 
 
 def _content(system, path):
@@ -292,20 +313,20 @@ def _changed(image, put, remove):
     system, memory = _mount(image)
     if put or remove:
         _put(system, put, image.size)
-        for path in remove:
+        for path in sorted(remove, reverse=True):  # a folder after what is in it
             system.remove(path)
         system.unmount()
     return memory
 
 
 def _fillers(image, put, remove):
-    """Lists of paths whose metadata blocks to fill: a file that is there after the change; its folder too."""
+    """Lists of paths whose metadata blocks to fill: one that is there after the change; its folder too."""
     path = next(iter(put), None)
     if path is None:
         system, _ = _mount(image)
         folder = posixpath.dirname(remove[0])
-        names = [entry.name for entry in system.scandir(folder) if entry.type == 1]
-        paths = [posixpath.join(folder, name) for name in names]
+        paths = [posixpath.join(folder, entry.name) for entry in system.scandir(folder)
+                 if entry.name not in (".", "..")]
         path = next((path for path in paths if path not in remove), None)
     if path:
         yield [path]

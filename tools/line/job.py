@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tools import private
 from tools.errors import UserError
-from tools.flash import leaks
-from tools.image import config, firmware, identity
+from tools.flash import files, leaks
+from tools.image import application, config, firmware, identity
 from tools.image import flash as layouts
 from tools.line import connection
 
@@ -88,6 +88,7 @@ class Job:
     pinned: dict = field(default_factory=dict)
     held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
+    sources: dict = field(default_factory=dict, repr=False)  # {path: source}, see `tools.flash.files.Wanted`
     signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
     checked: bool = False  # the signature was checked with a key that is believed here
     number: int | None = None  # a station runs none with a lower number than the last of that name
@@ -261,6 +262,12 @@ def _signer(line):
 
 def _compare(job, path):
     now = _hashes(job.held)
+    for name in sorted(job.pinned.keys() - now.keys()):
+        if name.startswith("file ") and os.path.isfile(os.path.join(job.files or "", name[5:])):
+            raise UserError(
+                f"{name} of job {job.name} was signed and does not go onto boards (it begins with a dot, or "
+                ".aliotignore names it): sign the job again with 'line job sign'"
+            )
     for name in sorted(now.keys() | job.pinned.keys()):
         if now.get(name) != job.pinned.get(name):
             raise UserError(
@@ -293,10 +300,7 @@ def contents(job):
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
-        for folder, _, files in sorted(os.walk(job.files)):
-            for file in sorted(files):
-                full = os.path.join(folder, file)
-                found["file " + os.path.relpath(full, job.files).replace(os.sep, "/")] = _read(full)
+        found.update({f"file {name}": data for name, data in application.read(job.files).sources.items()})
     return found
 
 
@@ -318,18 +322,23 @@ def with_tree(job):
         job = _with(job, held=contents(job))
     own = {name[5:]: data for name, data in job.held.items() if name.startswith("file ")}
     leaks.refuse(own)
-    tree = firmware.compile_tree()
+    tree, sources = firmware.compile_tree(), {}
     with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
         if job.files:
-            tree.update({f"/{name}": data for name, data in own.items() if not name.endswith(".py")})
-            tree.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own)))
+            brought = {f"/{name}": data for name, data in own.items() if not name.endswith(".py")}
+            brought.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
+            sources.update(dict.fromkeys(brought, files.FILES))
+            tree.update(brought)
         held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
         if job.config:
             if config.PATH in tree:
                 raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
             tree[config.PATH] = _config(folder, os.path.basename(job.config), job.held["config"])
-        tree.update(_roots(os.path.join(folder, "roots"), held, tree))
-    return _with(job, tree=tree)
+            sources[config.PATH] = files.CONFIG
+        roots = _roots(os.path.join(folder, "roots"), held, tree)
+        sources.update(dict.fromkeys(roots, files.ROOT))
+        tree.update(roots)
+    return _with(job, tree=tree, sources=sources)
 
 
 def _config(folder, name, data):
@@ -350,10 +359,10 @@ def _roots(folder, held, tree):
         raise UserError(str(error).replace(folder + os.sep, "")) from None
 
 
-def _lay_out(folder, files):
+def _lay_out(folder, held):
     """The folder, made with those files {path in it: bytes}: the compiler works on files."""
     os.makedirs(folder, exist_ok=True)
-    for name, data in files.items():
+    for name, data in held.items():
         os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
         with open(os.path.join(folder, name), "xb") as file:
             file.write(data)

@@ -13,10 +13,11 @@ from mpremote.transport_serial import SerialTransport
 from tools import boards, burn
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, console, contents, plan, stock
+from tools.flash import backup, console, contents, files, plan, stock
 from tools.flash import port as ports
 from tools.flash.loader import Loader
 from tools.flash.steps import Flasher
+from tools.image import journal
 from tools.image.flash import BURNED, ISSUED
 from tools.line import names
 from tools.line.wire import Chip, Held, Pulled, Rejected, Tested
@@ -134,19 +135,24 @@ class PortWire:
                 part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest
             ]
             rescue = backup.load_rescue(mac, self.folder)
+            # what a job brings was asked for, also in the place of files that no tool wrote: those are saved
+            wanted = files.Wanted(job.tree, job.sources, bool(job.files), reset=True)
             if rescue is not None:
                 todo = plan.Plan(tuple(differing), dict(job.tree), plan.WHOLE, move=True)
             else:
-                todo = plan.decide(self._contents, image, job.tree, differing, mac, fresh=job.replace)
+                todo = plan.decide(self._contents, image, wanted, differing, mac, fresh=job.replace)
             total = sum(len(part.data) for part in todo.parts) + sum(map(len, todo.put.values())) or 1
             step = _Steps(progress, "flash", total)
-            Flasher(loader, self._contents, image, job.tree, step.tell, self.folder).carry_out(todo, rescue)
+            backups = journal.home(self.folder).parent / backup.FOLDER
+            flasher = Flasher(loader, self._contents, image, wanted, step.tell, self.folder, backups)
+            done = flasher.carry_out(todo, rescue)
             self._contents = None
             written = loader.bytes_written - before
             return {
                 "written": written,
                 "kept": sum(len(part.data) for part in image.parts)
                 - min(written, sum(len(part.data) for part in todo.parts)),
+                **({"saved": done.saved} if done.saved else {}),
             }
 
     def burn(self, identity, issued, replace, progress):
