@@ -244,7 +244,7 @@ def test_an_application_that_stops_is_red_with_its_exception_and_place(tmp_path)
         status, events = line.burn(board)
     outcome, why = results(events)["1"]
     assert (status, outcome) == (1, "failed")
-    assert why.startswith("no state line: the application stops with OSError: [Errno 2] ENOENT <- /main.py:3")
+    assert why.startswith("its application has ended: OSError: [Errno 2] ENOENT (") and '"/main.py", line 3' in why
 
 
 def test_eight_boards_at_once_with_every_fault_end_right(tmp_path):
