@@ -162,10 +162,11 @@ def test_a_file_system_that_is_nearly_full_loses_nothing_either(tmp_path, free):
 
 def test_files_that_do_not_fit_are_told_and_nothing_is_lost(tmp_path):
     path = tmp_path / "flash.bin"
-    path.write_bytes(_filled(3))
+    before = _filled(3)
+    path.write_bytes(before)
     with pytest.raises(UserError, match="do not fit into the board's file system of 2048 KB"):
         _flash(path, {**firmware.compile_tree(), "/aliot/new.mpy": os.urandom(60_000)}, journal=tmp_path)
-    _whole(path.read_bytes())
+    assert path.read_bytes() == before
 
 
 def test_random_reflashes_over_the_wire_with_power_cuts_in_them(bench, tmp_path, capsys):
@@ -283,3 +284,21 @@ def test_what_a_board_was_given_after_an_interrupted_flash_is_newer_than_the_jou
     after = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
     assert after["/aliot/issued"] == issued and after["/aliot/burned"] == burned
     assert after["/lost.txt"] == b"only in the journal"
+
+
+def test_a_record_that_goes_into_nvs_first_does_not_leave_the_plan_of_the_files_behind(tmp_path):
+    """The burn that keeps it mends the file system's older copy too, in the folder that is written next."""
+    path = tmp_path / "flash.bin"
+    image = bytearray(field_board())
+    older = records(1_600_000_000)[0]
+    vfs = littlefs.update(flash.region(image, LAYOUT.vfs), {"/aliot/burned": older})
+    image[LAYOUT.vfs.offset : LAYOUT.vfs.offset + LAYOUT.vfs.size] = vfs
+    entries = [e for e in nvs.read(flash.region(image, LAYOUT.nvs)).entries if (e.namespace, e.key) != ("aliot", "issued")]
+    image[LAYOUT.nvs.offset : LAYOUT.nvs.offset + LAYOUT.nvs.size] = nvs.write(entries, LAYOUT.nvs.size)
+    path.write_bytes(image)
+    wanted = firmware.compile_tree()
+    _flash(path, wanted, journal=tmp_path)
+    _whole(path.read_bytes())
+    tree = littlefs.read(flash.region(path.read_bytes(), LAYOUT.vfs))
+    assert {name: tree[name] for name in wanted} == wanted
+    assert files.parse(tree[files.LIST]) == {name: {files.sha(data): "release"} for name, data in wanted.items()}

@@ -96,7 +96,7 @@ class Flasher:
                 self._check_nvs(self._contents.found.nvs.entries, records, None)
             change = todo.change
             if todo.files == plan.UPDATE:
-                self._updates = [(update, count) for update, count in self._planned(change) if update.writes]
+                self._updates = self._plan(change)
             elif change.put:
                 self._image = littlefs.build(change.onto({}), layout.vfs.size)
         self._change = change
@@ -179,6 +179,10 @@ class Flasher:
             self._folder,
             tell=lambda step, part: self._tell("identity into NVS", part, 1.0),
         )
+        # it may have mended the file system's copies too: the files are planned onto what there is now
+        self._contents = replace(self._contents, found=burn.look(self._loader, self._contents.layout))
+        if self._updates is not None:
+            self._updates = self._plan(self._change)
 
     # --- the file system
 
@@ -196,6 +200,9 @@ class Flasher:
             self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
             done += count
         backup.remove_rescue(self._loader.mac, self._folder)
+
+    def _plan(self, change):
+        return [(update, count) for update, count in self._planned(change) if update.writes]
 
     def _planned(self, change):
         """(`Update`, how many files it is for) one after another; UserError when a file finds no room.
