@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import random
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import serial
 
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from host_tests.chip.flashing import MAC, SECRET, field_board, records, stock_bin, what_is_kept
+from host_tests.chip.flashing import MAC, SECRET, USER_FILES, field_board, records, stock_bin, what_is_kept
 from host_tests.image import pairs
 from tools import boards
 from tools.cli import main
@@ -330,6 +331,35 @@ def test_what_a_folder_brought_stays_without_it_and_goes_when_the_folder_has_it_
     assert after["/motor.mpy"] == b"changed on the board" and after["/own.py"] == b"mine"
     assert "/lamp/old.mpy (removed)" in said.out
     assert "/motor.mpy was changed on the board and stays" in said.out
+
+
+def test_a_config_that_is_put_whole_saves_the_boards_own_first(field, tool, tmp_path, monkeypatch):
+    board = field()
+    (tmp_path / "config.json").write_text('{"ssid": "office", "password": "87654321"}')
+    said = tool(board, "flash", "--config", tmp_path / "config.json")
+    (saved,) = tmp_path.glob("backups/*.files")
+    assert (saved / "config.json").read_bytes() == USER_FILES["/config.json"] and f"to {saved}: /config.json" in said.out
+    assert b"office" in _files(board)["/config.json"]
+    monkeypatch.setenv("ALIOT_WIFI_SSID", "attic")  # merged: nothing else of it is lost
+    assert tool(board, "flash").status == 0
+    assert b"attic" in _files(board)["/config.json"] and [*tmp_path.glob("backups/*.files")] == [saved]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_does_not_fit_is_refused_before_a_byte_or_a_copy_of_the_users(field, tool, tmp_path, whole):
+    """The user's files, the folder's and the list: all of them are counted, be they updated or moved."""
+    board = field()
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "main.py").write_text("print('app')\n")
+    (app / "big.bin").write_bytes(random.Random(1).randbytes(1 << 21))
+    (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
+    move = ["--board", "ESP32_GENERIC-OTA", "--firmware", tmp_path / "ota.bin", "--relayout"]
+    before = _image(board)
+    said = tool(board, "flash", "--files", app, *(move if whole else ()), firmware=not whole or None)
+    assert said.status == 1 and "do not fit into the board's file system" in said.error
+    assert _image(board) == before
+    assert not [*tmp_path.glob("backups/*.files"), *tmp_path.glob("journal/*.identity")]
 
 
 def test_a_file_that_a_folder_names_is_written_over_the_users_after_it_was_saved(field, tool, tmp_path):
