@@ -7,7 +7,7 @@ import struct
 import sys
 
 import aliot.device
-from aliot import clock, identities, record, settings, unload
+from aliot import clock, record, unload
 from aliot.bootstrap import Told, messages
 from aliot.bootstrap.refusals import AuthRefused, GuideError, RedirectRefused
 from aliot.credentials import Credential, DeviceCertificate
@@ -132,8 +132,8 @@ def clock_at(now):
 
 def endpoint(burned, override=None):
     """The endpoint of a device with that record and those settings."""
-    credential = identities.burned(burned, 100, bytes(6), None)
-    found = settings.Settings({"endpoint": override or {}}, burned)
+    credential = aliot.load("identities").burned(burned, 100, bytes(6), None)  # a start drops these modules
+    found = aliot.load("settings").Settings({"endpoint": override or {}}, burned)
     assert found.wrong == [], found.wrong
     return found.endpoint(credential)
 
@@ -315,7 +315,7 @@ def test_settings_that_cannot_be_one_are_refused():
         assert problem.code == "endpoint" and problem.advice
     for credential in (Unsigned("a1TESTpk001", "dev_0001"), Unsigned("", "")):
         for burned in (fields(b"https"), fields(bootstrap=b"region")):
-            found = settings.Settings({}, burned)
+            found = aliot.load("settings").Settings({}, burned)
             assert raises(CredentialError, found.endpoint, credential).code == "endpoint"
 
 

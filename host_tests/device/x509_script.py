@@ -18,8 +18,7 @@ from aliot.errors import Closed, CredentialError, LinkError, StoreError, TlsErro
 from aliot.store import Files, Nvs, Store
 from aliot.ticks import Deadline
 from aliot.wired import Wired
-from aliot.x509 import TOPIC, X509Error, der, pairs, renewal
-from aliot.x509.slots import Slots
+from aliot.x509 import TOPIC, X509Error, der, renewal
 from scripted import CLOSED, Stream, raises, unhex
 
 MEDIA = (Nvs, Files)
@@ -443,7 +442,7 @@ def test_dates_are_looked_at_before_a_connection_is_made(made_by):
 def test_days_left_are_told(made_by):
     blank(fields(made_by["good"]))
     Platform()
-    certificate = pairs.pair(fields(made_by["good"]), "burned")
+    certificate = aliot.load("x509.pairs").pair(fields(made_by["good"]), "burned")
     board = on(now=certificate.ends - 40 * 86400 - 1)
     assert board.poll(0)
     told = last(board, "certificate")
@@ -480,7 +479,7 @@ def test_a_new_certificate_takes_the_place_of_the_old_one_once_it_has_connected(
     offered(board, made_by["third"])  # and another one after it
     board.stop()
     assert again(board) and platform.shown[-1] == unhex(made_by["third"][0])
-    assert Slots(100).read("renewed")[1][record.CERTIFICATE] == unhex(made_by["third"][0])
+    assert aliot.load("x509.slots").Slots(100).read("renewed")[1][record.CERTIFICATE] == unhex(made_by["third"][0])
 
 
 def test_a_new_certificate_that_is_refused_leaves_the_old_one_in_use_at_once(made_by):
@@ -608,7 +607,7 @@ def pair(value):
     """[certificate, key] in hex: a sound pair, or X509Error with a code of its own; the board's TLS as well."""
     certificate, key = unhex(value[0]), unhex(value[1])
     try:
-        made = pairs.pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
+        made = aliot.load("x509.pairs").pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
     except X509Error as problem:
         assert problem.code in ("x509.missing", "x509.malformed", "x509.mismatch")
     else:
@@ -623,14 +622,14 @@ def pair(value):
 
 
 def sound(value):
-    made = pairs.pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
+    made = aliot.load("x509.pairs").pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
     made.check(NOW)
 
 
 def refused(value):
     """[certificate, key] in hex that are no pair."""
     burned = {record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}
-    problem = raises(X509Error, pairs.pair, burned, "burned")
+    problem = raises(X509Error, aliot.load("x509.pairs").pair, burned, "burned")
     assert problem.code in ("x509.missing", "x509.malformed") and problem.detail
 
 
