@@ -119,9 +119,10 @@ def test_a_process_enters_and_the_platforms_names_lead_to_its_cloud():
     done = subprocess.run(
         [sys.executable, "-c", INSIDE], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    if done.stderr.startswith("untried: "):
-        pytest.skip(done.stderr.strip())
-    assert done.stdout.split() == ["inside", "alone"], done.stderr
+    if done.stderr.startswith("untried: "):  # the machine lets nobody in: that has to be said in one line
+        assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    else:
+        assert done.stdout.split() == ["inside", "alone"], done.stderr
 
 
 @pytest.mark.parametrize(
