@@ -228,6 +228,6 @@ def test_gateway_without_its_file_of_names(run):
     board = run("gateway.py", GATE_KEY, {"spread": 0})
     board.wait_for("connected", timeout=30)
     printed(board, '"gateway.names"')
-    time.sleep(2)
+    time.sleep(2)  # some rounds of the example, in which it must not be said again
     failed = [line for line in board.run.lines if '"gateway.names"' in line]
     assert len(failed) == 1 and "correct the file of names" in failed[0]
