@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.image import partitions
+from tools import partitions
 
 FOLDER = Path(__file__).resolve().parent.parent / "boards"
 

@@ -11,7 +11,7 @@ import time
 from statistics import median
 
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.stage import WAYS, Stage
+from host_tests.bench.boards import WAYS, Stage
 from tools.firmware import FOLDER
 
 BOOTS = 9

@@ -1,7 +1,7 @@
 """Issuing of X.509 certificates as a part of the bench."""
 
 from host_tests.bench.report import Column, Report, Table
-from host_tests.ca import bench
+from host_tests.bench import issuing
 
 
 def report(scale=1.0):
@@ -9,6 +9,6 @@ def report(scale=1.0):
         "Key, signature, files and ledger",
         [Column("made by"), Column("certificates a second", ".1f"), Column("CPU ms each", ".1f")],
     )
-    for what, figure in bench.measure(max(8, round(60 * scale))).items():
+    for what, figure in issuing.measure(max(8, round(60 * scale))).items():
         table.add(what, figure["per_second"], figure["cpu_ms"])
     return Report([table])

@@ -17,7 +17,7 @@ from tools import boards
 from tools.cli import main
 from tools.flash import loader as loaders
 from tools.flash import port as ports
-from tools.flash import stock
+from tools.flash import micropython_images
 from tools.flash.loader import Loader, _Quiet
 
 BAUD = 921600
@@ -144,16 +144,16 @@ def _esptool(url, done, port=None):
 def report(scale=1.0):
     """The bench's part: first flash, flash without a change, the console, beside esptool and the wire."""
     rounds = max(1, round(scale))
-    stock.load(boards.load("ESP32_GENERIC"))  # fetched before anything is timed
+    micropython_images.load(boards.load("ESP32_GENERIC"))  # fetched before anything is timed
     network, ports.NetworkPort = ports.NetworkPort, _Port
     plain, loaders.Loader = loaders.Loader, _Recorder
-    from tools.flash import session
+    from tools.flash import open_board
 
-    session.Loader = _Recorder
+    open_board.Loader = _Recorder
     try:
         runs = [_round() for _ in range(rounds)]
     finally:
-        ports.NetworkPort, loaders.Loader, session.Loader = network, plain, plain
+        ports.NetworkPort, loaders.Loader, open_board.Loader = network, plain, plain
     return _tell(runs)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity, release
+from tools.image import flash_image, identity, release
 
 INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 GATEWAYS, SENSORS = "a1BenchGate", "a1BenchSens"
@@ -182,7 +182,7 @@ class Stage:
         }
         # it speaks of what is inside: by the names that the release has for it
         main = release.build().shortened(MAIN.format(count=count, sensors=SENSORS)).encode()
-        image = flash.build(
+        image = flash_image.build(
             identity=identity.parse(fields), roots=[self.cloud.ca_der], files={"/main.py": main}
         )
         board = Board(

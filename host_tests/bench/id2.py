@@ -15,12 +15,12 @@ from statistics import median
 from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.link import order
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.stage import FOLDER, GENERATION, WIFI, device_module
-from host_tests.id2 import test_sizes as code
-from host_tests.id2 import units
+from host_tests.bench.boards import FOLDER, GENERATION, WIFI, device_module
+from host_tests.system.id2 import test_sizes as code
+from host_tests.support import id2
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity, release
+from tools.image import flash_image, identity, release
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
 ROUNDS, PUBLISHES, LEAST = 40, 20, 124
@@ -35,7 +35,7 @@ LINKS = {
 
 
 def report(scale=1.0):
-    config = units.config()
+    config = id2.config()
     config["product"].append({"product_key": SECRET_KEY, "auth": "secret"})
     with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
         stage = Stage(cloud, Path(folder))
@@ -52,7 +52,7 @@ class Stage:
 
     def __init__(self, cloud, folder):
         self.cloud, self.folder, self.number = cloud, folder, itertools.count(1)
-        self.units = units.Units(cloud, folder, None)
+        self.units = id2.Units(cloud, folder, None)
 
     def board(self, way, files=None, **options):
         number = next(self.number)
@@ -62,12 +62,12 @@ class Stage:
             found = self.cloud.device(SECRET_KEY, name, secret=True)
             fields = {"product_key": SECRET_KEY, "device_secret": found["device_secret"]}
         elif way == "empty":
-            fields = {"way": "id2", "product_key": units.EMPTY, "product_secret": units.TOKEN}
+            fields = {"way": "id2", "product_key": id2.EMPTY, "product_secret": id2.TOKEN}
         else:
-            fields = {"way": "id2", "product_key": units.BURNED, **self.units.identity(key_type=way)}
+            fields = {"way": "id2", "product_key": id2.BURNED, **self.units.identity(key_type=way)}
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps({"device_name": name, **fields}))
-        image = flash.build(
+        image = flash_image.build(
             identity=identity.load(path), roots=[self.cloud.ca_der], config=WIFI, generation=GENERATION, files=files
         )
         mac = f"24:0a:c4:be:{number >> 8:02x}:{number & 255:02x}"

@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.line.postgres import Server
+from host_tests.support.postgres import Server
 from tools import boards
-from tools.emulator.chip.bench import Bench
-from tools.flash import stock
+from tools.emulator.chip.thread import Bench
+from tools.flash import micropython_images
 from tools.flash.loader import Loader
 from tools.image import identity, nvs
-from tools.image import flash as layouts
-from tools.line import port_wire
-from tools.line.connection import Patience
+from tools.image import flash_image as layouts
+from tools.line.station import port_wire
+from tools.line.ledger.connection import Patience
 from tools.line.job import Job, with_tree
-from tools.line.ledger import Ledger, Product, Who
+from tools.line.ledger.ledger import Ledger, Product, Who
 
 PRODUCT = "a1B2c3D4e5F"
 BOARD = "ESP32_GENERIC"
@@ -55,7 +55,7 @@ def _allocate(url, first, count, ready, go):
 def allocations(url, stations, count):
     """Allocations a second by `stations` processes, `count` in all, from an empty ledger at `url`."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tools.line.ledger", "psycopg"])
+    context.set_forkserver_preload(["tools.line.ledger.ledger", "psycopg"])
     with Ledger.create(url, plain=True) as ledger:
         ledger.add_product(Product(PRODUCT), WHO)
         ledger.add_identities(
@@ -216,7 +216,7 @@ def _jobs():
             "bench",
             PRODUCT,
             BOARD,
-            firmware=str(stock.pinned(boards.load(BOARD))),
+            firmware=str(micropython_images.pinned(boards.load(BOARD))),
             endpoint={"region": "cn-shanghai"},
         )
     )

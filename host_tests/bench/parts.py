@@ -12,7 +12,7 @@ PARTS = {
     "heap": ("host_tests.bench.heap", "heap in use, and the smallest heap for each way and each fault"),
     "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "x509": ("host_tests.bench.x509", "mutual TLS beside plain TLS: bytes, heap; a key made on the board"),
-    "cloud": ("host_tests.bench.cloud", "what the emulated cloud carries"),
+    "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),
     "flash": ("host_tests.bench.flash", "flashing the emulated board at 921600 baud, against esptool alone"),
     "line": (
         "host_tests.bench.line",

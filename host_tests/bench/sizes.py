@@ -8,10 +8,10 @@ import ast
 import re
 
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.stage import WAYS, Stage
+from host_tests.bench.boards import WAYS, Stage
 from tools.errors import UserError
 from tools.firmware import FOLDER
-from tools.image import firmware
+from tools.image import device_files
 
 README = FOLDER / "README.md"
 BEGIN, END = "<!-- sizes: begin -->", "<!-- sizes: end -->"
@@ -35,7 +35,7 @@ builtins.__import__ = _import
 
 
 def report(scale=1.0):
-    sizes, seen = firmware.sizes(), imported()
+    sizes, seen = device_files.sizes(), imported()
     table = Table("Bytes of .mpy", [Column("module"), Column("bytes"), Column("imported at a first boot")])
     for row in rows(sizes, seen):
         table.add(*row)
@@ -70,7 +70,7 @@ def of_boot(stage, way):
         raise RuntimeError("\n".join(boot.lines))
     named = {line.split()[1].replace(".", "/") for line in boot.lines if line.startswith("imported ")}
     named |= {f"{name}/__init__" for name in named}
-    return named & set(firmware.sizes())  # names that are another's module are left out
+    return named & set(device_files.sizes())  # names that are another's module are left out
 
 
 def rows(sizes, seen):
@@ -119,7 +119,7 @@ def up_to_date(sizes, seen):
 
 def write():
     """Write the table of firmware/README.md anew; whether that changed it."""
-    sizes, seen = firmware.sizes(), imported()
+    sizes, seen = device_files.sizes(), imported()
     before = README.read_text()
     after = replaced(before, markdown(sizes, seen))
     README.write_text(after)

@@ -142,7 +142,7 @@ def test_a_module_is_named_with_the_boots_that_import_it():
 
 
 def test_the_firmware_s_readme_has_the_true_sizes():
-    assert sizes.up_to_date(sizes.firmware.sizes(), sizes.imported()), (
+    assert sizes.up_to_date(sizes.device_files.sizes(), sizes.imported()), (
         "write it anew: python -m tools bench --write"
     )
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from host_tests.bench import report as reports
 from host_tests.bench.parts import PARTS
-from tools import interpreter
+from tools.emulator.board import interpreter
 from tools.errors import UserError
 
 WIDTH = 130  # columns in a pipe

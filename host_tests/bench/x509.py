@@ -12,23 +12,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
+from host_tests.support.paths import DEVICE
 from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.stage import GENERATION, WIFI
-from host_tests.x509 import factory
-from tools.emulator.board import cases
+from host_tests.bench.boards import GENERATION, WIFI
+from host_tests.support import x509
+from host_tests.support import device_tests
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
-from tools.image import flash, identity
+from tools.image import flash_image, identity
 
 SECRET_KEY = "a1TlsSecret"  # the product whose devices connect by plain TLS
 BOOTS, KEYS, BITS, HEAP = 9, 5, 2048, 112
 LINKS = {"plain TLS, secret burned": "device", "mutual TLS, certificate burned": "x509"}
-KEYGEN = Path(__file__).resolve().parent.parent / "device" / "x509_keygen.py"
+KEYGEN = DEVICE / "x509_keygen.py"
 
 
 def report(scale=1.0):
-    config = factory.config()
+    config = x509.config()
     config["product"].append({"product_key": SECRET_KEY})
     with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
         stage = Stage(cloud, Path(folder))
@@ -44,7 +45,7 @@ class Stage:
 
     def __init__(self, cloud, folder):
         self.cloud, self.folder, self.number = cloud, folder, itertools.count(1)
-        self.factory = factory.Factory(cloud, folder / "factory")
+        self.factory = x509.Factory(cloud, folder / "factory")
 
     def board(self, way, **options):
         name = f"bench-{next(self.number):04}"
@@ -52,7 +53,7 @@ class Stage:
             made = self.factory.issue(name)
             (self.folder / f"{name}.cer").write_bytes(made.certificate_pem)
             (self.folder / f"{name}.key").write_bytes(made.key_pem)
-            product, fields = factory.PRODUCT, {"certificate": f"{name}.cer", "private_key": f"{name}.key"}
+            product, fields = x509.PRODUCT, {"certificate": f"{name}.cer", "private_key": f"{name}.key"}
         else:
             product = SECRET_KEY
             self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
@@ -60,7 +61,7 @@ class Stage:
             fields = {"product_key": product, "device_name": name, "device_secret": found["device_secret"]}
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(fields))
-        image = flash.build(
+        image = flash_image.build(
             identity=identity.load(path), roots=[self.cloud.ca_der], config=WIFI, generation=GENERATION
         )
         made = Board(image, cloud=self.cloud.run_dir, folder=self.folder / name, **options)
@@ -92,7 +93,7 @@ def boots(stage, way, count):
 def keys(count):
     """Seconds that a board took for each of `count` keys and requests."""
     taken = []
-    with cases.conversation(KEYGEN, "micropython", heap="112K") as ask:
+    with device_tests.conversation(KEYGEN, "micropython", heap="112K") as ask:
         for _ in range(count):
             began = time.perf_counter()
             failed = ask("generate", BITS, timeout=600)

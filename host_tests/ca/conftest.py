@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from host_tests.support.paths import VECTORS
 import pytest
 
 from tools import cli
@@ -153,8 +154,7 @@ def verb(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def vectors():
-    path = Path(__file__).parent.parent / "vectors" / "vectors_gateway.json"
-    return json.loads(path.read_text())["x509"]
+    return json.loads((VECTORS / "vectors_gateway.json").read_text())["x509"]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.ca import association, check, devices, rules
+from tools.ca import association, check, device_list, rules
 from tools.ca.ledger import Signed
 from tools.errors import UserError
 
@@ -160,7 +160,7 @@ def test_check_refuses(bad, tmp_path):
 def test_every_bad_row_is_named_with_its_line(tmp_path):
     path = tmp_path / "file.csv"
     path.write_bytes(b"ProductKey,DeviceName,CertSN\r\na1,x,1A\r\n\r\na1,dev-1,0\r\n")
-    rows = devices.table(path)
+    rows = device_list.table(path)
     assert [finding.text[:7] for finding in rules.association_rows(rows)] == ["line 2:", "line 4:"]
 
 

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tools.ca import authority, envelope, facts, passphrase
+from tools.ca import authority, envelope, passphrase
+from tools import certificates
 from tools.ca.authority import Authority
 from tools.errors import UserError
 
@@ -213,7 +214,7 @@ def test_nothing_outlives_the_ca(ca, tick):
     ca.clock = tick
     with pytest.raises(UserError, match="100 days would outlive|99 days left"):
         ca.verification(CODE, days=300)
-    proof = facts.certificate(ca.verification(CODE))
+    proof = certificates.certificate(ca.verification(CODE))
     assert proof.end == ca.not_after
 
 

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.ca import check, facts, issue
+from tools.ca import check, issue
+from tools import certificates
 from tools.ca.check import Checker
 
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
@@ -172,11 +173,10 @@ def test_large_keys_are_warned_of_for_their_memory(tmp_path):
 
 def test_sha1_is_warned_of(folder):
     """A hash that x509.md does not forbid, and that nobody should use for a new certificate."""
-    held = facts.certificate((folder / "ca.cer").read_bytes())
+    held = certificates.certificate((folder / "ca.cer").read_bytes())
     held.hash_name = "sha1"
-    from tools.ca import rules
 
-    assert "SHA1" in rules.any_certificate(held, held.start + 1)[0].text
+    assert "SHA1" in certificates.any_certificate(held, held.start + 1)[0].text
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_garbage_is_refused_as_anything(tmp_path, data, kind):
 
 class TestVerification:
     def look(self, ca, tmp_path, data, kind="verification"):
-        held = facts.certificate((ca.folder / "ca.cer").read_bytes())
+        held = certificates.certificate((ca.folder / "ca.cer").read_bytes())
         return look(tmp_path / "verify.cer", data, kind, ca=held, code=CODE)
 
     def test_ours_is_good(self, ca, tmp_path):
@@ -259,7 +259,7 @@ class TestDevice:
     @pytest.fixture
     def look(self, ca, tmp_path, rsa_key):
         """Looks at a certificate of any shape signed by the CA for the device, under the right file name."""
-        held = facts.certificate((ca.folder / "ca.cer").read_bytes())
+        held = certificates.certificate((ca.folder / "ca.cer").read_bytes())
 
         def run(stem=None, key=rsa_key, beside=None, **shape):
             shape = {
@@ -280,7 +280,7 @@ class TestDevice:
     def test_ours_is_good(self, ca, pool, tmp_path):
         issued = issue.issue(ca, PRODUCT, DEVICE, key=pool[0])
         (tmp_path / f"{issued.stem}.key").write_bytes(issued.key_pem)
-        held = facts.certificate((ca.folder / "ca.cer").read_bytes())
+        held = certificates.certificate((ca.folder / "ca.cer").read_bytes())
         report = look(tmp_path / f"{issued.stem}.cer", issued.certificate_pem, ca=held)
         assert (report.kind, report.findings) == ("device", ())
 

@@ -6,7 +6,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.ca import credential, issue, keys
+from tools.image.identity import pair as credential
+from tools.ca import issue, keys
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import nvs

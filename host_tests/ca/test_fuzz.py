@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tools.ca import check, devices, facts, issue, keys
+from tools.ca import check, device_list, issue, keys
+from tools import certificates
 from tools.ca.check import Checker
 from tools.errors import UserError
 
@@ -38,7 +39,7 @@ def mutations(data, count, seed):
 
 @pytest.fixture
 def held(ca):
-    return facts.certificate((ca.folder / "ca.cer").read_bytes())
+    return certificates.certificate((ca.folder / "ca.cer").read_bytes())
 
 
 @pytest.fixture
@@ -72,8 +73,8 @@ def test_no_damaged_certificate_passes_for_one_of_the_ca(ca, held, pair, tmp_pat
 
 def test_every_cut_of_a_certificate_is_refused(ca, pair, tmp_path):
     for length in range(len(pair.certificate_der)):
-        with pytest.raises(facts.Unreadable):
-            facts.certificate(pair.certificate_der[:length])
+        with pytest.raises(certificates.Unreadable):
+            certificates.certificate(pair.certificate_der[:length])
 
 
 def test_damaged_requests_never_crash_issue(ca, campaign):
@@ -103,7 +104,7 @@ def test_damaged_lists_never_crash_intake_or_check(tmp_path, campaign):
         path.write_bytes(data)
         Checker(0).check(path)
         try:
-            wanted, faults = devices.read(path)
+            wanted, faults = device_list.read(path)
         except UserError as refused:
             assert str(path) in str(refused)
         else:

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.ca import delivery, keys, serials
+from tools.ca import delivery, keys
+from tools import serials
 from tools.ca.issue import finish, issue, issue_many
 from tools.errors import UserError
 
@@ -267,7 +268,7 @@ class TestDelivery:
         script = (
             "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300));"
             "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-            "from tools.ca import disk; disk.write(sys.argv[1], b'x' * 1000, disk.PRIVATE)"
+            "from tools import files; files.write(sys.argv[1], b'x' * 1000, files.PRIVATE)"
         )
         out.mkdir()
         done = subprocess.run(

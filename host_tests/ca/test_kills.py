@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from tools.ca import facts
+from host_tests.support.paths import ROOT
+from tools import certificates
 from tools.ca.authority import Authority
 
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(passphrase):
@@ -21,7 +20,7 @@ def environment(passphrase):
 def test_killed_at_any_line_the_next_run_ends_well(made_once, tmp_path, passphrase, campaign):
     kills = int(40 * campaign)
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killed.py"), made_once, tmp_path / "work", str(kills)],
+        [sys.executable, ROOT / "host_tests" / "support" / "killed.py", made_once, tmp_path / "work", str(kills)],
         capture_output=True,
         text=True,
         env=environment(passphrase),
@@ -86,7 +85,7 @@ def test_a_killed_command_takes_its_workers_with_it_and_is_resumed(folder, tmp_p
     assert all((out / name).read_bytes() == data for name, data in before.items() if name.endswith(".key"))
     ca = Authority(folder)
     issued = {row.serial for row in ca.ledger.rows(newest_only=False)}
-    held = {format(facts.certificate(path.read_bytes()).serial, "X") for path in out.glob("a1*.cer")}
+    held = {format(certificates.certificate(path.read_bytes()).serial, "X") for path in out.glob("a1*.cer")}
     assert held == issued and len(issued) == 40
 
 

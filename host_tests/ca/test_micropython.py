@@ -8,7 +8,7 @@ import threading
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tools import interpreter
+from tools.emulator.board import interpreter
 from tools.ca import issue
 
 HOST = "x509.itls.cn-shanghai.aliyuncs.com"

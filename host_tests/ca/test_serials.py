@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tools.ca import serials
+from tools import serials
 
 
 def test_every_published_serial_has_one_normal_form(vectors):

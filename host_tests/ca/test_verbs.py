@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.ca import facts, issue
+from tools import certificates
+from tools.ca import issue
 from tools.ca.authority import Authority
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -106,7 +107,7 @@ def test_json_of_every_verb(verb, folder, tmp_path):
     issued = json.loads(verb("issue", "ca", "--product", "a1Prod", "--device", "dev-01", "--json").out)
     assert issued["already_here"] == issued["already_elsewhere"] == 0
     (one,) = issued["issued"]
-    held = facts.certificate(Path(one["files"][0]).read_bytes())
+    held = certificates.certificate(Path(one["files"][0]).read_bytes())
     assert format(held.serial, "X") == one["serial"] and held.end == one["not_after"]
     assert json.loads(verb("associate", "ca", "--json").out)[0]["rows"] == 1
     assert json.loads(verb("associate", "ca", "--json").out) == []

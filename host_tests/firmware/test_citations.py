@@ -172,5 +172,5 @@ def test_a_table_and_a_missing_page_are_found_too():
     assert list(columns(table)) == [("direct.md", "1.1, 99"), ("direct.md", "x509.md 2")]
     assert sections("direct.md", "1.1, 99") == ["direct.md 99"]
     assert known("direct.md", "tools/emulator/regions.py") and known("README.md", "tools/ca/README.md")
-    assert known("aliot/id2/README.md", "host_tests/id2/test_variants.py")
+    assert known("aliot/id2/README.md", "host_tests/system/id2/test_variants.py")
     assert not known("nowhere.md", "README.md") and not known("tools/README.md/nowhere.md", "README.md")

@@ -8,10 +8,10 @@ import urllib.request
 import pytest
 
 from tools.emulator.board.boot import MAC, Board
-from tools.emulator.chip import playground
+from tools.emulator.chip import companion_cloud
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import FOLDER
-from tools.image import flash
+from tools.image import flash_image
 from tools.image.identity import parse
 
 KEY, NAME, SECRET = "a1EXAMPLE01", "example_1", "0123456789abcdef0123456789abcdef"
@@ -38,7 +38,7 @@ def run(request, cloud, tmp_path):
 
     def start(example, key=KEY, config=None, files=None):
         burned = {"product_key": key, "device_name": NAME, "device_secret": SECRET}
-        image = flash.build(identity=parse(burned), roots=[cloud.ca_pem],
+        image = flash_image.build(identity=parse(burned), roots=[cloud.ca_pem],
                             config={"ssid": "home", "password": "12345678", **(config or {})},
                             files={"/main.py": (FOLDER / "examples" / example).read_bytes(), **(files or {})})
         board = Board(image, cloud=cloud.run_dir, folder=tmp_path, heap="112K",
@@ -138,8 +138,8 @@ def ship(request, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def start(program):
-            play = stack.enter_context(playground.open_at(tmp_path / "play", MAC))
-            image = flash.build(identity=parse(json.loads(play.cert.read_text())), roots=[play.root],
+            play = stack.enter_context(companion_cloud.open_at(tmp_path / "play", MAC))
+            image = flash_image.build(identity=parse(json.loads(play.cert.read_text())), roots=[play.root],
                                 config=json.loads(play.config.read_text()),
                                 files={"/main.py": (FOLDER / program).read_bytes()})
             board = Board(image, mac=MAC, cloud=play.cloud, folder=tmp_path / "board",

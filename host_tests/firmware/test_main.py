@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tools.emulator.board.boot import Board
-from tools.image import flash
+from tools.image import flash_image
 from tools.image.identity import parse
 
 DEVICE = parse(
@@ -21,7 +21,7 @@ def run(request, tmp_path):
     started = []
 
     def start(identity=DEVICE, config=WIFI, files=None, **options):
-        image = flash.build(identity=identity, config=config, files=files)
+        image = flash_image.build(identity=identity, config=config, files=files)
         board = Board(image, folder=tmp_path, interpreter="cpython" if request.param == "cpython" else None)
         board.start(**options)
         started.append(board)

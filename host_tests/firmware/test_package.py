@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from tools.firmware import FOLDER, record
-from tools.image import firmware, mip, release
+from tools.image import device_files, release
+from tools.flash.verbs import mip
 
 # direct.md 5.2
 FINGERPRINTS = {
@@ -50,7 +51,7 @@ def test_the_package_for_mip_names_every_file_of_the_release(tmp_path):
     written = {"/" + path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     del written["/package.json"]
     assert sorted(written) == sorted("/" + name for name in names)
-    assert {**written, "/main.py": firmware.compile_tree()["/main.py"]} == firmware.compile_tree()
+    assert {**written, "/main.py": device_files.compile_tree()["/main.py"]} == device_files.compile_tree()
 
 
 def test_versions_agree(tmp_path):

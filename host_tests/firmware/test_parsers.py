@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools import umqtt
+from tools.emulator.board import umqtt
 from tools.firmware import record
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from host_tests.image.nor import PowerCut
-from host_tests.image.nor_board import MAC, BoardFlash, Booted
-from host_tests.image.port import campaign
-from tools import burn
+from host_tests.support.nor import PowerCut
+from host_tests.support.nor_board import MAC, BoardFlash, Booted
+from host_tests.support.nvs_modules import campaign
+from tools.image import burn
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash, identity, journal, littlefs, nvs
+from tools.image import flash_image, identity, journal, littlefs, nvs, owner
 from tools.image.nvs import Entry
 
 FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
@@ -27,7 +27,7 @@ SECRET = "2b" * 16
 
 
 def board(files=True, entries=FOREIGN, name="ESP32_GENERIC"):
-    made = BoardFlash(flash.assemble(flash.layout_of(name), entries, FILES if files else {}))
+    made = BoardFlash(flash_image.assemble(flash_image.layout_of(name), entries, FILES if files else {}))
     made.data[0x10000:0x11000] = b"application" + bytes(4085)
     return made
 
@@ -46,8 +46,8 @@ def registered(folder, files=True, name="ESP32_GENERIC"):
 
 def on_nvs_only(made):
     begin = made.layout.vfs.offset
-    image = flash.region(bytes(made.data), made.layout.vfs)
-    image = littlefs.update(image, {}, [flash.path_of("burned"), flash.path_of("issued")])
+    image = flash_image.region(bytes(made.data), made.layout.vfs)
+    image = littlefs.update(image, {}, [flash_image.path_of("burned"), flash_image.path_of("issued")])
     made.data[begin : begin + len(image)] = image
     return made
 
@@ -59,13 +59,13 @@ def without_files(made):
 
 def on_files_only(made):
     part = made.layout.nvs
-    kept = [e for e in nvs.read(flash.region(made.data, part)).entries if e.namespace != "aliot"]
+    kept = [e for e in nvs.read(flash_image.region(made.data, part)).entries if e.namespace != "aliot"]
     made.data[part.offset : part.end] = nvs.write(kept, part.size)
     return made
 
 
 def entries(made):
-    return nvs.read(flash.region(bytes(made.data), made.layout.nvs))
+    return nvs.read(flash_image.region(bytes(made.data), made.layout.nvs))
 
 
 def holds(made, who):
@@ -79,7 +79,7 @@ def untouched(made):
     """The application, the user's files and the foreign NVS entries are as they were."""
     assert bytes(made.data[0x10000:0x1000B]) == b"application"
     assert set(entries(made).entries) >= set(FOREIGN)
-    image = flash.region(bytes(made.data), made.layout.vfs)
+    image = flash_image.region(bytes(made.data), made.layout.vfs)
     if not littlefs.is_blank(image):
         tree = littlefs.read(image)
         formatted = dict.fromkeys(FILES) | {"/boot.py": b"#"}
@@ -297,7 +297,7 @@ def check_after_burn(made, who, secret, folder, cut):
     found = Booted(made)
     assert (found.generation, found.fields, found.secret) == (report.generation, who.fields(), secret), cut
     for copy in burn.look(made, made.layout).copies:
-        assert burn.owner(copy.fields, MAC) == burn.owner(who.fields(), MAC)
+        assert owner.owner(copy.fields, MAC) == owner.owner(who.fields(), MAC)
 
 
 def test_a_file_system_that_a_cut_left_unreadable_is_mended_by_the_next_burn(tmp_path, monkeypatch):
@@ -346,7 +346,7 @@ def test_random_burns_boots_cuts_and_losses_never_lose_an_identity(seed, tmp_pat
     identities, current, secret = [PRODUCT, ELSEWHERE, OTHER], None, None
     for step in range(14):
         who = rng.choice(identities)
-        same = current and burn.owner(who.fields(), MAC) == burn.owner(current.fields(), MAC)
+        same = current and owner.owner(who.fields(), MAC) == owner.owner(current.fields(), MAC)
         if rng.random() < 0.5:
             made.cut(rng.randrange(1, 8), rng.random())
         try:
@@ -396,7 +396,7 @@ def test_no_cut_gives_an_entry_to_another_namespace(tmp_path):
             Entry("space0", "big", "blob", bytes(3500)),
             *(Entry(f"space{i}", "second", "u32", i) for i in range(9)))
     ours = Entry("aliot", "burned", "blob", PRODUCT.to_record(5))
-    start = BoardFlash(flash.assemble(flash.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES))
+    start = BoardFlash(flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES))
     start.data[0x10000:0x1000B] = b"application"
     whole = start.copy()
     burned(whole, ELSEWHERE, tmp_path)
@@ -417,7 +417,7 @@ def copy(medium, name, generation, fields):
 
 
 def issued_fields(secret, generation, who=PRODUCT):
-    key, name = burn.owner(who.fields(), MAC)
+    key, name = owner.owner(who.fields(), MAC)
     return {record.PRODUCT_KEY: key.encode(), record.DEVICE_NAME: name.encode(),
             record.DEVICE_SECRET: secret, record.FOR_GENERATION: generation.to_bytes(4, "little")}
 

@@ -5,17 +5,17 @@ import shutil
 
 import pytest
 
-from host_tests.image import pairs
-from host_tests.image.nor import PowerCut
-from host_tests.image.nor_board import MAC, _Files, _Nvs, store
-from host_tests.image.port import campaign
+from host_tests.support import pairs
+from host_tests.support.nor import PowerCut
+from host_tests.support.nor_board import MAC, _Files, _Nvs, store
+from host_tests.support.nvs_modules import campaign
 from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, registered, untouched
 from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
-from tools import burn
+from tools.image import burn
 from tools.errors import UserError
 from tools.firmware import FOLDER, record
 from tools.flash import backup
-from tools.image import flash, identity, nvs
+from tools.image import flash_image, identity, nvs
 
 NAME = {record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
 GIVEN = {record.ID2: b"0" * 24, record.ID2_KEY: bytes(range(16)), record.ID2_KEY_TYPE: b"AES_128"}
@@ -40,7 +40,7 @@ def issue(made, fields, name="issued", generation=None):
     part = made.layout.nvs
     made.data[part.offset : part.end] = nvs.write([*kept, nvs.Entry("aliot", name, "blob", data)], part.size)
     begin = made.layout.vfs.offset
-    plan = burn.littlefs.plan(found.image, {flash.path_of(name): data}, [])
+    plan = burn.littlefs.plan(found.image, {flash_image.path_of(name): data}, [])
     for at, sector in plan.writes:
         made.data[begin + at : begin + at + len(sector)] = sector
 
@@ -144,7 +144,7 @@ def test_a_renewed_certificate_stays_with_its_board(tmp_path):
     assert slots["next"] > slots["renewed"]
     burned(made, parsed(ID2), tmp_path / "j", replace=True)
     assert {copy.name for copy in burn.look(made, made.layout).copies} == {"burned"}
-    assert not any(entry.key in ("renewed", "next") for entry in nvs.read(flash.region(made.data, made.layout.nvs)).entries)
+    assert not any(entry.key in ("renewed", "next") for entry in nvs.read(flash_image.region(made.data, made.layout.nvs)).entries)
 
 
 def test_a_certificate_that_was_tried_already_is_not_restored(tmp_path):

@@ -1,18 +1,18 @@
 """config.json on the host: what a board takes is taken, what it names is refused by the same table.
 
-The rows are those of host_tests/device/test_settings.py.
+The rows are those of host_tests/firmware/device/test_settings.py.
 """
 
 import json
-from pathlib import Path
 
+from host_tests.support.paths import VECTORS
 import pytest
 
 from tools.errors import UserError
 from tools.firmware import rules, settings
 from tools.image import config
 
-ROWS = json.loads((Path(__file__).resolve().parent.parent / "vectors" / "settings.json").read_text(encoding="utf-8"))
+ROWS = json.loads((VECTORS / "settings.json").read_text(encoding="utf-8"))
 
 
 def named(rows):

@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from host_tests.image import pairs
+from host_tests.support import pairs
 from host_tests.image.test_kinds import DEVICE as GATEWAY
 from host_tests.image.test_kinds import ID2, OTP, SUBS, TOKEN, X509
-from tools import burn, cli
+from tools.image import burn
+from tools import cli
 from tools.firmware import record
-from tools.image import flash, identity, nvs
+from tools.image import flash_image, identity, nvs
+from tools.image.flash_file import FlashFile
 
 FOLDER = Path(__file__).parent / "goldens"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
@@ -61,15 +63,15 @@ def place(tmp_path, monkeypatch):
     pairs.write(tmp_path, "ended", number=1, serial=0x11, start=-20, days=10)
     (tmp_path / "broken.json").write_text('{"product_key": \n')
     (tmp_path / "root.pem").write_bytes(root())
-    whole = flash.build(identity=identity.parse(DEVICE), generation=7, with_firmware=False,
+    whole = flash_image.build(identity=identity.parse(DEVICE), generation=7, with_firmware=False,
                         files={"/main.py": b"#"})
-    layout = flash.layout_in(whole)
-    (tmp_path / "nvs.bin").write_bytes(flash.region(whole, layout.nvs))
-    (tmp_path / "vfs.bin").write_bytes(flash.region(whole, layout.vfs))
+    layout = flash_image.layout_in(whole)
+    (tmp_path / "nvs.bin").write_bytes(flash_image.region(whole, layout.nvs))
+    (tmp_path / "vfs.bin").write_bytes(flash_image.region(whole, layout.vfs))
     (tmp_path / "registered.bin").write_bytes(registered(tmp_path))
     (tmp_path / "renewed.bin").write_bytes(renewed(tmp_path))
     (tmp_path / "unreadable.bin").write_bytes(whole[: layout.vfs.offset] + b"\0" * layout.vfs.size)
-    foreign = bytearray(flash.assemble(layout, [nvs.Entry("misc", "kept", "u8", 1)], {}))
+    foreign = bytearray(flash_image.assemble(layout, [nvs.Entry("misc", "kept", "u8", 1)], {}))
     foreign[layout.nvs.offset + 64 + 32 + 8] ^= 1
     (tmp_path / "foreign.bin").write_bytes(foreign)
     return tmp_path
@@ -77,9 +79,9 @@ def place(tmp_path, monkeypatch):
 
 def registered(folder):
     path = folder / "made.bin"
-    path.write_bytes(flash.build(with_firmware=False, files={"/main.py": b"#"}))
-    with burn.FlashFile(path) as made:
-        layout = flash.layout_in(path.read_bytes())
+    path.write_bytes(flash_image.build(with_firmware=False, files={"/main.py": b"#"}))
+    with FlashFile(path) as made:
+        layout = flash_image.layout_in(path.read_bytes())
         burn.burn(made, layout, identity.parse(PRODUCT).fields(), MAC, folder / "j",
                   issued={record.DEVICE_SECRET: b"5e" * 16}, now=1000)
     return path.read_bytes()
@@ -88,11 +90,11 @@ def registered(folder):
 def renewed(folder):
     """A board with X.509 that knows its name and has a certificate which came after the burned one."""
     path = folder / "made.bin"
-    path.write_bytes(flash.build(with_firmware=False, files={"/main.py": b"#"}))
+    path.write_bytes(flash_image.build(with_firmware=False, files={"/main.py": b"#"}))
     later = identity.parse({"certificate": "later.cer", "private_key": "later.key"}, folder).fields()
     name = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
-    with burn.FlashFile(path) as made:
-        burn.burn(made, flash.layout_in(path.read_bytes()), identity.parse(X509, folder).fields(), MAC, folder / "j",
+    with FlashFile(path) as made:
+        burn.burn(made, flash_image.layout_in(path.read_bytes()), identity.parse(X509, folder).fields(), MAC, folder / "j",
                   issued=name, now=1000, slots={"renewed": later})
     return path.read_bytes()
 

@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from tools import availability
+from tools.image.identity import availability
 from tools.ca import names as ca_names
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import identity
-from tools.line import intake
+from tools.line.intake import tables
 
 DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",
           "device_secret": "0123456789abcdef0123456789abcdef"}
@@ -147,7 +147,7 @@ def test_json_csv_and_the_ca_have_one_set_of_rules(field, text):
     with pytest.raises(UserError) as refused:
         identity.parse(values)
     table = ",".join(["ProductKey", "DeviceName", "DeviceSecret"]) + "\n" + ",".join(values.values()) + "\n"
-    sheet = intake.read(table.encode())
+    sheet = tables.read(table.encode())
     reason = str(refused.value).partition(" ")[2]
     assert [reason in words for _, words in sheet.bad] == [True]
     faults = {"product_key": ca_names.product_key_fault, "device_name": ca_names.device_name_fault}

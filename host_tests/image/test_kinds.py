@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_tests.image import pairs
-from host_tests.image.port import campaign
-from tools import availability
+from host_tests.support import pairs
+from host_tests.support.nvs_modules import campaign
+from tools.image.identity import availability
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import config, identity

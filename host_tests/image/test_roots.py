@@ -7,10 +7,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from host_tests.image import pairs
-from tools.diagnosis import way
+from host_tests.support import pairs
+from tools.diagnosis import probes
 from tools.errors import UserError
-from tools.image import build, flash, littlefs
+from tools.flash.verbs import image as build
+from tools.image import flash_image, littlefs
 
 BUNDLE = Path(__file__).with_name("roots.pem")  # two, each with a comment before it
 TEXT = BUNDLE.read_bytes()
@@ -35,8 +36,8 @@ def test_every_root_of_a_file_is_taken_by_tools_and_doctor(tmp_path, form):
     data, count = FORMS[form]
     (tmp_path / "ca.pem").write_bytes(data)
     names = ["/roots/ca.der", "/roots/ca-2.der"][:count]
-    assert flash.root_files([tmp_path / "ca.pem"]) == dict(zip(names, DERS, strict=False))
-    assert len(way.roots((), [tmp_path / "ca.pem"])) == count
+    assert flash_image.root_files([tmp_path / "ca.pem"]) == dict(zip(names, DERS, strict=False))
+    assert len(probes.roots((), [tmp_path / "ca.pem"])) == count
 
 
 def test_two_files_of_one_name_are_two_roots(tmp_path, capsys):
@@ -44,19 +45,19 @@ def test_two_files_of_one_name_are_two_roots(tmp_path, capsys):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "ca.pem").write_bytes(data)
     both = [str(tmp_path / "ra" / "ca.pem"), str(tmp_path / "rb" / "ca.pem")]
-    image = flash.build(roots=both, with_firmware=False)
-    region = flash.region(image, flash.layout_in(image).vfs)
+    image = flash_image.build(roots=both, with_firmware=False)
+    region = flash_image.region(image, flash_image.layout_in(image).vfs)
     assert littlefs.read(region)["/roots/ca-2.der"] == DERS[1]
-    assert set(way.roots((), both)) == {"ca.pem", both[1]}
+    assert set(probes.roots((), both)) == {"ca.pem", both[1]}
 
 
 def test_a_root_takes_no_place_of_another_file():
     tree = {"/roots/roots.der": b"the application's own", "/roots/roots-2.der": DERS[1]}
-    assert flash.root_files([BUNDLE], tree) == {"/roots/roots-3.der": DERS[0]}
+    assert flash_image.root_files([BUNDLE], tree) == {"/roots/roots-3.der": DERS[0]}
 
 
 def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
-    names = [path.rpartition("/")[2] for path in flash.root_files([BUNDLE])]
+    names = [path.rpartition("/")[2] for path in flash_image.root_files([BUNDLE])]
     assert "extra roots: roots.der, roots-2.der" in build._words(
         {"file": "x", "size": 0, "board": "b", "identity": None, "roots": names, "files": 0, "left_out": [],
          "firmware": None, "warning": None, "not_in_it": None})
@@ -70,4 +71,4 @@ def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
 def test_what_is_no_root_is_one_line(tmp_path, data, words):
     (tmp_path / "ca.pem").write_bytes(data)
     with pytest.raises(UserError, match=words):
-        flash.root_files([tmp_path / "ca.pem"])
+        flash_image.root_files([tmp_path / "ca.pem"])

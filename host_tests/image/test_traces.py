@@ -5,20 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
+from host_tests.support.paths import ROOT
 import pytest
 
-from host_tests.image.nor import PowerCut
-from host_tests.image.nor_board import MAC, Booted
+from host_tests.support.nor import PowerCut
+from host_tests.support.nor_board import MAC, Booted
 from host_tests.image.test_burn import ELSEWHERE, SECRET, burned, holds, registered
-from tools import burn, private
+from tools.image import burn
+from tools import secrets
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup, contents
 from tools.image import journal
 
-ROOT = Path(__file__).resolve().parents[2]
 # writes a private file; at the moment that it would get its name, the process is killed or waits
 WRITES = """
 import os, signal, sys
@@ -91,7 +91,7 @@ def test_what_a_killed_write_left_is_gone_at_the_next_start(start, tmp_path):
 def test_a_private_file_that_is_written_anew_takes_what_a_kill_left_of_it_along(tmp_path):
     mine, other = killed(tmp_path / "line.key"), tmp_path / ".other.5.partial"
     other.write_text("of somebody else")
-    private.write(tmp_path / "line.key", "new")
+    secrets.write(tmp_path / "line.key", "new")
     assert not mine.exists() and other.exists() and (tmp_path / "line.key").read_text() == "new"
 
 
@@ -158,11 +158,11 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
         backup.save_rescue(MAC, (), {}, tmp_path / "file" / "journal")
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="cannot make the folder .*file: Not a directory"):
-        private.folder(tmp_path / "file")
+        secrets.folder(tmp_path / "file")
 
 
 def test_an_empty_folder_of_ones_own_is_left_as_it_is(tmp_path):
-    assert private.folder(tmp_path) == tmp_path and os.listdir(tmp_path) == []
+    assert secrets.folder(tmp_path) == tmp_path and os.listdir(tmp_path) == []
 
 
 # --- backups and journals as files of a person's: edited, cut, copied, owned by somebody else

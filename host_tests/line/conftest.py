@@ -4,10 +4,10 @@ import datetime
 
 import pytest
 
-from host_tests.line.postgres import Server
-from tools.line.connection import Patience
-from tools.line.ledger import Ledger, Product, Who
-from tools.line.seal import Key
+from host_tests.support.postgres import Server
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.seal import Key
 
 PRODUCT = "a1B2c3D4e5F"
 WHO = Who("bay-1", "lin")

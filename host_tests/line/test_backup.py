@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
 from tools.errors import UserError
-from tools.line import backup, connection, migration
-from tools.line.connection import Connection, Patience
-from tools.line.ledger import Ledger
-from tools.line.schema import VERSION, identities, metadata
+from tools.line.ledger import backup, connection, migration
+from tools.line.ledger.connection import Connection, Patience
+from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import VERSION, identities, metadata
 
 QUICK = Patience(limit=5.0)
 
@@ -110,8 +110,8 @@ def test_an_older_ledger_is_migrated_with_its_rows(ledger_url, key):
             ),
         )
     )
-    from tools.line.description import describe
-    from tools.line.seal import Seal
+    from tools.line.ledger.description import describe
+    from tools.line.ledger.seal import Seal
 
     old.write(lambda c: describe(c, Seal("0" * 32, key), "2025-01-01T00:00:00.000Z"))
     old.close()

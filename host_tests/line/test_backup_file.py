@@ -3,12 +3,12 @@
 import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
-from tools.burn import Copy
+from tools.image.burn import Copy
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
-from tools.line import backup_file
-from tools.line.ledger import Ledger, Product
+from tools.line.intake import board_backup
+from tools.line.ledger.ledger import Ledger, Product
 
 MAC = "24:0a:c4:00:00:01"
 
@@ -32,14 +32,14 @@ def made(folder, name="dev00000", issued=True):
 
 
 def test_the_issued_secret_of_the_same_device_is_taken(tmp_path, row):
-    assert backup_file.read(made(tmp_path), row) == {record.DEVICE_SECRET: secret(7).encode()}
+    assert board_backup.read(made(tmp_path), row) == {record.DEVICE_SECRET: secret(7).encode()}
 
 
 def test_another_device_s_backup_and_one_without_an_issued_secret_are_refused(tmp_path, row):
     with pytest.raises(UserError, match="is the backup of another device than dev00000"):
-        backup_file.read(made(tmp_path, "dev00001"), row)
+        board_backup.read(made(tmp_path, "dev00001"), row)
     with pytest.raises(UserError, match="holds no issued secret"):
-        backup_file.read(made(tmp_path, issued=False), row)
+        board_backup.read(made(tmp_path, issued=False), row)
     (tmp_path / "x.identity").write_text("{}")
     with pytest.raises(UserError, match="not a backup"):
-        backup_file.read(tmp_path / "x.identity", row)
+        board_backup.read(tmp_path / "x.identity", row)

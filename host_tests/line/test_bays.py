@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from tools.errors import UserError
-from tools.line import bays, doctor
-from tools.line.station_file import Bay
+from tools.line.station import bays, checks
+from tools.line.station.station_file import Bay
 
 
 @dataclass
@@ -78,13 +78,13 @@ def said(findings):
 
 
 def test_the_doctor_names_bridge_driver_and_permission():
-    found = said(doctor.ports(HUB, (), access=lambda device, _: device != "/dev/ttyUSB1"))
+    found = said(checks.ports(HUB, (), access=lambda device, _: device != "/dev/ttyUSB1"))
     assert found[0] == ("port", True, "/dev/ttyUSB0: CP210x at 1-1.4.2", "")
     assert found[1][1] is False and "usermod -aG dialout" in found[1][3]
 
 
 def test_the_doctor_names_an_empty_bay():
-    assert said(doctor.ports(HUB, [Bay("3", usb="1-9")], access=lambda *_: True))[-1][:3] == (
+    assert said(checks.ports(HUB, [Bay("3", usb="1-9")], access=lambda *_: True))[-1][:3] == (
         "bay 3",
         None,
         "nothing at 1-9",
@@ -104,9 +104,9 @@ NOW = datetime.datetime(2026, 11, 21, 7, 0, tzinfo=datetime.timezone.utc)
     ],
 )
 def test_a_clock_that_is_off_is_red(now, database, good):
-    assert [finding.good for finding in doctor.clock(now, database)] == [good]
+    assert [finding.good for finding in checks.clock(now, database)] == [good]
 
 
 def test_a_disk_that_is_nearly_full_is_red(tmp_path):
-    assert [f.good for f in doctor.room(tmp_path / "no" / "such" / "folder" / "x", free=5 << 20)] == [False]
-    assert [f.good for f in doctor.room(tmp_path / "x", free=1 << 30)] == [True]
+    assert [f.good for f in checks.room(tmp_path / "no" / "such" / "folder" / "x", free=5 << 20)] == [False]
+    assert [f.good for f in checks.room(tmp_path / "x", free=1 << 30)] == [True]

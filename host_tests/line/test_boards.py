@@ -13,18 +13,18 @@ import threading
 import pytest
 
 from host_tests.line.conftest import PRODUCT, secret
-from tools import burn
+from tools.image import burn
 from tools.ca import association, authority, keys
 from tools.ca.issue import issue
-from tools.emulator.chip.bench import PATIENT, Bench
+from tools.emulator.chip.thread import PATIENT, Bench
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
-from tools.image import flash as layouts
+from tools.image import flash_image as layouts
 from tools.image import littlefs
 from tools.image.flash_file import FlashFile
-from tools.line import intake
-from tools.line.connection import Patience
-from tools.line.ledger import Ledger, Product, Who
+from tools.line.intake import tables
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.ledger import Ledger, Product, Who
 
 WHO = Who("hall-2", "lin")
 WIFI = {"ALIOT_WIFI_SSID": "line-net", "ALIOT_WIFI_PASSWORD": "line-password"}
@@ -161,7 +161,7 @@ def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of
 def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud):
     from tools.image import identity
     from tools.line import job
-    from tools.line.port_wire import PortWire
+    from tools.line.station.port_wire import PortWire
 
     fields = {"product_key": PRODUCT, "device_name": "dev00001", "device_secret": secret(1), "region": "cn-shanghai"}
     (tmp_path / "flash1.bin").write_bytes(
@@ -179,9 +179,9 @@ def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud)
 
 
 def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tmp_path):
-    from tools.flash import files
+    from tools.flash import file_list as files
     from tools.line import job
-    from tools.line.port_wire import PortWire
+    from tools.line.station.port_wire import PortWire
 
     (tmp_path / "flash1.bin").write_bytes(layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x"}))
     tree = {"/main.py": b"the job's", "/lamp.mpy": b"M\x06"}
@@ -223,7 +223,7 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
         job = tmp_path / "job.toml"
         job.write_text(job.read_text().replace(PRODUCT, key))
         with line.ledger() as ledger:
-            intake.take(ledger, intake.read_folder(tmp_path / "issued"), WHO)
+            tables.take(ledger, tables.read_folder(tmp_path / "issued"), WHO)
         with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
             status, events = line.burn(board)
             assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
@@ -400,7 +400,7 @@ def test_a_secret_in_the_job_s_files_is_refused(tmp_path):
 def test_a_chip_with_its_own_usb_is_found_again_by_its_place_when_it_comes_back_under_another_name(tmp_path):
     from tools.image import identity
     from tools.line import job
-    from tools.line.port_wire import PortWire
+    from tools.line.station.port_wire import PortWire
 
     wanted = job.with_tree(
         job.Job(

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
-from tools.line.connection import Patience
-from tools.line.ledger import Ledger, Who
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.ledger import Ledger, Who
 
 STATIONS = 32
 SIZE = max(STATIONS, int(10_000 * float(os.environ.get("ALIOT_CAMPAIGN", "1"))))
@@ -62,12 +62,12 @@ def drain(url, folder, size, context, rng):
 @pytest.mark.timeout(600)
 def test_32_stations_drain_the_ledger_with_random_kills(ledger_url, tmp_path, capsys):
     with Ledger.create(ledger_url, plain=True, patience=Patience(limit=120)) as ledger:
-        from tools.line.ledger import Product
+        from tools.line.ledger.ledger import Product
 
         ledger.add_product(Product(PRODUCT), WHO)
         stock(ledger, SIZE)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tools.line.ledger", "psycopg", "host_tests.line.test_drain"])
+        context.set_forkserver_preload(["tools.line.ledger.ledger", "psycopg", "host_tests.line.test_drain"])
         (tmp_path / "journals").mkdir()
         began = time.monotonic()
         kills = drain(ledger_url, tmp_path / "journals", SIZE, context, random.Random(4))

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.image import pairs
+from host_tests.support import pairs
 from host_tests.line.conftest import PRODUCT, board, secret
 from host_tests.line.test_ways import IDS, TOKEN, X509, pair
 from tools import cli
-from tools.line import station_file, ways
-from tools.line.ledger import Ledger, Who
-from tools.line.seal import Key
+from tools.line.station import station_file
+from tools.line import identities
+from tools.line.ledger.ledger import Ledger, Who
+from tools.line.ledger.seal import Key
 
 FOLDER = Path(__file__).parent / "goldens"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
@@ -45,7 +46,7 @@ def place(tmp_path, monkeypatch):
     """A folder with a CSV, a job and its files, in which commands run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(station_file, "PLACE", str(tmp_path / "etc" / "station.toml"))
-    monkeypatch.setattr("tools.line.bays.plugged", lambda: [])
+    monkeypatch.setattr("tools.line.station.bays.plugged", lambda: [])
     monkeypatch.setattr("socket.gethostname", lambda: "desk-7.example")
     for name in list(os.environ):
         if name.startswith("ALIOT_"):
@@ -144,12 +145,12 @@ def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
     assert text == wanted
     assert not any(secret(n) in text for n in range(10))
     key = pairs.key_bytes(encoding=pairs.Encoding.DER)
-    hidden = [row[3] for row in IDS] + [TOKEN, "Xh2sKw0Lq7PzT3vN", ways.of_pair(b"", key)["private_key"][-8:]]
+    hidden = [row[3] for row in IDS] + [TOKEN, "Xh2sKw0Lq7PzT3vN", identities.of_pair(b"", key)["private_key"][-8:]]
     assert not any(word in text.replace(TOKEN + "\n", "\n") for word in hidden)
 
 
 def test_there_is_a_golden_for_every_sub_verb():
-    from tools.line.verb import SUBVERBS
+    from tools.line.verbs.line import SUBVERBS
 
     text = "".join((FOLDER / name).read_text() for name in SCRIPTS)
     for name in SUBVERBS.keys() - {"demo"}:  # test_demo.py

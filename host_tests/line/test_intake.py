@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_10
 
 from host_tests.line.conftest import PRODUCT, WHO, secret
-from tools.ca import devices
+from tools.ca import device_list
 from tools.errors import UserError
-from tools.line import intake, names
-from tools.line.ledger import Ledger, Product
+from tools.line.intake import tables
+from tools.line import device_names
+from tools.line.ledger.ledger import Ledger, Product
 
 THOUSAND = [(PRODUCT, f"dev{n:05d}", secret(n)) for n in range(1000)]
 COLUMNS = ("product_key", "device_name", "device_secret")
@@ -37,9 +38,9 @@ def sheet(header, rows, encoding="utf-8", newline="\n", delimiter=",", order=(0,
 
 def spellings():
     """Every spelling of every column once, beside the first spelling of the others."""
-    first = [intake.HEADERS[column][0] for column in COLUMNS]
+    first = [tables.HEADERS[column][0] for column in COLUMNS]
     for place, column in enumerate(COLUMNS):
-        for spelling in intake.HEADERS[column]:
+        for spelling in tables.HEADERS[column]:
             yield [spelling if i == place else first[i] for i in range(3)]
     yield ["PRODUCTKEY", "devicename", "Device-Secret"]
     yield ['"ProductKey"', " DeviceName ", "device secret"]
@@ -48,7 +49,7 @@ def spellings():
 
 @pytest.mark.parametrize("header", list(spellings()), ids=lambda header: "|".join(header))
 def test_a_thousand_rows_under_every_spelling_of_a_header(header):
-    read = intake.read(sheet(header, THOUSAND))
+    read = tables.read(sheet(header, THOUSAND))
     assert [(row.product_key, row.device_name, row.fields["device_secret"]) for row in read.rows] == THOUSAND
     assert read.bad == []
 
@@ -78,7 +79,7 @@ def test_a_thousand_rows_in_every_form_and_column_order(form, order):
         if form in ("GBK", "BOM")
         else ["ProductKey", "DeviceName", "DeviceSecret"]
     )
-    read = intake.read(sheet(header, THOUSAND, order=order, **FORMS[form]))
+    read = tables.read(sheet(header, THOUSAND, order=order, **FORMS[form]))
     assert [(row.product_key, row.device_name, row.fields["device_secret"]) for row in read.rows] == THOUSAND
 
 
@@ -87,18 +88,18 @@ def test_the_ca_reads_every_form_too(tmp_path, form):
     data = sheet(["ProductKey", "设备名称", "备注"] if form == "GBK" else ["ProductKey", "DeviceName", "DeviceSecret"],
                  THOUSAND[:3], order=(2, 1, 0), **FORMS[form])
     (tmp_path / "list.csv").write_bytes(data)
-    assert devices.read(tmp_path / "list.csv") == ([row[:2] for row in THOUSAND[:3]], [])
+    assert device_list.read(tmp_path / "list.csv") == ([row[:2] for row in THOUSAND[:3]], [])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_products_of_sub_devices_are_read_in_every_form(form):
     data = sheet(["ProductKey", "x", "ProductSecret"], [("a1SubProdu1", "", "Xh2sKw0Lq7PzT3vN")], **FORMS[form])
-    assert intake.sub_products(data) == (("a1SubProdu1", "Xh2sKw0Lq7PzT3vN"),)
+    assert tables.sub_products(data) == (("a1SubProdu1", "Xh2sKw0Lq7PzT3vN"),)
 
 
 def test_a_western_spreadsheet_s_remarks_are_no_matter():
     text = f"ProductKey;Bemerkung;DeviceName;DeviceSecret\n{PRODUCT};für;dev00001;{secret(1)}\n"
-    assert intake.read(text.encode("cp1252")).rows[0].device_name == "dev00001"
+    assert tables.read(text.encode("cp1252")).rows[0].device_name == "dev00001"
 
 
 def case(name):
@@ -126,20 +127,20 @@ MANGLED = {
 def test_a_name_that_a_spreadsheet_mangled_is_told_with_its_row_and_what_it_was(name, tmp_path):
     rows = [(PRODUCT, "00000100" if len(name) < 9 else "lamp-0001", secret(1)), (PRODUCT, name, secret(2))]
     data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], rows)
-    read = intake.read(data)
+    read = tables.read(data)
     ((line, words),) = read.warned + read.bad
     assert line == 3 and f"DeviceName {name} " in words and MANGLED[name] in words
     assert bool(read.warned) == bool(names_are_good(name))
     (tmp_path / "list.csv").write_bytes(data)
     warned = []
-    _, faults = devices.read(tmp_path / "list.csv", warn=warned.append)
+    _, faults = device_list.read(tmp_path / "list.csv", warn=warned.append)
     (told,) = warned + faults
     assert "line 3: " in told and MANGLED[name] in told
 
 
 def names_are_good(name):
     try:
-        names.check(name)
+        device_names.check(name)
     except UserError:
         return False
     return True
@@ -147,27 +148,27 @@ def names_are_good(name):
 
 @pytest.mark.parametrize("name", ["lamp-0001", "240ac4000001", "1-Marble", "march-01", "12E45", "E1234567", "may-2"])
 def test_a_name_of_a_person_s_own_choice_is_not_warned_of(name):
-    read = intake.read(sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, name, secret(1))]))
+    read = tables.read(sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, name, secret(1))]))
     assert (read.warned, read.bad, len(read.rows)) == ([], [], 1)
 
 
 def test_dates_are_taken_in_with_a_warning(ledger):
-    taken = intake.take_csv(ledger, case("excel_date_names.csv"), WHO)
+    taken = tables.take_csv(ledger, case("excel_date_names.csv"), WHO)
     assert taken.new == 2 and [line for line, _ in taken.warned] == [2, 3]
 
 
 def test_a_declared_delimiter_is_no_row():
-    assert [(row.line, row.device_name) for row in intake.read(case("excel_sep_line.csv")).rows] == [(3, "lamp-0006")]
+    assert [(row.line, row.device_name) for row in tables.read(case("excel_sep_line.csv")).rows] == [(3, "lamp-0006")]
 
 
 def test_what_nobody_sees_is_shown():
-    ((line, words),) = intake.read(case("zero_width_space.csv")).bad
+    ((line, words),) = tables.read(case("zero_width_space.csv")).bad
     assert line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in words
 
 
 def test_a_cell_that_is_guarded_from_spreadsheets_is_its_text():
     data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, '="00012345"', secret(1))])
-    assert intake.read(data).rows[0].device_name == "00012345"
+    assert tables.read(data).rows[0].device_name == "00012345"
 
 
 def test_other_columns_are_passed_over():
@@ -176,14 +177,14 @@ def test_other_columns_are_passed_over():
         + secret(1)
         + f",{PRODUCT},未激活\n"
     )
-    assert intake.read(text.encode()).rows[0].device_name == "dev00001"
+    assert tables.read(text.encode()).rows[0].device_name == "dev00001"
 
 
 def test_a_file_that_names_no_product_takes_it_from_the_command_line():
     text = f"DeviceName,DeviceSecret\ndev00001,{secret(1)}\n".encode()
     with pytest.raises(UserError, match="line 1: the header names no ProductKey"):
-        intake.read(text)
-    assert intake.read(text, PRODUCT).rows[0].product_key == PRODUCT
+        tables.read(text)
+    assert tables.read(text, PRODUCT).rows[0].product_key == PRODUCT
 
 
 BAD = {
@@ -207,7 +208,7 @@ def test_a_bad_row_is_told_with_its_line_and_stops_everything(ledger, row):
     good = f"ProductKey,DeviceName,DeviceSecret\n{PRODUCT},good0001,{secret(9)}\n\n"
     data = (good + row + "\n").encode()
     with pytest.raises(UserError) as refused:
-        intake.take_csv(ledger, data, WHO)
+        tables.take_csv(ledger, data, WHO)
     line, words = refused.value.rows[0]
     assert (
         (line, len(refused.value.rows)) == (4, 1)
@@ -215,34 +216,34 @@ def test_a_bad_row_is_told_with_its_line_and_stops_everything(ledger, row):
         and f"line 4: {words}" in str(refused.value)
     )
     assert secret(8) not in str(refused.value) and ledger.counts() == {}
-    taken = intake.take_csv(ledger, data, WHO, skip_bad=True)
+    taken = tables.take_csv(ledger, data, WHO, skip_bad=True)
     assert (taken.new, [line for line, _ in taken.bad]) == (1, [4])
 
 
 def test_every_bad_row_is_told_not_only_the_first(ledger):
     lines = [f"{PRODUCT},x,{secret(n)}" for n in range(30)]
-    with pytest.raises(intake.BadRows) as refused:
-        intake.take_csv(ledger, "\n".join(["ProductKey,DeviceName,DeviceSecret", *lines]).encode(), WHO)
+    with pytest.raises(tables.BadRows) as refused:
+        tables.take_csv(ledger, "\n".join(["ProductKey,DeviceName,DeviceSecret", *lines]).encode(), WHO)
     assert [line for line, _ in refused.value.rows] == list(range(2, 32))
     assert "and 10 more" in str(refused.value)
 
 
 def test_taking_the_same_file_twice_changes_nothing(ledger):
     data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], THOUSAND)
-    assert intake.take_csv(ledger, data, WHO).new == 1000
+    assert tables.take_csv(ledger, data, WHO).new == 1000
     before = ledger.history()
-    again = intake.take_csv(ledger, data, WHO)
+    again = tables.take_csv(ledger, data, WHO)
     assert (again.new, again.known, ledger.history()) == (0, 1000, before)
 
 
 def test_a_row_against_the_ledger_is_a_bad_row(ledger):
-    intake.take_csv(ledger, sheet(["ProductKey", "DeviceName", "DeviceSecret"], THOUSAND[:2]), WHO)
+    tables.take_csv(ledger, sheet(["ProductKey", "DeviceName", "DeviceSecret"], THOUSAND[:2]), WHO)
     other = [THOUSAND[0], (PRODUCT, "dev00001", secret(777)), THOUSAND[2]]
     data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], other)
     with pytest.raises(UserError, match="line 3: DeviceName dev00001 is in the ledger with another secret"):
-        intake.take_csv(ledger, data, WHO)
+        tables.take_csv(ledger, data, WHO)
     assert ledger.counts()[PRODUCT]["free"] == 2
-    assert intake.take_csv(ledger, data, WHO, skip_bad=True).new == 1
+    assert tables.take_csv(ledger, data, WHO, skip_bad=True).new == 1
 
 
 NO_SHEETS = {
@@ -260,13 +261,13 @@ NO_SHEETS = {
 @pytest.mark.parametrize("data", NO_SHEETS, ids=NO_SHEETS.values())
 def test_what_is_no_list_of_devices_is_one_line(data):
     with pytest.raises(UserError, match=NO_SHEETS[data]):
-        intake.read(data)
+        tables.read(data)
 
 
 @given(st.binary(max_size=400))
 def test_no_bytes_make_a_traceback(data):
     try:
-        intake.read(b"ProductKey,DeviceName,DeviceSecret\n" + data)
+        tables.read(b"ProductKey,DeviceName,DeviceSecret\n" + data)
     except UserError:
         pass
 
@@ -281,7 +282,7 @@ def test_whatever_cells_a_row_has_it_is_good_or_told(seed):
         ]
         for _ in range(200)
     ]
-    read = intake.read(sheet_of(rows))
+    read = tables.read(sheet_of(rows))
     lines = {row.line for row in read.rows} | {line for line, _ in read.bad}
     assert len(lines) == sum(any(cell.strip() for cell in row) for row in rows)
 
@@ -297,7 +298,7 @@ def sheet_of(rows):
 # -- names ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", names.MAC_RULES)
+@pytest.mark.parametrize("rule", device_names.MAC_RULES)
 def test_mac_rules_are_those_of_the_firmware(rule):
     """The firmware itself makes the same name from the same MAC."""
     from tools.firmware import record  # puts firmware/ on the path
@@ -312,23 +313,23 @@ def test_mac_rules_are_those_of_the_firmware(rule):
         record.METHOD: b"https",
     }
     made = identities.burned(fields, 1, bytes.fromhex("240ac40000ab"), None)
-    assert names.of_mac(rule, "24:0a:c4:00:00:ab") == made.device_name
+    assert device_names.of_mac(rule, "24:0a:c4:00:00:ab") == made.device_name
 
 
 @given(st.integers(0, 10**8 - 1))
 def test_a_serial_s_check_digit_finds_every_mistyped_digit(number):
-    name = names.serial("LAMP-", number, 8)
+    name = device_names.serial("LAMP-", number, 8)
     assert mod_11_10.validate(name[5:])
-    names.check_serial("LAMP-", name)
+    device_names.check_serial("LAMP-", name)
     for place in range(5, len(name)):
         wrong = name[:place] + str((int(name[place]) + 1) % 10) + name[place + 1 :]
         with pytest.raises(UserError, match="check digit is wrong"):
-            names.check_serial("LAMP-", wrong)
+            device_names.check_serial("LAMP-", wrong)
 
 
 def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
-    wanted = [names.serial("S", n, 8) for n in range(25_001)]
-    paths = intake.write_pieces(wanted, tmp_path, "names")
+    wanted = [device_names.serial("S", n, 8) for n in range(25_001)]
+    paths = tables.write_pieces(wanted, tmp_path, "names")
     sizes, found = [], []
     for path in paths:
         with open(path, newline="") as file:
@@ -338,16 +339,16 @@ def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
         found += [row[0] for row in rows[1:]]
     assert sizes == [10_000, 10_000, 5_001] and found == wanted
     with pytest.raises(UserError, match="is there already"):
-        intake.write_pieces(wanted, tmp_path, "names")
+        tables.write_pieces(wanted, tmp_path, "names")
 
 
 def test_a_list_of_macs_tells_bad_and_double_ones():
-    assert intake.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == [
+    assert tables.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == [
         "240ac4000001",
         "240ac4000002",
     ]
-    with pytest.raises(intake.BadRows) as refused:
-        intake.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
+    with pytest.raises(tables.BadRows) as refused:
+        tables.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
     assert [line for line, _ in refused.value.rows] == [2, 3, 4]
 
 
@@ -364,7 +365,7 @@ MACS = {
 @pytest.mark.parametrize("form", MACS)
 def test_macs_are_found_in_any_column(form):
     data, found = MACS[form]
-    assert intake.macs(data) == found
+    assert tables.macs(data) == found
 
 
 @pytest.mark.parametrize("data, words", [
@@ -377,20 +378,20 @@ def test_macs_are_found_in_any_column(form):
 ])
 def test_what_is_no_mac_is_told(data, words):
     with pytest.raises(UserError, match=words):
-        intake.macs(data)
+        tables.macs(data)
 
 
 def test_names_taken_in_become_the_list_of_a_product(ledger):
     product = Product("p9B2c3D4e5F", "product", "serial")
-    made = [names.serial("S", n, 4) for n in range(3)]
-    assert intake.take_names(ledger, product, made, WHO).new == 3
-    assert intake.take_names(ledger, product, made, WHO).known == 3
+    made = [device_names.serial("S", n, 4) for n in range(3)]
+    assert tables.take_names(ledger, product, made, WHO).new == 3
+    assert tables.take_names(ledger, product, made, WHO).known == 3
     assert ledger.reserve("240ac4000001", "p9B2c3D4e5F", WHO).device_name == made[0]
 
 
 def test_files_are_read_with_one_line_of_complaint(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
-        intake.load(tmp_path / "none.csv")
+        tables.load(tmp_path / "none.csv")
     os.mkdir(tmp_path / "folder.csv")
     with pytest.raises(UserError, match="cannot be read"):
-        intake.load(tmp_path / "folder.csv")
+        tables.load(tmp_path / "folder.csv")

@@ -11,16 +11,19 @@ from dataclasses import replace
 
 import pytest
 
-from host_tests.chip import flashing
-from host_tests.image import pairs
-from host_tests.line import filed
+from host_tests.support import flashing
+from host_tests.support import pairs
+from host_tests.support import filed_board
 from host_tests.line.conftest import PRODUCT, WHO, board
 from tools import cli
-from tools.emulator.chip.bench import Bench
+from tools.emulator.chip.thread import Bench
 from tools.errors import UserError
-from tools.line import connection, desk, doctor, job, seal, station, station_file, worker
-from tools.line.ledger import Ledger, Product, Who
-from tools.line.port_wire import PortWire
+from tools.line.ledger import connection, seal
+from tools.line.verbs import arguments
+from tools.line.station import checks, station, station_file, worker
+from tools.line import job
+from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.station.port_wire import PortWire
 from tools.line.verbs import burn
 
 JOB = f"""
@@ -282,7 +285,7 @@ def test_a_station_file_that_is_not_root_s_is_refused_whoever_asks(pinned, monke
         found[stat.ST_UID] = 12345 if os.fspath(path) == os.path.normpath(pinned.parent / what) else found[stat.ST_UID]
         return os.stat_result(found)
 
-    monkeypatch.setattr("tools.line.station_file.os.stat", owned)
+    monkeypatch.setattr("tools.line.station.station_file.os.stat", owned)
     with pytest.raises(UserError, match="can be changed by others than root"):
         station_file.find(place=str(pinned))
 
@@ -291,7 +294,7 @@ def test_a_station_file_that_cannot_be_read_is_refused_and_never_a_desk(pinned, 
     def closed(path, *_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tools.line.station_file.os.lstat", closed)
+    monkeypatch.setattr("tools.line.station.station_file.os.lstat", closed)
     with pytest.raises(UserError, match="station.toml cannot be read: Permission denied; chmod 755"):
         station_file.find(place=str(pinned))
 
@@ -328,7 +331,7 @@ def test_the_environment_says_nothing_of_what_a_station_file_leaves_out(folder, 
     assert cli.main(["line", "status"]) == 1
     assert "station.toml names no ledger" in capsys.readouterr().err
     monkeypatch.setenv("ALIOT_LEDGER_KEY", "0" * 64)
-    assert desk.key(argparse.Namespace(key_file=None), station_file.find(place=str(pinned))) is None
+    assert arguments.key(argparse.Namespace(key_file=None), station_file.find(place=str(pinned))) is None
 
 
 def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
@@ -380,8 +383,8 @@ def test_root_s_key_may_be_read_by_one_group(tmp_path, monkeypatch, mode, owner,
 def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(folder, monkeypatch):
     at = station_file.Station("hall-2", key_file=str(folder / "line.key"))
     (folder / "job.toml").chmod(0o600)
-    monkeypatch.setattr("tools.line.doctor.os.access", lambda *_: False)
-    found = [(one.what, one.good, one.advice) for one in doctor.modes(at, str(folder / "job.toml"))]
+    monkeypatch.setattr("tools.line.station.checks.os.access", lambda *_: False)
+    found = [(one.what, one.good, one.advice) for one in checks.modes(at, str(folder / "job.toml"))]
     assert found == [
         ("key", False, f"chgrp GROUP {folder}/line.key (the operators' group) and chmod 640 {folder}/line.key"),
         ("job", False, f"chmod 644 {folder}/job.toml"),
@@ -389,7 +392,7 @@ def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(fo
     monkeypatch.undo()
     (folder / "job.toml").chmod(0o644)
     (folder / "line.key").chmod(0o640)
-    assert not list(doctor.modes(at, str(folder / "job.toml")))
+    assert not list(checks.modes(at, str(folder / "job.toml")))
 
 
 def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
@@ -397,7 +400,7 @@ def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
     name = job.fingerprint(job.private_key(str(folder / "line.key")).public_key())
     assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
     assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
-    assert "signed with key" in list(doctor.firmware(found))[-1].found
+    assert "signed with key" in list(checks.firmware(found))[-1].found
     assert "(UNSIGNED JOB)" in burn.title(job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk"))
 
 
@@ -423,12 +426,12 @@ def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folde
     ended = job.Job("lamp", PRODUCT, "ESP32_GENERIC", not_after=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
     url = connection.parse_url(str(tmp_path / "l.db"))
     Ledger.create(url, plain=True).close()
-    path = filed.create(tmp_path / "board.json", board(1))
-    settings = worker.Settings(ended, url, None, WHO, wire="host_tests.line.filed:FiledWire", once=True)
+    path = filed_board.create(tmp_path / "board.json", board(1))
+    settings = worker.Settings(ended, url, None, WHO, wire="host_tests.support.filed_board:FiledWire", once=True)
     bay = worker.Worker(station_file.Bay("1", port=path), settings, lambda event, **facts: None, threading.Event())
     with pytest.raises(UserError, match="job lamp is over since 2026-01-01"):
         bay.run()
-    assert filed.burns(path) == []
+    assert filed_board.burns(path) == []
 
 
 def test_a_station_refuses_a_job_older_than_the_last_it_ran_of_that_name(tmp_path):

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from host_tests.line.conftest import PRODUCT, WHO, Clock, board, secret, stock
 from tools.errors import UserError
-from tools.line import labels, report
+from tools.line.reports import labels, report
 from tools.line.job import Job
-from tools.line.ledger import Ledger, Product
+from tools.line.ledger.ledger import Ledger, Product
 
 
 @pytest.fixture

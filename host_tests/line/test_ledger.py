@@ -5,10 +5,10 @@ import sqlalchemy as sa
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
 from tools.errors import UserError
-from tools.line import transitions
-from tools.line.connection import Patience
-from tools.line.ledger import Ledger, Product, Who
-from tools.line.schema import events, identities, products
+from tools.line.ledger import transitions
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.schema import events, identities, products
 
 OTHER = Who("bay-2", "mei")
 QUICK = Patience(limit=5.0)
@@ -245,14 +245,14 @@ def test_without_the_key_states_are_seen_and_secrets_are_not(ledger, ledger_url)
 
 
 def test_a_wrong_key_is_refused_at_once(ledger, ledger_url):
-    from tools.line.seal import Key
+    from tools.line.ledger.seal import Key
 
     with pytest.raises(UserError, match="this is not the ledger's key"):
         Ledger.open(ledger_url, key=Key(bytes(32)), patience=QUICK)
 
 
 def test_rekey_changes_the_key_of_every_secret_and_stops_stations_with_the_old_one(ledger, ledger_url, key):
-    from tools.line.seal import Key
+    from tools.line.ledger.seal import Key
 
     stock(ledger, 5)
     ledger.add_product(Product("p9B2c3D4e5F", "product", "mac", secret=_secret("ProductSecret123")), WHO)
@@ -309,6 +309,6 @@ def test_the_unique_constraints_are_in_the_tables(ledger):
 
 
 def _secret(text):
-    from tools.line.seal import Secret
+    from tools.line.ledger.seal import Secret
 
     return Secret(text)

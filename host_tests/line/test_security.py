@@ -138,7 +138,7 @@ def test_what_is_typed_names_chip_and_plan(tmp_path, key):
 
 @pytest.mark.parametrize("chip", CHIPS)
 def test_the_same_plan_is_burned_into_an_emulated_chip_over_the_wire(chip, tmp_path):
-    from tools.emulator.chip.bench import Bench
+    from tools.emulator.chip.thread import Bench
 
     with Bench(tmp_path / "flash.bin", chip=chip, size=4 << 20, efuses=tmp_path / "efuses.bin") as bench:
         with security.Fuses(chip, port=bench.url) as chip_fuses:

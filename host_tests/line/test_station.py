@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
-from host_tests.line import filed
+from host_tests.support import filed_board
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
-from tools.line import screen, station
-from tools.line.connection import Patience
-from tools.line.ledger import Ledger, Product
-from tools.line.seal import Key
+from tools.line.station import screen, station
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.seal import Key
 
 KEY = Key(bytes(range(32)))
 SCALE = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
@@ -45,7 +45,7 @@ class Run:
             )
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "host_tests.line.run_station", str(self.path)],
+            [sys.executable, "-m", "host_tests.support.run_station", str(self.path)],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -66,7 +66,7 @@ class Run:
 
 
 def boards(folder, count, **how):
-    return [filed.create(folder / f"board{n}.json", board(n), **how) for n in range(count)]
+    return [filed_board.create(folder / f"board{n}.json", board(n), **how) for n in range(count)]
 
 
 def test_eight_bays_burn_eight_boards_at_once(ledger, ledger_url, tmp_path):
@@ -81,7 +81,7 @@ def test_eight_bays_burn_eight_boards_at_once(ledger, ledger_url, tmp_path):
         "failed": 0,
         "boards_an_hour": 0,
     }
-    names = [filed.burns(path) for path in paths]
+    names = [filed_board.burns(path) for path in paths]
     assert sorted(name for burned in names for name in burned) == [f"dev0000{n}" for n in range(8)]
     assert ledger.counts()[PRODUCT]["done"] == 8
     journal = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
@@ -104,7 +104,7 @@ def test_a_station_killed_at_any_event_is_followed_by_one_that_finishes(ledger, 
     count = max(3, int((10 if ledger_url.startswith("sqlite") else 4) * min(SCALE, 1.6)))
     stock(ledger, count)
     for at in range(1, count + 1):
-        path = filed.create(tmp_path / f"board{at}.json", board(at))
+        path = filed_board.create(tmp_path / f"board{at}.json", board(at))
         run = Run(tmp_path, ledger_url, [path])
         for number, _ in enumerate(run.events(), 1):
             if number == at:
@@ -113,26 +113,26 @@ def test_a_station_killed_at_any_event_is_followed_by_one_that_finishes(ledger, 
         status, events = Run(tmp_path, ledger_url, [path]).finish()
         assert status == 0, (at, events)
         assert ledger.find(mac=board(at)).state == "done"
-        assert len(filed.burns(path)) == 1, (at, filed.burns(path))
+        assert len(filed_board.burns(path)) == 1, (at, filed_board.burns(path))
     assert ledger.counts()[PRODUCT] | {"done": 0} == dict.fromkeys(ledger.counts()[PRODUCT], 0)
-    names = [filed.burns(tmp_path / f"board{at}.json")[0] for at in range(1, count + 1)]
+    names = [filed_board.burns(tmp_path / f"board{at}.json")[0] for at in range(1, count + 1)]
     assert len(set(names)) == count
 
 
 def test_a_pulled_board_is_waited_for_and_finished(ledger, ledger_url, tmp_path):
     stock(ledger, 1)
-    path = filed.create(tmp_path / "board.json", board(1), pull_at=[2, 4])
+    path = filed_board.create(tmp_path / "board.json", board(1), pull_at=[2, 4])
     status, events = Run(tmp_path, ledger_url, [path]).finish()
     assert [e["event"] for e in events].count("pulled") == 2 and status == 0
-    assert filed.burns(path) == ["dev00000"]
+    assert filed_board.burns(path) == ["dev00000"]
 
 
 def test_wrong_chips_and_dead_boards_are_red_and_the_others_green(ledger, ledger_url, tmp_path):
     stock(ledger, 3)
     paths = [
-        filed.create(tmp_path / "a.json", board(1)),
-        filed.create(tmp_path / "b.json", board(2), chip="esp32s3"),
-        filed.create(tmp_path / "c.json", board(3), starts=False),
+        filed_board.create(tmp_path / "a.json", board(1)),
+        filed_board.create(tmp_path / "b.json", board(2), chip="esp32s3"),
+        filed_board.create(tmp_path / "c.json", board(3), starts=False),
     ]
     status, events = Run(tmp_path, ledger_url, paths).finish()
     results = {e["bay"]: (e["outcome"], e.get("why", "")) for e in events if e["event"] == "result"}
@@ -165,7 +165,7 @@ def test_ctrl_c_finishes_boards_in_work_and_takes_no_new_one(ledger, ledger_url,
 def test_a_new_board_in_a_bay_is_burned_when_the_old_one_is_taken_out(ledger, ledger_url, tmp_path):
     stock(ledger, 5)
     path = tmp_path / "bay.json"
-    filed.create(path, board(1))
+    filed_board.create(path, board(1))
     run = Run(tmp_path, ledger_url, [str(path)], once=False)
     results = []
     for event in run.events():
@@ -175,7 +175,7 @@ def test_a_new_board_in_a_bay_is_burned_when_the_old_one_is_taken_out(ledger, le
             if len(results) == 3:
                 os.killpg(run.process.pid, signal.SIGINT)
         if event["event"] == "waiting" and results and len(results) < 3:
-            filed.create(path, board(len(results) + 1))
+            filed_board.create(path, board(len(results) + 1))
     assert results == ["dev00000", "dev00001", "dev00002"] and run.process.wait(timeout=30) == 130
 
 
@@ -196,7 +196,7 @@ def test_a_ledger_that_goes_away_in_the_middle_is_waited_for(ledger, ledger_url,
         bring_back(ledger_url, tmp_path, request)
     assert "ledger" in seen and run.process.wait(timeout=60) == 0
     assert ledger.counts()[PRODUCT]["done"] == 4
-    assert all(len(filed.burns(path)) == 1 for path in paths)
+    assert all(len(filed_board.burns(path)) == 1 for path in paths)
 
 
 def take_away(ledger_url, folder, request):
@@ -217,7 +217,7 @@ def bring_back(ledger_url, folder, request):
 
 def test_a_bay_whose_process_dies_is_started_again(ledger, ledger_url, tmp_path):
     stock(ledger, 2)
-    path = filed.create(tmp_path / "board.json", board(1), hold=str(tmp_path / "go"))
+    path = filed_board.create(tmp_path / "board.json", board(1), hold=str(tmp_path / "go"))
     run = Run(tmp_path, ledger_url, [path])
     killed = False
     events = []
@@ -229,7 +229,7 @@ def test_a_bay_whose_process_dies_is_started_again(ledger, ledger_url, tmp_path)
                 os.kill(pid, signal.SIGKILL)
             (tmp_path / "go").touch()
     assert "died" in events and run.process.wait(timeout=30) == 0
-    assert filed.burns(path) == ["dev00000"]
+    assert filed_board.burns(path) == ["dev00000"]
 
 
 def _children_of(pid):
@@ -421,7 +421,7 @@ def test_the_journal_has_the_reason_of_every_red_board(tmp_path):
     with Ledger.create(url, key=KEY) as ledger:
         ledger.add_product(Product(PRODUCT), WHO)
         stock(ledger, 1)
-    paths = [filed.create(tmp_path / "a.json", board(1), chip="esp32s3"), filed.create(tmp_path / "b.json", board(2), starts=False)]
+    paths = [filed_board.create(tmp_path / "a.json", board(1), chip="esp32s3"), filed_board.create(tmp_path / "b.json", board(2), starts=False)]
     Run(tmp_path, url, paths, journal=str(tmp_path / "journal")).finish()
     journal = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
     whys = {line["mac"]: line["why"] for line in journal if line["outcome"] == "failed"}
@@ -457,6 +457,6 @@ def test_a_full_disk_under_the_ledger_loses_nothing(postgres, tmp_path):
         status, events = Run(tmp_path, url, paths).finish()
         assert status == 0, events
         assert ledger.counts()[PRODUCT]["done"] == 8
-        assert sorted(name for path in paths for name in filed.burns(path)) == [
+        assert sorted(name for path in paths for name in filed_board.burns(path)) == [
             f"dev{n:05d}" for n in range(8)
         ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.line import transitions as t
+from tools.line.ledger import transitions as t
 
 WALKS = st.lists(st.tuples(st.sampled_from(t.ACTIONS), st.booleans()), max_size=40)
 

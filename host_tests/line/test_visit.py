@@ -3,14 +3,14 @@
 import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
-from host_tests.line.scripted import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
+from host_tests.support.scripted_board import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
 from tools.firmware import record
-from tools.line import transitions
+from tools.line.ledger import transitions
 from tools.line.job import Job
-from tools.line.ledger import Ledger, Product
-from tools.line.seal import Secret
-from tools.line.visit import Result, visit
-from tools.line.wire import Chip, Pulled
+from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.seal import Secret
+from tools.line.station.visit import Result, visit
+from tools.line.station.wire import Chip, Pulled
 
 JOB = Job("lamp", PRODUCT, "ESP32_GENERIC", endpoint={"region": "cn-shanghai"}, held={"firmware": b"stock"})
 

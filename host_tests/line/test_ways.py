@@ -7,19 +7,22 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from host_tests.image import pairs
+from host_tests.support import pairs
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
-from host_tests.line.scripted import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
+from host_tests.support.scripted_board import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
 from tools import cli
 from tools.errors import UserError
 from tools.firmware import record
-from tools.line import backup, connection, doctor, intake, names, station_file, ways, wire
-from tools.line.connection import Patience
+from tools.line.ledger import backup, connection
+from tools.line.station import checks, station_file, wire
+from tools.line.intake import tables
+from tools.line import device_names, identities as ways
+from tools.line.ledger.connection import Patience
 from tools.line.job import Job
-from tools.line.ledger import Ledger, Product
-from tools.line.schema import identities, products
-from tools.line.seal import Key, Secret
-from tools.line.visit import Result, judge_name, visit
+from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.schema import identities, products
+from tools.line.ledger.seal import Key, Secret
+from tools.line.station.visit import Result, judge_name, visit
 
 X509, ID2 = "a1X509Prod1", "a1ID2Produ1"
 CA = "1EDEE04550A06DA29661"
@@ -53,7 +56,7 @@ def plain(tmp_path):
 
 
 def take_folder(ledger, folder, **how):
-    return intake.take(ledger, intake.read_folder(folder), WHO, str(folder), **how)
+    return tables.take(ledger, tables.read_folder(folder), WHO, str(folder), **how)
 
 
 def sheet(header, rows):
@@ -63,7 +66,7 @@ def sheet(header, rows):
 
 
 def take_ids(ledger, rows=IDS, header=("ProductKey", "DeviceName", "ID", "Key", "KeyType"), **how):
-    return intake.take_csv(ledger, sheet(header, rows), WHO, **how)
+    return tables.take_csv(ledger, sheet(header, rows), WHO, **how)
 
 
 # --- the ledger, on both databases
@@ -134,9 +137,9 @@ def test_a_product_has_one_way(ledger, issued):
 
 
 def test_a_ledger_of_before_is_brought_along(ledger_url, key):
-    from tools.line import migration
-    from tools.line.description import describe
-    from tools.line.seal import Seal
+    from tools.line.ledger import migration
+    from tools.line.ledger.description import describe
+    from tools.line.ledger.seal import Seal
 
     url = connection.parse_url(ledger_url)
     if url.drivername == "sqlite":
@@ -180,11 +183,11 @@ def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, wo
     for number, last in ((0, 2 if days else 100), (1, 3650)):
         pair(tmp_path / "i", number, days=last, start=-0.5)
     take_folder(plain, tmp_path / "i")
-    (finding,) = doctor.certificates(plain, None, pairs.NOW + days * pairs.DAY)
+    (finding,) = checks.certificates(plain, None, pairs.NOW + days * pairs.DAY)
     assert (finding.good, finding.found) == (good, f"{X509}: {words}")
     assert bool(finding.advice) == (good is not True)
     odd = Job("x", X509, "ESP32_GENERIC", endpoint={"auth": "https"})
-    assert "endpoint.auth is not for" in next(doctor.certificates(plain, odd)).found
+    assert "endpoint.auth is not for" in next(checks.certificates(plain, odd)).found
 
 
 # --- intake, each bad input by its line
@@ -268,18 +271,18 @@ def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(led
 def test_a_csv_may_name_the_files(plain, tmp_path):
     pairs.write(tmp_path, "a", serial=0x31)
     rows = [(X509, "lamp-1", "a.cer", "a.key")]
-    taken = intake.take_csv(plain, sheet(("ProductKey", "DeviceName", "Certificate", "PrivateKey"), rows), WHO,
+    taken = tables.take_csv(plain, sheet(("ProductKey", "DeviceName", "Certificate", "PrivateKey"), rows), WHO,
                             str(tmp_path / "devices.csv"))
     assert taken.new == 1 and plain.find(product_key=X509, device_name="lamp-1").serial == "31"
     for odd, words in ((("a.cer", ""), "line 2: has no PrivateKey"), (("no.cer", "a.key"), "line 2: .*no.cer")):
         with pytest.raises(UserError, match=words):
-            intake.take_csv(plain, sheet(("ProductKey", "DeviceName", "证书", "私钥"), [(X509, "lamp-2", *odd)]), WHO,
+            tables.take_csv(plain, sheet(("ProductKey", "DeviceName", "证书", "私钥"), [(X509, "lamp-2", *odd)]), WHO,
                             str(tmp_path / "devices.csv"))
 
 
 def test_a_folder_without_a_certificate_is_none(tmp_path):
     with pytest.raises(UserError, match="there is no certificate in .*'ca issue' writes"):
-        intake.read_folder(tmp_path)
+        tables.read_folder(tmp_path)
 
 
 @pytest.mark.parametrize("change, words", [
@@ -318,11 +321,11 @@ def test_id2_columns_have_other_spellings_and_types(plain):
 ])
 def test_bad_products_of_sub_devices_are_named(text, words):
     with pytest.raises(UserError, match=words):
-        intake.sub_products(text.encode())
+        tables.sub_products(text.encode())
 
 
 def test_products_of_sub_devices_may_have_secrets():
-    found = intake.sub_products("ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n".encode())
+    found = tables.sub_products("ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n".encode())
     assert found == (("a1SubProdu1", None), ("a1SubProdu2", "Xh2sKw0Lq7PzT3vN"))
 
 
@@ -497,4 +500,4 @@ def test_a_name_with_a_colon_comes_back_from_its_file(plain, tmp_path):
     (tmp_path / "i").mkdir()
     pair(tmp_path / "i", 1, "24:0a:c4:00:00:01")
     take_folder(plain, tmp_path / "i")
-    assert plain.list()[0].device_name == names.of_mac("mac:", "240ac4000001")
+    assert plain.list()[0].device_name == device_names.of_mac("mac:", "240ac4000001")

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.firmware import FOLDER
-from tools.image import firmware
+from tools.image import device_files
 from tools.qemu import applications, scenarios
 from tools.qemu.applications import Heaps
 
@@ -14,7 +14,7 @@ SHIPPED = sorted({scenario.main for scenario in scenarios.SCENARIOS})
 def test_a_shipped_application_gets_one_statement_and_nothing_else(name):
     source = (FOLDER / name).read_text()
     made = applications.measured(source)
-    firmware.compile_module(made.encode(), "main.py")
+    device_files.compile_module(made.encode(), "main.py")
     assert [line for line in made.splitlines() if applications.MEASURE not in line] == source.splitlines()
     assert made.count(applications.MEASURE) == 1
 

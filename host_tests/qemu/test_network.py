@@ -6,16 +6,15 @@ import struct
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
+from host_tests.support.paths import ROOT
 import pytest
 
 from host_tests.qemu.test_names import QUESTION
-from tools.emulator.board import routes
+from tools import host_names
 from tools.errors import UserError
 from tools.qemu import network
 
-ROOT = Path(__file__).parents[2]
 FREE = ("127.0.0.1", 0)
 
 
@@ -49,7 +48,7 @@ def test_the_name_server_answers_packets(private):
 
 def test_each_name_of_the_platform_leads_to_a_door_for_each_of_its_ports():
     doors = network.doors()
-    for pattern, ways in routes.PLATFORM.items():
+    for pattern, ways in host_names.PLATFORM.items():
         name = pattern.replace("*", "some-label")
         for port, service in ways.items():
             assert (network.address_of(name), port, service) in doors, name

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from host_tests.qemu.fake import SSID
+from host_tests.support.fake_qemu import SSID
 from tools import cli
 from tools.errors import UserError
-from tools.image import build
+from tools.flash.verbs import image as build
 from tools.qemu import network, player, scenarios
 from tools.qemu.machine import MachineError
 from tools.qemu.player import Player, Settings

@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.ca import disk
+from tools import files
 from tools.errors import UserError
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
@@ -73,12 +73,12 @@ def write(ca, out, product_key=None, everything=False, most=MOST):
     first = {product: ca.ledger.last_association(product) + 1 for product in {row[0] for row in rows}}
     pieces = cut(rows, first, most)
     out = Path(out)
-    with disk.told(f"make {out}"):
+    with files.told(f"make {out}"):
         out.mkdir(parents=True, exist_ok=True)
     written = []
     for piece in pieces:
         path = out / piece.file_name(ca.serial)
-        disk.write(path, render(piece))
+        files.write(path, render(piece))
         written.append((path, len(piece.rows)))
     for piece in pieces:
         ca.ledger.associated({piece.number: [row[2] for row in piece.rows]})

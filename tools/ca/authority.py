@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.ca import disk, envelope, facts, names, profile, serials
+from tools import files, certificates, serials
+from tools.ca import envelope, names, profile
 from tools.ca.keys import SIZES, generate
 from tools.ca.ledger import Ledger, Signed
 from tools.errors import UserError
@@ -57,7 +58,7 @@ def read_clock(clock):
     now = clock()
     if now < _EPOCH:
         raise UserError(
-            f"this machine's clock says {profile.moment(now):%Y-%m-%d}; set it before certificates are "
+            f"this machine's clock says {certificates.moment(now):%Y-%m-%d}; set it before certificates are "
             "made, they carry dates"
         )
     return now
@@ -81,16 +82,16 @@ def create(
     key = rsa.generate_private_key(65537, bits)
     serial = serials.fresh()
     certificate = profile.authority(
-        key, name, serial, now - profile.DAY, now + days * profile.DAY, organization, country
+        key, name, serial, now - certificates.DAY, now + days * certificates.DAY, organization, country
     )
-    with disk.told(f"make {folder}"):
+    with files.told(f"make {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _fill(building, certificate, envelope.seal(key, passphrase, cost), now)
-        with disk.told(f"make {folder}"):
+        with files.told(f"make {folder}"):
             os.rename(building, folder)
-            disk.sync_folder(folder.parent)
+            files.sync_folder(folder.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return Authority(folder, clock)
@@ -106,7 +107,7 @@ def refuse_bad_request(folder, name, bits, days, country):
         raise UserError(f"--days is 1 to 36500, not {days}")
     if country is not None and not (len(country) == 2 and country.isascii() and country.isalpha()):
         raise UserError(f"--country is two letters such as CN, not {country!r}")
-    with disk.told(f"make {folder}"):
+    with files.told(f"make {folder}"):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken:
         raise UserError(
@@ -117,9 +118,9 @@ def refuse_bad_request(folder, name, bits, days, country):
 def _fill(folder, certificate, sealed, now):
     data = certificate.public_bytes(serialization.Encoding.DER)
     Ledger.create(folder / "ledger.db").adopt("ca", summary(data, "host"), now)
-    disk.write(folder / "ca.cer", certificate.public_bytes(serialization.Encoding.PEM))
-    disk.write(folder / "ca.key", sealed, disk.PRIVATE)
-    disk.write(folder / ".gitignore", b"*\n")
+    files.write(folder / "ca.cer", certificate.public_bytes(serialization.Encoding.PEM))
+    files.write(folder / "ca.key", sealed, files.PRIVATE)
+    files.write(folder / ".gitignore", b"*\n")
 
 
 class Authority:
@@ -146,17 +147,17 @@ class Authority:
                 f"'python -m tools ca init {self.folder} --name NAME' makes one"
             )
         try:
-            certificate = x509.load_pem_x509_certificate(disk.read(path, _LIMIT))
+            certificate = x509.load_pem_x509_certificate(files.read(path, _LIMIT))
             certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0]
             certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
             return certificate
-        except (*facts.UNREADABLE, IndexError, x509.ExtensionNotFound):
+        except (*certificates.UNREADABLE, IndexError, x509.ExtensionNotFound):
             raise UserError(f"{path} is not the certificate that 'ca init' made; put it back") from None
 
     def unlock(self, passphrase):
         """Open the key with the passphrase (bytes); returns self."""
         path = self.folder / "ca.key"
-        key = envelope.unseal(disk.read(path, _LIMIT), passphrase, path)
+        key = envelope.unseal(files.read(path, _LIMIT), passphrase, path)
         if _spki(key.public_key()) != _spki(self.certificate.public_key()):
             raise UserError(
                 f"{path} is not the key of {self.folder}/ca.cer; put back the two that belong together"
@@ -172,20 +173,20 @@ class Authority:
         if now < self.certificate.not_valid_before_utc.timestamp():
             raise UserError(f"CA {self.name} is not valid yet; this machine's clock is probably wrong")
         if now >= self.not_after:
-            ended = f"{profile.moment(self.not_after):%Y-%m-%d}"
+            ended = f"{certificates.moment(self.not_after):%Y-%m-%d}"
             raise UserError(f"CA {self.name} ended on {ended}; make and register a new one with 'ca init'")
         return now
 
     def end(self, now, days=None, usual=DEVICE_DAYS):
         """When a certificate of `days` ends, Unix seconds; without `days` the usual ones or the CA's rest."""
         if days is None:
-            return min(now + usual * profile.DAY, self.not_after)
+            return min(now + usual * certificates.DAY, self.not_after)
         if days < 1:
             raise UserError(f"--days is 1 or more, not {days}")
-        if now + days * profile.DAY > self.not_after:
-            left = int(self.not_after - now) // profile.DAY
+        if now + days * certificates.DAY > self.not_after:
+            left = int(self.not_after - now) // certificates.DAY
             raise UserError(f"CA {self.name} has {left} days left; {days} days would outlive it")
-        return now + days * profile.DAY
+        return now + days * certificates.DAY
 
     def verification(self, code, days=None):
         """The verification certificate (DER) for a registration code of the console.
@@ -209,7 +210,7 @@ class Authority:
         return self._sign(profile.device, key, device_name, serial, now, end)
 
     def _sign(self, make, key, name, serial, now, end):
-        start = max(now - profile.DAY, self.certificate.not_valid_before_utc.timestamp())
+        start = max(now - certificates.DAY, self.certificate.not_valid_before_utc.timestamp())
         public = serialization.load_der_public_key(key.public)
         certificate = make(self.certificate, self._key, public, name, serial, start, end)
         return certificate.public_bytes(serialization.Encoding.DER)

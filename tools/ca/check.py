@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools.ca import devices, disk, facts, names, rules, serials
-from tools.ca.rules import Finding
+from tools.ca import device_list, names, rules
+from tools import files, certificates, serials
+from tools.certificates import Finding
 from tools.errors import UserError
 
 KINDS = ("ca", "verification", "device", "key", "association")
@@ -48,25 +49,25 @@ class Checker:
         try:
             if kind == "association":
                 return self._association(path)
-            data = disk.read(path, _LIMIT)
+            data = files.read(path, _LIMIT)
             if kind == "key":
                 return self._key(path, data)
-            return self._certificate(path, facts.certificate(data), kind)
-        except facts.Unreadable as fault:
-            return Report(str(path), kind or "certificate", "", tuple(rules.error(str(fault))))
+            return self._certificate(path, certificates.certificate(data), kind)
+        except certificates.Unreadable as fault:
+            return Report(str(path), kind or "certificate", "", tuple(certificates.error(str(fault))))
 
     def _association(self, path):
         try:
-            rows = devices.table(path)
+            rows = device_list.table(path)
         except UserError as fault:
             if not path.is_file():
                 raise
             return Report(
-                str(path), "association", "", tuple(rules.error(str(fault).removeprefix(f"{path} ")))
+                str(path), "association", "", tuple(certificates.error(str(fault).removeprefix(f"{path} ")))
             )
         found = rules.association_rows(rows, self._known if self._ledger else None)
         if path.suffix.lower() != ".csv":
-            found = rules.error("the console takes a .csv file") + found
+            found = certificates.error("the console takes a .csv file") + found
         return Report(str(path), "association", f"{max(0, len(rows) - 1)} rows", tuple(found))
 
     def _known(self, product_key, device_name, serial):
@@ -78,14 +79,14 @@ class Checker:
         return None
 
     def _key(self, path, data):
-        public, faults = facts.private_key(data)
+        public, faults = certificates.private_key(data)
         found = [Finding("error", fault) for fault in faults]
         if public.key_size < 2048:
-            found += rules.error(
+            found += certificates.error(
                 f"the key has {public.key_size} bits; 2048 is the least that TLS libraries accept"
             )
         if path.stat().st_mode & 0o077:
-            found += rules.warning(f"others may read this key; chmod 600 {path}")
+            found += certificates.warning(f"others may read this key; chmod 600 {path}")
         return Report(str(path), "key", f"RSA {public.key_size}", tuple(found))
 
     def _certificate(self, path, held, kind):
@@ -117,7 +118,7 @@ class Checker:
         if held.rsa_bits:
             parts.append(f"RSA {held.rsa_bits}")
         if held.end is not None:
-            parts.append(f"{rules.days_left(held.end, self._now)} days left")
+            parts.append(f"{certificates.days_left(held.end, self._now)} days left")
         return ", ".join(parts)
 
 
@@ -139,11 +140,11 @@ def _pair(path, held):
     if not beside.is_file() or held.public is None:
         return []
     try:
-        public, _ = facts.private_key(disk.read(beside, _LIMIT))
-    except facts.Unreadable as fault:
-        return rules.error(f"the key beside it, {beside.name}: {fault}")
-    if not facts.same_key(public, held.public):
-        return rules.error(f"the key beside it, {beside.name}, is of another certificate")
+        public, _ = certificates.private_key(files.read(beside, _LIMIT))
+    except certificates.Unreadable as fault:
+        return certificates.error(f"the key beside it, {beside.name}: {fault}")
+    if not certificates.same_key(public, held.public):
+        return certificates.error(f"the key beside it, {beside.name}, is of another certificate")
     return []
 
 
@@ -154,8 +155,8 @@ def read_ca(path, clock):
         from tools.ca.authority import Authority  # deferred: checking a file needs no database
 
         ca = Authority(path, clock)
-        return facts.certificate(disk.read(path / "ca.cer", _LIMIT)), ca.ledger
+        return certificates.certificate(files.read(path / "ca.cer", _LIMIT)), ca.ledger
     try:
-        return facts.certificate(disk.read(path, _LIMIT)), None
-    except facts.Unreadable as fault:
+        return certificates.certificate(files.read(path, _LIMIT)), None
+    except certificates.Unreadable as fault:
         raise UserError(f"{path}: {fault}") from None

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tools.ca import disk, facts, names, serials
+from tools import files, certificates, serials
+from tools.ca import names
 from tools.errors import UserError
 
 _STAGED = re.compile(r"\.(?P<stem>.+)\.(?P<serial>[0-9A-F]+)(?P<ending>\.key|\.cer)")
@@ -32,8 +33,8 @@ class Delivery:
         path = self.folder / (self._stem(row.product_key, row.device_name) + ".cer")
         if not path.is_file():
             return False
-        with contextlib.suppress(*facts.UNREADABLE):
-            certificate = x509.load_pem_x509_certificate(disk.read(path, _LIMIT))
+        with contextlib.suppress(*certificates.UNREADABLE):
+            certificate = x509.load_pem_x509_certificate(files.read(path, _LIMIT))
             return serials.text(certificate.serial_number) == row.serial
         return False
 
@@ -50,14 +51,14 @@ class Delivery:
     def stage(self, issued):
         """Store a pair durably under its hidden names."""
         if issued.key_pem:
-            disk.write(self._staged(issued.stem, issued.serial, ".key"), issued.key_pem, disk.PRIVATE)
-        disk.write(self._staged(issued.stem, issued.serial, ".cer"), issued.certificate_pem)
+            files.write(self._staged(issued.stem, issued.serial, ".key"), issued.key_pem, files.PRIVATE)
+        files.write(self._staged(issued.stem, issued.serial, ".cer"), issued.certificate_pem)
 
     def deliver(self, stem, serial):
         """Give a staged pair its names; returns the paths, certificate first."""
         final = [self._name(stem, serial, ending) for ending in (".key", ".cer")]
-        with disk.told(f"write {self.folder}"):
-            disk.sync_folder(self.folder)
+        with files.told(f"write {self.folder}"):
+            files.sync_folder(self.folder)
         return [path for path in reversed(final) if path]
 
     def _name(self, stem, serial, ending):
@@ -68,7 +69,7 @@ class Delivery:
             raise UserError(
                 f"{final} is there already and is never overwritten; move it away and run this again"
             )
-        with disk.told(f"write {final}"):
+        with files.told(f"write {final}"):
             os.rename(staged, final)
         return final
 
@@ -108,13 +109,13 @@ class Delivery:
 def open_folder(path, ca):
     """A `Delivery` into the folder `path`, made if needed; UserError if another run writes there."""
     folder = Path(path)
-    with disk.told(f"make {folder}"):
+    with files.told(f"make {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with disk.locked(
+    with files.locked(
         folder / ".issuing", f"another 'ca issue' writes into {folder}; wait for it or name another --out"
     ):
         delivery = Delivery(folder, ca)
-        with disk.told(f"write {folder}"):
+        with files.told(f"write {folder}"):
             delivery.finished = delivery.put_right()
         try:
             yield delivery

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.x509 import ObjectIdentifier
 
-from tools.ca import facts
+from tools import certificates
 from tools.ca.keys import pem
 from tools.errors import UserError
 
@@ -100,7 +100,7 @@ def unseal(data, passphrase, name):
         raise UserError(f"{name} is not an encrypted CA key; put back the one that 'ca init' made")
     try:
         key = serialization.load_pem_private_key(data, passphrase)
-    except facts.UNREADABLE:
+    except certificates.UNREADABLE:
         raise UserError(f"wrong passphrase for {name} (or the file is damaged)") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UserError(f"the key in {name} is not RSA")

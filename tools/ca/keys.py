@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools.ca import facts
+from tools import certificates
 from tools.errors import UserError
 
 SIZES = (2048, 3072, 4096)  # 2048 in every public example, the rest is allowed by us (x509.md 2)
@@ -57,7 +57,7 @@ def from_request(data, name="the CSR"):
         request = load(data)
         key = request.public_key()
         genuine = request.is_signature_valid
-    except facts.UNREADABLE:
+    except certificates.UNREADABLE:
         raise UserError(f"{name} is not a certificate signing request (PKCS#10, PEM or DER)") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise UserError(f"the key of {name} is not RSA; the platform takes only RSA")

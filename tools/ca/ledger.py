@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from tools.ca import serials
+from tools import serials
 from tools.errors import UserError
 
 VERSION = 1

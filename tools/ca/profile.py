@@ -1,28 +1,11 @@
 """What stands in the three kinds of certificates a private CA signs (x509.md 2 and 8); pure, no I/O."""
 
-import datetime
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-DAY = 86400
-_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
+from tools.certificates import key_usage, moment
 
-
-def moment(seconds):
-    """Unix seconds as a UTC datetime without fractions."""
-    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
 
 
 def authority(key, name, serial, start, end, organization=None, country=None):
@@ -81,6 +64,3 @@ def _subject(name, organization=None, country=None):
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value])
 
 
-def key_usage(*wanted):
-    """keyUsage with `wanted` set and nothing else."""
-    return x509.KeyUsage(**{usage: usage in wanted for usage in _USAGES})

@@ -9,20 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools.ca import (
-    association,
-    authority,
-    check,
-    delivery,
-    devices,
-    disk,
-    issue,
-    keys,
-    names,
-    passphrase,
-    profile,
-    rules,
-)
+from tools.ca import association, authority, check, delivery, device_list, issue, keys, names, passphrase, rules
+from tools import certificates, files
 from tools.ca.authority import Authority
 from tools.errors import UserError
 
@@ -106,14 +94,14 @@ def _verify(args):
     ca = Authority(args.folder)
     out = Path(args.out)
     fault = names.code_fault(args.code.strip())
-    refused = rules.file_ending(out.suffix) + (rules.error(fault) if fault else [])
+    refused = rules.file_ending(out.suffix) + (certificates.error(fault) if fault else [])
     if refused:
         raise UserError(refused[0].text)
     if out.exists():
         raise UserError(f"{out} is there already; name another file with --out")
     ca.unlock(passphrase.read(args.passphrase_file))
     certificate = ca.verification(args.code, args.days)
-    disk.write(out, keys.pem("CERTIFICATE", certificate))
+    files.write(out, keys.pem("CERTIFICATE", certificate))
     _print(
         args,
         {"path": str(out), "code": args.code.strip()},
@@ -153,7 +141,7 @@ def _issue_arguments(parser):
 
 def _issue(args):
     wanted = _wanted(args)
-    key = keys.from_request(disk.read(args.csr, 1 << 20), args.csr) if args.csr else None
+    key = keys.from_request(files.read(args.csr, 1 << 20), args.csr) if args.csr else None
     if args.bits > 2048:
         print(
             f"warning: {args.bits}-bit keys need more memory and time on a board than 2048", file=sys.stderr
@@ -188,7 +176,7 @@ def _wanted(args):
             raise UserError(fault)
         return [(args.product, args.device)]
     warned = []
-    wanted, faults = devices.read(args.csv, args.product, warned.append)
+    wanted, faults = device_list.read(args.csv, args.product, warned.append)
     for line in warned[:_SHOWN]:
         print(f"warning: {line}", file=sys.stderr)
     for fault in faults[:_SHOWN]:
@@ -295,7 +283,7 @@ def _list(args):
     rows = [
         row
         for row in ca.ledger.rows(product_key=args.product, newest_only=not args.all)
-        if args.within is None or rules.days_left(row.not_after, now) <= args.within
+        if args.within is None or certificates.days_left(row.not_after, now) <= args.within
     ]
     held = [
         {
@@ -303,7 +291,7 @@ def _list(args):
             "device_name": row.device_name,
             "serial": row.serial,
             "not_after": row.not_after,
-            "days_left": rules.days_left(row.not_after, now),
+            "days_left": certificates.days_left(row.not_after, now),
             "key": row.key_origin,
             "associated": row.association is not None,
         }
@@ -313,7 +301,7 @@ def _list(args):
         "name": ca.name,
         "serial": ca.serial,
         "not_after": ca.not_after,
-        "days_left": rules.days_left(ca.not_after, now),
+        "days_left": certificates.days_left(ca.not_after, now),
         "ledger": ca.ledger.counts(),
     }
     if args.json:
@@ -388,7 +376,7 @@ def _print(args, plain, lines):
 
 
 def _date(seconds):
-    return f"{profile.moment(seconds):%Y-%m-%d}"
+    return f"{certificates.moment(seconds):%Y-%m-%d}"
 
 
 _ACTIONS = {

@@ -1,6 +1,6 @@
 """A board sold abroad: burned for Singapore, sent to the centre it is at home in, and there directly ever after."""
 
-from tools.demo.stage import text
+from tools.demo.scene import text
 
 BURNED_FOR, HOME = "ap-southeast-1", "eu-central-1"
 PRODUCT_KEY, DEVICE_NAME = "a1DemoSmart", "smart-lamp"

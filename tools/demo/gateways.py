@@ -1,6 +1,6 @@
 """A gateway: three sub-devices registered, attached, online, a property each; a power cut; online again."""
 
-from tools.demo.stage import text
+from tools.demo.scene import text
 from tools.firmware import FOLDER
 
 PRODUCT_KEY, SUB_KEY = "a1DemoGates", "a1DemoProbe"

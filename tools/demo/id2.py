@@ -2,7 +2,7 @@
 
 import secrets
 
-from tools.demo.stage import INSTANCE, text
+from tools.demo.scene import INSTANCE, text
 
 PRODUCT_KEY, EMPTY_KEY = "a1DemoIdent", "a1DemoEmpty"
 IDENTITY = {"id2": secrets.token_hex(12).upper(), "id2_key": secrets.token_hex(16), "id2_type": "AES_128"}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools import interpreter
-from tools.demo import centres, gateways, id2, ways, x509
-from tools.demo.stage import Stage
+from tools.emulator.board import interpreter
+from tools.demo import centres, gateways, id2, direct, x509
+from tools.demo.scene import Stage
 
-PAGES = (ways, id2, gateways, x509, centres)
+PAGES = (direct, id2, gateways, x509, centres)
 
 
 def add_arguments(parser):

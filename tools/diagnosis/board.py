@@ -9,11 +9,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tools.diagnosis.stretches import Finding
+from tools.diagnosis.checks import Finding
 from tools.errors import UserError
 from tools.flash import backup
 
-SCRIPT = Path(__file__).with_name("on_board.py")
+SCRIPT = Path(__file__).with_name("board_script.py")
 PATIENCE = 120          # seconds for the whole walk
 
 KINDS = {"device": "own secret", "x509": "certificate and key", "id2": "ID2"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.diagnosis import asking, certified, over_itls, signing, way
-from tools.diagnosis.stretches import Finding, along, availability, clock, dns, look, tcp, tls
+from tools.diagnosis import questions, mutual_tls, itls, signing, probes
+from tools.diagnosis.checks import Finding, along, availability, clock, dns, look, tcp, tls
 from tools.errors import UserError
 from tools.flash import port
 from tools.image import identity
@@ -23,7 +23,7 @@ from aliot.credentials import Credential
 from aliot.endpoint import PUBLIC
 from aliot.settings import Settings
 
-OTHERS = {"x509": certified.walk, "id2": over_itls.walk}      # ways that sign nothing with a secret
+OTHERS = {"x509": mutual_tls.walk, "id2": itls.walk}      # ways that sign nothing with a secret
 
 
 def add_arguments(parser):
@@ -69,22 +69,22 @@ def examine(args):
     who = identity.load(args.cert, usable=False) if args.cert else None
     if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
         raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
-    network = way.Network(args.cloud, args.timeout)
+    network = probes.Network(args.cloud, args.timeout)
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
     if who and who.way in OTHERS:
         return [availability(who), look("clock", lambda: clock(network)), *OTHERS[who.way](network, who, extra, args)]
     device, where = signing.credential(who, args.mac) if who else (None, public(args.region))
-    trusted = way.roots(where.roots, extra)
+    trusted = probes.roots(where.roots, extra)
     findings = [availability(who)] if who else []
     findings.append(look("clock", lambda: clock(network)))
     if device is not None and device.method:
-        findings += registration(network, who, device, where, way.roots(PUBLIC, extra), args.timeout)
+        findings += registration(network, who, device, where, probes.roots(PUBLIC, extra), args.timeout)
     if isinstance(where, Told):
         more, known = asked(network, who, device, where, extra, args)
         findings += more
         if not known:
             return findings
-        trusted = way.roots(where.roots, extra)
+        trusted = probes.roots(where.roots, extra)
     host, port = where.host, where.port
     findings += along(("DNS", lambda: dns(network, host, port)), ("TCP", lambda: tcp(network, host, port)),
                       ("TLS", lambda: tls(network, host, port, trusted)))
@@ -114,28 +114,28 @@ def registration(network, who, device, where, trusted, timeout):
 
 def switch(network, device, host, trusted, timeout):
     """What a registration with a wrong signature on purpose is refused with."""
-    stream, _, _ = way.secure(network, host, 443, trusted)
+    stream, _, _ = probes.secure(network, host, 443, trusted)
     fields = {"productKey": device.product_key, "deviceName": device.device_name, "random": "doctor", "sign": "0" * 64,
               "signMethod": "hmacsha256"}
     with stream:
-        code, message = way.registration_code(stream, host, fields, timeout)
+        code, message = probes.registration_code(stream, host, fields, timeout)
     if code == 6600:
         return "the product is known and its switch is on (a wrong signature, sent on purpose, was refused as such)"
-    raise way.Refusal(f"code {code}: {message}", advice(f"register.{code}"))
+    raise probes.Refusal(f"code {code}: {message}", advice(f"register.{code}"))
 
 
 def asked(network, who, device, where, extra, args):
     """(findings about what the board asks before it connects, whether they tell where it will)."""
-    trusted = way.roots(PUBLIC, extra)
+    trusted = probes.roots(PUBLIC, extra)
     findings, known = [], False
     complete = not (device.method or args.no_login)
-    for path, host, told in asking.questions(network, who, device, where, trusted, args.timeout, complete):
+    for path, host, told in questions.questions(network, who, device, where, trusted, args.timeout, complete):
         stretch = path.rpartition("/")[2]
         if told is None:
             why = "left out, as asked" if args.no_login else "there is no DeviceSecret before the board has registered"
             findings.append(Finding(stretch, None, f"{host}: {why}"))
             known = where.told is not None
-        elif isinstance(told, way.Refusal):
+        elif isinstance(told, probes.Refusal):
             findings.append(Finding(stretch, False, f"{host}: {told}", told.advice))
             known = False
         else:
@@ -155,10 +155,10 @@ def login(network, who, device, where, trusted, args):
 def _login(network, who, device, where, trusted, timeout):
     token = where.token if isinstance(where, Told) else None
     made = signing.login(token or device, where, None, who.sign_method or "hmacsha256")
-    stream, _, _ = way.secure(network, where.host, where.port, trusted)
+    stream, _, _ = probes.secure(network, where.host, where.port, trusted)
     with stream:
-        code = way.connack(stream, (made.client_id, made.username, made.password), timeout)
-        way.disconnect(stream)
+        code = probes.connack(stream, (made.client_id, made.username, made.password), timeout)
+        probes.disconnect(stream)
     if code:
-        raise way.Refusal(f"CONNACK {code}", advice(f"mqtt.{code}"))
+        raise probes.Refusal(f"CONNACK {code}", advice(f"mqtt.{code}"))
     return f"CONNACK 0: {device.device_name} connects (it is activated now)"

@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import private
-from tools.ca import disk
+from tools import secrets
+from tools import files
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import decision, journal, owner
-from tools.image.flash import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
+from tools.image.flash_image import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
 from tools.image.nvs import Entry
 
 FOLDER = "backups"
@@ -57,9 +57,9 @@ def save(mac, copies, folder=FOLDER, now=None):
     """Save the records of a board; the path, or None when there are none. UserError when that fails."""
     if not copies:
         return None
-    disk.sweep(folder)
-    path = _unused(private.folder(folder), _stem(mac, now))
-    private.write(
+    files.sweep(folder)
+    path = _unused(secrets.folder(folder), _stem(mac, now))
+    secrets.write(
         path,
         json.dumps(
             {
@@ -158,8 +158,8 @@ def newest(datas, kind, generation=None):
 
 def save_rescue(mac, entries, tree, folder=None):
     """Keep NVS and files of a board until they are written again; `folder` as for journals."""
-    private.write(
-        private.folder(journal.home(folder)) / _rescue(mac),
+    secrets.write(
+        secrets.folder(journal.home(folder)) / _rescue(mac),
         json.dumps(
             {
                 "format": _FORMAT,
@@ -209,15 +209,15 @@ def _rescue(mac):
 
 def save_entries(mac, entries, folder=FOLDER):
     """Keep NVS entries that a board is about to lose; the path."""
-    path = private.folder(folder) / f"{_stem(mac)}.nvs.identity"
-    private.write(path, json.dumps({"format": _FORMAT, "mac": mac, "entries": _to_text(entries)}))
+    path = secrets.folder(folder) / f"{_stem(mac)}.nvs.identity"
+    secrets.write(path, json.dumps({"format": _FORMAT, "mac": mac, "entries": _to_text(entries)}))
     return path
 
 
 def retire(path, mac, folder=FOLDER):
     """Move what was kept of an interrupted flash or burn to the backups; its new path."""
-    kept = private.folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
-    private.write(kept, Path(path).read_text())
+    kept = secrets.folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
+    secrets.write(kept, Path(path).read_text())
     Path(path).unlink()
     return kept
 

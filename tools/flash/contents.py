@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from tools import burn
-from tools.image import littlefs, owner, partitions
-from tools.image.flash import BURNED, NEXT
+from tools.image import burn
+from tools.image import littlefs, owner
+from tools import partitions
+from tools.image.flash_image import BURNED, NEXT
 
 BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
 

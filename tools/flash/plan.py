@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from tools import boards
 from tools.errors import UserError
-from tools.flash import files as owned
+from tools.flash import file_list as owned
 
 NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
 UPDATE, WHOLE = "update", "whole"

@@ -7,7 +7,6 @@ import sys
 
 from tools.errors import UserError
 from tools.image import config
-from tools.image.config import PATH
 
 SSID, PASSWORD = "ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD"
 

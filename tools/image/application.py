@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.image import firmware
+from tools.image import device_files
 
 IGNORE = ".aliotignore"
 
@@ -27,7 +27,7 @@ class Application:
     def compiled(self):
         """{path on the board: bytes}: a module as .mpy, boot.py, main.py and all else as it is."""
         plain = {f"/{name}": data for name, data in self.sources.items() if not name.endswith(".py")}
-        return {**plain, **firmware.compile_tree(self.folder, names=self.sources)}
+        return {**plain, **device_files.compile_tree(self.folder, names=self.sources)}
 
 
 def read(folder):
@@ -45,8 +45,8 @@ def read(folder):
 
 def release():
     """{name: bytes} of the sources that go onto a board without FILES."""
-    paths = {path.relative_to(firmware.FOLDER).as_posix(): path for path in sorted(firmware.FOLDER.rglob("*"))}
-    return {name: _read(path) for name, path in paths.items() if path.is_file() and not firmware.stays(name)}
+    paths = {path.relative_to(device_files.FOLDER).as_posix(): path for path in sorted(device_files.FOLDER.rglob("*"))}
+    return {name: _read(path) for name, path in paths.items() if path.is_file() and not device_files.stays(name)}
 
 
 def _shortest(name, taken):

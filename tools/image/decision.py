@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash as layouts
+from tools.image import flash_image as layouts
 from tools.image import identity as identities
 from tools.image import owner as owners
 from tools.image.owner import owner

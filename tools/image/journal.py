@@ -12,8 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
-from tools import cache, private
-from tools.ca import disk
+from tools import cache, secrets
+from tools import files
 from tools.errors import UserError
 from tools.image.nvs import Entry
 
@@ -48,16 +48,16 @@ def state():
 def home(folder=None):
     """The folder of journals that is meant: by default the user's own, with what killed writes left there gone."""
     if folder is None:
-        disk.sweep(EARLIER)
+        files.sweep(EARLIER)
     found = Path(folder or state() / "journal")
-    disk.sweep(found)
+    files.sweep(found)
     return found
 
 
 def find(folder, name):
     """The path of a file of that folder. By default, one that lies in the checkout counts until there is a newer."""
     path = home(folder) / name
-    with disk.told(f"read {path}"):
+    with files.told(f"read {path}"):
         earlier = folder is None and not path.exists() and (EARLIER / name).exists()
     return EARLIER / name if earlier else path
 
@@ -69,7 +69,7 @@ def path_of(folder, mac):
 
 def save(folder, mac, kept):
     """Write a board's journal, and its folder; UserError when that fails."""
-    private.write(private.folder(home(folder)) / _name(mac), json.dumps({
+    secrets.write(secrets.folder(home(folder)) / _name(mac), json.dumps({
         "format": _FORMAT,
         "mac": mac,
         "fields": _to_text(kept.fields),
@@ -116,7 +116,7 @@ def remove(folder, mac):
 def discard(folder, name):
     """Remove a file of that folder, and by default its namesake in the checkout."""
     for place in (home(folder), *([EARLIER] if folder is None else [])):
-        with disk.told(f"remove {place / name}, which is done with"):
+        with files.told(f"remove {place / name}, which is done with"):
             (place / name).unlink(missing_ok=True)
 
 

@@ -6,7 +6,7 @@ what is issued to it is only its name, which the platform tells it again.
 
 import struct
 
-from tools.ca import credential
+from tools.image.identity import pair
 from tools.errors import printable
 from tools.firmware import record
 from tools.image import identity as identities
@@ -17,7 +17,7 @@ _SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
 def owner(fields, mac):
     """(ProductKey, DeviceName) that a record's fields name on the board with this MAC; ("X.509", serial)."""
     if fields.get(record.WAY) == b"x509" and record.PRODUCT_KEY not in fields:
-        return "X.509", credential.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
+        return "X.509", pair.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
     name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
     if not name:
         name = identities.name_from_mac(fields.get(record.NAME_RULE, b"mac").decode("utf-8", "replace"), mac)

@@ -14,7 +14,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import umqtt
 from tools.firmware import FOLDER
 from tools.image import shortening
 from tools.image.folding import fold
@@ -54,6 +53,7 @@ UNITS = {
     "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
     "aliot.bootstrap.exchange": "bootstrap.messages bootstrap.exchange",
 }
+UMQTT = Path(__file__).with_name("umqtt_names.txt")
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
 _CALLS = ("load", "unload", "drop")  # of aliot
@@ -139,7 +139,7 @@ def _build(texts, keep, documented):
     joined = _joined(texts)
     for name in documented - set(joined) - {_full(name) for name in NAMED}:
         raise JoinError(f"{name} has a stub and cannot be imported by its name: no unit is called so")
-    foreign = shortening.identifiers(ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text()))
+    foreign = shortening.listed(UMQTT)
     modules = {part for name in (*joined, *NAMED) for part in name.split(".")}
     order = sorted(joined, key=lambda unit: unit not in UNITS)
     own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))

@@ -22,12 +22,10 @@ STATIC = """abs all any builtins bytecode callable chr classmethod dir divmod ev
  readline repr reverse rindex round rsplit rstrip send sep setdefault sort sorted staticmethod sum throw""".split()
 
 
-@functools.lru_cache(maxsize=1)
-def held():
-    """The names that the firmware holds."""
-    return frozenset(
-        word for line in HELD.read_text().splitlines() if not line.startswith("#") for word in line.split()
-    )
+@functools.lru_cache
+def listed(path):
+    """The words of a text file, without the lines that begin with #."""
+    return frozenset(word for line in path.read_text().splitlines() if line[:1] != "#" for word in line.split())
 
 
 def identifiers(tree):
@@ -93,7 +91,7 @@ def own(texts, public):
         others = set().union(*(names for number, names in enumerate(used) if number != at))
         others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
-        others |= public | said | held()
+        others |= public | said | listed(HELD)
         found.append([name for name in top_level(tree) if name not in others and name[:2] != "__"])
     return found
 
@@ -113,7 +111,7 @@ def own_table(text, names, short, foreign):
     """{name: short name} for the `names` that only the source `text` has; `short` are those that it has from all."""
     here = identifiers(ast.parse(text))
     taken = here | {short[name] for name in here if name in short} | foreign | SPECIAL | set(keyword.kwlist)
-    free = [name for name in held() - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
+    free = [name for name in listed(HELD) - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
     free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
     return dict(zip(names, free))
 
@@ -131,7 +129,7 @@ def table(texts, public, foreign, owned=()):
              if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
     words.update(*map(top_level, trees))  # a global would hide what it is called like
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
-    free = [name for name in held() - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
+    free = [name for name in listed(HELD) - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
     free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
@@ -140,7 +138,7 @@ def table(texts, public, foreign, owned=()):
     letters = [letter for letter in LETTERS if letter not in taken | attributes]
     where = [identifiers(tree) for tree in trees]
     names = dict.fromkeys(name for tree in trees for name in defined(tree))
-    names = [name for name in names if name not in public and name not in owned and name not in held() and name[:2] != "__" and len(name) > 1]
+    names = [name for name in names if name not in public and name not in owned and name not in listed(HELD) and name[:2] != "__" and len(name) > 1]
     names.sort(key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where)))
     short = {}
     for name in names:

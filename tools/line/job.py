@@ -22,12 +22,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tools import private
+from tools import secrets
 from tools.errors import UserError
-from tools.flash import files, leaks
-from tools.image import application, config, firmware, identity
-from tools.image import flash as layouts
-from tools.line import connection
+from tools.flash import file_list as files, leaks
+from tools.image import application, config, device_files as firmware, identity
+from tools.image import flash_image as layouts
+from tools.line.ledger import connection
 
 MARK = b"# signed: ed25519 "
 SELF_TESTS = ("boot", "connected")
@@ -88,7 +88,7 @@ class Job:
     pinned: dict = field(default_factory=dict)
     held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
-    sources: dict = field(default_factory=dict, repr=False)  # {path: source}, see `tools.flash.files.Wanted`
+    sources: dict = field(default_factory=dict, repr=False)  # {path: source}, see `tools.flash.file_list.Wanted`
     signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
     checked: bool = False  # the signature was checked with a key that is believed here
     number: int | None = None  # a station runs none with a lower number than the last of that name
@@ -135,7 +135,7 @@ def keygen(path, passphrase=None):
         if passphrase
         else serialization.NoEncryption()
     )
-    private.write(
+    secrets.write(
         path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, shut)
     )
     with open(path + ".pub", "wb") as file:

@@ -18,7 +18,7 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 
-from tools import private
+from tools import secrets
 from tools.errors import UserError
 
 MEASURES = ("secure-boot", "encryption", "jtag", "download")  # the order in which they are burned
@@ -198,7 +198,7 @@ def encrypt(image, offset, flash_key, out, chip):
             espsecure.encrypt_flash_data(key, made, offset, 0xF, chip != "esp32", data)
         except (esptool.FatalError, ValueError) as error:
             raise UserError(f"{image} cannot be encrypted: {error}") from None
-    private.write(out, made.data)
+    secrets.write(out, made.data)
 
 
 class _Kept(io.BytesIO):
@@ -217,7 +217,7 @@ class _Kept(io.BytesIO):
 
 
 def save(made, path):
-    private.write(path, json.dumps(asdict(made), indent=1) + "\n")
+    secrets.write(path, json.dumps(asdict(made), indent=1) + "\n")
 
 
 def load(path):

@@ -17,9 +17,9 @@ import sys
 import threading
 from pathlib import Path
 
-from tools.emulator.board import routes
+from tools import host_names
 from tools.errors import UserError
-from tools.qemu import names
+from tools.qemu import name_server as names
 
 # port's name in the cloud's ready.json -> its address here
 ADDRESSES = {
@@ -103,13 +103,13 @@ def _ip(*words):
 
 def doors():
     """(address, port, service) of each port of the platform in this network."""
-    known = {(port, service) for ways in routes.PLATFORM.values() for port, service in ways.items()}
+    known = {(port, service) for ways in host_names.PLATFORM.values() for port, service in ways.items()}
     return sorted((ADDRESSES[service], port, service) for port, service in known)
 
 
 def address_of(name):
     """The address of a host name of the platform, or None."""
-    service = next(iter(routes.services(name).values()), None)
+    service = next(iter(host_names.services(name).values()), None)
     return ADDRESSES.get(service)
 
 

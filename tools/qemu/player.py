@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
-from tools.image import build, flash, identity
+from tools.flash.verbs import image as build
+from tools.image import flash_image, identity
 from tools.qemu import applications, scenarios
 from tools.qemu.machine import Machine, MachineError
 from tools.qemu.results import Result, Row
@@ -46,7 +47,7 @@ class Player:
 
     def image(self, files=None, who=None, roots=(), config=None, with_firmware=True):
         """A whole flash, MicroPython in it."""
-        made = flash.build(BOARD, who, files, roots, config, with_firmware=with_firmware)
+        made = flash_image.build(BOARD, who, files, roots, config, with_firmware=with_firmware)
         return build.with_firmware(made, BOARD, self.settings.firmware)
 
     def machine(self, image, name):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from tools.demo import gateways, id2, ways, x509
-from tools.demo.stage import INSTANCE, REGION
+from tools.demo import gateways, id2, direct, x509
+from tools.demo.scene import INSTANCE, REGION
 from tools.firmware import FOLDER
 from tools.qemu import applications
 
@@ -74,11 +74,11 @@ class Scenario:
 
 def _ways():
     for name, (title, certificate, device) in zip(
-        ("unique", "https", "mqtt", "free"), ways.WAYS, strict=True
+        ("unique", "https", "mqtt", "free"), direct.WAYS, strict=True
     ):
         # QEMU's eFuses need not say the MAC that ours do: no name is made of it
         identity = {**certificate, "device_name": device[1]}
-        yield Scenario(name, title, tuple(ways.PRODUCTS), device, identity)
+        yield Scenario(name, title, tuple(direct.PRODUCTS), device, identity)
     yield Scenario(
         "x509", x509.SCENE, tuple(x509.PRODUCTS), (x509.PRODUCT_KEY, x509.DEVICE_NAME), {}, certificate=_x509
     )
@@ -123,11 +123,11 @@ def _gateway(count):
 
 
 def _beside():
-    _, certificate, device = ways.WAYS[0]
+    _, certificate, device = direct.WAYS[0]
     return Scenario(
         "application",
         f"{BESIDE // 1024} KB of an application beside it",
-        tuple(ways.PRODUCTS),
+        tuple(direct.PRODUCTS),
         device,
         certificate,
         EVERYTHING,
@@ -139,15 +139,15 @@ def _beside():
 def cut_boards(count):
     """The scenario of a board that registers, as often as power is cut, and once more to see how long it takes."""
     product = {
-        **ways.PRODUCTS[0],
+        **direct.PRODUCTS[0],
         "device": [{"device_name": cut_name(number)} for number in range(count + 1)],
     }
     return Scenario(
         CUTS,
         f"{count} random power cuts",
         (product,),
-        (ways.PRODUCT_KEY, cut_name(0)),
-        {**ways.PER_PRODUCT, "method": "https"},
+        (direct.PRODUCT_KEY, cut_name(0)),
+        {**direct.PER_PRODUCT, "method": "https"},
     )
 
 

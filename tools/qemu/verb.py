@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tools import boards
 from tools.errors import UserError
-from tools.flash import stock
+from tools.flash import micropython_images
 from tools.qemu import machine, network, results, scenarios
 from tools.qemu.player import BOARD, Player, Settings
 
@@ -81,7 +81,7 @@ def run(args):
         if not scenarios.chosen([wanted]):
             raise UserError(f"--only {wanted} is no scenario; there are {', '.join(scenarios.NAMES)}")
     version = machine.check(args.qemu)
-    firmware = stock.load(boards.load(BOARD), args.firmware).name
+    firmware = micropython_images.load(boards.load(BOARD), args.firmware).name
     at = network.enter()
     with (
         nullcontext(args.keep) if args.keep else tempfile.TemporaryDirectory(prefix="aliot-chip-") as folder,

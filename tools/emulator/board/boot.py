@@ -38,9 +38,10 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import interpreter as interpreters
-from tools import umqtt
-from tools.emulator.board import modules, routes
+from tools.emulator.board import interpreter as interpreters
+from tools.emulator.board import umqtt
+from tools.emulator.board import modules
+from tools import host_names
 from tools.emulator.board.clock import YEAR_2000, Clock
 from tools.emulator.board.interrupt import interrupt
 from tools.errors import UserError
@@ -343,7 +344,7 @@ class Board:
             settings.update({"sealed": str(folder), "socket": _SOCKET_CALLS.get(platform.machine())})
         settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
         settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
-        (folder / "routes").write_text(routes.text(self.cloud, self.hosts))
+        (folder / "routes").write_text(host_names.text(self.cloud, self.hosts))
         return settings
 
     def _command(self, settings):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
 
-from tools import cache, umqtt
+from tools import cache
+from tools.emulator.board import umqtt
 from tools.image.folding import fold
-from tools.image.firmware import compile_module
+from tools.image.device_files import compile_module
 
 PORT = Path(__file__).resolve().parent / "port"
 CACHE = cache.FOLDER / "mpy"

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tools.image import partitions
+from tools import partitions
 
 IMAGE_MAGIC = 0xE9
 _TRIES = 8  # lines before the watchdog resets a chip that finds no bootloader

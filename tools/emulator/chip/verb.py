@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.emulator.board import modules
 from tools.emulator.board.boot import RELEASES, ROOMY, SEALED
-from tools.emulator.chip import playground
+from tools.emulator.chip import companion_cloud
 from tools.emulator.chip.chip import Chip
 from tools.emulator.chip.efuses import Efuses, parse_mac
 from tools.emulator.chip.models import MODELS
@@ -109,7 +109,7 @@ def run(args):
     model = MODELS[args.chip]
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        play = stack.enter_context(playground.open_at(args.play, args.mac) if args.play else nullcontext())
+        play = stack.enter_context(companion_cloud.open_at(args.play, args.mac) if args.play else nullcontext())
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
         modules.port()  # compiled now, so that the first reset does not wait for it

@@ -7,7 +7,7 @@ from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
-from tools.emulator.cloud.routes import LOOPBACK, ROUTES, body, masked, route
+from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
 from tools.emulator.cloud.x509 import console as of_x509

@@ -9,8 +9,8 @@ import ssl
 import time
 from pathlib import Path
 
-from tools.ca import disk
-from tools.emulator.cloud.centres.names import served
+from tools import files
+from tools.emulator.cloud.centres.host_names import served
 from tools.errors import UserError
 
 # Python's own lists leave RSA key exchange out; the official C clients offer nothing else, and
@@ -137,7 +137,7 @@ def certificate(subject, public_key, issuer, issuer_key, days, extensions):
 def authority(key):
     from cryptography import x509
 
-    from tools.ca.profile import key_usage
+    from tools.certificates import key_usage
     name = distinguished("aliot emulated cloud root")
     return certificate(name, key.public_key(), name, key, (-2, 7300), [
         (x509.BasicConstraints(True, 0), True),
@@ -149,9 +149,9 @@ def make_authority(folder):
     from cryptography.hazmat.primitives.serialization import Encoding
     key = new_key()
     root = authority(key)
-    disk.write(folder / "ca.key.pem", key_bytes(key), disk.PRIVATE)
-    disk.write(folder / "ca.der", root.public_bytes(Encoding.DER))
-    disk.write(folder / "ca.pem", root.public_bytes(Encoding.PEM))
+    files.write(folder / "ca.key.pem", key_bytes(key), files.PRIVATE)
+    files.write(folder / "ca.der", root.public_bytes(Encoding.DER))
+    files.write(folder / "ca.pem", root.public_bytes(Encoding.PEM))
     (folder / "server.json").unlink(missing_ok=True)
 
 
@@ -159,7 +159,7 @@ def server_certificate(public_key, names, root, root_key, days):
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    from tools.ca.profile import key_usage
+    from tools.certificates import key_usage
     return certificate(distinguished("emulated IoT Platform"), public_key, root.subject, root_key, days, [
         (x509.BasicConstraints(False, None), True),
         (key_usage("digital_signature", "key_encipherment"), True),
@@ -178,9 +178,9 @@ def make_server(folder, names):
     root, root_key = read_authority(folder)
     key = new_key()
     made = server_certificate(key.public_key(), names, root, root_key, (-2, 825))
-    disk.write(folder / "server.key.pem", key_bytes(key), disk.PRIVATE)
-    disk.write(folder / "server.pem", made.public_bytes(Encoding.PEM))
-    disk.write(folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode())
+    files.write(folder / "server.key.pem", key_bytes(key), files.PRIVATE)
+    files.write(folder / "server.pem", made.public_bytes(Encoding.PEM))
+    files.write(folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode())
 
 
 def make_wrong(folder, kind, names, file_name):
@@ -194,4 +194,4 @@ def make_wrong(folder, kind, names, file_name):
     served = ["emulated-cloud.example.com"] if kind == "wrong_host" else names
     key = read_key(folder / "server.key.pem")
     made = server_certificate(key.public_key(), served, root, root_key, days)
-    disk.write(folder / file_name, made.public_bytes(Encoding.PEM))
+    files.write(folder / file_name, made.public_bytes(Encoding.PEM))

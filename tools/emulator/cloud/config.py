@@ -11,7 +11,7 @@ from tools.emulator.cloud.id2.keys import KEY_TYPES
 from tools.emulator.cloud.id2.provisioning import provisioning_key
 from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING, OrderOf, SomeOf
-from tools.emulator.regions import REGIONS
+from tools.host_names import REGIONS
 from tools.errors import UserError
 
 AUTHS = ("secret", "x509", "id2")

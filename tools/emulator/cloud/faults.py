@@ -7,7 +7,7 @@ that stage and stay on that connection. README.md lists all.
 
 from dataclasses import dataclass, field
 
-from tools.emulator.cloud.itls.spoil import SPOILS, framings
+from tools.emulator.cloud.itls.faults import SPOILS, framings
 
 GATEWAY_STAGES = (
     "sub_register", "sub_unregister", "proxy_register", "topo_add", "topo_delete", "topo_get", "list_found",

@@ -4,7 +4,7 @@ import re
 
 from tools.emulator.cloud import registration
 from tools.emulator.cloud.calls import message
-from tools.emulator.cloud.centres import bootstrap, guider, names
+from tools.emulator.cloud.centres import bootstrap, guider, host_names
 from tools.emulator.cloud.mqtt import spoiled
 from tools.emulator.cloud.web import HttpPeer, Response, answer_json
 
@@ -40,7 +40,7 @@ class HttpsApp:
     def centre(self, request, link):
         """Which centre is asked: by the Host header, else by the TLS name; the instance's own if neither."""
         host = request.headers.get("host", "").rsplit(":", 1)[0]
-        found = names.auth_centre(host) or names.auth_centre(link.server_name or "")
+        found = host_names.auth_centre(host) or host_names.auth_centre(link.server_name or "")
         return found or self.instance.config.region
 
     def serve(self, call, asked, link):
@@ -83,10 +83,10 @@ class HttpsApp:
 
 def find(path, centre):
     """The `Call` that `centre` has at `path`, or None."""
-    if centre == names.GLOBAL and REGION_PATH.fullmatch(path):
+    if centre == host_names.GLOBAL and REGION_PATH.fullmatch(path):
         return bootstrap.REGION
     of_regions, of_global, call = CALLS.get(path, (False, False, None))
-    return call if (of_global if centre == names.GLOBAL else of_regions) else None
+    return call if (of_global if centre == host_names.GLOBAL else of_regions) else None
 
 
 def refused_by(fault):

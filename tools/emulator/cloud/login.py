@@ -7,7 +7,7 @@ about (a secret issued, a unit activated) is the instance's business.
 from dataclasses import dataclass
 
 from tools.emulator.cloud import signing
-from tools.emulator.cloud.centres.names import mqtt_centre, mqtt_hosts
+from tools.emulator.cloud.centres.host_names import mqtt_centre, mqtt_hosts
 from tools.emulator.cloud.codec import PROTOCOLS
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username, whole_number
 

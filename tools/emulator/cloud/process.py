@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import tenacity
 
-from tools import private
+from tools import secrets
 
 ROOT = Path(__file__).resolve().parents[3]
 CA_FILES = ("ca.pem", "ca.der", "ca.key.pem")
@@ -37,7 +37,7 @@ class Cloud:
         self.run_dir, self.tls13 = Path(run_dir).absolute(), tls13  # the process runs elsewhere
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.config_path = self.run_dir / "cloud.toml"
-        private.write(self.config_path, config if isinstance(config, str) else toml(config))
+        secrets.write(self.config_path, config if isinstance(config, str) else toml(config))
         for name in CA_FILES if ca else ():
             shutil.copy(Path(ca) / name, self.run_dir / name)
         self.ports, self.process = {}, None

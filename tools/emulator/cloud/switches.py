@@ -12,7 +12,7 @@ from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 from tools.emulator.cloud.x509 import switches as of_x509
-from tools.emulator.regions import REGIONS
+from tools.host_names import REGIONS
 
 HTTPS_CHECKS = ("parameters", "product", "switch", "method", "signature", "device", "active")
 CODES = (1, 2, 3, 4, 5)

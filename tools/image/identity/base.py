@@ -3,11 +3,11 @@
 import struct
 from dataclasses import dataclass
 
-from tools import availability
+from tools.image.identity import availability
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image.identity import endpoint
-from tools.private import mask
+from tools.secrets import mask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image.identity import base, endpoint
-from tools.private import mask
+from tools.secrets import mask
 
 _LIMIT = 4000  # bytes of a record's field
 

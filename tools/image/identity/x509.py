@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.ca import credential, disk
+from tools.image.identity import pair as credential
+from tools import files as disk
 from tools.errors import UserError
 from tools.image.identity import base
 

@@ -1,15 +1,16 @@
 """`line backup`."""
 
-from tools.line import backup, desk
+from tools.line.ledger import backup
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("file", help="a new file; it is a ledger itself, secrets sealed as they are")
 
 
 def run(args):
-    with desk.open_ledger(args) as ledger:
+    with arguments.open_ledger(args) as ledger:
         made = backup.backup(ledger, args.file)
         opened = None
         if ledger.seal.key or ledger.plain:

@@ -1,7 +1,7 @@
 """Finding the one identity that `--mac` or `--name` means."""
 
 from tools.errors import UserError
-from tools.line import names
+from tools.line import device_names
 
 
 def add_arguments(parser):
@@ -18,12 +18,12 @@ def find(ledger, args, void_too=False):
     had.
     """
     if args.mac:
-        mac = names.mac(args.mac)
+        mac = device_names.mac(args.mac)
         found = ledger.find(mac=mac)
         if found is None and void_too:
             found = next((row for row in reversed(ledger.list(states=["void"])) if row.last_mac == mac), None)
         if found is None:
-            raise UserError(f"no identity is bound to board {names.colons(mac)}")
+            raise UserError(f"no identity is bound to board {device_names.colons(mac)}")
         return found
     keys = [args.product] if args.product else [product.product_key for product in ledger.products()]
     rows = [row for row in (ledger.find(product_key=key, device_name=args.name) for key in keys) if row]

@@ -6,15 +6,18 @@ import os
 from tools import boards
 from tools.errors import UserError
 from tools.image.journal import state
-from tools.line import bays, desk, job, labels, screen, ways
-from tools.line.clock import utc_now
-from tools.line.ledger import Ledger
+from tools.line.station import bays, screen
+from tools.line.verbs import arguments
+from tools.line import job, identities
+from tools.line.reports import labels
+from tools.line.ledger.clock import utc_now
+from tools.line.ledger.ledger import Ledger
 
 WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("job", help="the signed job file; on a desk without a station file, unsigned too")
     parser.add_argument(
         "--bay",
@@ -46,12 +49,12 @@ def add_arguments(parser):
 
 
 def run(args):
-    from tools.line import station, worker
+    from tools.line.station import station, worker
 
-    at = desk.station(args)
+    at = arguments.station(args)
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
-    places = desk.places(args, at) or None
-    url, key, who = desk.url(args, at, wanted), desk.key(args, at), desk.who(args, at)
+    places = arguments.places(args, at) or None
+    url, key, who = arguments.url(args, at, wanted), arguments.key(args, at), arguments.who(args, at)
     wanted.check_time(utc_now())
     check_roots(wanted)
     wanted = job.with_tree(wanted)
@@ -63,7 +66,7 @@ def run(args):
                 "the station needs the ledger's key to burn secrets: "
                 + (f"key_file in {at.path}" if at.fixed else "--key-file, or the station file")
             )
-        ways.check_job(wanted, ledger.product(wanted.product_key))
+        identities.check_job(wanted, ledger.product(wanted.product_key))
         ledger.start_job(wanted, who)
     settings = worker.Settings(
         job=wanted,

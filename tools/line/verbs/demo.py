@@ -2,7 +2,7 @@
 
 import os
 
-from tools.line.demo import Demo
+from tools.demo.line import Demo
 
 
 def add_arguments(parser):

@@ -5,14 +5,16 @@ import os
 from dataclasses import asdict
 
 from tools.errors import UserError
-from tools.line import bays, desk, doctor, job
+from tools.line.station import bays, checks
+from tools.line.verbs import arguments
+from tools.line import job
 from tools.line.verbs.burn import journal
 
 WORDS = {True: "ok  ", False: "BAD ", None: "note"}
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("job", nargs="?", help="look at this job's files and product too")
     parser.add_argument("--bay", action="append", metavar="NAME=PORT", default=[])
     parser.add_argument("--json", action="store_true")
@@ -33,36 +35,36 @@ def run(args):
 
 def _findings(args):
     try:
-        at = desk.station(args)
-        yield doctor.Finding(
+        at = arguments.station(args)
+        yield checks.Finding(
             "station",
             True if not at.desk else None,
             at.name + ("" if not at.desk else ", a desk"),
             "" if not at.desk else "no job key is pinned here",
         )
     except UserError as error:
-        yield doctor.Finding("station", False, str(error), "mend the station file")
+        yield checks.Finding("station", False, str(error), "mend the station file")
         return
     try:
-        places = desk.places(args, at)
+        places = arguments.places(args, at)
     except UserError as error:
-        yield doctor.Finding("bay", False, str(error), "")
+        yield checks.Finding("bay", False, str(error), "")
         return
-    yield from doctor.ports(bays.plugged(), places)
-    yield from doctor.modes(at, args.job)
+    yield from checks.ports(bays.plugged(), places)
+    yield from checks.modes(at, args.job)
     wanted = None
     if args.job:
         try:
             wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
-            yield from doctor.firmware(wanted)
+            yield from checks.firmware(wanted)
         except UserError as error:
-            yield doctor.Finding("job", False, str(error), "no board is burned with it")
+            yield checks.Finding("job", False, str(error), "no board is burned with it")
     try:
-        url, key = desk.url(args, at, wanted), desk.key(args, at)
+        url, key = arguments.url(args, at, wanted), arguments.key(args, at)
     except UserError as error:
-        yield doctor.Finding("ledger", False, str(error), "")
+        yield checks.Finding("ledger", False, str(error), "")
         return
-    yield from doctor.ledger(url, key, wanted)
-    yield from doctor.room(journal(at))
+    yield from checks.ledger(url, key, wanted)
+    yield from checks.room(journal(at))
     if url.drivername == "sqlite" and os.path.exists(url.database):
-        yield from doctor.room(url.database)
+        yield from checks.room(url.database)

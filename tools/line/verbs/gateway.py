@@ -2,12 +2,13 @@
 
 from tools.errors import UserError
 from tools.image.identity import own
-from tools.line import desk, intake
-from tools.private import mask
+from tools.line.verbs import arguments
+from tools.line.intake import tables
+from tools.secrets import mask
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="the gateway's own product")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -20,12 +21,12 @@ def add_arguments(parser):
 
 
 def run(args):
-    subs = intake.sub_products(intake.load(args.sub)) if args.sub else ()
-    with desk.open_ledger(args) as ledger:
+    subs = tables.sub_products(tables.load(args.sub)) if args.sub else ()
+    with arguments.open_ledger(args) as ledger:
         if args.sub or args.none:
             if args.sub:
                 _check(subs, args.product_key)
-            ledger.set_sub_products(args.product_key, subs, desk.who(args))
+            ledger.set_sub_products(args.product_key, subs, arguments.who(args))
         found = ledger.product(args.product_key, with_secret=True).sub_products
     print(f"gateway {args.product_key}: {len(found) or 'no'} product{'' if len(found) == 1 else 's'} of sub-devices")
     for key, secret in found:

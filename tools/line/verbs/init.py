@@ -1,20 +1,21 @@
 """`line init`."""
 
 from tools.errors import UserError
-from tools.line import connection, desk, seal
-from tools.line.ledger import Ledger
+from tools.line.ledger import connection, seal
+from tools.line.verbs import arguments
+from tools.line.ledger.ledger import Ledger
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument(
         "--plain", action="store_true", help="store secrets unsealed; only for a ledger on a sealed disk"
     )
 
 
 def run(args):
-    at = desk.station(args)
-    url = desk.url(args, at)
+    at = arguments.station(args)
+    url = arguments.url(args, at)
     made = None
     if args.plain:
         key = None
@@ -22,7 +23,7 @@ def run(args):
             raise UserError("--plain and --key-file exclude each other")
     else:
         try:
-            key = desk.key(args, at)
+            key = arguments.key(args, at)
         except UserError:
             named = at.key_file if at.fixed else args.key_file
             if not named or _exists(named) or (at.fixed and args.key_file):

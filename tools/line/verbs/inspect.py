@@ -3,20 +3,21 @@
 import json
 from dataclasses import fields
 
-from tools.line import desk, names, ways
+from tools.line.verbs import arguments
+from tools.line import device_names, identities
 from tools.line.verbs import board
 
 WIDTH = 80  # columns; a note that does not fit has a line of its own
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     board.add_arguments(parser)
     parser.add_argument("--json", action="store_true")
 
 
 def run(args):
-    with desk.open_ledger(args) as ledger:
+    with arguments.open_ledger(args) as ledger:
         found = board.find(ledger, args, void_too=True)
         if ledger.seal.key or ledger.plain:
             found = ledger.find(
@@ -33,9 +34,9 @@ def run(args):
         for field in fields(found)
         if field.name not in ("secrets", "id")
     }
-    facts |= ways.shown(found.secrets) | {"issued_backup": kept}
+    facts |= identities.shown(found.secrets) | {"issued_backup": kept}
     for name in ("mac", "last_mac"):
-        facts[name] = facts[name] and names.colons(facts[name])
+        facts[name] = facts[name] and device_names.colons(facts[name])
     if args.json:
         print(json.dumps(facts | {"events": events}))
         return
@@ -45,7 +46,7 @@ def run(args):
     for event in events:
         step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
         line = f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
-        note = names.printable(event["note"] or "")
+        note = device_names.printable(event["note"] or "")
         print(line + (f"  {note}" if note and len(line) + len(note) < WIDTH - 1 else f"\n      {note}" if note else ""))
 
 

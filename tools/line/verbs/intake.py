@@ -3,11 +3,12 @@
 import json
 import os
 
-from tools.line import desk, intake
+from tools.line.verbs import arguments
+from tools.line.intake import tables
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument(
         "source",
         metavar="CSV|FOLDER",
@@ -29,11 +30,11 @@ def add_arguments(parser):
 
 def run(args):
     if os.path.isdir(args.source):
-        sheet = intake.read_folder(args.source, args.product)
+        sheet = tables.read_folder(args.source, args.product)
     else:
-        sheet = intake.read(intake.load(args.source), args.product, os.path.dirname(args.source))
-    with desk.open_ledger(args) as ledger:
-        taken = intake.take(ledger, sheet, desk.who(args), args.source, args.skip_bad, args.renew)
+        sheet = tables.read(tables.load(args.source), args.product, os.path.dirname(args.source))
+    with arguments.open_ledger(args) as ledger:
+        taken = tables.take(ledger, sheet, arguments.who(args), args.source, args.skip_bad, args.renew)
     if args.json:
         print(
             json.dumps(
@@ -52,9 +53,9 @@ def run(args):
         return
     for place, why in taken.bad:
         print(f"skipped {'line ' if isinstance(place, int) else ''}{place}: {why}")
-    for line, why in taken.warned[: intake.BadRows.SHOWN]:
+    for line, why in taken.warned[: tables.BadRows.SHOWN]:
         print(f"warning: line {line}: {why}; compare it with the console")
-    if len(taken.warned) > intake.BadRows.SHOWN:
-        print(f"warning: {len(taken.warned) - intake.BadRows.SHOWN} more names look so; --json lists them all")
+    if len(taken.warned) > tables.BadRows.SHOWN:
+        print(f"warning: {len(taken.warned) - tables.BadRows.SHOWN} more names look so; --json lists them all")
     renewed = f"{taken.renewed} renewed, " if args.renew else ""
     print(f"{taken.new} taken in, {renewed}{taken.known} known already, {len(taken.bad)} skipped")

@@ -3,9 +3,11 @@
 import json
 import os
 
-from tools.ca import disk
+from tools import files
 from tools.errors import UserError
-from tools.line import desk, job, station_file
+from tools.line.verbs import arguments
+from tools.line import job
+from tools.line.station import station_file
 
 PASSPHRASE = "ALIOT_JOB_PASSPHRASE"
 
@@ -47,7 +49,7 @@ def _sign(args):
     if os.path.abspath(out) == os.path.abspath(args.job):
         raise UserError("--out is the job itself; the signed job is another file")
     key = job.private_key(args.key, os.environ.get(PASSPHRASE))
-    disk.write(out, job.sign(args.job, key), job.mode(job.load_unsigned(args.job)))
+    files.write(out, job.sign(args.job, key), job.mode(job.load_unsigned(args.job)))
     print(f"signed {out} with key {job.fingerprint(key.public_key())}")
 
 
@@ -60,7 +62,7 @@ def _show(args):
             raise UserError(f"{args.key} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
         found = job.load(args.job, public)
     else:
-        at = desk.station(args)
+        at = arguments.station(args)
         found = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
     table = job.shown(found)
     if args.json:

@@ -1,12 +1,13 @@
 """`line labels`."""
 
 from tools.errors import UserError
-from tools.line import desk, labels
-from tools.line.transitions import DONE
+from tools.line.verbs import arguments
+from tools.line.reports import labels
+from tools.line.ledger.transitions import DONE
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("--mac", action="append", help="only these boards (may be given more than once)")
     parser.add_argument("--product", metavar="KEY")
     parser.add_argument("--format", choices=labels.FORMATS, default=None)
@@ -24,7 +25,7 @@ def run(args):
         if value
     }
     table = labels.settings(table)
-    with desk.open_ledger(args, with_key=False) as ledger:
+    with arguments.open_ledger(args, with_key=False) as ledger:
         rows = ledger.list(args.product, [DONE], args.mac)
     if not rows:
         raise UserError("no finished board is among them; labels are for boards that are done")

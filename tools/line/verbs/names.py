@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from tools.errors import UserError
-from tools.line import desk, intake, names
+from tools.line.verbs import arguments
+from tools.line.intake import tables
+from tools.line import device_names
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--macs", metavar="FILE", help="the boards' MACs, one a line or a CSV with a column MAC, for a MAC rule")
@@ -21,20 +23,20 @@ def add_arguments(parser):
     parser.add_argument(
         "--piece",
         type=int,
-        default=intake.PIECE,
-        help=f"names in one CSV (default {intake.PIECE}; the console takes {intake.PIECE_X509} "
+        default=tables.PIECE,
+        help=f"names in one CSV (default {tables.PIECE}; the console takes {tables.PIECE_X509} "
         "for a product with X.509)",
     )
 
 
 def run(args):
-    if not 1 <= args.piece <= intake.PIECE:
-        raise UserError(f"--piece is 1 to {intake.PIECE}: the console drops what is beyond")
-    with desk.open_ledger(args) as ledger:
+    if not 1 <= args.piece <= tables.PIECE:
+        raise UserError(f"--piece is 1 to {tables.PIECE}: the console drops what is beyond")
+    with arguments.open_ledger(args) as ledger:
         product = ledger.product(args.product_key)
         made = _names(args, product)
-        taken = intake.take_names(ledger, replace(product, secret=None), made, desk.who(args))
-    paths = intake.write_pieces(made, args.out, f"{args.product_key}-names", args.piece)
+        taken = tables.take_names(ledger, replace(product, secret=None), made, arguments.who(args))
+    paths = tables.write_pieces(made, args.out, f"{args.product_key}-names", args.piece)
     print(f"{taken.new} DeviceNames taken in, {taken.known} known already; upload to the console:")
     for path in paths:
         print(f"  {path}")
@@ -46,15 +48,15 @@ def _names(args, product):
             f"the devices of {product.product_key} have their own identities; "
             "their names come with 'line intake'"
         )
-    if (product.name_rule == names.SERIAL_RULE) != (args.count is not None):
+    if (product.name_rule == device_names.SERIAL_RULE) != (args.count is not None):
         raise UserError(
             f"product {product.product_key} names by rule '{product.name_rule}', so "
             + ("say --count" if args.count is None else "say --macs")
         )
     if args.macs:
-        return [names.of_mac(product.name_rule, mac) for mac in intake.macs(intake.load(args.macs))]
+        return [device_names.of_mac(product.name_rule, mac) for mac in tables.macs(tables.load(args.macs))]
     if args.count < 1 or args.first < 0 or args.width < 1:
         raise UserError("--count and --width are at least 1, --first at least 0")
     return [
-        names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)
+        device_names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)
     ]

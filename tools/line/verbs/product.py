@@ -6,19 +6,20 @@ import sys
 
 from tools.errors import UserError
 from tools.image.identity import endpoint, id2
-from tools.line import desk, names
-from tools.line.ledger import Product
-from tools.line.seal import Secret
+from tools.line.verbs import arguments
+from tools.line import device_names
+from tools.line.ledger.ledger import Product
+from tools.line.ledger.seal import Secret
 
 VARIABLE = "ALIOT_PRODUCT_SECRET"
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY")
     parser.add_argument(
         "--rule",
-        choices=[*names.MAC_RULES, names.SERIAL_RULE],
+        choices=[*device_names.MAC_RULES, device_names.SERIAL_RULE],
         default="mac",
         help="how a board gets its DeviceName (default: mac, such as 240ac4000001)",
     )
@@ -38,9 +39,9 @@ def run(args):
     secret = read_secret()
     if args.id2:
         id2.check_token(secret.reveal())
-    with desk.open_ledger(args) as ledger:
+    with arguments.open_ledger(args) as ledger:
         new = ledger.add_product(
-            Product(args.product_key, "id2" if args.id2 else "product", args.rule, args.listed, secret), desk.who(args)
+            Product(args.product_key, "id2" if args.id2 else "product", args.rule, args.listed, secret), arguments.who(args)
         )
     print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
 

@@ -1,16 +1,16 @@
 """`line release`: give back an identity that never began to be written to a board."""
 
-from tools.line import desk
+from tools.line.verbs import arguments
 from tools.line.verbs import board
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     board.add_arguments(parser)
     parser.add_argument("--why", metavar="TEXT", help="goes into the ledger's events")
 
 
 def run(args):
-    with desk.open_ledger(args, with_key=False) as ledger:
-        found = ledger.release(board.find(ledger, args), desk.who(args), args.why)
+    with arguments.open_ledger(args, with_key=False) as ledger:
+        found = ledger.release(board.find(ledger, args), arguments.who(args), args.why)
     print(f"{found.device_name} is free")

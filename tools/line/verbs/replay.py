@@ -3,11 +3,11 @@
 import json
 
 from tools.errors import UserError
-from tools.line import desk
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument(
         "journal", nargs="+", help="what 'line burn' wrote with --journal, from every station"
     )
@@ -15,8 +15,8 @@ def add_arguments(parser):
 
 def run(args):
     bound, bad = 0, []
-    with desk.open_ledger(args) as ledger:
-        who = desk.who(args)
+    with arguments.open_ledger(args) as ledger:
+        who = arguments.who(args)
         for mac, (product_key, device_name) in _read(args.journal).items():
             try:
                 bound += ledger.adopt(mac, product_key, device_name, who)

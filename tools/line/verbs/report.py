@@ -3,11 +3,12 @@
 import re
 
 from tools.errors import UserError
-from tools.line import desk, report
+from tools.line.verbs import arguments
+from tools.line.reports import report
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument(
         "out", nargs="*", metavar="FILE", help="report.csv, report.json, report.html; none prints totals"
     )
@@ -21,7 +22,7 @@ def run(args):
         raise UserError("--since is a date such as 2026-11-21, or 2026-11-21T07:00")
     if not 1 <= args.minutes <= 1440:
         raise UserError("--minutes is 1 to 1440")
-    with desk.open_ledger(args, with_key=False) as ledger:
+    with arguments.open_ledger(args, with_key=False) as ledger:
         made = report.make(ledger, args.product, args.since, args.minutes)
     for path in args.out:
         report.write(made, path)

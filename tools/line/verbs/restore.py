@@ -4,14 +4,16 @@ import contextlib
 
 from tools import boards
 from tools.errors import UserError
-from tools.line import backup_file, desk, job, names, ways
-from tools.line.port_wire import PortWire
-from tools.line.visit import lacks_issued, same
-from tools.line.wire import Pulled, Rejected
+from tools.line.intake import board_backup
+from tools.line.verbs import arguments
+from tools.line import job, device_names, identities
+from tools.line.station.port_wire import PortWire
+from tools.line.station.visit import lacks_issued, same
+from tools.line.station.wire import Pulled, Rejected
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("job", help="the job that says the endpoint; its firmware and files are left alone")
     parser.add_argument(
         "--mac", required=True, help="the board's MAC: the board on the port must be this one"
@@ -29,16 +31,16 @@ def add_arguments(parser):
 
 
 def run(args):
-    at = desk.station(args)
+    at = arguments.station(args)
     wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
-    who = desk.who(args, at)
-    with desk.open_ledger(args, wanted) as ledger:
+    who = arguments.who(args, at)
+    with arguments.open_ledger(args, wanted) as ledger:
         row = _own(ledger, args.mac)
         if args.issued:
-            ledger.keep_issued(row, backup_file.read(args.issued, row), who)
+            ledger.keep_issued(row, board_backup.read(args.issued, row), who)
         product = ledger.product(row.product_key, with_secret=True)
         issued = ledger.issued(row)
-        identity = ways.wanted(wanted, product, row)
+        identity = identities.wanted(wanted, product, row)
         with contextlib.closing(PortWire(args.port, wanted)) as wire:
             return _put_back(wire, ledger, who, row, identity, issued, args)
 
@@ -47,7 +49,7 @@ def _own(ledger, mac):
     row = ledger.find(mac=mac, with_secrets=True)
     if row is None:
         raise UserError(
-            f"the ledger has no identity for board {names.colons(names.mac(mac))}; "
+            f"the ledger has no identity for board {device_names.colons(device_names.mac(mac))}; "
             "a new board gets one with 'line burn'"
         )
     return row
@@ -58,7 +60,7 @@ def _put_back(wire, ledger, who, row, identity, issued, args):
         chip = wire.identify()
         if chip.mac != row.mac:
             raise UserError(
-                f"the board on {args.port} is {names.colons(chip.mac)}, not {names.colons(row.mac)}"
+                f"the board on {args.port} is {device_names.colons(chip.mac)}, not {device_names.colons(row.mac)}"
             )
         board = boards.load(wire.job.board)
         if chip.name != board.chip:
@@ -75,7 +77,7 @@ def _put_back(wire, ledger, who, row, identity, issued, args):
             )
         ledger.note(row, "restore", who, "put back" + (" with its issued secret" if issued else ""))
         print(
-            f"{row.device_name} is back on {names.colons(chip.mac)}, generation {generation}"
+            f"{row.device_name} is back on {device_names.colons(chip.mac)}, generation {generation}"
             + (", with its issued secret" if issued else "")
         )
     except (Pulled, Rejected) as error:

@@ -1,15 +1,16 @@
 """`line restore-ledger`."""
 
-from tools.line import backup, connection, desk
+from tools.line.ledger import backup, connection
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("file", help="what 'line backup' made")
 
 
 def run(args):
-    url = desk.url(args, desk.station(args))
+    url = arguments.url(args, arguments.station(args))
     made = backup.restore(args.file, url)
     print(
         f"copied {made.rows['identities']} identities and {made.rows['events']} events to "

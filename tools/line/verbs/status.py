@@ -2,20 +2,21 @@
 
 import json
 
-from tools.line import connection, desk
-from tools.line.transitions import STATES
+from tools.line.ledger import connection
+from tools.line.verbs import arguments
+from tools.line.ledger.transitions import STATES
 
 PRODUCT = 16  # columns; a longer ProductKey has a line of its own
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     parser.add_argument("--product", metavar="KEY")
     parser.add_argument("--json", action="store_true")
 
 
 def run(args):
-    with desk.open_ledger(args, with_key=False) as ledger:
+    with arguments.open_ledger(args, with_key=False) as ledger:
         counts, plain = ledger.counts(args.product), ledger.plain
         where = connection.shown(ledger.connection.url)
     if args.json:

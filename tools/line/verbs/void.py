@@ -3,12 +3,12 @@
 import sys
 
 from tools.errors import UserError
-from tools.line import desk
+from tools.line.verbs import arguments
 from tools.line.verbs import board
 
 
 def add_arguments(parser):
-    desk.add_arguments(parser)
+    arguments.add_arguments(parser)
     board.add_arguments(parser)
     parser.add_argument("--undo", action="store_true", help="take it back into use for the board that had it")
     parser.add_argument("--why", metavar="TEXT", help="goes into the ledger's events")
@@ -16,14 +16,14 @@ def add_arguments(parser):
 
 
 def run(args):
-    with desk.open_ledger(args, with_key=False) as ledger:
+    with arguments.open_ledger(args, with_key=False) as ledger:
         found = board.find(ledger, args, void_too=args.undo)
         if args.undo:
-            changed = ledger.reopen(found, desk.who(args), args.why)
+            changed = ledger.reopen(found, arguments.who(args), args.why)
             print(f"{changed.device_name} is {changed.state} again")
             return
         confirm(args, f"{found.device_name} ({found.state}) will never be burned again", found.device_name)
-        ledger.void(found, desk.who(args), args.why)
+        ledger.void(found, arguments.who(args), args.why)
         print(f"{found.device_name} is void")
 
 

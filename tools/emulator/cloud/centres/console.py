@@ -1,6 +1,6 @@
 """The console's view of centres: where a device is at home, its token, a new bootstrap, the clock."""
 
-from tools.emulator.cloud.routes import body, masked, route
+from tools.emulator.cloud.admin_routes import body, masked, route
 from tools.emulator.cloud.web import BadRequest
 
 

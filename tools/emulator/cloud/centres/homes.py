@@ -1,6 +1,6 @@
 """Who is at home where: each device has one centre, and some centres hand on the others' devices."""
 
-from tools.emulator.cloud.centres.names import GLOBAL, mqtt_host
+from tools.emulator.cloud.centres.host_names import GLOBAL, mqtt_host
 
 
 class Homes:

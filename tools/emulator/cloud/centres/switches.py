@@ -1,7 +1,7 @@
 """The switches and times of centres: one switch for each thing that direct.md 6 leaves open."""
 
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
-from tools.emulator.regions import REGIONS
+from tools.host_names import REGIONS
 
 AUTH_CHECKS = ("parameters", "method", "device", "type", "centre", "signature", "disabled")
 CODE = range(400, 1_000_000)

@@ -2,7 +2,7 @@
 
 from tools.emulator.cloud.id2.identities import STATES
 from tools.emulator.cloud.id2.keys import KEY_TYPES
-from tools.emulator.cloud.routes import body, masked, route
+from tools.emulator.cloud.admin_routes import body, masked, route
 from tools.emulator.cloud.web import BadRequest
 
 

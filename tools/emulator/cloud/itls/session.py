@@ -5,10 +5,10 @@ import ssl
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, hellos, messages, spoil
+from tools.emulator.cloud.itls import alerts, hello_checks, messages, faults
 from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.greeting import Hello
-from tools.emulator.cloud.itls.hellos import FRAGMENTS
+from tools.emulator.cloud.itls.server_hello import Hello
+from tools.emulator.cloud.itls.hello_checks import FRAGMENTS
 from tools.emulator.cloud.itls.messages import ClientHello
 from tools.emulator.cloud.itls.records import (
     ALERT,
@@ -162,8 +162,8 @@ class Session:
     # ---- the handshake
 
     def take_hello(self, hello, whole):
-        hellos.check(hello, self.first_hello, self.switches)
-        suite = hellos.choose(hello, self.switches)
+        hello_checks.check(hello, self.first_hello, self.switches)
+        suite = hello_checks.choose(hello, self.switches)
         self.first_hello = hello
         claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2,
                       hello.extensions[messages.CODE])
@@ -187,7 +187,7 @@ class Session:
     def verify(self, stage, extension, fault):
         """A HelloVerifyRequest."""
         spoiled = fault and fault.kind == "spoil"
-        answer = (spoil.SPOILS[stage][fault["what"]] if spoiled else messages.hello_verify)(extension)
+        answer = (faults.SPOILS[stage][fault["what"]] if spoiled else messages.hello_verify)(extension)
         self.say(stage, HANDSHAKE, answer, None if spoiled else fault)
 
     def greet(self, hello, whole, suite, device_signature, fault):
@@ -196,7 +196,7 @@ class Session:
             raise Alert(alerts.UNEXPECTED, "bytes after the hello that ends the clear")
         greeting = self.greeting(hello, suite, device_signature)
         if fault and fault.kind == "spoil":
-            spoil.SERVER_HELLOS[fault["what"]](greeting)
+            faults.SERVER_HELLOS[fault["what"]](greeting)
             fault = None
         answer, id2 = greeting.message(), self.identity.id2
         earlier, self.service.greetings[id2] = self.service.greetings.get(id2), answer
@@ -257,9 +257,9 @@ class Session:
         if fault is None:
             self.send(kind, data)
         elif fault.kind == "spoil":
-            self.put(spoil.SPOILS[stage][fault["what"]](self, kind, data))
+            self.put(faults.SPOILS[stage][fault["what"]](self, kind, data))
         elif fault.kind == "framing":
-            self.put(spoil.FRAMINGS[fault["what"]](self, kind, data))
+            self.put(faults.FRAMINGS[fault["what"]](self, kind, data))
         elif fault.kind == "together":
             self.hold(kind, data, fault)
         elif fault.kind == "alert":

@@ -1,7 +1,6 @@
 """The chip's `os`: the Unix port's without the host's environment."""
 
 import uos
-from uos import chdir, getcwd, mkdir, remove, rename, rmdir, stat, statvfs, unlink, urandom
 
 sep = "/"
 

@@ -1,0 +1,123 @@
+"""The demo tells the whole story, and no secret."""
+
+import io
+import re
+
+from rich.console import Console
+
+from tools.demo import centres, gateways, id2, verb, direct, x509
+from tools.demo.scene import Figures, Stage
+
+
+def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, direct.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        direct.play(stage)
+        issued = [stage.cloud.device(*name, secret=True) for _, _, name in direct.WAYS]
+    story = told.getvalue()
+
+    secrets = {direct.PRODUCT_SECRET, direct.FREE_SECRET, direct.DEVICE_SECRET}
+    secrets |= {device["device_secret"] for device in issued if device["device_secret"]}
+    secrets |= {client["device_token"] for device in issued for client in device["clients"]}
+    assert len(secrets) >= 6
+    assert not [secret for secret in secrets if secret in story]
+
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("Wrong 1")[0].split("on: ")[1:]]
+    assert len(boots) == 8
+    for number, boot in enumerate(boots):
+        assert ("register" in boot) == (number in (2, 4, 6)), boot       # per product, first boots only
+        assert ("stored" in boot) == (number in (2, 4, 6)), boot
+        assert ["connected", "posted", "power"] == [word for word in boot if word in ("connected", "posted", "power")][:3]
+    assert "register.6600" in story and "register.6289" in story
+    assert "ResetThing" in story and "restore" in story
+    assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
+    assert "per product, preregistration-free" in _text(verb.table(stage.figures))
+
+
+def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, id2.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        id2.play(stage)
+        issued = stage.cloud.admin("GET", "/identities?secret=1")
+    story = told.getvalue()
+
+    assert len(issued) == 2
+    assert not [secret for secret in [id2.TOKEN, *(one["id2_key"] for one in issued)] if secret in story]
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert ["issued" in boot for boot in boots] == [False, False, True, False]
+    assert all("iTLS" in boot and "posted" in boot and "TLS" not in boot for boot in boots)
+    assert [row.handshakes for row in stage.figures] == [1, 1, 1, 1]
+
+
+def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, gateways.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        gateways.play(stage)
+        subdevices = [stage.cloud.device(gateways.SUB_KEY, name, secret=True) for name in gateways.SUBDEVICES]
+    story = told.getvalue()
+
+    secrets = {gateways.DEVICE_SECRET, gateways.SUB_SECRET, *(one["device_secret"] for one in subdevices)}
+    assert len(secrets) == 5 and not [secret for secret in secrets if secret in story]
+    assert all("Temperature" in str(one["properties"]) for one in subdevices)
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert [[word for word in boot if word in ("issued", "attached", "online", "stored", "posted")] for boot in boots] == [
+        ["issued", "attached", "online", "posted"], ["stored", "online", "posted"]]
+    assert [row.handshakes for row in stage.figures] == [1, 1]
+
+
+def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, x509.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        x509.play(stage)
+    story = told.getvalue()
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert ["stored" in boot for boot in boots] == [True, False]
+    assert all("posted" in boot for boot in boots) and [row.handshakes for row in stage.figures] == [1, 1]
+    assert "does not know who it is" in story and f"{x509.PRODUCT_KEY} / {x509.DEVICE_NAME}" in story
+    key = (tmp_path / "x509-board.key").read_text().splitlines()
+    assert not [line for line in key if line in story and "KEY" not in line]
+
+
+def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, centres.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        centres.play(stage)
+        device = stage.cloud.device(centres.PRODUCT_KEY, centres.DEVICE_NAME, secret=True)
+    story = told.getvalue()
+    first, second = story.split("on: ")[1:]
+    there = f"to iot-as-mqtt.{centres.HOME}.aliyuncs.com:1883"
+    assert f"iot-auth.{centres.BURNED_FOR}.aliyuncs.com" in first and "NVS ok" in first.split("kept ")[1]
+    assert "ask " not in second and "iot-auth" not in second
+    assert all(f"connect   {there}" in boot and "posted " in boot for boot in (first, second))
+    assert [row.handshakes for row in stage.figures] == [2, 1]
+    assert device["iot_tokens"]
+    secrets = {centres.DEVICE_SECRET, *(token["token"] for token in device["iot_tokens"])}
+    assert not [secret for secret in secrets if secret in story]
+
+
+def _text(table):
+    out = io.StringIO()
+    Console(file=out, width=120).print(table)
+    return out.getvalue()
+
+
+def test_the_closing_table_can_be_read_at_80_columns():
+    """Every figure whole, the way's name too: it has a line of its own."""
+    scenes = ["per product, preregistration-free (MQTT, authType=regnwl)", "a board sold abroad, which asks the router where to go"]
+    figures = [Figures(scene, boot, 12, 123456, 1234567, 123.456, 112 * 1024) for scene in scenes for boot in ("first", "second")]
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False).print(verb.table(figures))
+    lines = out.getvalue().splitlines()
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 3 + 2 * 3
+    assert [line for line in lines if line in scenes] == scenes
+    assert [line.split() for line in lines[4:6]] == [[boot, "12", "123456", "1234567", "123.46", "s", "112.0", "KB"]
+                                                     for boot in ("first", "second")]
+
+
+def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
+    out = io.StringIO()
+    stage = Stage.__new__(Stage)
+    stage.console = Console(file=out, width=80, force_terminal=True, no_color=True, highlight=False)
+    stage.say("TLS", "chain, dates and the name iot.example.aliyuncs.com verified by the board (TLSv1.2, ECDHE-RSA-AES128)")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
+    assert all(len(line) <= 80 for line in lines) and len(lines) == 2 and lines[1].startswith(" " * 12 + "board (")

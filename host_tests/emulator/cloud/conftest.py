@@ -1,0 +1,90 @@
+import contextlib
+
+import pytest
+
+from host_tests.support.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
+from host_tests.support.cloud.client import Running, settings
+from host_tests.support.cloud.x509 import Factory, x509_settings
+from host_tests.support.cloud.itls import Platform
+from tools.emulator.cloud.certificates import host_names, prepare
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A folder with a CA and a server certificate for cn-shanghai."""
+    folder = tmp_path_factory.mktemp("certificates")
+    prepare(folder, host_names("cn-shanghai"))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, certificates):
+    """`run(**settings)` gives a cloud to use in `with`; a second call takes the same run directory."""
+    def start(text=None, tls13=False, **changes):
+        chosen = settings(**changes) if text is None else text
+        instance = chosen["instance"] if isinstance(chosen, dict) else {"region": None}
+        shanghai = instance["region"] == "cn-shanghai" and "centres" not in instance
+        return Running(chosen, tmp_path / "run", certificates if shanghai else None, tls13)
+    return start
+
+
+@pytest.fixture(scope="session")
+def world_certificates(tmp_path_factory):
+    """A folder with a CA and a server certificate for three centres."""
+    folder = tmp_path_factory.mktemp("world_certificates")
+    prepare(folder, host_names(SHANGHAI, SINGAPORE, FRANKFURT))
+    return folder
+
+
+@pytest.fixture
+def centres(tmp_path, world_certificates):
+    """`centres(**settings)` gives a cloud of three centres; a second call takes the same run directory."""
+    def start(**changes):
+        return Running(world(**changes), tmp_path / "run", world_certificates)
+    return start
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory, world_certificates):
+    """One cloud of three centres with default switches, for tests that leave no trace."""
+    with Running(world(), tmp_path_factory.mktemp("three"), world_certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, certificates):
+    """One cloud with default switches for tests that use devices of their own."""
+    with Running(settings(device=[{"device_name": f"dev_{n:04}"} for n in range(1, 200)]),
+                 tmp_path_factory.mktemp("cloud"), certificates) as running:
+        yield running
+
+
+@pytest.fixture
+def platform(tmp_path):
+    """`platform(switches, **product)` is a `Platform`; a second call takes the same state."""
+    made = []
+
+    def start(switches=None, **product):
+        if made:
+            made[-1].store.close()
+        made.append(Platform(tmp_path, switches, **product))
+        return made[-1]
+    yield start
+    made[-1].store.close()
+
+
+@pytest.fixture
+def maker(run, tmp_path):
+    """`with maker(**settings) as factory:` is a `Factory` at a cloud with X.509 products."""
+    @contextlib.contextmanager
+    def start(**changes):
+        with run(x509_settings(**changes)) as cloud:
+            yield Factory(cloud, tmp_path)
+    return start
+
+
+@pytest.fixture
+def factory(maker):
+    """A `Factory` at a cloud with default switches."""
+    with maker() as made:
+        yield made

@@ -1,0 +1,105 @@
+"""Every code that the platform may answer with reaches the application and the sub-device's state."""
+
+import json
+
+from host_tests.support.gateways import GATEWAYS, done, fresh
+
+REGISTER = (460, 401, 5005, 6288, 6100, 6619, 6402, 6203, 6292, 500, 5244, 6450)
+ATTACH = (460, 401, 6402, 6100, 6204, 6400, 6203, 6619, 500)
+LOGIN = {
+    460: "refused",
+    6401: "registered",
+    6100: "refused",
+    521: "unknown",
+    522: "disabled",
+    6204: "disabled",
+    6287: "refused",
+    500: "attached",
+}
+STEPS = """
+numbers = {numbers}
+codes = [told(gateway.register(sub(numbers[0]))) for _ in range({register})]
+say(app="register", codes=codes)
+gateway.bring_online(sub(numbers[0]))
+assert not gateway.register(sub(*numbers))
+say(app="attach", codes=[told(gateway.attach(sub(numbers[1]))) for _ in range({attach})])
+assert not gateway.attach(sub(*numbers))
+for number in numbers[1:]:
+    failed = told(gateway.login(sub(number)))
+    say(app="login", code=failed[0][1], state=gateway.state_of(sub(number)[0]))
+gateway.logout(sub(numbers[0]))
+say(app="logout", failed=told(gateway.logout(sub(numbers[0]))))
+"""
+
+
+def said(board, app):
+    lines = [json.loads(line) for line in board.run.lines if line.startswith("{")]
+    return [line for line in lines if line.get("app") == app]
+
+
+def test_every_code(site, cloud):
+    numbers = fresh(1 + len(LOGIN))
+    board = site.gateway(STEPS.format(numbers=numbers, register=len(REGISTER), attach=len(ATTACH)))
+    for stage, codes in (("sub_register", REGISTER), ("topo_add", (0, *ATTACH)), ("sub_login", (0, *LOGIN))):
+        # the first of each makes the one sub-device that has to be online
+        for code in codes:
+            fault = {"where": "mqtt_tls", "when": stage, "dn": board.name}
+            cloud.arm(
+                {**fault, "kind": "refuse", "code": code} if code else {**fault, "kind": "delay", "ms": 1}
+            )
+    cloud.arm({"where": "mqtt_tls", "when": "sub_logout", "kind": "refuse", "code": 520, "dn": board.name})
+    board.start()
+    done(board)
+    assert [code[0][1] for code in said(board, "register")[0]["codes"]] == list(REGISTER)
+    assert [code[0][1] for code in said(board, "attach")[0]["codes"]] == list(ATTACH)
+    assert [(line["code"], line["state"]) for line in said(board, "login")] == list(LOGIN.items())
+    assert said(board, "logout")[0]["failed"] == []
+
+
+def test_throttled(site, cloud):
+    board = site.gateway(
+        "say(app='one', failed=told(gateway.register(sub(*{0}))))\ngateway.register(sub(*{0}))".format(
+            fresh(2)
+        )
+    )
+    cloud.arm({"where": "mqtt_tls", "when": "sub_register", "kind": "refuse", "code": 429, "dn": board.name})
+    board.start()
+    done(board)
+    assert [one[1] for one in said(board, "one")[0]["failed"]] == [429, 429]
+    failed = said(board, "failed")[0]
+    assert failed["code"] == "gateway.429" and "a minute" in failed["advice"]
+    assert site.asked(board, "sub_register") == [429]
+
+
+def test_a_product_whose_registration_is_off_and_one_that_nobody_burned(site):
+    board = site.gateway(
+        """
+say(app="off", failed=told(gateway.register([("a1SwitchOff", "sensor-off")] + sub({0}))))
+gateway.register_with_product_secret([("a1Unknown01", "sensor-01")])
+""".format(*fresh(1))
+    )
+    board.start()
+    assert done(board)["stored"] == 1
+    assert said(board, "off")[0]["failed"] == [["sensor-off", 6288]]
+    assert said(board, "failed")[0]["code"] == "gateway.product"
+
+
+def test_a_secret_that_is_void_is_told_with_its_way_out(site, cloud):
+    (number,) = fresh(1)
+    board = site.gateway(
+        """
+name = sub({0})[0]
+gateway.bring_online([name])
+gateway.logout([name])
+gateway.keep(name, "x" * 32)
+say(app="void", failed=told(gateway.login([name])))
+gateway.forget([name])
+say(app="mended", failed=told(gateway.bring_online([name])))
+""".format(number)
+    )
+    board.start()
+    assert done(board)["online"] == 1, board.run.lines
+    assert said(board, "void")[0]["failed"] == [[f"sensor-{number:04}", 6287]]
+    assert (
+        said(board, "mended")[0]["failed"] == [] and cloud.device(GATEWAYS, board.name)["status"] == "online"
+    )

@@ -1,0 +1,72 @@
+"""A reply that is lost, and a connection that is lost, at each step: the gateway comes through."""
+
+import pytest
+
+from host_tests.support.gateways import becomes, done, fresh
+
+# every request that a gateway knows, some of them twice over what is left to be done
+EVERYTHING = """
+def again(action, *arguments):
+    while True:
+        try:
+            return action(*arguments)
+        except LinkError:
+            while not gateway.poll(20):
+                pass
+from aliot.errors import LinkError
+one, two = sub({0}), sub({1}, {2})
+failed = again(gateway.register, one) + again(gateway.register_with_product_secret, two)
+failed += again(gateway.attach, one + two) + again(gateway.login, one + two)
+listed = sorted(again(gateway.topology))
+failed += again(gateway.found, one) + again(gateway.logout, two) + again(gateway.detach, two)
+say(app="through", failed=told(failed), listed=[name[1] for name in listed])
+"""
+STAGES = {
+    "sub_register": 1,
+    "proxy_register": 1,
+    "topo_add": 1,
+    "sub_batch_login": 1,
+    "topo_get": 1,
+    "list_found": 1,
+    "sub_batch_logout": 1,
+    "topo_delete": 1,
+}
+
+
+@pytest.mark.parametrize("processed", [True, False], ids=["reply", "request"])
+def test_each_reply_is_lost_once(site, cloud, processed):
+    numbers = fresh(3)
+    board = site.gateway(EVERYTHING.format(*numbers), timeout=300)
+    cloud.arm(
+        *[
+            {"where": "mqtt_tls", "when": stage, "kind": "silent", "processed": processed, "dn": board.name}
+            for stage in STAGES
+        ]
+    )
+    board.start()
+    said = done(board)
+    assert said["online"] == 1 and said["stored"] == 3, board.run.lines
+    through = next(line for line in board.run.lines if '"through"' in line)
+    assert '"failed": []' in through and all(f"sensor-{number:04}" in through for number in numbers)
+    assert [site.status(number) for number in numbers] == ["online", "offline", "offline"]
+
+
+@pytest.mark.parametrize("stages", [("sub_register", "proxy_register"), ("topo_add", "topo_delete")])
+def test_the_connection_is_lost_at_each_step(chips, cloud, stages):
+    numbers = fresh(3)
+    board = chips.gateway(EVERYTHING.format(*numbers), timeout=300)
+    for processed, stage in zip((True, False), stages):
+        fault = {
+            "where": "mqtt_tls",
+            "when": stage,
+            "kind": "close",
+            "processed": processed,
+            "dn": board.name,
+        }
+        cloud.arm(fault)
+    board.start()
+    said = done(board)
+    assert said["stored"] == 3, board.run.lines
+    becomes(chips, numbers[0], "online")
+    assert [chips.status(number) for number in numbers[1:]] == ["offline", "offline"]
+    assert len([state for state in board.run.states if state["aliot"] == "connected"]) == 3

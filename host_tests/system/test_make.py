@@ -1,0 +1,77 @@
+"""`make` hears what a person types, or says in one line what to type instead."""
+
+import subprocess
+
+from host_tests.support.paths import ROOT
+import pytest
+
+from tools import cli
+from tools.emulator.chip import companion_cloud
+from tools.errors import UserError
+from tools.flash import port
+
+
+
+def make(*words):
+    """(status, commands, error output) of what `make` would run; nothing is set up or run."""
+    done = subprocess.run(["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *words], cwd=ROOT,
+                          capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("word, says", [("port=/dev/ttyUSB0", "say PORT=/dev/ttyUSB0 in capitals; port= is not heard"),
+                                        ("cert=a.json", "say CERT=a.json in capitals; cert= is not heard"),
+                                        ("root=ca.pem", "say ROOT=ca.pem in capitals; root= is not heard"),
+                                        ("backup=x", "say BACKUP=x in capitals; backup= is not heard")])
+def test_a_variable_in_small_letters_is_told(word, says):
+    status, out, err = make("flash", word)
+    assert status != 0 and not out and err.count("\n") == 1 and says in err
+
+
+def test_variables_in_capitals_are_heard():
+    assert make("restore", "PORT=x", "BACKUP=y")[1].split() == [
+        ".venv/bin/python", "-m", "tools", "restore", "--port", "'x'", "--from", "'y'"]
+
+
+def test_roots_are_separated_by_blanks_unless_the_whole_is_one_file(tmp_path):
+    (tmp_path / "my roots").mkdir()
+    spaced = tmp_path / "my roots" / "ca.pem"
+    spaced.write_text("")
+    for target in ("flash", "image"):
+        assert f"--root '{spaced}'" in make(target, f"ROOT={spaced}")[1]
+        assert "--root 'a.pem' --root 'b.pem'" in " ".join(make(target, "ROOT=a.pem b.pem")[1].split())
+
+
+def one_line(capsys, *words):
+    assert cli.main(list(words)) == 1
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1 and said.err.startswith("error: ")
+    return said.err
+
+
+def test_burn_without_a_certificate_says_what_to_type(capsys):
+    assert "say which identity to burn: CERT=FILE" in one_line(capsys, "burn")
+
+
+def test_restore_without_a_backup_names_those_that_lie_there(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "say which backup: BACKUP=FILE (--from FILE); none lies in backups" in one_line(capsys, "restore")
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "240ac4000001-20260101-000000.identity").write_text("{}")
+    assert "there are backups/240ac4000001-20260101-000000.identity\n" in one_line(capsys, "restore")
+
+
+def test_auto_is_the_port_that_is_plugged_in(monkeypatch):
+    monkeypatch.setattr(port, "plugged_in", lambda: [("/dev/ttyUSB7", "CP2102")])
+    assert port.choose("auto") == port.choose(None) == "/dev/ttyUSB7"
+    monkeypatch.setattr(port, "plugged_in", list)
+    with pytest.raises(UserError, match="say PORT="):
+        port.choose("auto")
+
+
+def test_a_second_make_board_says_how_to_have_two(tmp_path):
+    with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
+        with pytest.raises(UserError, match="another 'make board' is running in .* say make board ARGS='--play") as told:
+            with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
+                pass
+    assert "--run-dir" not in str(told.value)

@@ -1,0 +1,67 @@
+"""What was found on a stretch of the way, and the stretches that every board has."""
+
+from dataclasses import dataclass
+
+from tools.diagnosis import probes
+
+SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
+TOLERANCE = 300         # seconds that a clock may be wrong
+SOON = 30               # days before a certificate's end that are worth a word
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One stretch of the way: `ok` is True (green), False (red) or None (not looked at)."""
+
+    stretch: str
+    ok: bool | None
+    found: str
+    advice: str = ""
+
+
+def look(stretch, action):
+    try:
+        return Finding(stretch, True, action())
+    except probes.Refusal as refusal:
+        return Finding(stretch, False, str(refusal), refusal.advice)
+
+
+def along(*stretches):
+    """The findings of (stretch, action) in order; what comes after one that is red is left out."""
+    found = []
+    for stretch, action in stretches:
+        found.append(look(stretch, action))
+        if not found[-1].ok:
+            break
+    return found
+
+
+def availability(who):
+    line = who.warning()
+    if line:
+        return Finding("availability", False, line, "choose a region, an edition or a way that fit")
+    return Finding("availability", True, f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region")
+
+
+def clock(network):
+    server, ahead = probes.drift(network, SERVERS)
+    if abs(ahead) > TOLERANCE:
+        raise probes.Refusal(f"this machine's clock is {ahead} s ahead of {server}", "set it: TLS checks dates")
+    return f"within {abs(ahead)} s of {server}"
+
+
+def dns(network, host, port):
+    return f"{host} is {network.resolve(host, port)[0]}"
+
+
+def tcp(network, host, port):
+    network.dial(host, port).close()
+    return f"{host}:{port} accepts"
+
+
+def tls(network, host, port, trusted, present=None):
+    """`present` gives the TLS context a client certificate, as in way.secure."""
+    stream, root, days = probes.secure(network, host, port, trusted, present)
+    stream.close()
+    soon = f"; it ends in {days} days" if days < SOON else ""
+    return f"chain, name and dates of {host} verified by {root}{soon}"

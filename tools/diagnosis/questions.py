@@ -1,0 +1,51 @@
+"""What a board asks the platform before it connects, asked from here: /auth/bootstrap and /auth/devicename; direct.md 6."""
+
+import time
+
+from tools.diagnosis import probes
+
+from aliot.bootstrap import Token, messages
+from aliot.errors import AliotError
+
+
+def questions(network, who, device, where, trusted, timeout, authenticate=True):
+    """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
+
+    `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is
+    left out: told is None then. `where` (aliot.bootstrap.Told) is told in passing.
+    """
+    where.own = device
+    while question := where.question():
+        host, path = question
+        if path == "/auth/devicename" and not authenticate:
+            yield path, host, None
+            return
+        try:
+            told = ask(network, host, path, form(who, device, where, path), trusted, timeout)
+        except probes.Refusal as refusal:
+            yield path, host, refusal
+            return
+        where.told = told[:2]
+        where.go(*told[:2])
+        if len(told) == 4:
+            where.token = Token(device, *told[2:])
+        yield path, host, told
+
+
+def form(who, device, where, path):
+    if path == "/auth/bootstrap":
+        return messages.bootstrap(device)
+    return messages.authentication(device, int(time.time() * 1000), who.sign_method or "hmacsha256",
+                                where.bootstrap == "region")
+
+
+def ask(network, host, path, text, trusted, timeout):
+    """One question. Refusal with the advice that the board itself would give."""
+    stream, _, _ = probes.secure(network, host, 443, trusted)
+    with stream:
+        status, data = probes.post(stream, host, path, text, timeout)
+    try:
+        found = messages.result(status, data)
+        return messages.place(found) + (messages.token(found) if path == "/auth/devicename" else ())
+    except AliotError as problem:
+        raise probes.Refusal(f"{problem.code}: {problem.detail}", problem.advice) from None

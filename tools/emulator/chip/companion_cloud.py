@@ -1,0 +1,77 @@
+"""An emulated cloud beside an emulated board, and an identity for it, for people who want to play."""
+
+import json
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.secrets import write as write_private
+from tools.emulator.cloud.process import Cloud, CloudError
+from tools.errors import UserError
+
+REGION = "cn-shanghai"
+
+
+@dataclass(frozen=True)
+class Playground:
+    """Where things lie: the cloud's run directory, its root certificate, the identity and the settings."""
+
+    cloud: Path
+    root: Path
+    cert: Path
+    config: Path
+
+    def words(self, url):
+        """What to type in another shell."""
+        yield "in another shell:"
+        yield f"  make flash PORT={url} ROOT={self.root} CERT={self.cert} CONFIG={self.config}"
+        yield f"  make repl PORT={url}"
+
+
+@contextmanager
+def open_at(folder, mac):
+    """Run a cloud in `folder` that knows one product with dynamic registration; its secrets are made here."""
+    folder = Path(folder)
+    (folder / "cloud").mkdir(parents=True, exist_ok=True)
+    cert = folder / "cert.json"
+    if not cert.exists():
+        identity = {
+            "product_key": "a1" + secrets.token_hex(5)[:9],
+            "product_secret": secrets.token_hex(8),
+            "region": REGION,
+            "method": "https",
+        }
+        write_private(cert, json.dumps(identity, indent=1))
+    config = folder / "config.json"
+    if not config.exists():
+        write_private(config, json.dumps({"ssid": "emulated", "every": 60}, indent=1))
+    identity = json.loads(cert.read_text())
+    cloud = Cloud(
+        {
+            "instance": {"kind": "public", "region": REGION},
+            "product": [
+                {
+                    "product_key": identity["product_key"],
+                    "product_secret": identity["product_secret"],
+                    "auth": "secret",
+                    "node": "direct",
+                    "dynamic_registration": True,
+                    "preregistration_free": False,
+                    "device": [{"device_name": mac.replace(":", "").lower()}],
+                }
+            ],
+        },
+        folder / "cloud",
+    )
+    try:
+        with cloud:
+            yield Playground(cloud.run_dir, folder / "cloud" / "ca.der", cert, config)
+    except CloudError as error:
+        if "another cloud is running" in str(error):
+            raise UserError(
+                f"another 'make board' is running in {folder}: use that one, or end it with Ctrl-C; for a second one "
+                "beside it say make board ARGS='--play build/two --flash build/two/flash.bin --efuses "
+                "build/two/efuses.bin --listen 127.0.0.1:0'"
+            ) from None
+        raise UserError(f"the emulated cloud does not start: {error}") from None

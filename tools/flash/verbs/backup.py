@@ -1,0 +1,26 @@
+"""The verb `backup`: the identity of a plugged-in board into a file that only its owner can read."""
+
+import json
+
+from tools.errors import UserError
+from tools.flash import backup, contents, open_board
+
+
+def add_arguments(parser):
+    open_board.add_arguments(parser)
+    parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args):
+    with open_board.started(args) as (loader, board):
+        held = contents.look(loader, board, {})
+        path = backup.save(loader.mac, held.copies, args.backups)
+        who = held.who(loader.mac)
+    if path is None:
+        raise UserError(f"the board {loader.mac} holds no identity")
+    print(
+        json.dumps({"file": str(path), "mac": loader.mac, "identity": who, "issued": held.issued})
+        if args.json
+        else f"the identity {who} of {loader.mac} was saved to {path}"
+    )

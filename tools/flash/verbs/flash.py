@@ -1,0 +1,317 @@
+"""The verb `flash`: a board from blank to running, or up to date with nothing lost."""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from tools import boards
+from tools.image import burn
+from tools.errors import UserError
+from tools.flash import backup, console, contents, file_list, leaks, plan, open_board, settings, flasher as steps, micropython_images
+from tools.flash.verbs.erase import add_consent, erase
+from tools.image import application, identity, journal, littlefs, owner
+from tools.image.config import PATH as CONFIG_PATH
+
+
+def add_arguments(parser):
+    open_board.add_arguments(parser)
+    add_consent(parser)
+    parser.add_argument(
+        "--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release"
+    )
+    parser.add_argument(
+        "--root",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="extra root certificate, DER or PEM; may be given again",
+    )
+    parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
+    parser.add_argument(
+        "--config", metavar="FILE", help="the board's config.json: all that is to be in it"
+    )
+    parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
+    parser.add_argument(
+        "--files", metavar="DIR", help="files of an application, put over those of the release"
+    )
+    parser.add_argument(
+        "--app", action="store_true", help="only the files: leave bootloader and application alone"
+    )
+    parser.add_argument(
+        "--reset-files",
+        action="store_true",
+        help="write the release's files over those that you changed or put on the board, after saving yours",
+    )
+    parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
+    parser.add_argument(
+        "--drop-nvs",
+        action="store_true",
+        help="leave out NVS entries of other firmware, which are saved, when there is no room for them",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="make a new file system in place of an unreadable one"
+    )
+    parser.add_argument(
+        "--erase", action="store_true", help="erase the whole chip first; the identity is saved"
+    )
+    parser.add_argument(
+        "--anyway", action="store_true", help="burn outside the documented regions and editions too"
+    )
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=90.0,
+        help="how long to follow the console, 0 for not at all (default %(default)g)",
+    )
+    parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
+    parser.add_argument("--json", action="store_true", help="say what was done as JSON")
+
+
+def run(args):
+    say = _Voice(args.json)
+    if args.app and args.erase:
+        raise UserError("ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
+    own = application.read(args.files) if args.files else None
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
+    image = micropython_images.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
+    chosen = settings.given(args.config, args.wifi)
+    tree = file_list.wanted(own, args.root, args.reset_files)
+    who = identity.load(args.cert) if args.cert else None
+    warning = identity.check_availability(who, args.anyway) if who else None
+
+    with open_board.opened(args) as (loader, board):
+        started = time.monotonic()
+        image = image or (None if args.app else micropython_images.load(board, args.firmware))
+        loader.start()
+        plan.refuse(board, loader.chip, loader.size, loader.security)
+        say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
+        for line in image.origin if image else ():
+            say(line)
+        if own and own.left_out:
+            say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
+        report = _flash(args, say, loader, board, image, tree, chosen, who)
+        seconds = time.monotonic() - started
+        loader.reset()
+        open_port = loader.release()
+    if warning:
+        say(f"warning: {warning}")
+    report.update(
+        port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 3)
+    )
+    ended = _follow(args, say, loader.name, open_port, report)
+    if args.json:
+        print(json.dumps(report))
+    if ended:
+        again = f"'make monitor PORT={loader.name} ARGS=--reset' shows it again"
+        raise UserError(f"the board was flashed, but {ended}; {again}")
+    state = report["state"]
+    if state and state["aliot"] in console.FAILS and report["identity"]:
+        reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
+        raise UserError(f"the board was flashed, but says: {console.printable(state['aliot'])}: {reason}")
+
+
+def _flash(args, say, loader, board, image, tree, chosen, who):
+    """Look, plan, do; what was done as a dict."""
+    if args.erase:
+        whole = file_list.decide(tree, lambda path: None).onto({})
+        littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
+        erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
+    rescue = backup.load_rescue(loader.mac, args.journal)
+    held = contents.look(loader, board, {**tree.tree, CONFIG_PATH: b""})
+    if args.app and not held.runs(loader):
+        more = f" FILES={args.files}" if args.files else ""
+        raise UserError(
+            f"there is no MicroPython on this board: 'make flash PORT={loader.name}{more}' brings it, and the files"
+        )
+    if journal.load(args.journal, loader.mac):
+        burn.finish(loader, held.layout, loader.mac, args.journal)
+        say("an interrupted burn of this board was finished")
+        held = contents.look(loader, board, {**tree.tree, CONFIG_PATH: b""})
+    leaks.refuse(tree.tree, held.copies)
+    records = _records(held, who, loader.mac)  # refused before anything is written
+    before = held.files.get(CONFIG_PATH) or (rescue.tree.get(CONFIG_PATH) if rescue else None)
+    config = settings.merged(before, chosen, whole=bool(args.config))
+    for note in settings.notes(before, before if config is None else config):
+        say(console.printable(note))
+    if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
+        say("the board will have no identity: CERT=cert.json burns one")
+    wanted = tree if config is None else tree.with_config(config, file_list.CONFIG if args.config else file_list.MERGED)
+    image = image or micropython_images.Stock("", (), held.layout)
+    differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
+    if rescue is not None:
+        say("an interrupted flash of this board is finished: what it held comes back from the journal")
+        todo = plan.Plan(tuple(differing), wanted.tree, plan.WHOLE, move=True)
+    else:
+        todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
+    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, backups=args.backups)
+    try:
+        flasher.check(todo, rescue, records)
+    except steps.NvsFull as full:
+        if held.found.nvs.faults:
+            raise  # what cannot be read would be lost with the rest
+        _drop(args, say, full, loader)
+        todo = replace(todo, files=plan.WHOLE, move=True)
+        flasher = steps.Flasher(
+            loader, held, image, wanted, folder=args.journal, backups=args.backups, drop=True
+        )
+        flasher.check(todo, rescue, records)
+    with _bar(args.json) as tell:
+        done = flasher.carry_out(todo, rescue, tell)
+    _say_done(say, todo, done, image, wanted)
+    held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
+    burned = _burn(args, say, loader, image, who) if who else None
+    nothing = todo.nothing and not (burned and burned.written)
+    say("Nothing to do: no file and no region differs." if nothing else "verified")
+    return {
+        "nothing": nothing,
+        "parts": list(done.parts),
+        "files": list(done.files),
+        "removed": list(done.change.remove),
+        "kept": list(done.change.kept),
+        "saved": done.saved,
+        "written": loader.bytes_written,
+        "read": loader.bytes_read,
+        "identity": "/".join(owner.owner(who.fields(), loader.mac)) if who else held_by,
+    }
+
+
+def _records(held, who, mac):
+    """{name: bytes} that burning `who` leaves on the board; UserError when it must not be burned."""
+    if not who:
+        return {}
+    decision = burn.decide(held.copies, who.fields(), mac)
+    return {name: decision.record(name) for name in burn.NAMES if decision.record(name) is not None}
+
+
+def _drop(args, say, full, loader):
+    """Ask whether the entries of other firmware may go, and save them; UserError when they may not."""
+    if not full.foreign:
+        raise full
+    cure = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
+    if not args.drop_nvs:
+        if args.json or not sys.stdin.isatty():
+            raise UserError(f"{full}; {cure}")
+        if input(f"{full}. Type drop to save them to a file and leave them out: ").strip() != "drop":
+            raise UserError(f"{full}; {cure}")
+    say(f"{len(full.foreign)} NVS entries of other firmware were saved to "
+        f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out")
+
+
+def _burn(args, say, loader, image, who):
+    report = burn.burn(loader, image.layout, who.fields(), loader.mac, args.journal)
+    for line in burn.words(report, who, loader.mac):
+        say(line)
+    return report
+
+
+def _say_done(say, todo, done, image, wanted):
+    for part in image.parts:
+        say(
+            f"  {part.name:28} "
+            + (f"{len(part.data)} bytes written" if part.name in done.parts else "unchanged")
+        )
+    changed = len(done.files)
+    if todo.files == plan.WHOLE and changed:
+        say(f"  {'file system':28} new, {changed} files")
+    else:
+        removed = f", {len(done.change.remove)} removed" if done.change.remove else ""
+        unchanged = len(wanted.tree) - changed - len(done.change.kept)
+        say(
+            f"  {'files':28} {changed} written{removed}, {unchanged} unchanged"
+            if changed or removed
+            else f"  {'files':28} unchanged"
+        )
+        for path in done.files:
+            say(f"    {path}")
+        for path in done.change.remove:
+            say(f"    {path} (removed)")
+    _say_whose(say, done)
+    for note in done.notes:
+        say(note)
+
+
+def _say_whose(say, done):
+    """What became of files that no tool wrote, or that were changed since."""
+    for path in done.change.kept:
+        say(f"  {path} on the board is yours and stays: ARGS=--reset-files saves it and writes the release's")
+    for path in done.change.left:
+        say(f"  {path} was changed on the board and stays, though what brought it has it no more")
+    if done.saved:
+        saved = ", ".join(sorted(done.change.saved))
+        say(f"  yours were saved before they were written over, to {done.saved}: {saved}")
+
+
+def _follow(args, say, name, open_port, report):
+    """Put what the console says into the report; what ended the application, or None."""
+    report.update(state=None, traceback=[], console_seconds=None)
+    if args.wait <= 0:
+        open_port.close()
+        return None
+
+    def until(state):
+        return console.final(state) or not report["identity"] and state["aliot"] == "boot"
+
+    def tell(state):
+        say(f"  console: {console.words(state)}")
+
+    began = time.monotonic()
+    try:
+        state = console.follow(name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}"))
+    except console.Ended as ended:
+        report["traceback"] = list(ended.traceback)
+        return ended
+    if state is None:
+        raise UserError(
+            f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
+            f"'make monitor PORT={name} ARGS=--reset' shows its console from the start"
+        )
+    report.update(state=state, console_seconds=round(time.monotonic() - began, 1))
+    if state["aliot"] in console.RUNS:
+        say(f"{state['aliot']} {report['console_seconds']} s after the reset")
+    elif not report["identity"]:
+        saved = backup.lying(report["mac"], args.backups)
+        cure = f"'make restore PORT={name} BACKUP={saved}'" if saved else f"'make burn PORT={name} CERT=cert.json'"
+        say(f"it runs, but no identity is burned: {cure}")
+    return None
+
+
+def _reason(state):
+    found = (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key))
+    return console.printable(next(found, console.words(state)))
+
+
+class _Voice:
+    """Lines for a person; none where a program reads."""
+
+    def __init__(self, silent):
+        self._silent = silent
+
+    def __call__(self, line):
+        if not self._silent:
+            print(line, flush=True)
+
+
+@contextmanager
+def _bar(silent):
+    """Gives `tell(words, done, total)`, which draws a bar on a terminal."""
+    screen = Console(stderr=True)
+    if silent or not screen.is_terminal:
+        yield lambda words, done, total: None
+        return
+    with Progress(
+        TextColumn("{task.description:28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        console=screen,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("")
+        yield lambda words, done, total: progress.update(
+            task, description=words, completed=done, total=total or 1
+        )

@@ -1,0 +1,112 @@
+"""A certificate and its key as a board is given them: DER, PKCS#1, checked as a pair (x509.md 9.2)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tools import files, certificates, serials
+from tools.errors import UserError
+from tools.firmware import record
+
+SLOT = (record.CERTIFICATE, record.PRIVATE_KEY)  # the tags of a record that hold a pair
+NAMES = ("the certificate", "the key")
+_LIMIT = 1 << 16
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A device's certificate and RSA key that belong together, DER."""
+
+    certificate_der: bytes = field(repr=False)
+    key_der: bytes = field(repr=False)
+
+    def fields(self, slot=SLOT):
+        """The fields of a burned record that hold this pair, by tag."""
+        certificate, key = slot
+        return {certificate: self.certificate_der, key: self.key_der}
+
+
+def load(certificate_path, key_path, now):
+    """The `Pair` in two files, PEM or DER, at the time `now` (Unix seconds).
+
+    A PKCS#8 key is made PKCS#1. UserError for a certificate that is not a
+    device's, is not valid now, or whose key is another one.
+    """
+    data = files.read(certificate_path, _LIMIT), files.read(key_path, _LIMIT)
+    return check(*data, now, (Path(certificate_path).name, Path(key_path).name))
+
+
+def check(certificate, key, now, names=NAMES):
+    """The `Pair` of two byte strings, PEM or DER; see `load`."""
+    held = _certificate(certificate, names[0])
+    for finding in certificates.device_certificate(held, now):
+        if finding.level == "error":
+            raise UserError(f"{names[0]}: {finding.text}")
+    private = _private(key, names[1])
+    if not certificates.same_key(private.public_key(), held.public):
+        raise UserError(f"{names[1]} is not the key of {names[0]}")
+    return _pair(held, private)
+
+
+def read(certificate, key, names=NAMES):
+    """The `Pair` of two byte strings to be looked at: it may be out of date, or not belong together."""
+    return _pair(_certificate(certificate, names[0]), _private(key, names[1]))
+
+
+def _pair(held, private):
+    return Pair(
+        held.certificate.public_bytes(serialization.Encoding.DER),
+        private.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        ),
+    )
+
+
+def _certificate(data, name):
+    try:
+        return certificates.certificate(data)
+    except certificates.Unreadable as fault:
+        raise UserError(f"{name}: {fault}") from None
+
+
+def _private(data, name):
+    load_key = (
+        serialization.load_pem_private_key if certificates.labels(data) else serialization.load_der_private_key
+    )
+    if b"ENCRYPTED" in data:
+        raise UserError(f"{name} has a password; a device has nobody to type it")
+    try:
+        key = load_key(data, None)
+    except certificates.UNREADABLE:
+        raise UserError(f"{name} is not a private key, or it was cut or changed") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise UserError(f"{name} is not RSA; the platform takes only RSA")
+    return key
+
+
+def describe(certificate_der, now):
+    """What may be shown of a burned certificate, to people and as JSON; of a damaged one its fault.
+
+    Keys: subject, serial (normal form), issuer, not_before and not_after
+    (Unix seconds), days_left, bits, fingerprint (SHA-256, hex); or fault.
+    """
+    try:
+        held = certificates.certificate(certificate_der)
+    except certificates.Unreadable as fault:
+        return {"fault": str(fault)}
+    if held.faults:
+        return {"fault": "; ".join(held.faults)}
+    return {
+        "subject": held.subject.rfc4514_string(),
+        "serial": serials.text(held.serial) if held.serial > 0 else str(held.serial),
+        "issuer": held.issuer.rfc4514_string(),
+        "not_before": int(held.start),
+        "not_after": int(held.end),
+        "days_left": certificates.days_left(held.end, now),
+        "bits": held.rsa_bits,
+        "fingerprint": certificates.fingerprint(held),
+    }

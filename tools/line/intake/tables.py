@@ -1,0 +1,388 @@
+"""What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities, and
+DeviceNames for products that register.
+
+The console's download comes as it is or as a spreadsheet saved it again (tools.spreadsheet); its columns
+come in any order and under any of the names that identities are spelled with. A bad row stops the whole
+file unless it is to be skipped; one that a spreadsheet seems to have changed is warned of.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+from tools import spreadsheet
+from tools.errors import UserError
+from tools.image.identity import endpoint, id2, spellings
+from tools.line import device_names as names, identities
+from tools.line.intake import pairs
+from tools.line.ledger.ledger import Product
+
+HEADERS = spellings.SPELLINGS
+# way -> the columns that its identities have beside ProductKey and DeviceName
+KINDS = {
+    "device": ("device_secret",),
+    "x509": ("certificate", "private_key"),
+    "id2": ("id2", "id2_key", "id2_type"),
+}
+# one upload of the console takes what one BatchCheckDeviceNames call takes: 10,000 names, 1,000 for
+# products that authenticate with X.509, and drops the rest without a word (Cloud API page of
+# BatchCheckDeviceNames: documented for the call; inferred for the console's upload)
+PIECE = 10_000
+PIECE_X509 = 1_000
+load = spreadsheet.load
+
+
+@dataclass
+class Sheet:
+    """What was read: good rows of one way, and what is wrong with the others as (place, words).
+
+    A place is a line number, or a file's name in a folder. `warned`: the same of rows that are good but do not
+    look as they did before a spreadsheet had them.
+    """
+
+    way: str = "device"
+    rows: list = field(default_factory=list)  # Row
+    bad: list = field(default_factory=list)
+    encoding: str = ""
+    warned: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`fields`: what is sealed of it, {name: text}."""
+
+    line: int | str
+    product_key: str
+    device_name: str
+    fields: dict = field(repr=False)
+
+
+def read(data, product_key=None, folder="."):
+    """The Sheet in a CSV's bytes; files that it names lie relative to `folder`.
+
+    `product_key` stands in for a missing column. UserError when no header row
+    is found or a column is missing: then nothing can be said about rows.
+    """
+    table = spreadsheet.read(data, spellings.field)
+    way, columns = _header(table, product_key)
+    rows = list(table.rows)
+    at = columns["device_name"]
+    width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
+    found = ((number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows)
+    sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
+    mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
+    sheet.warned += [(line, f"DeviceName {name} {words}") for line, name, words in mangled if words]
+    return sheet
+
+
+def read_folder(path, product_key=None):
+    """The Sheet of a folder of certificates and keys."""
+    found = (
+        (file, None, wrong or f"is of product {key[:20]}, not of {product_key}")
+        if wrong or product_key and key != product_key
+        else (file, Row(file, key, name, fields), None)
+        for file, key, name, fields, wrong in pairs.folder(path)
+    )
+    return _gathered(Sheet("x509"), found, f"there is no certificate in {path}")
+
+
+def _gathered(sheet, found, nothing):
+    """The sheet with each (place, Row or None, what is wrong or None) that was found."""
+    seen = {}
+    for place, row, wrong in found:
+        wrong = wrong or _again(row, seen)
+        if wrong:
+            sheet.bad.append((place, wrong))
+        else:
+            sheet.rows.append(row)
+    if not sheet.rows and not sheet.bad:
+        raise UserError(nothing)
+    return sheet
+
+
+def _header(table, product_key):
+    """(way, {column: index}) of a table's header."""
+    number, cells = table.line, table.header
+    places = {}
+    for index, cell in enumerate(cells):
+        places.setdefault(spellings.field(cell), []).append(index)
+    way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
+    needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
+    for column in {*needed, "product_key"}:
+        if len(places.get(column, ())) > 1:
+            raise UserError(f"line {number}: two columns are a {HEADERS[column][0]}")
+    missing = [HEADERS[column][0] for column in needed if column not in places]
+    if missing:
+        raise UserError(
+            f"line {number}: the header names no {' and no '.join(missing)} "
+            f"(it has: {', '.join(spellings.shown(cell)[:20] for cell in cells)[:120]})"
+        )
+    return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
+
+
+def _row(number, cells, columns, product_key, way, folder, width=0):
+    """(Row, None) or (None, what is wrong)."""
+
+    def cell(column):
+        index = columns.get(column)
+        return cells[index] if index is not None and index < len(cells) else ""
+
+    if len(cells) <= max(columns.values()):
+        return None, f"has {len(cells)} cells, the header has {max(columns.values()) + 1} or more"
+    key = cell("product_key") or (product_key if "product_key" not in columns else "")
+    if product_key and key != product_key:
+        return None, f"is of product {key[:20]}, not of {product_key}"
+    name = cell("device_name")
+    problem = _wrong("product_key", key)
+    if not problem and (problem := _wrong("device_name", name)) and (was := spreadsheet.mangled(name, width)):
+        problem = f"DeviceName {name} {was}"
+    if problem:
+        return None, problem
+    values = {column: cell(column) for column in KINDS[way]}
+    try:
+        return Row(number, key, name, _FIELDS[way](values, folder)), None
+    except UserError as error:
+        return None, str(error)
+
+
+def _own_secret(values, folder):
+    wrong = _wrong("device_secret", values["device_secret"])
+    if wrong:
+        raise UserError(wrong)
+    return values
+
+
+def _pair(values, folder):
+    for column, name in values.items():
+        if not name:
+            raise UserError(f"has no {HEADERS[column][0]}")
+    return pairs.load(*(os.path.join(folder, name) for name in values.values()))
+
+
+def _id2(values, folder):
+    values["id2_type"] = values["id2_type"].upper().replace("-", "_")
+    for column, value in values.items():
+        problem = _wrong(column, value)
+        if problem:
+            raise UserError(problem)
+    return id2.checked_key(values)
+
+
+_FIELDS = {"device": _own_secret, "x509": _pair, "id2": _id2}
+
+
+def _wrong(field, text):
+    """What is wrong with a cell by the rules of an identity, or None."""
+    title = HEADERS[field][0]
+    if not text:
+        return f"has no {title}"
+    problem = endpoint.wrong(field, text, title)
+    return f"its {problem}" if problem and field in (*endpoint.SECRETS, "id2") else problem
+
+
+def _again(row, seen):
+    """What is wrong with a row whose name, certificate or ID was there before; the very same row again too."""
+    before = seen.setdefault((row.product_key, row.device_name), row)
+    if before is not row:
+        if before.fields == row.fields:
+            return f"is the same device as {_place(before.line)}"
+        secret = HEADERS[next(iter(row.fields))][0]
+        return f"DeviceName {row.device_name} was in {_place(before.line)} with another {secret}"
+    mark = identities.mark(identities.public(row.fields))
+    before = seen.setdefault(mark, row) if mark else row
+    return None if before is row else f"{mark[0]} {mark[1]} was in {_place(before.line)} already"
+
+
+def _place(line):
+    return f"line {line}" if isinstance(line, int) else line
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one intake did: new, known and renewed identities, and the rows that were skipped."""
+
+    new: int
+    known: int
+    bad: list
+    renewed: int = 0
+    warned: list = field(default_factory=list)
+
+
+def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
+    """Take a CSV into the ledger, all of it or nothing; with `skip_bad`, its good rows.
+
+    Returns Taken. UserError lists every bad row with its line when any is bad
+    and they are not to be skipped.
+    """
+    return take(ledger, read(data, product_key, os.path.dirname(name)), who, name, skip_bad)
+
+
+def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
+    """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared.
+
+    With `renew` known devices get what is another one in their rows.
+    """
+    bad = sheet.bad + _clashes(ledger, sheet, renew)
+    if bad and not skip_bad:
+        raise BadRows(sorted(bad, key=_order))
+    wrong = {line for line, _ in bad}
+    rows = [row for row in sheet.rows if row.line not in wrong]
+    batches = {}
+    for row in rows:
+        batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
+    note = os.path.basename(os.path.normpath(name))[:200] if name else None
+    taken = ledger.add_batches(
+        batches, who, note=note, products=[Product(key, sheet.way) for key in batches], renew=renew
+    )
+    for key, batch in batches.items():
+        if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
+            raise UserError(f"the ledger gives back other secrets for {key} than it was given; check its disk")
+    warned = [(line, words) for line, words in sheet.warned if line not in wrong]
+    return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed, warned)
+
+
+def _order(found):
+    return (0, found[0], "") if isinstance(found[0], int) else (1, 0, found[0])
+
+
+def _clashes(ledger, sheet, renew=False):
+    """Rows that are good in themselves but contradict the ledger."""
+    names_by_key = {}
+    for row in sheet.rows:
+        names_by_key.setdefault(row.product_key, []).append(row.device_name)
+    known = {key: ledger.known_secrets(key, wanted) for key, wanted in names_by_key.items()}
+    columns = [identities.public(row.fields) for row in sheet.rows] if sheet.way != "device" else []
+    taken = ledger.holders(columns) if columns else {}
+    bad = []
+    for row in sheet.rows:
+        stored = known[row.product_key].get(row.device_name)
+        holder = taken and taken.get(identities.mark(identities.public(row.fields)))
+        if stored is not None and stored != row.fields and not renew:
+            bad.append((row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}"))
+        elif holder and holder != (row.product_key, row.device_name):
+            mark = identities.mark(identities.public(row.fields))
+            bad.append((row.line, f"{mark[0]} {mark[1]} is {'/'.join(holder)}'s in the ledger"))
+    return bad
+
+
+_WORDS = {"device": "secret", "x509": "certificate", "id2": "ID or key"}
+
+
+class BadRows(UserError):
+    """Rows that stopped an intake: `rows` is [(place, words)]."""
+
+    SHOWN = 20
+
+    def __init__(self, rows):
+        self.rows = rows
+        lines = "; ".join(f"{_place(line)}: {words}" for line, words in rows[: self.SHOWN])
+        more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
+        super().__init__(
+            f"{len(rows)} bad row{'s' if len(rows) > 1 else ''}, nothing was taken in: {lines}{more}. "
+            "Mend them, or take the good ones with --skip-bad"
+        )
+
+
+_MAC_HEADERS = ("mac", "macaddress", "macaddr", "basemac", "wifimac", "wlanmac", "stamac", "mac地址", "物理地址")
+
+
+def macs(data):
+    """The MACs in a list, one a line or in the column of a CSV that is headed MAC or holds them; UserError
+    names every bad line.
+    """
+    rows = [(line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")]
+    head, at = _mac_column(rows)
+    found, bad = {}, []
+    for number, cells in rows[head:]:
+        cell = cells[at] if at < len(cells) else ""
+        try:
+            mac = names.mac(cell)
+        except UserError as error:
+            was = spreadsheet.mangled(cell, 12)
+            bad.append((number, f"'{spellings.shown(cell)}' {was}" if was else str(error)))
+            continue
+        if mac in found:
+            bad.append((number, f"is the same MAC as line {found[mac]}"))
+        found.setdefault(mac, number)
+    if bad:
+        raise BadRows(bad)
+    if not found:
+        raise UserError("there is no MAC in it: one a line, or a CSV with a column MAC")
+    return list(found)
+
+
+def _mac_column(rows):
+    """(how many rows stand above the list, index of the column) of the MACs; UserError for two columns of them."""
+    for number, (line, cells) in enumerate(rows[:20]):
+        heads = [index for index, cell in enumerate(cells) if spellings.plain(cell) in _MAC_HEADERS]
+        if len(heads) > 1:
+            raise UserError(f"line {line}: two columns are MACs; leave one in the file")
+        if heads:
+            return number + 1, heads[0]
+    wide = max((len(cells) for _, cells in rows), default=0)
+    counts = [sum(_is_mac(cells[at]) for _, cells in rows if at < len(cells)) for at in range(wide)]
+    return 0, counts.index(max(counts)) if counts else 0
+
+
+def _is_mac(cell):
+    try:
+        return bool(names.mac(cell))
+    except UserError:
+        return False
+
+
+def sub_products(data):
+    """((ProductKey, ProductSecret or None), ...) in a CSV of products of sub-devices."""
+    table = spreadsheet.read(data, spellings.field)
+    columns = {spellings.field(cell): index for index, cell in enumerate(table.header)}
+    if "product_key" not in columns:
+        raise UserError("the header names no ProductKey (ProductSecret is for products that register by proxy)")
+    found, bad = {}, []
+    for number, cells in table.rows:
+        key, secret = (
+            cells[at] if (at := columns.get(name, len(cells))) < len(cells) else ""
+            for name in ("product_key", "product_secret")
+        )
+        problem = _wrong("product_key", key) or secret and _wrong("product_secret", secret)
+        if problem:
+            bad.append((number, problem))
+        elif key in found:
+            bad.append((number, f"ProductKey {key} was there before"))
+        else:
+            found[key] = secret or None
+    if bad:
+        raise BadRows(bad)
+    return tuple(found.items())
+
+
+def take_names(ledger, product, device_names, who):
+    """Take DeviceNames without secrets in, for a product whose devices register; returns Taken."""
+    for name in device_names:
+        names.check(name)
+    rows = [(name, {}) for name in device_names]
+    taken = ledger.add_batches({product.product_key: rows}, who, products=[product])
+    return Taken(taken.new, taken.known, [])
+
+
+def pieces(device_names, size=PIECE):
+    """Texts of the CSVs to upload for pre-registration: at most `size` names each, header in the
+    first row.
+    """
+    for start in range(0, len(device_names), size):
+        yield "DeviceName\r\n" + "".join(f"{name}\r\n" for name in device_names[start : start + size])
+
+
+def write_pieces(device_names, folder, stem, size=PIECE):
+    """Write the pieces into a folder; returns their paths. Existing files are never overwritten."""
+    os.makedirs(folder, exist_ok=True)
+    paths = []
+    for number, text in enumerate(pieces(device_names, size), 1):
+        path = os.path.join(folder, f"{stem}-{number:03d}.csv")
+        try:
+            with open(path, "x", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except FileExistsError:
+            raise UserError(f"{path} is there already; give another folder with --out") from None
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        paths.append(path)
+    return paths

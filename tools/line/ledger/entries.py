@@ -1,0 +1,61 @@
+"""What is handed to the ledger, and what it hands out."""
+
+from dataclasses import dataclass, field
+
+from tools.line.ledger.seal import Secret
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who does it: the station's name and the person."""
+
+    station: str
+    operator: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """`way`: device (own secrets), product (registers itself), x509 or id2.
+
+    `secret` is None and `sub_products` ((ProductKey, Secret or None), ...) of a
+    gateway is empty unless asked for.
+    """
+
+    product_key: str
+    way: str = "device"
+    name_rule: str | None = None
+    listed: bool = False
+    secret: Secret | None = None
+    sub_products: tuple = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One row. `secrets` (field name -> Secret) is empty unless the call opens them."""
+
+    id: int
+    product_key: str
+    device_name: str
+    state: str
+    mac: str | None
+    touched: bool
+    attempt: int
+    station: str | None
+    operator: str | None
+    firmware: str | None
+    image: str | None
+    changed: str
+    last_mac: str | None = None
+    serial: str | None = None
+    expires: str | None = None
+    id2: str | None = None
+    secrets: dict = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass
+class Taken:
+    """What an intake did: counts of identities."""
+
+    new: int = 0
+    known: int = 0
+    renewed: int = 0

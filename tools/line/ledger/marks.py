@@ -1,0 +1,51 @@
+"""Certificates and IDs are each in a ledger once (`ways.mark`); those that were replaced count too."""
+
+import sqlalchemy as sa
+
+from tools.errors import UserError
+from tools.line import identities as ways
+from tools.line.ledger.holdings import AT_ONCE
+from tools.line.ledger.schema import identities, replaced
+
+
+def holders(c, columns):
+    """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
+    found = {}
+    for column, wanted in (
+        (identities.c.serial, [one["serial"] for one in columns if one["serial"]]),
+        (identities.c.id2, [one["id2"] for one in columns if one["id2"]]),
+    ):
+        for start in range(0, len(wanted), AT_ONCE):
+            query = sa.select(identities).where(column.in_(wanted[start : start + AT_ONCE]))
+            for row in c.execute(query):
+                found[ways.mark(row._mapping)] = row.product_key, row.device_name
+    marks = {"/".join(mark): mark for mark in map(ways.mark, columns) if mark}
+    wanted = list(marks)
+    for start in range(0, len(wanted), AT_ONCE):
+        query = sa.select(identities.c.product_key, identities.c.device_name, replaced.c.mark).join(replaced)
+        for row in c.execute(query.where(replaced.c.mark.in_(wanted[start : start + AT_ONCE]))):
+            found.setdefault(marks[row.mark], (row.product_key, row.device_name))
+    return found
+
+
+def check(c, rows):
+    """UserError when a certificate or an ID is another's already, in the ledger or in these rows."""
+    taken = holders(c, rows)
+    for row in rows:
+        mark = ways.mark(row)
+        if mark is None:
+            continue
+        owner = row["product_key"], row["device_name"]
+        if taken.get(mark, owner) != owner:
+            raise UserError(
+                f"{mark[0]} {mark[1]} of {row['device_name']} is {taken[mark][1]}'s in the ledger already"
+            )
+        taken[mark] = owner
+
+
+def replace(t, identity_id, old, new):
+    """An identity has the mark `new` from now on, and `old` is nobody else's; either may be None."""
+    if old and old != new:
+        t.execute(replaced.insert().values(mark="/".join(old), identity_id=identity_id))
+    if new:
+        t.execute(replaced.delete().where(replaced.c.mark == "/".join(new)))

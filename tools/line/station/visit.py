@@ -1,0 +1,210 @@
+"""One board's visit to a station, from the first look to green or red.
+
+The ledger is told before and after everything that the board could keep, so
+that a station that dies at any point finds the board again by its MAC and goes
+on: it never burns a second identity into it, and no identity is lost.
+"""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+
+from tools.errors import UserError
+from tools.line import device_names, identities
+from tools.line.ledger import transitions
+from tools.line.station.wire import Rejected
+
+MEDIA = ("nvs", "littlefs")  # as the boot line names them
+LONGEST = 1000  # characters of a reason
+CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`outcome`: done (burned now), already (was done before) or failed; `why` is one line."""
+
+    outcome: str
+    mac: str | None = None
+    device_name: str | None = None
+    why: str | None = None
+
+
+def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=0):
+    """Bring one board through. `tell(step, **facts)` hears of each step; returns Result.
+
+    `chip_name` and `flash_needed` (bytes): what the job's board has. Raises
+    Pulled when the board goes away, UserError when the ledger does.
+    """
+    chip = None
+    try:
+        tell("identify")
+        chip = wire.identify()
+        tell("identified", mac=chip.mac, chip=chip.name)
+        fit(chip, chip_name, flash_needed)
+        held = wire.held()
+        product = ledger.product(job.product_key, with_secret=True)
+        try:
+            on_board = identities.holds(held.burned, chip.mac, ledger)
+            row = ledger.reserve(chip.mac, job.product_key, who, on_board, job.replace)
+        except UserError as error:
+            raise Rejected(str(error)) from None
+    except Rejected as error:
+        why = _line(error)
+        ledger.note_failure(chip.mac if chip else None, who, why)
+        tell("failed", why=why)
+        return Result("failed", chip.mac if chip else None, None, why)
+    return _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
+
+
+def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row):
+    tell("reserved", device_name=row.device_name, state=row.state)
+    try:
+        wanted = _wanted(job, product, row)
+        changed = wire.flash(job, lambda step, part: tell(step, part=part))
+        tell("flashed", **changed)
+        if row.state == transitions.DONE and same(held, wanted) and not changed["written"]:
+            tell("already")
+            return Result("already", chip.mac, row.device_name)
+        row = _burn(wire, ledger, job, who, tell, held, wanted, row)
+        _prove(wire, job, chip, wanted, row, wifi, tell)
+        ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
+    except Rejected as error:
+        with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
+            ledger.move(ledger_row(ledger, row), "fail", who, note=_line(error))
+        tell("failed", why=_line(error))
+        return Result("failed", chip.mac, row.device_name, _line(error))
+    tell("done")
+    return Result("done", chip.mac, row.device_name)
+
+
+def _burn(wire, ledger, job, who, tell, held, wanted, row):
+    """Up to `verified`: burn what the board does not hold yet, take for written what it holds already."""
+    issued = ledger.issued(row)
+    if not same(held, wanted) or lacks_issued(held, issued):
+        if row.state != transitions.RESERVED:
+            row = ledger.move(row, "rework", who)
+        row = ledger.begin_write(row, who)
+        tell("burn", part=0.0)
+        wire.burn(wanted, issued, job.replace, lambda step, part: tell(step, part=part))
+    elif row.state == transitions.DONE:
+        row = ledger.move(row, "rework", who, note="new firmware or files")
+    if row.state == transitions.RESERVED:
+        row = ledger.begin_write(row, who) if not row.touched else row
+        row = ledger.move(row, "write", who, job.firmware_hash, job.image_hash)
+        tell("written")
+    if row.state == transitions.WRITTEN:
+        if not same(wire.held(), wanted):
+            raise Rejected("the identity read back from the board is not the one that was written")
+        row = ledger.move(row, "verify", who)
+    tell("verified")
+    return row
+
+
+def _wanted(job, product, row):
+    try:
+        return identities.wanted(job, product, row)
+    except UserError as error:
+        raise Rejected(f"{row.device_name} cannot be burned: {error}") from None
+
+
+def _prove(wire, job, chip, wanted, row, wifi, tell):
+    """The self-test, and that nothing of the line stays on the board."""
+    tell("self-test")
+    tested = wire.self_test(job, wifi, lambda step, part: tell(step, part=part))
+    problem = judge(tested, job, chip, wanted) or judge_name(tested, wanted, row)
+    if problem is None:
+        problem = wire.left_over(job, wifi)
+    if problem:
+        raise Rejected(problem)
+
+
+def _line(error):
+    """What is said against a board as one line that can be shown anywhere: it may be the board's own words."""
+    return device_names.printable(str(error))[:LONGEST]
+
+
+def ledger_row(ledger, row):
+    """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by
+    this one.
+    """
+    from dataclasses import replace
+
+    found = ledger.find(product_key=row.product_key, device_name=row.device_name)
+    return replace(found, attempt=row.attempt)
+
+
+# -- what is decided without any board -----------------------------------------------------------------
+
+
+def fit(chip, chip_name, flash_needed):
+    """Rejected when the job cannot go onto this chip."""
+    if chip_name and chip.name != chip_name:
+        raise Rejected(f"this is an {chip.name}, the job is for an {chip_name}")
+    if chip.encrypted or chip.secure_boot:
+        raise Rejected(CLOSED)
+    if chip.flash_size < flash_needed:
+        raise Rejected(f"its flash has {chip.flash_size >> 20} MB, the job needs {flash_needed >> 20} MB")
+
+
+def same(held, wanted):
+    """Whether the board's burned record says just what is wanted, its generation apart, on every medium."""
+    return held.whole and held.burned == wanted.fields()
+
+
+def lacks_issued(held, issued):
+    """Whether the ledger keeps an issued secret that the board does not hold."""
+    return bool(issued) and held.issued is None
+
+
+def judge(tested, job, chip, wanted):
+    """What the self-test's state lines say against the board, or None."""
+    if tested.ended:
+        return tested.ended
+    boot = tested.last("boot")
+    if boot is None:
+        last = f"; it said last: {tested.said[-1]}" if tested.said else ""
+        return f"no state line within {job.seconds:g} s: the application does not start, or prints none{last}"
+    if boot.get("mac", "").replace(":", "").lower() != chip.mac:
+        return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
+    for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
+        if value is not None and boot.get(field, value) != value:
+            return f"the board runs with {field} {boot.get(field)}, not {value}"
+    if boot.get("way") is None:
+        return "the board found no identity in its flash"
+    sick = [f"{medium} {boot[medium]}" for medium in MEDIA if boot.get(medium, "ok") != "ok"]
+    if sick:
+        return f"a copy of the identity is not good after the first boot: {', '.join(sick)}"
+    extra = sorted(set(_roots(boot)) - set(_known_roots(job)))
+    if extra:
+        return f"the board trusts a root that the job does not name: {', '.join(extra)}"
+    if job.until == "connected" and tested.last("connected") is None:
+        last = tested.lines[-1]
+        why = f" ({last['reason']})" if last.get("reason") else ""
+        return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}{why}"
+    return None
+
+
+def judge_name(tested, wanted, row):
+    """What the platform's name for a certificate says against the ledger's, or None."""
+    if wanted.way != "x509":
+        return None
+    for line in tested.lines:
+        told = line.get("product_key"), line.get("device_name")
+        if all(told) and told != (row.product_key, row.device_name):
+            return (
+                f"the platform knows this certificate as {'/'.join(told)}, the ledger as "
+                f"{row.product_key}/{row.device_name}: check the association file"
+            )
+    return None
+
+
+def _roots(boot):
+    """First 8 hex digits of the SHA-256 of each extra root that the board names as `file:digits`."""
+    return [str(root).rpartition(":")[2] for root in boot.get("roots") or []]
+
+
+def _known_roots(job):
+    """First 8 hex digits of the extra roots that the job brings onto the board."""
+    return [
+        hashlib.sha256(data).hexdigest()[:8] for path, data in job.tree.items() if path.startswith("/roots/")
+    ]

@@ -1,0 +1,92 @@
+"""What every sub-verb starts from: the station file, the ledger and its key, and who is at work."""
+
+import getpass
+import os
+
+from tools.errors import UserError
+from tools.line.station import bays, station_file
+from tools.line.ledger import connection, seal
+from tools.line.ledger.connection import URL_VARIABLE, Patience
+from tools.line.ledger.ledger import Ledger, Who
+
+
+def add_arguments(parser):
+    """The arguments that say which ledger, and who."""
+    group = parser.add_argument_group("ledger")
+    group.add_argument(
+        "--ledger",
+        metavar="URL",
+        help="sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE; "
+        f"otherwise the job's, the station file's, {URL_VARIABLE}, or a file in the home folder; "
+        "on a station only the station file's, or the job's",
+    )
+    group.add_argument(
+        "--key-file",
+        metavar="FILE",
+        help=f"the ledger's key (mode 0600); otherwise the station "
+        f"file's, {seal.KEY_FILE_VARIABLE} or {seal.KEY_VARIABLE}",
+    )
+    group.add_argument(
+        "--operator", metavar="NAME", help="who is at work (ALIOT_OPERATOR, or the login name)"
+    )
+    group.add_argument("--station-file", metavar="FILE", help=f"on a machine without {station_file.PLACE}")
+
+
+def station(args):
+    return station_file.find(args.station_file, station_file.PLACE)
+
+
+def who(args, at=None):
+    name = args.operator or os.environ.get("ALIOT_OPERATOR") or _login()
+    return Who((at or station(args)).name, name[:64])
+
+
+def _login():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def url(args, at, job=None):
+    """The ledger's URL by the order of the help text; a password may not come from the command line.
+
+    On a station its file decides, and where that names none, the job, whose signature was checked.
+    """
+    if at.fixed:
+        _fixed(at, args.ledger, "--ledger", 'ledger = "URL"')
+        found = at.ledger or (job and not at.desk and job.ledger)
+        if not found:
+            raise UserError(f'station file {at.path} names no ledger, and nothing else counts here: add ledger = "URL" to it')
+        return connection.parse_url(found)
+    if args.ledger:
+        return connection.parse_url(args.ledger, from_command_line=True)
+    found = (job and job.ledger) or at.ledger or os.environ.get(URL_VARIABLE) or connection.default_url()
+    return connection.parse_url(found)
+
+
+def key(args, at):
+    if at.fixed:
+        _fixed(at, args.key_file, "--key-file", 'key_file = "FILE"')
+        return seal.find_key(at.key_file, environ={})
+    return seal.find_key(args.key_file or at.key_file)
+
+
+def places(args, at):
+    """The bays that the command line or the station file names; () for every USB port."""
+    if at.fixed:
+        _fixed(at, args.bay, "--bay", "bays = [ ... ]")
+        return at.bays
+    return bays.parse(args.bay) or at.bays
+
+
+def _fixed(at, given, option, setting):
+    """UserError when the command line says what only the station file says."""
+    if given:
+        raise UserError(f"{option} does not count on a station: leave it away, and say {setting} in {at.path}")
+
+
+def open_ledger(args, job=None, with_key=True, patience=Patience()):
+    """The open Ledger that the arguments, the job and the station file say."""
+    at = station(args)
+    return Ledger.open(url(args, at, job), key(args, at) if with_key else None, patience)
