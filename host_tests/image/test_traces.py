@@ -22,12 +22,12 @@ from tools.image import journal
 # writes a private file; at the moment that it would get its name, the process is killed or waits
 WRITES = """
 import os, signal, sys
-from tools import private
+from tools import secrets
 def replace(*_):
     print("written", flush=True)
     {end}
 os.replace = replace
-private.write(sys.argv[1], "secret")
+secrets.write(sys.argv[1], "secret")
 """
 
 

@@ -1,6 +1,7 @@
 """The chip's `os`: the Unix port's without the host's environment."""
 
 import uos
+from uos import chdir, getcwd, mkdir, remove, rename, rmdir, stat, statvfs, unlink, urandom
 
 sep = "/"
 

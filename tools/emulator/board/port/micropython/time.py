@@ -1,6 +1,7 @@
 """The chip's `time`: whole seconds since 2000, no time zone, ticks that count from power-on and wrap."""
 
 import utime
+from utime import sleep, sleep_ms, sleep_us
 
 from _chip import EPOCH, settings
 
@@ -50,4 +51,4 @@ def ticks_diff(end, start):
 
 
 if _begin is None:  # the host's own, in C as a chip's are: what is timed does not pay for the emulation
-    from utime import ticks_us
+    from utime import ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us
