@@ -10,7 +10,7 @@ PARALLEL = -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo test bench soak lock clean
+.PHONY: doctor board chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo lint test bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -92,15 +92,21 @@ monitor: $(STAMP)  ## a board's console: PORT=
 repl: $(STAMP)  ## a board's REPL, by mpremote: PORT=
 	@$(PY) -m tools repl $(if $(PORT),--port '$(PORT)') $(ARGS)
 
-test: setup  ## all host tests, on CPython and on MicroPython
+lint: $(STAMP)  ## how the code is written, and its types: ruff and mypy
+	@$(PY) -m ruff check --quiet
+	@$(PY) -m ruff format --check --quiet || { echo "write it anew: $(PY) -m ruff format"; exit 1; }
+	@$(PY) -m mypy
+
+test: setup lint  ## all host tests, on CPython and on MicroPython
 	$(PY) -m pytest $(PARALLEL)
 
 bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 	@$(PY) -m tools bench $(PARTS) $(ARGS)
 
 # campaigns of random input: their figures are printed at the end
-SOAKED = $(addprefix host_tests/,boots/test_power_cuts.py boots/test_received.py boots/test_day.py \
-  firmware/test_parsers.py x509/test_parsers.py cloud/test_codec.py cloud/test_fuzz.py image/test_nvs.py image/test_nvs_port.py)
+SOAKED = $(addprefix host_tests/,$(addprefix system/,boots/test_power_cuts.py boots/test_received.py boots/test_day.py x509/test_parsers.py) \
+  firmware/test_parsers.py image/test_nvs.py \
+  $(addprefix emulator/,cloud/test_codec.py cloud/test_fuzz.py board/test_nvs.py))
 
 soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
 	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-165} $(PY) -m pytest $(PARALLEL) --timeout 86400 --durations 20 $(SOAKED)

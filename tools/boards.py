@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tools.errors import UserError
 from tools import partitions
+from tools.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent.parent / "boards"
 

@@ -4,9 +4,9 @@ The parser of `cryptography` reads a certificate piece by piece and may refuse
 any piece; every piece read here comes back as a value or as a fault in words.
 """
 
+import datetime
 import re
 import warnings
-import datetime
 from dataclasses import dataclass, field
 
 from cryptography import x509

@@ -10,8 +10,8 @@ Flash reads are the blocks that littlefs reads from power-on; a chip reads the s
 import time
 from statistics import median
 
-from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.boards import WAYS, Stage
+from host_tests.bench.report import Bound, Column, Report, Table
 from tools.firmware import FOLDER
 
 BOOTS = 9

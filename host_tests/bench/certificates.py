@@ -1,7 +1,7 @@
 """Issuing of X.509 certificates as a part of the bench."""
 
-from host_tests.bench.report import Column, Report, Table
 from host_tests.bench import issuing
+from host_tests.bench.report import Column, Report, Table
 
 
 def report(scale=1.0):

@@ -16,8 +16,8 @@ from host_tests.bench.report import Bound, Column, Report, Table
 from tools import boards
 from tools.cli import main
 from tools.flash import loader as loaders
-from tools.flash import port as ports
 from tools.flash import micropython_images
+from tools.flash import port as ports
 from tools.flash.loader import Loader, _Quiet
 
 BAUD = 921600

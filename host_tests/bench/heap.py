@@ -10,9 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from host_tests.bench.boards import WAYS, Stage
 from host_tests.bench.link import SCRIPTS
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.boards import WAYS, Stage
 from tools.emulator.board.boot import BoardError
 from tools.firmware import FOLDER
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.ca import authority, delivery, issue, keys  # noqa: E402
+from tools.ca import authority, delivery, issue, keys
 
 
 def issue_all(ca, out, count, workers, product_key):

@@ -22,12 +22,13 @@ from tools import boards
 from tools.emulator.chip.thread import Bench
 from tools.flash import micropython_images
 from tools.flash.loader import Loader
-from tools.image import identity, nvs
 from tools.image import flash_image as layouts
-from tools.line.station import port_wire
-from tools.line.ledger.connection import Patience
+from tools.image import identity, nvs
 from tools.line.job import Job, with_tree
-from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
+from tools.line.station import port_wire
 
 PRODUCT = "a1B2c3D4e5F"
 BOARD = "ESP32_GENERIC"

@@ -8,8 +8,8 @@ fewer rounds.
 
 from statistics import median
 
-from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.boards import FOLDER, Stage, device_module
+from host_tests.bench.report import Bound, Column, Report, Table
 from tools.image import release
 
 ROUNDS, PUBLISHES = 120, 20

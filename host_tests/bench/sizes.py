@@ -7,8 +7,8 @@ The same table stands in firmware/README.md between two markers; a test keeps it
 import ast
 import re
 
-from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.bench.boards import WAYS, Stage
+from host_tests.bench.report import Bound, Column, Report, Table
 from tools.errors import UserError
 from tools.firmware import FOLDER
 from tools.image import device_files

@@ -6,8 +6,8 @@ from argparse import Namespace
 import pytest
 
 from host_tests.bench import boot, heap, link, parts, report, sizes, verb
-from tools.emulator.board.boot import Boot
 from tools.cli import main
+from tools.emulator.board.boot import Boot
 
 QUICK = report.Report(
     [

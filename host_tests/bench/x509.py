@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from host_tests.support.paths import DEVICE
+from host_tests.bench.boards import GENERATION, WIFI
 from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.report import Bound, Column, Report, Table
-from host_tests.bench.boards import GENERATION, WIFI
-from host_tests.support import x509
-from host_tests.support import device_tests
+from host_tests.support import device_tests, x509
+from host_tests.support.paths import DEVICE
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
 from tools.image import flash_image, identity

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from host_tests.support.paths import VECTORS
 import pytest
 
+from host_tests.support.paths import VECTORS
 from tools import cli
 from tools.ca import authority, keys
 from tools.ca.authority import Authority

@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tools.ca import authority, envelope, passphrase
 from tools import certificates
+from tools.ca import authority, envelope, passphrase
 from tools.ca.authority import Authority
 from tools.errors import UserError
 

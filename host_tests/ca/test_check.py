@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.ca import check, issue
 from tools import certificates
+from tools.ca import check, issue
 from tools.ca.check import Checker
 
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"

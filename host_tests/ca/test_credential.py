@@ -6,11 +6,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.image.identity import pair as credential
 from tools.ca import issue, keys
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import nvs
+from tools.image.identity import pair as credential
 
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 FORMS = {

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tools.ca import check, device_list, issue, keys
 from tools import certificates
+from tools.ca import check, device_list, issue, keys
 from tools.ca.check import Checker
 from tools.errors import UserError
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.ca import delivery, keys
 from tools import serials
+from tools.ca import delivery, keys
 from tools.ca.issue import finish, issue, issue_many
 from tools.errors import UserError
 

@@ -12,7 +12,6 @@ from tools import certificates
 from tools.ca.authority import Authority
 
 
-
 def environment(passphrase):
     return {**os.environ, "ALIOT_CA_PASSPHRASE": passphrase.decode(), "PYTHONDONTWRITEBYTECODE": "1"}
 

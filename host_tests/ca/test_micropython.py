@@ -8,8 +8,8 @@ import threading
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tools.emulator.board import interpreter
 from tools.ca import issue
+from tools.emulator.board import interpreter
 
 HOST = "x509.itls.cn-shanghai.aliyuncs.com"
 SCRIPT = """

@@ -10,8 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tools.ca import association, check, issue
 from tools import certificates, serials
+from tools.ca import association, check, issue
 from tools.ca.check import Checker
 
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"

@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from tools.demo import centres, gateways, id2, verb, direct, x509
+from tools.demo import centres, direct, gateways, id2, verb, x509
 from tools.demo.scene import Figures, Stage
 
 

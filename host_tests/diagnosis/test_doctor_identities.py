@@ -5,7 +5,12 @@ import tempfile
 import time
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from host_tests.support import id2
 from host_tests.support.x509 import PRODUCT, Factory, config

@@ -2,9 +2,9 @@
 
 import json
 
-from host_tests.support.paths import VECTORS
 import pytest
 
+from host_tests.support.paths import VECTORS
 from tools import cli
 
 VECTORS = {vector["name"]: vector for vector in

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 
 from tools.firmware import FOLDER, record
-from tools.image import device_files, release
 from tools.flash.verbs import mip
+from tools.image import device_files, release
 
 # direct.md 5.2
 FINGERPRINTS = {

@@ -5,11 +5,9 @@ import json
 import pytest
 
 from host_tests.support.flashing import MAC, USER_FILES, field_board, records
-from host_tests.flash.test_flash import field, tool  # noqa: F401
-from tools import boards
+from tools import boards, partitions
 from tools.flash import backup
 from tools.image import flash_image, journal, littlefs, nvs
-from tools import partitions
 
 LAYOUT = boards.load("ESP32_GENERIC").layout
 P = partitions.Partition
@@ -41,7 +39,7 @@ def _held(board):
     return nvs.read(flash_image.region(image, LAYOUT.nvs)), littlefs.read(flash_image.region(image, LAYOUT.vfs))
 
 
-def test_it_is_refused_before_the_first_byte_then_dropped_when_asked(field, tool, tmp_path):  # noqa: F811
+def test_it_is_refused_before_the_first_byte_then_dropped_when_asked(field, tool, tmp_path):
     board = field(image=other_firmware())
     refused = tool(board, "flash")
     assert refused.error == f"{FULL}: nothing was written; 'make erase' empties the board; {DROP}"
@@ -64,7 +62,7 @@ def _half_flashed(tmp_path):
     return flash_image.assemble(LAYOUT, [], {})
 
 
-def test_a_rescue_that_blocks_is_named_and_what_is_ours_in_it_comes_back(field, tool, tmp_path):  # noqa: F811
+def test_a_rescue_that_blocks_is_named_and_what_is_ours_in_it_comes_back(field, tool, tmp_path):
     board = field(image=_half_flashed(tmp_path))
     rescue = backup.rescue_path(MAC, tmp_path / "journal")
     said = tool(board, "flash").error
@@ -75,7 +73,7 @@ def test_a_rescue_that_blocks_is_named_and_what_is_ours_in_it_comes_back(field, 
     assert USER_FILES.items() <= tree.items()
 
 
-def test_erase_ends_it_with_the_identity_and_the_rescue_kept(field, tool, tmp_path):  # noqa: F811
+def test_erase_ends_it_with_the_identity_and_the_rescue_kept(field, tool, tmp_path):
     board = field(image=_half_flashed(tmp_path))
     rescue = backup.rescue_path(MAC, tmp_path / "journal")
     held = rescue.read_text()
@@ -90,7 +88,7 @@ def test_erase_ends_it_with_the_identity_and_the_rescue_kept(field, tool, tmp_pa
     assert "Nothing to do" in tool(board, "flash").out
 
 
-def test_what_a_burn_cut_off_had_kept_does_not_come_back_after_an_erase(field, tool, tmp_path):  # noqa: F811
+def test_what_a_burn_cut_off_had_kept_does_not_come_back_after_an_erase(field, tool, tmp_path):
     board = field(image=flash_image.assemble(LAYOUT, [], {}))
     kept = journal.Kept({1: b"x"}, None, False, ENTRIES, (("burned", records()[0]),))
     journal.save(tmp_path / "journal", MAC, kept)
@@ -99,7 +97,7 @@ def test_what_a_burn_cut_off_had_kept_does_not_come_back_after_an_erase(field, t
 
 
 @pytest.mark.parametrize("arguments", [[], ["--app"]], ids=["all", "files"])
-def test_files_that_do_not_fit_are_refused_before_the_first_byte(field, tool, tmp_path, arguments):  # noqa: F811
+def test_files_that_do_not_fit_are_refused_before_the_first_byte(field, tool, tmp_path, arguments):
     board = field()
     (tmp_path / "app").mkdir()
     for name in ("a", "b"):
@@ -110,7 +108,7 @@ def test_files_that_do_not_fit_are_refused_before_the_first_byte(field, tool, tm
     assert board.nor.read(0, board.nor.size) == before == field_board()
 
 
-def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(field, tool, tmp_path):  # noqa: F811
+def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(field, tool, tmp_path):
     (tmp_path / "cert.json").write_text('{"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}')
     image = flash_image.assemble(LAYOUT, ENTRIES[:21], {})  # as many as there is room for
     board = field(image=image)
@@ -120,7 +118,7 @@ def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(
     assert [entry.key for entry in _held(board)[0].entries] == ["burned"]
 
 
-def test_an_erase_for_files_that_do_not_fit_is_refused_before_it(field, tool, tmp_path):  # noqa: F811
+def test_an_erase_for_files_that_do_not_fit_is_refused_before_it(field, tool, tmp_path):
     (tmp_path / "app").mkdir()
     for name in ("a", "b"):
         (tmp_path / "app" / f"{name}.bin").write_bytes(bytes(1_200_000))

@@ -5,10 +5,9 @@ import tomllib
 
 import pytest
 
-from tools import boards
+from tools import boards, partitions
 from tools.cli import main
 from tools.errors import UserError
-from tools import partitions
 
 _SINGLE = [("nvs", "data/nvs", 0x9000, 0x6000), ("phy_init", "data/phy", 0xF000, 0x1000)]
 _OTA = [

@@ -8,10 +8,9 @@ import pytest
 import serial.rfc2217
 
 from host_tests.support.nor_board import BoardFlash, Booted
-from tools.image import burn
 from tools import cli
 from tools.emulator.chip.thread import Bench
-from tools.image import flash_image, identity, journal
+from tools.image import burn, flash_image, identity, journal
 
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}
 ELSEWHERE = {**PRODUCT, "method": "mqtt"}

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from host_tests.support.flashing import field_board
-from host_tests.flash.test_flash import field, tool  # noqa: F401
 from tools.cli import main
 from tools.flash import console, port
 from tools.image import flash_image
@@ -34,7 +33,7 @@ def running(bench, tmp_path):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_error_in_main_py_is_told_within_a_second_and_whole(running, tool, tmp_path, name):  # noqa: F811
+def test_an_error_in_main_py_is_told_within_a_second_and_whole(running, tool, tmp_path, name):
     text, places, error = WRONG[name]
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text(text)
@@ -49,7 +48,7 @@ def test_an_error_in_main_py_is_told_within_a_second_and_whole(running, tool, tm
     assert f"'make monitor PORT={board.url} ARGS=--reset'" in said.error
 
 
-def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path):  # noqa: F811
+def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("print('\\x1b[31mbye\\x1b[0m \\x07')\n")
     said = tool(running(), "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
@@ -57,7 +56,7 @@ def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path
     assert said.error.startswith("the board was flashed, but its application has ended: the board is at its prompt")
 
 
-def test_the_json_report_has_the_traceback(running, tool, tmp_path):  # noqa: F811
+def test_the_json_report_has_the_traceback(running, tool, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("1 / 0\n")
     said = tool(running(), "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None, wait="90")

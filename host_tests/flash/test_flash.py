@@ -10,67 +10,22 @@ from types import SimpleNamespace
 
 import pytest
 import serial
-
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from host_tests.support.flashing import MAC, SECRET, USER_FILES, field_board, records, stock_bin, what_is_kept
 from host_tests.support import pairs
-from tools import boards
+from host_tests.support.flashing import MAC, SECRET, USER_FILES, field_board, records, stock_bin, what_is_kept
+from tools import boards, partitions
 from tools.cli import main
 from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, console, file_list, leaks, port, settings, micropython_images as stock
-from tools.image import config, device_files as firmware, flash_image, littlefs, nvs
-from tools import partitions
+from tools.flash import backup, console, file_list, leaks, port, settings
+from tools.flash import micropython_images as stock
+from tools.image import config, flash_image, littlefs, nvs
+from tools.image import device_files as firmware
 
 GOLDEN = Path(__file__).parent / "golden"
 LAYOUT = boards.load("ESP32_GENERIC").layout
-
-
-class Said:
-    def __init__(self, status, captured):
-        self.status, self.out, self.err = status, captured.out, captured.err
-
-    @property
-    def error(self):
-        """The one line of a refusal."""
-        assert self.status == 1 and re.fullmatch(r"error: [^\n]+\n", self.err), self.err
-        return self.err[7:-1]
-
-
-@pytest.fixture
-def tool(tmp_path, capsys):
-    """Runs a verb on a bench: `tool(bench, "flash", ...)`."""
-    (tmp_path / "stock.bin").write_bytes(stock_bin())
-
-    def run(bench, verb, *arguments, firmware=True, wait="0"):
-        line = [verb, "--port", bench.url if hasattr(bench, "url") else bench]
-        if verb == "flash":
-            line += ["--journal", str(tmp_path / "journal"), "--wait", wait]
-            line += ["--firmware", str(tmp_path / "stock.bin")] if firmware is True else []
-        if verb in ("flash", "erase", "backup"):
-            line += ["--backups", str(tmp_path / "backups")]
-        if verb == "restore":
-            line += ["--journal", str(tmp_path / "journal")]
-        capsys.readouterr()
-        status = main([*line, *map(str, arguments)])
-        said = Said(status, capsys.readouterr())
-        assert SECRET not in said.out + said.err and "h4I4dneEFp7EImTv" not in said.out + said.err
-        return said
-
-    return run
-
-
-@pytest.fixture
-def field(bench, tmp_path):
-    """A board from the field on a port."""
-
-    def make(name="flash.bin", image=None, **options):
-        (tmp_path / name).write_bytes(field_board() if image is None else image)
-        return bench(name, **options)
-
-    return make
 
 
 def _image(board):

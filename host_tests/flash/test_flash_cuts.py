@@ -9,12 +9,20 @@ import shutil
 
 import pytest
 
-from host_tests.support.flashing import MAC, NorLoader, USER_FILES, field_board, records, stock_bin, what_is_kept
+from host_tests.support.flashing import (
+    MAC,
+    USER_FILES,
+    NorLoader,
+    field_board,
+    records,
+    stock_bin,
+    what_is_kept,
+)
 from tools import boards
 from tools.cli import main
-from tools.errors import UserError
-from tools.flash import backup, contents, file_list, plan, flasher, micropython_images
 from tools.emulator.chip.nor import PowerCut
+from tools.errors import UserError
+from tools.flash import backup, contents, file_list, flasher, micropython_images, plan
 from tools.image import device_files, flash_image, littlefs, nvs
 
 SCALE = float(os.environ.get("ALIOT_CAMPAIGN", "1"))

@@ -3,7 +3,6 @@
 import pytest
 
 from host_tests.support.flashing import field_board
-from host_tests.flash.test_flash import field, tool  # noqa: F401
 from tools.emulator.chip.nor import Nor
 from tools.errors import UserError
 from tools.flash import open_board
@@ -17,7 +16,7 @@ def answers(monkeypatch):
     return lambda number: monkeypatch.setattr(Nor, "jedec", property(lambda self: number))
 
 
-def test_a_flash_that_esptool_does_not_know_is_named_and_taken_with_its_size(field, tool, answers):  # noqa: F811
+def test_a_flash_that_esptool_does_not_know_is_named_and_taken_with_its_size(field, tool, answers):
     answers(UNKNOWN)
     board = field()
     assert tool(board, "flash").error == (
@@ -28,19 +27,19 @@ def test_a_flash_that_esptool_does_not_know_is_named_and_taken_with_its_size(fie
     assert tool(board, "backup", "--flash-size", "4MB").status == 0
 
 
-def test_a_flash_that_does_not_answer_is_told_apart(bench, tool, answers):  # noqa: F811
+def test_a_flash_that_does_not_answer_is_told_apart(bench, tool, answers):
     answers(0xFFFFFF)
     assert "does not answer (its id reads 0xffffff): is it powered well enough" in tool(bench(), "flash").error
 
 
-def test_a_size_that_the_flash_contradicts_is_refused(bench, tool):  # noqa: F811
+def test_a_size_that_the_flash_contradicts_is_refused(bench, tool):
     board = bench()
     assert tool(board, "flash", "--flash-size", "8").error == (
         f"the flash at {board.url} says that it has 4 MB, not 8: leave --flash-size out"
     )
 
 
-def test_a_small_board_hears_which_board_fits(bench, tool, tmp_path):  # noqa: F811
+def test_a_small_board_hears_which_board_fits(bench, tool, tmp_path):
     said = tool(bench("c3.bin", chip="esp32c3", size=2 << 20), "backup")
     assert said.error.endswith(
         "ESP32_GENERIC_C3 needs 4 MB; no board here is for an esp32c3 with so little: boards/README.md says how to add one"

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from host_tests.flash.test_flash import _image
 from host_tests.support.flashing import field_board
-from host_tests.flash.test_flash import _image, field, tool  # noqa: F401
 from tools import boards
 from tools.errors import UserError
 from tools.flash import settings
@@ -26,7 +26,7 @@ def _config(board):
     return littlefs.read(flash_image.region(_image(board), LAYOUT.vfs)).get("/config.json")
 
 
-def test_config_is_the_whole_of_it_and_what_goes_is_said(field, tool, tmp_path):  # noqa: F811
+def test_config_is_the_whole_of_it_and_what_goes_is_said(field, tool, tmp_path):
     board = field(image=field_board(files={"/config.json": b'{"ssid": "home", "pass": "x", "every": 5}'}))
     (tmp_path / "config.json").write_text(json.dumps({"ssid": EMOJI, "pump": 4}))
     said = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None)
@@ -35,7 +35,7 @@ def test_config_is_the_whole_of_it_and_what_goes_is_said(field, tool, tmp_path):
     assert EMOJI.encode() in _config(board) and json.loads(_config(board)) == {"ssid": EMOJI, "pump": 4}
 
 
-def test_what_the_board_will_miss_is_said_before_anything_is_written(field, tool, tmp_path):  # noqa: F811
+def test_what_the_board_will_miss_is_said_before_anything_is_written(field, tool, tmp_path):
     board = field(image=field_board(files={}))
     said = tool(board, "flash", "--app", firmware=None).out
     assert said.index("the board will have no settings") < said.index("written")
@@ -44,7 +44,7 @@ def test_what_the_board_will_miss_is_said_before_anything_is_written(field, tool
     assert said.index("the board will have no Wi-Fi: its config.json names no ssid") < said.index("written")
 
 
-def test_a_misspelt_setting_is_refused_before_a_port_is_opened(tool, tmp_path):  # noqa: F811
+def test_a_misspelt_setting_is_refused_before_a_port_is_opened(tool, tmp_path):
     (tmp_path / "config.json").write_text('{"SSID": "x", "pass": "y"}')
     said = tool("/dev/nowhere", "flash", "--config", tmp_path / "config.json")
     assert said.error == f"{tmp_path / 'config.json'}: SSID: did you mean ssid?"

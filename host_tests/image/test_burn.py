@@ -7,10 +7,9 @@ import pytest
 from host_tests.support.nor import PowerCut
 from host_tests.support.nor_board import MAC, BoardFlash, Booted
 from host_tests.support.nvs_modules import campaign
-from tools.image import burn
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash_image, identity, journal, littlefs, nvs, owner
+from tools.image import burn, flash_image, identity, journal, littlefs, nvs, owner
 from tools.image.nvs import Entry
 
 FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),

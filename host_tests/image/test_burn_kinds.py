@@ -5,17 +5,16 @@ import shutil
 
 import pytest
 
+from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, registered, untouched
+from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
 from host_tests.support import pairs
 from host_tests.support.nor import PowerCut
 from host_tests.support.nor_board import MAC, _Files, _Nvs, store
 from host_tests.support.nvs_modules import campaign
-from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, registered, untouched
-from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
-from tools.image import burn
 from tools.errors import UserError
 from tools.firmware import FOLDER, record
 from tools.flash import backup
-from tools.image import flash_image, identity, nvs
+from tools.image import burn, flash_image, identity, nvs
 
 NAME = {record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
 GIVEN = {record.ID2: b"0" * 24, record.ID2_KEY: bytes(range(16)), record.ID2_KEY_TYPE: b"AES_128"}

@@ -5,9 +5,9 @@ The rows are those of host_tests/firmware/device/test_settings.py.
 
 import json
 
-from host_tests.support.paths import VECTORS
 import pytest
 
+from host_tests.support.paths import VECTORS
 from tools.errors import UserError
 from tools.firmware import rules, settings
 from tools.image import config

@@ -17,13 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from host_tests.support import pairs
 from host_tests.image.test_kinds import DEVICE as GATEWAY
 from host_tests.image.test_kinds import ID2, OTP, SUBS, TOKEN, X509
-from tools.image import burn
+from host_tests.support import pairs
 from tools import cli
 from tools.firmware import record
-from tools.image import flash_image, identity, nvs
+from tools.image import burn, flash_image, identity, nvs
 from tools.image.flash_file import FlashFile
 
 FOLDER = Path(__file__).parent / "goldens"

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from tools.image.identity import availability
 from tools.ca import names as ca_names
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import identity
+from tools.image.identity import availability
 from tools.line.intake import tables
 
 DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from host_tests.support import pairs
 from host_tests.support.nvs_modules import campaign
-from tools.image.identity import availability
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import config, identity
+from tools.image.identity import availability
 
 DEVICE = {"product_key": "a1GatewayPk", "device_name": "gw01", "device_secret": "0123456789abcdef0123456789abcdef"}
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}

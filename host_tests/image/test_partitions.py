@@ -2,8 +2,7 @@ import hashlib
 
 import pytest
 
-from tools import boards
-from tools import partitions
+from tools import boards, partitions
 
 # The table of ESP32_GENERIC-20250415-v1.25.0.bin as it lies at 0x8000: four rows and their MD5.
 STOCK_1_25 = bytes.fromhex(

@@ -6,18 +6,17 @@ import signal
 import subprocess
 import sys
 
-from host_tests.support.paths import ROOT
 import pytest
 
+from host_tests.image.test_burn import ELSEWHERE, SECRET, burned, holds, registered
 from host_tests.support.nor import PowerCut
 from host_tests.support.nor_board import MAC, Booted
-from host_tests.image.test_burn import ELSEWHERE, SECRET, burned, holds, registered
-from tools.image import burn
+from host_tests.support.paths import ROOT
 from tools import secrets
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup, contents
-from tools.image import journal
+from tools.image import burn, journal
 
 # writes a private file; at the moment that it would get its name, the process is killed or waits
 WRITES = """

@@ -6,7 +6,8 @@ import pytest
 
 from host_tests.support.postgres import Server
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.seal import Key
 
 PRODUCT = "a1B2c3D4e5F"

@@ -3,12 +3,13 @@
 import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
-from tools.image.burn import Copy
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
+from tools.image.burn import Copy
 from tools.line.intake import board_backup
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
 
 MAC = "24:0a:c4:00:00:01"
 

@@ -13,18 +13,18 @@ import threading
 import pytest
 
 from host_tests.line.conftest import PRODUCT, secret
-from tools.image import burn
 from tools.ca import association, authority, keys
 from tools.ca.issue import issue
 from tools.emulator.chip.thread import PATIENT, Bench
 from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
+from tools.image import burn, littlefs
 from tools.image import flash_image as layouts
-from tools.image import littlefs
 from tools.image.flash_file import FlashFile
 from tools.line.intake import tables
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
 
 WHO = Who("hall-2", "lin")
 WIFI = {"ALIOT_WIFI_SSID": "line-net", "ALIOT_WIFI_PASSWORD": "line-password"}

@@ -10,7 +10,8 @@ import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Who
+from tools.line.ledger.entries import Who
+from tools.line.ledger.ledger import Ledger
 
 STATIONS = 32
 SIZE = max(STATIONS, int(10_000 * float(os.environ.get("ALIOT_CAMPAIGN", "1"))))

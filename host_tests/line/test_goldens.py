@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.support import pairs
 from host_tests.line.conftest import PRODUCT, board, secret
 from host_tests.line.test_ways import IDS, TOKEN, X509, pair
+from host_tests.support import pairs
 from tools import cli
-from tools.line.station import station_file
 from tools.line import identities
-from tools.line.ledger.ledger import Ledger, Who
+from tools.line.ledger.entries import Who
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.seal import Key
+from tools.line.station import station_file
 
 FOLDER = Path(__file__).parent / "goldens"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"

@@ -14,9 +14,10 @@ from stdnum.iso7064 import mod_11_10
 from host_tests.line.conftest import PRODUCT, WHO, secret
 from tools.ca import device_list
 from tools.errors import UserError
-from tools.line.intake import tables
 from tools.line import device_names
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.intake import tables
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
 
 THOUSAND = [(PRODUCT, f"dev{n:05d}", secret(n)) for n in range(1000)]
 COLUMNS = ("product_key", "device_name", "device_secret")
@@ -301,9 +302,9 @@ def sheet_of(rows):
 @pytest.mark.parametrize("rule", device_names.MAC_RULES)
 def test_mac_rules_are_those_of_the_firmware(rule):
     """The firmware itself makes the same name from the same MAC."""
-    from tools.firmware import record  # puts firmware/ on the path
-
     from aliot import identities
+
+    from tools.firmware import record  # puts firmware/ on the path
 
     fields = {
         record.WAY: b"product",

@@ -11,20 +11,18 @@ from dataclasses import replace
 
 import pytest
 
-from host_tests.support import flashing
-from host_tests.support import pairs
-from host_tests.support import filed_board
 from host_tests.line.conftest import PRODUCT, WHO, board
+from host_tests.support import filed_board, flashing, pairs
 from tools import cli
 from tools.emulator.chip.thread import Bench
 from tools.errors import UserError
-from tools.line.ledger import connection, seal
-from tools.line.verbs import arguments
-from tools.line.station import checks, station, station_file, worker
 from tools.line import job
-from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger import connection, seal
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
+from tools.line.station import checks, station, station_file, worker
 from tools.line.station.port_wire import PortWire
-from tools.line.verbs import burn
+from tools.line.verbs import arguments, burn
 
 JOB = f"""
 name = "lamp-2026-11"

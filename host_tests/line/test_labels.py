@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 
 from host_tests.line.conftest import PRODUCT, WHO, Clock, board, secret, stock
 from tools.errors import UserError
-from tools.line.reports import labels, report
 from tools.line.job import Job
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
+from tools.line.reports import labels, report
 
 
 @pytest.fixture

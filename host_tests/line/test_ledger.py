@@ -7,7 +7,8 @@ from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
 from tools.errors import UserError
 from tools.line.ledger import transitions
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Product, Who
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.schema import events, identities, products
 
 OTHER = Who("bay-2", "mei")

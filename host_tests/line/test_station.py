@@ -10,12 +10,13 @@ import sys
 
 import pytest
 
-from host_tests.support import filed_board
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
-from tools.line.station import screen, station
+from host_tests.support import filed_board
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.seal import Key
+from tools.line.station import screen, station
 
 KEY = Key(bytes(range(32)))
 SCALE = float(os.environ.get("ALIOT_CAMPAIGN", "1"))

@@ -5,9 +5,10 @@ import pytest
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
 from host_tests.support.scripted_board import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
 from tools.firmware import record
-from tools.line.ledger import transitions
 from tools.line.job import Job
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger import transitions
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.seal import Secret
 from tools.line.station.visit import Result, visit
 from tools.line.station.wire import Chip, Pulled

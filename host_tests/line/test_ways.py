@@ -7,21 +7,23 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from host_tests.support import pairs
 from host_tests.line.conftest import PRODUCT, WHO, board, stock
+from host_tests.support import pairs
 from host_tests.support.scripted_board import LEDGER_CALLS, WIRE_CALLS, Board, Died, Mortal, ScriptedWire
 from tools import cli
 from tools.errors import UserError
 from tools.firmware import record
-from tools.line.ledger import backup, connection
-from tools.line.station import checks, station_file, wire
+from tools.line import device_names
+from tools.line import identities as ways
 from tools.line.intake import tables
-from tools.line import device_names, identities as ways
-from tools.line.ledger.connection import Patience
 from tools.line.job import Job
-from tools.line.ledger.ledger import Ledger, Product
+from tools.line.ledger import backup, connection
+from tools.line.ledger.connection import Patience
+from tools.line.ledger.entries import Product
+from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.schema import identities, products
 from tools.line.ledger.seal import Key, Secret
+from tools.line.station import checks, station_file, wire
 from tools.line.station.visit import Result, judge_name, visit
 
 X509, ID2 = "a1X509Prod1", "a1ID2Produ1"

@@ -1,8 +1,8 @@
 import sys
 
-from host_tests.support.paths import ROOT
 import pytest
 
+from host_tests.support.paths import ROOT
 from tools.qemu.machine import Machine
 
 

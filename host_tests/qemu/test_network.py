@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 
-from host_tests.support.paths import ROOT
 import pytest
 
 from host_tests.qemu.test_names import QUESTION
+from host_tests.support.paths import ROOT
 from tools import host_names
 from tools.errors import UserError
 from tools.qemu import network

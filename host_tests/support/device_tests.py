@@ -39,8 +39,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from host_tests.support.paths import VECTORS
-from tools.emulator.board import interpreter, umqtt
-from tools.emulator.board import modules
+from tools.emulator.board import interpreter, modules, umqtt
 from tools.emulator.board.boot import CPYTHON
 from tools.emulator.board.clock import Clock
 from tools.firmware import FOLDER as FIRMWARE

@@ -2,11 +2,10 @@
 
 import struct
 
-from tools import boards
+from tools import boards, partitions
 from tools.emulator.chip.nor import SECTOR, Nor
 from tools.flash import file_list as owned
 from tools.image import device_files, flash_image, identity, littlefs, nvs
-from tools import partitions
 
 MAC = "24:0a:c4:00:00:01"
 SECRET = "s3cretS3cretS3cretS3cretS3cret12"

@@ -14,12 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from cryptography import x509  # noqa: E402
-from cryptography.hazmat.primitives import serialization  # noqa: E402
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
-from tools.ca import delivery, issue, keys  # noqa: E402
-from tools import certificates, serials  # noqa: E402
-from tools.ca.authority import Authority  # noqa: E402
+from tools import certificates, serials
+from tools.ca import delivery, issue, keys
+from tools.ca.authority import Authority
 
 DEVICES = [("a1X509ProdK", f"sensor-{number:02}") for number in range(3)]
 TOOLS = str(Path(issue.__file__).parents[1])

@@ -8,6 +8,7 @@ They are loaded one by one: their folder also holds the chip's `socket` and
 import importlib.util
 import os
 import sys
+
 from host_tests.support.paths import ROOT
 
 _SHARED = ROOT / "tools" / "emulator" / "board" / "port" / "shared"

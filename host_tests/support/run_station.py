@@ -3,11 +3,11 @@
 import json
 import sys
 
-from tools.line.station import screen, station
-from tools.line.ledger.connection import parse_url
 from tools.line.job import Job
-from tools.line.ledger.ledger import Who
+from tools.line.ledger.connection import parse_url
+from tools.line.ledger.entries import Who
 from tools.line.ledger.seal import Key
+from tools.line.station import screen, station
 from tools.line.station.station_file import Bay
 from tools.line.station.worker import Settings
 

@@ -2,14 +2,13 @@
 
 import subprocess
 
-from host_tests.support.paths import ROOT
 import pytest
 
+from host_tests.support.paths import ROOT
 from tools import cli
 from tools.emulator.chip import companion_cloud
 from tools.errors import UserError
 from tools.flash import port
-
 
 
 def make(*words):

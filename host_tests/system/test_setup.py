@@ -13,8 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pip
-from host_tests.support.paths import ROOT
 import pytest
+
+from host_tests.support.paths import ROOT
 
 LOCKS = "requirements-install.lock", "requirements.lock"
 PINNED = re.compile(r"(\S+)==[^\s;]+( ; [^\\]+)? \\(\n    --hash=sha256:[0-9a-f]{64}( \\)?)+")

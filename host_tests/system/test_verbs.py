@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 
-from host_tests.support.paths import ROOT
 import pytest
 
+from host_tests.support.paths import ROOT
 from tools import cli
 
 CONFIG = '[[product]]\nproduct_key = "a1VERBS0001"\nproduct_secret = "s"\n'

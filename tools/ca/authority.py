@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools import files, certificates, serials
+from tools import certificates, files, serials
 from tools.ca import envelope, names, profile
 from tools.ca.keys import SIZES, generate
 from tools.ca.ledger import Ledger, Signed

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tools import certificates, files, serials
 from tools.ca import device_list, names, rules
-from tools import files, certificates, serials
 from tools.certificates import Finding
 from tools.errors import UserError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tools import files, certificates, serials
+from tools import certificates, files, serials
 from tools.ca import names
 from tools.errors import UserError
 

@@ -4,8 +4,7 @@ import csv
 import io
 from contextlib import contextmanager
 
-from tools import spreadsheet
-from tools import files
+from tools import files, spreadsheet
 from tools.ca import names
 from tools.errors import UserError
 from tools.image.identity import spellings

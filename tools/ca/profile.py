@@ -7,7 +7,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tools.certificates import key_usage, moment
 
 
-
 def authority(key, name, serial, start, end, organization=None, country=None):
     """A self-signed CA certificate: v3, CA:TRUE and keyUsage critical, SKI, SHA-256."""
     public = key.public_key()

@@ -4,8 +4,8 @@ Each rule gives None or `certificates.Finding`s. `error`: the console would refu
 or the board could not use it; `warning`: it works, and is worth knowing.
 """
 
-from tools.ca import association, device_list, names
 from tools import certificates, serials
+from tools.ca import association, device_list, names
 
 ENDINGS = (".cer", ".crt", ".pem")
 

@@ -9,8 +9,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools.ca import association, authority, check, delivery, device_list, issue, keys, names, passphrase, rules
 from tools import certificates, files
+from tools.ca import (
+    association,
+    authority,
+    check,
+    delivery,
+    device_list,
+    issue,
+    keys,
+    names,
+    passphrase,
+    rules,
+)
 from tools.ca.authority import Authority
 from tools.errors import UserError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools.emulator.board import interpreter
-from tools.demo import centres, gateways, id2, direct, x509
+from tools.demo import centres, direct, gateways, id2, x509
 from tools.demo.scene import Stage
+from tools.emulator.board import interpreter
 
 PAGES = (direct, id2, gateways, x509, centres)
 

@@ -9,19 +9,18 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
-from tools.diagnosis import questions, mutual_tls, itls, signing, probes
-from tools.diagnosis.checks import Finding, along, availability, clock, dns, look, tcp, tls
-from tools.errors import UserError
-from tools.flash import port
-from tools.image import identity
-
 from aliot.advice import advice
 from aliot.bootstrap import Told
 from aliot.credentials import Credential
 from aliot.endpoint import PUBLIC
 from aliot.settings import Settings
+from rich.console import Console
+
+from tools.diagnosis import itls, mutual_tls, probes, questions, signing
+from tools.diagnosis.checks import Finding, along, availability, clock, dns, look, tcp, tls
+from tools.errors import UserError
+from tools.flash import port
+from tools.image import identity
 
 OTHERS = {"x509": mutual_tls.walk, "id2": itls.walk}      # ways that sign nothing with a secret
 

@@ -7,18 +7,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from aliot.advice import advice
+from aliot.endpoint import Endpoint
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from tools.secrets import write as write_private
-from tools.image.identity import pair as credential
 from tools import files
 from tools.diagnosis import probes
 from tools.diagnosis.checks import SOON, Finding, along, dns, look, tcp, tls
 from tools.errors import UserError
-
-from aliot.advice import advice
-from aliot.endpoint import Endpoint
+from tools.image.identity import pair as credential
+from tools.secrets import write as write_private
 
 CONNECT = (".|securemode=2|", "", "")           # of a board that has not been told yet who it is
 TOPIC = "/ext/auth/identity/response"

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from tools import errors
-from tools import host_names
+from tools import errors, host_names
 from tools.firmware import FOLDER
 from tools.image import flash_image
 

@@ -2,10 +2,10 @@
 
 import time
 
-from tools.diagnosis import probes
-
 from aliot.bootstrap import Token, messages
 from aliot.errors import AliotError
+
+from tools.diagnosis import probes
 
 
 def questions(network, who, device, where, trusted, timeout, authenticate=True):

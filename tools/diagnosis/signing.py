@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 
-from tools.errors import UserError
-from tools.firmware import record
-from tools.image.identity import Identity
-
 from aliot import identities, registration
 from aliot.bootstrap import Told, messages
 from aliot.endpoint import PUBLIC
@@ -13,6 +9,10 @@ from aliot.errors import CredentialError
 from aliot.login import login
 from aliot.settings import Settings
 from aliot.sign import canonical
+
+from tools.errors import UserError
+from tools.firmware import record
+from tools.image.identity import Identity
 
 SDK_TIMESTAMP = 2524608000000       # what a board without a clock sends, as the SDKs do; direct.md 6.1
 ISSUED = "what is issued is stored, and an ordinary CONNECT follows"

@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import secrets
-from tools import files
+from tools import files, secrets
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import decision, journal, owner

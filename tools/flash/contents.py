@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from tools.image import burn
-from tools.image import littlefs, owner
 from tools import partitions
+from tools.image import burn, littlefs, owner
 from tools.image.flash_image import BURNED, NEXT
 
 BLANK, GOOD, DAMAGED = "blank", "good", "damaged"

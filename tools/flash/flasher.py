@@ -9,13 +9,13 @@ user's files that are written over.
 
 from dataclasses import dataclass, replace
 
-from tools.image import burn
+from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, file_list as files, plan
+from tools.flash import backup, plan
+from tools.flash import file_list as files
+from tools.image import burn, littlefs, nvs
 from tools.image import flash_image as layouts
-from tools.image import littlefs, nvs
-from tools import partitions
 
 SECTOR = littlefs.BLOCK
 _BLANK = b"\xff" * SECTOR

@@ -13,9 +13,8 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tools import boards, cache
+from tools import boards, cache, partitions
 from tools.errors import UserError
-from tools import partitions
 
 CACHE = cache.FOLDER / "firmware"
 SOURCE = "https://micropython.org/resources/firmware/"

@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.firmware import rules, settings as board
+from tools.firmware import rules
+from tools.firmware import settings as board
 from tools.image.identity import endpoint as identities
 
 PATH = board.FILE

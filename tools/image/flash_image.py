@@ -12,11 +12,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tools import boards
+from tools import boards, partitions
 from tools.errors import UserError
 from tools.image import config as settings
 from tools.image import device_files, littlefs, nvs
-from tools import partitions
 from tools.image.identity import next_generation
 
 NAMESPACE = "aliot"

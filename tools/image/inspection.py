@@ -1,9 +1,9 @@
 """What a flash, NVS or file system image holds, with every secret masked."""
 
+from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import flash_image, littlefs, nvs
-from tools import partitions
 from tools.image.identity import own, x509
 from tools.secrets import mask
 

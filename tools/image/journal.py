@@ -12,8 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tools import cache, secrets
-from tools import files
+from tools import cache, files, secrets
 from tools.errors import UserError
 from tools.image.nvs import Entry
 

@@ -6,10 +6,10 @@ what is issued to it is only its name, which the platform tells it again.
 
 import struct
 
-from tools.image.identity import pair
 from tools.errors import printable
 from tools.firmware import record
 from tools.image import identity as identities
+from tools.image.identity import pair
 
 _SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
 

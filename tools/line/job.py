@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tools import secrets
 from tools.errors import UserError
-from tools.flash import file_list as files, leaks
-from tools.image import application, config, device_files as firmware, identity
+from tools.flash import file_list as files
+from tools.flash import leaks
+from tools.image import application, config, identity
+from tools.image import device_files as firmware
 from tools.image import flash_image as layouts
 from tools.line.ledger import connection
 

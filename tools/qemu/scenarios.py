@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from tools.demo import gateways, id2, direct, x509
+from tools.demo import direct, gateways, id2, x509
 from tools.demo.scene import INSTANCE, REGION
 from tools.firmware import FOLDER
 from tools.qemu import applications

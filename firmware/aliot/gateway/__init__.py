@@ -7,7 +7,7 @@ nothing that stays may hold a function or an instance of it: what asks the platf
 says unasked), records and reading (the file), moments.
 """
 
-from aliot.gateway.errors import GatewayError, advice  # noqa: F401
+from aliot.gateway.errors import GatewayError, advice
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED
 from aliot.gateway.upkeep import Upkeep, full_topic
 

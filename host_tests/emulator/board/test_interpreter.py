@@ -10,12 +10,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from host_tests.support.paths import ROOT
 import pytest
 
+from host_tests.support.paths import ROOT
 from tools.emulator.board import apt, interpreter, umqtt
 from tools.errors import UserError
-
 
 
 def program(folder, text):

@@ -3,10 +3,10 @@
 import datetime
 import importlib.util
 
-from host_tests.support.paths import ROOT
 import pytest
 
 from host_tests.support import peers
+from host_tests.support.paths import ROOT
 from tools.emulator.board.boot import RELEASES, Board
 from tools.errors import UserError
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from host_tests.support import peers
+from tools import host_names
 from tools.emulator.board import interpreter as interpreters
 from tools.emulator.board import modules
-from tools import host_names
 from tools.emulator.board.boot import Board
 from tools.errors import UserError
 

@@ -1,1 +1,1 @@
-from host_tests.support.chips import bench, espefuse, esptool, quick_client, stock_image  # noqa: F401  fixtures
+from host_tests.support.chips import bench, espefuse, esptool, quick_client, stock_image

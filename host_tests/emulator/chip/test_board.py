@@ -17,8 +17,8 @@ from tools.cli import main
 from tools.emulator.chip import verb as board_verb
 from tools.errors import UserError
 from tools.flash.loader import Loader
-from tools.image import flash_image, release
 from tools.flash.verbs import mip
+from tools.image import flash_image, release
 
 MPREMOTE = [sys.executable, "-m", "mpremote"]
 

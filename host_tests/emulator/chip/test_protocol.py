@@ -18,7 +18,6 @@ from tools.emulator.chip.nor import PAGE, SECTOR, Nor, OutOfRange, PowerCut
 from tools.emulator.chip.wire import Wire
 from tools.errors import UserError
 
-
 # --- SLIP
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from host_tests.support.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
 from host_tests.support.cloud.client import Running, settings
-from host_tests.support.cloud.x509 import Factory, x509_settings
 from host_tests.support.cloud.itls import Platform
+from host_tests.support.cloud.x509 import Factory, x509_settings
 from tools.emulator.cloud.certificates import host_names, prepare
 
 

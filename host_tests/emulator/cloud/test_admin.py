@@ -6,7 +6,17 @@ import socket
 
 import pytest
 
-from host_tests.support.cloud.client import DN, DS, PK, PS, connect_packet, form, register_packet, registered, unit_packet
+from host_tests.support.cloud.client import (
+    DN,
+    DS,
+    PK,
+    PS,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    unit_packet,
+)
 from tools.emulator.cloud import admin
 from tools.emulator.cloud.codec import Publish
 

@@ -4,7 +4,24 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.centres import AUTH, BOOTSTRAP, FRANKFURT, GLOBAL_HOST, SHANGHAI, SINGAPORE, auth_form, auth_host, bootstrap_form, code, data, login, mqtt_host, post, sent_to, token_packet
+from host_tests.support.cloud.centres import (
+    AUTH,
+    BOOTSTRAP,
+    FRANKFURT,
+    GLOBAL_HOST,
+    SHANGHAI,
+    SINGAPORE,
+    auth_form,
+    auth_host,
+    bootstrap_form,
+    code,
+    data,
+    login,
+    mqtt_host,
+    post,
+    sent_to,
+    token_packet,
+)
 from host_tests.support.cloud.client import DN, DS, HOST, PK, VECTORS, connect_packet, read_all
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.store import Store

@@ -2,7 +2,20 @@
 
 import pytest
 
-from host_tests.support.cloud.client import DN, DS, HOST, PK, PS, Client, connect_packet, form, register_packet, registered, sign, unit_packet
+from host_tests.support.cloud.client import (
+    DN,
+    DS,
+    HOST,
+    PK,
+    PS,
+    Client,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    sign,
+    unit_packet,
+)
 from tools.emulator.cloud import codec
 
 OTHER_CODES = [5]

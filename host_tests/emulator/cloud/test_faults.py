@@ -7,7 +7,18 @@ import time
 
 import pytest
 
-from host_tests.support.cloud.client import AUTH_HOST, DN, HOST, PK, WAIT, Closed, connect_packet, form, read_all, register_packet
+from host_tests.support.cloud.client import (
+    AUTH_HOST,
+    DN,
+    HOST,
+    PK,
+    WAIT,
+    Closed,
+    connect_packet,
+    form,
+    read_all,
+    register_packet,
+)
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.codec import Connack, Publish
 

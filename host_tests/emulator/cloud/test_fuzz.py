@@ -15,14 +15,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host_tests.support.cloud.centres import auth_form, auth_host
-from host_tests.support.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied
 from host_tests.support.cloud.client import DN, PK, Client, connect_packet, form, register_packet
+from host_tests.support.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied
 from host_tests.support.cloud.x509 import HOST, XDN, XPK, Factory, first, pem, present, root, x509_settings
-from tools.emulator.cloud import alink, calls, codec, config, faults, identifier, login, registration, sntp, topics
+from tools.emulator.cloud import (
+    alink,
+    calls,
+    codec,
+    config,
+    faults,
+    identifier,
+    login,
+    registration,
+    sntp,
+    topics,
+)
 from tools.emulator.cloud.centres import bootstrap, guider, host_names
-from tools.emulator.cloud.gateway.operation import Asking
 from tools.emulator.cloud.gateway.codes import MESSAGES
 from tools.emulator.cloud.gateway.gateways import REQUESTS
+from tools.emulator.cloud.gateway.operation import Asking
 from tools.emulator.cloud.instance import Instance, Thing
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store

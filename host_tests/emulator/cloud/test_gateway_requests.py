@@ -4,8 +4,25 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.gateway import GDN, GDN2, GPK, ONE, SECRETS, SPK, TWO, Gateway, gateway_settings, name, pair, proxied, signed, status, subdevice, topology
 from host_tests.support.cloud.client import connect_packet, read_all
+from host_tests.support.cloud.gateway import (
+    GDN,
+    GDN2,
+    GPK,
+    ONE,
+    SECRETS,
+    SPK,
+    TWO,
+    Gateway,
+    gateway_settings,
+    name,
+    pair,
+    proxied,
+    signed,
+    status,
+    subdevice,
+    topology,
+)
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.faults import GATEWAY_STAGES
 from tools.emulator.cloud.gateway.codes import MESSAGES

@@ -4,7 +4,23 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.gateway import GDN, GDN2, GPK, ONE, SECRETS, SPK, TWO, Gateway, gateway_settings, pair, proxied, signed, status, subdevice, topology
+from host_tests.support.cloud.gateway import (
+    GDN,
+    GDN2,
+    GPK,
+    ONE,
+    SECRETS,
+    SPK,
+    TWO,
+    Gateway,
+    gateway_settings,
+    pair,
+    proxied,
+    signed,
+    status,
+    subdevice,
+    topology,
+)
 from tools.emulator.cloud.gateway.switches import SWITCHES
 
 REGISTER, PROXY = "thing/sub/register", "thing/proxy/provisioning/product_register"

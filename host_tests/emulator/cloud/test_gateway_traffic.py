@@ -4,7 +4,22 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.gateway import GDN, GDN2, GPK, ONE, SPK, TWO, Gateway, gateway_settings, name, pair, signed, status, subdevice, topology
+from host_tests.support.cloud.gateway import (
+    GDN,
+    GDN2,
+    GPK,
+    ONE,
+    SPK,
+    TWO,
+    Gateway,
+    gateway_settings,
+    name,
+    pair,
+    signed,
+    status,
+    subdevice,
+    topology,
+)
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.store import Store

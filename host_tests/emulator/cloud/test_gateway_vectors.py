@@ -4,7 +4,23 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.gateway import GDN, GDN2, GPK, ONE, SPK, SUBS, TWO, VECTORS, Gateway, gateway_settings, name, pair, proxied, signed, status
+from host_tests.support.cloud.gateway import (
+    GDN,
+    GDN2,
+    GPK,
+    ONE,
+    SPK,
+    SUBS,
+    TWO,
+    VECTORS,
+    Gateway,
+    gateway_settings,
+    name,
+    pair,
+    proxied,
+    signed,
+    status,
+)
 
 SIGNS = {vector["id"]: vector for vector in VECTORS["sign_vectors"]}
 DEVICE_SIGNS = [key for key, vector in SIGNS.items() if vector["key_role"].endswith("DeviceSecret")

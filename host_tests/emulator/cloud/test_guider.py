@@ -6,7 +6,22 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from host_tests.support.cloud.centres import AUTH, FRANKFURT, SHANGHAI, SINGAPORE, auth_form, auth_host, bootstrap_form, code, data, login, mqtt_host, post, sent_to, token_packet
+from host_tests.support.cloud.centres import (
+    AUTH,
+    FRANKFURT,
+    SHANGHAI,
+    SINGAPORE,
+    auth_form,
+    auth_host,
+    bootstrap_form,
+    code,
+    data,
+    login,
+    mqtt_host,
+    post,
+    sent_to,
+    token_packet,
+)
 from host_tests.support.cloud.client import DN, DS, PK, VECTORS, connect_packet, settings, sign
 from host_tests.support.cloud.itls import SECRET
 from tools.emulator.cloud import codec

@@ -4,10 +4,22 @@ import socket
 
 import pytest
 
-from host_tests.support.cloud import client as harness, itls
+from host_tests.support.cloud import client as harness
+from host_tests.support.cloud import itls
 from host_tests.support.cloud.client import Client
 from host_tests.support.cloud.client import connect_packet as secret_packet
-from host_tests.support.cloud.itls import ID2, ITLS, KEY, PK, SECRET, Device, Refused, connect_packet, settings, wire
+from host_tests.support.cloud.itls import (
+    ID2,
+    ITLS,
+    KEY,
+    PK,
+    SECRET,
+    Device,
+    Refused,
+    connect_packet,
+    settings,
+    wire,
+)
 from tools.emulator.cloud import codec, config
 from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError

@@ -5,9 +5,30 @@ import time
 
 import pytest
 
-from host_tests.support.cloud import client as harness, itls
+from host_tests.support.cloud import client as harness
+from host_tests.support.cloud import itls
 from host_tests.support.cloud.client import Client
-from host_tests.support.cloud.itls import ALERT, CHALLENGE, CODE, DATA, FRAGMENT, HANDSHAKE, ID2, ISSUED, KEY, PK, PREMASTER, Device, Refused, connect_packet, ecb, extensions_of, settings, unpad, wire
+from host_tests.support.cloud.itls import (
+    ALERT,
+    CHALLENGE,
+    CODE,
+    DATA,
+    FRAGMENT,
+    HANDSHAKE,
+    ID2,
+    ISSUED,
+    KEY,
+    PK,
+    PREMASTER,
+    Device,
+    Refused,
+    connect_packet,
+    ecb,
+    extensions_of,
+    settings,
+    unpad,
+    wire,
+)
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.itls import faults
 

@@ -8,15 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_tests.support.cloud import client as harness, itls
-from host_tests.support.cloud.itls import DATA, HANDSHAKE, ID2, KEY, Device, Platform, connect_packet, message, wire
 from host_tests.emulator.cloud.test_fuzz import mutated
+from host_tests.support.cloud import client as harness
+from host_tests.support.cloud import itls
+from host_tests.support.cloud.itls import (
+    DATA,
+    HANDSHAKE,
+    ID2,
+    KEY,
+    Device,
+    Platform,
+    connect_packet,
+    message,
+    wire,
+)
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.keys import Key
 from tools.emulator.cloud.itls.alerts import Alert
+from tools.emulator.cloud.itls.faults import SPOILS
 from tools.emulator.cloud.itls.messages import ClientHello
 from tools.emulator.cloud.itls.records import Protection, Reader
-from tools.emulator.cloud.itls.faults import SPOILS
 
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 MASKS = [1 << bit for bit in range(8)] if FACTOR >= 4 else [0x01, 0x80]

@@ -7,7 +7,20 @@ import itertools
 import pytest
 
 from host_tests.support.cloud import itls
-from host_tests.support.cloud.itls import ALERT, CODE, DATA, FRAGMENT, HANDSHAKE, ID2, KEY, PK, PREMASTER, Device, message, record
+from host_tests.support.cloud.itls import (
+    ALERT,
+    CODE,
+    DATA,
+    FRAGMENT,
+    HANDSHAKE,
+    ID2,
+    KEY,
+    PK,
+    PREMASTER,
+    Device,
+    message,
+    record,
+)
 from tools.emulator.cloud.itls.alerts import Alert
 from tools.emulator.cloud.itls.suites import SUITES
 

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.client import DN, PK, connect_packet, read_all, register_packet, registered, unit_packet
+from host_tests.support.cloud.client import (
+    DN,
+    PK,
+    connect_packet,
+    read_all,
+    register_packet,
+    registered,
+    unit_packet,
+)
 from tools.emulator.cloud import codec, topics
 from tools.emulator.cloud.codec import Ack, Publish, Suback, Subscribe, Unsubscribe
 

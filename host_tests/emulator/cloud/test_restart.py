@@ -7,7 +7,20 @@ import ssl
 
 import pytest
 
-from host_tests.support.cloud.client import AUTH_HOST, DN, DS, HOST, PK, Client, connect_packet, form, register_packet, registered, settings, unit_packet
+from host_tests.support.cloud.client import (
+    AUTH_HOST,
+    DN,
+    DS,
+    HOST,
+    PK,
+    Client,
+    connect_packet,
+    form,
+    register_packet,
+    registered,
+    settings,
+    unit_packet,
+)
 from tools.emulator.cloud.codec import Connack
 from tools.emulator.cloud.process import Cloud
 

@@ -5,21 +5,20 @@ import os
 import socket
 import stat
 import subprocess
-import threading
 import sys
+import threading
 import time
 
-from host_tests.support.paths import ROOT
 import pytest
 
 from host_tests.support.cloud.client import DN, PK, WAIT, Client, connect_packet, settings
+from host_tests.support.paths import ROOT
 from tools.emulator.cloud import server
 from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.config import load, parse
 from tools.emulator.cloud.process import Cloud, CloudError, toml
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
 from tools.errors import UserError
-
 
 
 def verb(*arguments, **more):

@@ -4,9 +4,22 @@ import json
 
 import pytest
 
-from host_tests.support.cloud.gateway import signed
 from host_tests.support.cloud.client import Client, Closed, connect_packet
-from host_tests.support.cloud.x509 import CA, PUSH, SUB, SUB_SECRET, VECTORS, XDN, XDN2, XPK, again, client, first, pushed
+from host_tests.support.cloud.gateway import signed
+from host_tests.support.cloud.x509 import (
+    CA,
+    PUSH,
+    SUB,
+    SUB_SECRET,
+    VECTORS,
+    XDN,
+    XDN2,
+    XPK,
+    again,
+    client,
+    first,
+    pushed,
+)
 from tools.emulator.cloud import codec
 from tools.emulator.cloud.codec import Connack
 

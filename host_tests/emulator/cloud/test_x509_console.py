@@ -6,7 +6,26 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from host_tests.support.cloud.x509 import CA, CA_FALSE, CA_TRUE, PUSH, VECTORS, XDN, XDN2, XPK, Factory, certify, client, ec_key, first, key, pem, proof, pushed, root
+from host_tests.support.cloud.x509 import (
+    CA,
+    CA_FALSE,
+    CA_TRUE,
+    PUSH,
+    VECTORS,
+    XDN,
+    XDN2,
+    XPK,
+    Factory,
+    certify,
+    client,
+    ec_key,
+    first,
+    key,
+    pem,
+    proof,
+    pushed,
+    root,
+)
 from tools.emulator.cloud.x509 import serials
 
 CSV = VECTORS["csv"]

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from host_tests.support.cloud.x509 import CA, HOST, PUSH, XDN, XDN2, XPK, client, first, pem, pushed
 from host_tests.emulator.cloud.test_x509_console import CA_REFUSED, FILES, proofs
-from tools.ca import association, authority, keys
+from host_tests.support.cloud.x509 import CA, HOST, PUSH, XDN, XDN2, XPK, client, first, pem, pushed
 from tools import certificates
+from tools.ca import association, authority, keys
 from tools.ca.check import Checker
 from tools.ca.issue import issue
 from tools.emulator.cloud import codec

@@ -8,7 +8,28 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from host_tests.support.cloud.client import Client, Closed
-from host_tests.support.cloud.x509 import CA, CA_FALSE, CA_TRUE, HOST, PUSH, SERVER, XDN, XDN2, Factory, certify, client, ec_key, files, first, key, leaf, present, pushed, root, x509_settings
+from host_tests.support.cloud.x509 import (
+    CA,
+    CA_FALSE,
+    CA_TRUE,
+    HOST,
+    PUSH,
+    SERVER,
+    XDN,
+    XDN2,
+    Factory,
+    certify,
+    client,
+    ec_key,
+    files,
+    first,
+    key,
+    leaf,
+    present,
+    pushed,
+    root,
+    x509_settings,
+)
 from tools.emulator.cloud.codec import Connack
 
 SERIAL = 0x9DC60FB736F3AD

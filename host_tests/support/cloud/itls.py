@@ -12,10 +12,10 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from host_tests.support import paths
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from host_tests.support import paths
 from host_tests.support.cloud import client
 from tools.emulator.cloud import codec, config, faults
 from tools.emulator.cloud.instance import Instance

@@ -2,10 +2,10 @@
 
 import json
 
-from host_tests.support.paths import VECTORS
 import pytest
 
 from host_tests.support.fleet import online
+from host_tests.support.paths import VECTORS
 from host_tests.system.boots.test_media import NVS, VFS, put, region
 from tools.image import littlefs, nvs
 

@@ -2,10 +2,10 @@
 
 import random
 
-from host_tests.support.paths import DEVICE
 import pytest
 
 from host_tests.support import device_tests
+from host_tests.support.paths import DEVICE
 
 CASES = DEVICE / "day.py"
 

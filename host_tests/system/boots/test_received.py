@@ -4,12 +4,12 @@ import json
 import random
 import struct
 
-from host_tests.support.paths import DEVICE
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from host_tests.support import device_tests
+from host_tests.support.paths import DEVICE
 from tools.firmware import record
 
 CASES = DEVICE / "received.py"

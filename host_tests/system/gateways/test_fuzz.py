@@ -3,12 +3,12 @@
 import json
 import random
 
-from host_tests.support.paths import DEVICE
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from host_tests.support import device_tests
+from host_tests.support.paths import DEVICE
 
 CASES = DEVICE / "gateway_received.py"
 NAMES = [{"productKey": "a1SubProdKy", "deviceName": f"sensor-0{number}"} for number in (1, 2, 3)]

@@ -7,9 +7,9 @@ import pytest
 
 from host_tests.support import gateways as sites
 from host_tests.support.gateways import SENSORS, done, fresh, sensor
-from host_tests.system.gateways.test_online import ONLINE, properties
 from host_tests.support.id2 import Units
 from host_tests.support.x509 import Factory
+from host_tests.system.gateways.test_online import ONLINE, properties
 from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 

@@ -6,10 +6,10 @@ import queue
 import subprocess
 import threading
 
-from host_tests.support.paths import DEVICE
 import pytest
 
 from host_tests.support import device_tests
+from host_tests.support.paths import DEVICE
 
 PATIENCE = 60  # seconds for one answer: a board that hangs fails its test
 

@@ -1,7 +1,8 @@
 """Recorded sessions as a board needs them: little JSON, nothing that its heap has not to hold."""
 
-from host_tests.support import paths
 import json
+
+from host_tests.support import paths
 
 VECTORS = paths.VECTORS / "vectors_id2.json"
 

@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
-from host_tests.system.boots.test_bad_flash import full
 from host_tests.support import id2 as boards
 from host_tests.support.id2 import BURNED, EMPTY, LISTED, ends, online
+from host_tests.system.boots.test_bad_flash import full
 from tools.emulator.cloud.process import Cloud
 
 SPEND = """

@@ -5,12 +5,11 @@ Both sides are written from the same page by different hands. Every answer that 
 
 import secrets
 
-from host_tests.support.paths import DEVICE
 import pytest
 
-from host_tests.support import id2
+from host_tests.support import device_tests, id2
 from host_tests.support.id2 import BURNED, EMPTY, TOKEN
-from host_tests.support import device_tests
+from host_tests.support.paths import DEVICE
 from tools.emulator.cloud.process import Cloud
 
 CASES = DEVICE / "id2_link.py"

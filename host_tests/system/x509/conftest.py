@@ -3,12 +3,13 @@
 import datetime
 import json
 
-from host_tests.support import paths
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+from host_tests.support import paths
 
 DEVICE = paths.DEVICE / "x509_script.py"
 NOW = datetime.datetime.fromtimestamp(1_800_000_000, datetime.UTC)  # as in the script

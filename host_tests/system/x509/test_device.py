@@ -2,8 +2,8 @@
 
 import pytest
 
-from host_tests.system.x509.conftest import DEVICE, HEAP
 from host_tests.support import device_tests
+from host_tests.system.x509.conftest import DEVICE, HEAP
 
 CASES = [case.function for case in device_tests.read(DEVICE, DEVICE.parent)[0]]
 

@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from host_tests.system.boots.test_bad_flash import full
 from host_tests.support.x509 import PRODUCT, Factory, config, names, online
+from host_tests.system.boots.test_bad_flash import full
 from tools.emulator.cloud.process import Cloud
 
 INTERPRETERS = {"cpython": "cpython", "micropython": None}

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import NameOID
 
-from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
 from host_tests.support import device_tests
+from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
 
 SCRIPT = DEVICE.with_name("x509_keygen.py")
 BITS = 1024  # a key of 2048 takes the bench's time

@@ -1,6 +1,7 @@
 """Certificates, keys and pushes of any content: read as the host's library reads them, or refused by name."""
 
 import datetime
+import functools
 import json
 
 import pytest
@@ -8,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
 from host_tests.support import device_tests
+from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
 
 COUNT = 40  # examples of each in CI
 
@@ -45,10 +46,9 @@ def test_what_is_read_is_what_is_written(board, maker, serial, size, begins, end
                                        ends.strftime("%Y-%m-%d"), format(numbers.n, "x"), numbers.e]])
 
 
-def keys(size, made={}):
-    if size not in made:
-        made[size] = rsa.generate_private_key(public_exponent=65537, key_size=size)
-    return made[size]
+@functools.lru_cache
+def keys(size):
+    return rsa.generate_private_key(public_exponent=65537, key_size=size)
 
 
 def test_a_certificate_of_openssl_that_is_version_1(board, tmp_path):

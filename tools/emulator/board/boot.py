@@ -38,10 +38,9 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.emulator.board import interpreter as interpreters
-from tools.emulator.board import umqtt
-from tools.emulator.board import modules
 from tools import host_names
+from tools.emulator.board import interpreter as interpreters
+from tools.emulator.board import modules, umqtt
 from tools.emulator.board.clock import YEAR_2000, Clock
 from tools.emulator.board.interrupt import interrupt
 from tools.errors import UserError

@@ -15,8 +15,8 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tools.emulator.board import apt, umqtt
 from tools import cache
+from tools.emulator.board import apt, umqtt
 from tools.errors import UserError
 
 OLDEST = (1, 24)

@@ -12,8 +12,8 @@ from mpremote.romfs import VfsRomWriter
 
 from tools import cache
 from tools.emulator.board import umqtt
-from tools.image.folding import fold
 from tools.image.device_files import compile_module
+from tools.image.folding import fold
 
 PORT = Path(__file__).resolve().parent / "port"
 CACHE = cache.FOLDER / "mpy"

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.secrets import write as write_private
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
+from tools.secrets import write as write_private
 
 REGION = "cn-shanghai"
 

@@ -1,13 +1,13 @@
 """The admin API: JSON over HTTP on loopback, what the console and the cloud's own API do for a person."""
 
 from tools.emulator.cloud import faults
+from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
-from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
 from tools.emulator.cloud.x509 import console as of_x509

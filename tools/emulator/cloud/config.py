@@ -11,8 +11,8 @@ from tools.emulator.cloud.id2.keys import KEY_TYPES
 from tools.emulator.cloud.id2.provisioning import provisioning_key
 from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING, OrderOf, SomeOf
-from tools.host_names import REGIONS
 from tools.errors import UserError
+from tools.host_names import REGIONS
 
 AUTHS = ("secret", "x509", "id2")
 NODES = ("direct", "gateway", "subdevice")

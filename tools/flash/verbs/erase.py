@@ -3,10 +3,9 @@
 import sys
 from dataclasses import replace
 
-from tools.image import burn
 from tools.errors import UserError
 from tools.flash import backup, contents, open_board
-from tools.image import journal
+from tools.image import burn, journal
 
 
 def add_arguments(parser):

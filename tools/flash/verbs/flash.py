@@ -10,11 +10,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from tools import boards
-from tools.image import burn
 from tools.errors import UserError
-from tools.flash import backup, console, contents, file_list, leaks, plan, open_board, settings, flasher as steps, micropython_images
+from tools.flash import (
+    backup,
+    console,
+    contents,
+    file_list,
+    leaks,
+    micropython_images,
+    open_board,
+    plan,
+    settings,
+)
+from tools.flash import flasher as steps
 from tools.flash.verbs.erase import add_consent, erase
-from tools.image import application, identity, journal, littlefs, owner
+from tools.image import application, burn, identity, journal, littlefs, owner
 from tools.image.config import PATH as CONFIG_PATH
 
 

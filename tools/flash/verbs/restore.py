@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tools.image import burn
 from tools.errors import UserError
 from tools.flash import backup, contents, open_board
-from tools.image import journal, owner
+from tools.image import burn, journal, owner
 
 
 def add_arguments(parser):

@@ -3,10 +3,9 @@
 import struct
 from dataclasses import dataclass
 
-from tools.image.identity import availability
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image.identity import endpoint
+from tools.image.identity import availability, endpoint
 from tools.secrets import mask
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools import files, certificates, serials
+from tools import certificates, files, serials
 from tools.errors import UserError
 from tools.firmware import record
 

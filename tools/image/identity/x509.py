@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.image.identity import pair as credential
 from tools import files as disk
 from tools.errors import UserError
 from tools.image.identity import base
+from tools.image.identity import pair as credential
 
 _LIMIT = 1 << 16    # bytes of a file
 _FIELD = 4000       # bytes of a record's field

@@ -1,9 +1,9 @@
 """An identity backup file, as `make backup` writes it for one board: what the ledger takes from it."""
 
-from tools.image import owner
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
+from tools.image import owner
 
 # what registration gives, direct.md 3 and 4, and one-time provisioning, id2.md 1.4
 OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET, record.ID2, record.ID2_KEY, record.ID2_KEY_TYPE)

@@ -3,10 +3,10 @@
 import os
 import time
 
-from tools.image.identity import pair as credential
 from tools.ca.names import Stem
 from tools.errors import UserError
 from tools.image.identity import endpoint
+from tools.image.identity import pair as credential
 from tools.line import identities
 
 CERTIFICATE, KEY = ".cer", ".key"

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from tools import spreadsheet
 from tools.errors import UserError
 from tools.image.identity import endpoint, id2, spellings
-from tools.line import device_names as names, identities
+from tools.line import device_names as names
+from tools.line import identities
 from tools.line.intake import pairs
-from tools.line.ledger.ledger import Product
+from tools.line.ledger.entries import Product
 
 HEADERS = spellings.SPELLINGS
 # way -> the columns that its identities have beside ProductKey and DeviceName

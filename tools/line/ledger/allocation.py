@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 
 from tools.errors import UserError
-from tools.line.ledger import holdings, changes, transitions
 from tools.line import device_names
+from tools.line.ledger import changes, holdings, transitions
 from tools.line.ledger.connection import Busy
 from tools.line.ledger.schema import identities
 

@@ -20,12 +20,23 @@ from dataclasses import replace
 from sqlalchemy import exc
 
 from tools.errors import UserError
-from tools.line.ledger import allocation, description, holdings, issued, marks, migration, sealed, changes, supply, transitions
 from tools.line import device_names as names
+from tools.line.ledger import (
+    allocation,
+    changes,
+    description,
+    holdings,
+    issued,
+    marks,
+    migration,
+    sealed,
+    supply,
+    transitions,
+)
 from tools.line.ledger import connection as database
 from tools.line.ledger.clock import stamp, utc_now
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.entries import Identity, Product, Taken, Who  # noqa: F401  the ledger's own words
+from tools.line.ledger.entries import Identity, Product
 from tools.line.ledger.seal import Seal
 from tools.line.ledger.transaction import Transaction, new_token, once, unique
 

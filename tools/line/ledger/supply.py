@@ -5,8 +5,9 @@ import json
 import sqlalchemy as sa
 
 from tools.errors import UserError
+from tools.line import device_names
+from tools.line import identities as ways
 from tools.line.ledger import holdings, marks, sealed, transitions
-from tools.line import device_names, identities as ways
 from tools.line.ledger.entries import Taken
 from tools.line.ledger.schema import identities, products
 

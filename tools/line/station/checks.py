@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from tools.errors import UserError
-from tools.line.station import bays
-from tools.line.ledger import connection
 from tools.line import identities
+from tools.line.ledger import connection
 from tools.line.ledger.clock import stamp, utc_now
 from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.transitions import VOID
+from tools.line.station import bays
 
 EARLIEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)  # a clock before this was never set
 SKEW = 30.0  # seconds between this machine and the ledger's database

@@ -11,14 +11,13 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from tools import boards
-from tools.image import burn
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, console, contents, file_list, plan, micropython_images
+from tools.flash import backup, console, contents, file_list, micropython_images, plan
 from tools.flash import port as ports
-from tools.flash.loader import Loader
 from tools.flash.flasher import Flasher
-from tools.image import journal
+from tools.flash.loader import Loader
+from tools.image import burn, journal
 from tools.image.flash_image import BURNED, ISSUED
 from tools.line import device_names
 from tools.line.station.wire import Chip, Held, Pulled, Rejected, Tested

@@ -15,9 +15,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing import connection
 
-from tools.line.station import bays, worker
 from tools.line import device_names
 from tools.line.ledger.clock import stamp, utc_now
+from tools.line.station import bays, worker
 
 RESTARTS = 3  # of a bay whose process died
 RATE_WINDOW = 3600  # seconds over which boards an hour are counted

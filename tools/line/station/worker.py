@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from multiprocessing import parent_process
 
 from tools.errors import UserError
-from tools.line.station import bays
 from tools.line import device_names
 from tools.line.ledger.clock import utc_now
 from tools.line.ledger.connection import Patience
-from tools.line.ledger.ledger import Ledger, Who
+from tools.line.ledger.entries import Who
+from tools.line.ledger.ledger import Ledger
+from tools.line.station import bays
 from tools.line.station.visit import visit
 from tools.line.station.wire import Pulled, Rejected
 

@@ -4,10 +4,11 @@ import getpass
 import os
 
 from tools.errors import UserError
-from tools.line.station import bays, station_file
 from tools.line.ledger import connection, seal
 from tools.line.ledger.connection import URL_VARIABLE, Patience
-from tools.line.ledger.ledger import Ledger, Who
+from tools.line.ledger.entries import Who
+from tools.line.ledger.ledger import Ledger
+from tools.line.station import bays, station_file
 
 
 def add_arguments(parser):

@@ -6,12 +6,12 @@ import os
 from tools import boards
 from tools.errors import UserError
 from tools.image.journal import state
-from tools.line.station import bays, screen
-from tools.line.verbs import arguments
-from tools.line import job, identities
-from tools.line.reports import labels
+from tools.line import identities, job
 from tools.line.ledger.clock import utc_now
 from tools.line.ledger.ledger import Ledger
+from tools.line.reports import labels
+from tools.line.station import bays, screen
+from tools.line.verbs import arguments
 
 WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
 

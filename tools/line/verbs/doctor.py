@@ -5,9 +5,9 @@ import os
 from dataclasses import asdict
 
 from tools.errors import UserError
+from tools.line import job
 from tools.line.station import bays, checks
 from tools.line.verbs import arguments
-from tools.line import job
 from tools.line.verbs.burn import journal
 
 WORDS = {True: "ok  ", False: "BAD ", None: "note"}

@@ -2,8 +2,8 @@
 
 from tools.errors import UserError
 from tools.image.identity import own
-from tools.line.verbs import arguments
 from tools.line.intake import tables
+from tools.line.verbs import arguments
 from tools.secrets import mask
 
 

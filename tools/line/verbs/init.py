@@ -2,8 +2,8 @@
 
 from tools.errors import UserError
 from tools.line.ledger import connection, seal
-from tools.line.verbs import arguments
 from tools.line.ledger.ledger import Ledger
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

@@ -3,9 +3,8 @@
 import json
 from dataclasses import fields
 
-from tools.line.verbs import arguments
 from tools.line import device_names, identities
-from tools.line.verbs import board
+from tools.line.verbs import arguments, board
 
 WIDTH = 80  # columns; a note that does not fit has a line of its own
 

@@ -3,8 +3,8 @@
 import json
 import os
 
-from tools.line.verbs import arguments
 from tools.line.intake import tables
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

@@ -5,9 +5,9 @@ import os
 
 from tools import files
 from tools.errors import UserError
-from tools.line.verbs import arguments
 from tools.line import job
 from tools.line.station import station_file
+from tools.line.verbs import arguments
 
 PASSPHRASE = "ALIOT_JOB_PASSPHRASE"
 

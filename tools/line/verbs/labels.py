@@ -1,9 +1,9 @@
 """`line labels`."""
 
 from tools.errors import UserError
-from tools.line.verbs import arguments
-from tools.line.reports import labels
 from tools.line.ledger.transitions import DONE
+from tools.line.reports import labels
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

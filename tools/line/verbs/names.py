@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from tools.errors import UserError
-from tools.line.verbs import arguments
-from tools.line.intake import tables
 from tools.line import device_names
+from tools.line.intake import tables
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

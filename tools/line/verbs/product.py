@@ -6,10 +6,10 @@ import sys
 
 from tools.errors import UserError
 from tools.image.identity import endpoint, id2
-from tools.line.verbs import arguments
 from tools.line import device_names
-from tools.line.ledger.ledger import Product
+from tools.line.ledger.entries import Product
 from tools.line.ledger.seal import Secret
+from tools.line.verbs import arguments
 
 VARIABLE = "ALIOT_PRODUCT_SECRET"
 

@@ -1,8 +1,8 @@
 """`line rekey`."""
 
 from tools.errors import UserError
-from tools.line.verbs import arguments
 from tools.line.ledger import seal
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

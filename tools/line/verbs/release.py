@@ -1,7 +1,6 @@
 """`line release`: give back an identity that never began to be written to a board."""
 
-from tools.line.verbs import arguments
-from tools.line.verbs import board
+from tools.line.verbs import arguments, board
 
 
 def add_arguments(parser):

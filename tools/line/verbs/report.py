@@ -3,8 +3,8 @@
 import re
 
 from tools.errors import UserError
-from tools.line.verbs import arguments
 from tools.line.reports import report
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

@@ -4,12 +4,12 @@ import contextlib
 
 from tools import boards
 from tools.errors import UserError
+from tools.line import device_names, identities, job
 from tools.line.intake import board_backup
-from tools.line.verbs import arguments
-from tools.line import job, device_names, identities
 from tools.line.station.port_wire import PortWire
 from tools.line.station.visit import lacks_issued, same
 from tools.line.station.wire import Pulled, Rejected
+from tools.line.verbs import arguments
 
 
 def add_arguments(parser):

@@ -3,8 +3,8 @@
 import json
 
 from tools.line.ledger import connection
-from tools.line.verbs import arguments
 from tools.line.ledger.transitions import STATES
+from tools.line.verbs import arguments
 
 PRODUCT = 16  # columns; a longer ProductKey has a line of its own
 

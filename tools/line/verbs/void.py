@@ -3,8 +3,7 @@
 import sys
 
 from tools.errors import UserError
-from tools.line.verbs import arguments
-from tools.line.verbs import board
+from tools.line.verbs import arguments, board
 
 
 def add_arguments(parser):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from host_tests.support.clients import environment
 from host_tests.emulator.cloud.clients.conftest import X509_PK, Driver
+from host_tests.support.clients import environment
 from host_tests.support.cloud.x509 import CA, PUSH, files, leaf, pem, proof, root
 
 SERIAL = 0x11F71FB04CB

@@ -1,8 +1,8 @@
 """The console's view of gateways: topology, wishes, sub-devices thrown off (gateway.md 6.4, 7, 9)."""
 
+from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_items
-from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.web import BadRequest
 
 KICKS = (427, 527, 520, 521, 522, 6401)     # codes of /ext/error, gateway.md 9

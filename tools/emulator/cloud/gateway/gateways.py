@@ -3,11 +3,11 @@
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.alink import parse, reply, wants_reply
 from tools.emulator.cloud.gateway import discovery, presence, registration, topology
-from tools.emulator.cloud.gateway.operation import Asking
-from tools.emulator.cloud.gateway.subdevice_link import Carried
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.notices import Notices
+from tools.emulator.cloud.gateway.operation import Asking
 from tools.emulator.cloud.gateway.rates import Rates
+from tools.emulator.cloud.gateway.subdevice_link import Carried
 from tools.emulator.cloud.gateway.topology import CREATED, DISABLED, ENABLED, REMOVED, Topology
 
 # levels after the gateway's own names -> (stage for faults, what carries it out)

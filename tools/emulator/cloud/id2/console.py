@@ -1,8 +1,8 @@
 """The console's view of ID²: identities, licences, white lists (id2.md 1, 6)."""
 
+from tools.emulator.cloud.admin_routes import body, masked, route
 from tools.emulator.cloud.id2.identities import STATES
 from tools.emulator.cloud.id2.keys import KEY_TYPES
-from tools.emulator.cloud.admin_routes import body, masked, route
 from tools.emulator.cloud.web import BadRequest
 
 

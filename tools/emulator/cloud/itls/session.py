@@ -5,9 +5,8 @@ import ssl
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, hello_checks, messages, faults
+from tools.emulator.cloud.itls import alerts, faults, hello_checks, messages
 from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.server_hello import Hello
 from tools.emulator.cloud.itls.hello_checks import FRAGMENTS
 from tools.emulator.cloud.itls.messages import ClientHello
 from tools.emulator.cloud.itls.records import (
@@ -20,6 +19,7 @@ from tools.emulator.cloud.itls.records import (
     Reader,
     frame,
 )
+from tools.emulator.cloud.itls.server_hello import Hello
 from tools.emulator.cloud.itls.suites import derive
 
 PREMASTER_SIZE = 48

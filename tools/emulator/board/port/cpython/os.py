@@ -5,7 +5,7 @@ import posixpath
 import sys
 
 import vfs
-from vfs import mount, umount  # noqa: F401  the chip's os has them too
+from vfs import mount, umount
 
 sep = "/"
 urandom = host.urandom

@@ -7,8 +7,8 @@ import types
 
 # littlefs asks for its own version in a way that takes half of a board's start
 _asked = sys.modules.setdefault("importlib_metadata", types.SimpleNamespace(version=lambda name: ""))
-import littlefs  # noqa: E402
-from littlefs import LittleFSError  # noqa: E402
+import littlefs
+from littlefs import LittleFSError
 
 if isinstance(_asked, types.SimpleNamespace):
     del sys.modules["importlib_metadata"]

@@ -5,7 +5,7 @@ chip's does: what growth might add is free. Without it nothing grows.
 """
 
 import gc
-from gc import disable, enable, isenabled, threshold  # noqa: F401  the same on the chip
+from gc import disable, enable, isenabled, threshold
 
 import _chip
 import esp32
