@@ -43,7 +43,12 @@ def main():
             due = uptime + every
             count += 1
             params = {"Uptime": uptime // 1000, "FreeMemory": memory.free(), "FreeCHeap": memory.c_heap()[0]}
-            message = {"id": str(count), "version": "1.0", "params": params, "method": "thing.event.property.post"}
+            message = {
+                "id": str(count),
+                "version": "1.0",
+                "params": params,
+                "method": "thing.event.property.post",
+            }
             try:
                 device.publish(POST, json.dumps(message), 1)
                 print(json.dumps({"app": "posted", "id": count}))

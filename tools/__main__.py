@@ -4,6 +4,8 @@ from tools.cli import main
 
 for stream in (sys.stdout, sys.stderr):
     if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # no name or text of a board breaks a tool on a narrow terminal
+        stream.reconfigure(
+            errors="backslashreplace"
+        )  # no name or text of a board breaks a tool on a narrow terminal
 
 sys.exit(main())

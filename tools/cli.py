@@ -15,9 +15,15 @@ from tools.errors import UserError
 # verb -> (module, one line of help)
 VERBS = {
     "demo": ("tools.demo.verb", "show every way in on emulated boards against an emulated cloud"),
-    "interpreter": ("tools.emulator.board.interpreter", "find or fetch the MicroPython interpreter, and say which and why"),
+    "interpreter": (
+        "tools.emulator.board.interpreter",
+        "find or fetch the MicroPython interpreter, and say which and why",
+    ),
     "boards": ("tools.boards", "list and check the boards of boards/, or hold one against a stock image"),
-    "board": ("tools.emulator.chip.verb", "run an emulated ESP32 on an RFC 2217 port: ROM loader, eFuses, MicroPython"),
+    "board": (
+        "tools.emulator.chip.verb",
+        "run an emulated ESP32 on an RFC 2217 port: ROM loader, eFuses, MicroPython",
+    ),
     "flash": ("tools.flash.verbs.flash", "flash a board, blank or not: nothing that it keeps is lost"),
     "image": ("tools.flash.verbs.image", "build a flash image from an identity, roots and settings"),
     "mip": ("tools.flash.verbs.mip", "write the release as a package that mip installs"),
@@ -26,14 +32,35 @@ VERBS = {
     "restore": ("tools.flash.verbs.restore", "put an identity from a backup back onto its board"),
     "monitor": ("tools.flash.verbs.monitor", "show a board's console"),
     "repl": ("tools.flash.verbs.repl", "a board's REPL, or any other command of mpremote, on any port"),
-    "burn": ("tools.flash.verbs.burn", "burn one board's identity, without disturbing what else its flash holds"),
-    "inspect": ("tools.flash.verbs.inspect", "say what a flash, NVS or file system image holds, secrets masked"),
-    "explain": ("tools.diagnosis.explain", "show what a board with this certificate signs and sends, secrets masked"),
-    "doctor": ("tools.diagnosis.doctor", "walk the way to the platform: DNS, TCP, TLS, clock, registration, login"),
+    "burn": (
+        "tools.flash.verbs.burn",
+        "burn one board's identity, without disturbing what else its flash holds",
+    ),
+    "inspect": (
+        "tools.flash.verbs.inspect",
+        "say what a flash, NVS or file system image holds, secrets masked",
+    ),
+    "explain": (
+        "tools.diagnosis.explain",
+        "show what a board with this certificate signs and sends, secrets masked",
+    ),
+    "doctor": (
+        "tools.diagnosis.doctor",
+        "walk the way to the platform: DNS, TCP, TLS, clock, registration, login",
+    ),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
-    "line": ("tools.line.verbs.line", "the production line: identities in a ledger, burned into boards, each exactly once"),
-    "chip": ("tools.qemu.verb", "boot our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: times and heaps"),
-    "bench": ("host_tests.bench.verb", "figures of firmware, tools and emulators side by side, with their bounds"),
+    "line": (
+        "tools.line.verbs.line",
+        "the production line: identities in a ledger, burned into boards, each exactly once",
+    ),
+    "chip": (
+        "tools.qemu.verb",
+        "boot our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: times and heaps",
+    ),
+    "bench": (
+        "host_tests.bench.verb",
+        "figures of firmware, tools and emulators side by side, with their bounds",
+    ),
     "cloud": ("tools.emulator.cloud.command", "run the emulated IoT Platform"),
 }
 
@@ -64,8 +91,11 @@ def main(argv=None):
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] == "tools":
             raise
-        print(f"error: the Python package '{error.name}' is missing; run 'make setup' "
-              "and start the tools with .venv/bin/python", file=sys.stderr)
+        print(
+            f"error: the Python package '{error.name}' is missing; run 'make setup' "
+            "and start the tools with .venv/bin/python",
+            file=sys.stderr,
+        )
         return 1
     except BrokenPipeError:
         return 1

@@ -24,9 +24,16 @@ _END = b"\xff" * 32
 
 TYPES = {APP: "app", DATA: "data"}
 SUBTYPES = {
-    (APP, FACTORY): "factory", (APP, OTA_0): "ota_0", (APP, OTA_1): "ota_1",
-    (DATA, OTADATA): "ota", (DATA, PHY): "phy", (DATA, NVS): "nvs", (DATA, 0x04): "nvs_keys",
-    (DATA, FAT): "fat", (DATA, 0x82): "spiffs", (DATA, 0x83): "littlefs",
+    (APP, FACTORY): "factory",
+    (APP, OTA_0): "ota_0",
+    (APP, OTA_1): "ota_1",
+    (DATA, OTADATA): "ota",
+    (DATA, PHY): "phy",
+    (DATA, NVS): "nvs",
+    (DATA, 0x04): "nvs_keys",
+    (DATA, FAT): "fat",
+    (DATA, 0x82): "spiffs",
+    (DATA, 0x83): "littlefs",
 }
 
 

@@ -135,9 +135,27 @@ def _clean(cell):
 
 # -- what a spreadsheet makes of names ------------------------------------------------------------------
 
-_MONTHS = {name: number for number, names in enumerate(
-    ("jan", "feb", "mar mrz mär", "apr", "may mai", "jun", "jul", "aug", "sep sept", "oct okt", "nov", "dec dez"), 1)
-    for name in names.split()}
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan",
+            "feb",
+            "mar mrz mär",
+            "apr",
+            "may mai",
+            "jun",
+            "jul",
+            "aug",
+            "sep sept",
+            "oct okt",
+            "nov",
+            "dec dez",
+        ),
+        1,
+    )
+    for name in names.split()
+}
 _EXACT = 15  # digits of a number that a spreadsheet keeps
 
 
@@ -153,7 +171,12 @@ def _date(name):
     day = re.fullmatch(r"([0-9]{1,2})[-. ]+([^\W\d_]{3,4})\.?", name)
     if day and (month := _MONTHS.get(day[2].lower())):
         short = day[2].upper()
-        return _was("a date", f"{month:02d}-{int(day[1]):02d}", f"{int(day[1]):02d}-{month:02d}", f"{short}{int(day[1])}")
+        return _was(
+            "a date",
+            f"{month:02d}-{int(day[1]):02d}",
+            f"{int(day[1]):02d}-{month:02d}",
+            f"{short}{int(day[1])}",
+        )
     year = re.fullmatch(r"([^\W\d_]{3,4})\.?[-. ]+([0-9]{2})", name)
     if year and year[1].lower() in _MONTHS:
         return _was("a date", f"{year[1].upper()}{year[2]}", f"{year[1].upper()}-20{year[2]}")
@@ -173,7 +196,11 @@ def _number(name, width):
     if found and (found[2] or found[3]):
         digits = (found[1] + (found[2] or "")).rstrip("0")
         rest = int(found[3] + found[4]) - len(digits) + 1
-        plain = [f"a number of {int(found[4]) + 1} digits that begins with {digits}"] if 4 <= int(found[4]) < 32 else []
+        plain = (
+            [f"a number of {int(found[4]) + 1} digits that begins with {digits}"]
+            if 4 <= int(found[4]) < 32
+            else []
+        )
         return _was("a number", f"{digits}E{rest}", *plain)
     if re.fullmatch(r"[0-9]+", name):
         if len(name) > _EXACT and not name[_EXACT:].strip("0"):

@@ -50,17 +50,32 @@ def handler_failed(device, problem, topic):
     if not (isinstance(problem, (LinkError, ProtocolError)) and not device.client):
         try:
             detail = log.clean("%s: %s" % (type(problem).__name__, problem))  # watchers see it too
-            device.state("error", {"code": "handler", "detail": detail, "place": _place(problem), "topic": topic,
-                                   "advice": AliotError(code="handler").advice})
+            device.state(
+                "error",
+                {
+                    "code": "handler",
+                    "detail": detail,
+                    "place": _place(problem),
+                    "topic": topic,
+                    "advice": AliotError(code="handler").advice,
+                },
+            )
         except MemoryError:  # the stack may still point to what the handler left
             print('{"aliot":"error","code":"handler"}')
     unload("crash", "advice")
 
 
 def _report(problem, wait):
-    log.report("error", {"code": getattr(problem, "code", type(problem).__name__), "wait": wait,
-                        "detail": getattr(problem, "detail", problem), "advice": getattr(problem, "advice", ""),
-                        "place": _place(problem)})
+    log.report(
+        "error",
+        {
+            "code": getattr(problem, "code", type(problem).__name__),
+            "wait": wait,
+            "detail": getattr(problem, "detail", problem),
+            "advice": getattr(problem, "advice", ""),
+            "place": _place(problem),
+        },
+    )
 
 
 def _place(problem):

@@ -30,7 +30,9 @@ class Credential:
 
     def open(self, host, port, roots, timeout):
         """An open stream (aliot.transport) to host:port within `timeout` ms; `roots` names those to trust."""
-        from aliot.transport import tls  # here: the rest of this module is pure, and the tools on the host import it
+        from aliot.transport import (
+            tls,
+        )  # here: the rest of this module is pure, and the tools on the host import it
 
         return tls.connect(self, host, port, roots, timeout)
 

@@ -153,17 +153,29 @@ class Device:
         method = self.credential.method
         self.state("registering", {"method": method})
         try:
-            self.credential = load("registration.https" if method == "https" else "registration.mqtt").complete(self)
+            self.credential = load(
+                "registration.https" if method == "https" else "registration.mqtt"
+            ).complete(self)
         finally:
-            unload("registration", "registration.https", "registration.mqtt", "identities", "store", "names", "objects",
-                   "record")
+            unload(
+                "registration",
+                "registration.https",
+                "registration.mqtt",
+                "identities",
+                "store",
+                "names",
+                "objects",
+                "record",
+            )
 
     def _connect(self):
         to = self.endpoint
         if not to.prepare(self):
             return  # a question was asked first
         where = {"host": to.host, "port": to.port}
-        fields = login(self.credential, to, clock.utc() * 1000 if clock.server else None, self.sign_method, self.extra)
+        fields = login(
+            self.credential, to, clock.utc() * 1000 if clock.server else None, self.sign_method, self.extra
+        )
         self.state("connecting", where)
         stream = self.credential.open(to.host, to.port, to.roots, self.timeout)
         client = Client(stream, fields, self.keepalive, self.timeout)
@@ -233,7 +245,11 @@ class Device:
             topic = topic.decode()
             for pattern, handler in self.handlers:
                 pattern = self.full_topic(pattern)
-                if pattern == topic or ("+" in pattern or "#" in pattern) and load("topics").matches(pattern, topic):
+                if (
+                    pattern == topic
+                    or ("+" in pattern or "#" in pattern)
+                    and load("topics").matches(pattern, topic)
+                ):
                     handler(topic, payload)
             self.starved = 0
         except Exception as problem:
@@ -247,7 +263,12 @@ class Device:
             raise ValueError("a topic is text, and not empty")
         if topic[0] in "/#":
             return topic
-        return "%s/%s/%s/%s" % ("" if topic.startswith("user/") else "/sys", self.product_key, self.device_name, topic)
+        return "%s/%s/%s/%s" % (
+            "" if topic.startswith("user/") else "/sys",
+            self.product_key,
+            self.device_name,
+            topic,
+        )
 
     def state(self, state, fields):
         """Print a state and tell the watchers; what one of them raises is a line of state too."""
@@ -258,7 +279,9 @@ class Device:
             except (LinkError, ProtocolError):
                 pass  # of a publish: it was said where it happened
             except Exception as problem:
-                log.report("error", {"code": "handler", "detail": "%s: %s" % (type(problem).__name__, problem)})
+                log.report(
+                    "error", {"code": "handler", "detail": "%s: %s" % (type(problem).__name__, problem)}
+                )
 
 
 def _random(n):

@@ -25,8 +25,11 @@ def burned(fields, generation, mac, store):
         method = text(fields, record.METHOD) or "https"
         if method not in ("https", "mqtt", "regnwl"):
             raise CredentialError("unknown method '%s'" % method)
-        return ProductCertificate(*checked(fields, mac),
-                                  names.check_secret("ProductSecret", text(fields, record.PRODUCT_SECRET)), method)
+        return ProductCertificate(
+            *checked(fields, mac),
+            names.check_secret("ProductSecret", text(fields, record.PRODUCT_SECRET)),
+            method,
+        )
     try:
         return load(names.check("way", way, 1, 12, "")).burned(fields, generation, mac, store)
     except ImportError:
@@ -36,19 +39,25 @@ def burned(fields, generation, mac, store):
 def issued(fields, product_key, device_name):
     """The credential in an issued record's fields, for the identity that it was issued to."""
     if record.DEVICE_TOKEN in fields:
-        return load("token").issued(product_key, device_name, text(fields, record.CLIENT_ID),
-                                    text(fields, record.DEVICE_TOKEN))
+        return load("token").issued(
+            product_key, device_name, text(fields, record.CLIENT_ID), text(fields, record.DEVICE_TOKEN)
+        )
     return device_certificate(product_key, device_name, text(fields, record.DEVICE_SECRET))
 
 
 def device_certificate(product_key, device_name, device_secret):
-    return DeviceCertificate(names.check_product_key(product_key), names.check_device_name(device_name),
-                             names.check_secret("DeviceSecret", device_secret))
+    return DeviceCertificate(
+        names.check_product_key(product_key),
+        names.check_device_name(device_name),
+        names.check_secret("DeviceSecret", device_secret),
+    )
 
 
 def checked(fields, mac):
     """ProductKey and DeviceName of a burned record's fields; CredentialError when they cannot be."""
-    return names.check_product_key(text(fields, record.PRODUCT_KEY)), names.check_device_name(name_of(fields, mac))
+    return names.check_product_key(text(fields, record.PRODUCT_KEY)), names.check_device_name(
+        name_of(fields, mac)
+    )
 
 
 def name_of(fields, mac):

@@ -6,5 +6,9 @@ class Login:
     password: str
 
 def login(
-    credential: Any, endpoint: Any, timestamp: int | None = None, sign_method: str = "hmacsha256", extra: str = ""
+    credential: Any,
+    endpoint: Any,
+    timestamp: int | None = None,
+    sign_method: str = "hmacsha256",
+    extra: str = "",
 ) -> Login: ...

@@ -71,8 +71,14 @@ class Client(MQTTClient):
         """
         stream = self.stream
         stream.deadline = stream.deadline or Deadline(self.timeout)
-        self._send(0x10, b"\0\x04MQTT\x04" + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
-                   + _string(self.client_id) + _string(self.user) + _string(self.pswd))
+        self._send(
+            0x10,
+            b"\0\x04MQTT\x04"
+            + pack("!BH", 0xC2 if clean_session else 0xC0, self.keepalive)
+            + _string(self.client_id)
+            + _string(self.user)
+            + _string(self.pswd),
+        )
         packet = self._packet(True)
         stream.deadline = None
         if self.kind != _CONNACK or self.size != 2 or packet[0] > 1:

@@ -34,8 +34,12 @@ def check(what, value, least, most, signs=None):
     if not isinstance(value, str):
         value = ""
     for c in value.encode():  # each character of a text would become one of the heap's names, for good
-        if not (0x61 <= c <= 0x7A or 0x41 <= c <= 0x5A or 0x30 <= c <= 0x39 or
-                (0x20 < c < 0x7F if signs is None else c in signs.encode())):
+        if not (
+            0x61 <= c <= 0x7A
+            or 0x41 <= c <= 0x5A
+            or 0x30 <= c <= 0x39
+            or (0x20 < c < 0x7F if signs is None else c in signs.encode())
+        ):
             least = 1000
     if not least <= len(value) <= most:
         raise CredentialError(what + " is missing or wrong")

@@ -3,8 +3,13 @@
 from aliot.errors import AliotError, RegistrationError
 
 # 1 to 5; direct.md 1.7
-_CONNACK = ("protocol version refused", "identifier rejected", "server unavailable", "bad user name or password",
-            "not authorized")
+_CONNACK = (
+    "protocol version refused",
+    "identifier rejected",
+    "server unavailable",
+    "bad user name or password",
+    "not authorized",
+)
 # Registration codes of direct.md 2.4 that a person has to mend; 500 is a fault of the moment.
 _NEVER = (400, 401, 460, 5005, 6100, 6204, 6250, 6280, 6287, 6288, 6289, 6292, 6600, 6619)
 

@@ -103,8 +103,13 @@ def _doubt(problem):
 
 
 def _say(device, state, problem, now):
-    fields = {"code": problem.code, "detail": problem.detail, "retry": problem.retry, "advice": problem.advice,
-              "wait": device.session.wait(now) // 1000}
+    fields = {
+        "code": problem.code,
+        "detail": problem.detail,
+        "retry": problem.retry,
+        "advice": problem.advice,
+        "wait": device.session.wait(now) // 1000,
+    }
     if isinstance(problem, StoreError):
         fields.update(problem.health)
     device.state(state, fields)

@@ -25,10 +25,20 @@ def rule(kind, least, most):
 def say(device, what, name=None):
     """Say in a line of state what is wrong with the setting `name`, or with the file."""
     if name:
-        row = settings.RULES.get(name) or settings.ENDPOINT.get(name[9:]) or (tuple(sorted(settings.ENDPOINT)), 0, 0)
+        row = (
+            settings.RULES.get(name)
+            or settings.ENDPOINT.get(name[9:])
+            or (tuple(sorted(settings.ENDPOINT)), 0, 0)
+        )
         what = "%s has to be %s" % (name, rule(*row))
-    device.state("error", {"code": "settings", "detail": settings.FILE + (": " if name else " ") + what,
-                           "advice": AliotError(code="settings").advice})
+    device.state(
+        "error",
+        {
+            "code": "settings",
+            "detail": settings.FILE + (": " if name else " ") + what,
+            "advice": AliotError(code="settings").advice,
+        },
+    )
 
 
 def joined(text):

@@ -66,8 +66,12 @@ class Settings:
             self._override({name: override[name] for name in override if "endpoint." + name not in bad})
 
     def _burned(self, fields):
-        for name, tag in (("region", record.REGION), ("instance", record.INSTANCE), ("host", record.HOST),
-                          ("register_host", record.REGISTER_HOST)):
+        for name, tag in (
+            ("region", record.REGION),
+            ("instance", record.INSTANCE),
+            ("host", record.HOST),
+            ("register_host", record.REGISTER_HOST),
+        ):
             setattr(self, name, text(fields, tag))
         self.port = int.from_bytes(fields.get(record.PORT, b""), "little")
         self.auth = text(fields, record.AUTH) or "mqtt"
@@ -148,7 +152,11 @@ def _right(value, kind, least, most):
     if isinstance(kind, tuple):
         return value in kind
     if kind == "hosts":
-        return isinstance(value, list) and least <= len(value) <= most and all([_right(v, "host", 1, 128) for v in value])
+        return (
+            isinstance(value, list)
+            and least <= len(value) <= most
+            and all([_right(v, "host", 1, 128) for v in value])
+        )
     if kind[:6] == "number":
         return type(value) is int and (least <= value <= most or kind != "number" and not value)
     if not isinstance(value, str):

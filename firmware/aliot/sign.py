@@ -14,7 +14,9 @@ def hmac_hex(method, key, text):
 
     `method` is hmacmd5, hmacsha1 or hmacsha256 in any case; ValueError for another.
     """
-    digest = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}.get(method.lower())
+    digest = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}.get(
+        method.lower()
+    )
     if not digest:
         raise ValueError("sign method %s is not known" % method)
     if isinstance(key, str):

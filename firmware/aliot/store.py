@@ -84,10 +84,13 @@ class Store:
         health = dict(self.health)  # that of an issued record counts once there is one
         issued = None
         if fields.get(record.WAY) == b"product":
-            issued = self.newest("issued", {
-                record.PRODUCT_KEY: fields.get(record.PRODUCT_KEY),
-                record.FOR_GENERATION: generation.to_bytes(4, "little"),
-            })
+            issued = self.newest(
+                "issued",
+                {
+                    record.PRODUCT_KEY: fields.get(record.PRODUCT_KEY),
+                    record.FOR_GENERATION: generation.to_bytes(4, "little"),
+                },
+            )
             if issued:
                 health = self.health
                 issued = issued[1]
@@ -133,14 +136,18 @@ class Store:
                     good = [medium]
             copy = None
         for medium in self.media:
-            if best and medium not in good and self.health[medium.NAME] != "MemoryError":  # that is no medium's fault
+            if (
+                best and medium not in good and self.health[medium.NAME] != "MemoryError"
+            ):  # that is no medium's fault
                 self.write(name, best[2], medium)
         return best
 
     def after(self, name, generation):
         """The generation of a record to be written: at least the one given, and above those of all copies."""
         for medium in self.media:
-            generation = max(generation, (self.copy(name, medium) or (-1,))[0] + 1)  # a copy is held no longer
+            generation = max(
+                generation, (self.copy(name, medium) or (-1,))[0] + 1
+            )  # a copy is held no longer
         return generation
 
     def copy(self, name, medium, known=None):

@@ -14,7 +14,10 @@ class ClientToken(Credential):
         self.device_token = Secret(device_token)
 
     def fields(self):
-        return {record.CLIENT_ID: self.client_id.encode(), record.DEVICE_TOKEN: self.device_token.reveal().encode()}
+        return {
+            record.CLIENT_ID: self.client_id.encode(),
+            record.DEVICE_TOKEN: self.device_token.reveal().encode(),
+        }
 
     def login(self, timestamp, sign_method):
         """(client id, its settings, password): no signature, the token is the password."""
@@ -25,6 +28,9 @@ def issued(product_key, device_name, client_id, device_token):
     """The ClientToken of what was issued; CredentialError when it cannot be one."""
     from aliot import names
 
-    return ClientToken(names.check_product_key(product_key), names.check_device_name(device_name),
-                       names.check_secret("ClientID", client_id.replace("|", " "), 128),
-                       names.check_secret("DeviceToken", device_token, 256))
+    return ClientToken(
+        names.check_product_key(product_key),
+        names.check_device_name(device_name),
+        names.check_secret("ClientID", client_id.replace("|", " "), 128),
+        names.check_secret("DeviceToken", device_token, 256),
+    )

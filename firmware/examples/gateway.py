@@ -38,10 +38,15 @@ def main():
     def bring_online(names):
         """Register, attach and log in, of each what is still to be done."""
         for name, code, message in gateway.bring_online(names):
-            print('{"app": "not online", "subdevice": "%s", "code": "%s", "advice": "%s"}' % (name[1], code, advice(code)))
+            print(
+                '{"app": "not online", "subdevice": "%s", "code": "%s", "advice": "%s"}'
+                % (name[1], code, advice(code))
+            )
 
     def post(name):
-        message = '{"id":"1","version":"1.0","params":%s,"method":"thing.event.property.post"}' % json.dumps(read(name))
+        message = '{"id":"1","version":"1.0","params":%s,"method":"thing.event.property.post"}' % json.dumps(
+            read(name)
+        )
         gateway.publish(name, "thing/event/property/post", message)
         print('{"app": "posted", "subdevice": "%s"}' % name[1])
 

@@ -33,7 +33,12 @@ async def report(device):
     while True:
         if device.connected:
             count += 1
-            message = {"id": str(count), "version": "1.0", "params": {"Count": count}, "method": "thing.event.property.post"}
+            message = {
+                "id": str(count),
+                "version": "1.0",
+                "params": {"Count": count},
+                "method": "thing.event.property.post",
+            }
             try:
                 device.publish("thing/event/property/post", json.dumps(message))
                 print(json.dumps({"app": "posted", "count": count}))

@@ -64,7 +64,9 @@ def report(scale=1.0):
 
 
 def table_of_reads(reads):
-    table = Table("Flash reads from power-on", [Column("boot"), *(Column(f"to `{state}`") for state in READS)])
+    table = Table(
+        "Flash reads from power-on", [Column("boot"), *(Column(f"to `{state}`") for state in READS)]
+    )
     for name, boot in reads.items():
         table.add(name, *(boot.reads_at(state) for state in READS))
     return table

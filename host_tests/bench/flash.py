@@ -116,8 +116,9 @@ def _flash(folder, url, *arguments):
 
 def _esptool(url, done, port=None):
     """Seconds that esptool takes for the same operations, from its sync to the last verify."""
-    before, EspLog.instance = EspLog.instance, _Quiet(
-        type("_", (), {"progress": staticmethod(lambda *_: None)})
+    before, EspLog.instance = (
+        EspLog.instance,
+        _Quiet(type("_", (), {"progress": staticmethod(lambda *_: None)})),
     )
     esp = esptool.detect_chip(port or url)
     try:

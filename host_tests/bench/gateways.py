@@ -21,7 +21,10 @@ GATEWAYS, SENSORS = "a1BenchGate", "a1BenchSens"
 COUNTS = (100, 1500)
 SECONDS, HEAP, RAM = 10, 48, 16
 PATIENCE = 120
-REST, LONGEST = 90, 330  # bytes of a login request beside its items, and of the largest item; aliot.gateway.login
+REST, LONGEST = (
+    90,
+    330,
+)  # bytes of a login request beside its items, and of the largest item; aliot.gateway.login
 LOGINS = 200  # sub-devices a second, gateway.md 12
 MAIN = """
 import gc
@@ -125,7 +128,13 @@ def bounds(found, empty):
 def least(count, one):
     """Round trips that the size of a request allows: another item goes in as long as the largest would; 50 at most."""
     name = f"{count}-sensor-0000"
-    item = {"productKey": SENSORS, "deviceName": name, "cleanSession": "true", "timestamp": "1" * 13, "sign": "1" * 64}
+    item = {
+        "productKey": SENSORS,
+        "deviceName": name,
+        "cleanSession": "true",
+        "timestamp": "1" * 13,
+        "sign": "1" * 64,
+    }
     item["clientId"] = f"{SENSORS}.{name}|_ss=1|"
     length = len(json.dumps(item, separators=(",", ":"))) + 1
     batch = (one["payload"] - REST - LONGEST + 1) // length + 1

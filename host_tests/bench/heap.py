@@ -63,7 +63,9 @@ def report(scale=1.0):
 
 def table_of_use(in_use):
     names = ("in all", "the port", "without the port")
-    table = Table("KB of heap in use when connected", [Column("board"), *(Column(name, ".1f") for name in names)])
+    table = Table(
+        "KB of heap in use when connected", [Column("board"), *(Column(name, ".1f") for name in names)]
+    )
     for name, heap in in_use.items():
         table.add(name, heap["used"] / 1024, heap["port"] / 1024, beyond(heap))
     return table

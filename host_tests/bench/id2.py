@@ -37,7 +37,10 @@ LINKS = {
 def report(scale=1.0):
     config = id2.config()
     config["product"].append({"product_key": SECRET_KEY, "auth": "secret"})
-    with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
+    with (
+        tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder,
+        Cloud(config, Path(folder) / "cloud") as cloud,
+    ):
         stage = Stage(cloud, Path(folder))
         times = measure(stage, max(5, round(ROUNDS * scale)))
         traffic = {name: wire(stage, way) for name, way in LINKS.items()}
@@ -68,7 +71,11 @@ class Stage:
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps({"device_name": name, **fields}))
         image = flash_image.build(
-            identity=identity.load(path), roots=[self.cloud.ca_der], config=WIFI, generation=GENERATION, files=files
+            identity=identity.load(path),
+            roots=[self.cloud.ca_der],
+            config=WIFI,
+            generation=GENERATION,
+            files=files,
         )
         mac = f"24:0a:c4:be:{number >> 8:02x}:{number & 255:02x}"
         made = Board(image, mac=mac, cloud=self.cloud.run_dir, folder=self.folder / name, **options)
@@ -122,14 +129,27 @@ def wire(stage, way):
 
 def tell(times, traffic, in_use, least):
     """The report of what was measured."""
-    columns = ("connect, ms", ".2f"), ("QoS 1 a second", ".0f"), ("sent", ""), ("received", ""), ("heap in use, KB", ".1f")
+    columns = (
+        ("connect, ms", ".2f"),
+        ("QoS 1 a second", ".0f"),
+        ("sent", ""),
+        ("received", ""),
+        ("heap in use, KB", ".1f"),
+    )
     table = Table(
         f"Medians of {len(next(iter(times.values())))} connects in turn; bytes on the wire and heap of a first boot",
-        [Column("link"), *(Column(*column) for column in columns), Column("smallest heap, KB"), Column("growth, KB")],
+        [
+            Column("link"),
+            *(Column(*column) for column in columns),
+            Column("smallest heap, KB"),
+            Column("growth, KB"),
+        ],
     )
     first = least[next(iter(LINKS))]
     for name in LINKS:
-        connect, rate = ([median(one[at] for one in times[name]) for at in (0, 1)]) if name in times else (None, None)
+        connect, rate = (
+            ([median(one[at] for one in times[name]) for at in (0, 1)]) if name in times else (None, None)
+        )
         heap = (in_use[name]["used"] - in_use[name]["port"]) / 1024
         growth = least[name] - first if least[name] and first else None
         table.add(name, connect, rate, *traffic[name], heap, least[name], growth)
@@ -140,8 +160,15 @@ def tell(times, traffic, in_use, least):
     return Report(
         [table],
         [
-            Bound("smallest heap for a first boot over iTLS, the worst", None if None in known else max(known), LEAST, " KB"),
+            Bound(
+                "smallest heap for a first boot over iTLS, the worst",
+                None if None in known else max(known),
+                LEAST,
+                " KB",
+            ),
             Bound(".mpy of ID² and iTLS, all files", whole, code.BOUND, " bytes"),
         ],
-        [f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"],
+        [
+            f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"
+        ],
     )

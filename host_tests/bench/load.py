@@ -21,8 +21,10 @@ from tools.emulator.cloud.server import raise_file_limit
 
 PK, PS = "a1BENCHpk01", "BenchProductSec1"
 HOST, AUTH_HOST = "iot-bench01.mqtt.iothub.aliyuncs.com", "iot-auth.cn-shanghai.aliyuncs.com"
-CONFIG = {"instance": {"kind": "enterprise", "id": "iot-bench01"},
-          "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True}]}
+CONFIG = {
+    "instance": {"kind": "enterprise", "id": "iot-bench01"},
+    "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True}],
+}
 
 
 def sign(key, text):
@@ -42,8 +44,10 @@ def packet(head, body):
 def connect(dn, secret, mode, pk=PK):
     client_id = f"{dn}|securemode={mode},signmethod=hmacsha256|".encode()
     password = sign(secret, f"clientId{dn}deviceName{dn}productKey{pk}").encode()
-    return packet(0x10, b"\x00\x04MQTT\x04\xc2\x04\xb0" + field(client_id) + field(f"{dn}&{pk}".encode())
-                  + field(password))
+    return packet(
+        0x10,
+        b"\x00\x04MQTT\x04\xc2\x04\xb0" + field(client_id) + field(f"{dn}&{pk}".encode()) + field(password),
+    )
 
 
 def registration(dn):
@@ -51,8 +55,10 @@ def registration(dn):
         f"productKey={PK}&deviceName={dn}&random=1&sign={sign(PS, f'deviceName{dn}productKey{PK}random1')}"
         "&signMethod=hmacsha256"
     )
-    return (f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
-            f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
+    return (
+        f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
+        f"Content-Length: {len(text)}\r\n\r\n{text}"
+    ).encode()
 
 
 class Load:
@@ -86,11 +92,13 @@ class Load:
 
     async def round_trips(self, rounds):
         """Each open device sends `rounds` pings and awaits each answer."""
+
         async def one(reader, writer):
             for _ in range(rounds):
                 writer.write(b"\xc0\x00")
                 if await reader.readexactly(2) != b"\xd0\x00":
                     raise RuntimeError("no PINGRESP")
+
         await asyncio.gather(*(one(*link) for link in self.open))
 
     def close(self):
@@ -121,10 +129,15 @@ async def run(cloud, tcp, tls, registrations):
             took = await timed(asyncio.gather(*(load.online(where, dn, secrets[dn]) for dn in names[:count])))
             online = cloud.admin("GET", "/stats")["online"]
             trips = await timed(load.round_trips(2))
-            rows.append({"what": f"devices online over {where[5:].upper()}", "count": online,
-                         "connects_per_second": round(count / took),
-                         "pings_per_second": round(2 * count / trips),
-                         "kilobytes_per_device": round((memory(pid) - before) * 1000 / count, 1)})
+            rows.append(
+                {
+                    "what": f"devices online over {where[5:].upper()}",
+                    "count": online,
+                    "connects_per_second": round(count / took),
+                    "pings_per_second": round(2 * count / trips),
+                    "kilobytes_per_device": round((memory(pid) - before) * 1000 / count, 1),
+                }
+            )
         finally:
             load.close()
         while cloud.admin("GET", "/stats")["online"]:
@@ -133,8 +146,13 @@ async def run(cloud, tcp, tls, registrations):
         cloud.act(PK, dn, "reset")
     load = Load(cloud)
     took = await timed(asyncio.gather(*(load.register(dn) for dn in names[:registrations])))
-    rows.append({"what": "HTTPS registrations over new TLS connections", "count": registrations,
-                 "registrations_per_second": round(registrations / took)})
+    rows.append(
+        {
+            "what": "HTTPS registrations over new TLS connections",
+            "count": registrations,
+            "registrations_per_second": round(registrations / took),
+        }
+    )
     return rows
 
 

@@ -10,8 +10,15 @@ from tools.emulator.cloud.process import Cloud
 
 PK = "a1BENCHpk02"
 CONFIG = {"product": [{"product_key": PK, "auth": "id2"}]}
-COLUMNS = ("suite", "devices online", "handshakes per second", "pings per second", "bytes to the cloud",
-           "bytes from the cloud", "kilobytes per device")
+COLUMNS = (
+    "suite",
+    "devices online",
+    "handshakes per second",
+    "pings per second",
+    "bytes to the cloud",
+    "bytes from the cloud",
+    "kilobytes per device",
+)
 
 
 class ItlsLoad(Load):
@@ -35,6 +42,7 @@ class ItlsLoad(Load):
                 writer.write(device.writing.seal(DATA, b"\xc0\x00"))
                 if device.reading.open(*await record(reader)) != b"\xd0\x00":
                     raise RuntimeError("no PINGRESP")
+
         await asyncio.gather(*(one(*link) for link in self.open))
 
     def close(self):
@@ -65,15 +73,24 @@ async def run(cloud, suite, count):
         took = await timed(asyncio.gather(*map(load.online, ["itls"] * count, names, made)))
         trips = await timed(load.round_trips(2))
         online, traffic = cloud.admin("GET", "/stats")["online"], cloud.device(PK, names[0])["traffic"]
-        return (suite, online, round(count / took), round(2 * count / trips), traffic["bytes_in"],
-                traffic["bytes_out"], round((memory(cloud.process.pid) - before) * 1000 / count, 1))
+        return (
+            suite,
+            online,
+            round(count / took),
+            round(2 * count / trips),
+            traffic["bytes_in"],
+            traffic["bytes_out"],
+            round((memory(cloud.process.pid) - before) * 1000 / count, 1),
+        )
     finally:
         load.close()
 
 
 def table(scale=1.0):
     """Suites side by side, each with a cloud of its own."""
-    found = Table("iTLS, the devices' own part of it in one other process", [Column(name) for name in COLUMNS])
+    found = Table(
+        "iTLS, the devices' own part of it in one other process", [Column(name) for name in COLUMNS]
+    )
     for suite in ("D003", "D004"):
         config = {**CONFIG, "switches": {"itls_suites": [suite]}}
         with tempfile.TemporaryDirectory() as folder, Cloud(config, folder) as cloud:

@@ -30,7 +30,10 @@ KEYGEN = DEVICE / "x509_keygen.py"
 def report(scale=1.0):
     config = x509.config()
     config["product"].append({"product_key": SECRET_KEY})
-    with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder, Cloud(config, Path(folder) / "cloud") as cloud:
+    with (
+        tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder,
+        Cloud(config, Path(folder) / "cloud") as cloud,
+    ):
         stage = Stage(cloud, Path(folder))
         figures = {name: boots(stage, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
         in_use = {name: used(stage.board(way, measure="connected")) for name, way in LINKS.items()}
@@ -114,8 +117,15 @@ def tell(figures, in_use, least, made):
         table.add(name, *(median(row[at] for row in rows) for at in range(3)), heap, least[name])
     drawn = Table(
         f"An RSA key of {BITS} bits made on the board, MicroPython for Unix",
-        [Column("keys"), Column("fastest, s", ".1f"), Column("median, s", ".1f"), Column("slowest, s", ".1f")],
+        [
+            Column("keys"),
+            Column("fastest, s", ".1f"),
+            Column("median, s", ".1f"),
+            Column("slowest, s", ".1f"),
+        ],
     )
     drawn.add(len(made), min(made), median(made), max(made))
     worst = least["mutual TLS, certificate burned"]
-    return Report([table, drawn], [Bound("smallest heap for a first boot with a certificate", worst, HEAP, " KB")])
+    return Report(
+        [table, drawn], [Bound("smallest heap for a first boot with a certificate", worst, HEAP, " KB")]
+    )

@@ -19,7 +19,13 @@ def environment(passphrase):
 def test_killed_at_any_line_the_next_run_ends_well(made_once, tmp_path, passphrase, campaign):
     kills = int(40 * campaign)
     done = subprocess.run(
-        [sys.executable, ROOT / "host_tests" / "support" / "killed.py", made_once, tmp_path / "work", str(kills)],
+        [
+            sys.executable,
+            ROOT / "host_tests" / "support" / "killed.py",
+            made_once,
+            tmp_path / "work",
+            str(kills),
+        ],
         capture_output=True,
         text=True,
         env=environment(passphrase),
@@ -36,7 +42,10 @@ def test_killed_at_any_line_the_next_run_ends_well(made_once, tmp_path, passphra
 def issue(folder, out, passphrase):
     return subprocess.Popen(
         # a runner in the background may have SIGINT ignored, and a child inherits that
-        ["env", "--default-signal=INT", sys.executable,
+        [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
             "-m",
             "tools",
             "ca",

@@ -159,7 +159,9 @@ def test_trap_x509_req_makes_version_1_and_a_20_byte_serial(ca, folder, openssl,
     assert held.version == 1
     assert len(serials.text(held.serial)) > 30
     assert serials.normal((folder / "ca.srl").read_text()) == serials.text(held.serial)
-    report = Checker(ca.clock(), certificates.certificate((folder / "ca.cer").read_bytes())).check(path, "device")
+    report = Checker(ca.clock(), certificates.certificate((folder / "ca.cer").read_bytes())).check(
+        path, "device"
+    )
     assert report.good
     assert any("version 1" in finding.text for finding in report.findings)
 
@@ -430,6 +432,8 @@ def test_the_published_platform_profile_passes_as_a_device(pool, ca, tmp_path):
     )
     path = tmp_path / "platform.cer"
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    report = Checker(ca.clock(), certificates.certificate((ca.folder / "ca.cer").read_bytes())).check(path, "device")
+    report = Checker(ca.clock(), certificates.certificate((ca.folder / "ca.cer").read_bytes())).check(
+        path, "device"
+    )
     assert report.good and "34 76BF" not in report.about and "3476BFA870CC99" in report.about
     assert check.KINDS

@@ -25,9 +25,11 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("Wrong 1")[0].split("on: ")[1:]]
     assert len(boots) == 8
     for number, boot in enumerate(boots):
-        assert ("register" in boot) == (number in (2, 4, 6)), boot       # per product, first boots only
+        assert ("register" in boot) == (number in (2, 4, 6)), boot  # per product, first boots only
         assert ("stored" in boot) == (number in (2, 4, 6)), boot
-        assert ["connected", "posted", "power"] == [word for word in boot if word in ("connected", "posted", "power")][:3]
+        assert ["connected", "posted", "power"] == [
+            word for word in boot if word in ("connected", "posted", "power")
+        ][:3]
     assert "register.6600" in story and "register.6289" in story
     assert "ResetThing" in story and "restore" in story
     assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
@@ -60,8 +62,10 @@ def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
     assert len(secrets) == 5 and not [secret for secret in secrets if secret in story]
     assert all("Temperature" in str(one["properties"]) for one in subdevices)
     boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
-    assert [[word for word in boot if word in ("issued", "attached", "online", "stored", "posted")] for boot in boots] == [
-        ["issued", "attached", "online", "posted"], ["stored", "online", "posted"]]
+    assert [
+        [word for word in boot if word in ("issued", "attached", "online", "stored", "posted")]
+        for boot in boots
+    ] == [["issued", "attached", "online", "posted"], ["stored", "online", "posted"]]
     assert [row.handshakes for row in stage.figures] == [1, 1]
 
 
@@ -103,21 +107,36 @@ def _text(table):
 
 def test_the_closing_table_can_be_read_at_80_columns():
     """Every figure whole, the way's name too: it has a line of its own."""
-    scenes = ["per product, preregistration-free (MQTT, authType=regnwl)", "a board sold abroad, which asks the router where to go"]
-    figures = [Figures(scene, boot, 12, 123456, 1234567, 123.456, 112 * 1024) for scene in scenes for boot in ("first", "second")]
+    scenes = [
+        "per product, preregistration-free (MQTT, authType=regnwl)",
+        "a board sold abroad, which asks the router where to go",
+    ]
+    figures = [
+        Figures(scene, boot, 12, 123456, 1234567, 123.456, 112 * 1024)
+        for scene in scenes
+        for boot in ("first", "second")
+    ]
     out = io.StringIO()
     Console(file=out, width=80, highlight=False).print(verb.table(figures))
     lines = out.getvalue().splitlines()
     assert all(len(line) <= 80 for line in lines) and len(lines) == 3 + 2 * 3
     assert [line for line in lines if line in scenes] == scenes
-    assert [line.split() for line in lines[4:6]] == [[boot, "12", "123456", "1234567", "123.46", "s", "112.0", "KB"]
-                                                     for boot in ("first", "second")]
+    assert [line.split() for line in lines[4:6]] == [
+        [boot, "12", "123456", "1234567", "123.46", "s", "112.0", "KB"] for boot in ("first", "second")
+    ]
 
 
 def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
     out = io.StringIO()
     stage = Stage.__new__(Stage)
     stage.console = Console(file=out, width=80, force_terminal=True, no_color=True, highlight=False)
-    stage.say("TLS", "chain, dates and the name iot.example.aliyuncs.com verified by the board (TLSv1.2, ECDHE-RSA-AES128)")
+    stage.say(
+        "TLS",
+        "chain, dates and the name iot.example.aliyuncs.com verified by the board (TLSv1.2, ECDHE-RSA-AES128)",
+    )
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
-    assert all(len(line) <= 80 for line in lines) and len(lines) == 2 and lines[1].startswith(" " * 12 + "board (")
+    assert (
+        all(len(line) <= 80 for line in lines)
+        and len(lines) == 2
+        and lines[1].startswith(" " * 12 + "board (")
+    )

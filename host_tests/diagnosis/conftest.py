@@ -15,10 +15,15 @@ def plugged_in(cloud, tmp_path):
     `heap` is that of the board, `config` its settings.
     """
     with contextlib.ExitStack() as boards:
+
         def plug_in(identity, heap=None, config=None, **image):
             config = {"ssid": "lab", "password": "12345678", **(config or {})}
             (tmp_path / "flash.bin").write_bytes(
-                flash_image.build(identity=identity, roots=[cloud.ca_der], config=config, **image))
-            board = Bench(tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir, heap=heap)
+                flash_image.build(identity=identity, roots=[cloud.ca_der], config=config, **image)
+            )
+            board = Bench(
+                tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir, heap=heap
+            )
             return boards.enter_context(board).url
+
         yield plug_in

@@ -21,10 +21,28 @@ PRODUCT = {"product_key": KEY, "device_name": "byhttps", "product_secret": SECRE
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    devices = [{"device_name": "unique", "device_secret": DEVICE_SECRET}, {"device_name": "byhttps"}, {"device_name": "walker"}]
-    config = {"instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai", "centres": [SINGAPORE, FRANKFURT]},
-              "product": [{"product_key": SMART_KEY, "product_secret": SECRET, "centre": FRANKFURT,
-                           "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}]}, {"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices}]}
+    devices = [
+        {"device_name": "unique", "device_secret": DEVICE_SECRET},
+        {"device_name": "byhttps"},
+        {"device_name": "walker"},
+    ]
+    config = {
+        "instance": {
+            "kind": "enterprise",
+            "id": INSTANCE,
+            "region": "cn-shanghai",
+            "centres": [SINGAPORE, FRANKFURT],
+        },
+        "product": [
+            {
+                "product_key": SMART_KEY,
+                "product_secret": SECRET,
+                "centre": FRANKFURT,
+                "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}],
+            },
+            {"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices},
+        ],
+    }
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
@@ -32,6 +50,7 @@ def cloud(tmp_path_factory):
 @pytest.fixture
 def doctor(cloud, tmp_path, capsys):
     """`doctor(certificate, *arguments)`: (status, {stretch: (ok, found, advice)})."""
+
     def run(certificate, *arguments):
         words = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
         if certificate:
@@ -42,6 +61,7 @@ def doctor(cloud, tmp_path, capsys):
         said = capsys.readouterr().out
         assert SECRET not in said and DEVICE_SECRET not in said
         return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
+
     yield run
     cloud.admin("DELETE", "/faults")
     cloud.admin("POST", f"/products/{KEY}/dynamic_registration", {"enabled": True})
@@ -71,12 +91,25 @@ def test_no_login_is_left_out_when_asked(doctor, cloud):
     assert found["login"][0] is None and cloud.device(KEY, "unique")["traffic"]["connections"] == before
 
 
-@pytest.mark.parametrize("settings, stretches", [
-    ({"auth": "https", "bootstrap": "region"}, ["devicename"]), ({"bootstrap": "global"}, ["bootstrap"]),
-    ({"auth": "https", "bootstrap": "global"}, ["bootstrap", "devicename"])])
+@pytest.mark.parametrize(
+    "settings, stretches",
+    [
+        ({"auth": "https", "bootstrap": "region"}, ["devicename"]),
+        ({"bootstrap": "global"}, ["bootstrap"]),
+        ({"auth": "https", "bootstrap": "global"}, ["bootstrap", "devicename"]),
+    ],
+)
 def test_it_asks_where_to_connect_as_the_board_would(doctor, settings, stretches):
     status, found = doctor({**SMART, **settings})
-    assert status == 0 and list(found) == ["availability", "clock", *stretches, "DNS", "TCP", "TLS", "login"], found
+    assert status == 0 and list(found) == [
+        "availability",
+        "clock",
+        *stretches,
+        "DNS",
+        "TCP",
+        "TLS",
+        "login",
+    ], found
     for stretch in stretches:
         assert found[stretch][1].endswith(f"sends the board to iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883")
     assert FRANKFURT in found["TLS"][1] and "CONNACK 0" in found["login"][1]
@@ -92,13 +125,19 @@ def test_no_token_is_asked_for_without_a_login(doctor, cloud):
 def test_a_question_that_is_refused_ends_the_way(doctor):
     status, found = doctor({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"})
     ok, said, advice = found["devicename"]
-    assert (status, ok) == (1, False) and "auth.401" in said and "DeviceSecret" in advice and "TLS" not in found
+    assert (
+        (status, ok) == (1, False) and "auth.401" in said and "DeviceSecret" in advice and "TLS" not in found
+    )
 
 
 def test_an_answer_that_leads_off_the_platform(doctor, cloud):
     cloud.arm({"where": "https", "when": "bootstrap", "kind": "foreign_host", "host": "mqtt.example.com"})
     status, found = doctor({**SMART, "bootstrap": "region"})
-    assert status == 1 and "auth.host: mqtt.example.com" in found["bootstrap"][1] and "register_host" in found["bootstrap"][2]
+    assert (
+        status == 1
+        and "auth.host: mqtt.example.com" in found["bootstrap"][1]
+        and "register_host" in found["bootstrap"][2]
+    )
 
 
 @pytest.mark.parametrize("change, code", [({"product_key": "a1Unknown01"}, "6250")])
@@ -120,19 +159,29 @@ def test_a_wrong_secret(doctor):
     assert status == 1 and found["login"][:2] == (False, "CONNACK 4") and found["login"][2]
 
 
-@pytest.mark.parametrize("kind, said, advice", [
-    ("expired", "expired", "clock"), ("not_yet_valid", "not yet valid", "clock"), ("wrong_host", "mismatch", "region"),
-    ("untrusted", "certificate", "root")])
+@pytest.mark.parametrize(
+    "kind, said, advice",
+    [
+        ("expired", "expired", "clock"),
+        ("not_yet_valid", "not yet valid", "clock"),
+        ("wrong_host", "mismatch", "region"),
+        ("untrusted", "certificate", "root"),
+    ],
+)
 def test_a_certificate_that_is_refused(doctor, cloud, kind, said, advice):
-    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None})
+    cloud.arm(
+        {"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None}
+    )
     status, found = doctor(UNIQUE)
     assert status == 1 and found["TLS"][0] is False and "login" not in found
     assert said in found["TLS"][1].lower() and advice in found["TLS"][2]
 
 
 def test_a_platform_that_is_silent(doctor, cloud):
-    cloud.arm({"where": "mqtt_tls", "when": "connect", "kind": "half_open", "times": None},
-              {"where": "ntp", "when": "request", "kind": "silent", "times": None})
+    cloud.arm(
+        {"where": "mqtt_tls", "when": "connect", "kind": "half_open", "times": None},
+        {"where": "ntp", "when": "request", "kind": "silent", "times": None},
+    )
     status, found = doctor(UNIQUE, "--timeout", "0.3")
     assert status == 1 and found["login"][0] is False and "no CONNACK" in found["login"][1]
     assert found["clock"][0] is False and "UDP port 123" in found["clock"][2]
@@ -170,7 +219,9 @@ def test_a_board_that_is_not_registered_registers(plugged_in, doctor, cloud):
     assert found["registration"][1] == "registered by https; media: littlefs ok, nvs ok"
     assert cloud.device(KEY, "walker")["registrations"] == 1
     status, found = doctor(None, "--port", address)
-    assert status == 0 and list(found) == WALKED and "walker, registered; media" in found["identity"][1], found
+    assert status == 0 and list(found) == WALKED and "walker, registered; media" in found["identity"][1], (
+        found
+    )
 
 
 def test_a_board_whose_registration_is_refused(port, doctor):
@@ -192,21 +243,44 @@ def test_a_board_that_asks_says_what_and_whom(port, doctor):
     status, found = doctor(None, "--port", address)
     assert status == 0 and list(found) == [*WALKED[:4], "asks", *WALKED[4:]], found
     place = f"iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883"
-    assert found["asks"][1] in (f"/auth/devicename of iot-auth.{SINGAPORE}.aliyuncs.com: {place}", f"kept: {place}")
+    assert found["asks"][1] in (
+        f"/auth/devicename of iot-auth.{SINGAPORE}.aliyuncs.com: {place}",
+        f"kept: {place}",
+    )
     assert place in found["TLS"][1]
 
 
 def test_a_board_whose_question_is_refused(port, doctor):
-    status, found = doctor(None, "--port", port({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"}))
+    status, found = doctor(
+        None, "--port", port({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"})
+    )
     ok, said, advice = found["asks"]
-    assert (status, ok) == (1, False) and said.startswith("auth.401: ") and "DeviceSecret" in advice and "login" not in found
+    assert (
+        (status, ok) == (1, False)
+        and said.startswith("auth.401: ")
+        and "DeviceSecret" in advice
+        and "login" not in found
+    )
 
 
 def test_a_board_whose_server_cannot_be_trusted(port, doctor, cloud):
-    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": "wrong_host", "times": None})
+    cloud.arm(
+        {
+            "where": "mqtt_tls",
+            "when": "handshake",
+            "kind": "certificate",
+            "certificate": "wrong_host",
+            "times": None,
+        }
+    )
     status, found = doctor(None, "--port", port(UNIQUE))
     ok, said, advice = found["TLS"]
-    assert (status, ok) == (1, False) and said.startswith("certificate.name") and "region" in advice and "login" not in found
+    assert (
+        (status, ok) == (1, False)
+        and said.startswith("certificate.name")
+        and "region" in advice
+        and "login" not in found
+    )
 
 
 def test_a_fault_that_is_gone_at_the_next_try_is_none(port, doctor, cloud):
@@ -232,16 +306,28 @@ def test_what_a_board_prints_cannot_drive_a_terminal():
     assert board.printable("mqtt.4: \x1b[31mred\x07 \u8bbe") == "mqtt.4: \\x1b[31mred\\x07 \u8bbe"
 
 
-@pytest.mark.parametrize("arguments, line", [
-    (["doctor", "--cloud", "nowhere"], "error: no emulated cloud runs in 'nowhere' (no ready.json): start one with "
-                                       "'python -m tools cloud --run-dir nowhere'\n"),
-    (["doctor", "nothing.json"], "error: cannot read nothing.json: No such file or directory\n"),
-    (["doctor", "--port", "/dev/none", "--no-login"], "error: a board on a port logs in by itself: --no-login is for a "
-                                                     "certificate\n"),
-    (["doctor", "--root", "nothing.der"], "error: cannot read nothing.der: No such file or directory\n"),
-    (["doctor", "--port", "/dev/none"], "error: the board on /dev/none does not answer with aliot's firmware (mpremote: "
-     "failed to access /dev/none (it may be in use by another program)): flash it first, or close the program that has the "
-     "port\n")])
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (
+            ["doctor", "--cloud", "nowhere"],
+            "error: no emulated cloud runs in 'nowhere' (no ready.json): start one with "
+            "'python -m tools cloud --run-dir nowhere'\n",
+        ),
+        (["doctor", "nothing.json"], "error: cannot read nothing.json: No such file or directory\n"),
+        (
+            ["doctor", "--port", "/dev/none", "--no-login"],
+            "error: a board on a port logs in by itself: --no-login is for a certificate\n",
+        ),
+        (["doctor", "--root", "nothing.der"], "error: cannot read nothing.der: No such file or directory\n"),
+        (
+            ["doctor", "--port", "/dev/none"],
+            "error: the board on /dev/none does not answer with aliot's firmware (mpremote: "
+            "failed to access /dev/none (it may be in use by another program)): flash it first, or close the program that has the "
+            "port\n",
+        ),
+    ],
+)
 def test_bad_input_gets_one_line(capsys, arguments, line):
     assert cli.main(arguments) == 1
     assert capsys.readouterr().err == line

@@ -27,7 +27,9 @@ DAY = 86400
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     of_id2 = id2.config()["product"]
-    with Cloud({**config(), "product": config()["product"] + of_id2}, tmp_path_factory.mktemp("cloud")) as running:
+    with Cloud(
+        {**config(), "product": config()["product"] + of_id2}, tmp_path_factory.mktemp("cloud")
+    ) as running:
         yield running
 
 
@@ -44,12 +46,15 @@ def made(factory):
 @pytest.fixture
 def burned(tmp_path):
     """`burned(issued, key=None, **fields)`: the JSON file of a certificate and its key, or another's."""
+
     def write(issued, key=None, **fields):
         (tmp_path / "board.cer").write_bytes(issued.certificate_pem)
         (tmp_path / "board.key").write_bytes((key or issued).key_pem)
-        (tmp_path / "cert.json").write_text(json.dumps(
-            {"certificate": "board.cer", "private_key": "board.key", **fields}))
+        (tmp_path / "cert.json").write_text(
+            json.dumps({"certificate": "board.cer", "private_key": "board.key", **fields})
+        )
         return tmp_path / "cert.json"
+
     return write
 
 
@@ -66,8 +71,9 @@ def doctor(cloud, made, tmp_path, capsys, monkeypatch):
         said = capsys.readouterr().out
         assert not any(line in said for line in made.key_pem.decode().splitlines()[1:-1]), "a key"
         assert made.key_der[100:120].hex() not in said
-        assert not file or not list(folder.iterdir())           # a board on a port has its own folder there
+        assert not file or not list(folder.iterdir())  # a board on a port has its own folder there
         return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
+
     yield run
     cloud.admin("DELETE", "/faults")
 
@@ -88,10 +94,14 @@ def test_no_login_is_left_out_when_asked(doctor, burned, factory, cloud):
     assert cloud.device(PRODUCT, "board-2")["status"] == "inactive"
 
 
-@pytest.mark.parametrize("when, said, advice", [(4000 * DAY, "it ended on", "new certificate"),
-                                                (-10 * DAY, "it is not valid before", "clock")])
+@pytest.mark.parametrize(
+    "when, said, advice",
+    [(4000 * DAY, "it ended on", "new certificate"), (-10 * DAY, "it is not valid before", "clock")],
+)
 def test_a_certificate_out_of_date(doctor, burned, made, monkeypatch, when, said, advice):
-    monkeypatch.setattr(mutual_tls, "time", type("Clock", (), {"time": staticmethod(lambda now=time.time: now() + when)}))
+    monkeypatch.setattr(
+        mutual_tls, "time", type("Clock", (), {"time": staticmethod(lambda now=time.time: now() + when)})
+    )
     status, found = doctor(burned(made))
     ok, text, way_out = found["certificate"]
     assert (status, ok) == (1, False) and said in text and made.serial in text and advice in way_out
@@ -100,13 +110,18 @@ def test_a_certificate_out_of_date(doctor, burned, made, monkeypatch, when, said
 
 def test_a_certificate_that_ends_soon(burned, made, monkeypatch):
     who = identity.load(burned(made))
-    assert mutual_tls.certificate(who, made.not_after - 5 * DAY).endswith("5 days left: issue the next one now")
+    assert mutual_tls.certificate(who, made.not_after - 5 * DAY).endswith(
+        "5 days left: issue the next one now"
+    )
 
 
 def test_a_key_of_another_certificate(doctor, burned, made, factory):
     status, found = doctor(burned(made, factory.issue("board-3")))
     assert status == 1 and found["certificate"][0] is False and "TLS" not in found
-    assert found["certificate"][1].endswith("the key is not the key of it") and "ca check" in found["certificate"][2]
+    assert (
+        found["certificate"][1].endswith("the key is not the key of it")
+        and "ca check" in found["certificate"][2]
+    )
 
 
 def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
@@ -114,16 +129,25 @@ def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
     made = stranger.issue("board-4", associated=False)
     status, found = doctor(burned(made))
     ok, said, advice = found["TLS"]
-    assert (status, ok) == (1, False) and said == f"{HOST} refuses certificate {made.serial}: alert unknown ca"
+    assert (status, ok) == (
+        1,
+        False,
+    ) and said == f"{HOST} refuses certificate {made.serial}: alert unknown ca"
     assert "registered" in advice and "login" not in found
 
 
 def test_a_certificate_that_is_refused_without_a_word(doctor, burned, tmp_path):
-    with Cloud(config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}, tmp_path / "cloud") as other:
+    with Cloud(
+        config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}, tmp_path / "cloud"
+    ) as other:
         stranger = Factory(other, tmp_path / "stranger", registered=False)
         made = stranger.issue("board-5", associated=False)
         _, found = doctor(burned(made), cloud=other)
-        assert found["TLS"][0] is False and made.serial in found["TLS"][1] and "does not say so" in found["TLS"][2]
+        assert (
+            found["TLS"][0] is False
+            and made.serial in found["TLS"][1]
+            and "does not say so" in found["TLS"][2]
+        )
         stranger.register()
         _, found = doctor(burned(made), cloud=other)
         assert found["TLS"][0] and found["login"][0] is False and "without a CONNACK" in found["login"][1]
@@ -136,6 +160,7 @@ def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
 
     def refuse(stream, fields, timeout):
         raise probes.Broken("no CONNACK (1)", "", "bad certificate")
+
     monkeypatch.setattr(probes, "secure", lambda *_: (tempfile.TemporaryFile(), "", 0))
     monkeypatch.setattr(probes, "connack", refuse)
     with pytest.raises(probes.Refusal) as told:
@@ -147,7 +172,11 @@ def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
 def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, factory, cloud):
     made = factory.issue("board-6", associated=False)
     status, found = doctor(burned(made))
-    assert status == 1 and found["TLS"][0] and found["login"][:2] == (False, f"CONNACK 5; certificate {made.serial}")
+    assert (
+        status == 1
+        and found["TLS"][0]
+        and found["login"][:2] == (False, f"CONNACK 5; certificate {made.serial}")
+    )
     assert "associate" in found["login"][2]
     factory.associate((PRODUCT, "board-6", made.serial))
     assert doctor(burned(made))[1]["login"][0]
@@ -159,11 +188,24 @@ def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, factory,
 def test_a_push_that_is_lost_or_spoiled(doctor, burned, made, cloud, kind, said):
     cloud.arm({"where": "x509", "when": "push", "kind": kind})
     status, found = doctor(burned(made), "--timeout", "1")
-    assert status == 1 and found["login"][0] is False and said in found["login"][1] and "X.509 host" in found["login"][2]
+    assert (
+        status == 1
+        and found["login"][0] is False
+        and said in found["login"][1]
+        and "X.509 host" in found["login"][2]
+    )
 
 
 def test_a_server_that_cannot_be_trusted(doctor, burned, made, cloud):
-    cloud.arm({"where": "x509", "when": "handshake", "kind": "certificate", "certificate": "wrong_host", "times": None})
+    cloud.arm(
+        {
+            "where": "x509",
+            "when": "handshake",
+            "kind": "certificate",
+            "certificate": "wrong_host",
+            "times": None,
+        }
+    )
     _, found = doctor(burned(made))
     assert found["TLS"][0] is False and "mismatch" in found["TLS"][1].lower() and "login" not in found
 
@@ -175,15 +217,24 @@ def test_the_key_lies_in_no_file_that_anybody_could_use(burned, made, tmp_path, 
 
     class Context:
         def load_cert_chain(self, path, password):
-            seen.append((path, path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777, path.read_bytes(), password))
+            seen.append(
+                (
+                    path,
+                    path.stat().st_mode & 0o777,
+                    path.parent.stat().st_mode & 0o777,
+                    path.read_bytes(),
+                    password,
+                )
+            )
             raise KeyboardInterrupt
+
     client = mutual_tls.Client(None, identity.load(burned(made)), None, None)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             client.present(Context())
     (path, file, folder, data, password), (_, _, _, _, other) = seen
     assert (file, folder) == (0o600, 0o700) and not path.parent.exists() and password != other
-    key = data[data.index(b"-----BEGIN ENCRYPTED PRIVATE KEY"):]
+    key = data[data.index(b"-----BEGIN ENCRYPTED PRIVATE KEY") :]
     assert key.count(b"-----BEGIN") == 1 and made.key_pem.splitlines()[1] not in data
     with pytest.raises(TypeError):
         load_pem_private_key(key, None)
@@ -193,6 +244,7 @@ def test_the_key_lies_in_no_file_that_anybody_could_use(burned, made, tmp_path, 
 
 # ---- ID²
 
+
 @pytest.fixture
 def unit(cloud, tmp_path):
     """`unit(**fields)`: the JSON file of a new ID² identity, with these fields in place of its own."""
@@ -200,9 +252,11 @@ def unit(cloud, tmp_path):
 
     def write(**fields):
         given = {} if "product_secret" in fields else made.identity()
-        (tmp_path / "id2.json").write_text(json.dumps(
-            {"way": "id2", "product_key": id2.BURNED, "device_name": "unit-1", **given, **fields}))
+        (tmp_path / "id2.json").write_text(
+            json.dumps({"way": "id2", "product_key": id2.BURNED, "device_name": "unit-1", **given, **fields})
+        )
         return tmp_path / "id2.json"
+
     return write
 
 
@@ -225,11 +279,14 @@ def test_no_identity_is_asked_for(doctor, unit, cloud):
 
 
 def test_a_host_of_tls_has_no_itls(doctor, unit):
-    status, found = doctor(unit(host="iot-06z00abc.mqtt.iothub.aliyuncs.com", instance="iot-06z00abc", port=8883))
+    status, found = doctor(
+        unit(host="iot-06z00abc.mqtt.iothub.aliyuncs.com", instance="iot-06z00abc", port=8883)
+    )
     assert status == 1 and list(found) == ["availability", "clock", "DNS"] and "not iTLS" in found["DNS"][1]
 
 
 # ---- the board itself
+
 
 @pytest.fixture
 def port(plugged_in):
@@ -244,7 +301,10 @@ def test_a_board_with_a_certificate_walks_the_way_itself(doctor, burned, factory
     assert list(found) == ["identity", "roots", "network", "clock", "certificate", "TLS", "login"]
     assert found["login"][1] == "CONNACK 0: who it was told that it is is online"
     assert found["identity"][1] == "not told yet who it is, certificate and key; media: littlefs ok, nvs ok"
-    assert f"serial {made.serial} (burned)" in found["certificate"][1] and f"{HOST}:1883 verified" in found["TLS"][1]
+    assert (
+        f"serial {made.serial} (burned)" in found["certificate"][1]
+        and f"{HOST}:1883 verified" in found["TLS"][1]
+    )
 
 
 def test_a_board_with_an_id2_authenticates_once(doctor, unit, port, cloud):
@@ -256,14 +316,21 @@ def test_a_board_with_an_id2_authenticates_once(doctor, unit, port, cloud):
     assert found["iTLS"][1] == f"both sides authenticated at {host}: one of ten times a day"
     assert found["login"][1] == f"CONNACK 0: {id2.BURNED} / unit-2 is online"
     assert found["identity"][1] == f"{id2.BURNED} / unit-2, ID2; media: littlefs ok, nvs ok"
-    assert cloud.admin("GET", f"/identities/{json.loads(file.read_text())['id2']}")["authentications_today"] == 1
+    assert (
+        cloud.admin("GET", f"/identities/{json.loads(file.read_text())['id2']}")["authentications_today"] == 1
+    )
 
 
 def test_a_board_with_a_certificate_that_is_not_associated(doctor, burned, factory, port):
     made = factory.issue("board-8", associated=False)
     status, found = doctor(None, "--port", port(burned(made)))
     ok, said, advice = found["login"]
-    assert (status, ok) == (1, False) and said.startswith("mqtt.5: ") and made.serial in said and "associate" in advice
+    assert (
+        (status, ok) == (1, False)
+        and said.startswith("mqtt.5: ")
+        and made.serial in said
+        and "associate" in advice
+    )
     assert found["TLS"][0]
 
 
@@ -273,4 +340,9 @@ def test_a_board_with_an_id2_that_is_refused(doctor, unit, port, cloud):
     cloud.admin("POST", f"/identities/{found['id2']}/state", {"state": "suspended"})
     status, found = doctor(None, "--port", port(file, id2.HEAP))
     ok, said, advice = found["iTLS"]
-    assert (status, ok) == (1, False) and said.startswith("itls.168: ") and "console" in advice and "login" not in found
+    assert (
+        (status, ok) == (1, False)
+        and said.startswith("itls.168: ")
+        and "console" in advice
+        and "login" not in found
+    )

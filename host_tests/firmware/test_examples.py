@@ -16,13 +16,29 @@ from tools.image.identity import parse
 
 KEY, NAME, SECRET = "a1EXAMPLE01", "example_1", "0123456789abcdef0123456789abcdef"
 GATE_KEY, SUB_KEY = "a1EXAMPLEGW", "a1EXAMPLESB"
-CLOUD = {"instance": {"kind": "enterprise", "id": "iot-06z00abc", "region": "cn-shanghai"},
-         "product": [{"product_key": KEY, "product_secret": "ProductSecret016", "auth": "secret", "node": "direct",
-                      "device": [{"device_name": NAME, "device_secret": SECRET}]},
-                     {"product_key": GATE_KEY, "node": "gateway",
-                      "device": [{"device_name": NAME, "device_secret": SECRET}]},
-                     {"product_key": SUB_KEY, "node": "subdevice", "dynamic_registration": True,
-                      "device": [{"device_name": "probe-1"}, {"device_name": "probe-2"}, {"device_name": "probe-3"}]}]}
+CLOUD = {
+    "instance": {"kind": "enterprise", "id": "iot-06z00abc", "region": "cn-shanghai"},
+    "product": [
+        {
+            "product_key": KEY,
+            "product_secret": "ProductSecret016",
+            "auth": "secret",
+            "node": "direct",
+            "device": [{"device_name": NAME, "device_secret": SECRET}],
+        },
+        {
+            "product_key": GATE_KEY,
+            "node": "gateway",
+            "device": [{"device_name": NAME, "device_secret": SECRET}],
+        },
+        {
+            "product_key": SUB_KEY,
+            "node": "subdevice",
+            "dynamic_registration": True,
+            "device": [{"device_name": "probe-1"}, {"device_name": "probe-2"}, {"device_name": "probe-3"}],
+        },
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +54,19 @@ def run(request, cloud, tmp_path):
 
     def start(example, key=KEY, config=None, files=None):
         burned = {"product_key": key, "device_name": NAME, "device_secret": SECRET}
-        image = flash_image.build(identity=parse(burned), roots=[cloud.ca_pem],
-                            config={"ssid": "home", "password": "12345678", **(config or {})},
-                            files={"/main.py": (FOLDER / "examples" / example).read_bytes(), **(files or {})})
-        board = Board(image, cloud=cloud.run_dir, folder=tmp_path, heap="112K",
-                      interpreter="cpython" if request.param == "cpython" else None)
+        image = flash_image.build(
+            identity=parse(burned),
+            roots=[cloud.ca_pem],
+            config={"ssid": "home", "password": "12345678", **(config or {})},
+            files={"/main.py": (FOLDER / "examples" / example).read_bytes(), **(files or {})},
+        )
+        board = Board(
+            image,
+            cloud=cloud.run_dir,
+            folder=tmp_path,
+            heap="112K",
+            interpreter="cpython" if request.param == "cpython" else None,
+        )
         board.start()
         started.append(board)
         return board
@@ -103,7 +127,9 @@ class Shipped:
 
     def admin(self, path, values=None):
         data = None if values is None else json.dumps(values).encode()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['admin']}{path}", data, timeout=30) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.ports['admin']}{path}", data, timeout=30
+        ) as answer:
             return json.load(answer)
 
     def send(self, topic, payload):
@@ -113,8 +139,12 @@ class Shipped:
 
     def published(self, topic, text):
         """Wait until the board has published `text` to `topic`."""
-        self.wait(lambda: any(text in message.get("payload", "") for message in self.admin(
-            "/messages?direction=up&topic=" + topic.format(*self.names))))
+        self.wait(
+            lambda: any(
+                text in message.get("payload", "")
+                for message in self.admin("/messages?direction=up&topic=" + topic.format(*self.names))
+            )
+        )
 
     def wait(self, condition, seconds=30):
         ends = time.monotonic() + seconds
@@ -139,11 +169,19 @@ def ship(request, tmp_path):
 
         def start(program):
             play = stack.enter_context(companion_cloud.open_at(tmp_path / "play", MAC))
-            image = flash_image.build(identity=parse(json.loads(play.cert.read_text())), roots=[play.root],
-                                config=json.loads(play.config.read_text()),
-                                files={"/main.py": (FOLDER / program).read_bytes()})
-            board = Board(image, mac=MAC, cloud=play.cloud, folder=tmp_path / "board",
-                          interpreter="cpython" if request.param == "cpython" else None)
+            image = flash_image.build(
+                identity=parse(json.loads(play.cert.read_text())),
+                roots=[play.root],
+                config=json.loads(play.config.read_text()),
+                files={"/main.py": (FOLDER / program).read_bytes()},
+            )
+            board = Board(
+                image,
+                mac=MAC,
+                cloud=play.cloud,
+                folder=tmp_path / "board",
+                interpreter="cpython" if request.param == "cpython" else None,
+            )
             board.access_point("emulated")
             board.start()
             stack.callback(board.power_off)
@@ -154,7 +192,9 @@ def ship(request, tmp_path):
 
 
 def test_every_program_is_here():
-    found = {str(path.relative_to(FOLDER)) for path in [FOLDER / "main.py", *(FOLDER / "examples").glob("*.py")]}
+    found = {
+        str(path.relative_to(FOLDER)) for path in [FOLDER / "main.py", *(FOLDER / "examples").glob("*.py")]
+    }
     assert found == {*SHIPPED, "examples/gateway.py"}
 
 
@@ -162,10 +202,15 @@ def test_every_program_is_here():
 def test_as_shipped_on_the_board_that_make_board_makes(ship, program):
     shipped = ship(program)
     shipped.answers("first")
-    said = {"main.py": ['"app": "posted"', '"app": "acknowledged", "code": 200'],
-            "examples/minimal.py": ["sent", "got b'"],
-            "examples/commands.py": ['"app": "set", "state": {"Switch": 1}', '"app": "called", "service": "echo"'],
-            "examples/with_asyncio.py": ['"app": "posted"', '"app": "blinked"']}
+    said = {
+        "main.py": ['"app": "posted"', '"app": "acknowledged", "code": 200'],
+        "examples/minimal.py": ["sent", "got b'"],
+        "examples/commands.py": [
+            '"app": "set", "state": {"Switch": 1}',
+            '"app": "called", "service": "echo"',
+        ],
+        "examples/with_asyncio.py": ['"app": "posted"', '"app": "blinked"'],
+    }
     for text in said[program]:
         printed(shipped.board, text)
     assert not shipped.states("error", "refused", "offline")
@@ -212,8 +257,10 @@ def test_gateway(run, cloud):
     board = run("gateway.py", GATE_KEY, {"spread": 0}, {"/subdevices.txt": names.encode()})
     board.wait_for("connected", timeout=30)
     printed(board, '"posted", "subdevice": "probe-2"')
-    assert any('"subdevice": "unknown"' in line and "6100" in line and "exactly this DeviceName" in line
-               for line in board.run.lines)
+    assert any(
+        '"subdevice": "unknown"' in line and "6100" in line and "exactly this DeviceName" in line
+        for line in board.run.lines
+    )
     cloud.admin("POST", f"/devices/{SUB_KEY}/probe-1/property", {"params": {"Switch": 1}})
     printed(board, '"app": "set"')
     notify = {"subdevices": [{"product_key": SUB_KEY, "device_name": "probe-3"}]}

@@ -10,7 +10,11 @@ from tools.image import flash_image
 from tools.image.identity import parse
 
 DEVICE = parse(
-    {"product_key": "a1EXAMPLE01", "device_name": "example_1", "device_secret": "0123456789abcdef0123456789abcdef"}
+    {
+        "product_key": "a1EXAMPLE01",
+        "device_name": "example_1",
+        "device_secret": "0123456789abcdef0123456789abcdef",
+    }
 )
 WIFI = {"ssid": "home", "password": "a-wifi-password"}
 
@@ -59,7 +63,12 @@ def test_without_a_name_server_it_says_so_and_goes_on(run):
 def test_what_nobody_handles_is_one_line_of_json_and_a_reset(run):
     board = run(identity=None)
     state = board.wait_for("error", timeout=30)
-    assert state["wait"] == 5 and state["code"] == "credential" and "burned" in state["detail"] and state["advice"]
+    assert (
+        state["wait"] == 5
+        and state["code"] == "credential"
+        and "burned" in state["detail"]
+        and state["advice"]
+    )
     for line in board.run.lines:
         json.loads(line)
 

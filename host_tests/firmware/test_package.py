@@ -18,13 +18,38 @@ FINGERPRINTS = {
     "globalsign_r1": "EB:D4:10:40:E4:BB:3E:C7:42:C9:E3:81:D3:1E:F2:A4:1A:48:B6:68:5C:96:E7:CE:F3:C1:DF:6C:D4:33:1C:99",
     "globalsign_r6": "2C:AB:EA:FE:37:D0:6C:A2:2A:BA:73:91:C0:03:3D:25:98:29:52:C4:53:64:73:49:76:3A:3A:B5:AD:6C:CF:69",
 }
-ON_CHIP = {"aliot", "array", "binascii", "cryptolib", "esp32", "gc", "hashlib", "io", "json", "machine", "micropython", "network", "ntptime", "os",
-           "select", "socket", "struct", "sys", "time", "tls", "umqtt", "asyncio"}
+ON_CHIP = {
+    "aliot",
+    "array",
+    "binascii",
+    "cryptolib",
+    "esp32",
+    "gc",
+    "hashlib",
+    "io",
+    "json",
+    "machine",
+    "micropython",
+    "network",
+    "ntptime",
+    "os",
+    "select",
+    "socket",
+    "struct",
+    "sys",
+    "time",
+    "tls",
+    "umqtt",
+    "asyncio",
+}
 SOURCES = sorted(path for path in FOLDER.rglob("*.py") if path.name != "manifest.py")
 
 
 def test_the_roots_are_the_platform_s():
-    found = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in (FOLDER / "aliot/roots").glob("*.der")}
+    found = {
+        path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (FOLDER / "aliot/roots").glob("*.der")
+    }
     assert found == {name: text.replace(":", "").lower() for name, text in FINGERPRINTS.items()}
 
 
@@ -48,7 +73,11 @@ def test_the_package_for_mip_names_every_file_of_the_release(tmp_path):
     package = json.loads((tmp_path / "package.json").read_text())
     names = [target for target, source in package["urls"]]
     assert package["urls"] == [[name, name] for name in names] and "deps" not in package
-    written = {"/" + path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    written = {
+        "/" + path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
     del written["/package.json"]
     assert sorted(written) == sorted("/" + name for name in names)
     assert {**written, "/main.py": device_files.compile_tree()["/main.py"]} == device_files.compile_tree()
@@ -88,13 +117,17 @@ def test_no_built_in_is_imported_inside_a_function(path):
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         for node in ast.walk(function):
             assert not isinstance(node, ast.Import), f"{path.name}: {function.name}"
-            assert not isinstance(node, ast.ImportFrom) or node.module.startswith("aliot"), f"{path.name}: {function.name}"
+            assert not isinstance(node, ast.ImportFrom) or node.module.startswith("aliot"), (
+                f"{path.name}: {function.name}"
+            )
 
 
 def test_a_record_needs_nothing_of_a_chip():
     for name in ("record", "advice"):
         tree = ast.parse((FOLDER / f"aliot/{name}.py").read_text())
-        imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+        imported = {
+            name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+        }
         assert imported <= {"binascii", "struct"}
         assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
 
@@ -107,13 +140,22 @@ def test_nothing_of_the_core_imports_what_only_some_moments_need():
         for node in ast.parse(release.sources()[name]).body:
             if isinstance(node, ast.ImportFrom) and node.module.startswith("aliot"):
                 wanted = {node.module} | {f"{node.module}.{item.name}" for item in node.names}
-                assert wanted & known <= core | {"aliot.record"}, f"{name} imports {wanted}"  # of which constants alone are used
+                assert wanted & known <= core | {"aliot.record"}, (
+                    f"{name} imports {wanted}"
+                )  # of which constants alone are used
 
 
 def test_the_tags_of_a_record_are_in_record_alone():
     """Nobody keeps a copy of one: the build folds record.X."""
-    tags = {name for name, value in vars(record).items() if name.isupper() and isinstance(value, int)} - {"RECORD_LIMIT"}
+    tags = {name for name, value in vars(record).items() if name.isupper() and isinstance(value, int)} - {
+        "RECORD_LIMIT"
+    }
     assert len(tags) > 24
-    copies = [(path.name, name) for path in SOURCES if path.name != "record.py"
-              for name in re.findall(r"^_?([A-Z][A-Z_0-9]*) = (?:const\()?\d+", path.read_text(), re.MULTILINE) if name in tags]
+    copies = [
+        (path.name, name)
+        for path in SOURCES
+        if path.name != "record.py"
+        for name in re.findall(r"^_?([A-Z][A-Z_0-9]*) = (?:const\()?\d+", path.read_text(), re.MULTILINE)
+        if name in tags
+    ]
     assert copies == []

@@ -16,8 +16,10 @@ from tools.emulator.board import umqtt
 from tools.firmware import record
 
 SECRET = "0123456789abcdef0123456789abcdef"
-GOOD = (b'{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"},'
-        b'"message":"success"}' % SECRET.encode())
+GOOD = (
+    b'{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"},'
+    b'"message":"success"}' % SECRET.encode()
+)
 WHOLE = b"HTTP/1.1 200 OK\r\nServer: Tengine\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
 MESSAGES = [(b"/a/b", b"hello", 0), (b"/t", b"", 7), (b"/long/topic", bytes(300), 8)]
 COUNT = 200  # examples of each in CI
@@ -29,8 +31,11 @@ def chip():
     put = {"micropython": types.SimpleNamespace(const=lambda value: value)}
     for name in ("socket", "struct", "binascii"):
         put["u" + name] = importlib.import_module(name)
-    ticks = {"ticks_ms": lambda: int(time.monotonic() * 1000), "ticks_add": lambda a, b: a + b,
-             "ticks_diff": lambda a, b: a - b}
+    ticks = {
+        "ticks_ms": lambda: int(time.monotonic() * 1000),
+        "ticks_add": lambda a, b: a + b,
+        "ticks_diff": lambda a, b: a - b,
+    }
     path, before = str(umqtt.folder()), dict(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
         for name, module in put.items():
@@ -38,8 +43,12 @@ def chip():
         for name, function in ticks.items():
             patch.setattr(time, name, function, raising=False)
         patch.syspath_prepend(path)
-        yield types.SimpleNamespace(**{name.rpartition(".")[2]: importlib.import_module(name) for name in (
-            "aliot.errors", "aliot.credentials", "aliot.registration.https", "aliot.mqtt")})
+        yield types.SimpleNamespace(
+            **{
+                name.rpartition(".")[2]: importlib.import_module(name)
+                for name in ("aliot.errors", "aliot.credentials", "aliot.registration.https", "aliot.mqtt")
+            }
+        )
         for name in set(sys.modules) - set(before):
             if name.startswith(("aliot", "umqtt")):
                 del sys.modules[name]
@@ -76,8 +85,12 @@ class Stream:
 
 
 def examples(campaign):
-    return settings(max_examples=campaign(COUNT), deadline=None, database=None,
-                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    return settings(
+        max_examples=campaign(COUNT),
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
 
 
 @st.composite
@@ -90,16 +103,18 @@ def damaged(draw, whole):
         if kind == "change" and data:
             data[at] = draw(st.integers(0, 255))
         elif kind == "cut":
-            del data[at:at + draw(st.integers(1, 40))]
+            del data[at : at + draw(st.integers(1, 40))]
         elif kind == "insert":
             data[at:at] = draw(st.binary(max_size=20))
         else:
-            data[at:at] = data[at:at + 30]
+            data[at:at] = data[at : at + 30]
     return bytes(data)
 
 
 def test_records(campaign, tally):
-    whole = record.encode(record.BURNED, 77, {record.WAY: b"device", record.DEVICE_SECRET: b"s" * 32, 99: b""})
+    whole = record.encode(
+        record.BURNED, 77, {record.WAY: b"device", record.DEVICE_SECRET: b"s" * 32, 99: b""}
+    )
 
     @examples(campaign)
     @given(st.one_of(st.binary(max_size=200), damaged(whole)))
@@ -112,8 +127,11 @@ def test_records(campaign, tally):
         assert record.encode(kind, generation, fields) == data or sorted(fields) != list(fields)
 
     @examples(campaign)
-    @given(st.sampled_from([record.BURNED, record.ISSUED]), st.integers(0, 2 ** 32 - 1),
-           st.dictionaries(st.integers(1, 255), st.binary(max_size=300), max_size=20))
+    @given(
+        st.sampled_from([record.BURNED, record.ISSUED]),
+        st.integers(0, 2**32 - 1),
+        st.dictionaries(st.integers(1, 255), st.binary(max_size=300), max_size=20),
+    )
     def there_and_back(kind, generation, fields):
         tally("fuzzed inputs")
         assert record.decode(record.encode(kind, generation, fields)) == (kind, generation, fields)
@@ -140,7 +158,9 @@ def test_registration_answers(chip, campaign, tally):
 
 
 def client(chip, stream):
-    made = chip.mqtt.Client(stream, types.SimpleNamespace(client_id="i", username="u", password="p"), 300, 1000, 1000)
+    made = chip.mqtt.Client(
+        stream, types.SimpleNamespace(client_id="i", username="u", password="p"), 300, 1000, 1000
+    )
     made.got = []
     made.set_callback(lambda topic, message: made.got.append((topic, message)))
     return made
@@ -163,7 +183,10 @@ def test_mqtt_input(chip, campaign, tally):
     whole = b"".join(packet(*message) for message in MESSAGES) + b"\xd0\0"
 
     @examples(campaign)
-    @given(st.one_of(damaged(whole), st.binary(max_size=400)), st.lists(st.integers(1, 50), min_size=1, max_size=5))
+    @given(
+        st.one_of(damaged(whole), st.binary(max_size=400)),
+        st.lists(st.integers(1, 50), min_size=1, max_size=5),
+    )
     def anything(data, sizes):
         tally("fuzzed inputs")
         stream = Stream(data, sizes)
@@ -188,13 +211,18 @@ def test_mqtt_input(chip, campaign, tally):
 
 def test_what_is_published_is_what_mqtt_says(chip, campaign, tally):
     @examples(campaign)
-    @given(st.text(st.characters(exclude_characters="+#\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
-               lambda topic: len(topic.encode()) <= 128),
-           st.one_of(st.binary(max_size=3000), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)))
+    @given(
+        st.text(
+            st.characters(exclude_characters="+#\0", exclude_categories=["Cs"]), min_size=1, max_size=60
+        ).filter(lambda topic: len(topic.encode()) <= 128),
+        st.one_of(st.binary(max_size=3000), st.text(st.characters(exclude_categories=["Cs"]), max_size=300)),
+    )
     def published(topic, payload):
         tally("fuzzed inputs")
         stream = Stream(b"")
         client(chip, stream).publish(topic, payload)
-        assert stream.written == packet(topic.encode(), payload.encode() if isinstance(payload, str) else payload, 0)
+        assert stream.written == packet(
+            topic.encode(), payload.encode() if isinstance(payload, str) else payload, 0
+        )
 
     published()

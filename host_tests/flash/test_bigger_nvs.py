@@ -20,9 +20,7 @@ ENTRIES = (
     nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),
     *(nvs.Entry(f"app{i // 20}", f"k{i}", "blob", bytes([i]) * 900) for i in range(45)),
 )
-FULL = (
-    "NVS of 24 KB has no room for what this board holds, 46 entries of other firmware (app0, app1, app2, nvs.net80211)"
-)
+FULL = "NVS of 24 KB has no room for what this board holds, 46 entries of other firmware (app0, app1, app2, nvs.net80211)"
 DROP = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
 
 
@@ -36,14 +34,18 @@ def other_firmware():
 
 def _held(board):
     image = board.nor.read(0, board.nor.size)
-    return nvs.read(flash_image.region(image, LAYOUT.nvs)), littlefs.read(flash_image.region(image, LAYOUT.vfs))
+    return nvs.read(flash_image.region(image, LAYOUT.nvs)), littlefs.read(
+        flash_image.region(image, LAYOUT.vfs)
+    )
 
 
 def test_it_is_refused_before_the_first_byte_then_dropped_when_asked(field, tool, tmp_path):
     board = field(image=other_firmware())
     refused = tool(board, "flash")
     assert refused.error == f"{FULL}: nothing was written; 'make erase' empties the board; {DROP}"
-    assert board.nor.read(0, board.nor.size) == other_firmware() and not list((tmp_path / "journal").glob("*"))
+    assert board.nor.read(0, board.nor.size) == other_firmware() and not list(
+        (tmp_path / "journal").glob("*")
+    )
     done = tool(board, "flash", "--drop-nvs")
     assert done.status == 0 and "46 NVS entries of other firmware were saved to" in done.out
     saved = next((tmp_path / "backups").glob("*.nvs.identity"))
@@ -66,7 +68,9 @@ def test_a_rescue_that_blocks_is_named_and_what_is_ours_in_it_comes_back(field, 
     board = field(image=_half_flashed(tmp_path))
     rescue = backup.rescue_path(MAC, tmp_path / "journal")
     said = tool(board, "flash").error
-    assert said.startswith(f"{FULL}; {rescue}, saved by an interrupted flash, holds them: nothing was written")
+    assert said.startswith(
+        f"{FULL}; {rescue}, saved by an interrupted flash, holds them: nothing was written"
+    )
     assert tool(board, "flash", "--drop-nvs").status == 0 and not rescue.exists()
     part, tree = _held(board)
     assert {(e.key, e.value) for e in part.entries} == set(zip(("burned", "issued"), records()))
@@ -109,7 +113,9 @@ def test_files_that_do_not_fit_are_refused_before_the_first_byte(field, tool, tm
 
 
 def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(field, tool, tmp_path):
-    (tmp_path / "cert.json").write_text('{"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}')
+    (tmp_path / "cert.json").write_text(
+        '{"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}'
+    )
     image = flash_image.assemble(LAYOUT, ENTRIES[:21], {})  # as many as there is room for
     board = field(image=image)
     said = tool(board, "flash", "--cert", tmp_path / "cert.json")

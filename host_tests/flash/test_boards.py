@@ -58,7 +58,9 @@ def test_the_stock_image_itself_agrees(stock_image, capsys):
         assert main(["boards", other, "--firmware", str(path)]) == 1
 
 
-@pytest.mark.parametrize("words", [["boards"], ["image", "--firmware", "pinned", "--out", "OUT"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["boards"], ["image", "--firmware", "pinned", "--out", "OUT"]], ids=" ".join
+)
 def test_who_is_trusted_for_the_stock_image_is_said(words, stock_image, capsys, tmp_path):
     assert main([str(tmp_path / "flash.bin") if word == "OUT" else word for word in words]) == 0
     said = capsys.readouterr().out

@@ -13,10 +13,17 @@ from tools.image import flash_image
 from tools.line.station import port_wire, visit
 
 WRONG = {
-    "a name": ("import time\ndef go():\n    missing()\ntime.sleep_ms(10)\ngo()\n",
-               ['main.py", line 5, in <module>', 'main.py", line 3, in go'], "NameError: "),
+    "a name": (
+        "import time\ndef go():\n    missing()\ntime.sleep_ms(10)\ngo()\n",
+        ['main.py", line 5, in <module>', 'main.py", line 3, in go'],
+        "NameError: ",
+    ),
     "syntax": ('print("hello"\nx=\n', ['main.py", line 2'], "SyntaxError: invalid syntax"),
-    "an import": ("import nowhere\n", ['main.py", line 1, in <module>'], "ImportError: no module named 'nowhere'"),
+    "an import": (
+        "import nowhere\n",
+        ['main.py", line 1, in <module>'],
+        "ImportError: no module named 'nowhere'",
+    ),
 }
 
 
@@ -53,7 +60,9 @@ def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path
     (tmp_path / "app" / "main.py").write_text("print('\\x1b[31mbye\\x1b[0m \\x07')\n")
     said = tool(running(), "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
     assert "  console: bye \\x07\n" in said.out
-    assert said.error.startswith("the board was flashed, but its application has ended: the board is at its prompt")
+    assert said.error.startswith(
+        "the board was flashed, but its application has ended: the board is at its prompt"
+    )
 
 
 def test_the_json_report_has_the_traceback(running, tool, tmp_path):
@@ -62,7 +71,9 @@ def test_the_json_report_has_the_traceback(running, tool, tmp_path):
     said = tool(running(), "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None, wait="90")
     report = json.loads(said.out)
     assert said.status == 1 and report["state"] is None
-    assert report["traceback"][-1].startswith("ZeroDivisionError") and report["traceback"][0].startswith("Traceback")
+    assert report["traceback"][-1].startswith("ZeroDivisionError") and report["traceback"][0].startswith(
+        "Traceback"
+    )
 
 
 def _fed(*pieces):
@@ -80,7 +91,10 @@ def test_a_traceback_after_which_the_board_goes_on_ends_nothing():
         _fed(trace, b"MicroPython v1.25.0\r\n>>> ", b"\r\n" + goes_on)[0].check()
     with pytest.raises(console.Ended) as caught:
         _fed(trace, b"MicroPython v1.25.0\r\n>>> ")[0].check()
-    assert str(caught.value) == "its application has ended: KeyboardInterrupt: (File \"main.py\", line 1, in <module>)"
+    assert (
+        str(caught.value)
+        == 'its application has ended: KeyboardInterrupt: (File "main.py", line 1, in <module>)'
+    )
 
 
 def test_a_traceback_names_the_sources():
@@ -89,7 +103,9 @@ def test_a_traceback_names_the_sources():
 
 
 def test_what_no_terminal_takes_is_shown_as_its_escape():
-    _, states, shown = _fed(b"\x1b[0;32mI (29) boot\x1b[0m \x1b]0;title\x07\xff\n", b'{"aliot":"wifi","ssid":"\\ud83d\x7f"}\n')
+    _, states, shown = _fed(
+        b"\x1b[0;32mI (29) boot\x1b[0m \x1b]0;title\x07\xff\n", b'{"aliot":"wifi","ssid":"\\ud83d\x7f"}\n'
+    )
     assert shown == ["I (29) boot \\x1b]0;title\\x07\ufffd"]
     assert console.words(states[0]) == "wifi (ssid \\ud83d\\x7f)"
 
@@ -106,12 +122,19 @@ def test_the_self_test_of_the_line_keeps_the_traceback(running):
     job = SimpleNamespace(board="ESP32_GENERIC", seconds=60, until="boot", tree={})
     wire = port_wire.PortWire(board.url, job)
     wire._loader = SimpleNamespace(
-        reset=lambda: None, close=lambda: None, release=lambda: console.restart(board.url, port.open_port(board.url))
+        reset=lambda: None,
+        close=lambda: None,
+        release=lambda: console.restart(board.url, port.open_port(board.url)),
     )
     tested = wire.self_test(job, None, None)
     assert tested.lines == () and "begins" in tested.said
     problem = visit.judge(tested, job, SimpleNamespace(mac="240ac4000001"), None)
-    assert problem.startswith("its application has ended: NameError: ") and 'main.py", line 3, in go' in problem
+    assert (
+        problem.startswith("its application has ended: NameError: ") and 'main.py", line 3, in go' in problem
+    )
     assert "\n" not in problem
     silent = visit.judge(port_wire.Tested((), ("rst:0x10", "brownout")), job, None, None)
-    assert silent == "no state line within 60 s: the application does not start, or prints none; it said last: brownout"
+    assert (
+        silent
+        == "no state line within 60 s: the application does not start, or prints none; it said last: brownout"
+    )

@@ -124,7 +124,10 @@ def test_after_erase_and_flash_the_advice_names_the_backup_that_lies_there(
     (tmp_path / "config.json").write_text('{"ssid": "emulated"}')
     arguments = ["--root", cloud.ca_der, "--config", tmp_path / "config.json", "--firmware", stock_image[0]]
     board = bench(software=True, cloud=cloud.run_dir, mac="24:0a:c4:00:00:77")
-    assert tool(board, "flash", *arguments, "--cert", tmp_path / "cert.json", firmware=None, wait="60").status == 0
+    assert (
+        tool(board, "flash", *arguments, "--cert", tmp_path / "cert.json", firmware=None, wait="60").status
+        == 0
+    )
     erased = tool(board, "erase", "--confirm", "240ac4000077").out
     (saved,) = (tmp_path / "backups").glob("*.identity")
     restore = f"'make restore PORT={board.url} BACKUP={saved}'"
@@ -132,12 +135,17 @@ def test_after_erase_and_flash_the_advice_names_the_backup_that_lies_there(
     bare = tool(board, "flash", *arguments, firmware=None, wait="60")
     assert f"it runs, but no identity is burned: {restore}" in bare.out
     again = tool(board, "flash", *arguments, "--cert", tmp_path / "cert.json", firmware=None, wait="60")
-    assert again.error == f"the board was flashed, but says: refused: its secret was saved from this board: {restore}"
+    assert (
+        again.error
+        == f"the board was flashed, but says: refused: its secret was saved from this board: {restore}"
+    )
     assert tool(board, "restore", "--from", saved).status == 0
     assert "connected" in tool(board, "flash", *arguments, firmware=None, wait="60").out
 
 
-@pytest.mark.parametrize("name", ["240ac4000002-20260101-000000.identity", "240ac4000001-20260101-000000.identity"])
+@pytest.mark.parametrize(
+    "name", ["240ac4000002-20260101-000000.identity", "240ac4000001-20260101-000000.identity"]
+)
 def test_only_a_backup_that_can_help_is_named(tmp_path, name):
     (tmp_path / name).write_text("{}")
     assert backup.advice("register.6289", MAC, "PORT", tmp_path) is None
@@ -259,17 +267,31 @@ def test_on_a_board_without_a_list_all_but_aliot_and_an_unchanged_boot_py_is_the
 
 
 def test_a_boot_py_that_nobody_wrote_is_the_releases(field, tool):
-    stock = (b"# This file is executed on every boot (including wake-boot from deepsleep)\n"
-             b"#import esp\n#esp.osdebug(None)\n#import webrepl\n#webrepl.start()\n")
+    stock = (
+        b"# This file is executed on every boot (including wake-boot from deepsleep)\n"
+        b"#import esp\n#esp.osdebug(None)\n#import webrepl\n#webrepl.start()\n"
+    )
     board = field(image=field_board(listed=False, files={"/boot.py": stock}))
     said = tool(board, "flash")
-    assert _files(board)["/boot.py"] == firmware.compile_tree()["/boot.py"] and "/boot.py on the board" not in said.out
+    assert (
+        _files(board)["/boot.py"] == firmware.compile_tree()["/boot.py"]
+        and "/boot.py on the board" not in said.out
+    )
 
 
-def test_what_a_folder_brought_stays_without_it_and_goes_when_the_folder_has_it_no_more(field, tool, tmp_path):
+def test_what_a_folder_brought_stays_without_it_and_goes_when_the_folder_has_it_no_more(
+    field, tool, tmp_path
+):
     board = field()
-    app = _folder(tmp_path / "app", {
-        "main.py": "print('app')\n", "lamp/__init__.py": "x = 1\n", "lamp/old.py": "x = 2\n", "motor.py": "y = 1\n"})
+    app = _folder(
+        tmp_path / "app",
+        {
+            "main.py": "print('app')\n",
+            "lamp/__init__.py": "x = 1\n",
+            "lamp/old.py": "x = 2\n",
+            "motor.py": "y = 1\n",
+        },
+    )
     assert tool(board, "flash", "--app", "--files", app, firmware=None).status == 0
     first = _files(board)
     _put_on(board, {"/motor.mpy": b"changed on the board", "/own.py": b"mine"})
@@ -294,7 +316,9 @@ def test_a_config_that_is_put_whole_saves_the_boards_own_first(field, tool, tmp_
     (tmp_path / "config.json").write_text('{"ssid": "office", "password": "87654321"}')
     said = tool(board, "flash", "--config", tmp_path / "config.json")
     (saved,) = tmp_path.glob("backups/*.files")
-    assert (saved / "config.json").read_bytes() == USER_FILES["/config.json"] and f"to {saved}: /config.json" in said.out
+    assert (saved / "config.json").read_bytes() == USER_FILES[
+        "/config.json"
+    ] and f"to {saved}: /config.json" in said.out
     assert b"office" in _files(board)["/config.json"]
     monkeypatch.setenv("ALIOT_WIFI_SSID", "attic")  # merged: nothing else of it is lost
     assert tool(board, "flash").status == 0
@@ -341,15 +365,28 @@ def test_a_relayout_keeps_the_users_main_py_too(field, tool, tmp_path):
 
 def test_what_is_for_the_host_stays_out_of_a_board(field, tool, tmp_path):
     board = field()
-    app = _folder(tmp_path / "app", {
-        "main.py": "print('app')\n", ".git/HEAD": "ref", ".env": "x", "tests/test_a.py": "def test(): 0\n",
-        "data/a.csv": "1", "data/a.log": "1", "data/keep.log": "1", "__pycache__/main.pyc": "x",
-        ".aliotignore": "tests/\n*.log\n!keep.log\n"})
+    app = _folder(
+        tmp_path / "app",
+        {
+            "main.py": "print('app')\n",
+            ".git/HEAD": "ref",
+            ".env": "x",
+            "tests/test_a.py": "def test(): 0\n",
+            "data/a.csv": "1",
+            "data/a.log": "1",
+            "data/keep.log": "1",
+            "__pycache__/main.pyc": "x",
+            ".aliotignore": "tests/\n*.log\n!keep.log\n",
+        },
+    )
     said = tool(board, "flash", "--app", "--files", app, firmware=None)
     assert said.status == 0, said.err
     own = file_list.parse(littlefs.read(flash_image.region(_image(board), LAYOUT.vfs))[file_list.LIST])
     assert {path for path, lines in own.items() if "FILES" in lines.values()} == {
-        "/main.py", "/data/a.csv", "/data/keep.log"}
+        "/main.py",
+        "/data/a.csv",
+        "/data/keep.log",
+    }
     assert not {"/.git/HEAD", "/.env", "/tests/test_a.mpy"} & set(_files(board))
     assert ".env, .git, __pycache__, data/a.log, tests" in said.out
 
@@ -417,8 +454,7 @@ def test_an_image_for_another_chip(bench, tool, tmp_path):
     (tmp_path / "c3.bin").write_bytes(stock_bin("ESP32_GENERIC_C3"))
     said = tool(bench(), "flash", "--firmware", tmp_path / "c3.bin", firmware=None)
     assert said.error == (
-        "c3.bin is not a stock MicroPython image for ESP32_GENERIC: "
-        "it is an image for esp32c3, not for esp32"
+        "c3.bin is not a stock MicroPython image for ESP32_GENERIC: it is an image for esp32c3, not for esp32"
     )
 
 
@@ -455,7 +491,7 @@ def test_a_file_system_that_cannot_be_read_is_made_anew_only_when_asked(field, t
     image[start : start + 0x2000] = b"\x5a" * 0x2000
     board = field(image=bytes(image))
     assert tool(board, "flash").error == (
-        "the file system on the board cannot be read: --fresh makes a new one, " "and what is in it is lost"
+        "the file system on the board cannot be read: --fresh makes a new one, and what is in it is lost"
     )
     assert _image(board) == bytes(image)
     assert tool(board, "flash", "--fresh").status == 0
@@ -541,7 +577,10 @@ LEAKS = {
     "named": ("cfg.py", "DEVICE_SECRET = 'h4I4dneEFp7EImTvh4I4dneEFp7EImTv'\n"),
     "json": ("cfg.json", '{"productKey": "a1b2", "deviceSecret": "0123456789abcdef0123456789abcdef"}'),
     "product": ("x.txt", 'product_secret: "Kq8zTqLw0aPs7d6F"'),
-    "proxy": ("gw.json", json.dumps({"sub_products": [{"product_key": "a1b2", "product_secret": "Kq8zTqLw0aPs7d6F"}]})),
+    "proxy": (
+        "gw.json",
+        json.dumps({"sub_products": [{"product_key": "a1b2", "product_secret": "Kq8zTqLw0aPs7d6F"}]}),
+    ),
     "ID2": ("id.json", '{"id2_key": "00112233445566778899aabbccddeeff"}'),
     "PKCS#1": ("board.key", pairs.key_bytes()),
     "PKCS#8": ("board.pem", pairs.key_bytes(form=PrivateFormat.PKCS8)),
@@ -549,9 +588,14 @@ LEAKS = {
     "PKCS#8 in DER": ("board.p8", pairs.key_bytes(encoding=Encoding.DER, form=PrivateFormat.PKCS8)),
     "record": ("burned", record.encode(record.BURNED, 1, {record.WAY: b"x509"})),
 }
-HELD = {"ID2": "an ID² key", "record": "an identity record", "named": "a device or product secret",
-        "json": "a device or product secret", "product": "a device or product secret",
-        "proxy": "a device or product secret"}
+HELD = {
+    "ID2": "an ID² key",
+    "record": "an identity record",
+    "named": "a device or product secret",
+    "json": "a device or product secret",
+    "product": "a device or product secret",
+    "proxy": "a device or product secret",
+}
 
 
 @pytest.mark.parametrize("name", LEAKS)
@@ -665,7 +709,9 @@ def test_flash_says_who_is_trusted_for_the_pinned_image_and_nothing_of_ones_own(
     field, tool, stock_image, tmp_path
 ):
     said = tool(field(), "flash", firmware=None)
-    assert "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of" in said.out
+    assert (
+        "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of" in said.out
+    )
     assert "taken by" not in tool(field("other.bin"), "flash").out
 
 
@@ -729,7 +775,8 @@ def test_only_the_files_of_a_board_without_micropython(bench, tool, tmp_path):
     app = _folder(tmp_path / "app", {"main.py": "print('app')\n"})
     said = tool(board, "flash", "--app", "--files", app, firmware=None, wait="90")
     assert said.error == (
-        f"there is no MicroPython on this board: 'make flash PORT={board.url} FILES={app}' brings it, and the files")
+        f"there is no MicroPython on this board: 'make flash PORT={board.url} FILES={app}' brings it, and the files"
+    )
     assert "say 'make flash'" in tool(board, "flash", "--app", "--erase", firmware=None).error
     assert board.nor.operations == 0
 
@@ -867,7 +914,10 @@ def test_a_merged_image_for_factories_boots_and_is_what_flash_would_write(
 
 def test_a_merged_image_holds_the_same_bytes_as_flash_writes_with_files(bench, tool, tmp_path, capsys):
     """FILES, ROOT and CONFIG included; each is refused for the same reasons."""
-    app = _folder(tmp_path / "app", {"main.py": "print('app')\n", "lamp/on.py": "x = 1\n", "a.csv": "1", ".git/HEAD": "r"})
+    app = _folder(
+        tmp_path / "app",
+        {"main.py": "print('app')\n", "lamp/on.py": "x = 1\n", "a.csv": "1", ".git/HEAD": "r"},
+    )
     (tmp_path / "config.json").write_text('{"ssid": "shop", "password": "12345678"}')
     arguments = ["--files", str(app), "--config", str(tmp_path / "config.json")]
     whole = tmp_path / "whole.bin"

@@ -87,7 +87,10 @@ def test_a_cut_at_each_flash_operation_of_an_update_loses_nothing(tmp_path):
 
 def _app(*numbers):
     """An application's files as a folder brings them, in some version of it."""
-    return {f"/{name}.mpy": bytes([number]) * 700 for name, number in zip(("lamp/__init__", "lamp/old", "motor"), numbers)}
+    return {
+        f"/{name}.mpy": bytes([number]) * 700
+        for name, number in zip(("lamp/__init__", "lamp/old", "motor"), numbers)
+    }
 
 
 def test_a_cut_while_a_folders_files_come_and_go_loses_none_of_the_users_and_leaves_a_true_list(tmp_path):
@@ -95,8 +98,10 @@ def test_a_cut_while_a_folders_files_come_and_go_loses_none_of_the_users_and_lea
     release, old = device_files.compile_tree(), _app(1, 2, 3)
     new = {"/lamp.mpy": b"l" * 700, "/motor.mpy": b"m" * 700, "/main.py": b"print('app')\n"}
     own = {**USER_FILES, "/main.py": b"print('mine')\n", "/motor/notes.txt": b"mine"}
-    lines = {**{path: (data, "release") for path, data in release.items() if path != "/main.py"},
-             **{path: (data, "FILES") for path, data in old.items()}}
+    lines = {
+        **{path: (data, "release") for path, data in release.items() if path != "/main.py"},
+        **{path: (data, "FILES") for path, data in old.items()},
+    }
     listed = file_list.encode({path: {file_list.sha(data): source} for path, (data, source) in lines.items()})
     before = field_board(files={**release, **old, **own, file_list.LIST: listed}, stale=False)
     wanted = file_list.Wanted({**release, **new}, dict.fromkeys(new, "FILES"), files=True)
@@ -111,18 +116,23 @@ def test_a_cut_while_a_folders_files_come_and_go_loses_none_of_the_users_and_lea
             _flash(path, wanted, cut, tmp_path)
         tree = littlefs.read(flash_image.region(path.read_bytes(), LAYOUT.vfs))
         assert {name: tree.get(name) for name in own if name != "/main.py"} == {
-            name: data for name, data in own.items() if name != "/main.py"}
+            name: data for name, data in own.items() if name != "/main.py"
+        }
         found = file_list.parse(tree[file_list.LIST])
         for name, data in tree.items():
             told = file_list.sha(data) in found.get(name, {})
-            assert told == (data in (release.get(name), old.get(name), new.get(name))), f"{name} after a cut at {cut}"
+            assert told == (data in (release.get(name), old.get(name), new.get(name))), (
+                f"{name} after a cut at {cut}"
+            )
         (saved,) = tmp_path.glob("*.files")
         assert (saved / "main.py").read_bytes() == own["/main.py"]
         _flash(path, wanted, journal=tmp_path)
         tree = littlefs.read(flash_image.region(path.read_bytes(), LAYOUT.vfs))
         assert {name: tree.get(name) for name in (*new, *old)} == {**dict.fromkeys(old), **new}
         assert file_list.parse(tree[file_list.LIST]) == {
-            name: {file_list.sha(data): "FILES" if name in new else "release"} for name, data in wanted.tree.items()}
+            name: {file_list.sha(data): "FILES" if name in new else "release"}
+            for name, data in wanted.tree.items()
+        }
     print(f"operations: {total}")
 
 
@@ -237,7 +247,9 @@ def test_a_first_flash_cut_anywhere_ends_whole_the_next_time(tmp_path):
         _flash(path, wanted, journal=tmp_path, image=image)
         tree = littlefs.read(flash_image.region(path.read_bytes(), LAYOUT.vfs))
         assert tree == {**wanted, file_list.LIST: tree[file_list.LIST]}
-        assert file_list.parse(tree[file_list.LIST]) == {path: {file_list.sha(data): "release"} for path, data in wanted.items()}
+        assert file_list.parse(tree[file_list.LIST]) == {
+            path: {file_list.sha(data): "release"} for path, data in wanted.items()
+        }
 
 
 def test_the_board_of_these_tests_has_something_to_lose():
@@ -272,7 +284,9 @@ def test_what_cannot_be_written_safely_is_kept_on_this_machine_until_it_is_back(
         _whole(path.read_bytes())
         tree = littlefs.read(flash_image.region(path.read_bytes(), LAYOUT.vfs))
         assert "/aliot/dropped/__init__.mpy" not in tree
-        assert file_list.parse(tree[file_list.LIST]) == {name: {file_list.sha(data): "release"} for name, data in wanted.items()}
+        assert file_list.parse(tree[file_list.LIST]) == {
+            name: {file_list.sha(data): "release"} for name, data in wanted.items()
+        }
         assert not list(tmp_path.glob("*.identity"))
 
 
@@ -301,7 +315,11 @@ def test_a_record_that_goes_into_nvs_first_does_not_leave_the_plan_of_the_files_
     older = records(1_600_000_000)[0]
     vfs = littlefs.update(flash_image.region(image, LAYOUT.vfs), {"/aliot/burned": older})
     image[LAYOUT.vfs.offset : LAYOUT.vfs.offset + LAYOUT.vfs.size] = vfs
-    entries = [e for e in nvs.read(flash_image.region(image, LAYOUT.nvs)).entries if (e.namespace, e.key) != ("aliot", "issued")]
+    entries = [
+        e
+        for e in nvs.read(flash_image.region(image, LAYOUT.nvs)).entries
+        if (e.namespace, e.key) != ("aliot", "issued")
+    ]
     image[LAYOUT.nvs.offset : LAYOUT.nvs.offset + LAYOUT.nvs.size] = nvs.write(entries, LAYOUT.nvs.size)
     path.write_bytes(image)
     wanted = device_files.compile_tree()
@@ -309,4 +327,6 @@ def test_a_record_that_goes_into_nvs_first_does_not_leave_the_plan_of_the_files_
     _whole(path.read_bytes())
     tree = littlefs.read(flash_image.region(path.read_bytes(), LAYOUT.vfs))
     assert {name: tree[name] for name in wanted} == wanted
-    assert file_list.parse(tree[file_list.LIST]) == {name: {file_list.sha(data): "release"} for name, data in wanted.items()}
+    assert file_list.parse(tree[file_list.LIST]) == {
+        name: {file_list.sha(data): "release"} for name, data in wanted.items()
+    }

@@ -29,7 +29,9 @@ def test_a_flash_that_esptool_does_not_know_is_named_and_taken_with_its_size(fie
 
 def test_a_flash_that_does_not_answer_is_told_apart(bench, tool, answers):
     answers(0xFFFFFF)
-    assert "does not answer (its id reads 0xffffff): is it powered well enough" in tool(bench(), "flash").error
+    assert (
+        "does not answer (its id reads 0xffffff): is it powered well enough" in tool(bench(), "flash").error
+    )
 
 
 def test_a_size_that_the_flash_contradicts_is_refused(bench, tool):
@@ -46,7 +48,9 @@ def test_a_small_board_hears_which_board_fits(bench, tool, tmp_path):
     )
 
 
-@pytest.mark.parametrize(("text", "size"), [(None, None), ("4", 4 << 20), ("16MB", 16 << 20), ("2mb", 2 << 20)])
+@pytest.mark.parametrize(
+    ("text", "size"), [(None, None), ("4", 4 << 20), ("16MB", 16 << 20), ("2mb", 2 << 20)]
+)
 def test_a_size_is_read(text, size):
     assert open_board.flash_size(text) == size
 

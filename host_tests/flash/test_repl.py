@@ -32,7 +32,11 @@ def _until(terminal, text, seconds=30):
 def test_a_repl_on_a_url_is_typed_into_and_left(board):
     terminal, far = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools", "repl", "--port", board.url], stdin=far, stdout=far, stderr=far, close_fds=True
+        [sys.executable, "-m", "tools", "repl", "--port", board.url],
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        close_fds=True,
     )
     os.close(far)
     try:

@@ -31,7 +31,9 @@ def test_config_is_the_whole_of_it_and_what_goes_is_said(field, tool, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"ssid": EMOJI, "pump": 4}))
     said = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None)
     assert said.status == 0, said.err
-    assert "CONFIG= does not name pass, every: " in said.out and "pump in config.json is no setting" in said.out
+    assert (
+        "CONFIG= does not name pass, every: " in said.out and "pump in config.json is no setting" in said.out
+    )
     assert EMOJI.encode() in _config(board) and json.loads(_config(board)) == {"ssid": EMOJI, "pump": 4}
 
 

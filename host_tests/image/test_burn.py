@@ -12,16 +12,26 @@ from tools.firmware import record
 from tools.image import burn, flash_image, identity, journal, littlefs, nvs, owner
 from tools.image.nvs import Entry
 
-FOREIGN = (Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
-           Entry("phy", "cal", "u32", 1), Entry("misc", "note", "string", "höflich"),
-           Entry("app", "count", "i64", -7))
-FILES = {"/boot.py": b"#", "/main.py": b"import app", "/config.json": b'{"ssid": "x"}',
-         "/user/data.txt": b"mine" * 700, "/aliot/store.mpy": b"\0" * 1800}
+FOREIGN = (
+    Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
+    Entry("phy", "cal", "u32", 1),
+    Entry("misc", "note", "string", "höflich"),
+    Entry("app", "count", "i64", -7),
+)
+FILES = {
+    "/boot.py": b"#",
+    "/main.py": b"import app",
+    "/config.json": b'{"ssid": "x"}',
+    "/user/data.txt": b"mine" * 700,
+    "/aliot/store.mpy": b"\0" * 1800,
+}
 PRODUCT = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"})
-ELSEWHERE = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv",
-                            "method": "mqtt"})
-OTHER = identity.parse({"product_key": "a1ZZZZZZZZZ", "device_name": "other",
-                        "device_secret": "0" * 31 + "1"})
+ELSEWHERE = identity.parse(
+    {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "method": "mqtt"}
+)
+OTHER = identity.parse(
+    {"product_key": "a1ZZZZZZZZZ", "device_name": "other", "device_secret": "0" * 31 + "1"}
+)
 SECRET = "2b" * 16
 
 
@@ -302,7 +312,9 @@ def check_after_burn(made, who, secret, folder, cut):
 def test_a_file_system_that_a_cut_left_unreadable_is_mended_by_the_next_burn(tmp_path, monkeypatch):
     """Where no harmless order of writes is found, the journal keeps the sectors as they were."""
     monkeypatch.setattr(littlefs, "_fillers", lambda *_: iter(()))
-    monkeypatch.setattr(littlefs, "_short", lambda memory, _: memory)  # metadata that has grown, as on a board
+    monkeypatch.setattr(
+        littlefs, "_short", lambda memory, _: memory
+    )  # metadata that has grown, as on a board
     start = registered(tmp_path)
     whole = start.copy()
     burned(whole, ELSEWHERE, tmp_path)
@@ -370,8 +382,13 @@ def test_random_burns_boots_cuts_and_losses_never_lose_an_identity(seed, tmp_pat
 def test_a_record_with_certificate_and_key_fits_beside_the_rest_and_is_burned_again(name, tmp_path):
     """The OTA layouts have 16 KB of NVS."""
     made = board(name=name)
-    fields = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.DEVICE_NAME: b"dev1",
-              record.CERTIFICATE: bytes(range(256)) * 12, record.PRIVATE_KEY: bytes(range(255, -1, -1)) * 7}
+    fields = {
+        record.WAY: b"x509",
+        record.PRODUCT_KEY: b"a1MZxOdcBnO",
+        record.DEVICE_NAME: b"dev1",
+        record.CERTIFICATE: bytes(range(256)) * 12,
+        record.PRIVATE_KEY: bytes(range(255, -1, -1)) * 7,
+    }
     for turn in range(3):
         fields[record.DEVICE_NAME] = b"dev%d" % turn
         burn.burn(made, made.layout, fields, MAC, tmp_path, now=turn)
@@ -391,11 +408,15 @@ def test_a_record_that_no_nvs_holds_is_refused_and_nothing_is_written(tmp_path):
 
 def test_no_cut_gives_an_entry_to_another_namespace(tmp_path):
     """Old and new pages number their namespaces differently; they must never be read together."""
-    many = (*(Entry(f"space{i}", "first", "u8", i) for i in range(9)),
-            Entry("space0", "big", "blob", bytes(3500)),
-            *(Entry(f"space{i}", "second", "u32", i) for i in range(9)))
+    many = (
+        *(Entry(f"space{i}", "first", "u8", i) for i in range(9)),
+        Entry("space0", "big", "blob", bytes(3500)),
+        *(Entry(f"space{i}", "second", "u32", i) for i in range(9)),
+    )
     ours = Entry("aliot", "burned", "blob", PRODUCT.to_record(5))
-    start = BoardFlash(flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES))
+    start = BoardFlash(
+        flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES)
+    )
     start.data[0x10000:0x1000B] = b"application"
     whole = start.copy()
     burned(whole, ELSEWHERE, tmp_path)
@@ -417,16 +438,23 @@ def copy(medium, name, generation, fields):
 
 def issued_fields(secret, generation, who=PRODUCT):
     key, name = owner.owner(who.fields(), MAC)
-    return {record.PRODUCT_KEY: key.encode(), record.DEVICE_NAME: name.encode(),
-            record.DEVICE_SECRET: secret, record.FOR_GENERATION: generation.to_bytes(4, "little")}
+    return {
+        record.PRODUCT_KEY: key.encode(),
+        record.DEVICE_NAME: name.encode(),
+        record.DEVICE_SECRET: secret,
+        record.FOR_GENERATION: generation.to_bytes(4, "little"),
+    }
 
 
-@pytest.mark.parametrize("issued, secret", [
-    ([(8, 5, b"for an older burn")], b"for an older burn"),
-    ([(8, 5, b"older"), (7, 9, b"belongs")], b"belongs"),
-    ([(8, 9, b"older"), (12, 9, b"newer")], b"newer"),
-    ([], None),
-])
+@pytest.mark.parametrize(
+    "issued, secret",
+    [
+        ([(8, 5, b"for an older burn")], b"for an older burn"),
+        ([(8, 5, b"older"), (7, 9, b"belongs")], b"belongs"),
+        ([(8, 9, b"older"), (12, 9, b"newer")], b"newer"),
+        ([], None),
+    ],
+)
 def test_of_several_issued_records_the_one_in_use_is_kept(issued, secret):
     """Each is (its generation, the burned generation that it is for, the secret); 9 is burned."""
     copies = [copy("nvs", "burned", 9, PRODUCT.fields())]
@@ -448,10 +476,13 @@ def test_the_last_generation_is_refused(tmp_path):
     assert burn.decide(copies, PRODUCT.fields(), MAC).generation == 2**32 - 1
 
 
-@pytest.mark.parametrize("burned_at, issued_at, given", [
-    (9, 2**32 - 1, {}),  # an issued record for an earlier burn, which is written anew
-    (2**32 - 1, 0, {"slots": {"next": {record.CERTIFICATE: b"x"}}}),  # it goes behind the burned record
-])
+@pytest.mark.parametrize(
+    "burned_at, issued_at, given",
+    [
+        (9, 2**32 - 1, {}),  # an issued record for an earlier burn, which is written anew
+        (2**32 - 1, 0, {"slots": {"next": {record.CERTIFICATE: b"x"}}}),  # it goes behind the burned record
+    ],
+)
 def test_no_record_gets_a_generation_behind_the_last_one(burned_at, issued_at, given):
     copies = [copy("nvs", "burned", burned_at, PRODUCT.fields())]
     if issued_at:

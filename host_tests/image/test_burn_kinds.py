@@ -60,13 +60,22 @@ def issued(made, name="issued"):
 
 def later(number, serial):
     """What a slot holds: a certificate that came after the burned one, and its key."""
-    return {record.WAY: b"x509", 20: pairs.cer(pairs.Encoding.DER, number=number, serial=serial),
-            21: pairs.key_bytes(pairs.key(number), pairs.Encoding.DER)}
+    return {
+        record.WAY: b"x509",
+        20: pairs.cer(pairs.Encoding.DER, number=number, serial=serial),
+        21: pairs.key_bytes(pairs.key(number), pairs.Encoding.DER),
+    }
 
 
 def test_each_kind_goes_onto_both_media_and_back(tmp_path):
     made = board()
-    for who in (certified(tmp_path), parsed(ID2), parsed(OTP), parsed({**DEVICE, "sub_products": SUBS}), PRODUCT):
+    for who in (
+        certified(tmp_path),
+        parsed(ID2),
+        parsed(OTP),
+        parsed({**DEVICE, "sub_products": SUBS}),
+        PRODUCT,
+    ):
         burned(made, who, tmp_path / "j")
         assert holds(made, who)
         untouched(made)
@@ -78,7 +87,9 @@ def test_the_largest_pair_and_a_second_after_it_fit(tmp_path, name):
     first = certified(tmp_path, private=pairs.key("large", 4096), number="large", bits=4096)
     burned(made, first, tmp_path / "j")
     issue(made, NAME)
-    second = certified(tmp_path, "y", private=pairs.key("large", 4096), number="large", bits=4096, serial=0x22)
+    second = certified(
+        tmp_path, "y", private=pairs.key("large", 4096), number="large", bits=4096, serial=0x22
+    )
     burned(made, second, tmp_path / "j")
     assert holds(made, second)
     untouched(made)
@@ -95,8 +106,10 @@ def test_the_name_of_an_x509_board_stays_with_its_certificate(tmp_path):
     assert issued(made) == NAME
 
 
-@pytest.mark.parametrize("other", [lambda folder: certified(folder, "y", number=1, serial=0x22), lambda _: PRODUCT,
-                                   lambda _: parsed(ID2)])
+@pytest.mark.parametrize(
+    "other",
+    [lambda folder: certified(folder, "y", number=1, serial=0x22), lambda _: PRODUCT, lambda _: parsed(ID2)],
+)
 def test_under_another_identity_that_name_is_gone_without_a_question(tmp_path, other):
     made = board()
     burned(made, certified(tmp_path), tmp_path / "j")
@@ -105,9 +118,16 @@ def test_under_another_identity_that_name_is_gone_without_a_question(tmp_path, o
     assert issued(made) is None
 
 
-@pytest.mark.parametrize("other", [lambda folder: certified(folder), lambda _: parsed({**OTP, "device_name": "other"}),
-                                   lambda _: parsed({"product_key": "a1ID2Produ1", "device_name": MAC.replace(":", ""),
-                                                     "device_secret": "x" * 32})])
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda folder: certified(folder),
+        lambda _: parsed({**OTP, "device_name": "other"}),
+        lambda _: parsed(
+            {"product_key": "a1ID2Produ1", "device_name": MAC.replace(":", ""), "device_secret": "x" * 32}
+        ),
+    ],
+)
 def test_a_provisioned_id2_is_not_burned_over(tmp_path, other):
     made = board()
     burned(made, parsed(OTP), tmp_path / "j")
@@ -134,16 +154,27 @@ def test_a_renewed_certificate_stays_with_its_board(tmp_path):
         burned(made, certified(tmp_path, "y", number=1, serial=0x22), tmp_path / "j")
     assert bytes(made.data) == before
     burned(made, identity.parse({**X509, "host": "a.b"}, tmp_path), tmp_path / "j")
-    assert (issued(made), issued(made, "renewed"), issued(made, "next")) == (NAME, later(1, 0x33), later(2, 0x44))
+    assert (issued(made), issued(made, "renewed"), issued(made, "next")) == (
+        NAME,
+        later(1, 0x33),
+        later(2, 0x44),
+    )
     saved = backup.load(backup.save(MAC, burn.look(made, made.layout).copies, tmp_path / "b"))
     again = board()
     burn.burn(again, again.layout, saved.burned, MAC, tmp_path / "j", issued=saved.issued, slots=saved.slots)
-    assert (issued(again), issued(again, "renewed"), issued(again, "next")) == (NAME, later(1, 0x33), later(2, 0x44))
+    assert (issued(again), issued(again, "renewed"), issued(again, "next")) == (
+        NAME,
+        later(1, 0x33),
+        later(2, 0x44),
+    )
     slots = {c.name: c.generation for c in burn.look(again, again.layout).copies}
     assert slots["next"] > slots["renewed"]
     burned(made, parsed(ID2), tmp_path / "j", replace=True)
     assert {copy.name for copy in burn.look(made, made.layout).copies} == {"burned"}
-    assert not any(entry.key in ("renewed", "next") for entry in nvs.read(flash_image.region(made.data, made.layout.nvs)).entries)
+    assert not any(
+        entry.key in ("renewed", "next")
+        for entry in nvs.read(flash_image.region(made.data, made.layout.nvs)).entries
+    )
 
 
 def test_a_certificate_that_was_tried_already_is_not_restored(tmp_path):
@@ -178,11 +209,21 @@ def test_a_backup_brings_back_certificate_and_name(tmp_path):
 
 BURNS = {
     "X.509 over nothing": (None, certified, "ESP32_GENERIC"),
-    "X.509 over X.509": (certified, lambda folder: certified(folder, "y", number=1, serial=0x22), "ESP32_GENERIC"),
-    "X.509 in the OTA layout": (certified, lambda folder: certified(folder, "y", number=1, serial=0x22),
-                                "ESP32_GENERIC-OTA"),
-    "X.509 with a renewed one": (certified, lambda folder: identity.parse({**X509, "host": "a.b"}, folder),
-                                 "ESP32_GENERIC"),
+    "X.509 over X.509": (
+        certified,
+        lambda folder: certified(folder, "y", number=1, serial=0x22),
+        "ESP32_GENERIC",
+    ),
+    "X.509 in the OTA layout": (
+        certified,
+        lambda folder: certified(folder, "y", number=1, serial=0x22),
+        "ESP32_GENERIC-OTA",
+    ),
+    "X.509 with a renewed one": (
+        certified,
+        lambda folder: identity.parse({**X509, "host": "a.b"}, folder),
+        "ESP32_GENERIC",
+    ),
     "ID2 over X.509": (certified, lambda _: parsed(ID2), "ESP32_GENERIC"),
 }
 
@@ -211,7 +252,9 @@ def test_a_burn_cut_at_every_operation_is_never_lost_and_never_the_old_one(tmp_p
             again = made.copy()
             found = fields_at_boot(made)
             assert not renewed or slot_at_boot(made) == later(1, 0x33)
-            assert found in [known.fields() for known in (old, who) if known] or (old is None and found is None)
+            assert found in [known.fields() for known in (old, who) if known] or (
+                old is None and found is None
+            )
             burned(again, who, tmp_path / "j")
             untouched(again)
             assert holds(again, who)

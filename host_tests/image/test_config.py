@@ -35,8 +35,11 @@ def test_a_setting_is_taken_or_refused_by_its_name(row):
     if len(row["wrong"]) == 1:
         name = row["wrong"][0]
         known = settings.RULES.get(name) or settings.ENDPOINT.get(name.removeprefix("endpoint."))
-        assert line == (f"{name} has to be {rules.rule(*known)}" if known else
-                        f"{name} is not a setting; there are {', '.join(settings.ENDPOINT)}")
+        assert line == (
+            f"{name} has to be {rules.rule(*known)}"
+            if known
+            else f"{name} is not a setting; there are {', '.join(settings.ENDPOINT)}"
+        )
 
 
 @pytest.mark.parametrize("row", named(ROWS["files"]))
@@ -61,8 +64,18 @@ def test_every_rule_has_rows_that_keep_and_that_break_it():
     assert set(settings.ENDPOINT) <= {name for place in places if place for name in place}
 
 
-@pytest.mark.parametrize("name", ["device_secret", "product_secret", "id2_key", "private_key", "sub_products",
-                                  "deviceSecret", "productSecret"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "device_secret",
+        "product_secret",
+        "id2_key",
+        "private_key",
+        "sub_products",
+        "deviceSecret",
+        "productSecret",
+    ],
+)
 def test_an_identity_is_no_setting(name):
     with pytest.raises(UserError, match=f"'{name}' does not belong into settings"):
         config.check({name: "x"})
@@ -80,12 +93,31 @@ def test_the_public_instance_has_no_id_in_settings_either():
         config.check({"endpoint": {"instance": "public"}})
 
 
-@pytest.mark.parametrize(("name", "meant"), [
-    ("SSID", "ssid"), ("Ssid", "ssid"), ("ssdi", None), ("pass", "password"), ("Password", "password"), ("psk", "password"),
-    ("passwort", "password"), ("wifi_password", "password"), ("wifi_ssid", "ssid"), ("keep_alive", "keepalive"),
-    ("KeepAlive", "keepalive"), ("watch-dog", "watchdog"), ("region", "endpoint.region"), ("instance", "endpoint.instance"),
-    ("timezone", None), ("pump", None), ("host", None), ("names", None), ("interval", None), ("sensor", None),
-])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SSID", "ssid"),
+        ("Ssid", "ssid"),
+        ("ssdi", None),
+        ("pass", "password"),
+        ("Password", "password"),
+        ("psk", "password"),
+        ("passwort", "password"),
+        ("wifi_password", "password"),
+        ("wifi_ssid", "ssid"),
+        ("keep_alive", "keepalive"),
+        ("KeepAlive", "keepalive"),
+        ("watch-dog", "watchdog"),
+        ("region", "endpoint.region"),
+        ("instance", "endpoint.instance"),
+        ("timezone", None),
+        ("pump", None),
+        ("host", None),
+        ("names", None),
+        ("interval", None),
+        ("sensor", None),
+    ],
+)
 def test_a_near_miss_is_told_and_what_an_application_has_of_its_own_is_taken(name, meant):
     if meant is None:
         config.check({name: "x"})
@@ -103,5 +135,7 @@ def test_a_near_miss_in_the_endpoint_is_told():
 
 def test_what_a_board_will_miss_is_said():
     assert "CONFIG=config.json brings them" in next(config.missing(None))
-    assert list(config.missing({"every": 5})) == ["the board will have no Wi-Fi: its config.json names no ssid"]
+    assert list(config.missing({"every": 5})) == [
+        "the board will have no Wi-Fi: its config.json names no ssid"
+    ]
     assert not list(config.missing({"ssid": "a"})) and not list(config.missing({"ssid_hex": "61"}))

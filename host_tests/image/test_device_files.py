@@ -18,10 +18,21 @@ def folder(path, **files):
 
 
 def test_all_but_what_the_chip_runs_from_source_is_compiled(tmp_path):
-    tree = device_files.compile_tree(folder(tmp_path, **{
-        "main.py": "import aliot", "boot.py": "", "aliot__a.py": "x = 1", "aliot__roots__r.der": b"\x30",
-        "manifest.py": "package('aliot')", "aliot__advice.txt": "|a|b", "aliot__notes.md": "no",
-        "package.json": "{}"}))
+    tree = device_files.compile_tree(
+        folder(
+            tmp_path,
+            **{
+                "main.py": "import aliot",
+                "boot.py": "",
+                "aliot__a.py": "x = 1",
+                "aliot__roots__r.der": b"\x30",
+                "manifest.py": "package('aliot')",
+                "aliot__advice.txt": "|a|b",
+                "aliot__notes.md": "no",
+                "package.json": "{}",
+            },
+        )
+    )
     assert sorted(tree) == ["/aliot/a.mpy", "/aliot/advice.txt", "/aliot/roots/r.der", "/boot.py", "/main.py"]
     assert tree["/aliot/advice.txt"] == b"|a|b"
     assert tree["/main.py"] == b"import aliot" and tree["/aliot/roots/r.der"] == b"\x30"

@@ -27,11 +27,21 @@ from tools.image.flash_file import FlashFile
 
 FOLDER = Path(__file__).parent / "goldens"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
-DEVICE = {"product_key": "a1MZxOdcBnO", "device_name": "dev1",
-          "device_secret": "0123456789abcdef0123456789abcdef"}
+DEVICE = {
+    "product_key": "a1MZxOdcBnO",
+    "device_name": "dev1",
+    "device_secret": "0123456789abcdef0123456789abcdef",
+}
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}
-SECRETS = [DEVICE["device_secret"], PRODUCT["product_secret"], "not-for-anyone", "5e" * 16,
-           SUBS[1]["product_secret"], ID2["id2_key"], TOKEN]
+SECRETS = [
+    DEVICE["device_secret"],
+    PRODUCT["product_secret"],
+    "not-for-anyone",
+    "5e" * 16,
+    SUBS[1]["product_secret"],
+    ID2["id2_key"],
+    TOKEN,
+]
 MAC = "24:0a:c4:00:00:01"
 
 
@@ -47,23 +57,32 @@ def root():
 def place(tmp_path, monkeypatch):
     """A folder with certificates and flash files in several states, in which the commands run."""
     monkeypatch.chdir(tmp_path)
-    for name, values in {"device": DEVICE, "product": PRODUCT, "regnwl": {**PRODUCT, "method": "regnwl"},
-                         "both": {**DEVICE, **PRODUCT}, "x509": X509, "id2": ID2, "otp": OTP,
-                         "gateway": {**GATEWAY, "sub_products": SUBS},
-                         "abroad": {**DEVICE, "region": "ap-southeast-1", "auth": "https", "bootstrap": "global"},
-                         "beijing": {**X509, "region": "cn-beijing"}, "tokyo": {**ID2, "region": "ap-northeast-1"},
-                         "ended": {"certificate": "ended.cer", "private_key": "ended.key"},
-                         "mixed": {"certificate": "x.cer", "private_key": "ended.key"},
-                         "endpoint": {"endpoint": {"bootstrap": "near"}},
-                         "config": {"ssid": "home", "password": "not-for-anyone"}}.items():
+    for name, values in {
+        "device": DEVICE,
+        "product": PRODUCT,
+        "regnwl": {**PRODUCT, "method": "regnwl"},
+        "both": {**DEVICE, **PRODUCT},
+        "x509": X509,
+        "id2": ID2,
+        "otp": OTP,
+        "gateway": {**GATEWAY, "sub_products": SUBS},
+        "abroad": {**DEVICE, "region": "ap-southeast-1", "auth": "https", "bootstrap": "global"},
+        "beijing": {**X509, "region": "cn-beijing"},
+        "tokyo": {**ID2, "region": "ap-northeast-1"},
+        "ended": {"certificate": "ended.cer", "private_key": "ended.key"},
+        "mixed": {"certificate": "x.cer", "private_key": "ended.key"},
+        "endpoint": {"endpoint": {"bootstrap": "near"}},
+        "config": {"ssid": "home", "password": "not-for-anyone"},
+    }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
     pairs.write(tmp_path)
     pairs.write(tmp_path, "later", serial=0x33)
     pairs.write(tmp_path, "ended", number=1, serial=0x11, start=-20, days=10)
     (tmp_path / "broken.json").write_text('{"product_key": \n')
     (tmp_path / "root.pem").write_bytes(root())
-    whole = flash_image.build(identity=identity.parse(DEVICE), generation=7, with_firmware=False,
-                        files={"/main.py": b"#"})
+    whole = flash_image.build(
+        identity=identity.parse(DEVICE), generation=7, with_firmware=False, files={"/main.py": b"#"}
+    )
     layout = flash_image.layout_in(whole)
     (tmp_path / "nvs.bin").write_bytes(flash_image.region(whole, layout.nvs))
     (tmp_path / "vfs.bin").write_bytes(flash_image.region(whole, layout.vfs))
@@ -81,8 +100,15 @@ def registered(folder):
     path.write_bytes(flash_image.build(with_firmware=False, files={"/main.py": b"#"}))
     with FlashFile(path) as made:
         layout = flash_image.layout_in(path.read_bytes())
-        burn.burn(made, layout, identity.parse(PRODUCT).fields(), MAC, folder / "j",
-                  issued={record.DEVICE_SECRET: b"5e" * 16}, now=1000)
+        burn.burn(
+            made,
+            layout,
+            identity.parse(PRODUCT).fields(),
+            MAC,
+            folder / "j",
+            issued={record.DEVICE_SECRET: b"5e" * 16},
+            now=1000,
+        )
     return path.read_bytes()
 
 
@@ -93,8 +119,16 @@ def renewed(folder):
     later = identity.parse({"certificate": "later.cer", "private_key": "later.key"}, folder).fields()
     name = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
     with FlashFile(path) as made:
-        burn.burn(made, flash_image.layout_in(path.read_bytes()), identity.parse(X509, folder).fields(), MAC, folder / "j",
-                  issued=name, now=1000, slots={"renewed": later})
+        burn.burn(
+            made,
+            flash_image.layout_in(path.read_bytes()),
+            identity.parse(X509, folder).fields(),
+            MAC,
+            folder / "j",
+            issued=name,
+            now=1000,
+            slots={"renewed": later},
+        )
     return path.read_bytes()
 
 
@@ -116,7 +150,9 @@ def settled(text):
         if re.match(r"  /(aliot/(?!burned|issued)|main.py|boot.py)", line):
             continue
         line = re.sub(r"generation 1[0-9]{9}\b", "generation NOW", line)
-        line = re.sub(r"\b20\d\d-\d\d-\d\d( \d\d:\d\d UTC)?", "DAY", re.sub(r"in \d+ days", "in SOME days", line))
+        line = re.sub(
+            r"\b20\d\d-\d\d-\d\d( \d\d:\d\d UTC)?", "DAY", re.sub(r"in \d+ days", "in SOME days", line)
+        )
         line = re.sub(r"(blob, |burned: |\*\*\*\* \()(11|19)\d\d bytes", r"\1SOME bytes", line)
         yield re.sub(r"(/roots/root.der): \d+ bytes", r"\1: SOME bytes", line)
 
@@ -131,9 +167,13 @@ def test_the_verbs_print_what_they_did(name, place, capsys):
 
 
 def test_json_is_for_programs(place, capsys):
-    for command in ("image --cert device.json --out f.bin --json",
-                    "burn --cert device.json --flash f.bin --json",
-                    "inspect f.bin --json", "inspect nvs.bin --json", "inspect vfs.bin --json"):
+    for command in (
+        "image --cert device.json --out f.bin --json",
+        "burn --cert device.json --flash f.bin --json",
+        "inspect f.bin --json",
+        "inspect nvs.bin --json",
+        "inspect vfs.bin --json",
+    ):
         assert cli.main(command.split()) == 0
         out = capsys.readouterr().out
         assert isinstance(json.loads(out), dict)

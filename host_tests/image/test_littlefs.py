@@ -12,11 +12,16 @@ from tools.image import littlefs
 SIZE = 0x40000
 NAMES = st.text("abcdefghijklmnop", min_size=1, max_size=12)
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(
-    lambda parts: "/" + "/".join(["d_" + part for part in parts[:-1]] + parts[-1:]))
+    lambda parts: "/" + "/".join(["d_" + part for part in parts[:-1]] + parts[-1:])
+)
 CONTENT = st.one_of(st.binary(max_size=60), st.binary(min_size=100, max_size=9000))
 TREES = st.dictionaries(PATHS, CONTENT, max_size=8)
-FILES = {"/main.py": b"import app", "/aliot/store.mpy": b"\0" * 1800, "/aliot/roots/a.der": b"1" * 900,
-         "/config.json": b"{}"}
+FILES = {
+    "/main.py": b"import app",
+    "/aliot/store.mpy": b"\0" * 1800,
+    "/aliot/roots/a.der": b"1" * 900,
+    "/config.json": b"{}",
+}
 RECORDS = ("/aliot/burned", "/aliot/issued")
 
 
@@ -75,15 +80,24 @@ def test_an_image_of_version_2_1_is_read_and_updated():
 
 def test_blank_is_what_micropython_formats():
     assert littlefs.is_blank(b"\xff" * SIZE)
-    for call in (littlefs.read, lambda image: littlefs.update(image, {"/a": b""}),
-                 lambda image: littlefs.plan(image, {"/a": b""})):
+    for call in (
+        littlefs.read,
+        lambda image: littlefs.update(image, {"/a": b""}),
+        lambda image: littlefs.plan(image, {"/a": b""}),
+    ):
         with pytest.raises(littlefs.Blank):
             call(b"\xff" * SIZE)
 
 
-@pytest.mark.parametrize("image", [
-    b"\0" * SIZE, b"FAT " * (SIZE // 4), b"\0" * 8192 + littlefs.build(FILES, SIZE)[8192:],
-], ids=["zeros", "text", "superblocks lost"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"\0" * SIZE,
+        b"FAT " * (SIZE // 4),
+        b"\0" * 8192 + littlefs.build(FILES, SIZE)[8192:],
+    ],
+    ids=["zeros", "text", "superblocks lost"],
+)
 def test_garbage_is_unreadable_and_is_never_formatted(image):
     assert not littlefs.is_blank(image)
     with pytest.raises(littlefs.Unreadable):
@@ -118,17 +132,30 @@ def test_a_blank_first_sector_alone_is_not_blank():
     assert littlefs.read(image) == FILES
 
 
-@pytest.mark.parametrize("before, put, remove", [
-    ({}, {RECORDS[0]: b"b" * 90}, []),
-    ({}, {RECORDS[0]: b"b" * 900, RECORDS[1]: b"i" * 90}, []),
-    ({RECORDS[0]: b"b" * 90}, {RECORDS[1]: b"i" * 90}, []),
-    ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 5000}, {RECORDS[0]: b"B" * 4000, RECORDS[1]: b"I" * 90}, []),
-    ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {RECORDS[0]: b"B" * 90}, [RECORDS[1]]),
-    ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {}, list(RECORDS)),
-])
-@pytest.mark.parametrize("tree", [
-    FILES, {"/main.py": b"#", "/aliot/a": b""}, {f"/aliot/m{i}.mpy": b"x" * i for i in range(30)},
-], ids=["firmware", "small", "full folder"])
+@pytest.mark.parametrize(
+    "before, put, remove",
+    [
+        ({}, {RECORDS[0]: b"b" * 90}, []),
+        ({}, {RECORDS[0]: b"b" * 900, RECORDS[1]: b"i" * 90}, []),
+        ({RECORDS[0]: b"b" * 90}, {RECORDS[1]: b"i" * 90}, []),
+        (
+            {RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 5000},
+            {RECORDS[0]: b"B" * 4000, RECORDS[1]: b"I" * 90},
+            [],
+        ),
+        ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {RECORDS[0]: b"B" * 90}, [RECORDS[1]]),
+        ({RECORDS[0]: b"b" * 90, RECORDS[1]: b"i" * 90}, {}, list(RECORDS)),
+    ],
+)
+@pytest.mark.parametrize(
+    "tree",
+    [
+        FILES,
+        {"/main.py": b"#", "/aliot/a": b""},
+        {f"/aliot/m{i}.mpy": b"x" * i for i in range(30)},
+    ],
+    ids=["firmware", "small", "full folder"],
+)
 def test_a_plan_is_whole_before_and_after_at_every_byte_of_a_torn_sector(tree, before, put, remove):
     image = littlefs.build({**tree, **before}, SIZE)
     update = littlefs.plan(image, put, remove)

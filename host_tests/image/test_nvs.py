@@ -17,17 +17,28 @@ from tools.image import nvs
 from tools.image.nvs import Entry
 
 SIZE = 0x6000
-RANGES = {"u8": (0, 255), "i8": (-128, 127), "u16": (0, 65535), "i16": (-32768, 32767), "u32": (0, 2**32 - 1),
-          "i32": (-(2**31), 2**31 - 1), "u64": (0, 2**64 - 1), "i64": (-(2**63), 2**63 - 1)}
+RANGES = {
+    "u8": (0, 255),
+    "i8": (-128, 127),
+    "u16": (0, 65535),
+    "i16": (-32768, 32767),
+    "u32": (0, 2**32 - 1),
+    "i32": (-(2**31), 2**31 - 1),
+    "u64": (0, 2**64 - 1),
+    "i64": (-(2**63), 2**63 - 1),
+}
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=15)
 VALUES = st.one_of(
     *(st.tuples(st.just(kind), st.integers(*limits)) for kind, limits in RANGES.items()),
     st.tuples(st.just("blob"), st.one_of(st.binary(max_size=300), st.binary(min_size=3900, max_size=5000))),
-    st.tuples(st.just("string"), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
-                                         max_size=120)),
+    st.tuples(
+        st.just("string"),
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=120),
+    ),
 )
 ENTRIES = st.dictionaries(st.tuples(NAMES, NAMES), VALUES, max_size=12).map(
-    lambda d: [Entry(space, key, kind, value) for (space, key), (kind, value) in d.items()])
+    lambda d: [Entry(space, key, kind, value) for (space, key), (kind, value) in d.items()]
+)
 
 
 @settings(max_examples=campaign(150), deadline=None, suppress_health_check=list(HealthCheck))
@@ -66,8 +77,10 @@ def test_blobs_of_format_version_1_are_read():
         partition.write_entry("b", bytes(range(256)), "binary")
         partition.write_entry("s", "text", "string")
     found = nvs.read(out.getvalue())
-    assert found.entries == (Entry("old", "b", "blob", bytes(range(256))),
-                             Entry("old", "s", "string", "text"))
+    assert found.entries == (
+        Entry("old", "b", "blob", bytes(range(256))),
+        Entry("old", "s", "string", "text"),
+    )
     assert found.pages[0].version == 1
 
 
@@ -81,10 +94,15 @@ def test_too_much_is_refused_in_one_line():
         nvs.write([Entry("a", f"b{i}", "blob", bytes(3900)) for i in range(6)], SIZE)
 
 
-@pytest.mark.parametrize("entry", [
-    Entry("sixteen-letters!", "k", "u8", 1), Entry("a", "sixteen-letters!", "u8", 1), Entry("", "k", "u8", 1),
-    Entry("a", "k", "float", 1),
-])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry("sixteen-letters!", "k", "u8", 1),
+        Entry("a", "sixteen-letters!", "u8", 1),
+        Entry("", "k", "u8", 1),
+        Entry("a", "k", "float", 1),
+    ],
+)
 def test_names_and_types_outside_the_format_are_refused(entry):
     with pytest.raises(ValueError):
         nvs.write([entry], SIZE)
@@ -152,22 +170,35 @@ INDEX = item(1, 0x48, "b", struct.pack("<IBBH", 5, 1, 0, 0xFFFF))
 CHUNK = item(1, 0x42, "b", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2, chunk=0)
 
 
-@pytest.mark.parametrize("data, says", [
-    (page([SPACE, broken(item(1, 0x04, "a", b"\1\0\0\0"))]), "page 0 entry 1: wrong CRC"),
-    (page([SPACE, CHUNK, broken(BODY, 0), INDEX]), "the value of 'b' has a wrong CRC"),
-    (page([SPACE, INDEX]), "blob 'b' in 'aliot' is not whole"),
-    (page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2), BODY]),
-     "not UTF-8"),
-    (page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 2, 0xFFFF, crc(b"\xff\0")), span=2),
-           b"\xff\0".ljust(32, b"\xff")]), "not UTF-8"),
-    (page([SPACE, item(2, 0x04, "a", b"\1\0\0\0")]), "namespace 2, which has no name"),
-    (page([SPACE, item(1, 0x99, "a", b"\1\0\0\0")]), "type 0x99, which is not known"),
-    (page([SPACE, item(1, 0x21, "s", b"\0" * 8, span=200)]), "spans 200 entries"),
-    (page([SPACE, item(1, 0x21, "s", b"\0" * 8, span=0)]), "spans 0 entries"),
-    (page([SPACE], version=0xFD), "newer than this tool"),
-    (page([SPACE], state=0x12345678), "state 0x12345678"),
-    (broken(page([SPACE]), 5), "wrong header CRC"),
-])
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        (page([SPACE, broken(item(1, 0x04, "a", b"\1\0\0\0"))]), "page 0 entry 1: wrong CRC"),
+        (page([SPACE, CHUNK, broken(BODY, 0), INDEX]), "the value of 'b' has a wrong CRC"),
+        (page([SPACE, INDEX]), "blob 'b' in 'aliot' is not whole"),
+        (
+            page([SPACE, item(1, 0x21, "s", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2), BODY]),
+            "not UTF-8",
+        ),
+        (
+            page(
+                [
+                    SPACE,
+                    item(1, 0x21, "s", struct.pack("<HHI", 2, 0xFFFF, crc(b"\xff\0")), span=2),
+                    b"\xff\0".ljust(32, b"\xff"),
+                ]
+            ),
+            "not UTF-8",
+        ),
+        (page([SPACE, item(2, 0x04, "a", b"\1\0\0\0")]), "namespace 2, which has no name"),
+        (page([SPACE, item(1, 0x99, "a", b"\1\0\0\0")]), "type 0x99, which is not known"),
+        (page([SPACE, item(1, 0x21, "s", b"\0" * 8, span=200)]), "spans 200 entries"),
+        (page([SPACE, item(1, 0x21, "s", b"\0" * 8, span=0)]), "spans 0 entries"),
+        (page([SPACE], version=0xFD), "newer than this tool"),
+        (page([SPACE], state=0x12345678), "state 0x12345678"),
+        (broken(page([SPACE]), 5), "wrong header CRC"),
+    ],
+)
 def test_damage_is_told_and_the_rest_is_read(data, says):
     good = page([item(0, 0x01, "other", b"\x05"), item(5, 0x14, "n", b"\xff\xff\xff\xff")], sequence=9)
     found = nvs.read(data + good)
@@ -177,13 +208,16 @@ def test_damage_is_told_and_the_rest_is_read(data, says):
         nvs.merge(data + good, {})
 
 
-@pytest.mark.parametrize("data, says", [
-    (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 3]), "'s' was being written"),
-    (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 0]), "'s' was being written or erased"),
-    (broken(page([]), 5), "page 0 was being begun"),
-    (b"\xff" * 64 + page([SPACE])[64:], "page 0 was being erased"),
-    (page([SPACE], state=0xFFFFFFF8), "page 0 was being freed"),
-])
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 3]), "'s' was being written"),
+        (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 0]), "'s' was being written or erased"),
+        (broken(page([]), 5), "page 0 was being begun"),
+        (b"\xff" * 64 + page([SPACE])[64:], "page 0 was being erased"),
+        (page([SPACE], state=0xFFFFFFF8), "page 0 was being freed"),
+    ],
+)
 def test_what_a_power_cut_leaves_is_no_damage(data, says):
     found = nvs.read(data + b"\xff" * 4096)
     assert found.faults == ()
@@ -208,10 +242,14 @@ def test_a_size_that_is_no_number_of_pages_is_refused():
             nvs.read(b"\xff" * size)
 
 
-FOREIGN = [Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
-           Entry("phy", "cal_version", "u32", 1), Entry("misc", "log", "string", "höflich"),
-           Entry("app", "count", "i64", -7), Entry("app", "flag", "u8", 1),
-           Entry("app", "empty", "blob", b"")]
+FOREIGN = [
+    Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
+    Entry("phy", "cal_version", "u32", 1),
+    Entry("misc", "log", "string", "höflich"),
+    Entry("app", "count", "i64", -7),
+    Entry("app", "flag", "u8", 1),
+    Entry("app", "empty", "blob", b""),
+]
 
 
 def test_a_merge_keeps_every_other_entry_with_its_type():

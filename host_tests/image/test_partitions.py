@@ -58,12 +58,15 @@ def test_a_flipped_bit_is_noticed():
         partitions.decode(broken)
 
 
-@pytest.mark.parametrize("data, says", [
-    (b"\xff" * partitions.SIZE, "no partition table"),
-    (b"", "no partition table"),
-    (b"\0" * partitions.SIZE, "row 0"),
-    (STOCK_1_25[:32] + b"junk" * 8, "row 1"),
-])
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        (b"\xff" * partitions.SIZE, "no partition table"),
+        (b"", "no partition table"),
+        (b"\0" * partitions.SIZE, "row 0"),
+        (STOCK_1_25[:32] + b"junk" * 8, "row 1"),
+    ],
+)
 def test_what_is_no_table_is_said(data, says):
     with pytest.raises(ValueError, match=says):
         partitions.decode(data)
@@ -82,11 +85,14 @@ def test_more_rows_than_fit_are_refused():
         partitions.encode([partitions.Partition("seventeen letters", 1, 0x40, 0, 0x1000)])
 
 
-@pytest.mark.parametrize("rows, says", [
-    ([("a", 0x9000, 0x2000), ("b", 0xA000, 0x1000)], "overlap"),
-    ([("a", 0x9000, 0x400000)], "ends at"),
-    ([("a", 0x9800, 0x1000)], "whole sectors"),
-])
+@pytest.mark.parametrize(
+    "rows, says",
+    [
+        ([("a", 0x9000, 0x2000), ("b", 0xA000, 0x1000)], "overlap"),
+        ([("a", 0x9000, 0x400000)], "ends at"),
+        ([("a", 0x9800, 0x1000)], "whole sectors"),
+    ],
+)
 def test_a_layout_that_cannot_be_is_refused(rows, says):
     rows = [partitions.Partition(label, partitions.DATA, 0x40, offset, size) for label, offset, size in rows]
     with pytest.raises(ValueError, match=says):

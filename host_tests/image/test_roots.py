@@ -59,15 +59,34 @@ def test_a_root_takes_no_place_of_another_file():
 def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
     names = [path.rpartition("/")[2] for path in flash_image.root_files([BUNDLE])]
     assert "extra roots: roots.der, roots-2.der" in build._words(
-        {"file": "x", "size": 0, "board": "b", "identity": None, "roots": names, "files": 0, "left_out": [],
-         "firmware": None, "warning": None, "not_in_it": None})
+        {
+            "file": "x",
+            "size": 0,
+            "board": "b",
+            "identity": None,
+            "roots": names,
+            "files": 0,
+            "left_out": [],
+            "firmware": None,
+            "warning": None,
+            "not_in_it": None,
+        }
+    )
 
 
-@pytest.mark.parametrize("data, words", [
-    (b"", "is not an X.509 certificate"), (b"no certificate", "is not an X.509 certificate"),
-    (ONE[:200], "is not an X.509 certificate"), (ONE + ONE[:200], "is not an X.509 certificate"),
-    (ONE + pairs.key_bytes(), r"holds something else than certificates \(rsa private key\): leave only roots in it"),
-])
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (b"", "is not an X.509 certificate"),
+        (b"no certificate", "is not an X.509 certificate"),
+        (ONE[:200], "is not an X.509 certificate"),
+        (ONE + ONE[:200], "is not an X.509 certificate"),
+        (
+            ONE + pairs.key_bytes(),
+            r"holds something else than certificates \(rsa private key\): leave only roots in it",
+        ),
+    ],
+)
 def test_what_is_no_root_is_one_line(tmp_path, data, words):
     (tmp_path / "ca.pem").write_bytes(data)
     with pytest.raises(UserError, match=words):

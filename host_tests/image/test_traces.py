@@ -40,8 +40,13 @@ def home(tmp_path, monkeypatch):
 
 def writer(path, end):
     """A process that is in the middle of a private write of `path`."""
-    process = subprocess.Popen([sys.executable, "-c", WRITES.format(end=end), str(path)], cwd=ROOT, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITES.format(end=end), str(path)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdout.readline() == "written\n"
     return process
 
@@ -54,33 +59,63 @@ def killed(path):
     return left
 
 
-@pytest.mark.parametrize("name", [
-    "journal/.240ac4000001.identity.123.partial", "journal/240ac4000001.identity",
-    "journal/240ac4000001.files.identity", "backups/240ac4000001-20261130-010203.identity",
-    "backups/.240ac4000001-20261130-010203.identity.5.partial", "issued/.a1X509ProdK_x_50.key.7.partial",
-    "line.key", "ledger.db", "ledger.db-wal", "ledger.copy.partial", "efuses.bin", "efuses.bin.part", "flash.bin",
-    "product.json", "config.json", "devices.csv", "job.toml", "job.signed.toml", "passphrase", "station/job.signed.toml",
-    "cloud/state.sqlite", "cloud/state.sqlite-wal", "cloud/cloud.toml", "cloud/ca.key.pem", "cloud/server.key.pem",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "journal/.240ac4000001.identity.123.partial",
+        "journal/240ac4000001.identity",
+        "journal/240ac4000001.files.identity",
+        "backups/240ac4000001-20261130-010203.identity",
+        "backups/.240ac4000001-20261130-010203.identity.5.partial",
+        "issued/.a1X509ProdK_x_50.key.7.partial",
+        "line.key",
+        "ledger.db",
+        "ledger.db-wal",
+        "ledger.copy.partial",
+        "efuses.bin",
+        "efuses.bin.part",
+        "flash.bin",
+        "product.json",
+        "config.json",
+        "devices.csv",
+        "job.toml",
+        "job.signed.toml",
+        "passphrase",
+        "station/job.signed.toml",
+        "cloud/state.sqlite",
+        "cloud/state.sqlite-wal",
+        "cloud/cloud.toml",
+        "cloud/ca.key.pem",
+        "cloud/server.key.pem",
+    ],
+)
 def test_git_takes_nothing_that_holds_an_identity(name, tmp_path):
     (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text())
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("secret")
-    said = subprocess.run(["git", "-C", tmp_path, "status", "--porcelain", "-uall"], capture_output=True, text=True)
+    said = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain", "-uall"], capture_output=True, text=True
+    )
     assert said.stdout == "?? .gitignore\n"
 
 
 def test_git_takes_everything_that_is_tracked():
-    said = subprocess.run(["git", "-C", ROOT, "ls-files", "-ci", "--exclude-standard"], capture_output=True, text=True)
+    said = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-ci", "--exclude-standard"], capture_output=True, text=True
+    )
     assert said.stdout == ""
 
 
-@pytest.mark.parametrize("start", [
-    lambda folder: journal.load(folder, MAC),
-    lambda folder: backup.load_rescue(MAC, folder),
-    lambda folder: backup.save_rescue("24:0a:c4:00:00:02", (), {}, folder),
-], ids=["burn", "flash", "relayout"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda folder: journal.load(folder, MAC),
+        lambda folder: backup.load_rescue(MAC, folder),
+        lambda folder: backup.save_rescue("24:0a:c4:00:00:02", (), {}, folder),
+    ],
+    ids=["burn", "flash", "relayout"],
+)
 def test_what_a_killed_write_left_is_gone_at_the_next_start(start, tmp_path):
     left = killed(tmp_path / "240ac4000001.identity")
     start(tmp_path)
@@ -115,7 +150,10 @@ def test_journals_lie_in_the_users_state_folder(home, tmp_path, monkeypatch):
         burned(made, ELSEWHERE, None)
     backup.save_rescue(MAC, (), {})
     assert sorted(path.name for path in home.iterdir()) == [
-        ".gitignore", "240ac4000001.files.identity", "240ac4000001.identity"]
+        ".gitignore",
+        "240ac4000001.files.identity",
+        "240ac4000001.identity",
+    ]
     assert home.stat().st_mode & 0o777 == 0o700
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
@@ -167,37 +205,52 @@ def test_an_empty_folder_of_ones_own_is_left_as_it_is(tmp_path):
 # --- backups and journals as files of a person's: edited, cut, copied, owned by somebody else
 
 KEYED = {record.WAY: b"x509", record.CERTIFICATE: b"first", record.PRIVATE_KEY: b"key"}
-RENEWED = {record.CERTIFICATE: b"second", record.PRIVATE_KEY: b"key", record.FOR_GENERATION: (9).to_bytes(4, "little")}
+RENEWED = {
+    record.CERTIFICATE: b"second",
+    record.PRIVATE_KEY: b"key",
+    record.FOR_GENERATION: (9).to_bytes(4, "little"),
+}
 OWN = {record.PRODUCT_KEY: b"a1MZxOdcBnO", record.DEVICE_NAME: b"dev1", record.DEVICE_SECRET: b"s" * 32}
 
 
 def saved(*records, mac=MAC):
     """The text of a backup of (name, fields)."""
     kinds = {"burned": record.BURNED}
-    rows = [["nvs", name, record.encode(kinds.get(name, record.ISSUED), 9 + number, fields).hex()]
-            for number, (name, fields) in enumerate(records)]
+    rows = [
+        ["nvs", name, record.encode(kinds.get(name, record.ISSUED), 9 + number, fields).hex()]
+        for number, (name, fields) in enumerate(records)
+    ]
     return json.dumps({"format": 1, "mac": mac, "records": rows}).encode()
 
 
-@pytest.mark.parametrize("text, held", [
-    (saved(("burned", KEYED), ("renewed", RENEWED)), {"renewed"}),  # what a board holds after a renewal
-    (saved(("burned", KEYED), ("next", RENEWED)), {"next"}),
-    (b"\xef\xbb\xbf" + saved(("burned", OWN)), set()),  # an editor's BOM
-])
+@pytest.mark.parametrize(
+    "text, held",
+    [
+        (saved(("burned", KEYED), ("renewed", RENEWED)), {"renewed"}),  # what a board holds after a renewal
+        (saved(("burned", KEYED), ("next", RENEWED)), {"next"}),
+        (b"\xef\xbb\xbf" + saved(("burned", OWN)), set()),  # an editor's BOM
+    ],
+)
 def test_a_backup_is_read_whole(text, held, tmp_path):
     (tmp_path / "b.identity").write_bytes(text)
     assert set(backup.load(tmp_path / "b.identity").slots) == held
 
 
-@pytest.mark.parametrize("text, words", [
-    (saved(("burned", OWN), mac=5), "is not a backup"),
-    (saved(("burned", OWN), mac="zz"), "is not a backup"),
-    (saved(("burned", OWN), ("later", OWN)), "is not a backup"),
-    (saved(("issued", OWN)), "holds no burned record"),
-    (saved(("burned", OWN), ("issued", OWN)).replace(b"73" * 32, b"74" * 32, 1), "its burned record cannot be read"),
-    (b"[" * 100_000, "is not a backup"),
-    (b"[]", "is not a backup"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (saved(("burned", OWN), mac=5), "is not a backup"),
+        (saved(("burned", OWN), mac="zz"), "is not a backup"),
+        (saved(("burned", OWN), ("later", OWN)), "is not a backup"),
+        (saved(("issued", OWN)), "holds no burned record"),
+        (
+            saved(("burned", OWN), ("issued", OWN)).replace(b"73" * 32, b"74" * 32, 1),
+            "its burned record cannot be read",
+        ),
+        (b"[" * 100_000, "is not a backup"),
+        (b"[]", "is not a backup"),
+    ],
+)
 def test_a_backup_that_is_none_is_told_in_one_line(text, words, tmp_path):
     (tmp_path / "b.identity").write_bytes(text)
     with pytest.raises(UserError, match=words) as caught:
@@ -205,8 +258,17 @@ def test_a_backup_that_is_none_is_told_in_one_line(text, words, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [b"[]", b"[" * 100_000, b"\xff", b'{"format": 1, "entries": [], "tree": []}',
-                                  b'{"format": 2, "entries": [], "tree": {}}'], ids=range(5))
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[]",
+        b"[" * 100_000,
+        b"\xff",
+        b'{"format": 1, "entries": [], "tree": []}',
+        b'{"format": 2, "entries": [], "tree": {}}',
+    ],
+    ids=range(5),
+)
 def test_a_journal_that_is_none_is_told_in_one_line_and_stays(text, tmp_path):
     for name, load in (("240ac4000001.identity", journal.load), ("240ac4000001.files.identity", None)):
         (tmp_path / name).write_bytes(text)

@@ -163,7 +163,12 @@ def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud)
     from tools.line import job
     from tools.line.station.port_wire import PortWire
 
-    fields = {"product_key": PRODUCT, "device_name": "dev00001", "device_secret": secret(1), "region": "cn-shanghai"}
+    fields = {
+        "product_key": PRODUCT,
+        "device_name": "dev00001",
+        "device_secret": secret(1),
+        "region": "cn-shanghai",
+    }
     (tmp_path / "flash1.bin").write_bytes(
         layouts.build(board="ESP32_GENERIC", identity=identity.parse(fields), roots=[cloud.ca_der])
     )
@@ -183,9 +188,13 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
     from tools.line import job
     from tools.line.station.port_wire import PortWire
 
-    (tmp_path / "flash1.bin").write_bytes(layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x"}))
+    (tmp_path / "flash1.bin").write_bytes(
+        layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x"})
+    )
     tree = {"/main.py": b"the job's", "/lamp.mpy": b"M\x06"}
-    wanted = job.Job("lamp", PRODUCT, "ESP32_GENERIC", files=str(tmp_path), tree=tree, sources=dict.fromkeys(tree, "FILES"))
+    wanted = job.Job(
+        "lamp", PRODUCT, "ESP32_GENERIC", files=str(tmp_path), tree=tree, sources=dict.fromkeys(tree, "FILES")
+    )
     with bench(tmp_path, 1) as board:
         wire = PortWire(board.url, wanted, folder=str(tmp_path / "state" / "journal"))
         wire.identify()
@@ -194,7 +203,9 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
         wire.close()
     (saved,) = (tmp_path / "state" / "backups").glob("*.files")
     assert flashed["saved"] == str(saved) and (saved / "main.py").read_bytes() == b"mine"
-    after = littlefs.read(layouts.region((tmp_path / "flash1.bin").read_bytes(), layouts.layout_of("ESP32_GENERIC").vfs))
+    after = littlefs.read(
+        layouts.region((tmp_path / "flash1.bin").read_bytes(), layouts.layout_of("ESP32_GENERIC").vfs)
+    )
     assert after == {**tree, "/own.txt": b"x", files.LIST: after[files.LIST]}
 
 
@@ -206,18 +217,31 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
     for one in (issue(ca, key, name) for name in ("sensor-1", "sensor-2")):
         (tmp_path / "issued" / f"{one.stem}.cer").write_bytes(one.certificate_pem)
         (tmp_path / "issued" / f"{one.stem}.key").write_bytes(one.key_pem)
-    (path, _), = association.write(ca, tmp_path / "out")
+    ((path, _),) = association.write(ca, tmp_path / "out")
     config = {
         "instance": {"kind": "public", "region": "cn-shanghai"},
-        "product": [{"product_key": key, "product_secret": "h4I4dneEFp7EImTv", "auth": "x509",
-                     "device": [{"device_name": "sensor-1"}, {"device_name": "sensor-2"}]}],
+        "product": [
+            {
+                "product_key": key,
+                "product_secret": "h4I4dneEFp7EImTv",
+                "auth": "x509",
+                "device": [{"device_name": "sensor-1"}, {"device_name": "sensor-2"}],
+            }
+        ],
     }
     with Cloud(config, tmp_path / "cloud") as cloud:
         proof = ca.verification(cloud.admin("GET", "/registration_code")["code"])
-        cloud.admin("POST", "/cas", {
-            "name": "Factory_CA", "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
-            "certificate_file": "ca.cer", "verification_file": "verify.cer",
-            "verification": keys.pem("CERTIFICATE", proof).decode()})
+        cloud.admin(
+            "POST",
+            "/cas",
+            {
+                "name": "Factory_CA",
+                "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
+                "certificate_file": "ca.cer",
+                "verification_file": "verify.cer",
+                "verification": keys.pem("CERTIFICATE", proof).decode(),
+            },
+        )
         cloud.admin("POST", "/cas/Factory_CA/association", {"file": path.name, "csv": path.read_text()})
         line = Line(tmp_path, "connected", [cloud.ca_der], wifi=True)
         job = tmp_path / "job.toml"
@@ -239,12 +263,19 @@ def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_plat
 
 
 def test_an_application_that_stops_is_red_with_its_exception_and_place(tmp_path):
-    line = Line(tmp_path, files={"main.py": "import json\nprint('hello')\njson.load(open('/config.json'))\n"}, seconds=10)
+    line = Line(
+        tmp_path,
+        files={"main.py": "import json\nprint('hello')\njson.load(open('/config.json'))\n"},
+        seconds=10,
+    )
     with bench(tmp_path, 1) as board:
         status, events = line.burn(board)
     outcome, why = results(events)["1"]
     assert (status, outcome) == (1, "failed")
-    assert why.startswith("its application has ended: OSError: [Errno 2] ENOENT (") and '"/main.py", line 3' in why
+    assert (
+        why.startswith("its application has ended: OSError: [Errno 2] ENOENT (")
+        and '"/main.py", line 3' in why
+    )
 
 
 def test_eight_boards_at_once_with_every_fault_end_right(tmp_path):

@@ -81,7 +81,9 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "ids.csv").write_text(
         "ProductKey,DeviceName,ID,Key,KeyType\n" + "".join(",".join(row) + "\n" for row in IDS)
     )
-    (tmp_path / "subs.csv").write_text("ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n")
+    (tmp_path / "subs.csv").write_text(
+        "ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n"
+    )
     (tmp_path / "x509.toml").write_text(
         f'name = "x"\nproduct_key = "{X509}"\nboard = "ESP32_GENERIC"\n[endpoint]\nauth = "https"\n'
     )
@@ -146,7 +148,11 @@ def test_the_output_is_as_written_down(name, place, capsys, monkeypatch):
     assert text == wanted
     assert not any(secret(n) in text for n in range(10))
     key = pairs.key_bytes(encoding=pairs.Encoding.DER)
-    hidden = [row[3] for row in IDS] + [TOKEN, "Xh2sKw0Lq7PzT3vN", identities.of_pair(b"", key)["private_key"][-8:]]
+    hidden = [row[3] for row in IDS] + [
+        TOKEN,
+        "Xh2sKw0Lq7PzT3vN",
+        identities.of_pair(b"", key)["private_key"][-8:],
+    ]
     assert not any(word in text.replace(TOKEN + "\n", "\n") for word in hidden)
 
 

@@ -86,15 +86,21 @@ def test_a_thousand_rows_in_every_form_and_column_order(form, order):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_ca_reads_every_form_too(tmp_path, form):
-    data = sheet(["ProductKey", "设备名称", "备注"] if form == "GBK" else ["ProductKey", "DeviceName", "DeviceSecret"],
-                 THOUSAND[:3], order=(2, 1, 0), **FORMS[form])
+    data = sheet(
+        ["ProductKey", "设备名称", "备注"] if form == "GBK" else ["ProductKey", "DeviceName", "DeviceSecret"],
+        THOUSAND[:3],
+        order=(2, 1, 0),
+        **FORMS[form],
+    )
     (tmp_path / "list.csv").write_bytes(data)
     assert device_list.read(tmp_path / "list.csv") == ([row[:2] for row in THOUSAND[:3]], [])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_products_of_sub_devices_are_read_in_every_form(form):
-    data = sheet(["ProductKey", "x", "ProductSecret"], [("a1SubProdu1", "", "Xh2sKw0Lq7PzT3vN")], **FORMS[form])
+    data = sheet(
+        ["ProductKey", "x", "ProductSecret"], [("a1SubProdu1", "", "Xh2sKw0Lq7PzT3vN")], **FORMS[form]
+    )
     assert tables.sub_products(data) == (("a1SubProdu1", "Xh2sKw0Lq7PzT3vN"),)
 
 
@@ -147,7 +153,9 @@ def names_are_good(name):
     return True
 
 
-@pytest.mark.parametrize("name", ["lamp-0001", "240ac4000001", "1-Marble", "march-01", "12E45", "E1234567", "may-2"])
+@pytest.mark.parametrize(
+    "name", ["lamp-0001", "240ac4000001", "1-Marble", "march-01", "12E45", "E1234567", "may-2"]
+)
 def test_a_name_of_a_person_s_own_choice_is_not_warned_of(name):
     read = tables.read(sheet(["ProductKey", "DeviceName", "DeviceSecret"], [(PRODUCT, name, secret(1))]))
     assert (read.warned, read.bad, len(read.rows)) == ([], [], 1)
@@ -159,12 +167,16 @@ def test_dates_are_taken_in_with_a_warning(ledger):
 
 
 def test_a_declared_delimiter_is_no_row():
-    assert [(row.line, row.device_name) for row in tables.read(case("excel_sep_line.csv")).rows] == [(3, "lamp-0006")]
+    assert [(row.line, row.device_name) for row in tables.read(case("excel_sep_line.csv")).rows] == [
+        (3, "lamp-0006")
+    ]
 
 
 def test_what_nobody_sees_is_shown():
     ((line, words),) = tables.read(case("zero_width_space.csv")).bad
-    assert line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in words
+    assert (
+        line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in words
+    )
 
 
 def test_a_cell_that_is_guarded_from_spreadsheets_is_its_text():
@@ -369,14 +381,18 @@ def test_macs_are_found_in_any_column(form):
     assert tables.macs(data) == found
 
 
-@pytest.mark.parametrize("data, words", [
-    (b"MAC\n2.4E+11\n", "line 2: '2.4E\\+11' looks like a number that a spreadsheet made"),
-    (b"MAC\n1122334455\n", "line 2: '1122334455' looks like a number without its zeros .* 001122334455"),
-    (b"MAC\n24:0a:c4:00:00:1\n", "line 2: '24:0a:c4:00:00:1' is not a MAC"),
-    ("MAC\n\u200e24:0a:c4:00:00:11\n".encode(), "line 2: '<U.200E>24:0a"),
-    (b"MAC,BaseMAC\n24:0a:c4:00:00:11,24:0a:c4:00:00:12\n", "line 1: two columns are MACs"),
-    (b"MAC\n", "there is no MAC in it"), (b"", "there is no MAC in it"),
-])
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (b"MAC\n2.4E+11\n", "line 2: '2.4E\\+11' looks like a number that a spreadsheet made"),
+        (b"MAC\n1122334455\n", "line 2: '1122334455' looks like a number without its zeros .* 001122334455"),
+        (b"MAC\n24:0a:c4:00:00:1\n", "line 2: '24:0a:c4:00:00:1' is not a MAC"),
+        ("MAC\n\u200e24:0a:c4:00:00:11\n".encode(), "line 2: '<U.200E>24:0a"),
+        (b"MAC,BaseMAC\n24:0a:c4:00:00:11,24:0a:c4:00:00:12\n", "line 1: two columns are MACs"),
+        (b"MAC\n", "there is no MAC in it"),
+        (b"", "there is no MAC in it"),
+    ],
+)
 def test_what_is_no_mac_is_told(data, words):
     with pytest.raises(UserError, match=words):
         tables.macs(data)

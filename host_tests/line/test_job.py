@@ -110,14 +110,22 @@ def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
         (app / name).write_text("x = 1\n")
     (app / ".aliotignore").write_text("/tests\n")
     path = signed(folder)
-    assert {name for name in job.load(path, public).pinned if name.startswith("file")} == {"file main.py", "file table.csv"}
+    assert {name for name in job.load(path, public).pinned if name.startswith("file")} == {
+        "file main.py",
+        "file table.csv",
+    }
     found = job.load(path, public)
     rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
     brought = job.with_tree(job._with(found, held=rootless))
-    assert {name for name, source in brought.sources.items() if source == "FILES"} == {"/main.py", "/table.csv"}
+    assert {name for name, source in brought.sources.items() if source == "FILES"} == {
+        "/main.py",
+        "/table.csv",
+    }
     assert not [name for name in brought.tree if "test" in name or "git" in name or "env" in name]
     (app / ".aliotignore").write_text("/table.csv\n/tests\n")
-    with pytest.raises(UserError, match="file table.csv of job lamp-2026-11 was signed and does not go onto boards"):
+    with pytest.raises(
+        UserError, match="file table.csv of job lamp-2026-11 was signed and does not go onto boards"
+    ):
         job.load(path, public)
 
 
@@ -170,7 +178,10 @@ def test_what_was_verified_is_what_goes_onto_a_board(folder, public, tmp_path, m
 def test_the_hash_of_the_record_is_measured(folder, public):
     """Not copied from the job: an unsigned job's pins, or a wrong one, never reach the ledger."""
     found = job.load(signed(folder), public)
-    assert replace(found, pinned={"firmware": "0" * 64}).firmware_hash == hashlib.sha256(b"firmware" * 100).hexdigest()
+    assert (
+        replace(found, pinned={"firmware": "0" * 64}).firmware_hash
+        == hashlib.sha256(b"firmware" * 100).hexdigest()
+    )
 
 
 def test_another_key_and_no_key_are_refused(folder, public):
@@ -280,7 +291,9 @@ def test_a_station_file_that_is_not_root_s_is_refused_whoever_asks(pinned, monke
 
     def owned(path, *args, **kwargs):
         found = list(stat_of(path, *args, **kwargs))
-        found[stat.ST_UID] = 12345 if os.fspath(path) == os.path.normpath(pinned.parent / what) else found[stat.ST_UID]
+        found[stat.ST_UID] = (
+            12345 if os.fspath(path) == os.path.normpath(pinned.parent / what) else found[stat.ST_UID]
+        )
         return os.stat_result(found)
 
     monkeypatch.setattr("tools.line.station.station_file.os.stat", owned)
@@ -314,7 +327,9 @@ def test_nothing_on_the_command_line_says_what_a_station_file_says_or_leaves_out
     folder, pinned, monkeypatch, capsys, option, named, full
 ):
     if full:
-        pinned.write_text(f'ledger = "{folder}/line.db"\nkey_file = "{folder}/line.hex"\n' + pinned.read_text())
+        pinned.write_text(
+            f'ledger = "{folder}/line.db"\nkey_file = "{folder}/line.hex"\n' + pinned.read_text()
+        )
     monkeypatch.setattr(station_file, "PLACE", str(folder / "none" if named else pinned))
     more = ["--station-file", str(pinned)] if named else []
     assert cli.main(["line", "burn", signed(folder), option, *more]) == 1
@@ -362,11 +377,15 @@ def test_a_signed_job_can_be_read_by_the_operator_s_account(folder, capsys):
     sign = ["line", "job", "sign", str(folder / "job.toml"), "--key", str(folder / "line.key")]
     assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "644"
     (folder / "job.toml").write_text(JOB)
-    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "640", "it holds the ledger's password"
+    assert cli.main(sign) == 0 and mode_of(folder / "job.signed.toml") == "640", (
+        "it holds the ledger's password"
+    )
 
 
-@pytest.mark.parametrize("mode, owner, good", [(0o640, 0, True), (0o644, 0, False), (0o660, 0, False), (0o640, 5, False),
-                                               (0o600, 5, True)])
+@pytest.mark.parametrize(
+    "mode, owner, good",
+    [(0o640, 0, True), (0o644, 0, False), (0o660, 0, False), (0o640, 5, False), (0o600, 5, True)],
+)
 def test_root_s_key_may_be_read_by_one_group(tmp_path, monkeypatch, mode, owner, good):
     seal.make_key(str(tmp_path / "k"))
     os.chmod(tmp_path / "k", mode)
@@ -384,7 +403,11 @@ def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(fo
     monkeypatch.setattr("tools.line.station.checks.os.access", lambda *_: False)
     found = [(one.what, one.good, one.advice) for one in checks.modes(at, str(folder / "job.toml"))]
     assert found == [
-        ("key", False, f"chgrp GROUP {folder}/line.key (the operators' group) and chmod 640 {folder}/line.key"),
+        (
+            "key",
+            False,
+            f"chgrp GROUP {folder}/line.key (the operators' group) and chmod 640 {folder}/line.key",
+        ),
         ("job", False, f"chmod 644 {folder}/job.toml"),
     ]
     monkeypatch.undo()
@@ -399,15 +422,20 @@ def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
     assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
     assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
     assert "signed with key" in list(checks.firmware(found))[-1].found
-    assert "(UNSIGNED JOB)" in burn.title(job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk"))
+    assert "(UNSIGNED JOB)" in burn.title(
+        job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk")
+    )
 
 
-@pytest.mark.parametrize("last, moment, over", [
-    ("2026-12-31", "2026-12-31T23:59:00+00:00", False),
-    ("2026-12-31", "2027-01-01T00:00:00+00:00", True),
-    ("2026-12-31T12:00:00+08:00", "2026-12-31T04:00:01+00:00", True),
-    ("2026-12-31T12:00:00", "2026-12-31T12:00:00+00:00", False),
-])
+@pytest.mark.parametrize(
+    "last, moment, over",
+    [
+        ("2026-12-31", "2026-12-31T23:59:00+00:00", False),
+        ("2026-12-31", "2027-01-01T00:00:00+00:00", True),
+        ("2026-12-31T12:00:00+08:00", "2026-12-31T04:00:01+00:00", True),
+        ("2026-12-31T12:00:00", "2026-12-31T12:00:00+00:00", False),
+    ],
+)
 def test_a_job_ends_when_it_says(folder, public, last, moment, over):
     (folder / "job.toml").write_text(f"not_after = {last}\n" + JOB)
     found = job.load(signed(folder), public)
@@ -421,12 +449,18 @@ def test_a_job_ends_when_it_says(folder, public, last, moment, over):
 
 def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folder, tmp_path):
     """The bay says it in one line, and the board is not touched."""
-    ended = job.Job("lamp", PRODUCT, "ESP32_GENERIC", not_after=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    ended = job.Job(
+        "lamp", PRODUCT, "ESP32_GENERIC", not_after=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    )
     url = connection.parse_url(str(tmp_path / "l.db"))
     Ledger.create(url, plain=True).close()
     path = filed_board.create(tmp_path / "board.json", board(1))
-    settings = worker.Settings(ended, url, None, WHO, wire="host_tests.support.filed_board:FiledWire", once=True)
-    bay = worker.Worker(station_file.Bay("1", port=path), settings, lambda event, **facts: None, threading.Event())
+    settings = worker.Settings(
+        ended, url, None, WHO, wire="host_tests.support.filed_board:FiledWire", once=True
+    )
+    bay = worker.Worker(
+        station_file.Bay("1", port=path), settings, lambda event, **facts: None, threading.Event()
+    )
     with pytest.raises(UserError, match="job lamp is over since 2026-01-01"):
         bay.run()
     assert filed_board.burns(path) == []
@@ -434,6 +468,7 @@ def test_a_job_that_ends_while_a_station_runs_is_given_to_no_further_board(folde
 
 def test_a_station_refuses_a_job_older_than_the_last_it_ran_of_that_name(tmp_path):
     with Ledger.create(str(tmp_path / "l.db"), plain=True) as ledger:
+
         def start(number, name="lamp", who=WHO, checked=True):
             ledger.start_job(job.Job(name, PRODUCT, "ESP32_GENERIC", number=number, checked=checked), who)
 
@@ -458,7 +493,9 @@ def test_line_burn_refuses_an_older_signed_job(folder, pinned, monkeypatch, caps
     (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
     paths = []
     for number in (4, 5):
-        (folder / "job.toml").write_text(f"number = {number}\n" + JOB.replace("ledger =", "# ").replace("wifi = true", ""))
+        (folder / "job.toml").write_text(
+            f"number = {number}\n" + JOB.replace("ledger =", "# ").replace("wifi = true", "")
+        )
         paths.append(signed(folder, f"job{number}.toml"))
     assert [cli.main(["line", "burn", path]) for path in (paths[0], paths[1], paths[0])] == [0, 0, 1]
     assert "job lamp-2026-11 has number 4, and this station ran number 5 of it" in capsys.readouterr().err
@@ -482,11 +519,14 @@ def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, p
         job.load(str(folder / "job.signed.toml"), public)
 
 
-@pytest.mark.parametrize("text, words", [
-    ("[]", "^site.json is not a JSON object"),
-    ('{"keepalive": "x"}', "^site.json: keepalive"),
-    ('{"device_secret": "x"}', "^site.json: 'device_secret' does not belong"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("[]", "^site.json is not a JSON object"),
+        ('{"keepalive": "x"}', "^site.json: keepalive"),
+        ('{"device_secret": "x"}', "^site.json: 'device_secret' does not belong"),
+    ],
+)
 def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, words):
     with pytest.raises(UserError, match=words):
         job.with_tree(job.load_unsigned(with_config(folder, text)))

@@ -163,11 +163,18 @@ def test_each_form_of_a_report_tells_the_same_and_no_secret(worked, tmp_path, fo
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(text)))
         assert [row["device_name"] for row in rows] == ["dev00000", "dev00001", "dev00002", "dev00003"]
-        assert [row["note"] for row in rows] == ["", "", "no state line within 60 s", ""], "dev00003 is good by now"
+        assert [row["note"] for row in rows] == ["", "", "no state line within 60 s", ""], (
+            "dev00003 is good by now"
+        )
     elif form == "json":
         assert json.loads(text)["totals"]["passed"] == 3
     else:
-        assert "<svg" in text and "passed in the end" in text and "24:0a:c4:00:00:03" in text and "40.0 %" in text
+        assert (
+            "<svg" in text
+            and "passed in the end" in text
+            and "24:0a:c4:00:00:03" in text
+            and "40.0 %" in text
+        )
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", text), (
             "the page needs nothing from elsewhere"
         )
@@ -184,7 +191,11 @@ def test_a_report_says_which_product_job_and_days_it_is_of(ledger, clock):
     burn(ledger, 2)
     made = report.make(ledger, now=clock())
     page = report.as_html(made)
-    for text in (PRODUCT, "lamp-2026-11, number 3 (key abababababababab)", "2026-11-21 07:00 UTC to 2026-11-22 07:00 UTC"):
+    for text in (
+        PRODUCT,
+        "lamp-2026-11, number 3 (key abababababababab)",
+        "2026-11-21 07:00 UTC to 2026-11-22 07:00 UTC",
+    ):
         assert text in page
     assert report.make(ledger, since="2026-11-22")["jobs"] == made["jobs"], "it started the day before"
     ledger.start_job(a_job("trial", None, None), WHO)

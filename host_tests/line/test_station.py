@@ -314,18 +314,39 @@ def test_the_live_table_has_a_row_for_each_bay_with_counts_and_rate():
         assert words in text
 
 
-TWO_BOARDS = "the board holds a1B2c3D4e5F/lamp-0009, which board 24:0a:c4:00:00:09 has: two boards with one identity"
+TWO_BOARDS = (
+    "the board holds a1B2c3D4e5F/lamp-0009, which board 24:0a:c4:00:00:09 has: two boards with one identity"
+)
 LONG = "lamp-0004-with-a-name-of-32-chars"
 BAYS = {  # what each bay heard
-    "1": [("identify", {}), ("reserved", {"mac": board(1), "device_name": "lamp-0001"}), ("flash", {"part": 0.45})],
-    "2": [("identify", {}), ("result", {"outcome": "failed", "mac": board(2), "why": "this is an esp32s3, the job is for an esp32"})],
+    "1": [
+        ("identify", {}),
+        ("reserved", {"mac": board(1), "device_name": "lamp-0001"}),
+        ("flash", {"part": 0.45}),
+    ],
+    "2": [
+        ("identify", {}),
+        (
+            "result",
+            {"outcome": "failed", "mac": board(2), "why": "this is an esp32s3, the job is for an esp32"},
+        ),
+    ],
     "3": [("identify", {}), ("result", {"outcome": "done", "mac": board(3), "device_name": "lamp-0003"})],
     "4": [("identify", {}), ("result", {"outcome": "already", "mac": board(4), "device_name": LONG})],
-    "5": [("identify", {}), ("result", {"outcome": "failed", "mac": board(5), "device_name": "lamp-0005", "why": TWO_BOARDS}),
-          ("waiting", {})],
-    "6": [("identify", {}), ("result", {"outcome": "done", "mac": board(6), "device_name": "lamp-0006"}), ("waiting", {})],
+    "5": [
+        ("identify", {}),
+        ("result", {"outcome": "failed", "mac": board(5), "device_name": "lamp-0005", "why": TWO_BOARDS}),
+        ("waiting", {}),
+    ],
+    "6": [
+        ("identify", {}),
+        ("result", {"outcome": "done", "mac": board(6), "device_name": "lamp-0006"}),
+        ("waiting", {}),
+    ],
     "7": [("identify", {}), ("identified", {"mac": board(7)}), ("pulled", {"why": "the port went away"})],
-    "1-1.4.2.1.3.4": [("result", {"outcome": "failed", "mac": board(8), "why": "said \x1b[2J\x9b1A\u202e[red]x"})],
+    "1-1.4.2.1.3.4": [
+        ("result", {"outcome": "failed", "mac": board(8), "why": "said \x1b[2J\x9b1A\u202e[red]x"})
+    ],
 }
 
 
@@ -333,8 +354,10 @@ def screen_of(width, height):
     """(view, rows, tally) of BAYS on a terminal of that size."""
     from rich.console import Console
 
-    view = screen.Table("lamp-2026-11: a1B2c3D4e5F on ESP32_GENERIC, station hall-2",
-                        Console(width=width, height=height, record=True, force_terminal=True, file=open(os.devnull, "w")))
+    view = screen.Table(
+        "lamp-2026-11: a1B2c3D4e5F on ESP32_GENERIC, station hall-2",
+        Console(width=width, height=height, record=True, force_terminal=True, file=open(os.devnull, "w")),
+    )
     rows, tally = {}, station.Tally()
     for bay, heard in BAYS.items():
         row = rows[bay] = station.Row(bay)
@@ -422,7 +445,10 @@ def test_the_journal_has_the_reason_of_every_red_board(tmp_path):
     with Ledger.create(url, key=KEY) as ledger:
         ledger.add_product(Product(PRODUCT), WHO)
         stock(ledger, 1)
-    paths = [filed_board.create(tmp_path / "a.json", board(1), chip="esp32s3"), filed_board.create(tmp_path / "b.json", board(2), starts=False)]
+    paths = [
+        filed_board.create(tmp_path / "a.json", board(1), chip="esp32s3"),
+        filed_board.create(tmp_path / "b.json", board(2), starts=False),
+    ]
     Run(tmp_path, url, paths, journal=str(tmp_path / "journal")).finish()
     journal = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
     whys = {line["mac"]: line["why"] for line in journal if line["outcome"] == "failed"}

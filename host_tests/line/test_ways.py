@@ -150,12 +150,21 @@ def test_a_ledger_of_before_is_brought_along(ledger_url, key):
     seal = Seal("0" * 32, key)
     sealed = seal.shut(json.dumps({"device_secret": "old" * 8}), "identities", PRODUCT, "old-0001")
     old.write(lambda c: migration.upgrade(c, "0002"))
-    old.write(lambda c: c.execute(sa.text(
-        "INSERT INTO products (product_key, way, listed) VALUES (:key, 'device', false)"), {"key": PRODUCT}))
-    old.write(lambda c: c.execute(sa.text(
-        "INSERT INTO identities (product_key, device_name, secret, state, touched, attempt, changed) "
-        "VALUES (:key, 'old-0001', :sealed, 'free', false, 0, '2025-01-01T00:00:00.000Z')"),
-        {"key": PRODUCT, "sealed": sealed}))
+    old.write(
+        lambda c: c.execute(
+            sa.text("INSERT INTO products (product_key, way, listed) VALUES (:key, 'device', false)"),
+            {"key": PRODUCT},
+        )
+    )
+    old.write(
+        lambda c: c.execute(
+            sa.text(
+                "INSERT INTO identities (product_key, device_name, secret, state, touched, attempt, changed) "
+                "VALUES (:key, 'old-0001', :sealed, 'free', false, 0, '2025-01-01T00:00:00.000Z')"
+            ),
+            {"key": PRODUCT, "sealed": sealed},
+        )
+    )
     old.write(lambda c: describe(c, seal, "2025-01-01T00:00:00.000Z"))
     old.close()
     with Ledger.open(ledger_url, key=key) as opened:
@@ -171,15 +180,20 @@ def test_a_certificate_that_has_ended_is_given_to_no_board(ledger, tmp_path, clo
     take_folder(ledger, tmp_path / "i")
     clock.now = pairs.NOW + 3 * pairs.DAY
     assert ledger.reserve(board(1), X509, WHO).device_name == "sensor-1"
-    with pytest.raises(UserError, match=f"no free identity of product {X509} is left whose certificate has not ended"):
+    with pytest.raises(
+        UserError, match=f"no free identity of product {X509} is left whose certificate has not ended"
+    ):
         ledger.reserve(board(2), X509, WHO)
 
 
-@pytest.mark.parametrize("days, good, words", [
-    (0, True, "0 have ended, 0 end within 30 days, of 2"),
-    (1, None, "0 have ended, 1 end within 30 days, of 2"),
-    (3, False, "1 have ended, 0 end within 30 days, of 2"),
-])
+@pytest.mark.parametrize(
+    "days, good, words",
+    [
+        (0, True, "0 have ended, 0 end within 30 days, of 2"),
+        (1, None, "0 have ended, 1 end within 30 days, of 2"),
+        (3, False, "1 have ended, 0 end within 30 days, of 2"),
+    ],
+)
 def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, words):
     (tmp_path / "i").mkdir()
     for number, last in ((0, 2 if days else 100), (1, 3650)):
@@ -196,16 +210,34 @@ def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, wo
 
 BAD_PAIRS = {
     "another key": (lambda f: pair(f, 1, private=pairs.key(9)), "_sensor-1_.*key is not the key of .*cer"),
-    "ended": (lambda f: pair(f, 1, start=-9, days=3), "^1 bad row, nothing was taken in: a1X[^ ]*cer: it ended on"),
+    "ended": (
+        lambda f: pair(f, 1, start=-9, days=3),
+        "^1 bad row, nothing was taken in: a1X[^ ]*cer: it ended on",
+    ),
     "not yet": (lambda f: pair(f, 1, start=9), "sensor-1_.*cer: it is not valid before"),
-    "cut certificate": (lambda f: _cut(f, ".cer"), "sensor-1_.*cer: this is not a certificate, or it was cut"),
+    "cut certificate": (
+        lambda f: _cut(f, ".cer"),
+        "sensor-1_.*cer: this is not a certificate, or it was cut",
+    ),
     "cut key": (lambda f: _cut(f, ".key"), "sensor-1_.*key is not a private key, or it was cut"),
-    "not RSA": (lambda f: _put(f, ".key", pairs.key_bytes(pairs.elliptic())), "key is not RSA; the platform takes"),
+    "not RSA": (
+        lambda f: _put(f, ".key", pairs.key_bytes(pairs.elliptic())),
+        "key is not RSA; the platform takes",
+    ),
     "certificate not RSA": (lambda f: pair(f, 1, public=pairs.elliptic().public_key()), "its key is not RSA"),
-    "no key": (lambda f: _file(f, ".key").unlink(), "sensor-1_.*cer: has no key beside it; a key that was made on"),
-    "no certificate": (lambda f: _file(f, ".cer").unlink(), "sensor-1_.*key: is a key without its certificate"),
+    "no key": (
+        lambda f: _file(f, ".key").unlink(),
+        "sensor-1_.*cer: has no key beside it; a key that was made on",
+    ),
+    "no certificate": (
+        lambda f: _file(f, ".cer").unlink(),
+        "sensor-1_.*key: is a key without its certificate",
+    ),
     "another name": (lambda f: pairs.write(f, "sensor"), r"sensor.cer: the file name is not \[ProductKey\]_"),
-    "the same serial": (lambda f: pair(f, 9, "twin-9", serial=0x1001), "twin-9_.*cer: certificate 1001 was in .*sensor-1"),
+    "the same serial": (
+        lambda f: pair(f, 9, "twin-9", serial=0x1001),
+        "twin-9_.*cer: certificate 1001 was in .*sensor-1",
+    ),
     "swapped": (lambda f: _put(f, ".cer", pairs.key_bytes()), "there is a private key in this file"),
 }
 
@@ -248,11 +280,15 @@ def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(led
     bring(target, ledger)
     running = ledger.reserve(board(1), X509, WHO)
     pair(issued, 0, serial=0x2000)
-    assert (lambda taken: (taken.new, taken.renewed, taken.known))(take_folder(ledger, issued, renew=True)) == (0, 1, 2)
+    assert (lambda taken: (taken.new, taken.renewed, taken.known))(
+        take_folder(ledger, issued, renew=True)
+    ) == (0, 1, 2)
     with pytest.raises(UserError, match="sensor-0 was taken up elsewhere meanwhile"):
         ledger.begin_write(running, WHO)
     assert bring(target, ledger) == Result("done", board(1), "sensor-0")
-    assert target.burned[0][record.CERTIFICATE] == pairs.certificate(serial=0x2000).public_bytes(pairs.Encoding.DER)
+    assert target.burned[0][record.CERTIFICATE] == pairs.certificate(serial=0x2000).public_bytes(
+        pairs.Encoding.DER
+    )
     assert bring(target, ledger).outcome == "already"
     notes = [event["note"] for event in ledger.history(device_name="sensor-0") if event["action"] == "renew"]
     assert notes == ["certificate 1000, now 2000"]
@@ -273,13 +309,24 @@ def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(led
 def test_a_csv_may_name_the_files(plain, tmp_path):
     pairs.write(tmp_path, "a", serial=0x31)
     rows = [(X509, "lamp-1", "a.cer", "a.key")]
-    taken = tables.take_csv(plain, sheet(("ProductKey", "DeviceName", "Certificate", "PrivateKey"), rows), WHO,
-                            str(tmp_path / "devices.csv"))
+    taken = tables.take_csv(
+        plain,
+        sheet(("ProductKey", "DeviceName", "Certificate", "PrivateKey"), rows),
+        WHO,
+        str(tmp_path / "devices.csv"),
+    )
     assert taken.new == 1 and plain.find(product_key=X509, device_name="lamp-1").serial == "31"
-    for odd, words in ((("a.cer", ""), "line 2: has no PrivateKey"), (("no.cer", "a.key"), "line 2: .*no.cer")):
+    for odd, words in (
+        (("a.cer", ""), "line 2: has no PrivateKey"),
+        (("no.cer", "a.key"), "line 2: .*no.cer"),
+    ):
         with pytest.raises(UserError, match=words):
-            tables.take_csv(plain, sheet(("ProductKey", "DeviceName", "证书", "私钥"), [(X509, "lamp-2", *odd)]), WHO,
-                            str(tmp_path / "devices.csv"))
+            tables.take_csv(
+                plain,
+                sheet(("ProductKey", "DeviceName", "证书", "私钥"), [(X509, "lamp-2", *odd)]),
+                WHO,
+                str(tmp_path / "devices.csv"),
+            )
 
 
 def test_a_folder_without_a_certificate_is_none(tmp_path):
@@ -287,18 +334,21 @@ def test_a_folder_without_a_certificate_is_none(tmp_path):
         tables.read_folder(tmp_path)
 
 
-@pytest.mark.parametrize("change, words", [
-    ({2: ""}, "has no ID"),
-    ({2: "12"}, "its ID '12' is not an ID of 24 hex digits"),
-    ({2: "F" * 24}, "is not an ID of 24 hex digits"),
-    ({2: "1.23457E+23"}, "its ID was turned into a number by a spreadsheet"),
-    ({3: ""}, "has no Key"),
-    ({3: "xyz"}, "its Key is not a key in hex digits"),
-    ({3: "00" * 15}, "id2_key has 15 bytes, a key of AES_128 has 16"),
-    ({4: ""}, "has no KeyType"),
-    ({4: "3DES_112"}, "id2_type 3DES_112 cannot be used: boards have AES_128 and AES_256 only"),
-    ({1: "x"}, "DeviceName 'x' is not 4 to 32"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({2: ""}, "has no ID"),
+        ({2: "12"}, "its ID '12' is not an ID of 24 hex digits"),
+        ({2: "F" * 24}, "is not an ID of 24 hex digits"),
+        ({2: "1.23457E+23"}, "its ID was turned into a number by a spreadsheet"),
+        ({3: ""}, "has no Key"),
+        ({3: "xyz"}, "its Key is not a key in hex digits"),
+        ({3: "00" * 15}, "id2_key has 15 bytes, a key of AES_128 has 16"),
+        ({4: ""}, "has no KeyType"),
+        ({4: "3DES_112"}, "id2_type 3DES_112 cannot be used: boards have AES_128 and AES_256 only"),
+        ({1: "x"}, "DeviceName 'x' is not 4 to 32"),
+    ],
+)
 def test_a_bad_id2_row_is_named(plain, change, words):
     row = [change.get(at, value) for at, value in enumerate(IDS[0])]
     with pytest.raises(UserError) as caught:
@@ -308,26 +358,37 @@ def test_a_bad_id2_row_is_named(plain, change, words):
 
 
 def test_id2_columns_have_other_spellings_and_types(plain):
-    taken = take_ids(plain, [(ID2, "meter001", "0" * 23 + "a", "0F" * 32, "aes-256")],
-                     ("产品Key", "设备名称", "ID²", "密钥", "密钥类型"))
+    taken = take_ids(
+        plain,
+        [(ID2, "meter001", "0" * 23 + "a", "0F" * 32, "aes-256")],
+        ("产品Key", "设备名称", "ID²", "密钥", "密钥类型"),
+    )
     row = plain.find(product_key=ID2, device_name="meter001", with_secrets=True)
     assert taken.new == 1 and row.id2 == "0" * 23 + "A"
     assert row.secrets["id2_type"].reveal() == "AES_256" and row.secrets["id2_key"].reveal() == "0f" * 32
 
 
-@pytest.mark.parametrize("text, words", [
-    ("Name\nx\n", "the header names no ProductKey"),
-    ("ProductKey\na1-2\n", "line 2: ProductKey 'a1-2' is not 1 to 20"),
-    ("ProductKey,ProductSecret\na1SubProdu1,abc\n", r"line 2: its ProductSecret is not 6 to 64 .*it has 3"),
-    ("ProductKey\na1SubProdu1\na1SubProdu1\n", "line 3: ProductKey a1SubProdu1 was there before"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("Name\nx\n", "the header names no ProductKey"),
+        ("ProductKey\na1-2\n", "line 2: ProductKey 'a1-2' is not 1 to 20"),
+        (
+            "ProductKey,ProductSecret\na1SubProdu1,abc\n",
+            r"line 2: its ProductSecret is not 6 to 64 .*it has 3",
+        ),
+        ("ProductKey\na1SubProdu1\na1SubProdu1\n", "line 3: ProductKey a1SubProdu1 was there before"),
+    ],
+)
 def test_bad_products_of_sub_devices_are_named(text, words):
     with pytest.raises(UserError, match=words):
         tables.sub_products(text.encode())
 
 
 def test_products_of_sub_devices_may_have_secrets():
-    found = tables.sub_products("ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n".encode())
+    found = tables.sub_products(
+        "ProductKey,ProductSecret\na1SubProdu1,\na1SubProdu2,Xh2sKw0Lq7PzT3vN\n".encode()
+    )
     assert found == (("a1SubProdu1", None), ("a1SubProdu2", "Xh2sKw0Lq7PzT3vN"))
 
 
@@ -368,8 +429,17 @@ def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch
     scripted.job = job
     monkeypatch.setattr("tools.line.verbs.restore.PortWire", lambda port, wanted: scripted)
     monkeypatch.setattr(station_file, "PLACE", str(tmp_path / "none.toml"))
-    command = ["line", "restore", str(tmp_path / "job.toml"), "--mac", "24:0a:c4:00:00:01", "--port", "x",
-               "--ledger", str(tmp_path / "plain.db")]
+    command = [
+        "line",
+        "restore",
+        str(tmp_path / "job.toml"),
+        "--mac",
+        "24:0a:c4:00:00:01",
+        "--port",
+        "x",
+        "--ledger",
+        str(tmp_path / "plain.db"),
+    ]
     assert cli.main(command) == 0 and target.burned[0] == before
     assert cli.main(command) == 0
     out = capsys.readouterr().out
@@ -377,7 +447,9 @@ def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch
     assert f"{name} is on the board already, nothing was written" in out
     data = record.encode(record.BURNED, 1, before).hex()
     file = tmp_path / "x.identity"
-    file.write_text(json.dumps({"format": 1, "mac": "24:0a:c4:00:00:01", "records": [["nvs", "burned", data]]}))
+    file.write_text(
+        json.dumps({"format": 1, "mac": "24:0a:c4:00:00:01", "records": [["nvs", "burned", data]]})
+    )
     assert cli.main([*command, "--issued", str(file)]) == 1
     said = capsys.readouterr().err
     assert ("nothing is issued that could get lost" if way == "x509" else "holds no issued secret") in said
@@ -392,7 +464,9 @@ def test_the_certificate_of_one_board_on_another_is_two_boards_with_one_identity
     unknown = Board(board(3))
     other = pairs.certificate(serial=0x77).public_bytes(pairs.Encoding.DER)
     unknown.burned = ({record.WAY: b"x509", record.CERTIFICATE: other}, 1)
-    assert "holds certificate 77 of product X.509, which the ledger does not know" in bring(unknown, plain).why
+    assert (
+        "holds certificate 77 of product X.509, which the ledger does not know" in bring(unknown, plain).why
+    )
     unknown.burned = ({record.WAY: b"x509", record.CERTIFICATE: other[:90]}, 1)
     assert "a certificate that cannot be read" in bring(unknown, plain).why
 
@@ -422,8 +496,11 @@ def test_the_platform_may_know_a_certificate_by_another_name(plain, issued):
     wanted = ways.wanted(JOB, plain.product(X509), row)
     told = {"aliot": "connected", "product_key": X509, "device_name": "sensor-1"}
     assert "as a1X509Prod1/sensor-1, the ledger as a1X509Prod1/sensor-0: check the association" in judge_name(
-        wire.Tested(({"aliot": "boot"}, told)), wanted, row)
-    assert judge_name(wire.Tested(({"aliot": "boot"}, {**told, "device_name": "sensor-0"})), wanted, row) is None
+        wire.Tested(({"aliot": "boot"}, told)), wanted, row
+    )
+    assert (
+        judge_name(wire.Tested(({"aliot": "boot"}, {**told, "device_name": "sensor-0"})), wanted, row) is None
+    )
 
 
 def test_id2_identities_and_those_to_be_provisioned(plain):
@@ -460,12 +537,15 @@ def test_a_gateway_is_burned_with_its_products_and_again_when_they_change(plain)
         assert c.execute(sa.select(products.c.sub_products)).scalar() is None
 
 
-@pytest.mark.parametrize("way, endpoint, words", [
-    ("x509", {"auth": "https"}, "endpoint.auth is not for a product with X.509"),
-    ("x509", {"sign_method": "hmacsha1"}, "endpoint.sign_method is not for a product with X.509"),
-    ("id2", {"bootstrap": "global"}, "'bootstrap' is not a field of an ID² identity"),
-    ("id2", {"region": "ap-northeast-1"}, "host is missing"),
-])
+@pytest.mark.parametrize(
+    "way, endpoint, words",
+    [
+        ("x509", {"auth": "https"}, "endpoint.auth is not for a product with X.509"),
+        ("x509", {"sign_method": "hmacsha1"}, "endpoint.sign_method is not for a product with X.509"),
+        ("id2", {"bootstrap": "global"}, "'bootstrap' is not a field of an ID² identity"),
+        ("id2", {"region": "ap-northeast-1"}, "host is missing"),
+    ],
+)
 def test_a_job_for_another_way_is_refused_before_a_board_is_touched(way, endpoint, words):
     with pytest.raises(UserError, match=f"job x: {words}"):
         ways.check_job(Job("x", X509, "ESP32_GENERIC", endpoint=endpoint), Product(X509, way))
@@ -483,11 +563,19 @@ def test_a_station_that_dies_at_any_step_finds_the_same_identity_again(plain, is
         target, mortal = Board(board(at)), Mortal(at)
         if not [row for row in plain.list(job.product_key) if row.state == "free"]:
             for row in plain.list(job.product_key):
-                plain.connection.write(lambda c: c.execute(identities.update().values(
-                    state="free", mac=None, touched=False)))
+                plain.connection.write(
+                    lambda c: c.execute(identities.update().values(state="free", mac=None, touched=False))
+                )
         wire = mortal.guard(ScriptedWire(target), WIRE_CALLS)
         try:
-            visit(wire, mortal.guard(plain, LEDGER_CALLS), job, WHO, lambda step, **facts: None, chip_name="esp32")
+            visit(
+                wire,
+                mortal.guard(plain, LEDGER_CALLS),
+                job,
+                WHO,
+                lambda step, **facts: None,
+                chip_name="esp32",
+            )
             break
         except Died:
             deaths += 1

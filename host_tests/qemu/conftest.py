@@ -10,7 +10,9 @@ from tools.qemu.machine import Machine
 def qemu(tmp_path):
     """The path of a program that stands for a QEMU."""
     path = tmp_path / "qemu-system-fake"
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "host_tests" / "support" / "fake_qemu.py"}" "$@"\n')
+    path.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "host_tests" / "support" / "fake_qemu.py"}" "$@"\n'
+    )
     path.chmod(0o755)
     return path
 

@@ -146,7 +146,9 @@ def conversation(path, which, heap="112K", mqtt=None, vectors=VECTORS):
     with tempfile.TemporaryDirectory(prefix="aliot-case-") as folder:
         command, environment = _start(Path(path), which, Path(folder), heap, mqtt, vectors)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, env={**os.environ, **environment}, cwd=folder, bufsize=0, **pipes) as board:
+        with subprocess.Popen(
+            command, env={**os.environ, **environment}, cwd=folder, bufsize=0, **pipes
+        ) as board:
 
             def ask(function, value, timeout=TIMEOUT):
                 said = b""

@@ -76,7 +76,9 @@ def field_board(
         tree["/main.py"] = b"# the main.py of an older release\n"
         tree["/aliot/dropped/__init__.mpy"] = b"M\x06\x00\x1f" + b"a module that the release has no more"
     if listed:
-        tree[owned.LIST] = owned.encode({path: {owned.sha(data): owned.RELEASE} for path, data in tree.items()})
+        tree[owned.LIST] = owned.encode(
+            {path: {owned.sha(data): owned.RELEASE} for path, data in tree.items()}
+        )
     tree.update(USER_FILES if files is None else files)
     entries = [
         nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),

@@ -25,12 +25,23 @@ while True:
 
 def config(device_secrets):
     """The cloud.toml of the campaigns' cloud."""
-    return {"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
-            "limits": {"units": 5},
-            "product": [
-                {"product_key": REGISTERED, "product_secret": device_secrets[REGISTERED], "dynamic_registration": True},
-                {"product_key": FREE, "product_secret": device_secrets[FREE], "dynamic_registration": True,
-                 "preregistration_free": True}]}
+    return {
+        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+        "limits": {"units": 5},
+        "product": [
+            {
+                "product_key": REGISTERED,
+                "product_secret": device_secrets[REGISTERED],
+                "dynamic_registration": True,
+            },
+            {
+                "product_key": FREE,
+                "product_secret": device_secrets[FREE],
+                "dynamic_registration": True,
+                "preregistration_free": True,
+            },
+        ],
+    }
 
 
 class Fleet:
@@ -38,9 +49,9 @@ class Fleet:
 
     def __init__(self, cloud, secret, folder, interpreter):
         self.cloud, self.secret, self.folder, self.interpreter = cloud, secret, folder, interpreter
-        self.endpoint = {"region": REGION, "instance": INSTANCE}    # of what is burned next
+        self.endpoint = {"region": REGION, "instance": INSTANCE}  # of what is burned next
         self._images, self._number = {}, itertools.count(1)
-        self.boards, self.said = [], []         # every board; every line on any console
+        self.boards, self.said = [], []  # every board; every line on any console
 
     def board(self, way, timeout=15000, ntp=None, image=None, main=None, **options):
         number = next(self._number)
@@ -53,8 +64,15 @@ class Fleet:
         if way == "device":
             device_secret = self.cloud.device(product, name, secret=True)["device_secret"]
         data = image or self.image(way, timeout, ntp, name, device_secret, main)
-        board = Board(data, mac=":".join(name[i:i + 2] for i in range(0, 12, 2)), cloud=self.cloud.run_dir,
-                      folder=self.folder / f"board{number}", interpreter=self.interpreter, log=self.said.append, **options)
+        board = Board(
+            data,
+            mac=":".join(name[i : i + 2] for i in range(0, 12, 2)),
+            cloud=self.cloud.run_dir,
+            folder=self.folder / f"board{number}",
+            interpreter=self.interpreter,
+            log=self.said.append,
+            **options,
+        )
         board.product_key, board.device_name = product, name
         self.boards.append(board)
         return board
@@ -64,8 +82,12 @@ class Fleet:
         key = (way, timeout, str(ntp), device_secret, main, str(self.endpoint))
         if key not in self._images:
             program = main or MAIN.format(config={"timeout": timeout, **({"ntp": ntp} if ntp else {})})
-            self._images[key] = flash_image.build(identity=self.identity(way, name, device_secret), roots=[self.cloud.ca_der],
-                                            files={"/main.py": program.encode()}, generation=1_800_000_000)
+            self._images[key] = flash_image.build(
+                identity=self.identity(way, name, device_secret),
+                roots=[self.cloud.ca_der],
+                files={"/main.py": program.encode()},
+                generation=1_800_000_000,
+            )
         return self._images[key]
 
     def identity(self, way, name=None, device_secret=None):
@@ -85,7 +107,7 @@ class Fleet:
         for board in self.boards:
             try:
                 device = self.cloud.device(board.product_key, board.device_name, secret=True)
-            except CloudError:          # a unit that never came as far as its registration
+            except CloudError:  # a unit that never came as far as its registration
                 continue
             known |= {device["device_secret"], *(client["device_token"] for client in device["clients"])}
             known |= {token["token"] for token in device["iot_tokens"]}
@@ -95,7 +117,9 @@ class Fleet:
 
     def registrations(self, board):
         """How often the cloud has issued something to this board's device."""
-        found = self.cloud.admin("GET", f"/log?event=registered&pk={board.product_key}&dn={quote(board.device_name)}")
+        found = self.cloud.admin(
+            "GET", f"/log?event=registered&pk={board.product_key}&dn={quote(board.device_name)}"
+        )
         return sum(event["code"] == 200 for event in found)
 
 

@@ -29,7 +29,11 @@ def config(**switches):
     products = [{"product_key": key, "auth": "id2"} for key in (BURNED, EMPTY, LISTED)]
     products[1]["product_secret"] = TOKEN
     products[2]["whitelist"] = True
-    return {"instance": {"kind": "public", "region": "cn-shanghai"}, "switches": switches, "product": products}
+    return {
+        "instance": {"kind": "public", "region": "cn-shanghai"},
+        "switches": switches,
+        "product": products,
+    }
 
 
 class Units:
@@ -42,7 +46,9 @@ class Units:
 
     def identity(self, product=BURNED, key_type="AES_128"):
         """A new identity of the platform's: {"id2", "id2_key", "id2_type"}."""
-        made = self.cloud.admin("POST", f"/products/{product}/identities", {"count": 1, "id2_type": key_type})[0]
+        made = self.cloud.admin(
+            "POST", f"/products/{product}/identities", {"count": 1, "id2_type": key_type}
+        )[0]
         found = self.cloud.admin("GET", f"/identities/{made['id2']}?secret=1")
         self.secrets.add(found["id2_key"])
         return {name: found[name] for name in ("id2", "id2_key", "id2_type")}
@@ -58,7 +64,9 @@ class Units:
         if self.interpreter != "cpython":  # which runs the sources
             program = release.build().shortened(program)
         image = flash_image.build(
-            identity=identity.load(certificate), files={"/main.py": program.encode()}, generation=1_800_000_000
+            identity=identity.load(certificate),
+            files={"/main.py": program.encode()},
+            generation=1_800_000_000,
         )
         made = Board(
             image,

@@ -93,7 +93,9 @@ class Booted:
         self._take(self.store.save(self.generation, self.credential, made))
 
     def _take(self, fields):
-        self.issued = fields and identities.issued(fields, self.credential.product_key, self.credential.device_name)
+        self.issued = fields and identities.issued(
+            fields, self.credential.product_key, self.credential.device_name
+        )
 
     @property
     def secret(self):

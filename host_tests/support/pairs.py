@@ -36,8 +36,14 @@ def name(text):
 def certificate(number=0, serial=SERIAL, start=-1, days=3650, issuer="Factory_CA", bits=2048, public=None):
     """A device's certificate, as cryptography's object; `start`: its first day, in days from now."""
     begin = NOW + start * DAY
-    builder = x509.CertificateBuilder(name(issuer), name("board"), public or key(number, bits).public_key(), serial,
-                                      begin, begin + days * DAY)
+    builder = x509.CertificateBuilder(
+        name(issuer),
+        name("board"),
+        public or key(number, bits).public_key(),
+        serial,
+        begin,
+        begin + days * DAY,
+    )
     builder = builder.add_extension(x509.BasicConstraints(False, None), True)
     return builder.sign(key("ca"), hashes.SHA256())
 
@@ -46,7 +52,9 @@ def cer(encoding=Encoding.PEM, **facts):
     return certificate(**facts).public_bytes(encoding)
 
 
-def key_bytes(private=None, encoding=Encoding.PEM, form=PrivateFormat.TraditionalOpenSSL, shut=NoEncryption()):
+def key_bytes(
+    private=None, encoding=Encoding.PEM, form=PrivateFormat.TraditionalOpenSSL, shut=NoEncryption()
+):
     return (private or key()).private_bytes(encoding, form, shut)
 
 

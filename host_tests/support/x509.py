@@ -28,8 +28,10 @@ while True:
 
 def config():
     """The cloud.toml of these tests."""
-    return {"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
-            "product": [{"product_key": PRODUCT, "auth": "x509"}, {"product_key": "a1X509Other", "auth": "x509"}]}
+    return {
+        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+        "product": [{"product_key": PRODUCT, "auth": "x509"}, {"product_key": "a1X509Other", "auth": "x509"}],
+    }
 
 
 class Factory:
@@ -47,8 +49,15 @@ class Factory:
     def register(self):
         code = self.cloud.admin("GET", "/registration_code")["code"]
         proof = pem("CERTIFICATE", self.ca.verification(code)).decode()
-        self.cloud.admin("POST", "/cas", {"name": self.name, "certificate": (self.folder / "ca/ca.cer").read_text(),
-                                          "verification": proof})
+        self.cloud.admin(
+            "POST",
+            "/cas",
+            {
+                "name": self.name,
+                "certificate": (self.folder / "ca/ca.cer").read_text(),
+                "verification": proof,
+            },
+        )
 
     def issue(self, name, product=PRODUCT, associated=True, **more):
         """An `Issued`; the device exists then, and with `associated` the cloud knows whose certificate it is."""
@@ -71,18 +80,33 @@ class Factory:
         stem = self.folder / f"board{next(self._number)}"
         stem.with_suffix(".cer").write_bytes(made.certificate_pem)
         stem.with_suffix(".key").write_bytes(made.key_pem)
-        stem.with_suffix(".json").write_text(json.dumps(
-            {"certificate": stem.with_suffix(".cer").name, "private_key": stem.with_suffix(".key").name,
-             "region": REGION}))
+        stem.with_suffix(".json").write_text(
+            json.dumps(
+                {
+                    "certificate": stem.with_suffix(".cer").name,
+                    "private_key": stem.with_suffix(".key").name,
+                    "region": REGION,
+                }
+            )
+        )
         settings = {"timeout": timeout, **(config or {})}
         program = MAIN.format(config=settings, more=more, again=again)
         program = program if sources else release.build().shortened(program)
-        return flash_image.build(identity=identity.load(stem.with_suffix(".json")), roots=[self.cloud.ca_der],
-                           files={"/main.py": program.encode(), **(files or {})}, generation=1_800_000_000)
+        return flash_image.build(
+            identity=identity.load(stem.with_suffix(".json")),
+            roots=[self.cloud.ca_der],
+            files={"/main.py": program.encode(), **(files or {})},
+            generation=1_800_000_000,
+        )
 
     def board(self, made, interpreter=None, options=None, **image):
-        return Board(self.image(made, sources=interpreter == "cpython", **image), cloud=self.cloud.run_dir, interpreter=interpreter,
-                     folder=self.folder / f"flash{next(self._number)}", **(options or {}))
+        return Board(
+            self.image(made, sources=interpreter == "cpython", **image),
+            cloud=self.cloud.run_dir,
+            interpreter=interpreter,
+            folder=self.folder / f"flash{next(self._number)}",
+            **(options or {}),
+        )
 
 
 def names(boot):

@@ -13,15 +13,24 @@ from tools.flash import port
 
 def make(*words):
     """(status, commands, error output) of what `make` would run; nothing is set up or run."""
-    done = subprocess.run(["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *words], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("word, says", [("port=/dev/ttyUSB0", "say PORT=/dev/ttyUSB0 in capitals; port= is not heard"),
-                                        ("cert=a.json", "say CERT=a.json in capitals; cert= is not heard"),
-                                        ("root=ca.pem", "say ROOT=ca.pem in capitals; root= is not heard"),
-                                        ("backup=x", "say BACKUP=x in capitals; backup= is not heard")])
+@pytest.mark.parametrize(
+    "word, says",
+    [
+        ("port=/dev/ttyUSB0", "say PORT=/dev/ttyUSB0 in capitals; port= is not heard"),
+        ("cert=a.json", "say CERT=a.json in capitals; cert= is not heard"),
+        ("root=ca.pem", "say ROOT=ca.pem in capitals; root= is not heard"),
+        ("backup=x", "say BACKUP=x in capitals; backup= is not heard"),
+    ],
+)
 def test_a_variable_in_small_letters_is_told(word, says):
     status, out, err = make("flash", word)
     assert status != 0 and not out and err.count("\n") == 1 and says in err
@@ -29,7 +38,15 @@ def test_a_variable_in_small_letters_is_told(word, says):
 
 def test_variables_in_capitals_are_heard():
     assert make("restore", "PORT=x", "BACKUP=y")[1].split() == [
-        ".venv/bin/python", "-m", "tools", "restore", "--port", "'x'", "--from", "'y'"]
+        ".venv/bin/python",
+        "-m",
+        "tools",
+        "restore",
+        "--port",
+        "'x'",
+        "--from",
+        "'y'",
+    ]
 
 
 def test_roots_are_separated_by_blanks_unless_the_whole_is_one_file(tmp_path):
@@ -70,7 +87,9 @@ def test_auto_is_the_port_that_is_plugged_in(monkeypatch):
 
 def test_a_second_make_board_says_how_to_have_two(tmp_path):
     with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
-        with pytest.raises(UserError, match="another 'make board' is running in .* say make board ARGS='--play") as told:
+        with pytest.raises(
+            UserError, match="another 'make board' is running in .* say make board ARGS='--play"
+        ) as told:
             with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
                 pass
     assert "--run-dir" not in str(told.value)

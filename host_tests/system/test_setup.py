@@ -35,13 +35,20 @@ def links(tmp_path):
     folder.mkdir()
     with zipfile.ZipFile(folder / "stranger-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("stranger.py", f"open({str(tmp_path / 'ran')!r}, 'w')")
-        wheel.writestr("stranger-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
-        wheel.writestr("stranger-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(
+            "stranger-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n"
+        )
+        wheel.writestr(
+            "stranger-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         wheel.writestr("stranger-1.0.dist-info/RECORD", "")
     with tarfile.open(folder / "source-1.0.tar.gz", "w:gz") as source:
         for name, text in (
             ("source-1.0/PKG-INFO", b"Metadata-Version: 2.1\nName: source\nVersion: 1.0\n"),
-            ("source-1.0/pyproject.toml", b'[build-system]\nrequires = ["stranger"]\nbuild-backend = "stranger"\n'),
+            (
+                "source-1.0/pyproject.toml",
+                b'[build-system]\nrequires = ["stranger"]\nbuild-backend = "stranger"\n',
+            ),
         ):
             member = tarfile.TarInfo(name)
             member.size = len(text)

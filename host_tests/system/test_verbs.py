@@ -23,9 +23,18 @@ def tools(tmp_path, capsys, monkeypatch):
     """`tools(*words)`: (status, output, error output), in a folder with some good and some bad files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    for name, text in (("good.json", GOOD), ("name.json", BAD_NAME), ("none.json", NO_SECRET), ("list.json", "[]"),
-                       ("broken.json", "{"), ("broken.toml", "[instance\n"), ("good.toml", CONFIG), ("text", "x" * 9000),
-                       ("unknown.toml", CONFIG + "colour = 'red'\n"), ("short.bin", "x")):
+    for name, text in (
+        ("good.json", GOOD),
+        ("name.json", BAD_NAME),
+        ("none.json", NO_SECRET),
+        ("list.json", "[]"),
+        ("broken.json", "{"),
+        ("broken.toml", "[instance\n"),
+        ("good.toml", CONFIG),
+        ("text", "x" * 9000),
+        ("unknown.toml", CONFIG + "colour = 'red'\n"),
+        ("short.bin", "x"),
+    ):
         (tmp_path / name).write_text(text)
     (tmp_path / "binary").write_bytes(bytes(range(128, 256)))
     (tmp_path / "folder").mkdir()
@@ -33,7 +42,7 @@ def tools(tmp_path, capsys, monkeypatch):
     def run(*words):
         try:
             status = cli.main(list(words))
-        except SystemExit as ended:         # argparse
+        except SystemExit as ended:  # argparse
             status = ended.code
         said = capsys.readouterr()
         return status, said.out, said.err
@@ -52,7 +61,9 @@ def test_help_of_all(tools):
     assert status == 0 and all(re.search(rf"^    {verb}\b", out, re.M) for verb in cli.VERBS)
 
 
-@pytest.mark.parametrize("words", [[], ["no-such-verb"], *([verb, "--no-such-option"] for verb in cli.VERBS)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["no-such-verb"], *([verb, "--no-such-option"] for verb in cli.VERBS)], ids=" ".join
+)
 def test_wrong_usage_is_status_2(tools, words):
     status, out, err = tools(*words)
     assert status == 2 and not out and err.startswith("usage: python -m tools") and "error: " in err
@@ -69,8 +80,10 @@ BAD = [
     *(["image", "--out", "out.bin", "--root", file] for file in FILES[:4]),
     *(["image", "--out", "out.bin", "--config", file] for file in FILES[:5]),
     *(["image", "--out", "out.bin", "--firmware", file] for file in (*FILES[:2], "text")),
-    *(["cloud", "--run-dir", "run", "--config", file]
-      for file in ("missing", "folder", "binary", "broken.toml", "unknown.toml")),
+    *(
+        ["cloud", "--run-dir", "run", "--config", file]
+        for file in ("missing", "folder", "binary", "broken.toml", "unknown.toml")
+    ),
     *(["inspect", file] for file in ("missing", "folder", "binary", "text", "short.bin")),
     *([verb, *NO_PORT] for verb in ON_A_BOARD),
     *(["restore", "--from", file, *NO_PORT] for file in FILES[:5]),
@@ -111,10 +124,17 @@ def test_bad_input_gets_one_line(tools, words):
     assert "Traceback" not in err + out and "0123456789abcdef" not in err + out
 
 
-@pytest.mark.parametrize("words", [
-    *(["cloud", "--config", "good.toml", "--run-dir", "run", option, "PORT"]
-      for option in ("--mqtt-tls", "--mqtt-tcp", "--https", "--admin")),
-    ["board", "--flash", "new.bin", "--listen", "127.0.0.1:PORT"]], ids=lambda words: f"{words[0]} {words[-2]}")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ["cloud", "--config", "good.toml", "--run-dir", "run", option, "PORT"]
+            for option in ("--mqtt-tls", "--mqtt-tcp", "--https", "--admin")
+        ),
+        ["board", "--flash", "new.bin", "--listen", "127.0.0.1:PORT"],
+    ],
+    ids=lambda words: f"{words[0]} {words[-2]}",
+)
 def test_a_port_in_use_gets_one_line(tools, words):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -124,12 +144,18 @@ def test_a_port_in_use_gets_one_line(tools, words):
 
 def test_as_a_program_too(tmp_path):
     """The same by `python -m tools`: one line, status 1; and Ctrl-C or a closed pipe are no traceback."""
-    done = subprocess.run([sys.executable, "-m", "tools", "inspect", str(tmp_path / "missing")], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "inspect", str(tmp_path / "missing")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-m", "tools", "boards"], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "boards"], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE
+    )
     os.close(writing)
     assert b"Traceback" not in done.stderr
 

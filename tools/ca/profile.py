@@ -61,5 +61,3 @@ def _subject(name, organization=None, country=None):
         (NameOID.COMMON_NAME, name),
     )
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value])
-
-

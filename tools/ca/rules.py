@@ -51,13 +51,17 @@ def verification_certificate(held, now, ca=None, code=None):
         found += certificates.error(f"its Common Name is {held.common_name!r}, not the registration code")
     elif code is None:
         fault = names.code_fault(held.common_name)
-        found += certificates.error(f"its Common Name cannot be a registration code: {fault}") if fault else []
+        found += (
+            certificates.error(f"its Common Name cannot be a registration code: {fault}") if fault else []
+        )
     return found
 
 
 def device_certificate(held, now, ca=None, stem=None):
     """[Finding] on a device's certificate (x509.md 3); `stem` is its file name without the ending."""
-    return certificates.device_certificate(held, now, ca) + (_stem(stem, held, ca) if stem is not None else [])
+    return certificates.device_certificate(held, now, ca) + (
+        _stem(stem, held, ca) if stem is not None else []
+    )
 
 
 def _stem(stem, held, ca):
@@ -81,7 +85,9 @@ def file_ending(ending):
     """The ending of a certificate file that the console takes."""
     if ending.lower() in ENDINGS:
         return []
-    return certificates.error(f"the console takes {', '.join(ENDINGS)}, not {ending or 'a file without an ending'}")
+    return certificates.error(
+        f"the console takes {', '.join(ENDINGS)}, not {ending or 'a file without an ending'}"
+    )
 
 
 def association_rows(rows, known=None):
@@ -92,19 +98,28 @@ def association_rows(rows, known=None):
     if tuple(header) != association.HEADER:
         if device_list.column(header, "CertSN") is None:
             return certificates.error("its first line is not ProductKey,DeviceName,CertSN")
-        return certificates.error(f"its first line is {','.join(header)}, not ProductKey,DeviceName,CertSN exactly")
+        return certificates.error(
+            f"its first line is {','.join(header)}, not ProductKey,DeviceName,CertSN exactly"
+        )
     body = rows[1:]
     found = []
     if not body:
         found += certificates.error("it has a header but no rows")
     if len(body) > association.MOST:
-        found += certificates.error(f"it has {len(body)} rows; the console takes {association.MOST} in a file")
+        found += certificates.error(
+            f"it has {len(body)} rows; the console takes {association.MOST} in a file"
+        )
     products = sorted({cells[0] for _, cells in body})
     if len(products) > 1:
-        found += certificates.error(f"it holds {len(products)} products ({', '.join(products[:3])}); a file is of one")
+        found += certificates.error(
+            f"it holds {len(products)} products ({', '.join(products[:3])}); a file is of one"
+        )
     seen = {}
     for line, cells in body:
-        found += [certificates.Finding(one.level, f"line {line}: {one.text}") for one in _row(line, cells, seen, known)]
+        found += [
+            certificates.Finding(one.level, f"line {line}: {one.text}")
+            for one in _row(line, cells, seen, known)
+        ]
     return found
 
 

@@ -7,10 +7,23 @@ PRODUCT_KEY, DEVICE_NAME = "a1DemoSmart", "smart-lamp"
 DEVICE_SECRET = text(32)
 SCENE = "HTTPS authentication, sent on"
 
-PRODUCTS = [{"product_key": PRODUCT_KEY, "product_secret": text(16), "centre": HOME,
-             "device": [{"device_name": DEVICE_NAME, "device_secret": DEVICE_SECRET}]}]
-BURNED = {"product_key": PRODUCT_KEY, "device_name": DEVICE_NAME, "device_secret": DEVICE_SECRET, "instance": None,
-          "region": BURNED_FOR, "auth": "https", "bootstrap": "region"}
+PRODUCTS = [
+    {
+        "product_key": PRODUCT_KEY,
+        "product_secret": text(16),
+        "centre": HOME,
+        "device": [{"device_name": DEVICE_NAME, "device_secret": DEVICE_SECRET}],
+    }
+]
+BURNED = {
+    "product_key": PRODUCT_KEY,
+    "device_name": DEVICE_NAME,
+    "device_secret": DEVICE_SECRET,
+    "instance": None,
+    "region": BURNED_FOR,
+    "auth": "https",
+    "bootstrap": "region",
+}
 
 
 def play(stage):

@@ -121,7 +121,9 @@ class Demo:
         """What root writes at a station: the key of jobs, the ledger and its key, the bays."""
         with open(self._path("line.key.pub")) as file:
             public = file.read()
-        bays = ", ".join(f'{{name = "{number}", port = "{board.url}"}}' for number, board in enumerate(made, 1))
+        bays = ", ".join(
+            f'{{name = "{number}", port = "{board.url}"}}' for number, board in enumerate(made, 1)
+        )
         with open(self._path("station.toml"), "w") as file:
             file.write(
                 f'name = "demo"\njob_key = """{public}"""\nledger = "sqlite:///{self._path("ledger.db")}"\n'

@@ -16,10 +16,10 @@ from tools.errors import UserError
 from tools.image import flash_image, identity
 
 REGION, INSTANCE = "cn-shanghai", "iot-06z00abc"
-ABROAD = ["ap-southeast-1", "eu-central-1"]     # the other centres that the cloud stands for
-WIDTH = 120                 # columns in a pipe
-INDENT = 12                 # columns of the word before each line
-PATIENCE = 30               # seconds that a step may take before the demo gives up
+ABROAD = ["ap-southeast-1", "eu-central-1"]  # the other centres that the cloud stands for
+WIDTH = 120  # columns in a pipe
+INDENT = 12  # columns of the word before each line
+PATIENCE = 30  # seconds that a step may take before the demo gives up
 
 
 def text(length):
@@ -34,10 +34,10 @@ class Figures:
     scene: str
     boot: str
     handshakes: int
-    sent: int               # bytes on the wire, TLS included, as the cloud counted them
+    sent: int  # bytes on the wire, TLS included, as the cloud counted them
     received: int
-    seconds: float          # power on to connected
-    heap: int               # bytes in use when connected, garbage collected, without the port's own share
+    seconds: float  # power on to connected
+    heap: int  # bytes in use when connected, garbage collected, without the port's own share
 
 
 class Stage:
@@ -48,10 +48,15 @@ class Stage:
         self.console = console or Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = WIDTH
-        self.cloud = Cloud({"instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION, "centres": ABROAD},
-                            "product": products}, folder / "cloud")
+        self.cloud = Cloud(
+            {
+                "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION, "centres": ABROAD},
+                "product": products,
+            },
+            folder / "cloud",
+        )
         self.figures = []
-        self._seen = 0          # number of the last event of the cloud's log that was told
+        self._seen = 0  # number of the last event of the cloud's log that was told
 
     def __enter__(self):
         self.cloud.start()
@@ -68,7 +73,7 @@ class Stage:
     def say(self, word, words):
         style = narration.STYLES.get(word, "")
         self.console.print(f"  {word:<{INDENT - 2}}", style=style, end="")
-        if self.console.is_terminal:    # a line that does not fit goes on under its own beginning
+        if self.console.is_terminal:  # a line that does not fit goes on under its own beginning
             lines = Text(words).wrap(self.console, max(20, self.console.width - INDENT))
             words = ("\n" + " " * INDENT).join(line.plain.rstrip() for line in lines)
         self.console.print(words, markup=False, soft_wrap=True)
@@ -97,13 +102,21 @@ class Stage:
         certificate = self.folder / f"{name}.json"
         certificate.write_text(json.dumps({"region": REGION, "instance": INSTANCE, **fields}))
         who = identity.load(certificate)
-        image = flash_image.build(identity=who, roots=[self.cloud.ca_der], files=files,
-                            config={"ssid": "demo", "password": text(12), **(config or {})})
-        shown = ", ".join(f"{key} {value}" for key, value in who.masked().items()
-                          if key not in ("way", "region", "instance"))
+        image = flash_image.build(
+            identity=who,
+            roots=[self.cloud.ca_der],
+            files=files,
+            config={"ssid": "demo", "password": text(12), **(config or {})},
+        )
+        shown = ", ".join(
+            f"{key} {value}"
+            for key, value in who.masked().items()
+            if key not in ("way", "region", "instance")
+        )
         self.say("burn", shown)
-        return Board(image, cloud=self.cloud.run_dir, folder=self.folder / name,
-                     measure="connected", **options)
+        return Board(
+            image, cloud=self.cloud.run_dir, folder=self.folder / name, measure="connected", **options
+        )
 
     def until(self, board, name):
         """Tell what the board does until it reaches the state `name`; returns that state line."""
@@ -135,8 +148,17 @@ class Stage:
         heap = board.power_off().heap
         after = self._traffic(name, offline=True)
         taken = {key: after[key] - before[key] for key in after}
-        self.figures.append(Figures(scene, which, taken["tls_handshakes"], taken["bytes_in"], taken["bytes_out"],
-                                    seconds, heap["used"] - heap["port"]))
+        self.figures.append(
+            Figures(
+                scene,
+                which,
+                taken["tls_handshakes"],
+                taken["bytes_in"],
+                taken["bytes_out"],
+                seconds,
+                heap["used"] - heap["port"],
+            )
+        )
 
     def line(self, board, text):
         """The board's next console line that has `text` in it."""
@@ -147,8 +169,14 @@ class Stage:
         product_key, device_name = name
         ends = time.monotonic() + PATIENCE
         while True:
-            device = next((item for item in self.cloud.admin("GET", "/devices")
-                           if (item["product_key"], item["device_name"]) == name), None)
+            device = next(
+                (
+                    item
+                    for item in self.cloud.admin("GET", "/devices")
+                    if (item["product_key"], item["device_name"]) == name
+                ),
+                None,
+            )
             if device is None:
                 return {"tls_handshakes": 0, "bytes_in": 0, "bytes_out": 0}
             if not offline or device["status"] != "online":

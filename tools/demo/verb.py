@@ -25,7 +25,8 @@ def run(args):
         with Stage(Path(folder), [product for page in PAGES for product in page.PRODUCTS]) as stage:
             stage.console.print(
                 f"MicroPython {found.version} on emulated boards, an emulated cloud, real TLS. The boards trust the\n"
-                "cloud's own root beside the platform's; every secret is made for this run.")
+                "cloud's own root beside the platform's; every secret is made for this run."
+            )
             for page in PAGES:
                 page.play(stage)
             if args.json:
@@ -56,5 +57,7 @@ def table(figures):
 
 
 def _line(cells):
-    return "  " + "  ".join(f"{cells.get(name, ''):{'<' if name == 'boot' else '>'}{width}}"
-                            for name, (width, _) in COLUMNS.items())
+    return "  " + "  ".join(
+        f"{cells.get(name, ''):{'<' if name == 'boot' else '>'}{width}}"
+        for name, (width, _) in COLUMNS.items()
+    )

@@ -31,8 +31,15 @@ def certificate(stage):
     ca = authority.Authority(folder).unlock(secret)
     stage.say("ca", f"{CA_NAME}: RSA 2048, serial {ca.serial}, its key encrypted on disk")
     code = stage.cloud.admin("GET", "/registration_code")["code"]
-    stage.cloud.admin("POST", "/cas", {"name": CA_NAME, "certificate": (folder / "ca.cer").read_text(),
-                                       "verification": pem("CERTIFICATE", ca.verification(code)).decode()})
+    stage.cloud.admin(
+        "POST",
+        "/cas",
+        {
+            "name": CA_NAME,
+            "certificate": (folder / "ca.cer").read_text(),
+            "verification": pem("CERTIFICATE", ca.verification(code)).decode(),
+        },
+    )
     stage.say("console", f"{CA_NAME} registered, proved with a certificate for the code {code[:8]}...")
     made = issue.issue(ca, PRODUCT_KEY, DEVICE_NAME)
     stage.say("issue", f"a certificate for {DEVICE_NAME}: serial {made.serial}")

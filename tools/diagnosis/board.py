@@ -14,13 +14,28 @@ from tools.errors import UserError
 from tools.flash import backup
 
 SCRIPT = Path(__file__).with_name("board_script.py")
-PATIENCE = 120          # seconds for the whole walk
+PATIENCE = 120  # seconds for the whole walk
 
 KINDS = {"device": "own secret", "x509": "certificate and key", "id2": "ID2"}
 # the beginning of a fault's code -> the stretch that it is a fault of; any other is one of the login
-STRETCHES = {"dns": "DNS", "connect": "TCP", "certificate": "TLS", "tls": "TLS", "x509.refused": "TLS",
-             "x509.expired": "certificate", "x509.future": "certificate", "itls": "iTLS", "id2": "iTLS"}
-IDENTITY = ("credential", "endpoint", "x509.missing", "x509.malformed", "x509.mismatch")     # before there is a network
+STRETCHES = {
+    "dns": "DNS",
+    "connect": "TCP",
+    "certificate": "TLS",
+    "tls": "TLS",
+    "x509.refused": "TLS",
+    "x509.expired": "certificate",
+    "x509.future": "certificate",
+    "itls": "iTLS",
+    "id2": "iTLS",
+}
+IDENTITY = (
+    "credential",
+    "endpoint",
+    "x509.missing",
+    "x509.malformed",
+    "x509.mismatch",
+)  # before there is a network
 NO_ROOT = "put a DER certificate there, or remove the file"
 NO_CLOCK = "let the board reach an SNTP server (UDP port 123)"
 
@@ -29,14 +44,20 @@ def examine(port, timeout):
     """The findings of the board on `port`. It is reset afterwards, so that its application goes on."""
     command = [sys.executable, "-m", "mpremote", "connect", port, "run", str(SCRIPT), "reset"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
-        raise UserError(f"the board on {port} did not come to an end within {PATIENCE} s; reset it and try again") from None
+        raise UserError(
+            f"the board on {port} did not come to an end within {PATIENCE} s; reset it and try again"
+        ) from None
     states = [state for state in map(_parsed, done.stdout.splitlines()) if state]
     if not states:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
-        raise UserError(f"the board on {port} does not answer with aliot's firmware ({said[0]}): flash it first, "
-                        "or close the program that has the port")
+        raise UserError(
+            f"the board on {port} does not answer with aliot's firmware ({said[0]}): flash it first, "
+            "or close the program that has the port"
+        )
     return [_with_backup(finding, states, port) for finding in findings(states)]
 
 
@@ -70,12 +91,12 @@ class Walk:
     """The way so far; `on_...` takes a state of that name."""
 
     def __init__(self):
-        self.found = {}         # stretch -> Finding, in the order in which they were reached
+        self.found = {}  # stretch -> Finding, in the order in which they were reached
         self.boot = {}
-        self.stage = None       # "registration" or "asks" while that is under way
+        self.stage = None  # "registration" or "asks" while that is under way
         self.method = self.place = self.who = ""
         self.asked = "kept"
-        self.fault = None       # the last one; a connection that comes after it makes it none
+        self.fault = None  # the last one; a connection that comes after it makes it none
         self.over = False
 
     def say(self, stretch, ok, found, advice=""):
@@ -84,14 +105,19 @@ class Walk:
     def on_boot(self, state):
         self.boot = state
         if "product_key" not in state:
-            return              # there is no identity, as the line after it says
+            return  # there is no identity, as the line after it says
         self.who = name(state)
         kind = KINDS.get(state["way"]) or ("registered" if state.get("issued") else "not registered yet")
         media = ", ".join(f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state)
         self.say("identity", True, f"{self.who or 'not told yet who it is'}, {kind}; media: {media}")
         refused = state.get("roots_refused", ())
-        self.say("roots", not refused, f"extra: {', '.join(state['roots']) or 'none'}"
-                 + (f"; refused: {', '.join(refused)}" if refused else ""), NO_ROOT if refused else "")
+        self.say(
+            "roots",
+            not refused,
+            f"extra: {', '.join(state['roots']) or 'none'}"
+            + (f"; refused: {', '.join(refused)}" if refused else ""),
+            NO_ROOT if refused else "",
+        )
 
     def on_wifi(self, state):
         if state["up"]:
@@ -111,7 +137,9 @@ class Walk:
 
     def on_stored(self, state):
         if self.stage == "registration":
-            media = ", ".join(f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state)
+            media = ", ".join(
+                f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state
+            )
             self.say("registration", True, f"registered by {self.method}; media: {media}")
             self.stage = None
 
@@ -126,8 +154,12 @@ class Walk:
         self.place = f"{state['host']}:{state['port']}"
 
     def on_certificate(self, state):
-        self.say("certificate", True, f"serial {state['serial']} ({state['slot']}), valid to {state['expires']}, "
-                                      f"{state['days']} days left")
+        self.say(
+            "certificate",
+            True,
+            f"serial {state['serial']} ({state['slot']}), valid to {state['expires']}, "
+            f"{state['days']} days left",
+        )
 
     def on_connected(self, state):
         self.linked()
@@ -153,10 +185,12 @@ class Walk:
             code = self.fault["code"]
             stretch = self.stage or self.stretch(code)
             if stretch == "login" and code.startswith(("mqtt", "x509")):
-                self.linked()       # it is an answer to CONNECT
+                self.linked()  # it is an answer to CONNECT
             self.say(stretch, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", ""))
         elif not self.over:
-            self.say(self.stage or "login", False, "no end in good time", "'monitor' shows the board's own lines")
+            self.say(
+                self.stage or "login", False, "no end in good time", "'monitor' shows the board's own lines"
+            )
         return list(self.found.values())
 
     def stretch(self, code):

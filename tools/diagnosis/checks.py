@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tools.diagnosis import probes
 
 SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
-TOLERANCE = 300         # seconds that a clock may be wrong
-SOON = 30               # days before a certificate's end that are worth a word
+TOLERANCE = 300  # seconds that a clock may be wrong
+SOON = 30  # days before a certificate's end that are worth a word
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,19 @@ def availability(who):
     line = who.warning()
     if line:
         return Finding("availability", False, line, "choose a region, an edition or a way that fit")
-    return Finding("availability", True, f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region")
+    return Finding(
+        "availability",
+        True,
+        f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region",
+    )
 
 
 def clock(network):
     server, ahead = probes.drift(network, SERVERS)
     if abs(ahead) > TOLERANCE:
-        raise probes.Refusal(f"this machine's clock is {ahead} s ahead of {server}", "set it: TLS checks dates")
+        raise probes.Refusal(
+            f"this machine's clock is {ahead} s ahead of {server}", "set it: TLS checks dates"
+        )
     return f"within {abs(ahead)} s of {server}"
 
 

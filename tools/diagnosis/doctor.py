@@ -22,19 +22,33 @@ from tools.errors import UserError
 from tools.flash import port
 from tools.image import identity
 
-OTHERS = {"x509": mutual_tls.walk, "id2": itls.walk}      # ways that sign nothing with a secret
+OTHERS = {"x509": mutual_tls.walk, "id2": itls.walk}  # ways that sign nothing with a secret
 
 
 def add_arguments(parser):
-    parser.add_argument("cert", metavar="CERT.json", nargs="?", help="an identity; without one: the public endpoint of --region")
+    parser.add_argument(
+        "cert",
+        metavar="CERT.json",
+        nargs="?",
+        help="an identity; without one: the public endpoint of --region",
+    )
     parser.add_argument("--region", default="cn-shanghai", help="without a certificate (default %(default)s)")
     parser.add_argument("--cloud", metavar="DIR", help="look at the emulated cloud that runs in DIR")
     parser.add_argument("--mac", help="the board's MAC, where it takes the place of a DeviceName")
-    parser.add_argument("--root", metavar="FILE", action="append", default=[], help="another root that the board trusts")
-    parser.add_argument("--no-login", action="store_true",
-                        help="do not connect as the device (that activates it, and throws a running board off)")
-    parser.add_argument("--port", metavar="PORT", help="ask a plugged-in board to go the way itself, up to its own login")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="for each step (default %(default)s)")
+    parser.add_argument(
+        "--root", metavar="FILE", action="append", default=[], help="another root that the board trusts"
+    )
+    parser.add_argument(
+        "--no-login",
+        action="store_true",
+        help="do not connect as the device (that activates it, and throws a running board off)",
+    )
+    parser.add_argument(
+        "--port", metavar="PORT", help="ask a plugged-in board to go the way itself, up to its own login"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=5.0, metavar="S", help="for each step (default %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
 
 
@@ -43,6 +57,7 @@ def run(args):
         if args.no_login:
             raise UserError("a board on a port logs in by itself: --no-login is for a certificate")
         from tools.diagnosis import board
+
         findings = board.examine(port.choose(args.port), args.timeout)
     else:
         findings = examine(args)
@@ -71,7 +86,11 @@ def examine(args):
     network = probes.Network(args.cloud, args.timeout)
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
     if who and who.way in OTHERS:
-        return [availability(who), look("clock", lambda: clock(network)), *OTHERS[who.way](network, who, extra, args)]
+        return [
+            availability(who),
+            look("clock", lambda: clock(network)),
+            *OTHERS[who.way](network, who, extra, args),
+        ]
     device, where = signing.credential(who, args.mac) if who else (None, public(args.region))
     trusted = probes.roots(where.roots, extra)
     findings = [availability(who)] if who else []
@@ -85,8 +104,11 @@ def examine(args):
             return findings
         trusted = probes.roots(where.roots, extra)
     host, port = where.host, where.port
-    findings += along(("DNS", lambda: dns(network, host, port)), ("TCP", lambda: tcp(network, host, port)),
-                      ("TLS", lambda: tls(network, host, port, trusted)))
+    findings += along(
+        ("DNS", lambda: dns(network, host, port)),
+        ("TCP", lambda: tcp(network, host, port)),
+        ("TLS", lambda: tls(network, host, port, trusted)),
+    )
     if findings[-1].ok and who:
         findings.append(login(network, who, device, where, trusted, args))
     return findings
@@ -114,8 +136,13 @@ def registration(network, who, device, where, trusted, timeout):
 def switch(network, device, host, trusted, timeout):
     """What a registration with a wrong signature on purpose is refused with."""
     stream, _, _ = probes.secure(network, host, 443, trusted)
-    fields = {"productKey": device.product_key, "deviceName": device.device_name, "random": "doctor", "sign": "0" * 64,
-              "signMethod": "hmacsha256"}
+    fields = {
+        "productKey": device.product_key,
+        "deviceName": device.device_name,
+        "random": "doctor",
+        "sign": "0" * 64,
+        "signMethod": "hmacsha256",
+    }
     with stream:
         code, message = probes.registration_code(stream, host, fields, timeout)
     if code == 6600:
@@ -131,7 +158,11 @@ def asked(network, who, device, where, extra, args):
     for path, host, told in questions.questions(network, who, device, where, trusted, args.timeout, complete):
         stretch = path.rpartition("/")[2]
         if told is None:
-            why = "left out, as asked" if args.no_login else "there is no DeviceSecret before the board has registered"
+            why = (
+                "left out, as asked"
+                if args.no_login
+                else "there is no DeviceSecret before the board has registered"
+            )
             findings.append(Finding(stretch, None, f"{host}: {why}"))
             known = where.told is not None
         elif isinstance(told, probes.Refusal):

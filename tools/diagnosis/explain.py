@@ -7,16 +7,21 @@ from tools.diagnosis import signing
 from tools.errors import UserError
 from tools.image import identity
 
-SHOWN = 8       # digits of a signature that are shown; the whole of it would let anybody connect
+SHOWN = 8  # digits of a signature that are shown; the whole of it would let anybody connect
 
 
 def add_arguments(parser):
     parser.add_argument("cert", metavar="CERT.json", help="the identity, as for `burn`")
     parser.add_argument("--mac", help="the board's MAC, where it takes the place of a DeviceName")
-    parser.add_argument("--timestamp", type=int, metavar="MS", help="the timestamp of the CONNECT to compare with")
+    parser.add_argument(
+        "--timestamp", type=int, metavar="MS", help="the timestamp of the CONNECT to compare with"
+    )
     parser.add_argument("--random", metavar="TEXT", help="the random of the registration to compare with")
-    parser.add_argument("--whole", action="store_true",
-                        help="show signatures whole: whoever sees a CONNECT's password can connect as this device")
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="show signatures whole: whoever sees a CONNECT's password can connect as this device",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -37,8 +42,17 @@ def plain(step, whole=False):
     if step.signature and not whole:
         signature = fields[step.signature]
         fields[step.signature] = f"{signature[:SHOWN]}... ({len(signature)} hex digits)"
-    return {"request": step.title, "host": step.host, "port": step.port, "roots": list(step.roots), "signed": step.text,
-            "key": step.key, "method": step.method, "fields": fields, "then": step.then}
+    return {
+        "request": step.title,
+        "host": step.host,
+        "port": step.port,
+        "roots": list(step.roots),
+        "signed": step.text,
+        "key": step.key,
+        "method": step.method,
+        "fields": fields,
+        "then": step.then,
+    }
 
 
 def words(report):
@@ -46,11 +60,18 @@ def words(report):
     if report["warning"]:
         lines.append(f"warning: {report['warning']}")
     for step in report["requests"]:
-        where = f"{step['host']}:{step['port']}, TLS by {' or '.join(step['roots'])}" if step["host"] else "where the answer says"
+        where = (
+            f"{step['host']}:{step['port']}, TLS by {' or '.join(step['roots'])}"
+            if step["host"]
+            else "where the answer says"
+        )
         lines += ["", f"{step['request']} to {where}"]
         if step["key"]:
-            lines += [f"  signed text   {step['signed']}", f"  key           the {step['key']}, as text",
-                      f"  method        {step['method']}"]
+            lines += [
+                f"  signed text   {step['signed']}",
+                f"  key           the {step['key']}, as text",
+                f"  method        {step['method']}",
+            ]
         else:
             lines.append("  signed text   none: this request is not signed")
         lines += [f"  {name:<18}{value}" for name, value in step["fields"].items()]

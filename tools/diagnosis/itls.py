@@ -4,7 +4,7 @@ from tools.diagnosis import probes
 from tools.diagnosis.checks import Finding, along, dns, tcp
 
 PORT = 1883
-OF_TLS = (443, 8883)            # a board takes PORT for these
+OF_TLS = (443, 8883)  # a board takes PORT for these
 BURNED = "not tried from here: each authentication is one of the ten that an ID has a day"
 ASKED_FOR = "not tried from here: it would take one of the product's identities"
 BOARD = "'doctor --port' has the board itself do it, at that price: one of ten a day"

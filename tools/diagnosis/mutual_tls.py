@@ -19,18 +19,24 @@ from tools.errors import UserError
 from tools.image.identity import pair as credential
 from tools.secrets import write as write_private
 
-CONNECT = (".|securemode=2|", "", "")           # of a board that has not been told yet who it is
+CONNECT = (".|securemode=2|", "", "")  # of a board that has not been told yet who it is
 TOPIC = "/ext/auth/identity/response"
 PORT = 1883
 
 NEW = "issue a new certificate for this device, associate its serial, and burn or offer it"
 EARLY = "wait until it is valid, or set this machine's clock"
 TOGETHER = "burn certificate and key as they were issued together; 'ca check' looks at both"
-REFUSED = ("is the CA that signed it registered, and active? is the certificate in date and not revoked, and its serial "
-           "associated? the console shows each")
-UNSAID = "something on the way breaks TLS open, or the platform does not take this certificate and does not say so"
-UNBOUND = ("associate this serial with a device (the file of 'ca associate'), and look in the console whether certificate "
-           "and device are enabled")
+REFUSED = (
+    "is the CA that signed it registered, and active? is the certificate in date and not revoked, and its serial "
+    "associated? the console shows each"
+)
+UNSAID = (
+    "something on the way breaks TLS open, or the platform does not take this certificate and does not say so"
+)
+UNBOUND = (
+    "associate this serial with a device (the file of 'ca associate'), and look in the console whether certificate "
+    "and device are enabled"
+)
 NO_PUSH = "check that this is the platform's X.509 host; a board asks again"
 
 
@@ -44,8 +50,11 @@ def walk(network, who, extra, args):
     if pair.ok and found[-1].ok:
         found += along(("TLS", client.tls))
     if found[-1].stretch == "TLS" and found[-1].ok:
-        found.append(Finding("login", None, "left out, as asked") if args.no_login
-                     else look("login", lambda: client.login(args.timeout)))
+        found.append(
+            Finding("login", None, "left out, as asked")
+            if args.no_login
+            else look("login", lambda: client.login(args.timeout))
+        )
     return [pair, *found]
 
 
@@ -78,13 +87,18 @@ class Client:
         what a kill might leave behind is of no use.
         """
         passphrase = secrets.token_bytes(32).hex().encode()
-        with files.told("make a folder for the certificate"), tempfile.TemporaryDirectory(prefix="aliot-") as folder:
+        with (
+            files.told("make a folder for the certificate"),
+            tempfile.TemporaryDirectory(prefix="aliot-") as folder,
+        ):
             path = Path(folder) / "pair.pem"
             write_private(path, sealed(self.who, passphrase))
             try:
                 context.load_cert_chain(path, password=passphrase)
             except ssl.SSLError as error:
-                raise probes.Refusal(f"this machine's TLS does not take the certificate ({error.reason})", TOGETHER) from None
+                raise probes.Refusal(
+                    f"this machine's TLS does not take the certificate ({error.reason})", TOGETHER
+                ) from None
 
     def tls(self):
         try:
@@ -95,7 +109,9 @@ class Client:
 
     def login(self, timeout):
         """What the platform says to a CONNECT, and who it says that this is."""
-        stream, _, _ = probes.secure(self.network, self.where.host, self.where.port, self.trusted, self.present)
+        stream, _, _ = probes.secure(
+            self.network, self.where.host, self.where.port, self.trusted, self.present
+        )
         with stream:
             try:
                 code = probes.connack(stream, CONNECT, timeout)
@@ -104,14 +120,18 @@ class Client:
             pushed = None if code else probes.published(stream, TOPIC, timeout)
             probes.disconnect(stream)
         if code:
-            raise probes.Refusal(f"CONNACK {code}; certificate {self.serial}",
-                              UNBOUND if code in (4, 5) else advice(f"mqtt.{code}"))
+            raise probes.Refusal(
+                f"CONNACK {code}; certificate {self.serial}",
+                UNBOUND if code in (4, 5) else advice(f"mqtt.{code}"),
+            )
         return f"CONNACK 0: the platform says that this is {identity(pushed)} (it is activated now)"
 
     def refused(self, broken, otherwise):
         """The Refusal for a connection that the server ended: with an alert, or without a word (then the advice)."""
         if broken.alert:
-            return probes.Refusal(f"{self.where.host} refuses certificate {self.serial}: alert {broken.alert}", REFUSED)
+            return probes.Refusal(
+                f"{self.where.host} refuses certificate {self.serial}: alert {broken.alert}", REFUSED
+            )
         return probes.Refusal(f"{broken}; certificate {self.serial}", otherwise)
 
 
@@ -119,8 +139,11 @@ def sealed(who, passphrase):
     """Certificate and key in PEM, the key encrypted."""
     key = serialization.load_der_private_key(who.private_key, None)
     made = x509.load_der_x509_certificate(who.certificate).public_bytes(serialization.Encoding.PEM)
-    return made + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                    serialization.BestAvailableEncryption(passphrase))
+    return made + key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase),
+    )
 
 
 def identity(payload):
@@ -131,4 +154,6 @@ def identity(payload):
         found = json.loads(payload)
         return f"{found['productKey']} / {found['deviceName']}"
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise probes.Refusal("CONNACK 0, but what the platform says who this is cannot be read", NO_PUSH) from None
+        raise probes.Refusal(
+            "CONNACK 0, but what the platform says who this is cannot be read", NO_PUSH
+        ) from None

@@ -18,7 +18,7 @@ from tools.firmware import FOLDER
 from tools.image import flash_image
 
 ROOTS = FOLDER / "aliot" / "roots"
-NTP_EPOCH = 2_208_988_800       # seconds from 1900 to 1970
+NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 
 
 class Refusal(Exception):
@@ -49,13 +49,17 @@ class Network:
         if self._routes is not None:
             found = self._routes(host, port)
             if found is None:
-                raise Refusal(f"{host}:{port} is no service of the emulated cloud", "check region, instance and port")
+                raise Refusal(
+                    f"{host}:{port} is no service of the emulated cloud", "check region, instance and port"
+                )
             return found
         try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][:2]
         except OSError as error:
-            raise Refusal(f"{host} is not found ({error.strerror})",
-                          "check this network's name server, and region and instance") from None
+            raise Refusal(
+                f"{host} is not found ({error.strerror})",
+                "check this network's name server, and region and instance",
+            ) from None
 
     def dial(self, host, port):
         """An open TCP connection."""
@@ -63,8 +67,10 @@ class Network:
         try:
             return socket.create_connection(address, self.timeout)
         except OSError as error:
-            raise Refusal(f"no connection to {host}:{port} ({error.strerror or 'timeout'})",
-                          "let this network out to that port, or try 443 or 1883 where the instance has it") from None
+            raise Refusal(
+                f"no connection to {host}:{port} ({error.strerror or 'timeout'})",
+                "let this network out to that port, or try 443 or 1883 where the instance has it",
+            ) from None
 
     def seconds(self, server):
         """Seconds since 1970 by an SNTP server."""
@@ -74,8 +80,10 @@ class Network:
                 sock.sendto(b"\x1b" + bytes(47), self.resolve(server, 123))
                 return struct.unpack("!I", sock.recv(48)[40:44])[0] - NTP_EPOCH
         except (OSError, struct.error):
-            raise Refusal(f"{server} does not answer",
-                          "let UDP port 123 out; without it boards count from their build date") from None
+            raise Refusal(
+                f"{server} does not answer",
+                "let UDP port 123 out; without it boards count from their build date",
+            ) from None
 
 
 def roots(names, extra):
@@ -113,8 +121,11 @@ def secure(network, host, port, trusted, present=None):
             continue
         except OSError as error:
             sock.close()
-            raise Broken(f"no TLS with {host}:{port} ({error.strerror or error})",
-                         "something on the way breaks TLS open or the port speaks another protocol", alert(error)) from None
+            raise Broken(
+                f"no TLS with {host}:{port} ({error.strerror or error})",
+                "something on the way breaks TLS open or the port speaks another protocol",
+                alert(error),
+            ) from None
         certificate = x509.load_der_x509_certificate(secured.getpeercert(True))
         left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         return secured, name, left.days
@@ -124,12 +135,19 @@ def secure(network, host, port, trusted, present=None):
 def _certificate(error, host):
     if error is None:
         return f"no root to check {host} with", "name one with --root"
-    advice = {10: "the server's certificate has expired: check the endpoint, and this machine's clock",
-              9: "the server's certificate is not yet valid: this machine's clock is the likely cause",
-              62: "the server is not the one asked for: check host, region and instance",
-              64: "the server is not the one asked for: check host, region and instance"}
-    return (f"the certificate of {host} is refused: {error.verify_message}",
-            advice.get(error.verify_code, "its root is not among the board's: check the endpoint, or add the root with --root"))
+    advice = {
+        10: "the server's certificate has expired: check the endpoint, and this machine's clock",
+        9: "the server's certificate is not yet valid: this machine's clock is the likely cause",
+        62: "the server is not the one asked for: check host, region and instance",
+        64: "the server is not the one asked for: check host, region and instance",
+    }
+    return (
+        f"the certificate of {host} is refused: {error.verify_message}",
+        advice.get(
+            error.verify_code,
+            "its root is not among the board's: check the endpoint, or add the root with --root",
+        ),
+    )
 
 
 def alert(error):
@@ -139,18 +157,25 @@ def alert(error):
 
 def connack(stream, fields, timeout):
     """The return code that a CONNECT with these (client id, user, password) gets; direct.md 1.7."""
-    body = b"\x00\x04MQTT\x04\xc2" + struct.pack("!H", 60) + b"".join(
-        struct.pack("!H", len(text)) + text for text in (field.encode() for field in fields))
+    body = (
+        b"\x00\x04MQTT\x04\xc2"
+        + struct.pack("!H", 60)
+        + b"".join(struct.pack("!H", len(text)) + text for text in (field.encode() for field in fields))
+    )
     stream.settimeout(timeout)
     try:
         stream.sendall(b"\x10" + _length(len(body)) + body)
         return _exactly(stream, 4)[3]
     except EOFError:
-        raise Broken("the platform ended the connection without a CONNACK", "check port, instance and region") from None
+        raise Broken(
+            "the platform ended the connection without a CONNACK", "check port, instance and region"
+        ) from None
     except TimeoutError:
         raise Refusal("no CONNACK (timeout)", "try again; the platform may be busy") from None
     except OSError as error:
-        raise Broken(f"no CONNACK ({error.strerror or error})", "try again; the platform may be busy", alert(error)) from None
+        raise Broken(
+            f"no CONNACK ({error.strerror or error})", "try again; the platform may be busy", alert(error)
+        ) from None
 
 
 def disconnect(stream):
@@ -167,7 +192,7 @@ def published(stream, topic, timeout):
             kind, body = _packet(stream)
             size = 2 + int.from_bytes(body[:2], "big")
             if kind & 0xF0 == 0x30 and body[2:size] == topic.encode():
-                return body[size + (2 if kind & 6 else 0):]     # a packet id where QoS is not 0
+                return body[size + (2 if kind & 6 else 0) :]  # a packet id where QoS is not 0
     except (EOFError, OSError):
         pass
     return None
@@ -207,9 +232,13 @@ def _length(size):
 def post(stream, host, path, form, timeout):
     """(HTTP status, body) that a POST of a form is answered with."""
     stream.settimeout(timeout)
-    stream.sendall((f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
-                    "Content-Type: application/x-www-form-urlencoded\r\n"
-                    f"Content-Length: {len(form)}\r\n\r\n{form}").encode())
+    stream.sendall(
+        (
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}"
+        ).encode()
+    )
     answer = http.client.HTTPResponse(stream)
     try:
         answer.begin()
@@ -221,7 +250,9 @@ def post(stream, host, path, form, timeout):
 def registration_code(stream, host, fields, timeout):
     """(code, message) that POST /auth/register/device answers with; direct.md 2.3 and 2.4."""
     try:
-        found = json.loads(post(stream, host, "/auth/register/device", urllib.parse.urlencode(fields), timeout)[1])
+        found = json.loads(
+            post(stream, host, "/auth/register/device", urllib.parse.urlencode(fields), timeout)[1]
+        )
         return int(found["code"]), str(found.get("message", ""))
     except (ValueError, KeyError, TypeError):
         raise _no_answer(host) from None

@@ -35,8 +35,9 @@ def questions(network, who, device, where, trusted, timeout, authenticate=True):
 def form(who, device, where, path):
     if path == "/auth/bootstrap":
         return messages.bootstrap(device)
-    return messages.authentication(device, int(time.time() * 1000), who.sign_method or "hmacsha256",
-                                where.bootstrap == "region")
+    return messages.authentication(
+        device, int(time.time() * 1000), who.sign_method or "hmacsha256", where.bootstrap == "region"
+    )
 
 
 def ask(network, host, path, text, trusted, timeout):

@@ -14,7 +14,7 @@ from tools.errors import UserError
 from tools.firmware import record
 from tools.image.identity import Identity
 
-SDK_TIMESTAMP = 2524608000000       # what a board without a clock sends, as the SDKs do; direct.md 6.1
+SDK_TIMESTAMP = 2524608000000  # what a board without a clock sends, as the SDKs do; direct.md 6.1
 ISSUED = "what is issued is stored, and an ordinary CONNECT follows"
 ISSUED_AND_ASKED = "what is issued is stored, then the board asks where to connect"
 
@@ -24,22 +24,24 @@ class Step:
     """One request: where it goes, the text that is signed, the key's name, and every field that is sent."""
 
     title: str
-    host: str                                   # "" where the answer to the request before it says
+    host: str  # "" where the answer to the request before it says
     port: int
     roots: tuple
-    text: str                                   # what the HMAC is taken of; "" when nothing is signed
-    key: str                                    # "DeviceSecret" or "ProductSecret"; "" when nothing is signed
+    text: str  # what the HMAC is taken of; "" when nothing is signed
+    key: str  # "DeviceSecret" or "ProductSecret"; "" when nothing is signed
     method: str
-    fields: dict = field(repr=False)            # name -> value; the signature is among them
-    signature: str = field(repr=False)          # the name of that field
-    then: str = ""                              # what the board does with the answer
+    fields: dict = field(repr=False)  # name -> value; the signature is among them
+    signature: str = field(repr=False)  # the name of that field
+    then: str = ""  # what the board does with the answer
 
 
 def credential(identity: Identity, mac=None):
     """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
     if identity.way not in ("device", "product"):
-        raise UserError(f"nothing is signed with a secret in the way {identity.way}, so there is no text to compare; "
-                        "'inspect' shows what a board holds")
+        raise UserError(
+            f"nothing is signed with a secret in the way {identity.way}, so there is no text to compare; "
+            "'inspect' shows what a board holds"
+        )
     fields = identity.fields()
     if record.DEVICE_NAME not in fields and mac is None:
         raise UserError("no device_name in the certificate: the board will use its MAC; give it with --mac")
@@ -62,18 +64,35 @@ def steps(identity, mac=None, timestamp=None, nonce=None):
     if not who.method:
         return [connect(who, where, method, timestamp)]
     nonce = nonce or registration.random()
-    return [over_https(who, where, method, nonce) if who.method == "https" else over_mqtt(who, where, method, nonce)]
+    return [
+        over_https(who, where, method, nonce)
+        if who.method == "https"
+        else over_mqtt(who, where, method, nonce)
+    ]
 
 
 def connect(who, where, method, timestamp):
     """The CONNECT of a device with a DeviceSecret; direct.md 1.1 and 1.2."""
     made = login(who, where, timestamp, method)
-    signed = {"clientId": made.client_id.partition("|")[0], "deviceName": who.device_name, "productKey": who.product_key}
+    signed = {
+        "clientId": made.client_id.partition("|")[0],
+        "deviceName": who.device_name,
+        "productKey": who.product_key,
+    }
     if timestamp is not None:
         signed["timestamp"] = timestamp
     fields = {"client identifier": made.client_id, "user name": made.username, "password": made.password}
-    return Step("MQTT CONNECT", where.host, where.port, where.roots, canonical(signed), "DeviceSecret", method, fields,
-                "password")
+    return Step(
+        "MQTT CONNECT",
+        where.host,
+        where.port,
+        where.roots,
+        canonical(signed),
+        "DeviceSecret",
+        method,
+        fields,
+        "password",
+    )
 
 
 def asked(who, where, method, timestamp):
@@ -81,8 +100,20 @@ def asked(who, where, method, timestamp):
     found = []
     host, path = where.question()
     if path == "/auth/bootstrap":
-        found.append(Step(f"POST {path}", host, 443, PUBLIC, "", "", "", _pairs(messages.bootstrap(who)), "",
-                          "the answer says where to go on"))
+        found.append(
+            Step(
+                f"POST {path}",
+                host,
+                443,
+                PUBLIC,
+                "",
+                "",
+                "",
+                _pairs(messages.bootstrap(who)),
+                "",
+                "the answer says where to go on",
+            )
+        )
         if where.auth == "mqtt":
             made = connect(who, where, method, timestamp)
             return [*found, replace(made, host="", port=0, roots=())]
@@ -90,9 +121,20 @@ def asked(who, where, method, timestamp):
     stamp = SDK_TIMESTAMP if timestamp is None else timestamp
     router = where.bootstrap == "region"
     form = messages.authentication(who, stamp, method, router)
-    found.append(Step("POST /auth/devicename", host, 443, PUBLIC, messages.content(who, stamp, router),
-                      "DeviceSecret", method, _pairs(form), "sign",
-                      "CONNECT with the iotId and the iotToken of the answer, securemode=-1, where the answer says"))
+    found.append(
+        Step(
+            "POST /auth/devicename",
+            host,
+            443,
+            PUBLIC,
+            messages.content(who, stamp, router),
+            "DeviceSecret",
+            method,
+            _pairs(form),
+            "sign",
+            "CONNECT with the iotId and the iotToken of the answer, securemode=-1, where the answer says",
+        )
+    )
     return found
 
 
@@ -103,22 +145,52 @@ def _pairs(form):
 def over_https(who, where, method, nonce):
     """POST /auth/register/device; direct.md 2.1 and 2.2."""
     sign = registration.signature(who, nonce, method)
-    fields = {"productKey": who.product_key, "deviceName": who.device_name, "random": nonce, "sign": sign,
-              "signMethod": method}
-    return Step("POST /auth/register/device", where.register_host, 443, PUBLIC,
-                _content(who, nonce), "ProductSecret", method, fields, "sign", _afterwards(where))
+    fields = {
+        "productKey": who.product_key,
+        "deviceName": who.device_name,
+        "random": nonce,
+        "sign": sign,
+        "signMethod": method,
+    }
+    return Step(
+        "POST /auth/register/device",
+        where.register_host,
+        443,
+        PUBLIC,
+        _content(who, nonce),
+        "ProductSecret",
+        method,
+        fields,
+        "sign",
+        _afterwards(where),
+    )
 
 
 def over_mqtt(who, where, method, nonce):
     """CONNECT with authType register or regnwl; direct.md 3 and 4."""
     kind = "regnwl" if who.method == "regnwl" else "register"
     instance = f",instanceId={where.instance}" if where.instance else ""
-    client_id = (f"{who.device_name}|securemode={-2 if where.instance else 2},authType={kind},random={nonce},"
-                 f"signmethod={method}{instance}|")
-    fields = {"client identifier": client_id, "user name": f"{who.device_name}&{who.product_key}",
-              "password": registration.signature(who, nonce, method)}
-    return Step(f"MQTT CONNECT, authType={kind}", where.host, where.port, where.roots, _content(who, nonce), "ProductSecret",
-                method, fields, "password", _afterwards(where))
+    client_id = (
+        f"{who.device_name}|securemode={-2 if where.instance else 2},authType={kind},random={nonce},"
+        f"signmethod={method}{instance}|"
+    )
+    fields = {
+        "client identifier": client_id,
+        "user name": f"{who.device_name}&{who.product_key}",
+        "password": registration.signature(who, nonce, method),
+    }
+    return Step(
+        f"MQTT CONNECT, authType={kind}",
+        where.host,
+        where.port,
+        where.roots,
+        _content(who, nonce),
+        "ProductSecret",
+        method,
+        fields,
+        "password",
+        _afterwards(where),
+    )
 
 
 def _afterwards(where):

@@ -176,7 +176,9 @@ def load_rescue(mac, folder=None):
     try:
         found = json.loads(path.read_bytes())
         if found["format"] != _FORMAT:
-            raise UserError(f"{path} was written by another release of these tools; flash the board with that")
+            raise UserError(
+                f"{path} was written by another release of these tools; flash the board with that"
+            )
         return Rescue(
             tuple(
                 Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)

@@ -58,7 +58,7 @@ def state_of(line):
 
 def readable(text):
     """A line of a console with the places of a traceback as places in the sources (tools.image.release)."""
-    if 'File "aliot' in text or "File \\\"aliot" in text or "object has no attribute" in text:
+    if 'File "aliot' in text or 'File \\"aliot' in text or "object has no attribute" in text:
         return release.build().translate(text)
     return text
 

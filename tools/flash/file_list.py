@@ -185,7 +185,9 @@ def sha(data):
 
 def encode(listed):
     """The bytes of a list {path: {SHA-256: source}}."""
-    rows = [[path, lines[digest], digest] for path, lines in sorted(listed.items()) for digest in sorted(lines)]
+    rows = [
+        [path, lines[digest], digest] for path, lines in sorted(listed.items()) for digest in sorted(lines)
+    ]
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
 
 

@@ -42,7 +42,11 @@ class NvsFull(UserError):
         self.foreign = tuple(entry for entry in entries if entry.namespace != layouts.NAMESPACE)
         names = sorted({entry.namespace for entry in self.foreign})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        whose = f"{len(self.foreign)} entries of other firmware ({listed})" if names else f"{len(entries)} entries"
+        whose = (
+            f"{len(self.foreign)} entries of other firmware ({listed})"
+            if names
+            else f"{len(entries)} entries"
+        )
         saved = f"; {rescue}, saved by an interrupted flash, holds them" if rescue else ""
         super().__init__(
             f"NVS of {size // 1024} KB has no room for what this board holds, {whose}{saved}: nothing was written; "
@@ -85,11 +89,15 @@ class Flasher:
         try:
             partitions.check(layout.rows, self._loader.size)
         except ValueError as error:
-            raise UserError(f"the partition table does not fit this board: {error}; nothing was written") from None
+            raise UserError(
+                f"the partition table does not fit this board: {error}; nothing was written"
+            ) from None
         if todo.move or rescue is not None:
             self._entries, tree = self._carried(rescue)
             self._check_nvs(self._entries, records or {}, rescue)
-            change = files.decide(self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")])
+            change = files.decide(
+                self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")]
+            )
             self._tree = change.onto(tree)
             self._image = littlefs.build(self._tree, layout.vfs.size)
         else:

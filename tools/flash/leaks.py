@@ -10,7 +10,13 @@ _NAMED = re.compile(
     rb"""(?ix) ["']? ( (?:device|product) [_ -]? secret | id2 [_ -]? key ) ["']? \s* [:=] \s*
     ["'] ( [!-~]{12,64}? ) ["']"""
 )
-_SECRETS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN, record.PRIVATE_KEY, record.ID2_KEY)
+_SECRETS = (
+    record.DEVICE_SECRET,
+    record.PRODUCT_SECRET,
+    record.DEVICE_TOKEN,
+    record.PRIVATE_KEY,
+    record.ID2_KEY,
+)
 _PLACEHOLDER = re.compile(rb"(?i)^[x*.<>_-]+$|your|example|secret|change|\.\.\.|placeholder")
 _KEY_TEXT = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
 # an RSA key in DER: PKCS#1, or PKCS#8 with the algorithm's identifier; RFC 8017 A.1.2, RFC 5208

@@ -88,7 +88,9 @@ class Loader:
             self._esp.WRITE_FLASH_ATTEMPTS = (
                 1  # a port that went away is told at once, not retried for seconds
             )
-            self.size = flash_size_bytes(found) or self._given_size or self._unknown_size(self._esp.flash_id())
+            self.size = (
+                flash_size_bytes(found) or self._given_size or self._unknown_size(self._esp.flash_id())
+            )
         if self._given_size not in (None, self.size):
             raise UserError(
                 f"the flash at {self.name} says that it has {self.size >> 20} MB, not {self._given_size >> 20}: "

@@ -60,7 +60,9 @@ def refuse(board, chip, size, security):
 
 def _fitting(chip, size):
     """What to say instead: the board for this chip that takes most of `size` bytes."""
-    known = [board for board in map(boards.load, boards.names()) if board.chip == chip and board.flash_size <= size]
+    known = [
+        board for board in map(boards.load, boards.names()) if board.chip == chip and board.flash_size <= size
+    ]
     if not known:
         return f"; no board here is for an {chip} with so little: boards/README.md says how to add one"
     return f": say BOARD={max(known, key=lambda board: board.flash_size).name}"

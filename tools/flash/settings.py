@@ -15,14 +15,21 @@ def given(path=None, prompt=False):
     """The settings that were given: a file's, over them the environment's, or a prompt's; {} for none."""
     settings = config.read(path) if path else {}
     if SSID in os.environ:
-        settings = {**_without_wifi(settings), **_named(os.environ[SSID]), "password": os.environ.get(PASSWORD, "")}
+        settings = {
+            **_without_wifi(settings),
+            **_named(os.environ[SSID]),
+            "password": os.environ.get(PASSWORD, ""),
+        }
     elif prompt:
         if not sys.stdin.isatty():
             raise UserError(
                 f"there is no terminal to ask for the Wi-Fi: set {SSID} and {PASSWORD}, or say CONFIG=FILE"
             )
-        settings = {**_without_wifi(settings), **_named(input("Wi-Fi name: ")),
-                    "password": getpass.getpass("Wi-Fi password: ")}
+        settings = {
+            **_without_wifi(settings),
+            **_named(input("Wi-Fi name: ")),
+            "password": getpass.getpass("Wi-Fi password: "),
+        }
     config.check(settings)
     return settings
 
@@ -36,7 +43,9 @@ def merged(old, settings, whole=False):
         return None
     values = parsed(old)
     if values is None and not whole:
-        raise UserError("config.json on the board is not a JSON object; CONFIG=FILE puts another in its place")
+        raise UserError(
+            "config.json on the board is not a JSON object; CONFIG=FILE puts another in its place"
+        )
     kept = {} if whole else _without_wifi(values) if {"ssid", "ssid_hex"} & settings.keys() else values
     if {**kept, **settings} == values and old:
         return old

@@ -45,15 +45,22 @@ def read(folder):
 
 def release():
     """{name: bytes} of the sources that go onto a board without FILES."""
-    paths = {path.relative_to(device_files.FOLDER).as_posix(): path for path in sorted(device_files.FOLDER.rglob("*"))}
-    return {name: _read(path) for name, path in paths.items() if path.is_file() and not device_files.stays(name)}
+    paths = {
+        path.relative_to(device_files.FOLDER).as_posix(): path
+        for path in sorted(device_files.FOLDER.rglob("*"))
+    }
+    return {
+        name: _read(path) for name, path in paths.items() if path.is_file() and not device_files.stays(name)
+    }
 
 
 def _shortest(name, taken):
     """The outermost folder of a file of which nothing is taken, else the file."""
     parts = name.split("/")
     places = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-    return next((place for place in places if not any(other.startswith(place + "/") for other in taken)), name)
+    return next(
+        (place for place in places if not any(other.startswith(place + "/") for other in taken)), name
+    )
 
 
 def _is_private(name):
@@ -77,18 +84,23 @@ def _ignored(folder, names):
     clean.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
     with tempfile.TemporaryDirectory(prefix="aliot-ignore-") as empty:
         try:
-            subprocess.run(["git", "init", "-q", "--template=", empty], env=clean, check=True, capture_output=True)
+            subprocess.run(
+                ["git", "init", "-q", "--template=", empty], env=clean, check=True, capture_output=True
+            )
             (Path(empty) / ".git" / "info").mkdir(exist_ok=True)
             (Path(empty) / ".git" / "info" / "exclude").write_bytes(rules)
             told = subprocess.run(
                 ["git", "-C", empty, "check-ignore", "--no-index", "-z", "--stdin"],
                 input="".join(name + "\0" for name in names).encode("utf-8", "surrogateescape"),
-                env=clean, capture_output=True,
+                env=clean,
+                capture_output=True,
             )
         except FileNotFoundError:
             raise UserError(f"git reads {path}, and is not installed here: apt-get install git") from None
         except subprocess.CalledProcessError as error:
-            raise UserError(f"git cannot read {path}: {error.stderr.decode(errors='replace').strip()}") from None
+            raise UserError(
+                f"git cannot read {path}: {error.stderr.decode(errors='replace').strip()}"
+            ) from None
     if told.returncode not in (0, 1):  # 1: it names none of them
         raise UserError(f"git cannot read {path}: {told.stderr.decode(errors='replace').strip()}")
     return set(told.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])

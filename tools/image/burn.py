@@ -66,14 +66,17 @@ def look(flash, layout):
             notes.append("the file system is blank: the board writes its copy there at its first boot")
         except littlefs.Unreadable:
             state = "unreadable"
-            notes.append("the file system cannot be read: the identity goes into NVS only, and the "
-                         "generation is ruled by NVS and the clock alone")
+            notes.append(
+                "the file system cannot be read: the identity goes into NVS only, and the "
+                "generation is ruled by NVS and the clock alone"
+            )
     copies, damaged = good_copies(raw)
     return Found(part, data, state, image, copies, (*notes, *damaged))
 
 
-def burn(flash, layout, fields, mac, folder=None, issued=None, replace=False, now=None, tell=None,
-         slots=None):
+def burn(
+    flash, layout, fields, mac, folder=None, issued=None, replace=False, now=None, tell=None, slots=None
+):
     """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
 
     mac: its MAC; folder: where journals are kept, by default `journal.home()`; issued, slots: fields of an
@@ -89,8 +92,9 @@ def burn(flash, layout, fields, mac, folder=None, issued=None, replace=False, no
         found = look(flash, layout)
     unread = found.nvs.faults_beside(layouts.NAMESPACE, NAMES)
     if before is None and unread:
-        raise UserError("NVS holds what cannot be read, and a burn would lose it: "
-                        f"{unread[0]}; nothing was written")
+        raise UserError(
+            f"NVS holds what cannot be read, and a burn would lose it: {unread[0]}; nothing was written"
+        )
     copies = found.copies
     if before:
         copies += good_copies({("journal", name): data for name, data in before.records})[0]
@@ -120,8 +124,17 @@ def finish(flash, layout, mac, folder=None, tell=None):
     before = journal.load(folder, mac)
     if before is None:
         return None
-    return burn(flash, layout, before.fields, mac, folder, before.issued, before.replace, tell=tell,
-                slots=before.slots)
+    return burn(
+        flash,
+        layout,
+        before.fields,
+        mac,
+        folder,
+        before.issued,
+        before.replace,
+        tell=tell,
+        slots=before.slots,
+    )
 
 
 def _others(entries, before):
@@ -165,16 +178,20 @@ def _whole(found, medium):
 
 
 def _ours(decision):
-    return [nvs.Entry(layouts.NAMESPACE, name, "blob", decision.record(name))
-            for name in NAMES if decision.record(name) is not None]
+    return [
+        nvs.Entry(layouts.NAMESPACE, name, "blob", decision.record(name))
+        for name in NAMES
+        if decision.record(name) is not None
+    ]
 
 
 def _nvs_writes(old, new, offset):
     """All pages that change are erased before one is written: old and new pages never stand side by side."""
     changed = [at for at in range(0, len(new), SECTOR) if old[at : at + SECTOR] != new[at : at + SECTOR]]
     blank = b"\xff" * SECTOR
-    return ([(offset + at, None) for at in changed if old[at : at + SECTOR] != blank]
-            + [(offset + at, new[at : at + SECTOR]) for at in changed if new[at : at + SECTOR] != blank])
+    return [(offset + at, None) for at in changed if old[at : at + SECTOR] != blank] + [
+        (offset + at, new[at : at + SECTOR]) for at in changed if new[at : at + SECTOR] != blank
+    ]
 
 
 def _write(flash, steps, tell):
@@ -197,16 +214,19 @@ def _compare(flash, layout, decision, others, vfs):
         raise UserError("NVS reads back otherwise than it was written: the flash may be worn; burn again")
     for name in NAMES if vfs == "good" else ():
         if found.data("littlefs", name) != decision.record(name):
-            raise UserError(f"{_PATHS[name]} reads back otherwise than it was written: "
-                            "the flash may be worn; burn again")
+            raise UserError(
+                f"{_PATHS[name]} reads back otherwise than it was written: the flash may be worn; burn again"
+            )
 
 
 def words(report, identity, mac, warning=None):
     """The lines that the verb prints."""
     who = describe(identity.fields(), mac)
     if report.written:
-        yield (f"burned {who}, generation {report.generation}, {report.written} bytes written, "
-               "read back and compared")
+        yield (
+            f"burned {who}, generation {report.generation}, {report.written} bytes written, "
+            "read back and compared"
+        )
     else:
         yield f"nothing to do: the board holds {who}, generation {report.generation}"
     if report.kept_issued:

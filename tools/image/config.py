@@ -13,13 +13,36 @@ from tools.firmware import settings as board
 from tools.image.identity import endpoint as identities
 
 PATH = board.FILE
-_IDENTITY = ("device_secret", "product_secret", "id2_key", "private_key", "sub_products", "deviceSecret", "productSecret")
-_INNER = ("region", "instance", "register_host", "bootstrap")  # of the endpoint; host and port may be an application's
+_IDENTITY = (
+    "device_secret",
+    "product_secret",
+    "id2_key",
+    "private_key",
+    "sub_products",
+    "deviceSecret",
+    "productSecret",
+)
+_INNER = (
+    "region",
+    "instance",
+    "register_host",
+    "bootstrap",
+)  # of the endpoint; host and port may be an application's
 _LIKENESS = 0.8  # of two names, by difflib
 # what others call them
 _ALIASES = {
     "ssid": ("wifissid", "wlanssid", "wifiname", "essid", "apname"),
-    "password": ("pass", "passwd", "passphrase", "psk", "pwd", "wifipassword", "wifipass", "wifipsk", "wlanpassword"),
+    "password": (
+        "pass",
+        "passwd",
+        "passphrase",
+        "psk",
+        "pwd",
+        "wifipassword",
+        "wifipass",
+        "wifipsk",
+        "wlanpassword",
+    ),
 }
 
 
@@ -50,7 +73,9 @@ def encoded(settings):
     """
     for form in ({"indent": 1}, {"separators": (",", ":")}):
         text = json.dumps(settings, ensure_ascii=False, **form)
-        data = text.encode("utf-8", "backslashreplace")  # but for half a character, which has no bytes of its own
+        data = text.encode(
+            "utf-8", "backslashreplace"
+        )  # but for half a character, which has no bytes of its own
         if len(data) <= board.LARGEST:
             return data
     raise UserError(f"config.json would have {len(data)} bytes; a board reads {board.LARGEST}")
@@ -79,11 +104,13 @@ def check(settings):
 def _check_instance(endpoint):
     """UserError when endpoint.instance is none by the rule of an identity, such as "public"."""
     instance = endpoint.get("instance") if isinstance(endpoint, dict) else None
-    problem = identities.wrong("instance", instance, "endpoint.instance") if isinstance(instance, str) and instance else None
+    problem = (
+        identities.wrong("instance", instance, "endpoint.instance")
+        if isinstance(instance, str) and instance
+        else None
+    )
     if problem:
         raise UserError(problem)
-
-
 
 
 def foreign(settings):

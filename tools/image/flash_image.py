@@ -33,8 +33,15 @@ def layout_of(board):
     return board if isinstance(board, partitions.Layout) else boards.load(board).layout
 
 
-def build(board="ESP32_GENERIC", identity=None, files=None, roots=(), config=None, generation=None,
-          with_firmware=True):
+def build(
+    board="ESP32_GENERIC",
+    identity=None,
+    files=None,
+    roots=(),
+    config=None,
+    generation=None,
+    with_firmware=True,
+):
     """The bytes of a board's flash, as long as the flash is.
 
     `identity`: an `identity.Identity` to burn onto both media, of `generation`

@@ -68,7 +68,9 @@ def _folded(text, tree, own, known, internal):
             continue
         if isinstance(node, ast.Name) and node.id in names:
             changes.append((node, names[node.id]))
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+        elif (
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+        ):
             value = known[modules[node.value.id]].get(node.attr)
             if value is not None:
                 changes.append((node, value))

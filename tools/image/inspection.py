@@ -8,8 +8,11 @@ from tools.image.identity import own, x509
 from tools.secrets import mask
 
 _TAG_NAMES = {
-    value: name.lower() for name, value in vars(record).items()
-    if name.isupper() and isinstance(value, int) and name[0] != "_"
+    value: name.lower()
+    for name, value in vars(record).items()
+    if name.isupper()
+    and isinstance(value, int)
+    and name[0] != "_"
     and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
 }
 _TAG_NAMES[record.ID2_KEY_TYPE] = "id2_type"  # as an identity's JSON calls it
@@ -31,9 +34,14 @@ def look(data):
         if data[littlefs.BLOCK * 2 :] and data[partitions.OFFSET : partitions.OFFSET + 2] == b"\xaa\x50":
             raise UserError(f"this flash image cannot be read: {error}") from None
         return _look_at_part(data)
-    found = {"kind": "flash", "size": len(data), "partitions": [
-        {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
-        for row in layout.rows]}
+    found = {
+        "kind": "flash",
+        "size": len(data),
+        "partitions": [
+            {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
+            for row in layout.rows
+        ],
+    }
     if layout.nvs:
         found["nvs"] = look_at_nvs(flash_image.region(data, layout.nvs))
     if layout.vfs:
@@ -53,10 +61,13 @@ def look_at_nvs(data):
     """An NVS partition as a dict: pages, entries without their values, our records, faults."""
     part = nvs.read(data)
     return {
-        "pages": [{"page": page.index, "state": page.state, "written": page.written, "erased": page.erased}
-                  for page in part.pages],
-        "entries": [{"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)}
-                    for e in part.entries],
+        "pages": [
+            {"page": page.index, "state": page.state, "written": page.written, "erased": page.erased}
+            for page in part.pages
+        ],
+        "entries": [
+            {"namespace": e.namespace, "key": e.key, "type": e.type, "size": _size(e)} for e in part.entries
+        ],
         "records": _records(lambda name: part.find(flash_image.NAMESPACE, name)),
         "faults": list(part.faults),
         "traces": list(part.traces),

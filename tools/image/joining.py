@@ -17,7 +17,9 @@ import tokenize
 from dataclasses import dataclass, field
 
 # modules of MicroPython's own that it looks for in the file system first, at every import statement
-EXTENSIBLE = frozenset("array binascii collections errno hashlib io json machine os select socket struct time".split())
+EXTENSIBLE = frozenset(
+    "array binascii collections errno hashlib io json machine os select socket struct time".split()
+)
 
 
 class JoinError(Exception):
@@ -82,7 +84,10 @@ class Joiner:
     def _rewritten(self, module):
         """Its text with as many lines as before."""
         scopes = _Scopes(module)
-        aliases, changes = {}, []  # local name -> what it stands for: a module's name, or a global of the joined one
+        aliases, changes = (
+            {},
+            [],
+        )  # local name -> what it stands for: a module's name, or a global of the joined one
         own = {name: self.renamed.get((module.name, name), name) for name in module.names}
         values = {name: new for name, new in own.items() if new != name}
         for node in ast.walk(module.tree):
@@ -106,13 +111,19 @@ class Joiner:
                 if item.name == self.package:
                     aliases[local] = self.package
                     continue
-                line = f"import {_own_name(item.name)}" + (f" as {local}" if _own_name(item.name) != local else "")
+                line = f"import {_own_name(item.name)}" + (
+                    f" as {local}" if _own_name(item.name) != local else ""
+                )
             elif source in self.homes and (not late or source in self.by_name):
                 aliases[local] = source
                 continue
             elif source in self.homes:
                 package, _, last = self._home(source).rpartition(".")
-                line = (f"from {package} " if package else "") + f"import {last}" + (f" as {local}" if last != local else "")
+                line = (
+                    (f"from {package} " if package else "")
+                    + f"import {last}"
+                    + (f" as {local}" if last != local else "")
+                )
             elif node.module in self.by_name:
                 new = self.renamed.get((node.module, item.name), item.name)
                 if new != local:
@@ -150,7 +161,11 @@ class Joiner:
             return [(node, values[node.id])]
         if isinstance(node, ast.Global):
             return [(node, "global " + ", ".join(values.get(name, name) for name in node.names))]
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node in module.tree.body and node.name in values:
+        if (
+            isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            and node in module.tree.body
+            and node.name in values
+        ):
             return [(_NameOf(node, module.text), values[node.name])]
         return []
 
@@ -271,10 +286,20 @@ def _own_name(module):
 def replaced(text, changes):
     """`text` with each node of `changes` replaced, and as many lines as before; what lies in another is left out."""
     lines = text.encode().split(b"\n")  # the tree counts bytes
-    places = [((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), new) for node, new in changes]
-    outer = [place for place in places
-             if not any(other is not place and other[0] <= place[0] and place[1] <= other[1] and
-                        (other[0], other[1]) != (place[0], place[1]) for other in places)]
+    places = [
+        ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), new) for node, new in changes
+    ]
+    outer = [
+        place
+        for place in places
+        if not any(
+            other is not place
+            and other[0] <= place[0]
+            and place[1] <= other[1]
+            and (other[0], other[1]) != (place[0], place[1])
+            for other in places
+        )
+    ]
     for begin, end, new in sorted(set(outer), reverse=True):
         first, last = begin[0] - 1, end[0] - 1
         joined = lines[first][: begin[1]] + new.encode() + lines[last][end[1] :]
@@ -291,12 +316,18 @@ def _stripped(text):
         if not isinstance(body, list):
             continue
         for statement in body:
-            idle = isinstance(statement, ast.Pass) or isinstance(statement, ast.Expr) and isinstance(
-                statement.value, ast.Constant)
+            idle = (
+                isinstance(statement, ast.Pass)
+                or isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+            )
             if idle:
                 only = not isinstance(node, ast.Module) and all(
-                    isinstance(one, ast.Pass) or isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
-                    for one in body)
+                    isinstance(one, ast.Pass)
+                    or isinstance(one, ast.Expr)
+                    and isinstance(one.value, ast.Constant)
+                    for one in body
+                )
                 first = lines[statement.lineno - 1]
                 for number in range(statement.lineno, statement.end_lineno + 1):
                     lines[number - 1] = ""
@@ -304,7 +335,13 @@ def _stripped(text):
                     lines[statement.lineno - 1] = first[: statement.col_offset] + "pass"
     kept = set()
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
-        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
-                              tokenize.ENDMARKER):
+        if token.type not in (
+            tokenize.COMMENT,
+            tokenize.NL,
+            tokenize.NEWLINE,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+            tokenize.ENDMARKER,
+        ):
             kept.update(range(token.start[0], token.end[0] + 1))
     return [(number, lines[number - 1]) for number in sorted(kept)]

@@ -68,18 +68,25 @@ def path_of(folder, mac):
 
 def save(folder, mac, kept):
     """Write a board's journal, and its folder; UserError when that fails."""
-    secrets.write(secrets.folder(home(folder)) / _name(mac), json.dumps({
-        "format": _FORMAT,
-        "mac": mac,
-        "fields": _to_text(kept.fields),
-        "issued": None if kept.issued is None else _to_text(kept.issued),
-        "slots": {name: _to_text(fields) for name, fields in kept.slots.items()},
-        "replace": kept.replace,
-        "entries": [[e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
-                    for e in kept.entries],
-        "records": [[name, data.hex()] for name, data in kept.records],
-        "sectors": [[offset, data.hex()] for offset, data in kept.sectors],
-    }))
+    secrets.write(
+        secrets.folder(home(folder)) / _name(mac),
+        json.dumps(
+            {
+                "format": _FORMAT,
+                "mac": mac,
+                "fields": _to_text(kept.fields),
+                "issued": None if kept.issued is None else _to_text(kept.issued),
+                "slots": {name: _to_text(fields) for name, fields in kept.slots.items()},
+                "replace": kept.replace,
+                "entries": [
+                    [e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
+                    for e in kept.entries
+                ],
+                "records": [[name, data.hex()] for name, data in kept.records],
+                "sectors": [[offset, data.hex()] for offset, data in kept.sectors],
+            }
+        ),
+    )
 
 
 def load(folder, mac):
@@ -90,10 +97,13 @@ def load(folder, mac):
         if found["format"] != _FORMAT:
             raise UserError(f"{path} was written by another release of these tools; burn the board with that")
         return Kept(
-            _to_bytes(found["fields"]), None if found["issued"] is None else _to_bytes(found["issued"]),
+            _to_bytes(found["fields"]),
+            None if found["issued"] is None else _to_bytes(found["issued"]),
             bool(found["replace"]),
-            tuple(Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
-                  for space, key, kind, value in found["entries"]),
+            tuple(
+                Entry(space, key, kind, bytes.fromhex(value) if kind == "blob" else value)
+                for space, key, kind, value in found["entries"]
+            ),
             tuple((name, bytes.fromhex(data)) for name, data in found["records"]),
             tuple((offset, bytes.fromhex(data)) for offset, data in found["sectors"]),
             {name: _to_bytes(fields) for name, fields in found.get("slots", {}).items()},
@@ -103,8 +113,10 @@ def load(folder, mac):
     except OSError as error:
         raise UserError(f"cannot read the journal {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UserError(f"the journal {path} is damaged; it holds what a board held before its last burn: "
-                        "keep it and move it away to go on without it") from None
+        raise UserError(
+            f"the journal {path} is damaged; it holds what a board held before its last burn: "
+            "keep it and move it away to go on without it"
+        ) from None
 
 
 def remove(folder, mac):

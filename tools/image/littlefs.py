@@ -132,8 +132,13 @@ def is_blank(image):
 
 def _open(memory, version):
     # mount=True would format what it cannot mount
-    return LittleFS(context=memory, mount=False, block_count=memory.image.size // BLOCK, disk_version=version,
-                    **_PARAMETERS)
+    return LittleFS(
+        context=memory,
+        mount=False,
+        block_count=memory.image.size // BLOCK,
+        disk_version=version,
+        **_PARAMETERS,
+    )
 
 
 @_fetched
@@ -194,8 +199,9 @@ def _put(system, tree, size):
             with system.open(path, "wb") as file:
                 file.write(tree[path])
     except (LittleFSError, OSError) as error:
-        raise UserError("the files do not fit into the board's file system "
-                        f"of {size // 1024} KB: {error}") from error
+        raise UserError(
+            f"the files do not fit into the board's file system of {size // 1024} KB: {error}"
+        ) from error
 
 
 @_fetched
@@ -304,8 +310,10 @@ def plan(image, put, remove=()):
 
 def _needed(image, put, remove):
     old = read_files(image, [*put, *remove])
-    return ({path: data for path, data in put.items() if old.get(path) != data},
-            [path for path in remove if path in old])
+    return (
+        {path: data for path, data in put.items() if old.get(path) != data},
+        [path for path in remove if path in old],
+    )
 
 
 def _changed(image, put, remove):
@@ -325,8 +333,11 @@ def _fillers(image, put, remove):
     if path is None:
         system, _ = _mount(image)
         folder = posixpath.dirname(remove[0])
-        paths = [posixpath.join(folder, entry.name) for entry in system.scandir(folder)
-                 if entry.name not in (".", "..")]
+        paths = [
+            posixpath.join(folder, entry.name)
+            for entry in system.scandir(folder)
+            if entry.name not in (".", "..")
+        ]
         path = next((path for path in paths if path not in remove), None)
     if path:
         yield [path]

@@ -28,8 +28,14 @@ _EMPTY, _WRITTEN, _ERASED = 3, 2, 0
 _VERSIONS = {0xFF: 1, 0xFE: 2}
 
 _INTEGERS = {
-    0x01: ("u8", "<B"), 0x11: ("i8", "<b"), 0x02: ("u16", "<H"), 0x12: ("i16", "<h"),
-    0x04: ("u32", "<I"), 0x14: ("i32", "<i"), 0x08: ("u64", "<Q"), 0x18: ("i64", "<q"),
+    0x01: ("u8", "<B"),
+    0x11: ("i8", "<b"),
+    0x02: ("u16", "<H"),
+    0x12: ("i16", "<h"),
+    0x04: ("u32", "<I"),
+    0x14: ("i32", "<i"),
+    0x08: ("u64", "<Q"),
+    0x18: ("i64", "<q"),
 }
 _STRING, _BLOB_V1, _BLOB_DATA, _BLOB_INDEX = 0x21, 0x41, 0x42, 0x48
 _VARIABLE = (_STRING, _BLOB_V1, _BLOB_DATA)
@@ -85,8 +91,11 @@ class Partition:
 
     def faults_beside(self, namespace, keys):
         """The faults that can concern anything but these keys of this namespace."""
-        return tuple(fault for fault, owner in zip(self.faults, self.owners, strict=True)
-                     if not owner or owner[0] != namespace or owner[1] not in keys)
+        return tuple(
+            fault
+            for fault, owner in zip(self.faults, self.owners, strict=True)
+            if not owner or owner[0] != namespace or owner[1] not in keys
+        )
 
 
 @dataclass
@@ -151,8 +160,9 @@ class _Reader:
         if state == _FREEING:
             self.traces.append(f"page {index} was being freed")
         states = [_state(data, entry) for entry in range(ENTRIES)]
-        return Page(index, STATES[state], sequence, _VERSIONS[version],
-                    states.count(_WRITTEN), states.count(_ERASED))
+        return Page(
+            index, STATES[state], sequence, _VERSIONS[version], states.count(_WRITTEN), states.count(_ERASED)
+        )
 
     def _items(self, order, page):
         data = self.raw[page.index * PAGE : (page.index + 1) * PAGE]
@@ -213,8 +223,13 @@ class _Reader:
                 del values[slot]
             values[slot] = entry
         owners = tuple(item and (names.get(item.namespace), item.key) for _, item in self.faults)
-        return Partition(tuple(values.values()), tuple(self.pages), tuple(text for text, _ in self.faults),
-                         tuple(self.traces), owners)
+        return Partition(
+            tuple(values.values()),
+            tuple(self.pages),
+            tuple(text for text, _ in self.faults),
+            tuple(self.traces),
+            owners,
+        )
 
     def _namespaces(self):
         found = [item for item in self.items if item.namespace == 0 and item.type == 0x01]
@@ -280,8 +295,9 @@ def write(entries, size):
                 partition.write_namespace(entry.namespace)
                 partition.write_entry(entry.key, *_generator_value(entry), partition.get_namespace_idx())
     except espressif.InsufficientSizeError:
-        raise UserError(f"NVS is full: these {len(entries)} entries do not fit "
-                        f"into {size // 1024} KB") from None
+        raise UserError(
+            f"NVS is full: these {len(entries)} entries do not fit into {size // 1024} KB"
+        ) from None
     return out.getvalue()
 
 

@@ -31,8 +31,11 @@ def describe(fields, mac):
 
 def same(one, other, mac):
     """Whether two burned records' fields are one identity, whatever their endpoints are."""
-    return (owner(one, mac) == owner(other, mac) and _burned(one) == _burned(other)
-            and one.get(record.CERTIFICATE) == other.get(record.CERTIFICATE))
+    return (
+        owner(one, mac) == owner(other, mac)
+        and _burned(one) == _burned(other)
+        and one.get(record.CERTIFICATE) == other.get(record.CERTIFICATE)
+    )
 
 
 def belongs(issued, burned, mac, generation=None):

@@ -34,9 +34,9 @@ UNITS = {
     "aliot.gateway.records": "gateway.room gateway.records",
     "aliot.gateway.compacting": "gateway.room gateway.records gateway.reading gateway.compacting",
     "aliot.gateway.register": "gateway.pack gateway.names gateway.text gateway.newcomers gateway.room "
-                              "gateway.register",
+    "gateway.register",
     "aliot.gateway.proxy": "gateway.pack gateway.items gateway.names gateway.text gateway.newcomers gateway.room "
-                           "gateway.proxy",
+    "gateway.proxy",
     "aliot.gateway.attach": "gateway.pack gateway.items gateway.names gateway.attach",
     "aliot.gateway.detach": "gateway.pack gateway.names gateway.detach",
     "aliot.gateway.login": "gateway.rates gateway.pack gateway.items gateway.names gateway.login",
@@ -84,8 +84,14 @@ class Release:
         if found != text:
             return found
         back = {short: name for name, short in self.names.items()}
-        return re.sub(r"'(\w+)' object has no attribute '(\w+)'", lambda match: "'%s' object has no attribute '%s'" % (
-            back.get(match[1], match[1]), back.get(match[2], match[2])), text)
+        return re.sub(
+            r"'(\w+)' object has no attribute '(\w+)'",
+            lambda match: (
+                "'%s' object has no attribute '%s'"
+                % (back.get(match[1], match[1]), back.get(match[2], match[2]))
+            ),
+            text,
+        )
 
     def shortened(self, text):
         """A program that speaks of the package's attributes as the sources do, as one that finds them on a board."""
@@ -97,7 +103,9 @@ class Release:
             return match[0]
         path, line = place
         function = _function(path, line) if match[4] else ""
-        return f'File {match[1]}firmware/{path}{match[1]}, line {line}' + (f", in {function}" if function else "")
+        return f"File {match[1]}firmware/{path}{match[1]}, line {line}" + (
+            f", in {function}" if function else ""
+        )
 
 
 def sources(folder=FOLDER, ending=".py"):
@@ -125,12 +133,16 @@ def file(unit):
 def public(folder=FOLDER):
     """The names that the stubs beside the sources name."""
     stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
-    return set().union(*(shortening.identifiers(ast.parse(stub.read_text(encoding="utf-8"))) for stub in stubs))
+    return set().union(
+        *(shortening.identifiers(ast.parse(stub.read_text(encoding="utf-8"))) for stub in stubs)
+    )
 
 
 def build(folder=FOLDER):
     """The Release of the package in `folder`."""
-    return _build(tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi")))
+    return _build(
+        tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi"))
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -178,8 +190,11 @@ def _joined(texts):
 
 
 def _says_something(text):
-    return any(not isinstance(node, ast.Pass) and not (isinstance(node, ast.Expr) and isinstance(
-        node.value, ast.Constant)) for node in ast.parse(text).body)
+    return any(
+        not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in ast.parse(text).body
+    )
 
 
 def _loads(text, homes):
@@ -195,7 +210,11 @@ def _loads(text, homes):
             continue
         for argument in node.args:
             for word in ast.walk(argument):
-                if isinstance(word, ast.Constant) and isinstance(word.value, str) and _full(word.value) in homes:
+                if (
+                    isinstance(word, ast.Constant)
+                    and isinstance(word.value, str)
+                    and _full(word.value) in homes
+                ):
                     home = homes[_full(word.value)]
                     if home != _full(word.value):
                         changes.append((word, repr(home.partition(".")[2])))
@@ -204,11 +223,13 @@ def _loads(text, homes):
 
 def _name_modules(joined):
     """Let `import aliot.device` and its like find the unit that has the module."""
-    lines = [f"_me = sys.modules[{PACKAGE!r}]",
-             f"for _name in {NAMED!r}:",
-             f"    sys.modules[{PACKAGE + '.'!r} + _name] = _me",
-             "    globals().setdefault(_name, _me)",
-             "del _me, _name"]
+    lines = [
+        f"_me = sys.modules[{PACKAGE!r}]",
+        f"for _name in {NAMED!r}:",
+        f"    sys.modules[{PACKAGE + '.'!r} + _name] = _me",
+        "    globals().setdefault(_name, _me)",
+        "del _me, _name",
+    ]
     joined.text += "\n".join(lines) + "\n"
     joined.lines += [None] * len(lines)
 
@@ -233,4 +254,6 @@ def _function(path, line):
 
 
 # units that are folders on the board, since other units lie below them
-_PACKAGES = {PACKAGE} | {name for name in units(sources()) for other in units(sources()) if other.startswith(name + ".")}
+_PACKAGES = {PACKAGE} | {
+    name for name in units(sources()) for other in units(sources()) if other.startswith(name + ".")
+}

@@ -25,7 +25,9 @@ STATIC = """abs all any builtins bytecode callable chr classmethod dir divmod ev
 @functools.lru_cache
 def listed(path):
     """The words of a text file, without the lines that begin with #."""
-    return frozenset(word for line in path.read_text().splitlines() if line[:1] != "#" for word in line.split())
+    return frozenset(
+        word for line in path.read_text().splitlines() if line[:1] != "#" for word in line.split()
+    )
 
 
 def identifiers(tree):
@@ -76,8 +78,13 @@ def spoken(tree):
             if isinstance(node.args[1], ast.Constant):
                 found.add(node.args[1].value)
             else:
-                found |= {text.value for text in ast.walk(tree) if isinstance(text, ast.Constant)
-                          and isinstance(text.value, str) and text.value.isidentifier()}
+                found |= {
+                    text.value
+                    for text in ast.walk(tree)
+                    if isinstance(text, ast.Constant)
+                    and isinstance(text.value, str)
+                    and text.value.isidentifier()
+                }
     return found
 
 
@@ -112,7 +119,9 @@ def own_table(text, names, short, foreign):
     here = identifiers(ast.parse(text))
     taken = here | {short[name] for name in here if name in short} | foreign | SPECIAL | set(keyword.kwlist)
     free = [name for name in listed(HELD) - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
-    free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
+    free = [name for name in STATIC if name in free] + sorted(
+        set(free) - set(STATIC), key=lambda n: (len(n), n)
+    )
     return dict(zip(names, free))
 
 
@@ -125,12 +134,20 @@ def table(texts, public, foreign, owned=()):
     trees = [ast.parse(text) for text in texts]
     public = public.union(*map(spoken, trees))
     used = set().union(*map(identifiers, trees))
-    words = {node.id if isinstance(node, ast.Name) else node.arg for tree in trees for node in ast.walk(tree)
-             if isinstance(node, (ast.Name, ast.arg, ast.keyword))}
+    words = {
+        node.id if isinstance(node, ast.Name) else node.arg
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Name, ast.arg, ast.keyword))
+    }
     words.update(*map(top_level, trees))  # a global would hide what it is called like
     taken = public | foreign | SPECIAL | set(keyword.kwlist)
-    free = [name for name in listed(HELD) - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()]
-    free = [name for name in STATIC if name in free] + sorted(set(free) - set(STATIC), key=lambda n: (len(n), n))
+    free = [
+        name for name in listed(HELD) - used - taken - set(dir(builtins)) if len(name) > 1 and name.islower()
+    ]
+    free = [name for name in STATIC if name in free] + sorted(
+        set(free) - set(STATIC), key=lambda n: (len(n), n)
+    )
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
@@ -138,8 +155,18 @@ def table(texts, public, foreign, owned=()):
     letters = [letter for letter in LETTERS if letter not in taken | attributes]
     where = [identifiers(tree) for tree in trees]
     names = dict.fromkeys(name for tree in trees for name in defined(tree))
-    names = [name for name in names if name not in public and name not in owned and name not in listed(HELD) and name[:2] != "__" and len(name) > 1]
-    names.sort(key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where)))
+    names = [
+        name
+        for name in names
+        if name not in public
+        and name not in owned
+        and name not in listed(HELD)
+        and name[:2] != "__"
+        and len(name) > 1
+    ]
+    names.sort(
+        key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where))
+    )
     short = {}
     for name in names:
         if name not in where[0]:
@@ -174,29 +201,40 @@ def shorten(text, short, public, by_name):
         elif isinstance(node, ast.keyword) and node.arg in short:
             changes.append((node.lineno, node.col_offset, node.arg, short[node.arg]))
         elif isinstance(node, ast.Attribute) and node.attr in short:
-            changes.append((node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr]))
+            changes.append(
+                (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
+            )
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in short:
             word = 4 if isinstance(node, ast.FunctionDef) else 6
             changes.append((node.lineno, node.col_offset + word, node.name, short[node.name]))
         elif isinstance(node, (ast.Global, ast.ImportFrom)):
             changes += _listed(text, node, short)
         elif isinstance(node, ast.ExceptHandler) and node.name in short:
-            raise ValueError(f"line {node.lineno}: '{node.name}' is a name of an exception and of something else")
+            raise ValueError(
+                f"line {node.lineno}: '{node.name}' is a name of an exception and of something else"
+            )
     return _replaced(text, changes)
 
 
 def attributes(text, short):
     """`text` with the attributes of `short` in their short form."""
-    return _replaced(text, [
-        (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
-        for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute) and node.attr in short])
+    return _replaced(
+        text,
+        [
+            (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Attribute) and node.attr in short
+        ],
+    )
 
 
 def _listed(text, node, short):
     """Changes in a statement that lists names: global a, b; from x import a as b."""
     line = text.split("\n")[node.lineno - 1]
     names = node.names if isinstance(node, ast.Global) else [item.name for item in node.names]
-    at = node.col_offset + (7 if isinstance(node, ast.Global) else line[node.col_offset :].index(" import ") + 8)
+    at = node.col_offset + (
+        7 if isinstance(node, ast.Global) else line[node.col_offset :].index(" import ") + 8
+    )
     for name in names:
         at = line.index(name, at)
         if name in short:
@@ -213,11 +251,19 @@ def _letters(tree, public, by_name):
         body = list(_own(function))
         arguments = [arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)]
         stored = {node.id for node in body if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        here = {name: letter for name, letter in outer.items()
-                if name not in stored and name not in {arg.arg for arg in arguments}}
+        here = {
+            name: letter
+            for name, letter in outer.items()
+            if name not in stored and name not in {arg.arg for arg in arguments}
+        }
         taken = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} | set(here.values())
-        taken |= {arg.arg for node in ast.walk(function) if isinstance(node, (ast.FunctionDef, ast.Lambda))
-                  for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+        taken |= {
+            arg.arg
+            for node in ast.walk(function)
+            if isinstance(node, (ast.FunctionDef, ast.Lambda))
+            for arg in ast.walk(node.args)
+            if isinstance(arg, ast.arg)
+        }
         stay = by_name | (public if getattr(function, "name", "") in public else set())
         for arg in arguments:
             if arg.arg != "self" and arg.arg not in stay and len(arg.arg) > 1:

@@ -36,7 +36,9 @@ def mac(text):
     """A MAC in any usual form as twelve lower-case hex digits. UserError otherwise."""
     digits = re.sub(r"[\s:.\-]", "", str(text)).lower()
     if not _MAC.fullmatch(digits):
-        raise UserError(f"'{spellings.shown(str(text))[:40]}' is not a MAC: twelve hex digits, such as 24:0a:c4:00:00:01")
+        raise UserError(
+            f"'{spellings.shown(str(text))[:40]}' is not a MAC: twelve hex digits, such as 24:0a:c4:00:00:01"
+        )
     if int(digits[:2], 16) & 1 or not int(digits, 16):
         raise UserError(f"'{text}' is a group or empty MAC; no board has it")
     return digits

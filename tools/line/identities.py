@@ -93,7 +93,9 @@ def wanted(job, product, row):
         values["method"] = job.endpoint["method"]
     if product.sub_products:
         values["sub_products"] = [
-            {"product_key": key} if secret is None else {"product_key": key, "product_secret": secret.reveal()}
+            {"product_key": key}
+            if secret is None
+            else {"product_key": key, "product_secret": secret.reveal()}
             for key, secret in product.sub_products
         ]
     return identities.parse(values)
@@ -116,7 +118,9 @@ def holds(fields, mac, ledger):
         return _named(fields.get(record.CERTIFICATE, b""), ledger)
     name = fields.get(record.DEVICE_NAME)
     if name is None and record.NAME_RULE in fields:
-        return fields[record.PRODUCT_KEY].decode(), device_names.of_mac(fields[record.NAME_RULE].decode(), mac)
+        return fields[record.PRODUCT_KEY].decode(), device_names.of_mac(
+            fields[record.NAME_RULE].decode(), mac
+        )
     return fields.get(record.PRODUCT_KEY, b"").decode(), (name or b"").decode()
 
 

@@ -88,9 +88,13 @@ class Job:
     replace: bool = False  # overwrite an identity that is not the board's own
     label: dict = field(default_factory=dict)
     pinned: dict = field(default_factory=dict)
-    held: dict | None = field(default=None, repr=False)  # {name in `pinned`: bytes}, read once, see `contents`
+    held: dict | None = field(
+        default=None, repr=False
+    )  # {name in `pinned`: bytes}, read once, see `contents`
     tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
-    sources: dict = field(default_factory=dict, repr=False)  # {path: source}, see `tools.flash.file_list.Wanted`
+    sources: dict = field(
+        default_factory=dict, repr=False
+    )  # {path: source}, see `tools.flash.file_list.Wanted`
     signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
     checked: bool = False  # the signature was checked with a key that is believed here
     number: int | None = None  # a station runs none with a lower number than the last of that name
@@ -234,8 +238,7 @@ def load(path, public):
     signer, _, signature = line.strip().partition(b" ")
     if signer != fingerprint(public).encode():
         raise UserError(
-            f"{path} is signed with key {_signer(line)}, this station believes "
-            f"only {fingerprint(public)}"
+            f"{path} is signed with key {_signer(line)}, this station believes only {fingerprint(public)}"
         )
     try:
         public.verify(base64.b64decode(signature, validate=True), body)

@@ -145,5 +145,17 @@ class Told(Endpoint):
 
 def _drop():
     """Drop the parts that only some moments need."""
-    unload("bootstrap.cache", "bootstrap.exchange", "bootstrap.messages", "bootstrap.notice", "bootstrap.refusals",
-           "bootstrap.settings", "registration", "registration.https", "names", "objects", "store", "record")
+    unload(
+        "bootstrap.cache",
+        "bootstrap.exchange",
+        "bootstrap.messages",
+        "bootstrap.notice",
+        "bootstrap.refusals",
+        "bootstrap.settings",
+        "registration",
+        "registration.https",
+        "names",
+        "objects",
+        "store",
+        "record",
+    )

@@ -69,8 +69,14 @@ def kept(endpoint, device):
 
 
 def _owner(endpoint, device):
-    return _FORM % (device.generation, device.product_key, device.device_name, endpoint.auth, endpoint.bootstrap,
-                    endpoint.register_host)
+    return _FORM % (
+        device.generation,
+        device.product_key,
+        device.device_name,
+        endpoint.auth,
+        endpoint.bootstrap,
+        endpoint.register_host,
+    )
 
 
 def _write(device, data):

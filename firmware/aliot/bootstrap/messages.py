@@ -35,8 +35,10 @@ def authentication(credential, timestamp, sign_method, router):
     """The form of /auth/devicename; direct.md 6.1. `timestamp` in ms; `router`: it may be sent on (ext=1)."""
     key, name, client_id = _names(credential)
     sign = hmac_hex(sign_method, credential.device_secret.reveal(), content(credential, timestamp, router))
-    form = ("productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s"
-            "&resources=mqtt" % (key, name, sign_method, sign, client_id, timestamp))
+    form = (
+        "productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s"
+        "&resources=mqtt" % (key, name, sign_method, sign, client_id, timestamp)
+    )
     return form + "&ext=1" if router else form
 
 

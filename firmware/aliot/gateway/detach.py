@@ -5,5 +5,11 @@ from aliot.gateway.names import rows
 
 
 def run(gateway, subdevices, strict):
-    return collect(gateway, rows(gateway, subdevices, strict), "thing/topo/delete",
-                   lambda row: pair(gateway.rows.entry(row)), 30, 90)
+    return collect(
+        gateway,
+        rows(gateway, subdevices, strict),
+        "thing/topo/delete",
+        lambda row: pair(gateway.rows.entry(row)),
+        30,
+        90,
+    )

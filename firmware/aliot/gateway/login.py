@@ -21,9 +21,18 @@ def run(gateway, subdevices=None, strict=False):
         clean = ',"cleanSession":"true"' if gateway.device.clean else ',"cleanSession":"false"'
         return signed((key, name), secret, "%s.%s|_ss=1|" % (key, name), timestamp(), clean)
 
-    return collect(gateway, _due(gateway), "combine/batch_login", item, 50, 330, 90,
-                   b'"params":{"signMethod":"hmacSha256","deviceList":[', b"]}",
-                   ("combine/login", b',"signMethod":"hmacSha256"}'))
+    return collect(
+        gateway,
+        _due(gateway),
+        "combine/batch_login",
+        item,
+        50,
+        330,
+        90,
+        b'"params":{"signMethod":"hmacSha256","deviceList":[',
+        b"]}",
+        ("combine/login", b',"signMethod":"hmacSha256"}'),
+    )
 
 
 def _want(gateway, subdevices, strict):

@@ -6,9 +6,18 @@ from aliot.gateway.rows import ONLINE, WANTED
 
 
 def run(gateway, subdevices, strict):
-    return collect(gateway, online(gateway, subdevices, strict), "combine/batch_logout",
-                   lambda row: pair(gateway.rows.entry(row)), 50, 90, 90,
-                   b'"params":[', b"]", ("combine/logout", b"}"))
+    return collect(
+        gateway,
+        online(gateway, subdevices, strict),
+        "combine/batch_logout",
+        lambda row: pair(gateway.rows.entry(row)),
+        50,
+        90,
+        90,
+        b'"params":[',
+        b"]",
+        ("combine/logout", b"}"),
+    )
 
 
 def online(gateway, subdevices, strict):

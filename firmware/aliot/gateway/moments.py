@@ -16,8 +16,14 @@ def tell(gateway):
     """Say what has happened, and tell the watchers; what one of them raises is a line of state too."""
     device = gateway.device
     if gateway.dropped:
-        device.state("error", {"code": "gateway.event", "detail": "%d were dropped" % gateway.dropped,
-                               "advice": advice("event")})
+        device.state(
+            "error",
+            {
+                "code": "gateway.event",
+                "detail": "%d were dropped" % gateway.dropped,
+                "advice": advice("event"),
+            },
+        )
         gateway.dropped = 0
     while gateway.events:
         event, name, code, detail = gateway.events.pop(0)

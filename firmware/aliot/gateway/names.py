@@ -47,8 +47,11 @@ def rows(gateway, subdevices, strict, needs=0):
         for name in names(gateway, subdevices):
             row = table.find(name)
             if row < 0 or table.state(row) & needs != needs:
-                raise GatewayError("order", "the sub-device %s.%s is %s" % (name[0], name[1], gateway.state_of(name)),
-                                   "never")
+                raise GatewayError(
+                    "order",
+                    "the sub-device %s.%s is %s" % (name[0], name[1], gateway.state_of(name)),
+                    "never",
+                )
         gateway.passed = 0
     for name in names(gateway, subdevices):
         row = table.find(name)

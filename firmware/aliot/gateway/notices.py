@@ -34,7 +34,9 @@ def take(gateway, name, tail, topic, payload):
     what = {"thing/disable": _DISABLED, "thing/enable": _ENABLED, "thing/delete": _DELETED}.get(tail)
     if (name == own) == bool(what) or said is None and not what:
         return
-    answer = '{"id":%s,"code":200,"message":"success","data":{}}' % json.dumps(str((said or {}).get("id", "")))
+    answer = '{"id":%s,"code":200,"message":"success","data":{}}' % json.dumps(
+        str((said or {}).get("id", ""))
+    )
     gateway.device.publish(topic + "_reply", answer)
     if what:
         _happened(gateway, what, name, 0)

@@ -24,8 +24,12 @@ def collect(gateway, things, tail, item, most, longest, answer=90, head=b'"param
         if thing not in batch:
             items += (b"," if batch else b"") + item(thing).encode()
             batch.append(thing)
-            if (alone or len(batch) == most or len(items) + len(head) + longest > room
-                    or (len(batch) + 1) * answer > room):
+            if (
+                alone
+                or len(batch) == most
+                or len(items) + len(head) + longest > room
+                or (len(batch) + 1) * answer > room
+            ):
                 break
     if one and len(batch) == 1:
         tail = one[0]

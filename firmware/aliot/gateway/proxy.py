@@ -25,8 +25,17 @@ def run(gateway, subdevices, strict):
             raise GatewayError("product", "no ProductSecret of " + name[0], "never")
         return proxied(name, secret.reveal(), hexlify(os.urandom(10)).decode())
 
-    return (collect(gateway, new(gateway, subdevices), "thing/proxy/provisioning/product_register", item, 30, 240, 250,
-                    b'"params":{"proxieds":[', b"]}") and make_room(gateway.rows, len(gateway.batch)))
+    return collect(
+        gateway,
+        new(gateway, subdevices),
+        "thing/proxy/provisioning/product_register",
+        item,
+        30,
+        240,
+        250,
+        b'"params":{"proxieds":[',
+        b"]}",
+    ) and make_room(gateway.rows, len(gateway.batch))
 
 
 def products(store):

@@ -60,8 +60,11 @@ def settle(gateway):
 def write(rows):
     """Attached, detached, and gone: in this order."""
     tidy(rows)
-    for kind, bits, wanted in ((b"A", ATTACHED | FILED | GONE, ATTACHED), (b"D", ATTACHED | FILED | GONE, FILED),
-                               (b"X", GONE, GONE)):
+    for kind, bits, wanted in (
+        (b"A", ATTACHED | FILED | GONE, ATTACHED),
+        (b"D", ATTACHED | FILED | GONE, FILED),
+        (b"X", GONE, GONE),
+    ):
         while True:
             some = []
             places = b""

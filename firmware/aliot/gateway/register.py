@@ -9,5 +9,6 @@ _ANSWER = const(250)  # bytes that the answer has for one: iotId, names and Devi
 
 
 def run(gateway, subdevices, strict):
-    return (collect(gateway, new(gateway, subdevices), "thing/sub/register", pair, 30, 90, _ANSWER)
-            and make_room(gateway.rows, len(gateway.batch)))
+    return collect(
+        gateway, new(gateway, subdevices), "thing/sub/register", pair, 30, 90, _ANSWER
+    ) and make_room(gateway.rows, len(gateway.batch))

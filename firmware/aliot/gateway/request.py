@@ -26,14 +26,20 @@ def run(gateway):
     login = tail.endswith("login")
     while gateway.calm > uptime():
         if gateway.throttled:
-            raise GatewayError(gateway.throttled, "asked again in %d s" % ((gateway.calm - uptime()) // 1000 + 1),
-                               "later")
+            raise GatewayError(
+                gateway.throttled, "asked again in %d s" % ((gateway.calm - uptime()) // 1000 + 1), "later"
+            )
         if not login:
             break
         _serve(device, client, gateway.calm - uptime())  # the first logins after power on
     gateway.throttled = 0
     logins = len(gateway.batch) if login else 0
-    topic = "%s/%s/%s/%s" % ("/ext/session" if tail[0] == "c" else "/sys", device.product_key, device.device_name, tail)
+    topic = "%s/%s/%s/%s" % (
+        "/ext/session" if tail[0] == "c" else "/sys",
+        device.product_key,
+        device.device_name,
+        tail,
+    )
     gateway.reply = None
     for _ in range(_TRIES):
         _serve(device, client, 0)

@@ -32,7 +32,9 @@ def _fits(online):
     """Whether there is memory for one more chunk, beside what is needed later."""
     gc.collect()
     memory = load("memory")
-    fits = (memory.free() >= (_ROOM if online else _ROOM_BEFORE)
-            or memory.c_heap()[0] >= (_LEFT if online else _LEFT_BEFORE) + _AREA)
+    fits = (
+        memory.free() >= (_ROOM if online else _ROOM_BEFORE)
+        or memory.c_heap()[0] >= (_LEFT if online else _LEFT_BEFORE) + _AREA
+    )
     unload("memory")
     return fits

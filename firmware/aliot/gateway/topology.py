@@ -169,6 +169,8 @@ def run(gateway, each, strict):
     if listing.problem:
         raise listing.problem
     if not each and listing.count > _LISTED:
-        raise GatewayError("memory", "%d in the topology: they are listed one by one" % listing.count, "never")
+        raise GatewayError(
+            "memory", "%d in the topology: they are listed one by one" % listing.count, "never"
+        )
     gateway.result = listing.count if each else listing.found
     return False

@@ -21,8 +21,12 @@ from aliot.ticks import Deadline, uptime
 from micropython import const
 
 _CALM = const(10000)  # ms without a request after an error of its own, and as much again at random
-_STAGE = const(18000)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
-_NOTICES = " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
+_STAGE = const(
+    18000
+)  # bytes of Python's heap, without what growth adds, that leave two such modules their room
+_NOTICES = (
+    " thing/topo/change thing/topo/add/notify thing/gateway/permit thing/disable thing/enable thing/delete "
+)
 
 
 class Upkeep:
@@ -50,8 +54,16 @@ class Upkeep:
     result = None  # it returns the first of them
     passed = 0  # how many names it has gone through
 
-    def __init__(self, device, timeout=10000, spread=None, payload=None, login=True, limit=1500,
-                 path="/aliot/subdevices"):
+    def __init__(
+        self,
+        device,
+        timeout=10000,
+        spread=None,
+        payload=None,
+        login=True,
+        limit=1500,
+        path="/aliot/subdevices",
+    ):
         self.device = device
         self.timeout = timeout
         self.spread = spread
@@ -67,7 +79,9 @@ class Upkeep:
         self.loaded = []  # modules of requests
         load("gateway.reading").start(self, login)
         drop("gateway.reading")
-        device.extra = ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
+        device.extra = (
+            ",_ss=1,ext=3"  # the platform subscribes system topics, the sub-devices' too; gateway.md 2
+        )
         device.on("#", self._message)
         device.watch(self._state)
 
@@ -213,14 +227,20 @@ class Upkeep:
             finally:
                 drop("gateway.notices")
         elif name != (self.device.product_key, self.device.device_name):
-            if self.batch and self.tail[-5:] == "login":  # what has a message is logged in, though the answer says it later
+            if (
+                self.batch and self.tail[-5:] == "login"
+            ):  # what has a message is logged in, though the answer says it later
                 row = self.rows.find(name)
                 if row in self.batch:
                     self.rows.change(row, 0, ONLINE)
             for pattern, handler, wanted in self.handlers:
                 if wanted in (None, name):
                     pattern = full_topic(name, pattern)
-                    if pattern == topic or ("+" in pattern or "#" in pattern) and load("topics").matches(pattern, topic):
+                    if (
+                        pattern == topic
+                        or ("+" in pattern or "#" in pattern)
+                        and load("topics").matches(pattern, topic)
+                    ):
                         handler(name, topic, payload)
 
 

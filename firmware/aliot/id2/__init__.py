@@ -20,7 +20,14 @@ from time import time
 from aliot import load, record
 from aliot.credentials import Credential
 from aliot.errors import AliotError, CredentialError
-from aliot.id2.codes import decrypt, derive_key, device_code, encrypt, get_secret, verify_server  # for applications
+from aliot.id2.codes import (
+    decrypt,
+    derive_key,
+    device_code,
+    encrypt,
+    get_secret,
+    verify_server,
+)  # for applications
 from aliot.sign import hmac_hex
 from cryptolib import aes
 from esp32 import NVS
@@ -50,7 +57,11 @@ class SoftwareElement:
 
     def fields(self):
         """The identity as fields of a record."""
-        return {record.ID2: self.id, record.ID2_KEY: self.key, record.ID2_KEY_TYPE: b"AES_%d" % (8 * len(self.key))}
+        return {
+            record.ID2: self.id,
+            record.ID2_KEY: self.key,
+            record.ID2_KEY_TYPE: b"AES_%d" % (8 * len(self.key)),
+        }
 
     def is_provisioned(self):
         return len(self.key) > 0
@@ -92,8 +103,11 @@ class Quota:
                 times.append(min(now, at))
         self.times = times
         if len(times) >= self.limit:
-            raise AliotError("%d in 24 hours, the next in %d s" % (self.limit, times[-self.limit] + 86400 - now),
-                             "id2.quota", "later")
+            raise AliotError(
+                "%d in 24 hours, the next in %d s" % (self.limit, times[-self.limit] + 86400 - now),
+                "id2.quota",
+                "later",
+            )
         return now
 
     def spend(self):
@@ -151,7 +165,11 @@ class Id2(Credential):
         if self.instance:
             settings += ",instanceId=" + self.instance
         signed = "clientId%sdeviceName%sproductKey%stimestamp%s" % (
-            self.client_id, self.device_name, self.product_key, timestamp)
+            self.client_id,
+            self.device_name,
+            self.product_key,
+            timestamp,
+        )
         return self.client_id, settings, hmac_hex(sign_method, "any-value-works", signed)
 
 
@@ -162,13 +180,21 @@ def burned(fields, generation, mac, store):
     needs is loaded here, since this module stays.
     """
     text = load("names").text
-    made = Id2(*load("identities").checked(fields, mac), text(fields, record.CLIENT_ID), text(fields, record.INSTANCE))
-    own = fields if record.ID2 in fields or record.ID2_KEY in fields else (
-        store or load("store").Store()).issued(generation, made)
+    made = Id2(
+        *load("identities").checked(fields, mac),
+        text(fields, record.CLIENT_ID),
+        text(fields, record.INSTANCE),
+    )
+    own = (
+        fields
+        if record.ID2 in fields or record.ID2_KEY in fields
+        else (store or load("store").Store()).issued(generation, made)
+    )
     if own:
         made.element = SoftwareElement(own)
     else:
         made.provisioning, made.element = load("id2.provisioning").burned(
-            text(fields, record.PRODUCT_SECRET), generation, mac, made, store)
+            text(fields, record.PRODUCT_SECRET), generation, mac, made, store
+        )
         made.provisioning.quota = Quota("id2.requests", 4)
     return made

@@ -86,6 +86,7 @@ def burned(secret, generation, mac, credential, store):
 
     The fingerprint is the MAC (inferred). The element is empty, and `store` keeps what it is given for `credential`.
     """
+
     def keep(element):
         (store or load("store").Store()).save(generation, credential, element)
         unload("store", "record")

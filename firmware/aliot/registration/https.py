@@ -18,15 +18,21 @@ def complete(device):
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate that the platform issues; typed errors otherwise. Nothing is stored."""
     form = body(credential, registration.random(), sign_method)
-    return result(*post(credential, endpoint.register_host, "/auth/register/device", form, timeout), credential)
+    return result(
+        *post(credential, endpoint.register_host, "/auth/register/device", form, timeout), credential
+    )
 
 
 def post(credential, host, path, form, timeout):
     """(status, body) of the answer to a form, within `timeout` ms, DNS apart; LinkError or RegistrationError."""
     stream = credential.open(host, 443, PUBLIC, timeout)
     try:
-        stream.write(("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded;charset=utf-8"
-                      "\r\nContent-Length: %d\r\n\r\n%s" % (path, host, len(form), form)).encode())
+        stream.write(
+            (
+                "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded;charset=utf-8"
+                "\r\nContent-Length: %d\r\n\r\n%s" % (path, host, len(form), form)
+            ).encode()
+        )
         return answer(stream)
     finally:
         stream.close()
@@ -35,8 +41,12 @@ def post(credential, host, path, form, timeout):
 def body(credential, nonce, sign_method):
     """The form; direct.md 2.1. Values are percent-encoded, the signature is over the raw ones."""
     return "productKey=%s&deviceName=%s&random=%s&sign=%s&signMethod=%s" % (
-        credential.product_key, credential.device_name.replace("@", "%40").replace(":", "%3A"), nonce,
-        registration.signature(credential, nonce, sign_method), sign_method)
+        credential.product_key,
+        credential.device_name.replace("@", "%40").replace(":", "%3A"),
+        nonce,
+        registration.signature(credential, nonce, sign_method),
+        sign_method,
+    )
 
 
 def answer(stream):

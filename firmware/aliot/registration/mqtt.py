@@ -19,7 +19,9 @@ def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
     stream = credential.open(endpoint.host, endpoint.port, endpoint.roots, timeout)
     deadline = stream.deadline
-    client = Client(stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT)
+    client = Client(
+        stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT
+    )
     pushed = []
     client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
     try:
@@ -46,7 +48,13 @@ def login(credential, endpoint, nonce, sign_method):
     securemode is -2 where an instanceId goes with it, else 2.
     """
     settings = "securemode=%d,authType=%s,random=%s,signmethod=%s" % (
-        -2 if endpoint.instance else 2, "regnwl" if credential.method == "regnwl" else "register", nonce, sign_method)
+        -2 if endpoint.instance else 2,
+        "regnwl" if credential.method == "regnwl" else "register",
+        nonce,
+        sign_method,
+    )
     if endpoint.instance:
         settings += ",instanceId=" + endpoint.instance
-    return Login(credential, credential.device_name, settings, registration.signature(credential, nonce, sign_method))
+    return Login(
+        credential, credential.device_name, settings, registration.signature(credential, nonce, sign_method)
+    )

@@ -10,7 +10,9 @@ _ENDED = (29312, 30848)  # MBEDTLS_ERR_SSL_CONN_EOF, _PEER_CLOSE_NOTIFY
 _MEMORY = (12, 16, 17040, 32512)  # ENOMEM, MPI_ALLOC_FAILED, the same inside RSA, SSL_ALLOC_FAILED
 _ALERT = 30592  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _CERTIFICATE = (("future", "clock"), ("expired", "expired"), ("Common Name", "name"), ("signed", "untrusted"))
-_HANDSHAKE = const(40000)  # bytes of the C heap that TLS takes for a moment; with less it fails for want of them
+_HANDSHAKE = const(
+    40000
+)  # bytes of the C heap that TLS takes for a moment; with less it fails for want of them
 
 
 def translate(problem, phase):
@@ -25,7 +27,9 @@ def translate(problem, phase):
         free = memory.c_heap()[0]
         if free < _HANDSHAKE:
             # mbedTLS that cannot allocate says that a certificate is not signed, lwIP that the peer is silent
-            return TlsError("%d bytes are left of the C heap: %s" % (free, str(problem).strip()), "tls.memory")
+            return TlsError(
+                "%d bytes are left of the C heap: %s" % (free, str(problem).strip()), "tls.memory"
+            )
     if isinstance(problem, ValueError):
         return _certificate(str(problem).strip())
     return problem if isinstance(problem, TimedOut) else _of_number(problem, phase)

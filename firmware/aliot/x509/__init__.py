@@ -125,8 +125,15 @@ class X509Certificate(Credential):
             raise self._failed(problem)
         clear()
         self.turn = True
-        device.state("certificate", {"serial": pair.serial, "slot": pair.slot, "expires": pair.expires,
-                                     "days": (pair.ends - clock.utc()) // 86400})
+        device.state(
+            "certificate",
+            {
+                "serial": pair.serial,
+                "slot": pair.slot,
+                "expires": pair.expires,
+                "days": (pair.ends - clock.utc()) // 86400,
+            },
+        )
         return present
 
     # For the parts of this package.
@@ -162,7 +169,9 @@ def burned(fields, generation, mac, store):
     made = X509Certificate(generation)
     try:
         kept = load("x509.loading").kept(made, fields, store)
-        drop("x509.loading", "x509.slots")  # what reads flash and what reads certificates do not share the memory
+        drop(
+            "x509.loading", "x509.slots"
+        )  # what reads flash and what reads certificates do not share the memory
         load("x509.pairs").choose(made, kept)
     finally:
         drop("x509.pairs", "x509.der")

@@ -15,8 +15,10 @@ class IdentityChanged(LinkError):
 def changed(credential, said):
     """The error for a push that names another device; what is tried next asks for the identity first."""
     credential.asking = credential.asking or credential.trying is credential.current
-    return IdentityChanged("%s %s, not %s %s" % (
-        said.product_key, said.device_name, credential.product_key, credential.device_name))
+    return IdentityChanged(
+        "%s %s, not %s %s"
+        % (said.product_key, said.device_name, credential.product_key, credential.device_name)
+    )
 
 
 def dated(pair, now):
@@ -37,7 +39,9 @@ def failed(credential, problem):
         return X509Error("%s: %s" % (code, problem.detail), "x509.trial", "now" if old else problem.retry)
     credential.turn = True
     if code in ("mqtt.4", "mqtt.5"):
-        credential.asking = bool(credential.product_key)  # next time, to hear whether it is another device's now
+        credential.asking = bool(
+            credential.product_key
+        )  # next time, to hear whether it is another device's now
         return X509Error("%s; certificate %s" % (problem.detail, pair.serial), code, problem.retry)
     if code == "tls.alert":
         return X509Error("%s; certificate %s" % (problem.detail, pair.serial), "x509.refused", "later")

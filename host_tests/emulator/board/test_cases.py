@@ -91,7 +91,9 @@ def test_each_outcome_is_told(folder, which):
         outcomes.update(
             {
                 f"{case.function} {case.label}".strip(): failure
-                for case, failure in device_tests.run(path, mine, which, heap, vectors=folder / "vectors").items()
+                for case, failure in device_tests.run(
+                    path, mine, which, heap, vectors=folder / "vectors"
+                ).items()
             }
         )
     assert list(outcomes) == list(EXPECTED)
@@ -105,7 +107,9 @@ def test_each_outcome_is_told(folder, which):
 @pytest.mark.parametrize("which", device_tests.INTERPRETERS)
 def test_a_file_that_does_not_import_fails_every_test(folder, which):
     path = write(folder, "import nothing_like_it\ndef test_a(): pass\ndef test_b(): pass\n")
-    results = device_tests.run(path, device_tests.read(path, folder / "vectors")[0], which, vectors=folder / "vectors")
+    results = device_tests.run(
+        path, device_tests.read(path, folder / "vectors")[0], which, vectors=folder / "vectors"
+    )
     assert len(results) == 2 and all("nothing_like_it" in failure for failure in results.values())
 
 
@@ -116,7 +120,11 @@ def test_each_function_has_a_board_of_its_own(folder, which):
         "import os\ndef test_a():\n    assert 'f' not in os.listdir('/')\n    open('/f', 'w').close()\n",
     )
     for _ in range(2):
-        assert list(device_tests.run(path, device_tests.read(path, folder / "vectors")[0], which, vectors=folder / "vectors").values()) == [None]
+        assert list(
+            device_tests.run(
+                path, device_tests.read(path, folder / "vectors")[0], which, vectors=folder / "vectors"
+            ).values()
+        ) == [None]
 
 
 def test_vectors_that_nothing_matches_are_a_mistake(folder):

@@ -87,9 +87,8 @@ FACTS = [
     ("a port that nobody serves refuses", NET + "print(fails(connected, 'echo.test', 8))", ["111"]),
     (
         "an eleventh socket is ENFILE",
-        NET
-        + "l = [socket.socket() for _ in range(10)]; print(fails(socket.socket)); l.pop().close(); "
-          "socket.socket(); print('one more')",
+        NET + "l = [socket.socket() for _ in range(10)]; print(fails(socket.socket)); l.pop().close(); "
+        "socket.socket(); print('one more')",
         ["23", "one more"],
     ),
     ("a new socket cannot be read", NET + "print(fails(socket.socket().read, 1))", ["128"]),
@@ -100,9 +99,8 @@ FACTS = [
     ),
     (
         "read gives exactly what was asked for, write takes all",
-        NET
-        + "s = connected(); print(s.write(b'abc' * 3000)); print(len(s.read(9000))); s.write(b'abc', 2); "
-          "print(s.read(2))",
+        NET + "s = connected(); print(s.write(b'abc' * 3000)); print(len(s.read(9000))); s.write(b'abc', 2); "
+        "print(s.read(2))",
         ["9000", "9000", "b'ab'"],
     ),
     (
@@ -118,9 +116,8 @@ FACTS = [
     ("so is a receive", NET + "s = connected('silent.test', timeout=0.2); print(fails(s.recv, 5))", ["116"]),
     (
         "a timeout counts in tenths of a second and rounds up",
-        NET
-        + "s = connected('silent.test', timeout=0.25); a = time.ticks_ms(); fails(s.read, 1); "
-          "print(time.ticks_diff(time.ticks_ms(), a) >= 290)",
+        NET + "s = connected('silent.test', timeout=0.25); a = time.ticks_ms(); fails(s.read, 1); "
+        "print(time.ticks_diff(time.ticks_ms(), a) >= 290)",
         ["True"],
     ),
     (
@@ -140,9 +137,8 @@ FACTS = [
     ),
     (
         "poll tells what is there",
-        NET
-        + "import select\ns = connected(); p = select.poll(); p.register(s, select.POLLIN); "
-          "print(p.poll(0)); s.write(b'x'); "
+        NET + "import select\ns = connected(); p = select.poll(); p.register(s, select.POLLIN); "
+        "print(p.poll(0)); s.write(b'x'); "
         "r = p.poll(5000); print(r[0][0] is s, r[0][1] & select.POLLIN); p.modify(s, select.POLLOUT); "
         "print(p.poll(0)[0][1])",
         ["[]", "True 1", "4"],
@@ -229,9 +225,8 @@ def test_fact(prints, hosts, program, printed):
 def test_setblocking_clears_the_timeout_so_that_a_read_waits_for_ever(board, hosts):
     """What a chip does and the Unix port alone does not; umqtt's wait_msg() ends with setblocking(True)."""
     running = board(
-        NET
-        + "s = connected('silent.test', timeout=0.1); s.setblocking(True); print('reads'); s.read(1); "
-          "print('never')",
+        NET + "s = connected('silent.test', timeout=0.1); s.setblocking(True); print('reads'); s.read(1); "
+        "print('never')",
         hosts=hosts,
     )
     running.start()

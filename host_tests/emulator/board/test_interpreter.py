@@ -168,14 +168,18 @@ def answer(process):
 
 
 @needs_apt
-@pytest.mark.parametrize("release", [False, True], ids=["no release file", "a release file that nobody signed"])
+@pytest.mark.parametrize(
+    "release", [False, True], ids=["no release file", "a release file that nobody signed"]
+)
 def test_a_package_that_nobody_signed_is_refused_whatever_the_machine_allows(tmp_path, monkeypatch, release):
     """An archive of an attacker's, on a machine whose apt.conf takes anything."""
     index = tmp_path / "archive/dists/trixie/main" / f"binary-{architecture()}" / "Packages"
     index.parent.mkdir(parents=True)
     deb = tmp_path / "archive/evil.deb"
     (tmp_path / "evil/DEBIAN").mkdir(parents=True)
-    control = f"Package: micropython\nVersion: 9\nArchitecture: {architecture()}\nMaintainer: x\nDescription: x\n"
+    control = (
+        f"Package: micropython\nVersion: 9\nArchitecture: {architecture()}\nMaintainer: x\nDescription: x\n"
+    )
     (tmp_path / "evil/DEBIAN/control").write_text(control)
     subprocess.run(["dpkg-deb", "-b", tmp_path / "evil", deb], check=True, capture_output=True)
     digest = hashlib.sha256(deb.read_bytes()).hexdigest()

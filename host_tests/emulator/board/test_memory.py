@@ -139,7 +139,9 @@ def look():
     regions = esp32.idf_heap_info(esp32.HEAP_DATA)
     return sum(r[1] for r in regions), max(r[2] for r in regions), sum(r[3] for r in regions)
 """
-NET = LOOK + """
+NET = (
+    LOOK
+    + """
 import network, socket, tls, machine
 machine.RTC().datetime(%r)
 w = network.WLAN()
@@ -163,6 +165,7 @@ def fails(call, *arguments):
     except (OSError, ValueError) as error:
         return error.args[0]
 """
+)
 GROWN = "held = bytearray(110000)\ngc.collect()\n"
 
 
@@ -206,7 +209,9 @@ def test_what_is_open_is_missing_from_the_c_heap_until_it_is_closed(prints, host
 
 
 def test_the_regions_are_tuples_as_a_chip_gives_them(prints):
-    main = "import esp32\nfor kind in (esp32.HEAP_DATA, esp32.HEAP_EXEC):\n    r = esp32.idf_heap_info(kind)\n"
+    main = (
+        "import esp32\nfor kind in (esp32.HEAP_DATA, esp32.HEAP_EXEC):\n    r = esp32.idf_heap_info(kind)\n"
+    )
     main += "    print(type(r) is list, all(len(x) == 4 and x[0] >= x[1] >= x[2] and x[1] >= x[3] >= 0 for x in r))\n"
     assert prints(main) == ["True True"] * 2
 
@@ -244,7 +249,10 @@ def test_free_python_memory_counts_what_growth_may_add(chip):
 
 
 def test_what_fits_nowhere_is_a_memory_error(chip):
-    main = LOOK + "held = bytearray(700000)\ntry:\n    gc.collect()\nexcept MemoryError as error:\n    print(error)\n"
+    main = (
+        LOOK
+        + "held = bytearray(700000)\ntry:\n    gc.collect()\nexcept MemoryError as error:\n    print(error)\n"
+    )
     assert chip(main, heap="1M")[0].startswith("memory allocation failed, allocating ")
 
 
@@ -254,7 +262,9 @@ SHORT = [(0, UNTRUSTED), (5, -17040), (6, 116), (9, -32512)]
 
 @pytest.mark.parametrize("sockets, said", SHORT, ids=[str(row[1]) for row in SHORT])
 def test_a_handshake_beside_a_second_area_fails_as_on_a_chip(chip, net, sockets, said):
-    main = net + GROWN + f"kept = [socket.socket() for _ in range({sockets})]\nprint(repr(fails(stream, 0.2)))\n"
+    main = (
+        net + GROWN + f"kept = [socket.socket() for _ in range({sockets})]\nprint(repr(fails(stream, 0.2)))\n"
+    )
     main += "held = kept = None\ngc.collect()\n"
     assert chip(main)[0] == repr(said)
 
@@ -271,13 +281,15 @@ def test_a_handshake_that_the_first_write_begins_fails_in_it(chip, net):
 
 
 def test_no_answer_comes_in_for_a_stream_that_does_not_block(chip, net):
-    main = net.replace("        return context", "        s.setblocking(False)\n        return context") + GROWN
+    main = (
+        net.replace("        return context", "        s.setblocking(False)\n        return context") + GROWN
+    )
     main += "kept = [socket.socket() for _ in range(6)]\nt = stream(shake=False)\nprint(t.write(b'x'), t.read(1))\n"
     assert chip(main) == ["None None"]
 
 
 def test_the_figures_of_both_heaps_are_taken_in_a_state(image, tmp_path):
-    main = "held = bytearray(30000)\nprint('{\"aliot\":\"here\"}')\n"
+    main = 'held = bytearray(30000)\nprint(\'{"aliot":"here"}\')\n'
     heap = Board(image(main), measure="here", memory="1.26", folder=tmp_path / "board").boot(timeout=30).heap
     assert abs(heap["gc"] - memory.size(heap["used"] - heap["port"])) < 1024
     one = memory.Memory("1.26")

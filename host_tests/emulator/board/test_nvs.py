@@ -17,8 +17,11 @@ from tools.image import nvs as reader
 
 KEYS = st.sampled_from(["burned", "issued", "a", "fifteen-letters"])
 # No 0xFF: the chip finds the end of a torn write by a first word that is not all ones.
-BLOBS = st.builds(lambda size, fill: bytes((fill + i) % 255 for i in range(size)),
-                  st.one_of(st.integers(0, 700), st.integers(0, 5000)), st.integers(0, 254))
+BLOBS = st.builds(
+    lambda size, fill: bytes((fill + i) % 255 for i in range(size)),
+    st.one_of(st.integers(0, 700), st.integers(0, 5000)),
+    st.integers(0, 254),
+)
 NUMBERS = st.integers(-(2**31), 2**31 - 1)
 
 
@@ -166,9 +169,13 @@ class SmallMachine(Machine):
 
 def _settings(examples):
     # Shrinking such a machine takes minutes; the steps it prints are few enough.
-    return settings(phases=[Phase.explicit, Phase.reuse, Phase.generate],
-                    max_examples=campaign(examples), stateful_step_count=25, deadline=None,
-                    suppress_health_check=list(HealthCheck))
+    return settings(
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        max_examples=campaign(examples),
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 TestSixPages = Machine.TestCase

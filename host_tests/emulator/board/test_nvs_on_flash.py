@@ -17,8 +17,11 @@ for i in range(120):
     if i % 11 == 0:
         nvs.erase_key("k%d" % (i % 7))
 """
-FOREIGN = (nvs.Entry("misc", "note", "string", "höflich"), nvs.Entry("app", "count", "i64", -7),
-           nvs.Entry("app", "flag", "u8", 1))
+FOREIGN = (
+    nvs.Entry("misc", "note", "string", "höflich"),
+    nvs.Entry("app", "count", "i64", -7),
+    nvs.Entry("app", "flag", "u8", 1),
+)
 
 
 def expected():
@@ -31,7 +34,9 @@ def expected():
 
 
 def booted(interpreter, folder):
-    image = flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), FOREIGN, {"/main.py": SCRIPT.encode()})
+    image = flash_image.assemble(
+        flash_image.layout_of("ESP32_GENERIC"), FOREIGN, {"/main.py": SCRIPT.encode()}
+    )
     path = folder / "flash.bin"
     path.write_bytes(image)
     boot = Board(path, interpreter=interpreter).boot(timeout=60)
@@ -63,7 +68,9 @@ def test_pages_went_round(flashes):
 @pytest.mark.parametrize("page", ["no free page", "newer version"])
 def test_the_boot_erases_nvs_exactly_when_the_chips_does(page, tmp_path):
     layout = flash_image.layout_of("ESP32_GENERIC")
-    image = bytearray(flash_image.assemble(layout, [nvs.Entry("app", "flag", "u8", 1)], {"/main.py": b"pass\n"}))
+    image = bytearray(
+        flash_image.assemble(layout, [nvs.Entry("app", "flag", "u8", 1)], {"/main.py": b"pass\n"})
+    )
     part = layout.nvs
     first = bytes(image[part.offset : part.offset + 4096])
     if page == "no free page":

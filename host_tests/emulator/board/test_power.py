@@ -25,9 +25,8 @@ def test_clock_and_rtc_memory_outlive_a_reset_but_not_the_power(board):
 
 def test_the_reset_button_keeps_the_clock(board):
     one = board(
-        SAY
-        + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n"
-          f"    time.sleep_ms(10)\n"
+        SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n"
+        f"    time.sleep_ms(10)\n"
     )
     one.start()
     one.wait_line("set")
@@ -54,7 +53,9 @@ TICKS = "import time, machine\nfrom time import ticks_ms, ticks_us, ticks_diff\n
 
 
 def test_ticks_begin_at_zero_with_power(board):
-    assert board(TICKS + "print(ticks_ms() < 60000, ticks_us() < 60000000)\n").boot(timeout=20).lines == ["True True"]
+    assert board(TICKS + "print(ticks_ms() < 60000, ticks_us() < 60000000)\n").boot(timeout=20).lines == [
+        "True True"
+    ]
 
 
 def test_ticks_wrap_in_the_middle_of_a_run_when_a_test_wants_it(board):

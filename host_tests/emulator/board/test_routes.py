@@ -11,8 +11,15 @@ from tools.emulator.board import modules
 from tools.emulator.board.boot import Board
 from tools.errors import UserError
 
-PORTS = {"mqtt_tls": 1001, "mqtt_tcp": 1002, "https": 1003, "admin": 1004, "ntp": 1005, "x509": 1006,
-         "itls": 1007}
+PORTS = {
+    "mqtt_tls": 1001,
+    "mqtt_tcp": 1002,
+    "https": 1003,
+    "admin": 1004,
+    "ntp": 1005,
+    "x509": 1006,
+    "itls": 1007,
+}
 NAMES = [
     ("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 1883, 1001),
     ("a1TESTpk001.iot-as-mqtt.us-west-1.aliyuncs.com", 443, 1001),

@@ -47,8 +47,10 @@ ATTACKS = {
     "other routes": WIDEN + "c.open(c.settings['routes'], 'wb')",
     "other flash": WIDEN + "c.open(c.settings['flash'], 'r+b')",
     "wider settings": WIDEN + "c.settings['routes'] = '/etc/passwd'\nc.open(c.settings['routes'])",
-    "other settings": WIDEN + "c.settings['rom'] = '/etc'\nimport sys\nsys.modules['_chip'] = c\nimport jail\njail.close(c.settings)",
-    "a socket behind another": WIDEN + "import socket\ns = socket.socket()\ntype(s._raw)().connect(('127.0.0.1', PORT))",
+    "other settings": WIDEN
+    + "c.settings['rom'] = '/etc'\nimport sys\nsys.modules['_chip'] = c\nimport jail\njail.close(c.settings)",
+    "a socket behind another": WIDEN
+    + "import socket\ns = socket.socket()\ntype(s._raw)().connect(('127.0.0.1', PORT))",
     "the C library by the port": WIDEN + "c._libc.func('i', 'system', 's')",
     "memory of files": WIDEN + "c.map_file('/etc/passwd')",
 }
@@ -77,7 +79,9 @@ def sealed(request, image, tmp_path, monkeypatch):
     """`sealed(main)`: what a sealed board prints; on an interpreter that runs from a ROM and on one that cannot."""
     if request.param == "folder":
         found = interpreters.find()
-        plain = interpreters.Interpreter(found.argv, found.version, found.why, found.faketime, found.loader, rom=False)
+        plain = interpreters.Interpreter(
+            found.argv, found.version, found.why, found.faketime, found.loader, rom=False
+        )
         monkeypatch.setattr(interpreters, "find", lambda: plain)
 
     def run(main, **options):
@@ -162,7 +166,9 @@ print("listens")
     port, _ = peer
     boot = sealed(program, hosts={"service.test": {80: ("127.0.0.1", port)}})
     assert boot.lines[0].startswith("(2026, 1, 2, 3) b'kept' 5 text 4") and boot.lines[1:] == [
-        "True 0", "reached", "listens"
+        "True 0",
+        "reached",
+        "listens",
     ]
 
 
@@ -195,17 +201,21 @@ c = ffi.open(None).func
 calls = c("i", "system", "s"), c("i", "open", "si"), c("i", "socket", "iii"), c("i", "connect", "iPi")
 there = usocket.getaddrinfo("127.0.0.1", {port})[0][-1]
 import jail
-jail.confine(c, {str(tmp_path / 'board')!r}, None, ["127.0.0.1:1"], {_SOCKET_CALLS.get(os.uname().machine)!r})
+jail.confine(c, {str(tmp_path / "board")!r}, None, ["127.0.0.1:1"], {_SOCKET_CALLS.get(os.uname().machine)!r})
 system, open, socket, connect = calls
 print("system", system("touch {tmp_path}/board/ran"))
-print("secret", open({str(tmp_path / 'secret')!r}, 0), "own", open({str(tmp_path / 'board' / 'own')!r}, 0o102) >= 0)
+print("secret", open({str(tmp_path / "secret")!r}, 0), "own", open({str(tmp_path / "board" / "own")!r}, 0o102) >= 0)
 print("unix", socket(1, 1, 0), "connect", connect(socket(2, 1, 0), there, len(there)))
 """
     (tmp_path / "program.py").write_text(program)
     start, rom = modules.port(rom=False)
     found = interpreters.find()
     done = subprocess.run(
-        found.command(tmp_path / "program.py"), env={"MICROPYPATH": str(rom)}, capture_output=True, text=True, timeout=60
+        found.command(tmp_path / "program.py"),
+        env={"MICROPYPATH": str(rom)},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     said = dict(re.findall(r"(\w+) (-?\w+)", done.stdout))
     known = os.uname().machine in _SOCKET_CALLS

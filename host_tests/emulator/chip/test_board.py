@@ -91,7 +91,9 @@ def test_what_mpremote_wrote_is_in_the_flash_file_and_outlives_the_power(running
 def test_what_mip_installs_boots(bench, tmp_path):
     """A board of stock MicroPython with a file system of its own, and the package that `make mip` writes."""
     mip.write(tmp_path / "mip")
-    made = flash_image.build(files={"/main.py": b"from aliot.device import Device\nDevice().start()\n"}, with_firmware=False)
+    made = flash_image.build(
+        files={"/main.py": b"from aliot.device import Device\nDevice().start()\n"}, with_firmware=False
+    )
     (tmp_path / "flash.bin").write_bytes(made)
     board = bench(software=True, boot_blank=True)
     said = _mpremote(board, "mip", "install", "--target", "/", str(tmp_path / "mip" / "package.json"))
@@ -214,7 +216,10 @@ def test_boards_take_free_ports_and_play_anywhere_with_secrets_that_only_the_own
     boards = [
         subprocess.Popen(
             [*command, name, "--play", f"there/{name}"],
-            stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(where)},
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(where)},
         )
         for name in ("one", "two")
     ]

@@ -20,11 +20,13 @@ def certificates(tmp_path_factory):
 @pytest.fixture
 def run(tmp_path, certificates):
     """`run(**settings)` gives a cloud to use in `with`; a second call takes the same run directory."""
+
     def start(text=None, tls13=False, **changes):
         chosen = settings(**changes) if text is None else text
         instance = chosen["instance"] if isinstance(chosen, dict) else {"region": None}
         shanghai = instance["region"] == "cn-shanghai" and "centres" not in instance
         return Running(chosen, tmp_path / "run", certificates if shanghai else None, tls13)
+
     return start
 
 
@@ -39,8 +41,10 @@ def world_certificates(tmp_path_factory):
 @pytest.fixture
 def centres(tmp_path, world_certificates):
     """`centres(**settings)` gives a cloud of three centres; a second call takes the same run directory."""
+
     def start(**changes):
         return Running(world(**changes), tmp_path / "run", world_certificates)
+
     return start
 
 
@@ -54,8 +58,11 @@ def three(tmp_path_factory, world_certificates):
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory, certificates):
     """One cloud with default switches for tests that use devices of their own."""
-    with Running(settings(device=[{"device_name": f"dev_{n:04}"} for n in range(1, 200)]),
-                 tmp_path_factory.mktemp("cloud"), certificates) as running:
+    with Running(
+        settings(device=[{"device_name": f"dev_{n:04}"} for n in range(1, 200)]),
+        tmp_path_factory.mktemp("cloud"),
+        certificates,
+    ) as running:
         yield running
 
 
@@ -69,6 +76,7 @@ def platform(tmp_path):
             made[-1].store.close()
         made.append(Platform(tmp_path, switches, **product))
         return made[-1]
+
     yield start
     made[-1].store.close()
 
@@ -76,10 +84,12 @@ def platform(tmp_path):
 @pytest.fixture
 def maker(run, tmp_path):
     """`with maker(**settings) as factory:` is a `Factory` at a cloud with X.509 products."""
+
     @contextlib.contextmanager
     def start(**changes):
         with run(x509_settings(**changes)) as cloud:
             yield Factory(cloud, tmp_path)
+
     return start
 
 

@@ -59,10 +59,12 @@ def test_no_secret_is_shown_unless_asked_for(run):
 
 def test_status_of_a_device_over_its_life(run):
     with run() as cloud:
+
         def status():
-            shown, = [one["status"] for one in cloud.admin("GET", "/devices") if one["device_name"] == DN]
+            (shown,) = [one["status"] for one in cloud.admin("GET", "/devices") if one["device_name"] == DN]
             assert shown == cloud.device()["status"]
             return shown
+
         assert status() == "inactive"
         cloud.https(form())
         assert status() == "inactive"
@@ -113,7 +115,7 @@ def test_log_and_messages_can_be_read_on_from_where_one_was(run):
         client.send(Publish(f"/{PK}/{DN}/user/a", b"\xff\x00"))
         client.nothing()
         assert cloud.log(after=seen) == []
-        message, = cloud.messages(after=seen, pk=PK, dn=DN, direction="up")
+        (message,) = cloud.messages(after=seen, pk=PK, dn=DN, direction="up")
         assert message["payload_hex"] == "ff00" and message["qos"] == 0
         assert cloud.messages(after=message["seq"]) == []
         handshake, online = cloud.log(where="mqtt_tls")
@@ -242,8 +244,7 @@ def test_no_web_page_reaches_the_admin_api(cloud, headers):
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"GET /log?after=" + b"9" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-        (b"POST /faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n"
-         + b"[" * 200_000, 400),
+        (b"POST /faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, 400),
         (b"G" * 20_000, 413),
     ],
     ids=lambda value: repr(value[:50]) if isinstance(value, bytes) else "",

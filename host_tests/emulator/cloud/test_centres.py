@@ -38,15 +38,20 @@ def move(cloud, region, dn=DN):
 def test_the_c_sdks_global_bootstrap(three):
     status, answer = three.https(VECTOR["body"], BOOTSTRAP, host=GLOBAL_HOST)
     assert VECTOR["url"] == f"https://{GLOBAL_HOST}{BOOTSTRAP}"
-    assert (status, answer) == (200, {"code": 200, "message": "success",
-                                      "data": {"resources": sent_to(FRANKFURT)}})
+    assert (status, answer) == (
+        200,
+        {"code": 200, "message": "success", "data": {"resources": sent_to(FRANKFURT)}},
+    )
 
 
-@pytest.mark.parametrize("asked, plain, ext, bootstrap", [
-    (FRANKFURT, 200, 200, 200),         # at home
-    (SINGAPORE, 5001, 200, 200),        # the router
-    (SHANGHAI, 5001, 5001, 5001),
-])
+@pytest.mark.parametrize(
+    "asked, plain, ext, bootstrap",
+    [
+        (FRANKFURT, 200, 200, 200),  # at home
+        (SINGAPORE, 5001, 200, 200),  # the router
+        (SHANGHAI, 5001, 5001, 5001),
+    ],
+)
 def test_which_centre_answers_and_which_hands_on(three, asked, plain, ext, bootstrap):
     host = auth_host(asked)
     assert code(three, AUTH, auth_form(), host) == plain
@@ -71,8 +76,14 @@ def test_the_host_header_decides_then_the_tls_name_then_the_region_of_the_instan
 
     def asked(header, tls):
         host = f"Host: {header}\r\n" if header else ""
-        return json.loads(three.https_raw(f"POST {AUTH} HTTP/1.1\r\n{host}Connection: close\r\n"
-                                          f"Content-Length: {len(text)}\r\n\r\n{text}", tls)[2])["code"]
+        return json.loads(
+            three.https_raw(
+                f"POST {AUTH} HTTP/1.1\r\n{host}Connection: close\r\n"
+                f"Content-Length: {len(text)}\r\n\r\n{text}",
+                tls,
+            )[2]
+        )["code"]
+
     assert asked(auth_host(FRANKFURT), auth_host(SHANGHAI)) == 200
     assert asked(auth_host(FRANKFURT).upper() + ":443", auth_host(SHANGHAI)) == 200
     assert asked(None, auth_host(FRANKFURT)) == 200
@@ -80,24 +91,30 @@ def test_the_host_header_decides_then_the_tls_name_then_the_region_of_the_instan
     assert asked(None, HOST) == 5001
 
 
-@pytest.mark.parametrize("fields, expected", [
-    ({"productKey": PK}, 460),
-    ({"productKey": PK, "deviceName": ""}, 460),
-    (bootstrap_form(sign="1"), 460),
-    (f"productKey={PK}&deviceName={DN}&deviceName={DN}", 460),
-    ("", 460),
-    (bootstrap_form(dn="dev_0002"), 5001),
-    (bootstrap_form(pk="a1TESTpk002"), 5001),
-    ({"productKey": PK, "deviceName": DN}, 200),
-])
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"productKey": PK}, 460),
+        ({"productKey": PK, "deviceName": ""}, 460),
+        (bootstrap_form(sign="1"), 460),
+        (f"productKey={PK}&deviceName={DN}&deviceName={DN}", 460),
+        ("", 460),
+        (bootstrap_form(dn="dev_0002"), 5001),
+        (bootstrap_form(pk="a1TESTpk002"), 5001),
+        ({"productKey": PK, "deviceName": DN}, 200),
+    ],
+)
 @pytest.mark.parametrize("host", [GLOBAL_HOST, auth_host(FRANKFURT)])
 def test_what_bootstrap_wants(three, host, fields, expected):
     assert code(three, BOOTSTRAP, fields, host) == expected
 
 
 def test_bootstrap_is_for_every_kind_of_direct_device(run):
-    for product, expected in (({"auth": "x509"}, 200), ({"node": "gateway"}, 200),
-                              ({"node": "subdevice"}, 5001)):
+    for product, expected in (
+        ({"auth": "x509"}, 200),
+        ({"node": "gateway"}, 200),
+        ({"node": "subdevice"}, 5001),
+    ):
         with run(**product, dynamic_registration=False, preregistration_free=False) as cloud:
             assert code(cloud, BOOTSTRAP, bootstrap_form(), auth_host(SHANGHAI)) == expected
 
@@ -105,6 +122,7 @@ def test_bootstrap_is_for_every_kind_of_direct_device(run):
 def test_bootstrap_changes_nothing(three):
     def state():
         return {name: value for name, value in three.device().items() if name != "traffic"}
+
     before = state()
     code(three, BOOTSTRAP, bootstrap_form())
     assert state() == before
@@ -125,14 +143,18 @@ def test_the_endpoint_of_a_region(three):
 def test_an_address_and_another_code_for_regions(centres):
     with centres(switches={"bootstrap_ip": True, "bootstrap_region": 5005}) as cloud:
         assert data(cloud, BOOTSTRAP, bootstrap_form())["resources"] == {
-            "mqtt": {"host": mqtt_host(FRANKFURT), "ip": "127.0.0.1", "port": 1883}}
-        assert cloud.https("", REGION_PATH + FRANKFURT, "GET", GLOBAL_HOST)[1]["data"]["resources"]["mqtt"][
-            "ip"] == "127.0.0.1"
+            "mqtt": {"host": mqtt_host(FRANKFURT), "ip": "127.0.0.1", "port": 1883}
+        }
+        assert (
+            cloud.https("", REGION_PATH + FRANKFURT, "GET", GLOBAL_HOST)[1]["data"]["resources"]["mqtt"]["ip"]
+            == "127.0.0.1"
+        )
         assert cloud.https("", REGION_PATH + "mars", "GET", GLOBAL_HOST)[1]["code"] == 5005
         assert "ip" not in data(cloud, AUTH, auth_form())["resources"]["mqtt"]
 
 
 # ---- MQTT at the wrong centre
+
 
 @pytest.mark.parametrize("chosen, expected", [(4, 4), (3, 3), ("accepted", 0)])
 def test_a_connect_at_another_centre(centres, chosen, expected):
@@ -157,7 +179,7 @@ def test_a_device_that_moves(centres):
         with cloud.mqtt(host=mqtt_host(FRANKFURT)) as client:
             client.online(token_packet(given))
             move(cloud, SINGAPORE)
-            client.nothing()        # a live connection stays where it is
+            client.nothing()  # a live connection stays where it is
             assert cloud.device()["centre"] == SINGAPORE
             answer = cloud.admin("POST", f"/devices/{PK}/{DN}/bootstrap")
             assert answer["dropped"] == 1
@@ -166,8 +188,11 @@ def test_a_device_that_moves(centres):
             assert answer["sent"] == 1
             notice = client.read()
             assert notice.topic == NOTICE and json.loads(notice.payload) == {
-                "id": answer["id"], "version": "1.0", "params": {"cmd": 0},
-                "method": "thing.bootstrap.notify"}
+                "id": answer["id"],
+                "version": "1.0",
+                "params": {"cmd": 0},
+                "method": "thing.bootstrap.notify",
+            }
         assert code(cloud, AUTH, auth_form()) == 5001
         assert login(cloud, token_packet(given)) == 4
         assert data(cloud, BOOTSTRAP, bootstrap_form(), GLOBAL_HOST)["resources"] == sent_to(SINGAPORE)
@@ -179,7 +204,12 @@ def test_the_notice_in_another_shape_and_with_another_command(centres):
         client.online(connect_packet(extra="_ss=1"))
         answer = cloud.admin("POST", f"/devices/{PK}/{DN}/bootstrap", {"cmd": 7})
         assert json.loads(client.read().payload) == {
-            "id": answer["id"], "version": "1.0", "params": {}, "method": "thing.bootstrap.notify", "cmd": 7}
+            "id": answer["id"],
+            "version": "1.0",
+            "params": {},
+            "method": "thing.bootstrap.notify",
+            "cmd": 7,
+        }
 
 
 def test_what_the_console_refuses(three):
@@ -197,13 +227,19 @@ def test_what_the_console_refuses(three):
 
 # ---- configuration and state
 
+
 def test_where_devices_are_at_home(centres):
-    names = [{"device_name": "product", "device_secret": DS},
-             {"device_name": "device", "device_secret": DS, "centre": FRANKFURT}]
+    names = [
+        {"device_name": "product", "device_secret": DS},
+        {"device_name": "device", "device_secret": DS, "centre": FRANKFURT},
+    ]
     with centres(device=names, centre=SINGAPORE) as cloud:
         cloud.admin("POST", f"/products/{PK}/devices", {"device_names": ["made_later"]})
         assert {dn: cloud.device(dn)["centre"] for dn in ("product", "device", "made_later")} == {
-            "product": SINGAPORE, "device": FRANKFURT, "made_later": SINGAPORE}
+            "product": SINGAPORE,
+            "device": FRANKFURT,
+            "made_later": SINGAPORE,
+        }
     with centres(device=[{"device_name": "simple"}]) as cloud:
         assert cloud.device("simple")["centre"] == SHANGHAI
 
@@ -216,7 +252,8 @@ def test_homes_and_tokens_survive(centres):
     with centres() as cloud:
         after = cloud.device()
         assert [after[name] for name in ("centre", "iot_id", "iot_tokens")] == [
-            before[name] for name in ("centre", "iot_id", "iot_tokens")]
+            before[name] for name in ("centre", "iot_id", "iot_tokens")
+        ]
         assert login(cloud, token_packet(given), mqtt_host(SINGAPORE)) == 0
         assert data(cloud, AUTH, auth_form(), auth_host(SINGAPORE))["iotId"] == given["iotId"]
         assert login(cloud, token_packet(given), mqtt_host(SINGAPORE)) == 3
@@ -245,12 +282,21 @@ def test_the_state_of_an_earlier_version_is_taken_over(centres):
         assert code(cloud, AUTH, auth_form()) == 200
 
 
-@pytest.mark.parametrize("host", [
-    *(pattern.format(region) for region in (SHANGHAI, SINGAPORE, FRANKFURT) for pattern in (
-        "iot-auth.{}.aliyuncs.com", "iot-as-mqtt.{}.aliyuncs.com",
-        "a1TESTpk001.iot-as-mqtt.{}.aliyuncs.com")),
-    GLOBAL_HOST,
-])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            pattern.format(region)
+            for region in (SHANGHAI, SINGAPORE, FRANKFURT)
+            for pattern in (
+                "iot-auth.{}.aliyuncs.com",
+                "iot-as-mqtt.{}.aliyuncs.com",
+                "a1TESTpk001.iot-as-mqtt.{}.aliyuncs.com",
+            )
+        ),
+        GLOBAL_HOST,
+    ],
+)
 def test_the_certificate_covers_all_names(three, host):
     three.open("https", host).close()
 
@@ -263,8 +309,10 @@ STAGES = [("auth", AUTH, auth_form()), ("bootstrap", BOOTSTRAP, bootstrap_form()
 @pytest.mark.parametrize("when, path, fields", STAGES)
 def test_faults_of_the_answer(centres, when, path, fields):
     with centres() as cloud:
+
         def arm(kind, **parameters):
             cloud.arm("https", when, kind, **parameters)
+
         arm("refuse")
         assert post(cloud, path, fields) == (200, {"code": 500, "message": "internal error"})
         arm("refuse", code=429, status=503, message="slow down")
@@ -295,8 +343,12 @@ def raw(cloud, path, fields):
     """All that comes back, head and body, however it ends."""
     text = "&".join(f"{name}={value}" for name, value in fields.items())
     with cloud.open("https", auth_host(FRANKFURT)) as link:
-        link.sendall((f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\nConnection: close\r\n"
-                      f"Content-Length: {len(text)}\r\n\r\n{text}").encode())
+        link.sendall(
+            (
+                f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\nConnection: close\r\n"
+                f"Content-Length: {len(text)}\r\n\r\n{text}"
+            ).encode()
+        )
         return read_all(link)
 
 
@@ -324,8 +376,12 @@ def silent(cloud, path, fields):
     """Sends a request whose answer never comes, and waits until the cloud has dealt with it."""
     text = "&".join(f"{name}={value}" for name, value in fields.items())
     with cloud.open("https", auth_host(FRANKFURT)) as link:
-        link.sendall((f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\n"
-                      f"Content-Length: {len(text)}\r\n\r\n{text}").encode())
+        link.sendall(
+            (
+                f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\n"
+                f"Content-Length: {len(text)}\r\n\r\n{text}"
+            ).encode()
+        )
         while cloud.admin("GET", "/faults"):
             pass
         link.settimeout(0.2)

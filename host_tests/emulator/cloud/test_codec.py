@@ -13,8 +13,11 @@ many = settings(max_examples=max(10, int(300 * FACTOR)), deadline=None)
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40)
 name = text.filter(lambda value: value and not set(value) & set("+#"))
-topic_filter = st.lists(st.sampled_from(["a", "", "+", "user", "é"]), min_size=1, max_size=5).flatmap(
-    lambda levels: st.sampled_from(["/".join(levels), "/".join([*levels, "#"])])).filter(bool)
+topic_filter = (
+    st.lists(st.sampled_from(["a", "", "+", "user", "é"]), min_size=1, max_size=5)
+    .flatmap(lambda levels: st.sampled_from(["/".join(levels), "/".join([*levels, "#"])]))
+    .filter(bool)
+)
 word = st.integers(0, 65535)
 packet_id = st.integers(1, 65535)
 qos = st.integers(0, 2)
@@ -26,24 +29,34 @@ def connects(draw):
     username = draw(st.none() | text)
     password = None if username is None else draw(st.none() | st.binary(max_size=30))
     protocol = draw(st.sampled_from(sorted(codec.PROTOCOLS)))
-    return codec.Connect(draw(text), username, password, draw(word), draw(st.booleans()),
-                         draw(st.none() | wills), *protocol)
+    return codec.Connect(
+        draw(text), username, password, draw(word), draw(st.booleans()), draw(st.none() | wills), *protocol
+    )
 
 
 @st.composite
 def publishes(draw):
     level = draw(qos)
-    return codec.Publish(draw(name), draw(st.binary(max_size=300)), level, draw(packet_id) if level else None,
-                         draw(st.booleans()), draw(st.booleans()) if level else False)
+    return codec.Publish(
+        draw(name),
+        draw(st.binary(max_size=300)),
+        level,
+        draw(packet_id) if level else None,
+        draw(st.booleans()),
+        draw(st.booleans()) if level else False,
+    )
 
 
 packets = st.one_of(
-    connects(), publishes(), st.builds(codec.Connack, st.integers(0, 255), st.booleans()),
+    connects(),
+    publishes(),
+    st.builds(codec.Connack, st.integers(0, 255), st.booleans()),
     st.builds(codec.Ack, st.sampled_from(sorted(codec.ACK_HEADS)), packet_id),
     st.builds(codec.Subscribe, packet_id, st.lists(st.tuples(topic_filter, qos), min_size=1).map(tuple)),
     st.builds(codec.Suback, packet_id, st.lists(st.sampled_from([0, 1, 2, 0x80]), min_size=1).map(tuple)),
     st.builds(codec.Unsubscribe, packet_id, st.lists(topic_filter, min_size=1).map(tuple)),
-    st.sampled_from([codec.Pingreq(), codec.Pingresp(), codec.Disconnect()]))
+    st.sampled_from([codec.Pingreq(), codec.Pingresp(), codec.Disconnect()]),
+)
 
 
 @many
@@ -92,10 +105,14 @@ GOLDEN = [
     (codec.Subscribe(10, (("a/b", 1), ("c", 0))), "820c000a0003612f620100016300"),
     (codec.Suback(10, (0, 0x80)), "9004000a0080"),
     (codec.Unsubscribe(10, ("a/b",)), "a207000a0003612f62"),
-    (codec.Pingreq(), "c000"), (codec.Pingresp(), "d000"), (codec.Disconnect(), "e000"),
+    (codec.Pingreq(), "c000"),
+    (codec.Pingresp(), "d000"),
+    (codec.Disconnect(), "e000"),
     (codec.Connect("c", "u", b"p", 60), "101300044d51545404c2003c000163000175000170"),
-    (codec.Connect("c", None, None, 60, False, codec.Will("w", b"m", 1, True), "MQIsdp", 3),
-     "101500064d51497364700" "32c003c00016300017700016d"),
+    (
+        codec.Connect("c", None, None, 60, False, codec.Will("w", b"m", 1, True), "MQIsdp", 3),
+        "101500064d5149736470032c003c00016300017700016d",
+    ),
 ]
 
 
@@ -120,12 +137,12 @@ MALFORMED = {
     "packet type 0": "0000",
     "packet type 15": "f000",
     "reserved flags of PINGREQ": "c100",
-    "reserved flags of SUBSCRIBE": "8006000a0001610" "0",
+    "reserved flags of SUBSCRIBE": "8006000a00016100",
     "QoS 3": "3606000161000a78",
     "dup without QoS": "380400016178",
     "topic with a wildcard": "30040002612b",
     "empty topic": "30020000",
-    "packet id 0": "3205000161" "0000",
+    "packet id 0": "32050001610000",
     "topic that is not UTF-8": "30040002c328",
     "U+0000 in a topic": "300400026100",
     "a string longer than its packet": "30040009612f",

@@ -39,8 +39,9 @@ def refused(cloud, packet, code, where="mqtt_tls"):
 
 
 def with_id(text, **fields):
-    return connect_packet(client_id="x").__class__(**{"client_id": text, "username": f"{DN}&{PK}",
-                                                      "password": b"0", "keep_alive": 300, **fields})
+    return connect_packet(client_id="x").__class__(
+        **{"client_id": text, "username": f"{DN}&{PK}", "password": b"0", "keep_alive": 300, **fields}
+    )
 
 
 NO_LIST = {
@@ -91,8 +92,10 @@ def test_a_device_of_another_kind_of_product_is_a_bad_login(run):
 
 
 def test_signmethod_absent_means_hmacmd5(run):
-    packet = connect_packet(client_id="dev|securemode=2|",
-                            password=sign(DS, f"clientIddevdeviceName{DN}productKey{PK}", "md5").encode())
+    packet = connect_packet(
+        client_id="dev|securemode=2|",
+        password=sign(DS, f"clientIddevdeviceName{DN}productKey{PK}", "md5").encode(),
+    )
     packet = codec.Connect("dev|securemode=2|", packet.username, packet.password, 300)
     with run() as cloud:
         assert login(cloud, packet) == 0
@@ -120,8 +123,13 @@ def test_signmethod_unknown(run, code):
 def test_signmethod_without_regard_to_case(run, method):
     digest = sign(DS, f"clientIddevdeviceName{DN}productKey{PK}", method.lower()[4:]).upper()
     with run() as cloud:
-        assert login(cloud, codec.Connect(f"dev|securemode=2,signmethod={method}|", f"{DN}&{PK}",
-                                          digest.encode(), 300)) == 0
+        assert (
+            login(
+                cloud,
+                codec.Connect(f"dev|securemode=2,signmethod={method}|", f"{DN}&{PK}", digest.encode(), 300),
+            )
+            == 0
+        )
 
 
 @pytest.mark.parametrize("way", ["register", "regnwl"])
@@ -155,7 +163,7 @@ def test_regnwl_refused(run, code):
             assert login(cloud, unit_packet(unit, dn="unit")) == 0
         refused(cloud, register_packet("regnwl", dn="unit"), code)
         assert login(cloud, connect_packet()) == 0
-        refused(cloud, register_packet("regnwl"), code)      # a pre-registered device in use
+        refused(cloud, register_packet("regnwl"), code)  # a pre-registered device in use
 
 
 @pytest.mark.parametrize(
@@ -184,15 +192,19 @@ def test_connwl_refused(run, code):
     with run(switches={"connwl_refused": code}) as cloud:
         with cloud.mqtt() as client:
             unit, _ = registered(client, register_packet("regnwl", dn="unit"))
-        for wrong in ({"deviceToken": unit["deviceToken"][:-1]}, {"clientId": unit["clientId"] + "x"},
-                      {"deviceToken": unit["deviceToken"].swapcase()}):
+        for wrong in (
+            {"deviceToken": unit["deviceToken"][:-1]},
+            {"clientId": unit["clientId"] + "x"},
+            {"deviceToken": unit["deviceToken"].swapcase()},
+        ):
             assert login(cloud, unit_packet({**unit, **wrong}, dn="unit")) == code
         cloud.admin("POST", f"/devices/{PK}/unit/clients", {"clear": True})
         assert login(cloud, unit_packet(unit, dn="unit")) == code
 
 
-@pytest.mark.parametrize("switch, codes", [(None, {29: 2, 30: 0, 0: 2}), (5, {29: 5, 30: 0}),
-                                           ("clamp", {0: 0, 29: 0})])
+@pytest.mark.parametrize(
+    "switch, codes", [(None, {29: 2, 30: 0, 0: 2}), (5, {29: 5, 30: 0}), ("clamp", {0: 0, 29: 0})]
+)
 def test_keep_alive_below_the_window(run, switch, codes):
     with run(switches={"keep_alive_low": switch} if switch else {}) as cloud:
         for keep_alive, code in codes.items():
@@ -237,8 +249,10 @@ def test_an_injected_fault_of_the_platform_is_code_3(run):
 MQTT5 = codec.packet(0x10, codec.text("MQTT") + b"\x05\x02\x01\x2c\x00" + codec.text("dev"))
 
 
-@pytest.mark.parametrize("kind, switch, packets", [("public", 1, [codec.Connack(1)]), ("public", "close", []),
-                                                   ("enterprise", 1, [codec.Connack(1)])])
+@pytest.mark.parametrize(
+    "kind, switch, packets",
+    [("public", 1, [codec.Connack(1)]), ("public", "close", []), ("enterprise", 1, [codec.Connack(1)])],
+)
 def test_protocol_level_5(run, kind, switch, packets):
     with run(kind=kind, switches={"mqtt5_public": switch}) as cloud, cloud.mqtt() as client:
         client.send(MQTT5)
@@ -295,13 +309,16 @@ HTTPS_ROWS = {
     "empty field": (form() | {"deviceName": ""}, 460),
     "surplus field": (form(surplus="1"), 460),
     "a field twice": ("&".join(f"{key}={value}" for key, value in form().items()) + "&random=r1", 460),
-    "not a form": ("{}", 460), "nothing": ("", 460), "not UTF-8": ("productKey=%ff", 460),
+    "not a form": ("{}", 460),
+    "nothing": ("", 460),
+    "not UTF-8": ("productKey=%ff", 460),
     "unknown product": (form(pk="a1TESTpk002"), 6250),
     "unknown method": (form() | {"signMethod": "sha3"}, 6292),
     "wrong signature": (form(secret="x" * 16), 6600),
     "sign of another device": (form() | {"deviceName": "dev_0002"}, 6600),
     "unknown device": (form(dn="dev_0002"), 6100),
-    "good": (form(), 200), "method by other case": (form(method="HmacMD5"), 200),
+    "good": (form(), 200),
+    "method by other case": (form(method="HmacMD5"), 200),
 }
 
 
@@ -340,21 +357,28 @@ ORDER = ("parameters", "product", "switch", "method", "signature", "device", "ac
 ALL_WRONG = {"switch": 6288, "method": 6292, "signature": 6600, "device": 6100}
 
 
-@pytest.mark.parametrize("order", [ORDER, ORDER[::-1], ("device", "signature", "switch", "method", "product",
-                                                        "active", "parameters")])
+@pytest.mark.parametrize(
+    "order",
+    [ORDER, ORDER[::-1], ("device", "signature", "switch", "method", "product", "active", "parameters")],
+)
 def test_https_check_order(run, order):
     with run(
         switches={"https_order": list(order)}, dynamic_registration=False, preregistration_free=False
     ) as cloud:
         wrong_method = form(dn="dev_0002", secret="x" * 16) | {"signMethod": "sha3"}
         wrong_sign = form(dn="dev_0002", secret="x" * 16)
-        assert cloud.https(wrong_sign)[1]["code"] == ALL_WRONG[
-            next(name for name in order if name in ("switch", "signature", "device"))]
-        assert cloud.https(wrong_method)[1]["code"] == ALL_WRONG[
-            next(name for name in order if name in ("switch", "method", "device"))]
+        assert (
+            cloud.https(wrong_sign)[1]["code"]
+            == ALL_WRONG[next(name for name in order if name in ("switch", "signature", "device"))]
+        )
+        assert (
+            cloud.https(wrong_method)[1]["code"]
+            == ALL_WRONG[next(name for name in order if name in ("switch", "method", "device"))]
+        )
 
 
 # ---- what the other sections leave open
+
 
 @pytest.mark.parametrize("switch, code", [("checked", 2), ("ignored", 0)])
 def test_securemode_against_the_transport(run, switch, code):
@@ -388,14 +412,17 @@ def test_instance_id_of_a_registration(run, switch, codes):
 
 
 def test_instance_id_is_not_compared_where_the_instance_has_none(run, certificates, tmp_path):
-    with run(text=f'[instance]\nkind = "public"\n[[product]]\nproduct_key = "{PK}"\nproduct_secret = "{PS}"\n'
-             f'dynamic_registration = true\n[[product.device]]\ndevice_name = "{DN}"\n') as cloud:
+    with run(
+        text=f'[instance]\nkind = "public"\n[[product]]\nproduct_key = "{PK}"\nproduct_secret = "{PS}"\n'
+        f'dynamic_registration = true\n[[product.device]]\ndevice_name = "{DN}"\n'
+    ) as cloud:
         assert login(cloud, register_packet(instance="iot-any")) == 0
 
 
 @pytest.mark.parametrize("minutes, codes", [(0, (0, 0, 0, 0, 0)), (15, (4, 4, 0, 4, 4))])
 def test_timestamp(run, minutes, codes):
     import time
+
     with run(switches={"timestamp_minutes": minutes}) as cloud:
         now = str(int(time.time() * 1000))
         for stamp, code in zip(("2524608000000", "yesterday", now, "9" * 400, "9" * 5000), codes):
@@ -416,8 +443,18 @@ def test_timestamp(run, minutes, codes):
 
 def test_a_client_id_that_is_not_there_is_not_signed(run):
     with run() as cloud:
-        assert login(cloud, codec.Connect("|securemode=2,signmethod=hmacsha256|", f"{DN}&{PK}",
-                                          sign(DS, f"deviceName{DN}productKey{PK}").encode(), 300)) == 0
+        assert (
+            login(
+                cloud,
+                codec.Connect(
+                    "|securemode=2,signmethod=hmacsha256|",
+                    f"{DN}&{PK}",
+                    sign(DS, f"deviceName{DN}productKey{PK}").encode(),
+                    300,
+                ),
+            )
+            == 0
+        )
 
 
 @pytest.mark.parametrize("switch, code", [("ignored", 0), ("checked", 4)])
@@ -454,8 +491,10 @@ def test_topic_of_the_preregistration_free_push(run, switch, topics):
         client.nothing()
 
 
-@pytest.mark.parametrize("switches, packet", [
-    ({}, (0, None, False)), ({"push_qos": 1}, (1, 1, False)), ({"push_retain": True}, (0, None, True))])
+@pytest.mark.parametrize(
+    "switches, packet",
+    [({}, (0, None, False)), ({"push_qos": 1}, (1, 1, False)), ({"push_retain": True}, (0, None, True))],
+)
 def test_qos_and_retain_of_the_push(run, switches, packet):
     with run(switches=switches) as cloud, cloud.mqtt() as client:
         _, push = registered(client, register_packet())
@@ -467,8 +506,9 @@ def test_key_order_of_the_push(run):
         assert list(registered(client, register_packet())[0]) == ["deviceSecret", "productKey", "deviceName"]
 
 
-@pytest.mark.parametrize("switch, accepted", [("connwl", {"connwl"}), ("regnwl", {"regnwl"}),
-                                              ("either", {"connwl", "regnwl"})])
+@pytest.mark.parametrize(
+    "switch, accepted", [("connwl", {"connwl"}), ("regnwl", {"regnwl"}), ("either", {"connwl", "regnwl"})]
+)
 def test_auth_type_of_a_preregistration_free_connect(run, switch, accepted):
     with run(switches={"connwl_auth_type": switch}) as cloud:
         with cloud.mqtt() as client:
@@ -477,8 +517,7 @@ def test_auth_type_of_a_preregistration_free_connect(run, switch, accepted):
             assert (login(cloud, unit_packet(unit, dn="unit", auth=auth)) == 0) == (auth in accepted)
 
 
-@pytest.mark.parametrize("switch, outcomes", [
-    ("fresh", (0, 0)), ("same", (0, 0)), ("once", (0, 4))])
+@pytest.mark.parametrize("switch, outcomes", [("fresh", (0, 0)), ("same", (0, 0)), ("once", (0, 4))])
 def test_a_registration_repeated_before_activation(run, switch, outcomes):
     with run(switches={"repeat_registration": switch}) as cloud:
         secrets = []
@@ -578,7 +617,7 @@ def test_switch_of_the_console_blocks_the_other_units_and_throws_them_off(run):
 def test_connects_in_a_minute(run, switch, codes):
     with run(switches={"connect_rate": switch}, limits={"connects_per_minute": 2}) as cloud:
         assert [login(cloud, connect_packet()) for _ in codes] == codes
-        assert login(cloud, register_packet("regnwl", dn="unit")) == 0       # another device
+        assert login(cloud, register_packet("regnwl", dn="unit")) == 0  # another device
 
 
 def test_connects_in_a_minute_may_just_be_closed(run):

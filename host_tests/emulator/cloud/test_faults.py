@@ -24,8 +24,10 @@ from tools.emulator.cloud.codec import Connack, Publish
 
 USER = f"/{PK}/{DN}/user/"
 FORM = "&".join(f"{key}={value}" for key, value in form().items())
-REQUEST = (f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
-           f"Content-Length: {len(FORM)}\r\n\r\n{FORM}")
+REQUEST = (
+    f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
+    f"Content-Length: {len(FORM)}\r\n\r\n{FORM}"
+)
 
 
 def mode(where):
@@ -155,7 +157,7 @@ def test_an_answer_that_never_comes_and_whether_the_request_took_effect(run, kin
             cloud.arm(where, stage, kind, processed=processed)
             with cloud.mqtt() as client:
                 client.send(packet or connect_packet(secret=before["device_secret"]))
-                if kind in ("close", "reset"):       # Python's TLS tells an RST as an end without goodbye
+                if kind in ("close", "reset"):  # Python's TLS tells an RST as an end without goodbye
                     assert client.closed() == ("goodbye" if kind == "close" else "fin")
                 else:
                     assert client.silent()
@@ -218,10 +220,16 @@ def test_a_trickle_gives_every_byte_one_by_one(run):
         assert [client.link.recv(100), client.link.recv(100)] == [b"\xd0", b"\x00"]
 
 
-@pytest.mark.parametrize("stage, packet, answers", [
-    ("subscribe", codec.Subscribe(1, ((USER + "a", 0),)), 1), ("publish", Publish(USER + "b", b"x", 1, 2), 1),
-    ("ping", codec.Pingreq(), 1), ("reply", Publish(f"/ext/ntp/{PK}/{DN}/request", b"{}"), 1),
-    ("deliver", Publish(USER + "own", b"x"), 1)])
+@pytest.mark.parametrize(
+    "stage, packet, answers",
+    [
+        ("subscribe", codec.Subscribe(1, ((USER + "a", 0),)), 1),
+        ("publish", Publish(USER + "b", b"x", 1, 2), 1),
+        ("ping", codec.Pingreq(), 1),
+        ("reply", Publish(f"/ext/ntp/{PK}/{DN}/request", b"{}"), 1),
+        ("deliver", Publish(USER + "own", b"x"), 1),
+    ],
+)
 def test_each_stage_of_a_session_can_fail_once(run, stage, packet, answers):
     with run() as cloud, cloud.mqtt() as client:
         client.online(connect_packet())
@@ -274,6 +282,7 @@ def test_a_page_instead_of_json(run):
 
 def test_an_answer_in_chunks(run):
     import http.client
+
     with run() as cloud:
         cloud.arm("https", "register", "chunked")
         connection = http.client.HTTPSConnection(AUTH_HOST, context=cloud.trust)
@@ -348,9 +357,11 @@ def test_certificates_that_a_client_must_refuse(run, kind, reason):
 def test_how_often_for_whom_and_after_how_many(run):
     other = {"device_name": "dev_0002", "device_secret": "s" * 32}
     with run(device=[{"device_name": DN}, other]) as cloud:
+
         def code(dn=DN, secret=None):
             with cloud.mqtt() as client:
                 return client.login(connect_packet(dn=dn, secret=secret or cloud.device(dn)["device_secret"]))
+
         cloud.arm("mqtt_tls", "connect", "refuse", code=3, times=2, after=1, dn=DN)
         assert [code("dev_0002"), code(), code(), code("dev_0002"), code(), code()] == [0, 0, 3, 0, 3, 0]
         cloud.arm("mqtt_tls", "connect", "refuse", code=5, times=None, pk=PK)
@@ -392,11 +403,11 @@ def test_several_faults_strike_in_the_order_they_were_armed(run):
         ),
         (
             {"where": "mqtt_tls", "when": "connect", "kind": "status"},
-            "kind: 'status' is not one of refuse, delay, trickle, " "cut, close, reset, half_open, silent",
+            "kind: 'status' is not one of refuse, delay, trickle, cut, close, reset, half_open, silent",
         ),
         (
             {"where": "ntp", "when": "request", "kind": "trickle"},
-            "kind: 'trickle' is not one of delay, cut, silent, " "wrong_year, kiss",
+            "kind: 'trickle' is not one of delay, cut, silent, wrong_year, kiss",
         ),
         (
             {"where": "mqtt_tls", "when": "connect", "kind": "cut", "bytes": -1},

@@ -96,13 +96,35 @@ def gateway(tmp_path_factory):
 
 texts = st.text(max_size=8) | st.sampled_from(["\ud800", "hmacSha256", *ONE, "true"])
 fields = st.dictionaries(
-    st.sampled_from(["productKey", "deviceName", "clientId", "timestamp", "signMethod", "sign",
-                     "cleanSession", "random", "identity", "properties"]), texts | json_values, max_size=6)
+    st.sampled_from(
+        [
+            "productKey",
+            "deviceName",
+            "clientId",
+            "timestamp",
+            "signMethod",
+            "sign",
+            "cleanSession",
+            "random",
+            "identity",
+            "properties",
+        ]
+    ),
+    texts | json_values,
+    max_size=6,
+)
 spoiled = st.tuples(st.sampled_from([pair(ONE), pair((GPK, GDN)), proxied(TWO)]), fields).map(
-    lambda both: {**both[0], **both[1]})
+    lambda both: {**both[0], **both[1]}
+)
 items = st.lists(spoiled | fields | json_values, max_size=4)
-params_ = items | spoiled | json_values | st.fixed_dictionaries(
-    {}, optional={"deviceList": items, "proxieds": items, "subDevices": items, "signMethod": texts})
+params_ = (
+    items
+    | spoiled
+    | json_values
+    | st.fixed_dictionaries(
+        {}, optional={"deviceList": items, "proxieds": items, "subDevices": items, "signMethod": texts}
+    )
+)
 
 
 @many
@@ -115,7 +137,7 @@ def test_gateway_requests_of_all_sorts_have_a_reply_with_a_code_of_the_table(gat
     assert code in MESSAGES and text
     assert json.loads(alink.reply(request, code, data, text))["code"] == code
     if tail in ("thing/topo/add", "combine/login", "combine/batch_login"):
-        assert code != 200      # nothing in it is signed with a secret
+        assert code != 200  # nothing in it is signed with a secret
 
 
 @pytest.mark.parametrize("number", ["\ud800", "x" * 100_000])
@@ -126,9 +148,12 @@ def test_ids_that_are_no_text_are_answered(number):
 
 
 @many
-@given(body=st.binary(max_size=80) | st.dictionaries(
-    st.sampled_from([*registration.FIELDS, "x"]), st.text(max_size=20), max_size=6).map(
-        lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode(errors="replace")))
+@given(
+    body=st.binary(max_size=80)
+    | st.dictionaries(st.sampled_from([*registration.FIELDS, "x"]), st.text(max_size=20), max_size=6).map(
+        lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode(errors="replace")
+    )
+)
 def test_registration_bodies_of_all_sorts_are_refused_with_a_documented_code(instance, body):
     request = registration.read(body, instance.registry)
     assert registration.verdict(request, instance.registry, CONFIG.switches) in set(calls.MESSAGES) - {200}
@@ -142,7 +167,8 @@ form_values = st.text(max_size=20) | st.sampled_from([PK, DN, "hmacmd5", "1", "m
     call=st.sampled_from([guider.AUTH, bootstrap.BOOTSTRAP]),
     body=st.binary(max_size=80)
     | st.dictionaries(st.sampled_from([*guider.FIELDS, "x"]), form_values, max_size=9).map(
-        lambda fields: urlencode(fields, errors="replace").encode()),
+        lambda fields: urlencode(fields, errors="replace").encode()
+    ),
     centre=st.sampled_from([CONFIG.region, "ap-southeast-1", host_names.GLOBAL]),
 )
 def test_forms_of_centres_of_all_sorts_have_a_documented_code(instance, call, body, centre):
@@ -169,8 +195,14 @@ def test_forms_of_centres_of_all_sorts_have_a_documented_code(instance, call, bo
 def test_logins_of_all_sorts_are_refused_with_a_connack_code(
     instance, client_id, username, password, keep_alive, transport
 ):
-    verdict = login.decide(codec.Connect(client_id, username, password, keep_alive), transport, None,
-                           instance.registry, CONFIG, 0.0)
+    verdict = login.decide(
+        codec.Connect(client_id, username, password, keep_alive),
+        transport,
+        None,
+        instance.registry,
+        CONFIG,
+        0.0,
+    )
     assert verdict.code in (2, 3, 4)
     assert not password or len(password) < 8 or password.hex() not in verdict.reason  # "ec" is in many words
 
@@ -221,9 +253,9 @@ def mutated(source, stream):
         if kind == 0 and at < len(data):
             data[at] ^= 1 << source.randrange(8)
         elif kind == 1:
-            del data[at:at + source.randrange(20)]
+            del data[at : at + source.randrange(20)]
         elif kind == 2:
-            data[at:at] = data[at:at + source.randrange(20)]
+            data[at:at] = data[at : at + source.randrange(20)]
         else:
             data[at:at] = source.randbytes(source.randrange(8))
     return bytes(data)
@@ -252,11 +284,15 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
     head = f"POST /auth/register/device HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n"
     post = (head + text).encode()
     auth = urlencode(auth_form(dn="another"))
-    asks = (f"POST /auth/devicename HTTP/1.1\r\nHost: {auth_host('ap-southeast-1')}\r\n"
-            f"Content-Length: {len(auth)}\r\n\r\n{auth}"
-            f"GET /auth/bootstrap/regionId/cn-shanghai HTTP/1.1\r\nHost: {host_names.GLOBAL_AUTH_HOST}\r\n\r\n")
-    streams = {"https": [post * 2, asks.encode()], "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2]}.get(
-        where, [talk, register_packet().encode() + codec.Disconnect().encode()])
+    asks = (
+        f"POST /auth/devicename HTTP/1.1\r\nHost: {auth_host('ap-southeast-1')}\r\n"
+        f"Content-Length: {len(auth)}\r\n\r\n{auth}"
+        f"GET /auth/bootstrap/regionId/cn-shanghai HTTP/1.1\r\nHost: {host_names.GLOBAL_AUTH_HOST}\r\n\r\n"
+    )
+    streams = {
+        "https": [post * 2, asks.encode()],
+        "admin": [b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2],
+    }.get(where, [talk, register_packet().encode() + codec.Disconnect().encode()])
     with run() as cloud:
         for _ in range(int(60 * FACTOR)):
             data = mutated(source, source.choice(streams))
@@ -266,7 +302,7 @@ def test_mutated_conversations_never_break_the_cloud(run, where):
                 link = cloud.open(where)
             with link:
                 for _ in range(2):
-                    piece, data = data[:len(data) // 2], data[len(data) // 2:]
+                    piece, data = data[: len(data) // 2], data[len(data) // 2 :]
                     try:
                         link.sendall(piece)
                     except OSError:
@@ -309,15 +345,17 @@ def test_association_files_of_all_sorts_are_good_or_refused_in_words(text):
 
 def test_mutated_certificates_are_refused_in_words():
     from cryptography.hazmat.primitives.serialization import Encoding
+
     source, good, chosen = random.Random(6), root(), config.parse(toml(x509_settings()))
     der = good.public_bytes(Encoding.DER)
     for _ in range(int(300 * FACTOR)):
         data = mutated(source, source.choice([der, pem(good).encode()]))
         text = data.decode() if data.isascii() else base64.b64encode(data).decode()
         for certificate, verification in ((text, pem(good)), (pem(good), text)):
-            with pytest.raises(registering.Refused):        # the code fits no certificate there is
-                registering.check(registering.Asked("CA_1", certificate, verification), {}, "code", chosen,
-                                  time.time())
+            with pytest.raises(registering.Refused):  # the code fits no certificate there is
+                registering.check(
+                    registering.Asked("CA_1", certificate, verification), {}, "code", chosen, time.time()
+                )
 
 
 def flight(tls, incoming, outgoing, link):

@@ -31,7 +31,11 @@ from tools.emulator.cloud.gateway.gateways import REQUESTS
 REGISTER, PROXY = "thing/sub/register", "thing/proxy/provisioning/product_register"
 ADD, DELETE, GET = "thing/topo/add", "thing/topo/delete", "thing/topo/get"
 LOGIN, BATCH, LOGOUT, BATCH_OUT = (
-    "combine/login", "combine/batch_login", "combine/logout", "combine/batch_logout")
+    "combine/login",
+    "combine/batch_login",
+    "combine/logout",
+    "combine/batch_logout",
+)
 FOUND, PACK, UNREGISTER = "thing/list/found", "thing/event/property/pack/post", "thing/sub/unregister"
 GONE, OFF = (SPK, "sensor-99"), ("a1SwitchOff", "sensor-off")
 DIRECT = ("a1DirectPkX", "direct")
@@ -47,6 +51,7 @@ def gateway(run):
         cloud.__enter__()
         opened.append((Gateway(cloud), cloud))
         return opened[-1][0]
+
     yield start
     for client, cloud in opened:
         client.link.close()
@@ -66,30 +71,74 @@ def listed(*items, **more):
 
 
 def bound(gateway, key):
-    gateway.cloud.admin("POST", f"/devices/{GPK}/{GDN2}/topology", {"subdevices": [
-        {"product_key": key[0], "device_name": key[1]}]})
+    gateway.cloud.admin(
+        "POST",
+        f"/devices/{GPK}/{GDN2}/topology",
+        {"subdevices": [{"product_key": key[0], "device_name": key[1]}]},
+    )
 
 
 # (what it is, request, params, code, what happens before)
 CODES = [
     # shape
-    *[(f"{tail} of {params!r}", tail, params, 460, None)
-      for tail in (REGISTER, ADD, DELETE, FOUND, UNREGISTER, BATCH_OUT)
-      for params in (None, {}, [], "x", [1], [{}], [{"productKey": SPK}], [pair((SPK, ""))],
-                     [{**pair(ONE), "clientId": {}}])],
-    *[(f"{tail} of {params!r}", tail, params, 460, None) for tail, params in (
-        (PROXY, []), (PROXY, {}), (PROXY, {"proxieds": {}}), (PROXY, proxy()), (PROXY, proxy(pair(ONE))),
-        (LOGIN, None), (LOGIN, []), (LOGIN, pair(ONE)), (LOGIN, {**signed(ONE), "cleanSession": "maybe"}),
-        (LOGIN, {**signed(ONE), "timestamp": 1.5}), (LOGIN, {**signed(ONE), "timestamp": True}),
-        (LOGIN, signed(ONE, client_id="")), (BATCH, []), (BATCH, {}), (BATCH, listed()),
-        (BATCH, listed(pair(ONE))), (BATCH, {"deviceList": {}}), (LOGOUT, []), (LOGOUT, None), (LOGOUT, {}),
-        (GET, []), (GET, "x"), (GET, {"a": 1}), (PACK, None), (PACK, {"subDevices": {}}),
-        (PACK, {"subDevices": [1]}), (PACK, {"subDevices": [{}]}), (PACK, {"properties": []}))],
+    *[
+        (f"{tail} of {params!r}", tail, params, 460, None)
+        for tail in (REGISTER, ADD, DELETE, FOUND, UNREGISTER, BATCH_OUT)
+        for params in (
+            None,
+            {},
+            [],
+            "x",
+            [1],
+            [{}],
+            [{"productKey": SPK}],
+            [pair((SPK, ""))],
+            [{**pair(ONE), "clientId": {}}],
+        )
+    ],
+    *[
+        (f"{tail} of {params!r}", tail, params, 460, None)
+        for tail, params in (
+            (PROXY, []),
+            (PROXY, {}),
+            (PROXY, {"proxieds": {}}),
+            (PROXY, proxy()),
+            (PROXY, proxy(pair(ONE))),
+            (LOGIN, None),
+            (LOGIN, []),
+            (LOGIN, pair(ONE)),
+            (LOGIN, {**signed(ONE), "cleanSession": "maybe"}),
+            (LOGIN, {**signed(ONE), "timestamp": 1.5}),
+            (LOGIN, {**signed(ONE), "timestamp": True}),
+            (LOGIN, signed(ONE, client_id="")),
+            (BATCH, []),
+            (BATCH, {}),
+            (BATCH, listed()),
+            (BATCH, listed(pair(ONE))),
+            (BATCH, {"deviceList": {}}),
+            (LOGOUT, []),
+            (LOGOUT, None),
+            (LOGOUT, {}),
+            (GET, []),
+            (GET, "x"),
+            (GET, {"a": 1}),
+            (PACK, None),
+            (PACK, {"subDevices": {}}),
+            (PACK, {"subDevices": [1]}),
+            (PACK, {"subDevices": [{}]}),
+            (PACK, {"properties": []}),
+        )
+    ],
     # sign methods
     ("plain Sha256", ADD, [signed(ONE, method="Sha256")], 460, None),
     ("plain Sha256 at a login", LOGIN, signed(ONE, method="Sha256"), 460, lambda g: g.add(ONE)),
-    ("an unknown method at product_register", PROXY, proxy({**proxied(ONE), "signMethod": "Sha256"}), 200,
-     None),
+    (
+        "an unknown method at product_register",
+        PROXY,
+        proxy({**proxied(ONE), "signMethod": "Sha256"}),
+        200,
+        None,
+    ),
     # the sizes of batches
     ("31 to register", REGISTER, [pair((SPK, name(n))) for n in range(31)], 460, None),
     ("30 to register", REGISTER, [pair((SPK, name(n))) for n in range(30, 60)], 200, None),
@@ -122,18 +171,43 @@ CODES = [
     # login
     ("log an unknown one in", LOGIN, signed(GONE), 6100, None),
     ("log another gateway's in", LOGIN, signed(ONE), 6401, lambda g: bound(g, ONE)),
-    ("a label that lies", LOGIN, {**signed(ONE, method="hmacSha1"), "signMethod": "hmacSha256"}, 6287,
-     lambda g: g.add(ONE)),
-    ("a sign without the timestamp that is sent", LOGIN, {**signed(ONE, timestamp=None), "timestamp": "1"},
-     6287, lambda g: g.add(ONE)),
-    ("a batch of which one is not attached", BATCH, listed(signed(ONE), signed(TWO)), 6401,
-     lambda g: g.add(ONE)),
-    ("a batch of which one is deleted", BATCH, listed(signed(ONE), signed(TWO)), 521,
-     lambda g: (g.add(ONE), act(g.cloud, TWO, "delete"))),
+    (
+        "a label that lies",
+        LOGIN,
+        {**signed(ONE, method="hmacSha1"), "signMethod": "hmacSha256"},
+        6287,
+        lambda g: g.add(ONE),
+    ),
+    (
+        "a sign without the timestamp that is sent",
+        LOGIN,
+        {**signed(ONE, timestamp=None), "timestamp": "1"},
+        6287,
+        lambda g: g.add(ONE),
+    ),
+    (
+        "a batch of which one is not attached",
+        BATCH,
+        listed(signed(ONE), signed(TWO)),
+        6401,
+        lambda g: g.add(ONE),
+    ),
+    (
+        "a batch of which one is deleted",
+        BATCH,
+        listed(signed(ONE), signed(TWO)),
+        521,
+        lambda g: (g.add(ONE), act(g.cloud, TWO, "delete")),
+    ),
     # logout
     ("log out without a session", LOGOUT, pair(ONE), 520, None),
-    ("log out a batch of which one is offline", BATCH_OUT, [pair(ONE), pair(TWO)], 520,
-     lambda g: g.bring(ONE)),
+    (
+        "log out a batch of which one is offline",
+        BATCH_OUT,
+        [pair(ONE), pair(TWO)],
+        520,
+        lambda g: g.bring(ONE),
+    ),
     # removal
     ("unregister an unknown one", UNREGISTER, [pair(GONE)], 6100, None),
     ("unregister what is not attached", UNREGISTER, [pair(ONE)], 6401, None),
@@ -169,6 +243,7 @@ def test_the_code_of_a_request_after_something_has_happened(gateway, case):
 
 
 # ---- the envelope
+
 
 @pytest.mark.parametrize("number", ["4294967295", 123, "1|exp-topic|/sys/x_reply"])
 def test_the_id_comes_back_as_it_was_sent(gateway, number):
@@ -211,8 +286,9 @@ def test_replies_come_by_subscription_or_by_ss_and_not_else(gateway):
 def test_a_device_that_is_no_gateway_is_not_answered(gateway):
     cloud = gateway().cloud
     with cloud.mqtt("mqtt_tcp") as device:
-        device.online(connect_packet(dn="direct", pk=DIRECT[0], secret="fedcba9876543210" * 2, mode="3",
-                                     extra="_ss=1,"))
+        device.online(
+            connect_packet(dn="direct", pk=DIRECT[0], secret="fedcba9876543210" * 2, mode="3", extra="_ss=1,")
+        )
         for topic in (f"/sys/{'/'.join(DIRECT)}/{ADD}", f"/ext/session/{'/'.join(DIRECT)}/{LOGIN}"):
             device.send(codec.Publish(topic, json.dumps({"id": "1", "params": [signed(ONE)]}).encode()))
         device.nothing()
@@ -227,10 +303,11 @@ def test_a_sub_device_cannot_connect_by_itself(gateway):
 
 # ---- registration
 
+
 def test_each_registration_makes_the_secret_before_it_void(gateway):
     client = gateway()
-    first, = client.good(REGISTER, [pair(ONE)])
-    second, = client.good(REGISTER, [pair(ONE)])
+    (first,) = client.good(REGISTER, [pair(ONE)])
+    (second,) = client.good(REGISTER, [pair(ONE)])
     assert first["iotId"] == second["iotId"] and len(second["deviceSecret"]) == 32
     assert len({SECRETS[ONE], first["deviceSecret"], second["deviceSecret"]}) == 3
     assert client.code(ADD, [signed(ONE, secret_=first["deviceSecret"])]) == 401
@@ -260,8 +337,16 @@ def test_of_a_mixed_batch_those_that_work_are_registered(gateway):
 def test_the_proxy_gives_the_secret_of_a_device_that_another_gateway_has(gateway):
     client = gateway()
     bound(client, ONE)
-    data = client.good(PROXY, proxy(proxied(ONE), proxied(GONE), proxied(TWO, "wrong"), proxied(OFF),
-                                    {**proxied((SPK, "other")), "signMethod": "Sha256"}))
+    data = client.good(
+        PROXY,
+        proxy(
+            proxied(ONE),
+            proxied(GONE),
+            proxied(TWO, "wrong"),
+            proxied(OFF),
+            {**proxied((SPK, "other")), "signMethod": "Sha256"},
+        ),
+    )
     assert data["successes"] == [{**pair(ONE), "deviceSecret": SECRETS[ONE]}]
     assert [one["errorDetail"]["code"] for one in data["failures"]] == [6100, 6600, 6288, 6292]
 
@@ -282,6 +367,7 @@ def test_removal_by_the_gateway(gateway):
 
 
 # ---- topology and sessions
+
 
 def test_of_a_batch_with_one_bad_item_nothing_is_attached(gateway):
     client = gateway()
@@ -358,8 +444,17 @@ def test_a_pack_sets_properties_of_the_gateway_and_its_sub_devices(gateway):
     client = gateway()
     client.add(ONE)
     part = {"identity": pair(ONE), "properties": {"t": [{"value": 1}, {"value": 2}], "on": True}}
-    assert client.good(PACK, {"properties": {"uptime": {"value": 5, "time": 1}},
-                              "events": {"e": [{"value": {}}]}, "subDevices": [part]}) == {}
+    assert (
+        client.good(
+            PACK,
+            {
+                "properties": {"uptime": {"value": 5, "time": 1}},
+                "events": {"e": [{"value": {}}]},
+                "subDevices": [part],
+            },
+        )
+        == {}
+    )
     assert client.cloud.device(GDN, GPK)["properties"] == {"uptime": 5}
     assert subdevice(client.cloud, ONE)["properties"] == {"t": 2, "on": True}
 
@@ -373,17 +468,37 @@ STEPS = {  # stage: (request, params, what is brought about before, whether it t
     "topo_delete": (DELETE, [pair(ONE)], lambda g: g.add(ONE), lambda c: topology(c) == []),
     "topo_get": (GET, {}, None, None),
     "list_found": (FOUND, [pair(ONE)], None, lambda c: c.admin("GET", f"/devices/{GPK}/{GDN}/found") != []),
-    "pack_post": (PACK, {"properties": {"x": 1}}, None,
-                  lambda c: c.device(GDN, GPK)["properties"] == {"x": 1}),
+    "pack_post": (
+        PACK,
+        {"properties": {"x": 1}},
+        None,
+        lambda c: c.device(GDN, GPK)["properties"] == {"x": 1},
+    ),
     "sub_login": (LOGIN, signed(ONE), lambda g: g.add(ONE), lambda c: subdevice(c, ONE)["activated_at"]),
-    "sub_batch_login": (BATCH, listed(signed(ONE)), lambda g: g.add(ONE),
-                        lambda c: subdevice(c, ONE)["activated_at"]),
-    "sub_logout": (LOGOUT, pair(ONE), lambda g: g.bring(ONE),
-                   lambda c: c.log(event="offline", reason="logged out")),
-    "sub_batch_logout": (BATCH_OUT, [pair(ONE)], lambda g: g.bring(ONE),
-                         lambda c: c.log(event="offline", reason="logged out")),
-    "sub_unregister": (UNREGISTER, [pair(ONE)], lambda g: g.add(ONE),
-                       lambda c: ONE[1] not in [one["device_name"] for one in c.admin("GET", "/devices")]),
+    "sub_batch_login": (
+        BATCH,
+        listed(signed(ONE)),
+        lambda g: g.add(ONE),
+        lambda c: subdevice(c, ONE)["activated_at"],
+    ),
+    "sub_logout": (
+        LOGOUT,
+        pair(ONE),
+        lambda g: g.bring(ONE),
+        lambda c: c.log(event="offline", reason="logged out"),
+    ),
+    "sub_batch_logout": (
+        BATCH_OUT,
+        [pair(ONE)],
+        lambda g: g.bring(ONE),
+        lambda c: c.log(event="offline", reason="logged out"),
+    ),
+    "sub_unregister": (
+        UNREGISTER,
+        [pair(ONE)],
+        lambda g: g.add(ONE),
+        lambda c: ONE[1] not in [one["device_name"] for one in c.admin("GET", "/devices")],
+    ),
 }
 
 
@@ -402,8 +517,11 @@ def test_a_reply_lost_at_each_step_and_the_connection_goes_on(gateway, stage, pr
     client.ping()
     assert client.notices == [] and client.cloud.admin("GET", "/faults") == []
     assert effect is None or bool(effect(client.cloud)) is processed
-    assert client.code(tail, params) in ((200,) if not processed or stage not in (
-        "topo_delete", "sub_logout", "sub_batch_logout", "sub_unregister") else (6401, 520, 6100))
+    assert client.code(tail, params) in (
+        (200,)
+        if not processed or stage not in ("topo_delete", "sub_logout", "sub_batch_logout", "sub_unregister")
+        else (6401, 520, 6100)
+    )
 
 
 @pytest.mark.parametrize("stage", STEPS)

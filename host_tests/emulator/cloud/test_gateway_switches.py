@@ -28,9 +28,11 @@ ADD, DELETE = "thing/topo/add", "thing/topo/delete"
 LOGIN, BATCH = "combine/login", "combine/batch_login"
 GONE, OFF = (SPK, "sensor-99"), ("a1SwitchOff", "sensor-off")
 PATH = f"/sys/{'/'.join(ONE)}/thing/event/property/post"
-ELSEWHERE = {    # switches that have tests of their own
-    "system_topics": "test_gateway_traffic.py", "moved_session": "test_gateway_traffic.py",
-    "taken_over": "test_gateway_traffic.py", "login_rate": "test_gateway_traffic.py",
+ELSEWHERE = {  # switches that have tests of their own
+    "system_topics": "test_gateway_traffic.py",
+    "moved_session": "test_gateway_traffic.py",
+    "taken_over": "test_gateway_traffic.py",
+    "login_rate": "test_gateway_traffic.py",
     "error_notices": "test_messages.py",
 }
 CASES = {}
@@ -38,9 +40,11 @@ CASES = {}
 
 def case(**switches):
     """Registers a function as the case of one switch set to a value."""
+
     def keep(function):
         CASES[function.__name__] = switches, function
         return function
+
     return keep
 
 
@@ -78,7 +82,7 @@ def register_mixed(gateway):
 
 @case(proxy_order=["switch", "device", "method", "sign"])
 def proxy_order(gateway):
-    failed, = gateway.good(PROXY, {"proxieds": [proxied(OFF, "wrong")]})["failures"]
+    (failed,) = gateway.good(PROXY, {"proxieds": [proxied(OFF, "wrong")]})["failures"]
     assert failed["errorDetail"]["code"] == 6288
 
 
@@ -90,13 +94,13 @@ def proxy_failures(gateway):
 
 @case(proxy_message=False)
 def proxy_message(gateway):
-    failed, = gateway.good(PROXY, {"proxieds": [proxied(GONE)]})["failures"]
+    (failed,) = gateway.good(PROXY, {"proxieds": [proxied(GONE)]})["failures"]
     assert failed["errorDetail"] == {"code": 6100}
 
 
 @case(proxy_secret="fresh")
 def proxy_secret(gateway):
-    given, = gateway.good(PROXY, {"proxieds": [proxied(ONE)]})["successes"]
+    (given,) = gateway.good(PROXY, {"proxieds": [proxied(ONE)]})["successes"]
     assert given["deviceSecret"] != SECRETS[ONE]
     assert gateway.code(ADD, [signed(ONE, secret_=given["deviceSecret"])]) == 200
 
@@ -206,7 +210,7 @@ def subdevice_qos1(gateway):
 @case(error_data=False)
 def error_data(gateway):
     gateway.publish(PATH, {"id": "1", "params": {}})
-    (_, body), = gateway.heard()
+    ((_, body),) = gateway.heard()
     assert set(body) == {"id", "code", "message"}
 
 
@@ -232,8 +236,11 @@ def unregister(gateway):
 
 
 def bind(gateway, key):
-    gateway.cloud.admin("POST", f"/devices/{GPK}/{GDN2}/topology", {"subdevices": [
-        {"product_key": key[0], "device_name": key[1]}]})
+    gateway.cloud.admin(
+        "POST",
+        f"/devices/{GPK}/{GDN2}/topology",
+        {"subdevices": [{"product_key": key[0], "device_name": key[1]}]},
+    )
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -40,6 +40,7 @@ def gateway(run):
         cloud.__enter__()
         opened.append((Gateway(cloud, **({} if extra_keys is None else {"extra": extra_keys})), cloud))
         return opened[-1][0]
+
     yield start
     for client, cloud in opened:
         client.link.close()
@@ -56,6 +57,7 @@ def send(cloud, topic, payload="hi", qos=0):
 
 # ---- traffic
 
+
 def test_a_sub_device_posts_and_is_answered_without_a_subscription(gateway):
     client = gateway().bring(ONE)
     client.publish(POST, {"id": "7", "params": {"Temp": 21}, "method": "thing.event.property.post"})
@@ -67,8 +69,13 @@ def test_a_sub_device_posts_and_is_answered_without_a_subscription(gateway):
 
 def test_every_topic_of_a_sub_device_is_its_gateways_to_use(gateway):
     client = gateway().bring(ONE)
-    topics = [SYS + "thing/deviceinfo/update", USER + "up", f"/shadow/update/{'/'.join(ONE)}",
-              f"/ota/device/inform/{'/'.join(ONE)}", f"/ext/ntp/{'/'.join(ONE)}/request"]
+    topics = [
+        SYS + "thing/deviceinfo/update",
+        USER + "up",
+        f"/shadow/update/{'/'.join(ONE)}",
+        f"/ota/device/inform/{'/'.join(ONE)}",
+        f"/ext/ntp/{'/'.join(ONE)}/request",
+    ]
     for topic in topics:
         client.publish(topic, {"id": "1", "params": []})
     client.ping()
@@ -90,10 +97,18 @@ def test_the_system_topics_come_by_ss_and_others_by_subscription(gateway):
     assert send(client.cloud, USER + "get")["dropped"] == 1
 
 
-@pytest.mark.parametrize("switch, own, whole, sent", [
-    ("either", True, "", 1), ("either", False, "_ss=1,", 1), ("either", False, "", 0),
-    ("own", True, "", 1), ("own", False, "_ss=1,", 0), ("gateway", True, "", 0),
-    ("gateway", False, "_ss=1,", 1)])
+@pytest.mark.parametrize(
+    "switch, own, whole, sent",
+    [
+        ("either", True, "", 1),
+        ("either", False, "_ss=1,", 1),
+        ("either", False, "", 0),
+        ("own", True, "", 1),
+        ("own", False, "_ss=1,", 0),
+        ("gateway", True, "", 0),
+        ("gateway", False, "_ss=1,", 1),
+    ],
+)
 def test_whose_ss_counts_for_system_topics(gateway, switch, own, whole, sent):
     client = gateway(extra_keys=whole, switches={"system_topics": switch, "replies_need_subscription": False})
     client.add(ONE)
@@ -126,8 +141,12 @@ def test_a_session_of_another_gateway_is_none(gateway):
 
 def test_topics_of_devices_that_are_no_sub_devices_stay_foreign(gateway):
     client = gateway()
-    for topic in ("/sys/a1DirectPkX/direct/thing/event/property/post", f"/sys/{GPK}/{GDN2}/thing/topo/get",
-                  f"/ext/session/{GPK}/{GDN2}/combine/login", "/nowhere"):
+    for topic in (
+        "/sys/a1DirectPkX/direct/thing/event/property/post",
+        f"/sys/{GPK}/{GDN2}/thing/topo/get",
+        f"/ext/session/{GPK}/{GDN2}/combine/login",
+        "/nowhere",
+    ):
         client.publish(topic, {"id": "1"})
         assert client.subscribe(topic) == (0x80,)
     assert client.heard() == [] and len(client.cloud.log(event="foreign topic", action="publish")) == 4
@@ -135,6 +154,7 @@ def test_topics_of_devices_that_are_no_sub_devices_stay_foreign(gateway):
 
 def test_rrpc_reaches_a_sub_device(gateway):
     from concurrent.futures import ThreadPoolExecutor
+
     client = gateway().bring(ONE)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(act, client.cloud, ONE, "rrpc", {"payload": "ask"})
@@ -187,19 +207,23 @@ def test_sessions_end_with_the_connection_of_the_gateway(gateway):
 
 # ---- notices
 
+
 def test_disable_and_enable(gateway):
     client = gateway().bring(ONE)
     act(client.cloud, ONE, "disable")
     heard = client.heard()
     assert [topic for topic, _ in heard] == [SYS + "thing/disable", ERROR, CHANGE]
     assert (heard[0][1]["method"], heard[1][1]["code"], heard[2][1]["params"]) == (
-        "thing.disable", 522, {"status": 8, "subList": [pair(ONE)]})
+        "thing.disable",
+        522,
+        {"status": 8, "subList": [pair(ONE)]},
+    )
     client.publish(SYS + "thing/disable_reply", {"id": heard[0][1]["id"], "code": 200, "data": {}})
     client.publish(POST, {"id": "1", "params": {}})
     assert client.errors() == [(520, ONE)] and status(client.cloud, ONE) == "disabled"
     assert client.code("combine/login", signed(ONE)) == 522
     act(client.cloud, ONE, "enable")
-    (topic, body), = client.heard()
+    ((topic, body),) = client.heard()
     assert topic == CHANGE and body["params"] == {"status": 2, "subList": [pair(ONE)]}
     client.log_in(ONE)
 
@@ -223,13 +247,20 @@ def test_what_happens_to_one_that_is_offline_is_told_by_topo_change_alone(gatewa
     assert [(topic, body["params"]["status"]) for topic, body in client.heard()] == [(CHANGE, 8), (CHANGE, 1)]
 
 
-@pytest.mark.parametrize("code, text", [(427, "device connect in elsewhere"), (520, "device session error"),
-                                        (521, "device deleted"), (522, "device forbidden"),
-                                        (6401, "topo relation not exist")])
+@pytest.mark.parametrize(
+    "code, text",
+    [
+        (427, "device connect in elsewhere"),
+        (520, "device session error"),
+        (521, "device deleted"),
+        (522, "device forbidden"),
+        (6401, "topo relation not exist"),
+    ],
+)
 def test_each_way_of_being_forced_offline(gateway, code, text):
     client = gateway().bring(ONE)
     assert act(client.cloud, ONE, "kick", {"code": code}) == {"done": "kick"}
-    (topic, body), = client.heard()
+    ((topic, body),) = client.heard()
     assert topic == ERROR and (body["code"], body["message"], body["data"]) == (code, text, pair(ONE))
     assert status(client.cloud, ONE) == "offline"
     assert "not online" in act(client.cloud, ONE, "kick", {"code": code}, status=409)["error"]
@@ -245,28 +276,48 @@ def test_the_console_attaches_detaches_and_asks(gateway):
     client.cloud.admin("POST", path + "permit", {"params": {"time": 60}})
     assert client.cloud.admin("GET", path + "topology") == [{**NAMED, "status": "online"}]
     client.cloud.admin("DELETE", path + "topology", {"subdevices": [NAMED]})
-    heard = [(topic.rpartition(GDN)[2], body.get("params", body.get("code")))
-             for topic, body in client.heard()]
-    assert heard == [("/thing/topo/change", {"status": 0, "subList": [pair(ONE)]}),
-                     ("/thing/topo/add/notify", [pair(ONE)]), ("/thing/gateway/permit", {"time": 60}),
-                     ("/thing/topo/change", {"status": 1, "subList": [pair(ONE)]}), ("", 6401)]
+    heard = [
+        (topic.rpartition(GDN)[2], body.get("params", body.get("code"))) for topic, body in client.heard()
+    ]
+    assert heard == [
+        ("/thing/topo/change", {"status": 0, "subList": [pair(ONE)]}),
+        ("/thing/topo/add/notify", [pair(ONE)]),
+        ("/thing/gateway/permit", {"time": 60}),
+        ("/thing/topo/change", {"status": 1, "subList": [pair(ONE)]}),
+        ("", 6401),
+    ]
 
 
-@pytest.mark.parametrize("method, path, body, status_, error", [
-    ("GET", f"/devices/{SPK}/{ONE[1]}/topology", None, 409, "is no gateway"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": []}, 400, "at least one"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [7]}, 400, "at least one"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology",
-     {"subdevices": [{"product_key": GPK, "device_name": GDN2}]}, 409, "is no sub-device"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{"product_key": SPK}]}, 404, "no device"),
-    ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{**NAMED, "sign": "x"}]}, 400, "parameter"),
-    ("DELETE", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [NAMED]}, 409, "is not attached"),
-])
+@pytest.mark.parametrize(
+    "method, path, body, status_, error",
+    [
+        ("GET", f"/devices/{SPK}/{ONE[1]}/topology", None, 409, "is no gateway"),
+        ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": []}, 400, "at least one"),
+        ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [7]}, 400, "at least one"),
+        (
+            "POST",
+            f"/devices/{GPK}/{GDN}/topology",
+            {"subdevices": [{"product_key": GPK, "device_name": GDN2}]},
+            409,
+            "is no sub-device",
+        ),
+        ("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [{"product_key": SPK}]}, 404, "no device"),
+        (
+            "POST",
+            f"/devices/{GPK}/{GDN}/topology",
+            {"subdevices": [{**NAMED, "sign": "x"}]},
+            400,
+            "parameter",
+        ),
+        ("DELETE", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [NAMED]}, 409, "is not attached"),
+    ],
+)
 def test_what_the_admin_api_refuses(gateway, method, path, body, status_, error):
     assert error in gateway().cloud.admin(method, path, body, status=status_)["error"]
 
 
 # ---- moves
+
 
 def test_a_sub_device_that_another_gateway_attaches_moves_there(gateway):
     client = gateway().bring(ONE, TWO)
@@ -275,7 +326,9 @@ def test_a_sub_device_that_another_gateway_attaches_moves_there(gateway):
         assert topology(client.cloud) == [TWO] and topology(client.cloud, GDN2) == [ONE]
         heard = client.heard()
         assert [(topic, body.get("code"), body.get("params")) for topic, body in heard] == [
-            (CHANGE, None, {"status": 1, "subList": [pair(ONE)]}), (ERROR, 6401, None)]
+            (CHANGE, None, {"status": 1, "subList": [pair(ONE)]}),
+            (ERROR, 6401, None),
+        ]
         client.publish(POST, {"id": "1", "params": {}})
         assert client.errors() == [(520, ONE)] and client.code("combine/login", signed(ONE)) == 6401
         other.publish(POST, {"id": "1", "params": {"Temp": 2}})
@@ -307,6 +360,7 @@ def test_a_deleted_gateway_leaves_its_sub_devices_to_nobody(gateway):
 
 # ---- limits and rates
 
+
 class Clock:
     def __init__(self):
         self.now = 1000.0
@@ -322,8 +376,10 @@ def test_a_sub_device_logs_in_five_times_a_minute(gateway):
     for second in range(5):
         clock.now = 1000 + second
         client.log_in(ONE)
-    assert client.request("combine/login", signed(ONE))["message"] == \
-        "rate limit, too many subDeviceOnline msg in one minute"
+    assert (
+        client.request("combine/login", signed(ONE))["message"]
+        == "rate limit, too many subDeviceOnline msg in one minute"
+    )
     assert client.code("combine/batch_login", {"deviceList": [signed(TWO), signed(ONE)]}) == 429
     assert status(client.cloud, TWO) == "inactive"
     clock.now = 1060
@@ -339,9 +395,9 @@ def test_the_logins_of_a_gateway_in_a_second(gateway, switch):
     client.cloud.instance.monotonic = clock
     keys = [(SPK, name(n)) for n in range(220)]
     for start in range(0, 220, 30):
-        client.add(*keys[start:start + 30])
+        client.add(*keys[start : start + 30])
     for start in range(0, 200, 50):
-        client.log_in(*keys[start:start + 50])
+        client.log_in(*keys[start : start + 50])
     client.tell("combine/login", signed(keys[200]))
     client.ping()
     codes = [json.loads(packet.payload)["code"] for packet in client.notices]
@@ -372,16 +428,19 @@ def test_fifteen_hundred_sub_devices_are_the_limit(gateway, online):
     client = gateway(extra=count + 1)
     keys = [(SPK, name(n)) for n in range(count + 1)]
     for start in range(0, count, 30):
-        client.add(*keys[start:start + 30])
+        client.add(*keys[start : start + 30])
     assert client.code("thing/topo/add", [signed(keys[-1])]) == 6400
     assert client.code("thing/topo/add", [signed(keys[0])]) == 200
     if online:
         for start in range(0, count, 50):
-            client.log_in(*keys[start:start + 50])
+            client.log_in(*keys[start : start + 50])
         found = client.cloud.device(GDN, GPK)
         assert (found["subdevices"], found["subdevices_online"]) == (count, count)
-        client.cloud.admin("DELETE", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [
-            {"product_key": SPK, "device_name": keys[0][1]}]})
+        client.cloud.admin(
+            "DELETE",
+            f"/devices/{GPK}/{GDN}/topology",
+            {"subdevices": [{"product_key": SPK, "device_name": keys[0][1]}]},
+        )
         client.add(keys[-1])
         client.log_in(keys[-1])
         for key in keys[1::100]:
@@ -393,10 +452,11 @@ def test_fifteen_hundred_sub_devices_are_the_limit(gateway, online):
 
 # ---- what outlives the process
 
+
 def test_topology_and_secrets_survive_and_sessions_do_not(run):
     config = gateway_settings()
     with run(config) as cloud, Gateway(cloud) as gateway:
-        issued, = gateway.good("thing/sub/register", [pair(ONE)])
+        (issued,) = gateway.good("thing/sub/register", [pair(ONE)])
         gateway.good("thing/topo/add", [signed(ONE, secret_=issued["deviceSecret"]), signed(TWO)])
         gateway.log_in(TWO, cleanSession="false")
         gateway.subscribe(f"/{'/'.join(TWO)}/user/get")
@@ -426,7 +486,8 @@ def test_what_a_gateway_was_told_is_written_before_it_is_told(run):
 
         def written():
             return {dn: body for pk, dn, body in store.devices() if (pk, dn) == ONE}[ONE[1]]
-        issued, = gateway.good("thing/sub/register", [pair(ONE)])
+
+        (issued,) = gateway.good("thing/sub/register", [pair(ONE)])
         assert written()["secret"] == issued["deviceSecret"]
         item = signed(ONE, secret_=issued["deviceSecret"])
         gateway.good("thing/topo/add", [item])

@@ -23,8 +23,11 @@ from host_tests.support.cloud.gateway import (
 )
 
 SIGNS = {vector["id"]: vector for vector in VECTORS["sign_vectors"]}
-DEVICE_SIGNS = [key for key, vector in SIGNS.items() if vector["key_role"].endswith("DeviceSecret")
-                and not key.startswith("historic")]
+DEVICE_SIGNS = [
+    key
+    for key, vector in SIGNS.items()
+    if vector["key_role"].endswith("DeviceSecret") and not key.startswith("historic")
+]
 PRODUCT_SIGNS = [key for key, vector in SIGNS.items() if vector["key_role"].endswith("ProductSecret")]
 NEGATIVE = {case["id"]: case for case in VECTORS["negative_cases"]}
 
@@ -76,12 +79,18 @@ def test_the_sign_of_the_cloud_api_is_the_same(run):
 
 def test_the_sign_of_2018_that_covers_clean_session_is_refused_with_a_hint(run):
     vector = SIGNS["historic-login-with-cleansession"]
-    item = {**pair(ONE), "clientId": "sensor-01", "timestamp": "1524448722000", "cleanSession": "true",
-            "signMethod": vector["sign_method"], "sign": vector["sign"]}
+    item = {
+        **pair(ONE),
+        "clientId": "sensor-01",
+        "timestamp": "1524448722000",
+        "cleanSession": "true",
+        "signMethod": vector["sign_method"],
+        "sign": vector["sign"],
+    }
     with run(gateway_settings()) as cloud, Gateway(cloud) as gateway:
         gateway.add(ONE)
         assert gateway.code("combine/login", item) == 6287
-        hint, = cloud.log(event="hint")
+        (hint,) = cloud.log(event="hint")
         assert "cleanSession" in hint["reason"]
 
 
@@ -91,7 +100,7 @@ def test_every_genuine_proxy_sign_gives_the_secret(run, vector):
     with run(gateway_settings()) as cloud, Gateway(cloud) as gateway:
         tail = "thing/proxy/provisioning/product_register"
         assert gateway.good(tail, {"proxieds": [item]})["successes"][0]["deviceSecret"] == SUBS[0][2]
-        failed, = gateway.good(tail, {"proxieds": [spoiled(item)]})["failures"]
+        (failed,) = gateway.good(tail, {"proxieds": [spoiled(item)]})["failures"]
         assert failed["errorDetail"] == {"code": 6600, "message": "sign check failed"}
 
 
@@ -117,18 +126,27 @@ def test_everything_a_vendor_sdk_sends_is_answered_with_200(run, sdk):
         assert len(sent) >= 6 and status(cloud, ONE) == "offline"
 
 
-@pytest.mark.parametrize("sample, tail, params", [
-    ("sub_register_ok", "thing/sub/register", [pair(ONE)]),
-    ("sub_register_unknown", "thing/sub/register", [pair((SPK, "sensor-99"))]),
-    ("proxy_register_ok", "thing/proxy/provisioning/product_register", {"proxieds": [proxied(ONE)]}),
-    ("proxy_register_mixed", "thing/proxy/provisioning/product_register",
-     {"proxieds": [proxied((SPK, "sensor-99"))]}),
-    ("topo_add_ok", "thing/topo/add", [signed(ONE)]),
-    ("topo_get_ok", "thing/topo/get", {}),
-    ("login_ok", "combine/login", signed(ONE)),
-    ("batch_login_ok", "combine/batch_login",
-     {"signMethod": "hmacSha256", "deviceList": [signed(ONE), signed(TWO)]}),
-])
+@pytest.mark.parametrize(
+    "sample, tail, params",
+    [
+        ("sub_register_ok", "thing/sub/register", [pair(ONE)]),
+        ("sub_register_unknown", "thing/sub/register", [pair((SPK, "sensor-99"))]),
+        ("proxy_register_ok", "thing/proxy/provisioning/product_register", {"proxieds": [proxied(ONE)]}),
+        (
+            "proxy_register_mixed",
+            "thing/proxy/provisioning/product_register",
+            {"proxieds": [proxied((SPK, "sensor-99"))]},
+        ),
+        ("topo_add_ok", "thing/topo/add", [signed(ONE)]),
+        ("topo_get_ok", "thing/topo/get", {}),
+        ("login_ok", "combine/login", signed(ONE)),
+        (
+            "batch_login_ok",
+            "combine/batch_login",
+            {"signMethod": "hmacSha256", "deviceList": [signed(ONE), signed(TWO)]},
+        ),
+    ],
+)
 def test_replies_are_those_of_the_samples(run, sample, tail, params):
     """What is random (iotId, a fresh secret) and ids aside; more keys where more are allowed."""
     sample = VECTORS["reply_samples"][sample]
@@ -165,6 +183,7 @@ def test_notices_are_those_of_the_samples(run):
 
 
 # ---- the negative cases, one function each; the name is the vector's
+
 
 def neg_sign_wrong_key(cloud, gateway):
     gateway.add(ONE)
@@ -253,7 +272,7 @@ def neg_logout_no_session(cloud, gateway):
 def neg_publish_no_session(cloud, gateway):
     gateway.add(ONE)
     gateway.publish(f"/sys/{'/'.join(ONE)}/thing/event/property/post", {"id": "1", "params": {"Temp": 1}})
-    (code, key), = gateway.errors()
+    ((code, key),) = gateway.errors()
     assert key == ONE and cloud.device(ONE[1], ONE[0])["properties"] == {}
     return code
 
@@ -279,5 +298,6 @@ def test_the_negative_cases(run, case):
     limits = {"subdevices": 50} if case in ("neg-topo-count", "neg-batch-one-bad") else {}
     with run(gateway_settings(limits=limits, extra=60)) as cloud, Gateway(cloud) as gateway:
         wanted = NEGATIVE[case]
-        assert globals()[case.replace("-", "_")](cloud, gateway) == \
-            wanted.get("expect_code", wanted.get("expect_failure_item_code"))
+        assert globals()[case.replace("-", "_")](cloud, gateway) == wanted.get(
+            "expect_code", wanted.get("expect_failure_item_code")
+        )

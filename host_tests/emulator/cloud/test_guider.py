@@ -38,7 +38,8 @@ def test_the_c_sdks_request_and_the_connect_after_it(run):
         status, head, body = cloud.https_raw(
             f"POST {AUTH} HTTP/1.1\r\nHost: {auth_host(SHANGHAI)}\r\nConnection: close\r\n"
             f"Content-Type: {said['content_type']}\r\nContent-Length: {len(said['body'])}\r\n\r\n"
-            f"{said['body']}")
+            f"{said['body']}"
+        )
         answer, example = json.loads(body), json.loads(VECTOR["inputs"]["server_reply_example"])
         assert status == 200 and "application/json" in head
         assert answer["data"].keys() == example["data"].keys()
@@ -49,21 +50,34 @@ def test_the_c_sdks_request_and_the_connect_after_it(run):
         assert answer["data"]["resources"]["mqtt"] == {"host": said["mqtt_host"], "port": said["mqtt_port"]}
         packet = codec.Connect(said["mqtt_client_id"], given["iotId"], given["iotToken"].encode(), 300)
         assert login(cloud, packet, said["mqtt_host"]) == 0
-        assert login(cloud, codec.Connect(said["mqtt_client_id"], said["mqtt_username"],
-                                          said["mqtt_password"].encode(), 300), said["mqtt_host"]) == 3
+        assert (
+            login(
+                cloud,
+                codec.Connect(
+                    said["mqtt_client_id"], said["mqtt_username"], said["mqtt_password"].encode(), 300
+                ),
+                said["mqtt_host"],
+            )
+            == 3
+        )
 
 
 def test_the_answer_is_compact_and_its_keys_are_in_order(three):
     _, _, body = three.https_raw(raw(auth_form()), auth_host(FRANKFURT))
-    assert re.fullmatch(rb'{"code":200,"data":{"iotId":"\w{32}","iotToken":"[0-9a-f]{32}","resources":'
-                        rb'{"mqtt":{"host":"iot-as-mqtt.eu-central-1.aliyuncs.com","port":1883}}},'
-                        rb'"message":"success"}', body)
+    assert re.fullmatch(
+        rb'{"code":200,"data":{"iotId":"\w{32}","iotToken":"[0-9a-f]{32}","resources":'
+        rb'{"mqtt":{"host":"iot-as-mqtt.eu-central-1.aliyuncs.com","port":1883}}},'
+        rb'"message":"success"}',
+        body,
+    )
 
 
 def raw(fields, path=AUTH):
     text = urlencode(fields)
-    return (f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\nConnection: close\r\n"
-            f"Content-Length: {len(text)}\r\n\r\n{text}")
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {auth_host(FRANKFURT)}\r\nConnection: close\r\n"
+        f"Content-Length: {len(text)}\r\n\r\n{text}"
+    )
 
 
 @pytest.mark.parametrize("method", ["hmacmd5", "hmacsha1", "hmacsha256"])
@@ -88,22 +102,25 @@ def test_names_that_need_encoding(centres):
         assert code(cloud, AUTH, auth_form(dn="a@b:c.d")) == 200
 
 
-@pytest.mark.parametrize("change, expected", [
-    ({"sign": "0" * 64}, 401),
-    ({"sign": "é"}, 401),
-    ({"clientId": "another"}, 401),
-    ({"timestamp": "1"}, 401),
-    ({"signmethod": "hmacsha1"}, 401),
-    ({"ext": "1"}, 401),
-    ({"sign": None}, 460),
-    ({"productKey": None}, 460),
-    ({"deviceName": None}, 460),
-    ({"clientId": ""}, 460),
-    ({"surplus": "1"}, 460),
-    ({"signmethod": "sha3"}, 460),
-    ({"deviceName": "dev_0002"}, 5001),
-    ({"productKey": "a1TESTpk002"}, 5001),
-])
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"sign": "0" * 64}, 401),
+        ({"sign": "é"}, 401),
+        ({"clientId": "another"}, 401),
+        ({"timestamp": "1"}, 401),
+        ({"signmethod": "hmacsha1"}, 401),
+        ({"ext": "1"}, 401),
+        ({"sign": None}, 460),
+        ({"productKey": None}, 460),
+        ({"deviceName": None}, 460),
+        ({"clientId": ""}, 460),
+        ({"surplus": "1"}, 460),
+        ({"signmethod": "sha3"}, 460),
+        ({"deviceName": "dev_0002"}, 5001),
+        ({"productKey": "a1TESTpk002"}, 5001),
+    ],
+)
 def test_what_is_refused_and_leaves_no_token(three, change, expected):
     before = three.device()["iot_tokens"]
     fields = {name: value for name, value in (auth_form() | change).items() if value is not None}
@@ -117,9 +134,14 @@ def test_bodies_that_are_no_form(three):
         assert code(three, AUTH, text) == 460
 
 
-@pytest.mark.parametrize("product, expected", [
-    ({"auth": "x509"}, 6200), ({"auth": "id2", "product_secret": SECRET}, 6200), ({"node": "subdevice"}, 5001),
-])
+@pytest.mark.parametrize(
+    "product, expected",
+    [
+        ({"auth": "x509"}, 6200),
+        ({"auth": "id2", "product_secret": SECRET}, 6200),
+        ({"node": "subdevice"}, 5001),
+    ],
+)
 def test_products_of_other_kinds(run, product, expected):
     with run(**product, dynamic_registration=False, preregistration_free=False) as cloud:
         assert code(cloud, AUTH, auth_form(), auth_host(SHANGHAI)) == expected
@@ -159,6 +181,7 @@ def test_resources_are_those_asked_for(three):
 
 # ---- the CONNECT
 
+
 def test_a_week_is_the_life_of_a_token(centres):
     with centres() as cloud:
         given = data(cloud, AUTH, auth_form())
@@ -181,10 +204,16 @@ def test_another_life_and_a_connection_that_outlasts_it(centres):
         client.nothing()
 
 
-@pytest.mark.parametrize("change", [
-    {"iotToken": "0" * 32}, {"iotToken": ""}, {"iotToken": "é"}, {"iotId": "x" * 32},
-    {"iotId": f"{DN}&{PK}"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iotToken": "0" * 32},
+        {"iotToken": ""},
+        {"iotToken": "é"},
+        {"iotId": "x" * 32},
+        {"iotId": f"{DN}&{PK}"},
+    ],
+)
 def test_a_bad_token_or_id(three, change):
     given = data(three, AUTH, auth_form())
     assert login(three, token_packet(given | change)) == 3
@@ -210,7 +239,7 @@ def test_securemode_goes_with_the_transport(centres):
         assert login(cloud, token_packet(given, "0"), where="mqtt_tcp") == 0
         assert login(cloud, token_packet(given, "-1"), where="mqtt_tcp") == 2
         assert login(cloud, token_packet(given, "0")) == 2
-        assert login(cloud, token_packet(given, "2")) == 4      # the user name is no dn&pk
+        assert login(cloud, token_packet(given, "2")) == 4  # the user name is no dn&pk
         assert login(cloud, token_packet(given, keep_alive=29)) == 2
     with centres(switches={"securemode": "ignored"}) as cloud:
         assert login(cloud, token_packet(given, "0")) == 0
@@ -247,12 +276,15 @@ def test_no_token_is_in_the_log_or_shown_unasked(three):
     assert three.log(event="authenticated", pk=PK, dn=DN, centre=FRANKFURT, code="200")
 
 
-@pytest.mark.parametrize("name, chosen, change, expected", [
-    ("auth_surplus", "ignored", {"more": "1"}, 200),
-    ("auth_surplus", "signed", {"more": "1"}, 401),
-    ("auth_method", 401, {"signmethod": "sha3"}, 401),
-    ("auth_elsewhere", 6100, {}, 6100),
-])
+@pytest.mark.parametrize(
+    "name, chosen, change, expected",
+    [
+        ("auth_surplus", "ignored", {"more": "1"}, 200),
+        ("auth_surplus", "signed", {"more": "1"}, 401),
+        ("auth_method", 401, {"signmethod": "sha3"}, 401),
+        ("auth_elsewhere", 6100, {}, 6100),
+    ],
+)
 def test_switches(centres, name, chosen, change, expected):
     with centres(switches={name: chosen}) as cloud:
         host = auth_host(SHANGHAI if name == "auth_elsewhere" else FRANKFURT)

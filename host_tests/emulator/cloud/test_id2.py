@@ -48,8 +48,11 @@ def itls_run(run):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, certificates):
-    with harness.Running(settings(identities=[{"id2": ID2, "id2_key": KEY}, OTHER]),
-                         tmp_path_factory.mktemp("id2"), certificates) as running:
+    with harness.Running(
+        settings(identities=[{"id2": ID2, "id2_key": KEY}, OTHER]),
+        tmp_path_factory.mktemp("id2"),
+        certificates,
+    ) as running:
         yield running
 
 
@@ -93,14 +96,26 @@ def test_the_connect_of_the_manual_and_of_the_sdk(itls_run, vector):
         assert cloud.device(device_name, product_key)["status"] in ("online", "offline")
 
 
-@pytest.mark.parametrize("packet, expected", [
-    (connect_packet(mode="2"), 2), (connect_packet(mode="3"), 2), (connect_packet(authtype=""), 2),
-    (connect_packet(authtype="authType=id2"), 2), (connect_packet(authtype="authtype=x"), 2),
-    (connect_packet(extra=",authType=register,random=1"), 2), (connect_packet(client_id="none"), 2),
-    (connect_packet(keep_alive=29), 2), (connect_packet(username="device-01"), 4),
-    (connect_packet(pk="a1TESTpk001"), 4), (connect_packet(extra=",instanceId=iot-other1"), 4),
-    (connect_packet(extra=f",instanceId={harness.INSTANCE}"), 0), (connect_packet(password=None), 0),
-    (connect_packet(password=b"\xff\0"), 0), (connect_packet(), 0)])
+@pytest.mark.parametrize(
+    "packet, expected",
+    [
+        (connect_packet(mode="2"), 2),
+        (connect_packet(mode="3"), 2),
+        (connect_packet(authtype=""), 2),
+        (connect_packet(authtype="authType=id2"), 2),
+        (connect_packet(authtype="authtype=x"), 2),
+        (connect_packet(extra=",authType=register,random=1"), 2),
+        (connect_packet(client_id="none"), 2),
+        (connect_packet(keep_alive=29), 2),
+        (connect_packet(username="device-01"), 4),
+        (connect_packet(pk="a1TESTpk001"), 4),
+        (connect_packet(extra=",instanceId=iot-other1"), 4),
+        (connect_packet(extra=f",instanceId={harness.INSTANCE}"), 0),
+        (connect_packet(password=None), 0),
+        (connect_packet(password=b"\xff\0"), 0),
+        (connect_packet(), 0),
+    ],
+)
 def test_logins(shared, packet, expected):
     """The password is not looked at; everything else is."""
     assert code(shared, packet) == expected
@@ -125,6 +140,7 @@ def test_an_id2_product_has_no_other_way_in(shared):
 
 
 # ---- DeviceNames
+
 
 def test_an_identity_and_a_device_name_belong_together_from_the_first_login_on(itls_run):
     with itls_run(identities=[{"id2": ID2, "id2_key": KEY}, OTHER]) as cloud:
@@ -194,14 +210,17 @@ def test_a_sub_device_s_product_does_not_connect_itself(itls_run):
 
 # ---- the console
 
+
 def test_identities_on_the_console(itls_run):
     with itls_run(identities=[{"id2": ID2, "id2_key": KEY}, {"id2_type": "AES_256"}, {}]) as cloud:
         shown = cloud.admin("GET", "/identities?secret=1")
         assert [(one["id2_type"], len(one["id2_key"])) for one in shown] == [
-            ("AES_128", 32), ("AES_256", 64), ("AES_128", 32)]
+            ("AES_128", 32),
+            ("AES_256", 64),
+            ("AES_128", 32),
+        ]
         masked = cloud.admin("GET", "/identities")
-        assert masked[0]["id2_key"] == "****2f30" and not any(
-            one["id2_key"] in str(masked) for one in shown)
+        assert masked[0]["id2_key"] == "****2f30" and not any(one["id2_key"] in str(masked) for one in shown)
         fresh = Device(shown[1]["id2"], shown[1]["id2_key"])
         assert code(cloud, connect_packet(dn="fresh"), fresh) == 0
         made = cloud.admin("POST", f"/products/{PK}/identities?secret=1", {"count": 2, "id2_type": "AES_256"})
@@ -256,6 +275,7 @@ def test_a_killed_cloud_has_forgotten_nothing_that_a_device_was_told(tmp_path, c
     chosen = settings({"id2_authentications": 161}, [], provisioning_quota=1)
     blank = Device(id2="F" * 48)
     with Cloud(chosen, tmp_path / "run", ca=certificates) as cloud:
+
         def after_a_kill():
             cloud.kill()
             cloud.start()
@@ -274,26 +294,39 @@ def test_a_killed_cloud_has_forgotten_nothing_that_a_device_was_told(tmp_path, c
         assert code(cloud, connect_packet(dn="device-02"), blank) == 4
 
 
-@pytest.mark.parametrize("method, path, body, status, says", [
-    ("GET", "/identities/nobody", None, 404, "no identity nobody"),
-    ("POST", f"/identities/{ID2}/state", {"state": "asleep"}, 400, "state must be one of active, "),
-    ("POST", f"/identities/{ID2}/authentications", {"today": -1}, 400, "today must be at least 0"),
-    ("POST", f"/products/{PK}/identities", {"count": 0}, 400, "count must be 1 to 10000"),
-    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": "RSA"}, 400, "must be one of AES_128"),
-    ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": []}, 400, "must be one of AES_128"),
-    ("POST", f"/products/{PK}/quota", {}, 400, "left must be a whole number, or null"),
-    ("POST", f"/products/{PK}/quota", {"left": True}, 400, "left must be a whole number, or null"),
-    ("POST", f"/products/{PK}/whitelist", {"enabled": 1}, 400, "enabled must be a JSON bool"),
-    ("POST", "/products/nothing/quota", {"left": 1}, 404, "no product nothing"),
-    ("POST", f"/products/{PK}/dynamic_registration", {"enabled": True}, 409, "authenticates by id2")])
+@pytest.mark.parametrize(
+    "method, path, body, status, says",
+    [
+        ("GET", "/identities/nobody", None, 404, "no identity nobody"),
+        ("POST", f"/identities/{ID2}/state", {"state": "asleep"}, 400, "state must be one of active, "),
+        ("POST", f"/identities/{ID2}/authentications", {"today": -1}, 400, "today must be at least 0"),
+        ("POST", f"/products/{PK}/identities", {"count": 0}, 400, "count must be 1 to 10000"),
+        (
+            "POST",
+            f"/products/{PK}/identities",
+            {"count": 1, "id2_type": "RSA"},
+            400,
+            "must be one of AES_128",
+        ),
+        ("POST", f"/products/{PK}/identities", {"count": 1, "id2_type": []}, 400, "must be one of AES_128"),
+        ("POST", f"/products/{PK}/quota", {}, 400, "left must be a whole number, or null"),
+        ("POST", f"/products/{PK}/quota", {"left": True}, 400, "left must be a whole number, or null"),
+        ("POST", f"/products/{PK}/whitelist", {"enabled": 1}, 400, "enabled must be a JSON bool"),
+        ("POST", "/products/nothing/quota", {"left": 1}, 404, "no product nothing"),
+        ("POST", f"/products/{PK}/dynamic_registration", {"enabled": True}, 409, "authenticates by id2"),
+    ],
+)
 def test_console_calls_that_are_refused(shared, method, path, body, status, says):
     assert says in shared.admin(method, path, body, status)["error"]
 
 
 def test_other_products_have_no_quota_and_no_white_list(run):
     with run() as cloud:
-        for what, values in (("quota", {"left": 1}), ("whitelist", {"enabled": True}),
-                             ("identities", {"count": 1})):
+        for what, values in (
+            ("quota", {"left": 1}),
+            ("whitelist", {"enabled": True}),
+            ("identities", {"count": 1}),
+        ):
             answer = cloud.admin("POST", f"/products/{harness.PK}/{what}", values, 409)
             assert "authenticates by secret, not by id2" in answer["error"]
         assert "whitelist" not in cloud.admin("GET", "/products")[0] and "id2" not in cloud.device()
@@ -309,28 +342,33 @@ def test_no_key_and_no_secret_is_in_the_log(shared):
 
 # ---- cloud.toml
 
+
 def refusal(**product):
     with pytest.raises(UserError) as raised:
         config.parse(itls.toml(settings(**product)))
     return str(raised.value)
 
 
-@pytest.mark.parametrize("product, says", [
-    ({"product_secret": "h4I4dneEFp7EImTv"}, "product.product_secret: of an ID2 product is the prov"),
-    ({"product_secret": "i21XXXXX" + "*" * 24}, "product.product_secret: of an ID2 product"),
-    ({"product_secret": "i21XXXXX" + "QEFC" * 6}, "product.product_secret: of an ID2 product"),
-    ({"identities": [{"id2": "F" * 24}]}, "product.identity.id2: must be 24 to 48 digits 0-9 A-F"),
-    ({"identities": [{"id2": ID2.lower() + "a"}]}, "product.identity.id2: must be 24"),
-    ({"identities": [{"id2": ID2}, {"id2": ID2}]}, f"product.identity.id2: {ID2} is there twice"),
-    ({"identities": [{"id2_key": KEY, "id2_type": "AES_256"}]}, "must be 64 hex digits, the 32 bytes of"),
-    ({"identities": [{"device_name": "dev1"}] * 2}, "device_name: dev1 is bound to another identity"),
-    ({"identities": [{"id2_type": "RSA"}]}, "product.identity.id2_type: 'RSA' is not one of"),
-    ({"identities": [{"state": "x"}]}, "product.identity.state: 'x' is not one of 'active'"),
-    ({"identities": [{"secret": "x"}]}, "product.identity.secret: is not known here"),
-    ({"provisioning_quota": -1}, "product.provisioning_quota: must be at least 0"),
-    ({"provisioning_quota": "5"}, "product.provisioning_quota: must be a whole number"),
-    ({"auth": "secret"}, 'product.identity: needs auth = "id2", not \'secret\''),
-    ({"dynamic_registration": True}, 'product.dynamic_registration: needs auth = "secret"')])
+@pytest.mark.parametrize(
+    "product, says",
+    [
+        ({"product_secret": "h4I4dneEFp7EImTv"}, "product.product_secret: of an ID2 product is the prov"),
+        ({"product_secret": "i21XXXXX" + "*" * 24}, "product.product_secret: of an ID2 product"),
+        ({"product_secret": "i21XXXXX" + "QEFC" * 6}, "product.product_secret: of an ID2 product"),
+        ({"identities": [{"id2": "F" * 24}]}, "product.identity.id2: must be 24 to 48 digits 0-9 A-F"),
+        ({"identities": [{"id2": ID2.lower() + "a"}]}, "product.identity.id2: must be 24"),
+        ({"identities": [{"id2": ID2}, {"id2": ID2}]}, f"product.identity.id2: {ID2} is there twice"),
+        ({"identities": [{"id2_key": KEY, "id2_type": "AES_256"}]}, "must be 64 hex digits, the 32 bytes of"),
+        ({"identities": [{"device_name": "dev1"}] * 2}, "device_name: dev1 is bound to another identity"),
+        ({"identities": [{"id2_type": "RSA"}]}, "product.identity.id2_type: 'RSA' is not one of"),
+        ({"identities": [{"state": "x"}]}, "product.identity.state: 'x' is not one of 'active'"),
+        ({"identities": [{"secret": "x"}]}, "product.identity.secret: is not known here"),
+        ({"provisioning_quota": -1}, "product.provisioning_quota: must be at least 0"),
+        ({"provisioning_quota": "5"}, "product.provisioning_quota: must be a whole number"),
+        ({"auth": "secret"}, "product.identity: needs auth = \"id2\", not 'secret'"),
+        ({"dynamic_registration": True}, 'product.dynamic_registration: needs auth = "secret"'),
+    ],
+)
 def test_a_configuration_that_is_wrong(product, says):
     said = refusal(**product)
     assert says in said and "\n" not in said and KEY not in said
@@ -341,8 +379,12 @@ def test_what_is_left_out_is_generated_and_kept(run):
     seen = []
     for _ in range(2):
         with run(text=text) as cloud:
-            seen.append((cloud.admin("GET", "/products?secret=1")[0]["product_secret"],
-                         cloud.admin("GET", "/identities?secret=1")))
+            seen.append(
+                (
+                    cloud.admin("GET", "/products?secret=1")[0]["product_secret"],
+                    cloud.admin("GET", "/identities?secret=1"),
+                )
+            )
     assert seen[0] == seen[1] and seen[0][0].startswith("i11") and len(seen[0][0]) == 32
     with run(text=text) as cloud:
         blank = Device(id2="F" * 24)

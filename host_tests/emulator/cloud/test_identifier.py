@@ -34,8 +34,11 @@ def test_there_are_signature_vectors_of_each_method():
     assert {method for _, method, _ in SIGNED} == set(signing.METHODS) and len(SIGNED) >= 20
 
 
-CONTENTS = [vector["inputs"] for vector in VECTORS.values()
-            if "deviceName" in vector["inputs"] and "productKey" in vector["inputs"].get("sign_content", "")]
+CONTENTS = [
+    vector["inputs"]
+    for vector in VECTORS.values()
+    if "deviceName" in vector["inputs"] and "productKey" in vector["inputs"].get("sign_content", "")
+]
 
 
 @pytest.mark.parametrize("inputs", CONTENTS, ids=lambda inputs: inputs["sign_content"][:60])
@@ -45,9 +48,12 @@ def test_canonical_content_of_the_vectors(inputs):
     for key in ("clientId", "timestamp", "random"):
         before, found, after = content.partition(key)
         if found:
-            following = [name for name in ("deviceName", "productKey", "timestamp", "random")
-                         if name in after and name != key]
-            fields[key] = after[:min((after.index(name) for name in following), default=len(after))]
+            following = [
+                name
+                for name in ("deviceName", "productKey", "timestamp", "random")
+                if name in after and name != key
+            ]
+            fields[key] = after[: min((after.index(name) for name in following), default=len(after))]
     assert signing.content(fields) == content
 
 

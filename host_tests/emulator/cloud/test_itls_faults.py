@@ -71,6 +71,7 @@ def stages(cloud, one, until):
 
 # ---- HelloVerifyRequest
 
+
 def verify(cloud, stage, what):
     """(version, extensions, rest) of a HelloVerifyRequest that was spoiled."""
     arm(cloud, stage, "spoil", what=what)
@@ -78,7 +79,7 @@ def verify(cloud, stage, what):
     body = stages(cloud, one, stage)
     size = int.from_bytes(body[1:4], "big")
     one.close()
-    return body[4:6], extensions_of(body[6:4 + size]), body[4 + size:]
+    return body[4:6], extensions_of(body[6 : 4 + size]), body[4 + size :]
 
 
 RESPONSE = 89
@@ -105,8 +106,10 @@ VERIFIES = {
     ("provision", "with_challenge"): lambda found: [number for number, _ in found] == [ISSUED, CHALLENGE],
     ("provision", "unknown_extension"): lambda found: [number for number, _ in found] == [ISSUED, 0x2FFF],
 }
-WHOLE = {("provision", "twice"),
-         *(("challenge", what) for what in ("version", "cookie", "trailing", "twice"))}
+WHOLE = {
+    ("provision", "twice"),
+    *(("challenge", what) for what in ("version", "cookie", "trailing", "twice")),
+}
 
 
 def opens(response):
@@ -136,13 +139,14 @@ def test_hello_verify_requests_that_are_no_such_message(cloud):
 
 # ---- ServerHello
 
+
 def greeting(cloud, what, device=None):
     arm(cloud, "server_hello", "spoil", what=what)
     one = wire(cloud, device)
     body = stages(cloud, one, "server_hello")
     at = 39 + body[38]
     one.close()
-    return one.device, body, at, extensions_of(body[at + 5:])
+    return one.device, body, at, extensions_of(body[at + 5 :])
 
 
 def numbers(found):
@@ -156,10 +160,13 @@ def plain(device, value):
 HELLOS = {
     "no_server_code": lambda device, found: numbers(found) == [FRAGMENT, PREMASTER],
     "wrong_server_code": lambda device, found: dict(found)[CODE] == device.server_code()[:-3] + b"AAA",
-    "plain_id_server_code": lambda device, found: dict(found)[CODE].rsplit(b"~")[-1] == base64.b64encode(
-        itls.sign(device.key, ID2 + device.random.hex().upper())),
+    "plain_id_server_code": lambda device, found: (
+        dict(found)[CODE].rsplit(b"~")[-1]
+        == base64.b64encode(itls.sign(device.key, ID2 + device.random.hex().upper()))
+    ),
     "other_challenge_server_code": lambda device, found: (
-        dict(found)[CODE][5:69] != device.random.hex().upper().encode() and len(dict(found)[CODE]) == 134),
+        dict(found)[CODE][5:69] != device.random.hex().upper().encode() and len(dict(found)[CODE]) == 134
+    ),
     "two_server_codes": lambda device, found: numbers(found) == [FRAGMENT, CODE, PREMASTER, CODE],
     "no_premaster": lambda device, found: numbers(found) == [FRAGMENT, CODE],
     "two_premasters": lambda device, found: numbers(found) == [FRAGMENT, CODE, PREMASTER, PREMASTER],
@@ -167,9 +174,11 @@ HELLOS = {
     "long_premaster": lambda device, found: len(dict(found)[PREMASTER]) == 112,
     "empty_premaster": lambda device, found: plain(device, dict(found)[PREMASTER]) == b"\x10" * 16,
     "known_premaster": lambda device, found: all(
-        dict(found)[PREMASTER][at:at + 16] in seen(device) for at in range(0, 64, 16)),
+        dict(found)[PREMASTER][at : at + 16] in seen(device) for at in range(0, 64, 16)
+    ),
     "premaster_padding": lambda device, found: (
-        plain(device, dict(found)[PREMASTER])[48:] == bytes(15) + b"\x10"),
+        plain(device, dict(found)[PREMASTER])[48:] == bytes(15) + b"\x10"
+    ),
     "premaster_key": lambda device, found: plain(device, dict(found)[PREMASTER])[48:] != b"\x10" * 16,
     "other_fragment": lambda device, found: dict(found)[FRAGMENT] == b"\x01",
     "two_fragments": lambda device, found: numbers(found).count(FRAGMENT) == 2,
@@ -178,28 +187,33 @@ HELLOS = {
     "session_ticket": lambda device, found: found[0] == (0x23, b""),
 }
 BODIES = {
-    "suite_not_offered": lambda body, at: int.from_bytes(body[at:at + 2], "big") not in Device().suites,
+    "suite_not_offered": lambda body, at: int.from_bytes(body[at : at + 2], "big") not in Device().suites,
     "version": lambda body, at: body[4:6] == b"\x03\x02",
     "compression": lambda body, at: body[at + 2] == 1,
     "long_session_id": lambda body, at: body[38] == 33,
-    "extensions_too_short": lambda body, at: int.from_bytes(body[at + 3:at + 5], "big") == len(body) - at - 6,
-    "extensions_too_long": lambda body, at: int.from_bytes(body[at + 3:at + 5], "big") == len(body) - at - 4,
-    "trailing": lambda body, at: body[-2:] == b"\0\0" and int.from_bytes(
-        body[at + 3:at + 5], "big") == len(body) - at - 7,
+    "extensions_too_short": lambda body, at: (
+        int.from_bytes(body[at + 3 : at + 5], "big") == len(body) - at - 6
+    ),
+    "extensions_too_long": lambda body, at: (
+        int.from_bytes(body[at + 3 : at + 5], "big") == len(body) - at - 4
+    ),
+    "trailing": lambda body, at: (
+        body[-2:] == b"\0\0" and int.from_bytes(body[at + 3 : at + 5], "big") == len(body) - at - 7
+    ),
 }
 
 
 def seen(device):
     """The blocks that stand in both codes."""
     both = [base64.b64decode(code.rsplit(b"~")[-1]) for code in (device.code(), device.server_code())]
-    return [one[at:at + 16] for one in both for at in range(0, 48, 16)]
+    return [one[at : at + 16] for one in both for at in range(0, 48, 16)]
 
 
 @pytest.mark.parametrize("what", HELLOS)
 def test_server_hellos_with_spoiled_extensions(cloud, what):
     device, body, at, found = greeting(cloud, what)
     assert HELLOS[what](device, found)
-    assert int.from_bytes(body[at + 3:at + 5], "big") == len(body) - at - 5
+    assert int.from_bytes(body[at + 3 : at + 5], "big") == len(body) - at - 5
 
 
 @pytest.mark.parametrize("what", BODIES)
@@ -216,10 +230,19 @@ def test_the_server_hello_of_the_connection_before(cloud):
     assert greeting(cloud, "old")[1] == before
 
 
-@pytest.mark.parametrize("what, premaster", [
-    ("no_premaster", b""), ("empty_premaster", b""), ("known_premaster", None), ("short_premaster", None),
-    ("long_premaster", None), ("no_server_code", None), ("wrong_server_code", None),
-    ("renegotiation_info", None)])
+@pytest.mark.parametrize(
+    "what, premaster",
+    [
+        ("no_premaster", b""),
+        ("empty_premaster", b""),
+        ("known_premaster", None),
+        ("short_premaster", None),
+        ("long_premaster", None),
+        ("no_server_code", None),
+        ("wrong_server_code", None),
+        ("renegotiation_info", None),
+    ],
+)
 def test_a_device_that_does_not_look_gets_through(cloud, what, premaster):
     """So that one which refuses has refused by itself: the keys fit what was sent."""
     arm(cloud, "server_hello", "spoil", what=what)
@@ -235,6 +258,7 @@ def test_a_device_that_does_not_look_gets_through(cloud, what, premaster):
 
 
 # ---- protected records
+
 
 def spoiled_record(cloud, stage, what):
     """What comes at `stage`: the whole stream up to the answer, and the device whose keys open it."""
@@ -258,16 +282,22 @@ def honest(device, stage, stream):
     """Whether the first record opens and holds what an honest platform says."""
     size = int.from_bytes(stream[3:5], "big")
     try:
-        data = device.reading.open(stream[0], stream[5:5 + size])
+        data = device.reading.open(stream[0], stream[5 : 5 + size])
     except (AssertionError, ValueError):
         return False
     expected = device.proof() if stage == "finished" else b"\x20\x02\0\0"
     return data == expected and stream[1:3] == b"\x03\x03" and stream[0] in (HANDSHAKE, DATA)
 
 
-@pytest.mark.parametrize("stage, what", [
-    (stage, what) for stage in ("finished", "record") for what in faults.SPOILS[stage]
-    if what not in ("twice", "repeated")])
+@pytest.mark.parametrize(
+    "stage, what",
+    [
+        (stage, what)
+        for stage in ("finished", "record")
+        for what in faults.SPOILS[stage]
+        if what not in ("twice", "repeated")
+    ],
+)
 def test_protected_records_that_are_spoiled(cloud, stage, what):
     device, stream, one = spoiled_record(cloud, stage, what)
     if what == "change_cipher_spec":
@@ -292,19 +322,22 @@ def test_a_record_that_comes_twice(cloud, stage, what):
     while len(stream) < 2 * size:
         stream += one.socket.recv(65536)
     assert honest(device, stage, stream)
-    assert (stream[size:2 * size] == stream[:size]) is (stage == "record")
+    assert (stream[size : 2 * size] == stream[:size]) is (stage == "record")
 
 
 def test_every_spoil_is_here():
-    assert set(VERIFIES) | WHOLE == {(stage, what) for stage in ("challenge", "provision")
-                                     for what in faults.SPOILS[stage]}
+    assert set(VERIFIES) | WHOLE == {
+        (stage, what) for stage in ("challenge", "provision") for what in faults.SPOILS[stage]
+    }
     assert {*HELLOS, *BODIES, "old"} == set(faults.SPOILS["server_hello"])
 
 
 # ---- framings: a device must take them all
 
-@pytest.mark.parametrize("stage, what", [
-    (stage, what) for stage in faults.SPOILS for what in faults.framings(stage)])
+
+@pytest.mark.parametrize(
+    "stage, what", [(stage, what) for stage in faults.SPOILS for what in faults.framings(stage)]
+)
 def test_framings_carry_the_right_answer(cloud, stage, what):
     arm(cloud, stage, "framing", what=what)
     device = Device(id2=BLANK if stage == "provision" else ID2)
@@ -335,8 +368,9 @@ class Joining:
 
     def ask(self, data):
         self.wire.socket.sendall(data)
-        return self.collect(HANDSHAKE, lambda found: len(found) >= 4 and len(found) >= 4 + int.from_bytes(
-            found[1:4], "big"))
+        return self.collect(
+            HANDSHAKE, lambda found: len(found) >= 4 and len(found) >= 4 + int.from_bytes(found[1:4], "big")
+        )
 
     def data(self, size):
         return self.collect(DATA, lambda found: len(found) >= size)
@@ -369,6 +403,7 @@ def test_two_records_in_one_segment(cloud):
 
 # ---- alerts and ends at every step
 
+
 @pytest.mark.parametrize("code", [40, *range(160, 179)])
 def test_any_alert_in_place_of_the_challenge(cloud, code):
     arm(cloud, "challenge", "alert", code=code)
@@ -397,7 +432,8 @@ def test_an_alert_at_every_step(cloud, stage):
             one.sendall(connect_packet().encode())
         kind, body = one.record()
         assert kind == ALERT and (body if len(body) == 2 else one.device.reading.open(ALERT, body)) == bytes(
-            (level, code))
+            (level, code)
+        )
         assert len(body) == 2 or stage == "record"
         if then == "close":
             assert one.record() is None
@@ -464,7 +500,7 @@ def test_faults_of_mqtt_strike_inside_itls_too(cloud):
     arm(cloud, "connect", "cut", bytes=2)
     one = Client(wire(cloud).handshake())
     one.send(connect_packet())
-    assert one.closed() == "reset" and one.link.alert is None       # the end comes without a goodbye
+    assert one.closed() == "reset" and one.link.alert is None  # the end comes without a goodbye
     with Client(wire(cloud).handshake()) as one:
         one.online(connect_packet())
         arm(cloud, "ping", "silent")
@@ -472,14 +508,18 @@ def test_faults_of_mqtt_strike_inside_itls_too(cloud):
         one.nothing()
 
 
-@pytest.mark.parametrize("fault, says", [
-    ({"when": "challenge", "kind": "spoil"}, "what: None is not one of short_challenge"),
-    ({"when": "challenge", "kind": "spoil", "what": "old"}, "what: 'old' is not one of short_challenge"),
-    ({"when": "challenge", "kind": "framing", "what": "long_padding"}, "is not one of two_records"),
-    ({"when": "finished", "kind": "together"}, "kind: 'together' is not one of"),
-    ({"when": "record", "kind": "alert", "level": 3}, "level: 3 is not a whole number from 1 to 2"),
-    ({"when": "record", "kind": "alert", "then": "x"}, "then: 'x' is not one of close, answer, nothing"),
-    ({"when": "handshake", "kind": "certificate"}, "kind: 'certificate' is not one of")])
+@pytest.mark.parametrize(
+    "fault, says",
+    [
+        ({"when": "challenge", "kind": "spoil"}, "what: None is not one of short_challenge"),
+        ({"when": "challenge", "kind": "spoil", "what": "old"}, "what: 'old' is not one of short_challenge"),
+        ({"when": "challenge", "kind": "framing", "what": "long_padding"}, "is not one of two_records"),
+        ({"when": "finished", "kind": "together"}, "kind: 'together' is not one of"),
+        ({"when": "record", "kind": "alert", "level": 3}, "level: 3 is not a whole number from 1 to 2"),
+        ({"when": "record", "kind": "alert", "then": "x"}, "then: 'x' is not one of close, answer, nothing"),
+        ({"when": "handshake", "kind": "certificate"}, "kind: 'certificate' is not one of"),
+    ],
+)
 def test_faults_that_cannot_be_armed(cloud, fault, says):
     assert says in cloud.admin("POST", "/faults", {"where": "itls", **fault}, 400)["error"]
 

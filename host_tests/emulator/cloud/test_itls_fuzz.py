@@ -32,11 +32,11 @@ from tools.emulator.cloud.itls.records import Protection, Reader
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 MASKS = [1 << bit for bit in range(8)] if FACTOR >= 4 else [0x01, 0x80]
 many = settings(max_examples=max(10, int(200 * FACTOR)), deadline=None)
-RANDOM = range(5 + 4 + 2, 5 + 4 + 2 + 32)     # of a hello, in its record
+RANDOM = range(5 + 4 + 2, 5 + 4 + 2 + 32)  # of a hello, in its record
 
 
 def flipped(data, at, mask):
-    return data[:at] + bytes((data[at] ^ mask,)) + data[at + 1:]
+    return data[:at] + bytes((data[at] ^ mask,)) + data[at + 1 :]
 
 
 class Rushing:
@@ -56,7 +56,7 @@ class Rushing:
         return self.spoil.get(name, bytes)(data)
 
     def run(self):
-        """"open", or how far it came: "refused", "waits" (for more bytes), or "device" (gave up itself)."""
+        """ "open", or how far it came: "refused", "waits" (for more bytes), or "device" (gave up itself)."""
         device, platform = self.device, self.platform.connect()
         try:
             answer = platform.handshake(self.change("hello", device.hello()))
@@ -150,6 +150,7 @@ def test_a_provisioning_request_with_a_byte_changed(tmp_path):
 
 # ---- whatever comes
 
+
 def feed(running, data, pieces):
     """Feeds bytes to a session in `pieces`; only what it says is raised."""
     for piece in pieces(data):
@@ -167,30 +168,37 @@ def feed(running, data, pieces):
 
 
 def halves(data):
-    return data[:len(data) // 2], data[len(data) // 2:]
+    return data[: len(data) // 2], data[len(data) // 2 :]
 
 
 @many
-@given(st.binary(max_size=400) | st.lists(st.tuples(
-    st.sampled_from([20, 21, 22, 23]), st.binary(max_size=80)), max_size=4).map(
-        lambda records: b"".join(itls.record(*one) for one in records)))
+@given(
+    st.binary(max_size=400)
+    | st.lists(st.tuples(st.sampled_from([20, 21, 22, 23]), st.binary(max_size=80)), max_size=4).map(
+        lambda records: b"".join(itls.record(*one) for one in records)
+    )
+)
 def test_streams_of_all_sorts(running, data):
     feed(running.connect(), data, halves)
     assert running.session.state != "open"
 
 
 @many
-@given(st.integers(0, 2 ** 32))
+@given(st.integers(0, 2**32))
 def test_mutated_hellos_of_the_published_client(running, seed):
     source = random.Random(seed)
-    hellos = [bytes.fromhex(one["record_hex"]) for transcript in itls.TRANSCRIPTS.values()
-              for one in transcript["records"] if one["message"] == "ClientHello"]
+    hellos = [
+        bytes.fromhex(one["record_hex"])
+        for transcript in itls.TRANSCRIPTS.values()
+        for one in transcript["records"]
+        if one["message"] == "ClientHello"
+    ]
     feed(running.connect(), mutated(source, b"".join(source.sample(hellos, 2))), halves)
     assert running.session.state != "open"
 
 
 @many
-@given(seed=st.integers(0, 2 ** 32), stage=st.sampled_from(["finished", "data"]))
+@given(seed=st.integers(0, 2**32), stage=st.sampled_from(["finished", "data"]))
 def test_mutated_records_of_a_device_with_the_right_keys(running, seed, stage):
     """Changed before they are sealed, and after."""
     source, device = random.Random(seed), Device()
@@ -198,8 +206,10 @@ def test_mutated_records_of_a_device_with_the_right_keys(running, seed, stage):
     finished = device.finished()
     if stage == "data":
         running.handshake(finished)
-        records = [device.writing.seal(source.choice((21, 22, 23)), source.randbytes(source.randrange(40)))
-                   for _ in range(3)]
+        records = [
+            device.writing.seal(source.choice((21, 22, 23)), source.randbytes(source.randrange(40)))
+            for _ in range(3)
+        ]
     else:
         device.writing.sequence = 0
         records = [device.writing.seal(HANDSHAKE, mutated(source, device.own_finished))]
@@ -214,10 +224,13 @@ def test_mutated_records_of_a_device_with_the_right_keys(running, seed, stage):
 @given(st.binary(max_size=200))
 def test_parsers_raise_only_what_they_say(data):
     key = Key("AES_128", bytes.fromhex(KEY))
-    for parse, error in ((codes.parse, ValueError), (lambda data: ClientHello.parse(message(1, data)), Alert),
-                         (lambda data: provisioning.read(data, key), provisioning.Malformed),
-                         (key.decrypt, ValueError),
-                         (lambda data: Protection(bytes(32), bytes(16), "sha256").open(DATA, data), Alert)):
+    for parse, error in (
+        (codes.parse, ValueError),
+        (lambda data: ClientHello.parse(message(1, data)), Alert),
+        (lambda data: provisioning.read(data, key), provisioning.Malformed),
+        (key.decrypt, ValueError),
+        (lambda data: Protection(bytes(32), bytes(16), "sha256").open(DATA, data), Alert),
+    ):
         try:
             parse(data)
         except error as raised:
@@ -232,9 +245,13 @@ def test_parsers_raise_only_what_they_say(data):
 
 
 @many
-@given(st.text(max_size=40) | st.tuples(
-    st.sampled_from(["i11", "x21", "i23", "i29", "i31"]),
-    st.text("ABCDefgh0189+/=-", min_size=29, max_size=61)).map("".join))
+@given(
+    st.text(max_size=40)
+    | st.tuples(
+        st.sampled_from(["i11", "x21", "i23", "i29", "i31"]),
+        st.text("ABCDefgh0189+/=-", min_size=29, max_size=61),
+    ).map("".join)
+)
 def test_tokens_of_all_sorts(text):
     try:
         assert len(provisioning.provisioning_key(text).value) in (16, 24, 32)
@@ -246,8 +263,11 @@ def test_mutated_conversations_never_break_the_cloud(run):
     """What breaks inside the cloud fails the harness; at the end an honest device is still served."""
     source = random.Random(FACTOR)
     transcript = itls.TRANSCRIPTS["aes128_id2_suite_D003"]
-    records = [bytes.fromhex(one["record_hex"]) for one in transcript["records"]
-               if one["direction"] == "client_to_server"]
+    records = [
+        bytes.fromhex(one["record_hex"])
+        for one in transcript["records"]
+        if one["direction"] == "client_to_server"
+    ]
     with run(text=itls.settings()) as cloud:
         for _ in range(int(40 * FACTOR)):
             if source.random() < 0.5:

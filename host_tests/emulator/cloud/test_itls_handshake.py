@@ -38,6 +38,7 @@ def greeted(platform, device):
 
 # ---- hellos
 
+
 def test_a_device_is_let_in_and_the_server_proves_itself(platform):
     running, device = platform(), Device()
     found = running.prove(device)
@@ -61,10 +62,14 @@ def test_every_suite_with_data_both_ways(platform, suites):
     assert blocks == 1 + (4 + mac) // 16 + 1 and len(sent) == 5 + 16 * blocks
 
 
-@pytest.mark.parametrize("id2, key, kind", [
-    ("4142434445464748494A4B4C", bytes(range(65, 97)).hex(), "AES_256"),
-    ("3132333435363738393A3B3C", bytes(range(49, 73)).hex(), "AES_192"),
-    ("0123456789ABCDEF" * 3, KEY, "AES_128")])
+@pytest.mark.parametrize(
+    "id2, key, kind",
+    [
+        ("4142434445464748494A4B4C", bytes(range(65, 97)).hex(), "AES_256"),
+        ("3132333435363738393A3B3C", bytes(range(49, 73)).hex(), "AES_192"),
+        ("0123456789ABCDEF" * 3, KEY, "AES_128"),
+    ],
+)
 def test_other_keys_and_a_long_id(platform, id2, key, kind):
     running, device = platform(identities=[{"id2": id2, "id2_key": key, "id2_type": kind}]), Device(id2, key)
     assert running.prove(device)[CODE] == device.server_code()
@@ -139,27 +144,48 @@ def test_a_product_of_another_kind(platform):
 
 # ---- device codes
 
+
 def spoiled_code(device, case):
     code = device.code()
     head, signature = code.rsplit(b"~", 1)
     raw = base64.b64decode(signature)
     return {
-        "another type": device.code(kind="1"), "another hash": device.code(digit="3"),
-        "another challenge": device.code("0" * 32), "short challenge": device.code(device.challenge[:-1]),
-        "no signature": head + b"~", "no base64": head + b"~" + b"*" * 64,
+        "another type": device.code(kind="1"),
+        "another hash": device.code(digit="3"),
+        "another challenge": device.code("0" * 32),
+        "short challenge": device.code(device.challenge[:-1]),
+        "no signature": head + b"~",
+        "no base64": head + b"~" + b"*" * 64,
         "no padding": head + b"~" + base64.b64encode(raw[:-1]).rstrip(b"="),
         "signature of two blocks": head + b"~" + base64.b64encode(raw[:32]),
         "another signature": head + b"~" + base64.b64encode(bytes([raw[0] ^ 1]) + raw[1:]),
         "lower-case random": code.replace(b"0011223344556677", b"001122334455667a"),
-        "space": code + b" ", "long": code + b"A" * 512, "binary": b"\xff" * 118, "type 10": b"1" + code,
+        "space": code + b" ",
+        "long": code + b"A" * 512,
+        "binary": b"\xff" * 118,
+        "type 10": b"1" + code,
     }[case]
 
 
-@pytest.mark.parametrize("case, alert", [
-    ("another type", 167), ("another hash", 177), ("another challenge", 166), ("short challenge", 176),
-    ("no signature", 163), ("no base64", 163), ("no padding", 163), ("signature of two blocks", 163),
-    ("another signature", 163), ("lower-case random", 163), ("space", 163), ("long", 163), ("binary", 163),
-    ("type 10", 163)])
+@pytest.mark.parametrize(
+    "case, alert",
+    [
+        ("another type", 167),
+        ("another hash", 177),
+        ("another challenge", 166),
+        ("short challenge", 176),
+        ("no signature", 163),
+        ("no base64", 163),
+        ("no padding", 163),
+        ("signature of two blocks", 163),
+        ("another signature", 163),
+        ("lower-case random", 163),
+        ("space", 163),
+        ("long", 163),
+        ("binary", 163),
+        ("type 10", 163),
+    ],
+)
 def test_a_code_that_is_refused(platform, case, alert):
     running, device = platform(), Device()
     challenged(running, device)
@@ -249,6 +275,7 @@ def test_a_second_hello_may_have_a_random_of_its_own(platform):
 
 # ---- switches of the ServerHello and the challenge
 
+
 def test_key_group_and_extended_version_are_looked_at_by_switch(platform):
     group, version = {"key_id": b"\0\0\0\0" + ID2.encode()}, {"version": b"\0\0\0\0"}
     running = platform()
@@ -310,10 +337,15 @@ def test_randomness_is_fresh_each_time(platform):
 
 # ---- Finished
 
+
 def test_a_finished_that_is_refused(platform):
     running = platform()
-    for change in (lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]), lambda whole: message(20, whole[4:-1]),
-                   lambda whole: message(20, whole[4:] + b"\0"), lambda whole: whole + whole):
+    for change in (
+        lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+        lambda whole: message(20, whole[4:-1]),
+        lambda whole: message(20, whole[4:] + b"\0"),
+        lambda whole: whole + whole,
+    ):
         device = Device()
         greeted(running, device)
         device.finished()
@@ -333,11 +365,13 @@ def test_the_alert_that_refuses_a_finished_by_switch(platform, alert):
 
 def test_what_may_not_stand_where_the_finished_does(platform):
     running = platform()
-    for data, alert in ((lambda device: device.writing.seal(DATA, b"early"), 10),
-                        (lambda device: record(HANDSHAKE, message(20, bytes(12))), 20),
-                        (lambda device: device.writing.seal(HANDSHAKE, message(1, bytes(40))), 10),
-                        (lambda device: device.hello(device.code()), 20),
-                        (lambda device: record(20, b"\x01"), 10)):
+    for data, alert in (
+        (lambda device: device.writing.seal(DATA, b"early"), 10),
+        (lambda device: record(HANDSHAKE, message(20, bytes(12))), 20),
+        (lambda device: device.writing.seal(HANDSHAKE, message(1, bytes(40))), 10),
+        (lambda device: device.hello(device.code()), 20),
+        (lambda device: record(20, b"\x01"), 10),
+    ):
         device = Device()
         greeted(running, device)
         assert running.refused(data(device)) == alert
@@ -365,11 +399,13 @@ def test_a_device_that_refuses_the_server_says_why(platform, protected):
 
 # ---- records
 
+
 @pytest.mark.parametrize("size", [1, 3, 64])
 def test_hellos_and_finished_in_pieces(platform, size):
     """Any number of records to a message, any number of segments to a record."""
+
     def pieces(whole):
-        return [record(HANDSHAKE, whole[at:at + size]) for at in range(0, len(whole), size)]
+        return [record(HANDSHAKE, whole[at : at + size]) for at in range(0, len(whole), size)]
 
     running, device = platform(), Device()
     running.connect()
@@ -382,7 +418,7 @@ def test_hellos_and_finished_in_pieces(platform, size):
     device.finished()
     device.writing.sequence, sent = 0, b""
     for at in range(0, 16, size):
-        sent += running.handshake(device.writing.seal(HANDSHAKE, device.own_finished[at:at + size]))
+        sent += running.handshake(device.writing.seal(HANDSHAKE, device.own_finished[at : at + size]))
     device.take_finished(sent[5:])
 
 
@@ -395,9 +431,14 @@ def test_data_right_behind_the_finished(platform):
 
 
 def test_what_is_written_goes_out_in_records_of_1024(platform):
-    for figure, fragment, sizes in ((1024, b"\x02", [1024, 1024, 52]), (1024, None, [1024, 1024, 52]),
-                                    (2000, None, [2000, 100]), (2000, b"\x03", [2000, 100]),
-                                    (1024, b"\x01", [512] * 4 + [52]), (100_000, None, [2100])):
+    for figure, fragment, sizes in (
+        (1024, b"\x02", [1024, 1024, 52]),
+        (1024, None, [1024, 1024, 52]),
+        (2000, None, [2000, 100]),
+        (2000, b"\x03", [2000, 100]),
+        (1024, b"\x01", [512] * 4 + [52]),
+        (100_000, None, [2100]),
+    ):
         running, device = platform(limits={"itls_record_bytes": figure}), Device(fragment=fragment)
         running.open(device)
         data = bytes(range(250)) * 8 + bytes(100)
@@ -410,9 +451,16 @@ def test_what_is_written_goes_out_in_records_of_1024(platform):
         assert b"".join(found) == data and [len(one) for one in found] == sizes
 
 
-@pytest.mark.parametrize("echo, fragment, size, taken", [
-    ("echo", b"\x02", 1024, True), ("echo", b"\x02", 1025, False), ("omit", b"\x02", 1025, True),
-    ("echo", None, 16384, True), ("echo", None, 16385, False)])
+@pytest.mark.parametrize(
+    "echo, fragment, size, taken",
+    [
+        ("echo", b"\x02", 1024, True),
+        ("echo", b"\x02", 1025, False),
+        ("omit", b"\x02", 1025, True),
+        ("echo", None, 16384, True),
+        ("echo", None, 16385, False),
+    ],
+)
 def test_how_much_a_record_may_hold(platform, echo, fragment, size, taken):
     running, device = platform({"itls_max_fragment": echo}), Device(fragment=fragment)
     running.open(device)
@@ -464,8 +512,8 @@ def test_a_record_that_is_spoiled_ends_the_connection_with_one_and_the_same_aler
     running.open(device)
     sent = SPOILED[case](Sealed(device))
     if case == "again":
-        assert running.data(sent[:len(sent) // 2]) == b"data"
-        sent = sent[len(sent) // 2:]
+        assert running.data(sent[: len(sent) // 2]) == b"data"
+        sent = sent[len(sent) // 2 :]
     assert alert_in_data(running, device, sent) == 20
     with pytest.raises(itls.ssl.SSLWantReadError):
         running.data(device.writing.seal(DATA, b"more"))
@@ -498,6 +546,7 @@ def test_a_goodbye_is_answered_and_other_warnings_are_ignored(platform):
 
 # ---- provisioning
 
+
 def issued(platform, device=None, **request):
     device = device or Device(id2="F" * 48)
     answer = platform.connect().handshake(device.hello(itls.issue_request(**request)))
@@ -517,9 +566,15 @@ def test_a_device_without_identity_gets_one_and_connects_with_it(platform, blank
     assert running.open(Device(id2, key)).session.identity.fingerprint == "240AC4000001"
 
 
-@pytest.mark.parametrize("secret, size", [
-    ("i13" + "k" * 29, 64), ("x21-----QEFCQ0RFRkdISUpLTE1OTw==", 32),
-    ("i23-----" + base64.b64encode(bytes(32)).decode(), 64), ("x12" + "k" * 29, 48)])
+@pytest.mark.parametrize(
+    "secret, size",
+    [
+        ("i13" + "k" * 29, 64),
+        ("x21-----QEFCQ0RFRkdISUpLTE1OTw==", 32),
+        ("i23-----" + base64.b64encode(bytes(32)).decode(), 64),
+        ("x12" + "k" * 29, 48),
+    ],
+)
 def test_tokens_of_each_form(platform, secret, size):
     running = platform(identities=[], product_secret=secret)
     device, answer = issued(running, secret=secret, kind=int(secret[2]))
@@ -534,13 +589,27 @@ def report_of(*changes):
     return bytes(request)
 
 
-@pytest.mark.parametrize("request_, alert", [
-    (itls.issue_request(secret="i11" + "z" * 29), 160), (itls.issue_request(kind=3), 178),
-    (itls.issue_request(kind=9), 178), (itls.issue_request(fingerprint=b""), 174),
-    (itls.issue_request(fingerprint=b"x" * 129), 174), (itls.issue_request(fingerprint=b"\x00bad"), 174),
-    (itls.issue_request(fingerprint=b"\xff" * 12), 174), (b"", 160), (b"\0" * 84, 160), (report_of(0), 160),
-    (report_of(4), 160), (report_of(36), 160), (report_of(-1), 160), (itls.issue_request()[:-1], 160),
-    (itls.issue_request()[:-16], 160), (itls.issue_request() + bytes(256), 160)])
+@pytest.mark.parametrize(
+    "request_, alert",
+    [
+        (itls.issue_request(secret="i11" + "z" * 29), 160),
+        (itls.issue_request(kind=3), 178),
+        (itls.issue_request(kind=9), 178),
+        (itls.issue_request(fingerprint=b""), 174),
+        (itls.issue_request(fingerprint=b"x" * 129), 174),
+        (itls.issue_request(fingerprint=b"\x00bad"), 174),
+        (itls.issue_request(fingerprint=b"\xff" * 12), 174),
+        (b"", 160),
+        (b"\0" * 84, 160),
+        (report_of(0), 160),
+        (report_of(4), 160),
+        (report_of(36), 160),
+        (report_of(-1), 160),
+        (itls.issue_request()[:-1], 160),
+        (itls.issue_request()[:-16], 160),
+        (itls.issue_request() + bytes(256), 160),
+    ],
+)
 def test_a_provisioning_request_that_is_refused(platform, request_, alert):
     running = platform(identities=[], provisioning_quota=1)
     assert running.connect().refused(Device(id2="F" * 48).hello(request_)) == alert
@@ -582,6 +651,7 @@ def test_one_provisioning_a_connection(platform):
 
 # ---- ten a day
 
+
 @pytest.mark.parametrize("alert", [161, 173, 160])
 def test_the_eleventh_authentication_of_a_day(platform, alert):
     """The count survives a restart, and is one of Beijing's day."""
@@ -618,10 +688,12 @@ def test_without_the_switch_there_is_no_such_limit_and_a_wrong_code_counts_nowhe
 def test_the_hash_of_nothing_is_never_a_transcript(platform):
     """A Finished over other messages than those that went to and fro is refused."""
     running = platform()
-    for make in (lambda device: device.verify(b"client", b""),
-                 lambda device: device.verify(b"client", device.sent),
-                 lambda device: device.verify(b"server", device.sent, device.server_hello),
-                 lambda device: hashlib.sha256(device.master).digest()[:12]):
+    for make in (
+        lambda device: device.verify(b"client", b""),
+        lambda device: device.verify(b"client", device.sent),
+        lambda device: device.verify(b"server", device.sent, device.server_hello),
+        lambda device: hashlib.sha256(device.master).digest()[:12],
+    ):
         device = Device()
         greeted(running, device)
         assert running.refused(device.writing.seal(HANDSHAKE, message(20, make(device)))) == 50

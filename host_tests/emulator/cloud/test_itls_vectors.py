@@ -56,8 +56,9 @@ def test_provisioning_requests(case):
     request = bytes.fromhex(case["request_hex"])
     assert provisioning.is_of(request, key)
     wish = provisioning.read(request, key)
-    assert wish == provisioning.Wish(case["key_type"], bytes.fromhex(case["session_key_hex"]),
-                                     case["fingerprint_ascii"].encode())
+    assert wish == provisioning.Wish(
+        case["key_type"], bytes.fromhex(case["session_key_hex"]), case["fingerprint_ascii"].encode()
+    )
 
 
 @pytest.mark.parametrize("case", OTP["responses"], ids=lambda case: case["case"])
@@ -65,8 +66,10 @@ def test_provisioning_responses_are_those_that_a_careful_device_accepts(case):
     """The bad ones are spoiled copies of the first, which the service must never make."""
     good = case["accept"] and "padding" not in case["case"]
     issued = case if case["accept"] else OTP["responses"][0]
-    key = Key("AES_256" if len(issued["issued_key_hex"]) == 64 else "AES_128",
-              bytes.fromhex(issued["issued_key_hex"]))
+    key = Key(
+        "AES_256" if len(issued["issued_key_hex"]) == 64 else "AES_128",
+        bytes.fromhex(issued["issued_key_hex"]),
+    )
     wish = provisioning.Wish(key.kind.number, bytes.fromhex(case["session_key_hex"]), b"any")
     made = provisioning.answer(wish, issued["issued_id2"], key).hex()
     assert (made == case["response_hex"]) is good
@@ -80,13 +83,22 @@ def test_prf(case):
 
 def dice(transcript):
     """What the server threw in a transcript, in the order in which it throws."""
-    given = {name: bytes.fromhex(text) for name, text in transcript["inputs"].items()
-             if name.endswith("_hex")}
+    given = {
+        name: bytes.fromhex(text) for name, text in transcript["inputs"].items() if name.endswith("_hex")
+    }
     issued = [bytes.fromhex(transcript["inputs"]["id2"]), given["id2_key_hex"]] if "otp" in transcript else []
-    return [*issued, bytes.fromhex(transcript["inputs"]["challenge"]), given["server_random_hex"],
-            given["session_id_hex"], given["premaster_hex"],
-            *(bytes.fromhex(record["iv_hex"]) for record in transcript["records"]
-              if record["direction"] == "server_to_client" and record["encrypted"])]
+    return [
+        *issued,
+        bytes.fromhex(transcript["inputs"]["challenge"]),
+        given["server_random_hex"],
+        given["session_id_hex"],
+        given["premaster_hex"],
+        *(
+            bytes.fromhex(record["iv_hex"])
+            for record in transcript["records"]
+            if record["direction"] == "server_to_client" and record["encrypted"]
+        ),
+    ]
 
 
 def product_of(transcript):
@@ -122,8 +134,10 @@ def test_a_whole_session_byte_for_byte(platform, name):
     assert keys.client_mac.hex() == derived["client_write_mac_hex"]
     assert keys.server_key.hex() == derived["server_write_key_hex"]
     assert received.hex() == "".join(
-        record["plaintext_hex"] for record in transcript["records"]
-        if (record["direction"], record["message"]) == ("client_to_server", "ApplicationData"))
+        record["plaintext_hex"]
+        for record in transcript["records"]
+        if (record["direction"], record["message"]) == ("client_to_server", "ApplicationData")
+    )
     assert running.session.closed and not running.instance.id2.random.values
     assert running.session.identity.id2 == transcript["inputs"]["id2"]
 

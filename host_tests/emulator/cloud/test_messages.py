@@ -43,6 +43,7 @@ def device(run):
         client = cloud.mqtt(where)
         opened.append((client, cloud))
         return cloud, client.online(packet or connect_packet(mode="3"))
+
     yield start
     for client, cloud in opened:
         client.link.close()
@@ -112,7 +113,7 @@ def test_publishing_to_a_foreign_topic(device, switch):
         assert client.closed() == "fin"
     else:
         client.nothing()
-    entry, = cloud.log(event="foreign topic")
+    (entry,) = cloud.log(event="foreign topic")
     assert (entry["code"], entry["pk"], entry["dn"]) == (9236, PK, DN)
     assert cloud.messages() == []
 
@@ -139,15 +140,26 @@ def test_filters_match_as_the_standard_says(topic_filter, topic, match):
     assert topics.matches(topic_filter, topic) is match
 
 
-@pytest.mark.parametrize("topic, found", [
-    (USER + "get", (PK, DN)), (T + "thing/x", (PK, DN)), (f"/shadow/get/{PK}/{DN}", (PK, DN)),
-    (f"/ota/device/upgrade/{PK}/{DN}", (PK, DN)), (f"/ext/ntp/{PK}/{DN}/response", (PK, DN)),
-    ("user/get", None), ("/sys/x", None), ("", None), ("/", None)])
+@pytest.mark.parametrize(
+    "topic, found",
+    [
+        (USER + "get", (PK, DN)),
+        (T + "thing/x", (PK, DN)),
+        (f"/shadow/get/{PK}/{DN}", (PK, DN)),
+        (f"/ota/device/upgrade/{PK}/{DN}", (PK, DN)),
+        (f"/ext/ntp/{PK}/{DN}/response", (PK, DN)),
+        ("user/get", None),
+        ("/sys/x", None),
+        ("", None),
+        ("/", None),
+    ],
+)
 def test_which_device_a_topic_names(topic, found):
     assert topics.device_of(topic) == found
 
 
 # ---- limits
+
 
 def test_eight_topics_in_a_subscribe_and_a_hundred_subscriptions(device):
     cloud, client = device()
@@ -155,7 +167,7 @@ def test_eight_topics_in_a_subscribe_and_a_hundred_subscriptions(device):
     for start in range(8, 96, 8):
         assert client.subscribe(*(f"{USER}t{n}" for n in range(start, start + 8))) == (0,) * 8
     assert client.subscribe(*(f"{USER}t{n}" for n in range(96, 102))) == (0,) * 4 + (0x80,) * 2
-    assert client.subscribe(f"{USER}t5") == (0,)                     # one that is there already
+    assert client.subscribe(f"{USER}t5") == (0,)  # one that is there already
     assert client.ask(codec.Unsubscribe(2, (f"{USER}t5",))) == Ack("unsuback", 2)
     assert client.subscribe(f"{USER}t101") == (0,)
     assert len(cloud.device()["sessions"][0]["subscriptions"]) == 100
@@ -256,6 +268,7 @@ def test_a_subscription_takes_effect_after_its_time(run):
 
 # ---- QoS and sessions
 
+
 @pytest.mark.parametrize("asked", [0, 1])
 @pytest.mark.parametrize("sent", [0, 1])
 def test_delivery_follows_the_publisher(device, asked, sent):
@@ -283,7 +296,7 @@ def test_qos_1_for_a_device_that_is_offline_waits_in_a_kept_session(run):
             assert [one.payload for one in got] == [b"one", b"two"] and not any(one.dup for one in got)
             client.send(Ack("puback", got[0].packet_id))
             client.nothing()
-        with cloud.mqtt() as client:                                  # what was not acknowledged comes again
+        with cloud.mqtt() as client:  # what was not acknowledged comes again
             assert client.ask(packet) == codec.Connack(0, True)
             again = client.read()
             assert (again.payload, again.packet_id, again.dup) == (b"two", got[1].packet_id, True)
@@ -291,7 +304,7 @@ def test_qos_1_for_a_device_that_is_offline_waits_in_a_kept_session(run):
             client.nothing()
             assert cloud.device()["sessions"][0]["unacknowledged"] == 0
         publish(cloud, USER + "get", "three", 1)
-        with cloud.mqtt() as client:                                  # clean session: all is forgotten
+        with cloud.mqtt() as client:  # clean session: all is forgotten
             assert client.ask(connect_packet()) == codec.Connack(0, False)
             client.nothing()
             assert publish(cloud, USER + "get", "four", 1)["dropped"] == 1
@@ -301,6 +314,7 @@ def test_qos_1_for_a_device_that_is_offline_waits_in_a_kept_session(run):
 def test_subscriptions_of_a_clean_session(run, switch):
     def sent():
         return publish(cloud, USER + "get")["sent"]
+
     with run(switches={"subscriptions": switch}) as cloud:
         with cloud.mqtt() as client:
             client.online(connect_packet())
@@ -339,6 +353,7 @@ def test_what_waits_longer_than_seven_days_is_gone(run):
 def wait_offline(cloud, dn=DN):
     """Returns once the cloud has seen the device's socket end."""
     import time
+
     limit = time.monotonic() + 20
     while cloud.device(dn)["status"] == "online":
         assert time.monotonic() < limit
@@ -375,9 +390,20 @@ def test_a_puback_nobody_waits_for_does_no_harm(device):
     client.nothing()
 
 
-@pytest.mark.parametrize("packet", [codec.Connack(), Suback(1, (0,)), codec.Pingresp(), Ack("pubrec", 1),
-                                    Ack("pubrel", 1), connect_packet(mode="3"), b"\x00\x00", b"\xf0\x00"],
-                         ids=lambda packet: type(packet).__name__)
+@pytest.mark.parametrize(
+    "packet",
+    [
+        codec.Connack(),
+        Suback(1, (0,)),
+        codec.Pingresp(),
+        Ack("pubrec", 1),
+        Ack("pubrel", 1),
+        connect_packet(mode="3"),
+        b"\x00\x00",
+        b"\xf0\x00",
+    ],
+    ids=lambda packet: type(packet).__name__,
+)
 def test_what_a_client_may_not_send_ends_the_connection(device, packet):
     _, client = device()
     client.send(packet)
@@ -419,6 +445,7 @@ def test_a_registration_connection_takes_no_requests(run):
 )
 def test_silence_of_one_and_a_half_keep_alives_ends_the_link_and_four_packets_restart_the_time(run, packet):
     """UNSUBSCRIBE, not one of the four, tells that the cloud has dealt with the packet before it."""
+
     def sync():
         client.send(codec.Unsubscribe(9, (USER + "never",)))
         while client.read() != Ack("unsuback", 9):
@@ -481,10 +508,11 @@ def test_a_device_that_is_online_is_not_closed_for_saying_nothing(run):
 
 # ---- Alink
 
+
 def test_property_post_is_answered_with_its_id_verbatim(device):
     cloud, client = device()
     client.subscribe(POST + "_reply")
-    for request_id in ("1", "4294967295", '1|exp-topic|/sys/x_reply', 123, ""):
+    for request_id in ("1", "4294967295", "1|exp-topic|/sys/x_reply", 123, ""):
         client.send(Publish(POST, property_post(request_id)))
         assert json.loads(client.read().payload) == {
             "code": 200,
@@ -501,10 +529,19 @@ def test_property_post_is_answered_with_its_id_verbatim(device):
     assert cloud.device()["properties"] == {"Temp": 21, "Switch": 1}
 
 
-@pytest.mark.parametrize("payload, code", [
-    (b"not JSON", 400), (b"[1]", 400), (b"\xff", 400), (b'{"id":"1"}', 460),
-    (property_post(params=[1]), 460), (property_post(params={f"p{n}": n for n in range(201)}), 460),
-    (property_post(params={f"p{n}": n for n in range(200)}), 200), (property_post(params={}), 200)])
+@pytest.mark.parametrize(
+    "payload, code",
+    [
+        (b"not JSON", 400),
+        (b"[1]", 400),
+        (b"\xff", 400),
+        (b'{"id":"1"}', 460),
+        (property_post(params=[1]), 460),
+        (property_post(params={f"p{n}": n for n in range(201)}), 460),
+        (property_post(params={f"p{n}": n for n in range(200)}), 200),
+        (property_post(params={}), 200),
+    ],
+)
 def test_property_post_that_is_wrong(device, payload, code):
     _, client = device()
     client.subscribe(POST + "_reply")
@@ -521,9 +558,14 @@ def test_ack_0_asks_for_no_reply(device):
     assert client.read().topic == POST + "_reply"
 
 
-@pytest.mark.parametrize("tail, method", [("thing/event/Alarm/post", "thing.event.Alarm.post"),
-                                          ("thing/property/desired/get", "thing.property.desired.get"),
-                                          ("thing/deviceinfo/update", "thing.deviceinfo.update")])
+@pytest.mark.parametrize(
+    "tail, method",
+    [
+        ("thing/event/Alarm/post", "thing.event.Alarm.post"),
+        ("thing/property/desired/get", "thing.property.desired.get"),
+        ("thing/deviceinfo/update", "thing.deviceinfo.update"),
+    ],
+)
 def test_other_requests_have_their_reply(device, tail, method):
     _, client = device()
     client.subscribe(T + "#")
@@ -547,7 +589,7 @@ def test_replies_need_a_subscription_or_the_platforms_own(run):
             assert client.read().topic == POST + "_reply"
             assert publish(cloud, T + "thing/service/property/set")["sent"] == 1
             assert publish(cloud, f"/ota/device/upgrade/{PK}/{DN}")["sent"] == 1
-            assert publish(cloud, USER + "get")["dropped"] == 1       # custom topics are no system topics
+            assert publish(cloud, USER + "get")["dropped"] == 1  # custom topics are no system topics
             assert publish(cloud, f"/broadcast/{PK}/news")["sent"] == 0
     with run(switches={"replies_need_subscription": False}) as cloud, cloud.mqtt() as client:
         client.online(connect_packet())
@@ -571,8 +613,12 @@ def test_property_set_and_services_come_down_and_their_replies_are_noted(device)
     sent = cloud.admin("POST", f"/devices/{PK}/{DN}/property", {"params": {"Switch": 1}})
     packet = client.read()
     assert packet.topic == T + "thing/service/property/set"
-    assert json.loads(packet.payload) == {"id": sent["id"], "version": "1.0", "params": {"Switch": 1},
-                                          "method": "thing.service.property.set"}
+    assert json.loads(packet.payload) == {
+        "id": sent["id"],
+        "version": "1.0",
+        "params": {"Switch": 1},
+        "method": "thing.service.property.set",
+    }
     client.send(
         Publish(packet.topic + "_reply", json.dumps({"id": sent["id"], "code": 200, "data": {}}).encode())
     )
@@ -581,7 +627,10 @@ def test_property_set_and_services_come_down_and_their_replies_are_noted(device)
     cloud.admin("POST", f"/devices/{PK}/{DN}/service/reboot", {"params": {"in": 5}, "qos": 1})
     packet = client.read()
     assert (packet.topic, packet.qos, json.loads(packet.payload)["method"]) == (
-        T + "thing/service/reboot", 1, "thing.service.reboot")
+        T + "thing/service/reboot",
+        1,
+        "thing.service.reboot",
+    )
 
 
 @pytest.mark.parametrize("sent, kind", [("1571724098000", str), (1571724098000, int)])
@@ -593,6 +642,7 @@ def test_ntp_topic_mirrors_the_type(device, sent, kind):
     answer = json.loads(packet.payload)
     assert packet.qos == 0 and answer["deviceSendTime"] == sent
     import time
+
     for key in ("serverRecvTime", "serverSendTime"):
         assert type(answer[key]) is kind and abs(int(answer[key]) / 1000 - time.time()) < 60
 
@@ -622,11 +672,14 @@ def test_enable_brings_a_device_back(device):
 
 def test_rrpc_and_its_time_limit(device):
     from concurrent.futures import ThreadPoolExecutor
+
     cloud, client = device(connect_packet(mode="3", extra="ext=1,"))
     client.subscribe(T + "rrpc/request/+", "/ext/rrpc/+/" + USER.lstrip("/") + "call", "/ext/rrpc/#")
     with ThreadPoolExecutor() as pool:
-        for body, prefix in (({"payload": "ask"}, T + "rrpc/request/"),
-                             ({"payload": "ask", "topic": USER + "call"}, "/ext/rrpc/")):
+        for body, prefix in (
+            ({"payload": "ask"}, T + "rrpc/request/"),
+            ({"payload": "ask", "topic": USER + "call"}, "/ext/rrpc/"),
+        ):
             asked = pool.submit(cloud.admin, "POST", f"/devices/{PK}/{DN}/rrpc", body)
             packet = client.read()
             assert packet.topic.startswith(prefix) and packet.payload == b"ask"
@@ -639,7 +692,8 @@ def test_rrpc_and_its_time_limit(device):
 
 
 @pytest.mark.parametrize(
-    "extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)])
+    "extra, rrpc, error", [("", 0, 0), ("ext=1,", 1, 0), ("ext=2,", 0, 1), ("ext=3,", 1, 1)]
+)
 @pytest.mark.parametrize("system", ["", "_ss=1,"])
 def test_custom_rrpc_and_error_notices_go_to_those_whose_ext_says_so(device, extra, rrpc, error, system):
     cloud, client = device(connect_packet(mode="3", extra=extra + system), switches={"error_notices": "ext"})
@@ -728,7 +782,9 @@ def test_what_is_not_emulated_is_said_in_the_log_at_once(device):
     for topic, reason in MISSING.items():
         client.send(Publish(topic, property_post()))
         client.nothing()
-        said = [(one["topic"], one["reason"]) for one in cloud.log(event="not emulated", after=0, pk=PK, dn=DN)]
+        said = [
+            (one["topic"], one["reason"]) for one in cloud.log(event="not emulated", after=0, pk=PK, dn=DN)
+        ]
         assert ((topic, reason) in said) == (reason is not None), topic
     assert len(said) == len([reason for reason in MISSING.values() if reason])
 

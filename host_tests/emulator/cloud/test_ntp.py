@@ -25,9 +25,9 @@ def test_the_answer_is_that_of_a_server(cloud):
     answer = ask(cloud)
     assert len(answer) == 48
     assert answer[0] == 0x1C and 1 <= answer[1] <= 15  # no warning, version 3, server; a synchronised stratum
-    assert answer[24:32] == REQUEST[40:]                     # originate time stamp
+    assert answer[24:32] == REQUEST[40:]  # originate time stamp
     assert abs(transmitted(answer) - time.time()) < 60
-    assert ask(cloud, b"\x23" + REQUEST[1:])[0] == 0x24      # the version of the request
+    assert ask(cloud, b"\x23" + REQUEST[1:])[0] == 0x24  # the version of the request
 
 
 @pytest.mark.parametrize(

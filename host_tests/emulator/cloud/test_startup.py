@@ -83,15 +83,20 @@ def test_a_restart_waits_for_a_port_that_another_program_had_meanwhile(tmp_path,
 
 
 def test_a_port_in_use(tmp_path, config):
-    for option, kind in (("--mqtt-tls", socket.SOCK_STREAM), ("--https", socket.SOCK_STREAM),
-                         ("--admin", socket.SOCK_STREAM), ("--ntp", socket.SOCK_DGRAM)):
+    for option, kind in (
+        ("--mqtt-tls", socket.SOCK_STREAM),
+        ("--https", socket.SOCK_STREAM),
+        ("--admin", socket.SOCK_STREAM),
+        ("--ntp", socket.SOCK_DGRAM),
+    ):
         with socket.socket(socket.AF_INET, kind) as taken:
             taken.bind(("127.0.0.1", 0))
             if kind == socket.SOCK_STREAM:
                 taken.listen()
             number = taken.getsockname()[1]
             assert refused("--config", config, "--run-dir", tmp_path / "run", option, number) == (
-                f"error: port 127.0.0.1:{number} is in use; name another with {option}, or 0 for any")
+                f"error: port 127.0.0.1:{number} is in use; name another with {option}, or 0 for any"
+            )
 
 
 @pytest.mark.parametrize(
@@ -120,18 +125,24 @@ def test_files_and_folders_that_cannot_be_used(tmp_path, config):
     file.write_text("")
     run = tmp_path / "run"
     assert refused("--config", missing, "--run-dir", run) == (
-        f"error: cannot read {missing}: No such file or directory; name a cloud.toml with --config")
+        f"error: cannot read {missing}: No such file or directory; name a cloud.toml with --config"
+    )
     assert refused("--config", folder, "--run-dir", run) == (
-        f"error: cannot read {folder}: Is a directory; name a cloud.toml with --config")
+        f"error: cannot read {folder}: Is a directory; name a cloud.toml with --config"
+    )
     assert refused("--config", binary, "--run-dir", run) == f"error: {binary} is not UTF-8 text"
     assert refused("--config", config, "--run-dir", file) == (
-        f"error: cannot use the run directory {file}: File exists; name another with --run-dir")
+        f"error: cannot use the run directory {file}: File exists; name another with --run-dir"
+    )
     assert refused("--config", config, "--run-dir", file / "x") == (
-        f"error: cannot use the run directory {file / 'x'}: Not a directory; name another with --run-dir")
+        f"error: cannot use the run directory {file / 'x'}: Not a directory; name another with --run-dir"
+    )
     assert refused("--config", config, "--run-dir", run, "--host", "no.such.host.invalid").startswith(
-        "error: cannot listen on no.such.host.invalid:0 (--mqtt-tls): ")
+        "error: cannot listen on no.such.host.invalid:0 (--mqtt-tls): "
+    )
     assert refused("--config", config, "--run-dir", run, "--host", "a" * 64) == (
-        f"error: cannot listen on {'a' * 64}: that is no host name; name another with --host")
+        f"error: cannot listen on {'a' * 64}: that is no host name; name another with --host"
+    )
 
 
 def test_a_run_directory_that_was_damaged(tmp_path, config):
@@ -152,27 +163,26 @@ def test_a_run_directory_that_was_damaged(tmp_path, config):
 
 
 PRODUCT = '[[product]]\nproduct_key = "a1"\n'
-DEVICE = '  [[product.device]]\n  device_name = '
+DEVICE = "  [[product.device]]\n  device_name = "
 CONFIGS = [
     (
-        'y = 1',
+        "y = 1",
         "cloud.toml, line 1: y: is not known here; known are instance, product, switches, timing, limits",
     ),
-    ('instance = 1', "cloud.toml, line 1: instance: must be a table"),
+    ("instance = 1", "cloud.toml, line 1: instance: must be a table"),
     (
         '[instance]\n\nkind = "private"',
         "cloud.toml, line 3: instance.kind: 'private' is not one of 'enterprise', 'public'",
     ),
     (
         '[instance]\nkind = "enterprise"',
-        "cloud.toml, line 1: instance.id: is missing; an Enterprise instance has one, "
-        "such as iot-06z00abc",
+        "cloud.toml, line 1: instance.id: is missing; an Enterprise instance has one, such as iot-06z00abc",
     ),
     (
         '[instance]\nid = "iot_1"',
-        "cloud.toml, line 2: instance.id: must be letters, digits and - only, " "such as iot-06z00abc",
+        "cloud.toml, line 2: instance.id: must be letters, digits and - only, such as iot-06z00abc",
     ),
-    ('[instance]\nregion = 5', "cloud.toml, line 2: instance.region: must be a string"),
+    ("[instance]\nregion = 5", "cloud.toml, line 2: instance.region: must be a string"),
     (
         '[instance]\nregion = "mars"',
         "cloud.toml, line 2: instance.region: 'mars' is not one of 'cn-shanghai', "
@@ -209,10 +219,10 @@ CONFIGS = [
     ),
     (
         PRODUCT + 'auth = "x509"\ndynamic_registration = true',
-        "cloud.toml, line 4: product.dynamic_registration: " "needs auth = \"secret\", not 'x509'",
+        "cloud.toml, line 4: product.dynamic_registration: needs auth = \"secret\", not 'x509'",
     ),
     (
-        PRODUCT + 'dynamic_registration = 1',
+        PRODUCT + "dynamic_registration = 1",
         "cloud.toml, line 3: product.dynamic_registration: must be true or false",
     ),
     (
@@ -233,7 +243,7 @@ CONFIGS = [
     ),
     (
         PRODUCT + DEVICE + '"dev1"\n' + DEVICE + '"dev1"',
-        "cloud.toml, line 6: product.device.device_name: dev1 is there " "twice in this product",
+        "cloud.toml, line 6: product.device.device_name: dev1 is there twice in this product",
     ),
     (
         PRODUCT + DEVICE + '"abcd"\n[[product]]\nproduct_key = "b1"\n' + DEVICE + '"' + "x" * 33 + '"',
@@ -245,17 +255,17 @@ CONFIGS = [
         "cloud.toml: product.device.device_name: must be "
         "4 to 32 characters out of letters, digits and - _ @ . :",
     ),
-    ('limits = 1', "cloud.toml, line 1: limits: must be a table"),
-    ('product = [1]', "cloud.toml: product: must be a table"),
-    ('product = 1', "cloud.toml, line 1: product: must be an array of tables"),
+    ("limits = 1", "cloud.toml, line 1: limits: must be a table"),
+    ("product = [1]", "cloud.toml: product: must be a table"),
+    ("product = 1", "cloud.toml, line 1: product: must be an array of tables"),
     (
-        '[switches]\nretain = true',
+        "[switches]\nretain = true",
         "cloud.toml, line 2: switches.retain: True is not one of 'ignored', 'close'",
     ),
-    ('[switches]\nbad_login = 9', "cloud.toml, line 2: switches.bad_login: 9 is not one of 1, 2, 3, 4, 5"),
-    ('[switches]\npush_qos = false', "cloud.toml, line 2: switches.push_qos: False is not one of 0, 1"),
+    ("[switches]\nbad_login = 9", "cloud.toml, line 2: switches.bad_login: 9 is not one of 1, 2, 3, 4, 5"),
+    ("[switches]\npush_qos = false", "cloud.toml, line 2: switches.push_qos: False is not one of 0, 1"),
     (
-        '[switches]\nhttps_status = 100',
+        "[switches]\nhttps_status = 100",
         "cloud.toml, line 2: switches.https_status: must be a whole number from 200 to 599",
     ),
     (
@@ -270,29 +280,29 @@ CONFIGS = [
         "eu-central-1",
     ),
     (
-        '[timing]\nrrpc_seconds = 0',
+        "[timing]\nrrpc_seconds = 0",
         "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01",
     ),
     (
-        '[timing]\nrrpc_seconds = nan',
+        "[timing]\nrrpc_seconds = nan",
         "cloud.toml, line 2: timing.rrpc_seconds: must be a number of at least 0.01",
     ),
-    ('[limits]\nunits = 2.5', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
-    ('[limits]\nunits = 1000000001', "cloud.toml, line 2: limits.units: must be at most 1000000000"),
+    ("[limits]\nunits = 2.5", "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
+    ("[limits]\nunits = 1000000001", "cloud.toml, line 2: limits.units: must be at most 1000000000"),
     (
-        '[timing]\ntoken_seconds = 1' + "0" * 400,
+        "[timing]\ntoken_seconds = 1" + "0" * 400,
         "cloud.toml, line 2: timing.token_seconds: must be at most 1000000000",
     ),
     (
-        '[switches]\nhttps_statsu = 200',
+        "[switches]\nhttps_statsu = 200",
         "cloud.toml, line 2: switches.https_statsu: is not known here; is https_status meant?",
     ),
     (
-        '[switches]\nzzz = 200',
+        "[switches]\nzzz = 200",
         "cloud.toml, line 2: switches.zzz: is not known here; "
         "README.md beside the cloud's sources lists what is",
     ),
-    ('[limits]\nunits = true', "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
+    ("[limits]\nunits = true", "cloud.toml, line 2: limits.units: must be a whole number of at least 1"),
 ]
 
 
@@ -324,7 +334,7 @@ def test_a_configuration_that_is_nested_without_end(text):
 
 def test_a_byte_order_mark_is_taken(tmp_path):
     path = tmp_path / "my.toml"
-    path.write_bytes(b"\xef\xbb\xbf[instance]\nregion = \"us-east-1\"\n")
+    path.write_bytes(b'\xef\xbb\xbf[instance]\nregion = "us-east-1"\n')
     assert load(path).region == "us-east-1"
 
 
@@ -339,9 +349,11 @@ def test_such_a_configuration_is_one_line_for_a_person(tmp_path):
 
 def test_every_switch_and_figure_can_be_set_to_its_default_and_an_empty_file_is_enough():
     empty = parse("")
-    tables = {"switches": {name: switch.default for name, switch in SWITCHES.items()},
-              "timing": {name: figure.default for name, figure in TIMING.items()},
-              "limits": {name: figure.default for name, figure in LIMITS.items()}}
+    tables = {
+        "switches": {name: switch.default for name, switch in SWITCHES.items()},
+        "timing": {name: figure.default for name, figure in TIMING.items()},
+        "limits": {name: figure.default for name, figure in LIMITS.items()},
+    }
     assert parse(toml(tables)) == empty
     assert (empty.kind, empty.region, empty.products) == ("public", "cn-shanghai", ())
 
@@ -349,6 +361,7 @@ def test_every_switch_and_figure_can_be_set_to_its_default_and_an_empty_file_is_
 def test_the_readme_of_the_folder_names_every_switch_figure_route_and_fault():
     from tools.emulator.cloud import admin, faults
     from tools.emulator.cloud.itls.faults import SPOILS, framings
+
     text = (ROOT / "tools" / "emulator" / "cloud" / "README.md").read_text()
     for table in (SWITCHES, TIMING, LIMITS):
         for name, entry in table.items():
@@ -380,10 +393,12 @@ def test_the_file_limit_is_raised_or_the_reason_said(monkeypatch):
         @classmethod
         def setrlimit(cls, which, limits):
             cls.now = limits
+
     monkeypatch.setattr(server, "resource", Limits)
-    assert server.raise_file_limit(2048) is None and Limits.now == (4096, 4096)     # the hard one
+    assert server.raise_file_limit(2048) is None and Limits.now == (4096, 4096)  # the hard one
     assert server.raise_file_limit(16_384) == (
-        "open files are limited to 4096 (ulimit -Hn), 16384 are wanted: about 3996 devices can connect")
+        "open files are limited to 4096 (ulimit -Hn), 16384 are wanted: about 3996 devices can connect"
+    )
 
 
 def test_a_low_hard_limit_is_told_in_one_line_and_the_cloud_starts(tmp_path, config):
@@ -391,11 +406,11 @@ def test_a_low_hard_limit_is_told_in_one_line_and_the_cloud_starts(tmp_path, con
 
     def low():
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
     done = verb("--config", config, "--run-dir", tmp_path / "run", preexec_fn=low)
     assert done.returncode == 0
     assert (
-        done.stderr
-        == "note: open files are limited to 256 (ulimit -Hn), 16384 are wanted: "
+        done.stderr == "note: open files are limited to 256 (ulimit -Hn), 16384 are wanted: "
         "about 156 devices can connect\n"
     )
 
@@ -405,7 +420,18 @@ def test_out_of_files_one_line_is_said_and_devices_on_line_keep_their_service(tm
 
     def low():
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    command = [sys.executable, "-m", "tools", "cloud", "--json", "--config", config, "--run-dir", tmp_path / "run"]
+
+    command = [
+        sys.executable,
+        "-m",
+        "tools",
+        "cloud",
+        "--json",
+        "--config",
+        config,
+        "--run-dir",
+        tmp_path / "run",
+    ]
     with open(tmp_path / "said", "wb") as said:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL, preexec_fn=low
@@ -416,6 +442,7 @@ def test_out_of_files_one_line_is_said_and_devices_on_line_keep_their_service(tm
 
         def client():
             return Client(socket.create_connection(("127.0.0.1", ports["mqtt_tcp"]), WAIT))
+
         device = client().online(connect_packet(mode="3"))
         device.subscribe(f"/{PK}/{DN}/user/get")
         crowd += [socket.create_connection(("127.0.0.1", ports["mqtt_tcp"]), WAIT) for _ in range(100)]
@@ -427,7 +454,7 @@ def test_out_of_files_one_line_is_said_and_devices_on_line_keep_their_service(tm
             assert device.read().payload == b"%d" % number
         for one in crowd:
             one.close()
-        with client() as later:     # it is accepted again
+        with client() as later:  # it is accepted again
             later.link.settimeout(WAIT)
             later.online(connect_packet(mode="3", extra="x=1,"))
         lines = (tmp_path / "said").read_text().splitlines()

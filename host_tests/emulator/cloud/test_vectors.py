@@ -9,15 +9,32 @@ from tools.emulator.cloud import codec
 from tools.emulator.cloud.registry import Unit
 
 PRODUCTS = [
-    {"product_key": PK, "product_secret": PS, "dynamic_registration": True, "preregistration_free": True,
-     "device": [{"device_name": DN, "device_secret": DS}]},
+    {
+        "product_key": PK,
+        "product_secret": PS,
+        "dynamic_registration": True,
+        "preregistration_free": True,
+        "device": [{"device_name": DN, "device_secret": DS}],
+    },
     {"product_key": "pk", "device": [{"device_name": "device", "device_secret": "secret"}]},
-    {"product_key": "a1ExpAkj9Hi", "product_secret": "ffFnFlKQW3HYjjPR", "dynamic_registration": True,
-     "device": [{"device_name": "Example_dyn1", "device_secret": "ik0qF60vcdvStygvKOTs3xEUbVj6BbSR"}]},
-    {"product_key": "a1csED27mp7", "product_secret": "VuULINCrtTAzCSzp", "dynamic_registration": True,
-     "device": [{"device_name": "AdvExample_dyn1"}]},
-    {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "dynamic_registration": True,
-     "device": [{"device_name": "Example_dyn1"}]},
+    {
+        "product_key": "a1ExpAkj9Hi",
+        "product_secret": "ffFnFlKQW3HYjjPR",
+        "dynamic_registration": True,
+        "device": [{"device_name": "Example_dyn1", "device_secret": "ik0qF60vcdvStygvKOTs3xEUbVj6BbSR"}],
+    },
+    {
+        "product_key": "a1csED27mp7",
+        "product_secret": "VuULINCrtTAzCSzp",
+        "dynamic_registration": True,
+        "device": [{"device_name": "AdvExample_dyn1"}],
+    },
+    {
+        "product_key": "a1MZxOdcBnO",
+        "product_secret": "h4I4dneEFp7EImTv",
+        "dynamic_registration": True,
+        "device": [{"device_name": "Example_dyn1"}],
+    },
 ]
 CONFIG = {**settings(), "product": PRODUCTS}
 
@@ -91,7 +108,7 @@ def test_the_vectors_hold_every_kind_of_connect():
 
 
 def changed(packet, **fields):
-    read, = codec.Decoder().feed(packet)
+    (read,) = codec.Decoder().feed(packet)
     values = {name: getattr(read, name) for name in codec.Connect.__slots__}
     return codec.Connect(**{**values, **fields})
 
@@ -99,7 +116,7 @@ def changed(packet, **fields):
 @pytest.mark.parametrize("vector, method", list(variants()))
 def test_no_connect_with_one_digit_changed_is_accepted(run, vector, method):
     packet = packet_of(vector, method)
-    read, = codec.Decoder().feed(packet)
+    (read,) = codec.Decoder().feed(packet)
     last = b"0" if read.password[-1:] != b"0" else b"1"
     with run(CONFIG) as cloud:
         allow_unit(cloud)
@@ -113,7 +130,7 @@ def test_no_connect_with_one_digit_changed_is_accepted(run, vector, method):
 @pytest.mark.parametrize("label", ["hmacsha256", "hmacmd5"])
 def test_the_node_sdk_defect_of_a_label_that_lies_is_refused(run, label):
     packet = packet_of(VECTORS["connect-nodejs-1.2.8"])
-    read, = codec.Decoder().feed(packet)
+    (read,) = codec.Decoder().feed(packet)
     with run(CONFIG) as cloud, cloud.mqtt() as client:
         assert client.login(changed(packet, client_id=read.client_id.replace("hmacsha1", label))) == 4
 
@@ -130,8 +147,11 @@ def test_every_genuine_https_registration_is_accepted(run, name):
     outputs = VECTORS[name]["outputs"]
     with run(CONFIG) as cloud:
         if "http_request" in outputs:
-            status, head, body = cloud.https_raw(outputs["http_request"].replace(
-                "Host: 127.0.0.1\r\n", "Host: 127.0.0.1\r\nConnection: close\r\n"))
+            status, head, body = cloud.https_raw(
+                outputs["http_request"].replace(
+                    "Host: 127.0.0.1\r\n", "Host: 127.0.0.1\r\nConnection: close\r\n"
+                )
+            )
             answer = json.loads(body)
         else:
             status, answer = cloud.https(outputs["body"])
@@ -142,8 +162,13 @@ def test_every_genuine_https_registration_is_accepted(run, name):
 def test_the_printed_keys_of_the_contradictory_log_are_refused(run):
     inputs = VECTORS["seed003-keys-as-printed-do-NOT-match"]["inputs"]
     with run(CONFIG) as cloud:
-        fields = {"productKey": "a1MZxOdcBnO", "deviceName": inputs["deviceName"], "random": inputs["random"],
-                  "sign": inputs["published_sign"], "signMethod": "hmacsha256"}
+        fields = {
+            "productKey": "a1MZxOdcBnO",
+            "deviceName": inputs["deviceName"],
+            "random": inputs["random"],
+            "sign": inputs["published_sign"],
+            "signMethod": "hmacsha256",
+        }
         assert cloud.https(fields)[1]["code"] == 6600
 
 
@@ -155,8 +180,11 @@ def test_the_node_registration_with_a_label_that_lies_is_refused(run):
 
 def test_the_answer_to_an_https_registration_is_the_documented_one_byte_for_byte(run):
     with run(CONFIG) as cloud:
-        _, head, body = cloud.https_raw(VECTORS["https-dynreg-c-4.2.0"]["outputs"]["http_request"].replace(
-            "Host: 127.0.0.1\r\n", "Host: 127.0.0.1\r\nConnection: close\r\n"))
+        _, head, body = cloud.https_raw(
+            VECTORS["https-dynreg-c-4.2.0"]["outputs"]["http_request"].replace(
+                "Host: 127.0.0.1\r\n", "Host: 127.0.0.1\r\nConnection: close\r\n"
+            )
+        )
         secret = cloud.device()["device_secret"]
         documented = VECTORS["https-dynreg-response-success-device-view"]["inputs"]["body"].replace(
             DS, secret
@@ -164,10 +192,17 @@ def test_the_answer_to_an_https_registration_is_the_documented_one_byte_for_byte
         assert body.decode() == documented
         assert f"\r\nContent-Length: {len(body)}\r\n" in head + "\r\n"
         with cloud.mqtt() as client:
-            client.online(codec.Connect("c|securemode=2,signmethod=hmacsha256|", f"{DN}&{PK}",
-                                        sign(secret, f"clientIdcdeviceName{DN}productKey{PK}").encode(), 60))
+            client.online(
+                codec.Connect(
+                    "c|securemode=2,signmethod=hmacsha256|",
+                    f"{DN}&{PK}",
+                    sign(secret, f"clientIdcdeviceName{DN}productKey{PK}").encode(),
+                    60,
+                )
+            )
         assert cloud.https(form())[1] == json.loads(
-            VECTORS["https-dynreg-response-6289-device-view"]["inputs"]["body"])
+            VECTORS["https-dynreg-response-6289-device-view"]["inputs"]["body"]
+        )
 
 
 @pytest.mark.parametrize("way", ["register", "regnwl"])
@@ -182,5 +217,7 @@ def test_the_push_is_the_vector_byte_for_byte(run, way):
         text = push.payload.decode()
         for key in set(documented) - {"productKey", "deviceName"}:
             text = text.replace(got[key], documented[key])
-        assert codec.Publish(push.topic, text.encode(), push.qos, None, push.retain).encode().hex() == \
-            vector["outputs"]["packet_hex"]
+        assert (
+            codec.Publish(push.topic, text.encode(), push.qos, None, push.retain).encode().hex()
+            == vector["outputs"]["packet_hex"]
+        )

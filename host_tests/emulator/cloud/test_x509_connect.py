@@ -37,8 +37,15 @@ def code(factory, packet, pair=None):
 
 
 def vector(one, **fields):
-    return codec.Connect(**{"client_id": one["clientId"], "username": one["username"],
-                            "password": one["password"].encode(), "keep_alive": 300, **fields})
+    return codec.Connect(
+        **{
+            "client_id": one["clientId"],
+            "username": one["username"],
+            "password": one["password"].encode(),
+            "keep_alive": 300,
+            **fields,
+        }
+    )
 
 
 @pytest.mark.parametrize("one", VECTORS["connect"], ids=lambda one: one["id"])
@@ -49,7 +56,7 @@ def test_every_vector_is_let_in_and_told_who_it_is(factory, one):
         payload = json.dumps(PUSH["payload"], separators=(",", ":"))
         assert push == codec.Publish(PUSH["topic"], payload.encode())
         device.nothing()
-    online, = factory.cloud.log(event="online")
+    (online,) = factory.cloud.log(event="online")
     assert (online["pk"], online["dn"], online["code"]) == (XPK, XDN, 200)
 
 
@@ -79,8 +86,11 @@ def test_what_else_is_let_in(factory, name):
 
 # name -> (CONNECT, code, switches under which it has another code)
 REFUSED = {
-    "securemode 3": (first(client_id="c|securemode=3|"), 2,
-                     {("bad_client_id", 4): 4, ("x509_securemode", "ignored"): 0}),
+    "securemode 3": (
+        first(client_id="c|securemode=3|"),
+        2,
+        {("bad_client_id", 4): 4, ("x509_securemode", "ignored"): 0},
+    ),
     "empty securemode": (first(client_id="c|securemode=|"), 2, {}),
     "securemode -2": (first(client_id="c|securemode=-2|"), 2, {("x509_securemode", "required"): 2}),
     "a list without an end": (first(client_id="c|securemode=2"), 2, {("bad_client_id", 1): 1}),
@@ -106,7 +116,7 @@ def test_what_is_refused(maker, name):
     with maker() as factory:
         factory.ready()
         assert code(factory, packet) == expected
-        refused, = factory.cloud.log(event="refused")
+        (refused,) = factory.cloud.log(event="refused")
         assert (refused["pk"], refused["dn"], refused["ca"]) == (XPK, XDN, CA)
         assert factory.cloud.device(XDN, XPK)["status"] == "inactive"
     for (switch, value), other in others.items():
@@ -159,7 +169,7 @@ def test_a_certificate_that_is_disabled_while_it_is_connected(factory):
         device.online(first())
         factory.cloud.admin("POST", GONE["a disabled binding"][0])
         assert device.closed() == "goodbye"
-    kicked, = factory.cloud.log(event="kicked")
+    (kicked,) = factory.cloud.log(event="kicked")
     assert kicked["reason"] == "its certificate was disabled"
     factory.cloud.admin("POST", f"/cas/{CA}/bindings/{SERIAL:X}/enable")
     assert code(factory, first()) == 0
@@ -182,7 +192,7 @@ def test_a_second_certificate_of_a_device_and_the_first_disabled(factory):
         device.online(first())
         device.read()
         factory.cloud.admin("POST", f"/cas/{CA}/bindings/{SERIAL:X}/disable")
-        device.nothing()                # the connection is that of the other certificate
+        device.nothing()  # the connection is that of the other certificate
     assert [code(factory, first(), pair) for pair in (old, new)] == [5, 0]
 
 
@@ -200,7 +210,7 @@ def test_a_device_that_comes_again_under_its_name_has_no_certificate(factory):
     factory.cloud.admin("POST", f"/devices/{XPK}/{XDN}/delete")
     factory.cloud.admin("POST", f"/products/{XPK}/devices", {"device_names": [XDN]})
     assert code(factory, first(), pair) == 5
-    factory.bind(SERIAL)                # the serial is free again
+    factory.bind(SERIAL)  # the serial is free again
     assert code(factory, first(), pair) == 0
 
 
@@ -248,9 +258,12 @@ def test_an_ordinary_device_from_then_on(factory):
 def test_a_gateway_with_a_certificate_takes_its_sub_devices_along(maker):
     with maker(node="gateway") as factory:
         pair, cloud = factory.ready(), factory.cloud
-        cloud.admin("POST", f"/devices/{XPK}/{XDN}/topology",
-                    {"subdevices": [{"product_key": SUB[0], "device_name": SUB[1]}]})
-        cloud.admin("POST", f"/devices/{SUB[0]}/{SUB[1]}/kick", {}, 409)    # its session is there first
+        cloud.admin(
+            "POST",
+            f"/devices/{XPK}/{XDN}/topology",
+            {"subdevices": [{"product_key": SUB[0], "device_name": SUB[1]}]},
+        )
+        cloud.admin("POST", f"/devices/{SUB[0]}/{SUB[1]}/kick", {}, 409)  # its session is there first
         login = {"id": "1", "params": signed(SUB, secret_=SUB_SECRET)}
         with client(factory.cloud, pair) as gateway:
             gateway.online(first(client_id=".|_ss=1,securemode=2|"))
@@ -261,11 +274,12 @@ def test_a_gateway_with_a_certificate_takes_its_sub_devices_along(maker):
             assert gateway.closed() == "goodbye"
         assert cloud.device(SUB[1], SUB[0])["status"] == "offline"
         assert [entry["dn"] for entry in cloud.log(event="kicked")] == [XDN]
-        offline, = cloud.log(event="offline", dn=SUB[1])
+        (offline,) = cloud.log(event="offline", dn=SUB[1])
         assert offline["reason"] == "the gateway is offline"
 
 
 # ---- the identity push
+
 
 def test_the_push_comes_before_the_messages_that_wait(factory):
     pair, topic = factory.ready(), f"/{XPK}/{XDN}/user/get"
@@ -298,7 +312,7 @@ def test_the_push_is_among_the_messages(factory):
     with client(factory.cloud, factory.ready()) as device:
         device.online(first())
         device.read()
-    message, = factory.cloud.messages(topic=PUSH["topic"])
+    (message,) = factory.cloud.messages(topic=PUSH["topic"])
     assert json.loads(message["payload"]) == PUSH["payload"] and message["direction"] == "down"
 
 

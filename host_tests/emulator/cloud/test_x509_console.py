@@ -34,6 +34,7 @@ HEADER = CSV["header"]
 
 # ---- the registration code
 
+
 def test_the_code_is_64_hex_digits_and_stays_until_it_is_used_up(factory):
     code = factory.cloud.admin("GET", "/registration_code")["code"]
     assert len(code) == 64 and set(code) <= set("0123456789abcdef")
@@ -47,15 +48,20 @@ def test_a_code_that_was_used_registers_nothing_more(factory):
     request = factory.request()
     factory.cloud.admin("POST", "/cas", request)
     other = root("Other", "stranger")
-    answer = factory.register(409, name="Other_CA", certificate=pem(other), verification=pem(
-        proof(reading_name(request), other, "stranger")))
+    answer = factory.register(
+        409,
+        name="Other_CA",
+        certificate=pem(other),
+        verification=pem(proof(reading_name(request), other, "stranger")),
+    )
     assert answer["check"] == "verification" and "registration code" in answer["error"]
 
 
 def reading_name(request):
     """The code in the verification certificate of a request."""
     from tools.emulator.cloud.x509 import reading
-    name, = reading.common_names(reading.certificate(request["verification"].encode()))
+
+    (name,) = reading.common_names(reading.certificate(request["verification"].encode()))
     return name
 
 
@@ -71,21 +77,30 @@ def test_a_code_ages_by_a_figure(maker):
 
 # ---- registering a CA
 
+
 def test_a_ca_is_kept_with_its_serial_subject_and_a_date(factory):
     before = factory.cloud.instance.wall()
     shown = factory.register()
     assert (shown["name"], shown["serial"], shown["subject"], shown["active"]) == (
-        CA, "7B2F90", f"CN={CA}", True)
+        CA,
+        "7B2F90",
+        f"CN={CA}",
+        True,
+    )
     assert before <= shown["registered_at"] <= shown["not_after"]
     assert factory.cloud.admin("GET", "/cas") == [shown]
 
 
-@pytest.mark.parametrize("form", [
-    lambda found: pem(found),
-    lambda found: base64.b64encode(found.public_bytes(Encoding.DER)).decode(),
-    lambda found: base64.b64encode(pem(found).encode()).decode(),
-    lambda found: "subject=/CN=x\n" + pem(found).replace("\n", "\r\n"),
-], ids=["PEM", "DER", "PEM in base64", "PEM with text and CR LF"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda found: pem(found),
+        lambda found: base64.b64encode(found.public_bytes(Encoding.DER)).decode(),
+        lambda found: base64.b64encode(pem(found).encode()).decode(),
+        lambda found: "subject=/CN=x\n" + pem(found).replace("\n", "\r\n"),
+    ],
+    ids=["PEM", "DER", "PEM in base64", "PEM with text and CR LF"],
+)
 def test_certificates_in_all_forms(factory, form):
     factory.register(certificate=form(factory.root))
 
@@ -99,7 +114,8 @@ def test_chinese_names_by_a_switch(maker):
     with maker(switches={"x509_ca_name": "chinese"}) as factory:
         assert factory.register(name="工厂证书_1")["name"] == "工厂证书_1"
         assert factory.cloud.admin("DELETE", "/cas/%E5%B7%A5%E5%8E%82%E8%AF%81%E4%B9%A6_1") == {
-            "done": "remove"}
+            "done": "remove"
+        }
 
 
 def not_ca(**fields):
@@ -116,19 +132,35 @@ CA_REFUSED = {
     "no certificate": (lambda f: {"certificate": "hello"}, "CA", "neither PEM nor base64"),
     "text that is not base64": (lambda f: {"certificate": "h\u00e9"}, "CA", "neither PEM nor base64"),
     "an empty file": (lambda f: {"certificate": ""}, "CA", "is not a certificate"),
-    "a key beside it": (lambda f: {"certificate": pem(f.root) + "-----BEGIN %s-----\n" % "PRIVATE KEY"},
-                        "CA", "2 PEM blocks"),
+    "a key beside it": (
+        lambda f: {"certificate": pem(f.root) + "-----BEGIN %s-----\n" % "PRIVATE KEY"},
+        "CA",
+        "2 PEM blocks",
+    ),
     "two certificates": (lambda f: {"certificate": pem(f.root, f.root)}, "CA", "2 PEM blocks"),
-    "a CSR": (lambda f: {"certificate": pem(f.root).replace("CERTIFICATE", "CERTIFICATE REQUEST")},
-              "CA", "is not a certificate"),
-    "an EC key": (lambda f: {"certificate": pem(certify(CA, ec_key().public_key(), 1, issuer_key=ec_key(),
-                                                       extensions=(CA_TRUE,)))}, "CA", "not RSA"),
+    "a CSR": (
+        lambda f: {"certificate": pem(f.root).replace("CERTIFICATE", "CERTIFICATE REQUEST")},
+        "CA",
+        "is not a certificate",
+    ),
+    "an EC key": (
+        lambda f: {
+            "certificate": pem(
+                certify(CA, ec_key().public_key(), 1, issuer_key=ec_key(), extensions=(CA_TRUE,))
+            )
+        },
+        "CA",
+        "not RSA",
+    ),
     "CA:FALSE": (lambda f: {"certificate": not_ca(extensions=(CA_FALSE,))}, "CA", "CA:TRUE"),
     "no basicConstraints": (lambda f: {"certificate": not_ca(extensions=())}, "CA", "CA:TRUE"),
     "a CA that has expired": (lambda f: {"certificate": not_ca(days=(-9, -1))}, "CA", "has expired"),
     "a CA that is not valid yet": (lambda f: {"certificate": not_ca(days=(1, 9))}, "CA", "not valid yet"),
-    "another type of the second file": (lambda f: {"verification_file": "v.csv"}, "verification",
-                                        "v.csv is not"),
+    "another type of the second file": (
+        lambda f: {"verification_file": "v.csv"},
+        "verification",
+        "v.csv is not",
+    ),
     "no second certificate": (lambda f: {"verification": "AAAA"}, "verification", "is not a certificate"),
     "the CA as its own proof": (lambda f: {"verification": pem(f.root)}, "verification", "Common Name"),
 }
@@ -175,9 +207,14 @@ def test_the_checks_come_in_their_order(maker):
         assert factory.register(409, **{**bad, "name": "Other_CA"})["check"] == "CA"
         again = factory.register(409, name="Other_CA", verification="AAAA")
         assert again["check"] == "registered" and again["error"] == (
-            f"this CA is registered already, as {CA}")
-        assert factory.register(409, name="Other_CA", certificate=pem(root("Other", "stranger")),
-                                verification="AAAA")["check"] == "verification"
+            f"this CA is registered already, as {CA}"
+        )
+        assert (
+            factory.register(
+                409, name="Other_CA", certificate=pem(root("Other", "stranger")), verification="AAAA"
+            )["check"]
+            == "verification"
+        )
 
 
 def test_the_same_key_under_another_subject_is_another_ca(factory):
@@ -217,10 +254,20 @@ def test_another_region_has_no_private_cas(maker):
 BAD_REQUESTS = [
     ("GET", "/cas/Nobody/bindings", None, 404, "no CA Nobody"),
     ("POST", "/cas", {"name": "x"}, 400, "certificate must be a JSON str"),
-    ("POST", "/cas", {"name": "x", "certificate": "", "verification": "", "key": ""}, 400,
-     "key is not known"),
-    ("POST", "/cas", {"name": "x", "certificate": "", "verification": "", "certificate_file": 1}, 400,
-     "certificate_file must be a JSON str"),
+    (
+        "POST",
+        "/cas",
+        {"name": "x", "certificate": "", "verification": "", "key": ""},
+        400,
+        "key is not known",
+    ),
+    (
+        "POST",
+        "/cas",
+        {"name": "x", "certificate": "", "verification": "", "certificate_file": 1},
+        400,
+        "certificate_file must be a JSON str",
+    ),
     ("POST", f"/cas/{CA}/association", {"csv": 1}, 400, "csv must be a JSON str"),
     ("POST", f"/cas/{CA}/association", {"csv": "", "file": "a.xlsx"}, 400, "a.xlsx is not a .csv file"),
     ("POST", f"/cas/{CA}/bindings/xyz/disable", None, 400, "'xyz' is not hexadecimal"),
@@ -239,6 +286,7 @@ def test_requests_that_cannot_be(factory, method, path, body, status, text):
 
 # ---- serial numbers
 
+
 @pytest.mark.parametrize("one", VECTORS["serial_numbers"], ids=lambda one: one["normal"])
 def test_the_normal_form_of_a_serial(one):
     assert serials.of_number(one["decimal"]) == one["normal"]
@@ -251,15 +299,17 @@ def test_what_is_the_same_serial_however_it_is_written(factory, group):
     """Whichever form is uploaded, no other can be uploaded beside it."""
     factory.register()
     factory.associate((XPK, XDN, group[0]))
-    binding, = factory.cloud.admin("GET", f"/cas/{CA}/bindings")
+    (binding,) = factory.cloud.admin("GET", f"/cas/{CA}/bindings")
     assert binding["serial"] == serials.normal(group[-1])
     for written in group:
         answer = factory.associate((XPK, XDN2, written), status=409)
         assert "is bound to sensor-01 already" in answer["rows"][0]["error"]
 
 
-@pytest.mark.parametrize("written", ["", "0", "00:00", "0x", "xyz", "-1", "1.5E+19",
-                                     "44409342144213933 (0x9dc6)", "1" * 41, "\u0661"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "0", "00:00", "0x", "xyz", "-1", "1.5E+19", "44409342144213933 (0x9dc6)", "1" * 41, "\u0661"],
+)
 def test_what_is_no_serial(written):
     with pytest.raises(ValueError):
         serials.normal(written)
@@ -267,18 +317,31 @@ def test_what_is_no_serial(written):
 
 # ---- association files
 
+
 def test_the_vectors_file(factory):
     factory.register()
     assert factory.upload(f"{HEADER}\r\n{CSV['line_example']}\r\n", file="a.csv") == {"bound": 1}
     assert factory.cloud.admin("GET", f"/cas/{CA}/bindings") == [
-        {"authority": CA, "serial": "9DC60FB736F3AD", "product_key": XPK, "device_name": XDN,
-         "state": "active"}]
+        {
+            "authority": CA,
+            "serial": "9DC60FB736F3AD",
+            "product_key": XPK,
+            "device_name": XDN,
+            "state": "active",
+        }
+    ]
 
 
-@pytest.mark.parametrize("text", [
-    f"\ufeff{HEADER}\n{XPK},{XDN},A\n", f"{HEADER}\r{XPK},{XDN},A\r", f"{HEADER}\n\n{XPK} , {XDN}, A\n,,\n",
-    f'"ProductKey","DeviceName","CertSN"\n"{XPK}","{XDN}","A"',
-], ids=["byte order mark", "CR", "blanks and empty lines", "quotes"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeff{HEADER}\n{XPK},{XDN},A\n",
+        f"{HEADER}\r{XPK},{XDN},A\r",
+        f"{HEADER}\n\n{XPK} , {XDN}, A\n,,\n",
+        f'"ProductKey","DeviceName","CertSN"\n"{XPK}","{XDN}","A"',
+    ],
+    ids=["byte order mark", "CR", "blanks and empty lines", "quotes"],
+)
 def test_files_as_other_programs_write_them(factory, text):
     factory.register()
     assert factory.upload(text) == {"bound": 1}
@@ -293,8 +356,10 @@ FILES = {
     "no rows": (HEADER + "\r\n", "no rows"),
     "an unknown product": (f"{HEADER}\na1Nobody000,{XDN},A\n", "there is no product 'a1Nobody000'"),
     "a product with secrets": (f"{HEADER}\na1SecretPk0,{XDN},A\n", "authenticates by secret"),
-    "a product with certificates of the platform": (f"{HEADER}\na1Platform0,{XDN},A\n",
-                                                    "authenticates by certificates of the platform"),
+    "a product with certificates of the platform": (
+        f"{HEADER}\na1Platform0,{XDN},A\n",
+        "authenticates by certificates of the platform",
+    ),
 }
 
 
@@ -328,7 +393,8 @@ def test_all_bad_rows_are_told_and_none_is_applied(maker):
         answer = factory.associate(*written, status=409)
         assert answer["error"] == "9 of 13 rows are bad; none was applied"
         assert {row["line"]: row["error"] for row in answer["rows"]} == {
-            line: text for line, (_, text) in bad.items()}
+            line: text for line, (_, text) in bad.items()
+        }
         assert len(factory.cloud.admin("GET", f"/cas/{CA}/bindings")) == 1
         assert factory.associate(*good) == {"bound": 9}
         assert len(factory.cloud.admin("GET", f"/cas/{CA}/bindings")) == 10
@@ -362,9 +428,14 @@ def states(factory):
     return {one["serial"]: one["state"] for one in factory.cloud.device(XDN, XPK)["certificates"]}
 
 
-@pytest.mark.parametrize("choice, left", [
-    ("both", {"A": "active", "B": "active"}), ("replace", {"B": "active"}), ("refuse", {"A": "active"}),
-])
+@pytest.mark.parametrize(
+    "choice, left",
+    [
+        ("both", {"A": "active", "B": "active"}),
+        ("replace", {"B": "active"}),
+        ("refuse", {"A": "active"}),
+    ],
+)
 def test_a_second_row_for_a_device(maker, choice, left):
     with maker(switches={"x509_second_serial": choice}) as factory:
         with client(factory.cloud, factory.ready(0xA)) as device:
@@ -402,6 +473,7 @@ def test_products_say_how_they_authenticate(factory):
 
 
 # ---- what is kept
+
 
 def test_everything_outlives_the_cloud(maker):
     with maker() as factory:

@@ -15,7 +15,7 @@ from tools.ca.check import Checker
 from tools.ca.issue import issue
 from tools.emulator.cloud import codec
 
-CHEAP = 2 ** 10     # scrypt, for a passphrase of the test's own
+CHEAP = 2**10  # scrypt, for a passphrase of the test's own
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def openssl(tmp_path):
         done = subprocess.run(["openssl", *map(str, words)], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
     return run
 
 
@@ -31,19 +32,54 @@ def signed(openssl, folder, name, subject, *more):
     """A key and a certificate of ca.crt, by the commands of the platform's pages; version 1."""
     openssl("genrsa", "-traditional", "-out", f"{name}.key", 2048)
     openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
-    openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-            "-out", f"{name}.crt", "-sha512", *more)
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        f"{name}.csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-out",
+        f"{name}.crt",
+        "-sha512",
+        *more,
+    )
     return folder / f"{name}.crt", folder / f"{name}.key"
 
 
 def test_all_of_it_made_by_openssl(factory, openssl, tmp_path):
     cloud = factory.cloud
-    openssl("req", "-new", "-x509", "-days", 3650, "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key",
-            "-out", "ca.crt", "-subj", "/C=CN/O=Example/CN=myIoTCARoot")
+    openssl(
+        "req",
+        "-new",
+        "-x509",
+        "-days",
+        3650,
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-subj",
+        "/C=CN/O=Example/CN=myIoTCARoot",
+    )
     code = cloud.admin("GET", "/registration_code")["code"]
     verification, _ = signed(openssl, tmp_path, "verify", code, "-days", 300)
-    cloud.admin("POST", "/cas", {"name": CA, "certificate": (tmp_path / "ca.crt").read_text(),
-                                 "verification": verification.read_text(), "certificate_file": "ca.crt"})
+    cloud.admin(
+        "POST",
+        "/cas",
+        {
+            "name": CA,
+            "certificate": (tmp_path / "ca.crt").read_text(),
+            "verification": verification.read_text(),
+            "certificate_file": "ca.crt",
+        },
+    )
     pair = signed(openssl, tmp_path, "device", XDN, "-days", 3650)
     serial = openssl("x509", "-in", pair[0], "-noout", "-serial").strip().removeprefix("serial=")
     factory.associate((XPK, XDN, serial))
@@ -56,10 +92,30 @@ class s_client:
 
     def __init__(self, cloud, certificate, private_key):
         self.process = subprocess.Popen(
-            ["openssl", "s_client", "-quiet", "-verify_quiet", "-tls1_2", "-connect",
-             f"127.0.0.1:{cloud.ports['x509']}", "-servername", HOST, "-verify_hostname", HOST,
-             "-verify_return_error", "-CAfile", cloud.run_dir / "ca.pem", "-cert", certificate,
-             "-key", private_key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [
+                "openssl",
+                "s_client",
+                "-quiet",
+                "-verify_quiet",
+                "-tls1_2",
+                "-connect",
+                f"127.0.0.1:{cloud.ports['x509']}",
+                "-servername",
+                HOST,
+                "-verify_hostname",
+                HOST,
+                "-verify_return_error",
+                "-CAfile",
+                cloud.run_dir / "ca.pem",
+                "-cert",
+                certificate,
+                "-key",
+                private_key,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def __enter__(self):
         self.process.stdin.write(first().encode())
@@ -81,12 +137,20 @@ def test_all_of_it_made_by_the_ca_of_this_project(factory, tmp_path):
     cloud, passphrase = factory.cloud, b"a passphrase of this test"
     ca = authority.create(tmp_path / "ca", CA, passphrase, cost=CHEAP).unlock(passphrase)
     der = ca.verification(cloud.admin("GET", "/registration_code")["code"])
-    cloud.admin("POST", "/cas", {
-        "name": CA, "certificate": (tmp_path / "ca" / "ca.cer").read_text(), "certificate_file": "ca.cer",
-        "verification": keys.pem("CERTIFICATE", der).decode(), "verification_file": "verify.cer"})
+    cloud.admin(
+        "POST",
+        "/cas",
+        {
+            "name": CA,
+            "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
+            "certificate_file": "ca.cer",
+            "verification": keys.pem("CERTIFICATE", der).decode(),
+            "verification_file": "verify.cer",
+        },
+    )
     assert cloud.admin("GET", "/cas")[0]["serial"] == ca.serial
     made = [issue(ca, XPK, name) for name in (XDN, XDN2)]
-    (path, rows), = association.write(ca, tmp_path / "out")
+    ((path, rows),) = association.write(ca, tmp_path / "out")
     assert factory.upload(path.read_bytes().decode(), file=path.name) == {"bound": rows} == {"bound": 2}
     for one in made:
         pair = tmp_path / f"{one.stem}.cer", tmp_path / f"{one.stem}.key"
@@ -96,9 +160,9 @@ def test_all_of_it_made_by_the_ca_of_this_project(factory, tmp_path):
             device.online(first())
             assert pushed(device.read()) == {"productKey": XPK, "deviceName": one.device_name}
     issue(ca, XPK, XDN, renew=True)
-    (path, rows), = association.write(ca, tmp_path / "out")
+    ((path, rows),) = association.write(ca, tmp_path / "out")
     assert factory.upload(path.read_bytes().decode()) == {"bound": 1}
-    (path, rows), = association.write(ca, tmp_path / "all", everything=True)
+    ((path, rows),) = association.write(ca, tmp_path / "all", everything=True)
     answer = factory.upload(path.read_bytes().decode(), 409)
     assert len(answer["rows"]) == rows == 2 and all("already" in row["error"] for row in answer["rows"])
 

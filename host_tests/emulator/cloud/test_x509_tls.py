@@ -53,9 +53,9 @@ def reasons(factory):
 
 def test_a_bound_certificate_is_told_who_it_is(factory):
     assert admitted(factory, factory.ready())
-    handshake, = factory.cloud.log(event="handshake", where="x509")
+    (handshake,) = factory.cloud.log(event="handshake", where="x509")
     assert handshake["server_name"] == HOST
-    online, = factory.cloud.log(event="online")
+    (online,) = factory.cloud.log(event="online")
     assert (online["way"], online["ca"], online["serial"]) == ("x509", "Factory_CA", f"{SERIAL:X}")
 
 
@@ -75,7 +75,8 @@ def test_a_ca_that_nobody_registered(factory):
     stranger = root("Stranger", "stranger")
     assert alert(factory, files(factory.folder, leaf(stranger, 7, "stranger"))) == "TLSV1_ALERT_UNKNOWN_CA"
     assert alert(factory, files(factory.folder, leaf(stranger, 7, "stranger"), stranger)) == (
-        "TLSV1_ALERT_UNKNOWN_CA")
+        "TLSV1_ALERT_UNKNOWN_CA"
+    )
 
 
 def test_a_certificate_that_signs_itself(factory):
@@ -94,16 +95,22 @@ def test_another_key_under_the_name_of_a_registered_ca(factory):
 def test_a_certificate_without_its_key(factory):
     certificate, _ = factory.ready()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    other = files(factory.folder, certify("x", key("stranger").public_key(), 1, issuer_key=key("stranger")),
-                  private_key=key("stranger"))[1]
+    other = files(
+        factory.folder,
+        certify("x", key("stranger").public_key(), 1, issuer_key=key("stranger")),
+        private_key=key("stranger"),
+    )[1]
     with pytest.raises(ssl.SSLError, match="KEY_VALUES_MISMATCH"):
-        context.load_cert_chain(certificate, other)     # so no honest client can even try
+        context.load_cert_chain(certificate, other)  # so no honest client can even try
 
 
-@pytest.mark.parametrize("days, expected", [
-    ((-9, -1), "SSLV3_ALERT_CERTIFICATE_EXPIRED"),
-    ((1, 9), "SSLV3_ALERT_BAD_CERTIFICATE"),
-])
+@pytest.mark.parametrize(
+    "days, expected",
+    [
+        ((-9, -1), "SSLV3_ALERT_CERTIFICATE_EXPIRED"),
+        ((1, 9), "SSLV3_ALERT_BAD_CERTIFICATE"),
+    ],
+)
 def test_dates_of_the_device_certificate(factory, days, expected):
     factory.ready()
     assert alert(factory, factory.files(days=days)) == expected
@@ -117,10 +124,14 @@ def test_a_ca_that_expired_after_it_was_registered(factory):
     assert alert(factory, factory.files()) == "SSLV3_ALERT_CERTIFICATE_EXPIRED"
 
 
-@pytest.mark.parametrize("fields", [
-    {"public_key": ec_key().public_key(), "private_key": ec_key()},
-    {"extensions": (CA_FALSE, SERVER)},
-], ids=["not RSA", "for servers only"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"public_key": ec_key().public_key(), "private_key": ec_key()},
+        {"extensions": (CA_FALSE, SERVER)},
+    ],
+    ids=["not RSA", "for servers only"],
+)
 def test_a_certificate_of_another_kind(factory, fields):
     factory.ready()
     private = fields.pop("private_key", None)
@@ -130,8 +141,9 @@ def test_a_certificate_of_another_kind(factory, fields):
 
 def below(factory):
     """A device certificate of a CA that the registered CA has signed, with that CA beside it."""
-    between = certify("Between", key("between").public_key(), 0x77, factory.root, key("ca"),
-                      extensions=(CA_TRUE,))
+    between = certify(
+        "Between", key("between").public_key(), 0x77, factory.root, key("ca"), extensions=(CA_TRUE,)
+    )
     return files(factory.folder, leaf(between, SERIAL, "between"), between)
 
 
@@ -152,8 +164,9 @@ def test_a_ca_between_is_taken_by_a_switch(maker):
 
 def test_a_ca_that_does_not_sign_itself_is_an_anchor(factory):
     above = root("Above", "above", serial=1)
-    factory.root = certify("Factory Root", key("ca").public_key(), 0x7B2F90, above, key("above"),
-                           extensions=(CA_TRUE,))
+    factory.root = certify(
+        "Factory Root", key("ca").public_key(), 0x7B2F90, above, key("above"), extensions=(CA_TRUE,)
+    )
     assert admitted(factory, factory.ready())
 
 
@@ -227,7 +240,7 @@ def test_a_removed_ca(factory):
     assert factory.cloud.admin("GET", "/cas") == []
     factory.register()
     with client(factory.cloud, pair) as device:
-        assert device.login(first()) == 5       # what was bound went with it
+        assert device.login(first()) == 5  # what was bound went with it
 
 
 def test_a_ca_that_goes_between_handshake_and_connect(factory):

@@ -9,7 +9,6 @@ from tools.emulator.board import umqtt
 from host_tests.support import device_tests
 
 
-
 def pytest_pycollect_makemodule(module_path, parent):
     """Never import a device test on the host."""
     return DeviceFile.from_parent(parent, path=module_path)

@@ -21,9 +21,15 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 NEVER = 1 << 60
 PERIOD = time.ticks_add(0, -1) + 1  # of the chip's ticks
-CALM = 8 * MINUTE  # with nothing wrong for so long a device is online: ping, its answer overdue, the longest wait
-BURNED = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
-          record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef"}
+CALM = (
+    8 * MINUTE
+)  # with nothing wrong for so long a device is online: ping, its answer overdue, the longest wait
+BURNED = {
+    record.WAY: b"device",
+    record.PRODUCT_KEY: b"a1TESTpk001",
+    record.DEVICE_NAME: b"dev_0001",
+    record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef",
+}
 # what may happen: the platform does not answer, refuses for now, closes, resets, falls silent; Wi-Fi goes
 KINDS = ("away", "busy", "closed", "reset", "silent", "wifi")
 
@@ -190,11 +196,15 @@ def days(asked):
         if world.wrong or before < world.calm or world.now < world.twin:
             fine = world.now
         online = device.connected and not world.link.lost
-        assert online or world.now - fine < CALM, "offline, and nothing was wrong for %d s" % ((world.now - fine) // SECOND)
+        assert online or world.now - fine < CALM, "offline, and nothing was wrong for %d s" % (
+            (world.now - fine) // SECOND
+        )
         if online:
             assert world.link.subscribed, "connected without its subscription"
             world.online += world.now - before
-        if device.connected and world.now >= due and world.now // HOUR % 2:  # else only pings tell that a link is lost
+        if (
+            device.connected and world.now >= due and world.now // HOUR % 2
+        ):  # else only pings tell that a link is lost
             due = world.now + MINUTE
             try:
                 device.publish("user/update", "x", 1)

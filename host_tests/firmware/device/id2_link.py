@@ -31,7 +31,13 @@ def link(value):
         record.DEVICE_NAME: value["device_name"].encode(),
     }
     if "id2" in value:
-        fields.update({record.ID2: value["id2"].encode(), record.ID2_KEY: unhex(value["id2_key"]), record.ID2_KEY_TYPE: value["id2_type"].encode()})
+        fields.update(
+            {
+                record.ID2: value["id2"].encode(),
+                record.ID2_KEY: unhex(value["id2_key"]),
+                record.ID2_KEY_TYPE: value["id2_type"].encode(),
+            }
+        )
         credential = burned(fields, 0, bytes(6), None)
     else:
         from aliot.id2 import Id2
@@ -52,7 +58,12 @@ def outcome(credential, port):
         stream = connect(credential, "127.0.0.1", port, 3000)
         client = Client(stream, login(credential, None), 300, 3000)
         client.connect(True)
-        client.publish(b"/%s/%s/user/update" % (credential.product_key.encode(), credential.device_name.encode()), "x", False, 1)
+        client.publish(
+            b"/%s/%s/user/update" % (credential.product_key.encode(), credential.device_name.encode()),
+            "x",
+            False,
+            1,
+        )
         client.disconnect()
         return "accepted"
     except AliotError as problem:

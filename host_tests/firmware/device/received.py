@@ -14,7 +14,9 @@ from scripted import Stream, unhex
 
 PRODUCT_SECRET = "ProductSecret016"
 DEVICE_SECRET = "0123456789abcdef0123456789abcdef"
-ENDPOINT = Endpoint("iot-test01.mqtt.iothub.aliyuncs.com", 8883, "iot-test01", "iot-auth.cn-shanghai.aliyuncs.com")
+ENDPOINT = Endpoint(
+    "iot-test01.mqtt.iothub.aliyuncs.com", 8883, "iot-test01", "iot-auth.cn-shanghai.aliyuncs.com"
+)
 
 
 class Login:

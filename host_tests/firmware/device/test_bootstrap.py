@@ -37,12 +37,18 @@ DAY = 86400
 
 def http(body, status="200 OK", length=None):
     body = body if isinstance(body, bytes) else body.encode()
-    return ("HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(body) if length is None else length)).encode() + body
+    return (
+        "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(body) if length is None else length)
+    ).encode() + body
 
 
 def place(host=FRANKFURT, port=1883):
     """The answer of /auth/bootstrap."""
-    return http(json.dumps({"code": 200, "data": {"resources": {"mqtt": {"host": host, "port": port}}}, "message": "success"}))
+    return http(
+        json.dumps(
+            {"code": 200, "data": {"resources": {"mqtt": {"host": host, "port": port}}}, "message": "success"}
+        )
+    )
 
 
 def token(host=FRANKFURT, port=1883, iot_id="030VCbn3", iot_token=TOKEN):
@@ -52,8 +58,13 @@ def token(host=FRANKFURT, port=1883, iot_id="030VCbn3", iot_token=TOKEN):
 
 
 def fields(auth=b"", bootstrap=b"", region=b"ap-southeast-1", **more):
-    made = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
-            record.DEVICE_SECRET: SECRET.encode(), record.REGION: region}
+    made = {
+        record.WAY: b"device",
+        record.PRODUCT_KEY: b"a1TESTpk001",
+        record.DEVICE_NAME: b"dev_0001",
+        record.DEVICE_SECRET: SECRET.encode(),
+        record.REGION: region,
+    }
     if auth:
         made[record.AUTH] = auth
     if bootstrap:
@@ -96,7 +107,9 @@ class Platform:
 
     def form(self, at=-1):
         """The form of a request, as a dict."""
-        return dict([pair.split("=") for pair in self.streams[at].written().decode().split("\r\n\r\n")[1].split("&")])
+        return dict(
+            [pair.split("=") for pair in self.streams[at].written().decode().split("\r\n\r\n")[1].split("&")]
+        )
 
     def login(self, at=-1):
         """(client id, user name, password) of a CONNECT."""
@@ -175,8 +188,6 @@ def last(made, name):
     return [said for state, said in made.states if state == name][-1]
 
 
-
-
 # The forms, by the vectors.
 
 
@@ -223,7 +234,10 @@ def test_names_are_percent_encoded_and_signed_raw():
     form = messages.authentication(own, 1, "hmacsha256", False)
     assert "&deviceName=dev%40a%3Ab&" in form and "&clientId=a1.dev%40a%3Ab&" in form
     assert messages.content(own, 1, False) == "clientIda1.dev@a:bdeviceNamedev@a:bproductKeya1timestamp1"
-    assert messages.bootstrap(own) == "productKey=a1&deviceName=dev%40a%3Ab&clientId=a1.dev%40a%3Ab&resources=mqtt"
+    assert (
+        messages.bootstrap(own)
+        == "productKey=a1&deviceName=dev%40a%3Ab&clientId=a1.dev%40a%3Ab&resources=mqtt"
+    )
 
 
 # The settings.
@@ -233,35 +247,68 @@ TABLES = {
         # auth, bootstrap, (host, path) of each question
         ("https", "none", [("iot-auth.ap-southeast-1.aliyuncs.com", "/auth/devicename")]),
         ("https", "region", [("iot-auth.ap-southeast-1.aliyuncs.com", "/auth/devicename")]),
-        ("https", "global", [("iot-auth-global.aliyuncs.com", "/auth/bootstrap"),
-                             ("iot-auth.eu-central-1.aliyuncs.com", "/auth/devicename")]),
+        (
+            "https",
+            "global",
+            [
+                ("iot-auth-global.aliyuncs.com", "/auth/bootstrap"),
+                ("iot-auth.eu-central-1.aliyuncs.com", "/auth/devicename"),
+            ],
+        ),
         ("mqtt", "region", [("iot-auth.ap-southeast-1.aliyuncs.com", "/auth/bootstrap")]),
         ("mqtt", "global", [("iot-auth-global.aliyuncs.com", "/auth/bootstrap")]),
         ("mqtt", "none", []),
     ],
     "test_hosts": [
-        (FRANKFURT, True), ("a1TESTpk001." + FRANKFURT, True), ("iot-06z00abc.mqtt.iothub.aliyuncs.com", True),
+        (FRANKFURT, True),
+        ("a1TESTpk001." + FRANKFURT, True),
+        ("iot-06z00abc.mqtt.iothub.aliyuncs.com", True),
         ("IOT-AS-MQTT.cn-shanghai.aliyuncs.com", True),
-        ("", False), ("aliyuncs.com", False), ("iot-as-mqtt.aliyuncs.com", False), ("x.aliyuncs.com", False),
-        (FRANKFURT + ".", False), ("." + FRANKFURT, False), (FRANKFURT + ".evil.example", False),
-        ("iot-as-mqtt.cn-shanghai.evilaliyuncs.com", False), ("iot-as-mqtt.cn-shanghai.aliyuncs.com.cn", False),
-        ("xiot-as-mqtt.cn-shanghai.aliyuncs.com", False), ("bucket.oss-cn-shanghai.aliyuncs.com", False),
-        ("a.b." + FRANKFURT, False), ("iot-as-mqtt..aliyuncs.com", False), ("mqtt.iothub.aliyuncs.com", False),
-        ("a.b.mqtt.iothub.aliyuncs.com", False), ("x" * 64 + "." + FRANKFURT, False), ("evil.example", False),
-        ("evil.example/" + FRANKFURT, False), ("evil@" + FRANKFURT, False), (FRANKFURT + ":443", False),
-        ("\u0131ot-as-mqtt.cn-shanghai.aliyuncs.com", False), ("iot-as-mqtt.cn-shanghai.aliyuncs.com\n", False),
-        ("198.51.100.7", False), ("iot-as-mqtt.cn_shanghai.aliyuncs.com", False),
+        ("", False),
+        ("aliyuncs.com", False),
+        ("iot-as-mqtt.aliyuncs.com", False),
+        ("x.aliyuncs.com", False),
+        (FRANKFURT + ".", False),
+        ("." + FRANKFURT, False),
+        (FRANKFURT + ".evil.example", False),
+        ("iot-as-mqtt.cn-shanghai.evilaliyuncs.com", False),
+        ("iot-as-mqtt.cn-shanghai.aliyuncs.com.cn", False),
+        ("xiot-as-mqtt.cn-shanghai.aliyuncs.com", False),
+        ("bucket.oss-cn-shanghai.aliyuncs.com", False),
+        ("a.b." + FRANKFURT, False),
+        ("iot-as-mqtt..aliyuncs.com", False),
+        ("mqtt.iothub.aliyuncs.com", False),
+        ("a.b.mqtt.iothub.aliyuncs.com", False),
+        ("x" * 64 + "." + FRANKFURT, False),
+        ("evil.example", False),
+        ("evil.example/" + FRANKFURT, False),
+        ("evil@" + FRANKFURT, False),
+        (FRANKFURT + ":443", False),
+        ("\u0131ot-as-mqtt.cn-shanghai.aliyuncs.com", False),
+        ("iot-as-mqtt.cn-shanghai.aliyuncs.com\n", False),
+        ("198.51.100.7", False),
+        ("iot-as-mqtt.cn_shanghai.aliyuncs.com", False),
     ],
     "test_every_code_has_its_class_and_advice": [
-        (401, "never", "DeviceSecret"), (460, "never", "sign method"), (500, "now", "nothing to do"),
-        (5001, "never", "exists"), (6200, "never", "auth to mqtt"), (429, "later", "endpoint"), (7777, "later", "endpoint"),
+        (401, "never", "DeviceSecret"),
+        (460, "never", "sign method"),
+        (500, "now", "nothing to do"),
+        (5001, "never", "exists"),
+        (6200, "never", "auth to mqtt"),
+        (429, "later", "endpoint"),
+        (7777, "later", "endpoint"),
     ],
     "test_what_has_gone_wrong_with_a_question_is_told_and_tried_again": [
-        (LinkError("no", "dns"), "dns", "offline"), (TimedOut("connect"), "timeout", "offline"),
-        (Closed("x"), "closed", "offline"), (Stream(b"", CLOSED), "closed", "offline"),
-        (Stream(b"HTTP/1.1 200", RESET), "reset", "offline"), (Stream(b"", SILENT), "timeout", "offline"),
-        (http('{"code":401}'), "auth.401", "refused"), (http('{"code":500}', "500 Internal"), "auth.500", "refused"),
-        (http("<html>", "302 Found"), "auth.answer", "refused"), (place("evil.example"), "auth.host", "refused"),
+        (LinkError("no", "dns"), "dns", "offline"),
+        (TimedOut("connect"), "timeout", "offline"),
+        (Closed("x"), "closed", "offline"),
+        (Stream(b"", CLOSED), "closed", "offline"),
+        (Stream(b"HTTP/1.1 200", RESET), "reset", "offline"),
+        (Stream(b"", SILENT), "timeout", "offline"),
+        (http('{"code":401}'), "auth.401", "refused"),
+        (http('{"code":500}', "500 Internal"), "auth.500", "refused"),
+        (http("<html>", "302 Found"), "auth.answer", "refused"),
+        (place("evil.example"), "auth.host", "refused"),
         (place(FRANKFURT, 22), "auth.host", "refused"),
     ],
 }
@@ -304,13 +351,29 @@ class Unsigned(Credential):
 
 
 def test_settings_that_cannot_be_one_are_refused():
-    for wrong in ({"auth": "http"}, {"auth": None}, {"auth": 1}, {"bootstrap": "moon"}, {"bootstrap": ["region"]}, {"bootstrap": ""}):
+    for wrong in (
+        {"auth": "http"},
+        {"auth": None},
+        {"auth": 1},
+        {"bootstrap": "moon"},
+        {"bootstrap": ["region"]},
+        {"bootstrap": ""},
+    ):
         # in config.json: named, and what is burned serves
         made = device(fields(b"https", b"region"), config={"endpoint": wrong})
         state, said = made.states[1]
-        assert (state, said["code"]) == ("error", "settings") and "endpoint." in said["detail"] and said["advice"], said
+        assert (
+            (state, said["code"]) == ("error", "settings")
+            and "endpoint." in said["detail"]
+            and said["advice"]
+        ), said
         assert (made.endpoint.auth, made.endpoint.bootstrap) == ("https", "region")
-    for burned in (fields(b"ftp"), fields(bootstrap=b"none at all"), fields(b"https", b"moon"), fields(b"mqtts", b"region")):
+    for burned in (
+        fields(b"ftp"),
+        fields(bootstrap=b"none at all"),
+        fields(b"https", b"moon"),
+        fields(b"mqtts", b"region"),
+    ):
         problem = raises(CredentialError, endpoint, burned)
         assert problem.code == "endpoint" and problem.advice
     for credential in (Unsigned("a1TESTpk001", "dev_0001"), Unsigned("", "")):
@@ -320,31 +383,58 @@ def test_settings_that_cannot_be_one_are_refused():
 
 
 def test_tokens_without_preregistration_may_be_sent_on_but_cannot_authenticate():
-    free = {record.WAY: b"product", record.METHOD: b"regnwl", record.PRODUCT_KEY: b"a1", record.PRODUCT_SECRET: b"p"}
+    free = {
+        record.WAY: b"product",
+        record.METHOD: b"regnwl",
+        record.PRODUCT_KEY: b"a1",
+        record.PRODUCT_SECRET: b"p",
+    }
     problem = raises(CredentialError, endpoint, free, {"auth": "https"})
     assert problem.code == "endpoint" and "preregistration-free" in problem.detail
     assert endpoint(free, {"bootstrap": "region"}).question()[1] == "/auth/bootstrap"
 
 
 def test_an_issued_token_connects_where_bootstrap_sends_it():
-    burned = {record.WAY: b"product", record.METHOD: b"regnwl", record.PRODUCT_KEY: b"a1TESTpk001",
-              record.DEVICE_NAME: b"dev_0001", record.PRODUCT_SECRET: b"ProductSecret016", record.BOOTSTRAP: b"global"}
-    kept = {record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001", record.FOR_GENERATION: b"\x64\0\0\0",
-            record.CLIENT_ID: b"CID1", record.DEVICE_TOKEN: b"TOKEN456"}
+    burned = {
+        record.WAY: b"product",
+        record.METHOD: b"regnwl",
+        record.PRODUCT_KEY: b"a1TESTpk001",
+        record.DEVICE_NAME: b"dev_0001",
+        record.PRODUCT_SECRET: b"ProductSecret016",
+        record.BOOTSTRAP: b"global",
+    }
+    kept = {
+        record.PRODUCT_KEY: b"a1TESTpk001",
+        record.DEVICE_NAME: b"dev_0001",
+        record.FOR_GENERATION: b"\x64\0\0\0",
+        record.CLIENT_ID: b"CID1",
+        record.DEVICE_TOKEN: b"TOKEN456",
+    }
     media = (Medium("nvs"), Medium("littlefs"))
     for medium in media:
         medium.kept["burned"] = record.encode(record.BURNED, 100, burned)
         medium.kept["issued"] = record.encode(record.ISSUED, 100, kept)
     platform = Platform(place("iot-06z00abc.mqtt.iothub.aliyuncs.com", 8883), OK)
     made = online(device(None, media))
-    assert platform.asked[-1] == ("iot-06z00abc.mqtt.iothub.aliyuncs.com", 8883) and made.endpoint.roots == ("aliyun",)
+    assert platform.asked[-1] == ("iot-06z00abc.mqtt.iothub.aliyuncs.com", 8883) and made.endpoint.roots == (
+        "aliyun",
+    )
     assert platform.login() == ("CID1|securemode=-2,authType=connwl|", "dev_0001&a1TESTpk001", "TOKEN456")
 
 
 def test_an_issued_secret_authenticates():
-    burned = {record.WAY: b"product", record.METHOD: b"https", record.PRODUCT_KEY: b"a1TESTpk001",
-              record.DEVICE_NAME: b"dev_0001", record.PRODUCT_SECRET: b"ProductSecret016", record.AUTH: b"https"}
-    issued = '{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"}}' % SECRET
+    burned = {
+        record.WAY: b"product",
+        record.METHOD: b"https",
+        record.PRODUCT_KEY: b"a1TESTpk001",
+        record.DEVICE_NAME: b"dev_0001",
+        record.PRODUCT_SECRET: b"ProductSecret016",
+        record.AUTH: b"https",
+    }
+    issued = (
+        '{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"}}'
+        % SECRET
+    )
     platform = Platform(http(issued), token(), OK)
     made = online(device(burned))
     steps = [name for name in names(made) if name not in ("boot", "wifi", "clock")]
@@ -374,7 +464,10 @@ def answered(data, path="/auth/devicename", end=SILENT, piece=0):
 def test_an_answer_that_trickles_or_comes_in_chunks():
     assert answered(token(), piece=1)[:3] == (FRANKFURT, 1883, "030VCbn3")
     body = token().split(b"\r\n\r\n")[1]
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (
+        len(body),
+        body,
+    )
     assert answered(chunked)[3].reveal() == TOKEN
     assert answered(place(SINGAPORE, 443), "/auth/bootstrap") == (SINGAPORE, 443)
     assert answered(place(), "/auth/bootstrap", CLOSED) == (FRANKFURT, 1883)
@@ -383,7 +476,9 @@ def test_an_answer_that_trickles_or_comes_in_chunks():
 def test_every_code_has_its_class_and_advice(code, retry, words):
     for status in ("200 OK", "400 Bad Request"):
         for path in ("/auth/devicename", "/auth/bootstrap"):
-            problem = raises(AuthRefused, answered, http('{"code":%d,"message":"because"}' % code, status), path)
+            problem = raises(
+                AuthRefused, answered, http('{"code":%d,"message":"because"}' % code, status), path
+            )
             assert (problem.number, problem.code, problem.retry) == (code, "auth.%d" % code, retry)
             assert problem.detail == "because" and words in problem.advice
     assert "nothing to do" in raises(AuthRefused, answered, http('{"code":500}')).advice
@@ -399,16 +494,43 @@ def test_an_answer_cut_at_every_byte():
 
 def test_answers_that_cannot_be_used():
     good = token().split(b"\r\n\r\n")[1]
-    for body in (b"", b"not JSON", b"[]", b"{}", b'{"code":"200"}', b'{"code":200}', b'{"code":200,"data":[]}',
-                 b'{"code":200,"data":{}}', b'{"code":200,"data":{"resources":[]}}', b'{"code":200,"data":{"resources":{"mqtt":5}}}',
-                 b"[" * 500, b"\xff\xfe{}", good[:-1], good.replace(b"iotId", b"id"), good.replace(b"iotToken", b"token"),
-                 good.replace(TOKEN.encode(), b""), good.replace(TOKEN.encode(), b"a b"), good.replace(TOKEN.encode(), b"x" * 257),
-                 good.replace(b'"030VCbn3"', b"5"), good.replace(b"030VCbn3", b"x" * 129), good.replace(b"030VCbn3", b"a\\nb"),
-                 good.replace(b"mqtt\"", b"coap\""), good.replace(b"\"port\"", b"\"ports\""), good.replace(b'"%s"' % FRANKFURT.encode(), b"null")):
+    for body in (
+        b"",
+        b"not JSON",
+        b"[]",
+        b"{}",
+        b'{"code":"200"}',
+        b'{"code":200}',
+        b'{"code":200,"data":[]}',
+        b'{"code":200,"data":{}}',
+        b'{"code":200,"data":{"resources":[]}}',
+        b'{"code":200,"data":{"resources":{"mqtt":5}}}',
+        b"[" * 500,
+        b"\xff\xfe{}",
+        good[:-1],
+        good.replace(b"iotId", b"id"),
+        good.replace(b"iotToken", b"token"),
+        good.replace(TOKEN.encode(), b""),
+        good.replace(TOKEN.encode(), b"a b"),
+        good.replace(TOKEN.encode(), b"x" * 257),
+        good.replace(b'"030VCbn3"', b"5"),
+        good.replace(b"030VCbn3", b"x" * 129),
+        good.replace(b"030VCbn3", b"a\\nb"),
+        good.replace(b'mqtt"', b'coap"'),
+        good.replace(b'"port"', b'"ports"'),
+        good.replace(b'"%s"' % FRANKFURT.encode(), b"null"),
+    ):
         problem = raises(GuideError, answered, http(body))
         assert problem.code == "auth.answer" and problem.advice and TOKEN not in str(problem), body
-    for data in (http(good, length=2049), http(good, length=-1), http(good + b" " * 3000), b"SSH-2.0\r\n", http(good, "502 Bad Gateway"),
-                 b"HTTP/1.1 200 OK\r\nX: " + b"x" * 17000, b"HTTP/1.1 301 Moved\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n"):
+    for data in (
+        http(good, length=2049),
+        http(good, length=-1),
+        http(good + b" " * 3000),
+        b"SSH-2.0\r\n",
+        http(good, "502 Bad Gateway"),
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 17000,
+        b"HTTP/1.1 301 Moved\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n",
+    ):
         assert raises(GuideError, answered, data).code == "auth.answer"
 
 
@@ -425,8 +547,11 @@ def test_hosts(host, fine):
 def test_ports():
     for port in (443, 1883, 8883):
         assert answered(token(port=port))[1] == port
-    for port in (0, -1, 22, 80, 65536, 10 ** 9, "1883", None, True, 1883.0, [1883]):
-        assert raises((RedirectRefused, GuideError), answered, token(port=port)).code in ("auth.host", "auth.answer")
+    for port in (0, -1, 22, 80, 65536, 10**9, "1883", None, True, 1883.0, [1883]):
+        assert raises((RedirectRefused, GuideError), answered, token(port=port)).code in (
+            "auth.host",
+            "auth.answer",
+        )
 
 
 def test_no_error_is_anything_but_ours():
@@ -515,7 +640,15 @@ def test_flash_that_keeps_nothing_costs_a_question_and_no_more():
 
 
 def failing_connects():
-    return (TimedOut("connect"), LinkError("no", "dns"), b"\x20\x02\0\x05", WRONG, BUSY, Stream(b"", CLOSED), Stream(b"junk", RESET))
+    return (
+        TimedOut("connect"),
+        LinkError("no", "dns"),
+        b"\x20\x02\0\x05",
+        WRONG,
+        BUSY,
+        Stream(b"", CLOSED),
+        Stream(b"junk", RESET),
+    )
 
 
 def test_a_connect_that_fails_throws_it_away_and_asks_once_before_the_next():
@@ -544,7 +677,12 @@ def test_a_question_waits_as_a_connect_does():
     made = device(fields(b"https"))
     made.poll(0)
     state, said = made.states[-1]
-    assert state == "refused" and said["code"] == "auth.401" and said["wait"] >= 3600 and said["retry"] == "never"
+    assert (
+        state == "refused"
+        and said["code"] == "auth.401"
+        and said["wait"] >= 3600
+        and said["retry"] == "never"
+    )
     assert not made.poll(0) and len(platform.asked) == 1
 
 
@@ -624,7 +762,9 @@ def test_a_stale_token_is_thrown_away_and_asked_for_anew():
     after = again(made)
     after.poll(0)
     state, said = after.states[-1]
-    assert state == "refused" and said["code"] == "auth.token" and said["retry"] == "now" and said["wait"] <= 2
+    assert (
+        state == "refused" and said["code"] == "auth.token" and said["retry"] == "now" and said["wait"] <= 2
+    )
     assert "asks again" in said["advice"]
     online(after)
     assert platform.login()[2] == "f" * 32 and b"f" * 32 in made.media[0].kept["place"]
@@ -661,7 +801,13 @@ NOTIFY = "/sys/a1TESTpk001/dev_0001/thing/bootstrap/notify"
 def message(payload, topic=NOTIFY):
     topic, payload = topic.encode(), payload.encode()
     size = len(topic) + len(payload) + 2
-    return bytes([0x30]) + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + bytes([0, len(topic)]) + topic + payload
+    return (
+        bytes([0x30])
+        + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7]))
+        + bytes([0, len(topic)])
+        + topic
+        + payload
+    )
 
 
 def notified(payload):
@@ -673,12 +819,23 @@ def notified(payload):
 
 
 def test_a_notice_leads_to_a_new_bootstrap():
-    platform, made = notified('{"id":"9","version":"1.0","method":"thing.bootstrap.notify","params":{"cmd":0}}')
+    platform, made = notified(
+        '{"id":"9","version":"1.0","method":"thing.bootstrap.notify","params":{"cmd":0}}'
+    )
     stream = platform.streams[-1]
-    assert (NOTIFY + "_reply").encode() in stream.written() and b'"9"' in stream.written() and b"200" in stream.written()
+    assert (
+        (NOTIFY + "_reply").encode() in stream.written()
+        and b'"9"' in stream.written()
+        and b"200" in stream.written()
+    )
     assert stream.closed and not made.connected and made.media[0].kept["place"] == b"-"
     state, said = made.states[-1]
-    assert state == "offline" and said["code"] == "auth.moved" and "asks again" in said["advice"] and said["wait"] <= 2
+    assert (
+        state == "offline"
+        and said["code"] == "auth.moved"
+        and "asks again" in said["advice"]
+        and said["wait"] <= 2
+    )
     platform.scripts = [place(SINGAPORE), OK]
     online(made)
     assert platform.asked[-2:] == [("iot-auth.ap-southeast-1.aliyuncs.com", 443), (SINGAPORE, 1883)]
@@ -702,8 +859,20 @@ def test_a_notice_that_comes_again_is_followed_once():
 def test_other_notices_change_nothing():
     platform, made = notified('{"id":"9","cmd":0}')
     assert not made.connected  # as the SDK would read it
-    for payload in ("", "{", "[]", "{}", "null", '"cmd"', '{"params":{}}', '{"params":null}', '{"params":{"cmd":1}}', '{"params":[0]}',
-                    '{"params":{"cmd":null}}', "[" * 300):
+    for payload in (
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '"cmd"',
+        '{"params":{}}',
+        '{"params":null}',
+        '{"params":{"cmd":1}}',
+        '{"params":[0]}',
+        '{"params":{"cmd":null}}',
+        "[" * 300,
+    ):
         platform, made = notified(payload)
         assert made.connected and b"_reply" not in platform.streams[-1].written(), payload
 
@@ -719,7 +888,17 @@ def test_a_board_without_bootstrap_does_not_listen_for_notices():
 
 PARTS = ("cache", "exchange", "messages", "notice", "refusals", "settings")
 PACKAGE = ["bootstrap"] + ["bootstrap." + name for name in PARTS]
-OTHERS = ("start", "identities", "settings", "names", "objects", "record", "store", "registration", "registration.https")
+OTHERS = (
+    "start",
+    "identities",
+    "settings",
+    "names",
+    "objects",
+    "record",
+    "store",
+    "registration",
+    "registration.https",
+)
 
 
 def test_the_parts_are_dropped_after_use():
@@ -735,7 +914,11 @@ def test_the_parts_are_dropped_after_use():
 
 def loaded():
     """The parts that are in memory."""
-    found = [name for name in PARTS if "aliot.bootstrap." + name in sys.modules or hasattr(sys.modules["aliot.bootstrap"], name)]
+    found = [
+        name
+        for name in PARTS
+        if "aliot.bootstrap." + name in sys.modules or hasattr(sys.modules["aliot.bootstrap"], name)
+    ]
     return found + [name for name in OTHERS if "aliot." + name in sys.modules]
 
 

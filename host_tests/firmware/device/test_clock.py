@@ -51,8 +51,15 @@ def test_the_first_good_answer_sets_the_clock():
 
 def test_wrong_years_are_passed_over():
     power_up()
-    asked = servers({"a": sntp.BUILT - 1, "b": sntp.BUILT + 21 * 365 * 86400, "c": EPOCH, "d": OSError(-202),
-                     "e": 2085978496})
+    asked = servers(
+        {
+            "a": sntp.BUILT - 1,
+            "b": sntp.BUILT + 21 * 365 * 86400,
+            "c": EPOCH,
+            "d": OSError(-202),
+            "e": 2085978496,
+        }
+    )
     assert not sntp.synchronize(("a", "b", "c", "d", "e")) and clock.server is None
     assert len(asked) == 5
 

@@ -19,16 +19,25 @@ def of(fields):
 
 
 def product(**changes):
-    fields = {record.WAY: b"product", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
-              record.PRODUCT_SECRET: b"ProductSecret016"}
+    fields = {
+        record.WAY: b"product",
+        record.PRODUCT_KEY: b"a1TESTpk001",
+        record.DEVICE_NAME: b"dev_0001",
+        record.PRODUCT_SECRET: b"ProductSecret016",
+    }
     for name in changes:
         fields[getattr(record, name)] = changes[name]
     return fields
 
 
 def test_the_name_is_the_burned_one_or_the_mac_as_the_record_asks():
-    for rule, wanted in ((None, "240ac400000f"), (b"mac", "240ac400000f"), (b"MAC", "240AC400000F"),
-                         (b"mac:", "24:0a:c4:00:00:0f"), (b"MAC:", "24:0A:C4:00:00:0F")):
+    for rule, wanted in (
+        (None, "240ac400000f"),
+        (b"mac", "240ac400000f"),
+        (b"MAC", "240AC400000F"),
+        (b"mac:", "24:0a:c4:00:00:0f"),
+        (b"MAC:", "24:0A:C4:00:00:0F"),
+    ):
         fields = {} if rule is None else {record.NAME_RULE: rule}
         assert name_of(fields, MAC) == wanted
         device_certificate("a1", wanted, SECRET)
@@ -51,7 +60,12 @@ def test_keys_and_secrets_that_cannot_be():
     raises(CredentialError, of, product(METHOD=b"coap"))
     raises(CredentialError, token.issued, "a1TESTpk001", "dev_0001", "cid|x", "token")
     raises(CredentialError, token.issued, "a1TESTpk001", "dev_0001", "cid", "")
-    for key, name in (("a1 2", "dev_0001"), ("", "dev_0001"), ("a1TESTpk001", "abc"), ("a1TESTpk001", "a/bcd")):
+    for key, name in (
+        ("a1 2", "dev_0001"),
+        ("", "dev_0001"),
+        ("a1TESTpk001", "abc"),
+        ("a1TESTpk001", "a/bcd"),
+    ):
         raises(CredentialError, token.issued, key, name, "cid", "token")
 
 
@@ -83,30 +97,59 @@ def test_an_unknown_way_is_named():
 
 def test_a_secret_prints_as_its_last_four():
     secret = Secret(SECRET)
-    for shown in (str(secret), repr(secret), "%s" % secret, "%r" % secret, "{}".format(secret), str([secret])):
+    for shown in (
+        str(secret),
+        repr(secret),
+        "%s" % secret,
+        "%r" % secret,
+        "{}".format(secret),
+        str([secret]),
+    ):
         assert SECRET not in shown and "****cdef" in shown
     assert Secret("short").reveal() == "short" and "short" not in str(Secret("short"))
 
 
 def test_no_refusal_shows_the_secret():
-    for action in (lambda: device_certificate("a1", "x", SECRET), lambda: device_certificate("a1", "dev_0001", SECRET + " "),
-                   lambda: of(product(PRODUCT_SECRET=SECRET.encode(), METHOD=b"coap"))):
+    for action in (
+        lambda: device_certificate("a1", "x", SECRET),
+        lambda: device_certificate("a1", "dev_0001", SECRET + " "),
+        lambda: of(product(PRODUCT_SECRET=SECRET.encode(), METHOD=b"coap")),
+    ):
         assert SECRET not in str(raises(CredentialError, action))
 
 
 def test_no_line_shows_a_secret_that_was_ever_seen():
     credential = DeviceCertificate("a1", "dev_0001", SECRET)
     token = ClientToken("a1", "dev_0001", "cid", "TOKEN4567890")
-    for value in (SECRET, "x" + SECRET + "y", credential.device_secret, [SECRET], (1, [SECRET]), ValueError(SECRET),
-                  token.device_token, "TOKEN4567890", "sent TOKEN4567890."):
+    for value in (
+        SECRET,
+        "x" + SECRET + "y",
+        credential.device_secret,
+        [SECRET],
+        (1, [SECRET]),
+        ValueError(SECRET),
+        token.device_token,
+        "TOKEN4567890",
+        "sent TOKEN4567890.",
+    ):
         shown = line("error", {"detail": value})
         assert SECRET not in shown and "TOKEN4567890" not in shown
 
 
 def test_every_kind_is_a_credential_with_the_same_hooks():
     """Each kind has all that a Device, a registration and a store call, its own or the default."""
-    made = (of({record.WAY: b"device", record.PRODUCT_KEY: b"a1", record.DEVICE_NAME: b"dev_0001", record.DEVICE_SECRET: b"s" * 32}),
-            of(product()), token.issued("a1", "dev_0001", "cid", "token"))
+    made = (
+        of(
+            {
+                record.WAY: b"device",
+                record.PRODUCT_KEY: b"a1",
+                record.DEVICE_NAME: b"dev_0001",
+                record.DEVICE_SECRET: b"s" * 32,
+            }
+        ),
+        of(product()),
+        token.issued("a1", "dev_0001", "cid", "token"),
+    )
     assert [type(one) for one in made] == [DeviceCertificate, ProductCertificate, ClientToken]
     for one in made:
         assert isinstance(one, Credential)

@@ -15,10 +15,19 @@ from scripted import CLOSED, Medium, Stream, raises
 
 HEAP = "192K"  # the tests themselves are most of it
 SECRET = "0123456789abcdef0123456789abcdef"
-DEVICE = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
-          record.DEVICE_SECRET: SECRET.encode()}
-PRODUCT = {record.WAY: b"product", record.PRODUCT_KEY: b"a1TESTpk001", record.PRODUCT_SECRET: b"ProductSecret016",
-           record.METHOD: b"mqtt", record.INSTANCE: b"iot-test01"}
+DEVICE = {
+    record.WAY: b"device",
+    record.PRODUCT_KEY: b"a1TESTpk001",
+    record.DEVICE_NAME: b"dev_0001",
+    record.DEVICE_SECRET: SECRET.encode(),
+}
+PRODUCT = {
+    record.WAY: b"product",
+    record.PRODUCT_KEY: b"a1TESTpk001",
+    record.PRODUCT_SECRET: b"ProductSecret016",
+    record.METHOD: b"mqtt",
+    record.INSTANCE: b"iot-test01",
+}
 
 
 class Network:
@@ -113,7 +122,9 @@ def test_a_burned_secret_connects_in_one_poll():
     made.start()
     assert made.poll(0) and made.connected
     assert names(made) == ["boot", "wifi", "clock", "connecting", "connected"]
-    assert platform.asked == [("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 443, ("globalsign_r1", "globalsign_r6"))]
+    assert platform.asked == [
+        ("a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 443, ("globalsign_r1", "globalsign_r6"))
+    ]
     boot = made.states[0][1]
     assert boot["way"] == "device" and boot["generation"] == 100 and boot["device_name"] == "dev_0001"
     assert boot["nvs"] == boot["littlefs"] == "ok"
@@ -187,7 +198,9 @@ def test_a_secret_that_cannot_be_kept_is_not_used():
     made.poll(0)
     made.poll(0)
     state, said = made.states[-1]
-    assert state == "error" and said["code"] == "store" and said["nvs"] == "full" and said["littlefs"] == "full"
+    assert (
+        state == "error" and said["code"] == "store" and said["nvs"] == "full" and said["littlefs"] == "full"
+    )
     assert not platform.asked and said["wait"] >= 300
 
 
@@ -210,7 +223,9 @@ def test_a_refused_connect_waits_minutes_and_does_not_register():
     made.start()
     made.poll(0)
     state, said = made.states[-1]
-    assert state == "refused" and said["code"] == "mqtt.4" and said["wait"] >= 300 and "secret" in said["advice"]
+    assert (
+        state == "refused" and said["code"] == "mqtt.4" and said["wait"] >= 300 and "secret" in said["advice"]
+    )
     assert not made.poll(0) and len(platform.asked) == 1
     assert platform.streams[0].closed
 
@@ -227,13 +242,26 @@ def test_faults_of_the_link_are_offline_states():
 
 TABLES = {
     "test_dates_of_a_certificate_point_to_the_clock_unless_a_server_set_it": [
-        (None, "certificate.expired", "certificate.clock"), (None, "certificate.clock", "certificate.clock"),
-        ("server", "certificate.expired", "certificate.expired"), ("server", "certificate.clock", "certificate.future"),
-        (None, "certificate.name", "certificate.name")],
+        (None, "certificate.expired", "certificate.clock"),
+        (None, "certificate.clock", "certificate.clock"),
+        ("server", "certificate.expired", "certificate.expired"),
+        ("server", "certificate.clock", "certificate.future"),
+        (None, "certificate.name", "certificate.name"),
+    ],
     "test_filters": [
-        ("/a/b", "/a/b", True), ("/a/b", "/a/c", False), ("/a/+", "/a/b", True), ("/a/+", "/a/b/c", False),
-        ("/a/+/c", "/a/b/c", True), ("/a/#", "/a/b/c", True), ("/a/#", "/a", True), ("/a/#", "/b", False),
-        ("#", "/x", True), ("+", "x", True), ("+", "/x", False), ("/a/b/c", "/a/b", False)],
+        ("/a/b", "/a/b", True),
+        ("/a/b", "/a/c", False),
+        ("/a/+", "/a/b", True),
+        ("/a/+", "/a/b/c", False),
+        ("/a/+/c", "/a/b/c", True),
+        ("/a/#", "/a/b/c", True),
+        ("/a/#", "/a", True),
+        ("/a/#", "/b", False),
+        ("#", "/x", True),
+        ("+", "x", True),
+        ("+", "/x", False),
+        ("/a/b/c", "/a/b", False),
+    ],
 }
 
 
@@ -272,8 +300,11 @@ def test_handlers_get_what_they_asked_for():
     made.on("#", lambda topic, payload: got.append((3, topic, payload)))
     made.start()
     made.poll(0)
-    platform.streams[0].data += message("/a1TESTpk001/dev_0001/user/get", b"a") + message(
-        "/a1TESTpk001/dev_0001/user/x/deep", b"b") + message("/broadcast/a1TESTpk001/9", b"c")
+    platform.streams[0].data += (
+        message("/a1TESTpk001/dev_0001/user/get", b"a")
+        + message("/a1TESTpk001/dev_0001/user/x/deep", b"b")
+        + message("/broadcast/a1TESTpk001/9", b"c")
+    )
     for _ in range(5):
         made.poll(0)
     assert [row[0] for row in got] == [1, 3, 2, 3, 3]
@@ -359,7 +390,12 @@ def test_a_network_that_goes_and_comes_back():
     made.poll(0)
     assert network.joins == 1 and made.states[-1][0] == "wifi"
     said = made.states[-1][1]
-    assert said["code"] == "wifi.password" and said["advice"] and said["up"] is False and said["network"] == "test"
+    assert (
+        said["code"] == "wifi.password"
+        and said["advice"]
+        and said["up"] is False
+        and said["network"] == "test"
+    )
     made.poll(0)
     assert network.joins == 1  # not at every look
     network.there = True
@@ -392,7 +428,12 @@ def test_a_setting_that_cannot_be_is_named_and_the_default_serves():
         made = device(**{name: value})
         made.start()
         said = [fields for state, fields in made.states if state == "error"]
-        assert len(said) == 1 and said[0]["code"] == "settings" and name in said[0]["detail"] and said[0]["advice"]
+        assert (
+            len(said) == 1
+            and said[0]["code"] == "settings"
+            and name in said[0]["detail"]
+            and said[0]["advice"]
+        )
         assert getattr(made, name) == default and made.poll(0)
 
 
@@ -401,7 +442,9 @@ def send(platform, topic, payload, number=None):
     data = message(topic, payload)
     if number is not None:
         topic = topic.encode()
-        data = bytes([0x32, len(topic) + len(payload) + 4, 0, len(topic)]) + topic + bytes([0, number]) + payload
+        data = (
+            bytes([0x32, len(topic) + len(payload) + 4, 0, len(topic)]) + topic + bytes([0, number]) + payload
+        )
     platform.streams[-1].data += data
 
 
@@ -439,6 +482,7 @@ def test_what_a_person_types_ends_a_poll_all_the_same():
     platform = Platform()
     made = device()
     for kind in (KeyboardInterrupt, SystemExit):
+
         def handler(topic, payload, kind=kind):
             raise kind
 

@@ -622,7 +622,10 @@ def test_messages_reach_the_handlers_of_their_subdevice():
 def test_a_message_that_comes_before_the_answer_to_a_login_can_be_answered():
     platform = Platform()
     gateway = platform.gateway
-    gateway.on("thing/service/property/set", lambda name, topic, payload: gateway.publish(name, topic + "_reply", "{}"))
+    gateway.on(
+        "thing/service/property/set",
+        lambda name, topic, payload: gateway.publish(name, topic + "_reply", "{}"),
+    )
     topic = "/sys/a1SubProdKy/sensor-0%d/thing/service/property/set"
 
     def early(request):

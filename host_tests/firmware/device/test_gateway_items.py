@@ -22,7 +22,12 @@ def test_every_sign_of_a_device_secret(vector):
     content = vector["content"]
     if vector["id"].startswith("historic"):
         wrong = signed(
-            ("a1SubProdKy", "sensor-01"), vector["key"], "sensor-01", "1524448722000", "", vector["sign_method"]
+            ("a1SubProdKy", "sensor-01"),
+            vector["key"],
+            "sensor-01",
+            "1524448722000",
+            "",
+            vector["sign_method"],
         )
         assert json.loads(wrong)["sign"] != vector["sign_lower"]  # cleanSession is never signed
         return

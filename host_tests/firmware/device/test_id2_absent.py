@@ -54,8 +54,14 @@ def test_nothing_of_a_start_is_held_by_what_stays():
     """What a start needs is dropped after it, and no module of ID2 keeps a reference into it."""
     import aliot.id2
 
-    start({record.WAY: b"id2", record.PRODUCT_KEY: b"a1WO4Z9qHRw", record.DEVICE_NAME: b"device-01",
-           record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC"})
+    start(
+        {
+            record.WAY: b"id2",
+            record.PRODUCT_KEY: b"a1WO4Z9qHRw",
+            record.DEVICE_NAME: b"device-01",
+            record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",
+        }
+    )
     for name in ("start", "identities", "names", "settings", "store"):
         assert "aliot." + name not in sys.modules, name
         assert not hasattr(aliot.id2, name), name

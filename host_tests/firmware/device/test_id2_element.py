@@ -156,7 +156,10 @@ def test_a_host_is_never_guessed():
         fields[record.PORT] = b"\x33\x16"
         assert reached(fields) == ("iot-060a0bgd.itls.example.com", 5683)
     assert reached(FIELDS, {"host": "itls.example.com", "port": 1884}) == ("itls.example.com", 1884)
-    for host in ("iot-06z00abc.mqtt.iothub.aliyuncs.com", "a1.iot-as-mqtt.cn-shanghai.aliyuncs.com"):  # those of TLS
+    for host in (
+        "iot-06z00abc.mqtt.iothub.aliyuncs.com",
+        "a1.iot-as-mqtt.cn-shanghai.aliyuncs.com",
+    ):  # those of TLS
         assert raises(CredentialError, place, FIELDS, {"host": host}).code == "endpoint"
     for port in (443, 8883):
         assert reached(FIELDS, {"port": port}) == ("a1WO4Z9qHRw.itls.cn-shanghai.aliyuncs.com", 1883)

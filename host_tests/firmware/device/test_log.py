@@ -12,8 +12,23 @@ def test_the_state_comes_first_and_the_rest_is_sorted():
 
 
 def test_every_value_is_one_line_of_json():
-    for value in (None, True, "\x1b]0;title\x07", "\x9b2J", "\x7f", "\U0001f4f6", 0, -5, "text", "quote\" back\\ new\nline \x01", "\u4e2d\u6587", [1, "a"], ("x",),
-                  ConnectRefused(4), b"bytes"):
+    for value in (
+        None,
+        True,
+        "\x1b]0;title\x07",
+        "\x9b2J",
+        "\x7f",
+        "\U0001f4f6",
+        0,
+        -5,
+        "text",
+        'quote" back\\ new\nline \x01',
+        "\u4e2d\u6587",
+        [1, "a"],
+        ("x",),
+        ConnectRefused(4),
+        b"bytes",
+    ):
         text = line("error", {"value": value})
         assert not [c for c in text if not " " <= c <= "~"], "a terminal would obey that"
         assert json.loads(text)["aliot"] == "error"

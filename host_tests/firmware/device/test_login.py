@@ -44,7 +44,9 @@ def device_login(vector):
 
 def test_without_timestamp_it_is_neither_sent_nor_signed():
     inputs = vectors()["sign-devsecret-minimal-no-clientid-no-timestamp"]["inputs"]
-    made = login(DeviceCertificate(inputs["productKey"], inputs["deviceName"], inputs["deviceSecret"]), ENDPOINT)
+    made = login(
+        DeviceCertificate(inputs["productKey"], inputs["deviceName"], inputs["deviceSecret"]), ENDPOINT
+    )
     assert made.client_id == "dev_0001|securemode=2,signmethod=hmacsha256|"
     assert made.password != device_login(vectors()["connect-documented-form-securemode2-hmacsha256"]).password
 
@@ -66,8 +68,7 @@ def product(inputs, method="mqtt"):
 def test_registration_login_on_an_instance():
     vector = vectors()["mqtt-dynreg-register-documented-new-instance-form"]
     inputs, outputs = vector["inputs"], vector["outputs"]
-    made = mqtt.login(product(inputs), instance(inputs["instanceId"]), inputs["random"],
-                      "hmacsha256")
+    made = mqtt.login(product(inputs), instance(inputs["instanceId"]), inputs["random"], "hmacsha256")
     assert made.client_id == outputs["mqtt_client_id"]
     assert made.username == outputs["mqtt_username"]
     assert made.password == outputs["mqtt_password"]
@@ -84,8 +85,7 @@ def test_registration_login_on_the_legacy_instance():
 
 def test_preregistration_free_asks_for_regnwl():
     inputs = vectors()["mqtt-dynreg-regnwl-instanceId-python-1.2.13"]["inputs"]
-    made = mqtt.login(product(inputs, "regnwl"), instance("iot-test01"), inputs["random"],
-                      "hmacsha256")
+    made = mqtt.login(product(inputs, "regnwl"), instance("iot-test01"), inputs["random"], "hmacsha256")
     assert "authType=regnwl," in made.client_id and "instanceId=iot-test01|" in made.client_id
 
 

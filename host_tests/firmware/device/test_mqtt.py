@@ -84,16 +84,28 @@ def test_a_connack_cut_at_every_byte():
 
 
 def test_anything_but_a_connack_is_refused():
-    for answer in (b"\xd0\0", b"\x20\x01\0", b"\x20\x03\0\0\0", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x30\x04\0\x01ab",
-                   b"\x20\xff\xff\xff\xff\x7f", b"\x40\x02\0\x01"):
+    for answer in (
+        b"\xd0\0",
+        b"\x20\x01\0",
+        b"\x20\x03\0\0\0",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x30\x04\0\x01ab",
+        b"\x20\xff\xff\xff\xff\x7f",
+        b"\x40\x02\0\x01",
+    ):
         raises((ProtocolError, TimedOut), client(Stream(answer)).connect)
 
 
 # Inbound
 
 
-PACKETS = message(b"/a/b", b"hello") + message(b"/a/b", b"one", 7) + b"\xd0\0" + message(b"/t", b"") + message(
-    b"/long", bytes(300), 8)
+PACKETS = (
+    message(b"/a/b", b"hello")
+    + message(b"/a/b", b"one", 7)
+    + b"\xd0\0"
+    + message(b"/t", b"")
+    + message(b"/long", bytes(300), 8)
+)
 WANTED = [(b"/a/b", b"hello"), (b"/a/b", b"one"), (b"/t", b""), (b"/long", bytes(300))]
 
 
@@ -153,10 +165,28 @@ def test_a_message_that_is_too_large_is_dropped_and_the_next_one_comes():
 
 
 def test_what_mqtt_does_not_allow_is_a_protocol_error():
-    for bad in (b"\x34\x05\0\x01a\0\x01", b"\x36\x05\0\x01a\0\x01", b"\x32\x05\0\x01a\0\0", b"\x30\x00", b"\x30\x01\0",
-                b"\x30\x02\0\x09", b"\x30\x04\0\x09ab", b"\x32\x03\0\x01a", b"\x30\x03\0\0a", b"\x40\x01\0", b"\x00\x00",
-                b"\xf0\x00", b"\xd0\x01\0", b"\x10\x00", b"\x80\x00", b"\xc0\0", b"\xe0\0", b"\x20\x02\0\0",
-                b"\x90\x01\0", b"\x30\x80\x80\x80\x80\x01"):
+    for bad in (
+        b"\x34\x05\0\x01a\0\x01",
+        b"\x36\x05\0\x01a\0\x01",
+        b"\x32\x05\0\x01a\0\0",
+        b"\x30\x00",
+        b"\x30\x01\0",
+        b"\x30\x02\0\x09",
+        b"\x30\x04\0\x09ab",
+        b"\x32\x03\0\x01a",
+        b"\x30\x03\0\0a",
+        b"\x40\x01\0",
+        b"\x00\x00",
+        b"\xf0\x00",
+        b"\xd0\x01\0",
+        b"\x10\x00",
+        b"\x80\x00",
+        b"\xc0\0",
+        b"\xe0\0",
+        b"\x20\x02\0\0",
+        b"\x90\x01\0",
+        b"\x30\x80\x80\x80\x80\x01",
+    ):
         made, stream = online(bad)
         raises(ProtocolError, drain, made)
 
@@ -193,7 +223,9 @@ def test_publish_is_one_write_and_two_above_1_kb():
     assert stream.written() == message(b"/a/b", bytes(3000))
     for qos in (0, 1):
         for size in (0, 1, 113, 114, 126, 127, 128, 1000, 1010, 1020, 1030, 3000):
-            made, stream = online(answer=lambda written: b"\x40\x02\0\x01" if qos and len(stream.written()) > size else b"")
+            made, stream = online(
+                answer=lambda written: b"\x40\x02\0\x01" if qos and len(stream.written()) > size else b""
+            )
             made.publish("/t", bytes(size), False, qos)
             assert stream.written() == message(b"/t", bytes(size), qos), size
             assert len(stream.writes) <= 2
@@ -206,7 +238,9 @@ def test_text_counts_in_bytes():
 
 
 def test_qos_1_waits_for_its_own_puback():
-    made, stream = online(answer=lambda written: b"\x40\x02\x77\x77" + message(b"/a", b"between") + puback(written))
+    made, stream = online(
+        answer=lambda written: b"\x40\x02\x77\x77" + message(b"/a", b"between") + puback(written)
+    )
     made.publish(b"/t", b"x", False, 1)
     assert stream.writes[0] == message(b"/t", b"x", 1)
     assert made.got == [(b"/a", b"between")]
@@ -268,7 +302,9 @@ def test_messages_that_arrive_while_a_handler_publishes_wait_for_it():
 
 def test_a_flood_during_a_handler_keeps_16_and_acknowledges_no_other():
     flood = b"".join([message(b"/f", b"", n + 1) for n in range(20)])
-    made, stream = online(message(b"/first", b""), answer=lambda written: flood + puback(written) if written[0] == 0x32 else b"")
+    made, stream = online(
+        message(b"/first", b""), answer=lambda written: flood + puback(written) if written[0] == 0x32 else b""
+    )
     seen = []
 
     def handler(topic, payload):
@@ -293,7 +329,9 @@ def test_publish_refuses_what_the_platform_does_not_know():
 
 
 def test_subscribe_waits_for_its_suback():
-    made, stream = online(answer=lambda w: message(b"/a", b"x") + b"\x90\x03\x77\x77\0" + b"\x90\x03\0\x01\x01")
+    made, stream = online(
+        answer=lambda w: message(b"/a", b"x") + b"\x90\x03\x77\x77\0" + b"\x90\x03\0\x01\x01"
+    )
     made.subscribe("/a/b", 1)
     assert stream.writes == [packet(0x82, b"\0\x01\0\x04/a/b\x01")]
     assert made.got == [(b"/a", b"x")]
@@ -357,8 +395,12 @@ def test_check_msg_and_wait_msg_stay_usable():
 
 def test_every_failure_of_the_stream_comes_through_as_a_link_error():
     for end in (CLOSED, RESET):
-        for action in (lambda c: c.publish("/a", "x", False, 1), lambda c: c.subscribe("/a"), lambda c: c.wait_msg(),
-                       lambda c: c.poll(1)):
+        for action in (
+            lambda c: c.publish("/a", "x", False, 1),
+            lambda c: c.subscribe("/a"),
+            lambda c: c.wait_msg(),
+            lambda c: c.poll(1),
+        ):
             made, stream = online(end=end)
             raises(LinkError, action, made)
 

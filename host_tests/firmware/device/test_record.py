@@ -3,7 +3,13 @@
 from aliot import record
 from scripted import raises
 
-FIELDS = {record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_SECRET: b"s" * 32, 200: b"\0\xff", 250: b""}
+FIELDS = {
+    record.WAY: b"device",
+    record.PRODUCT_KEY: b"a1TESTpk001",
+    record.DEVICE_SECRET: b"s" * 32,
+    200: b"\0\xff",
+    250: b"",
+}
 
 
 def test_there_and_back():
@@ -14,7 +20,8 @@ def test_there_and_back():
 
 def test_the_layout_is_the_documented_one():
     assert record.encode(record.BURNED, 5, {record.PRODUCT_KEY: b"a1", record.WAY: b"device"}) == (
-        b"AL\x01B\x05\0\0\0\x0e\0" b"\x01\x06\0device" b"\x02\x02\0a1" b"\x83\xbc\xb0\xb4")
+        b"AL\x01B\x05\0\0\0\x0e\0\x01\x06\0device\x02\x02\0a1\x83\xbc\xb0\xb4"
+    )
 
 
 def test_every_cut_and_every_flipped_bit_is_refused():

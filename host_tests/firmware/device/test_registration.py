@@ -13,8 +13,10 @@ from aliot.transport import tls
 from scripted import CLOSED, RESET, SILENT, Stream, raises, unhex, vectors
 
 SECRET = "0123456789abcdef0123456789abcdef"
-GOOD = ('{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"},"message":"success"}'
-        % SECRET).encode()
+GOOD = (
+    '{"code":200,"data":{"deviceName":"dev_0001","deviceSecret":"%s","productKey":"a1TESTpk001"},"message":"success"}'
+    % SECRET
+).encode()
 PUSH = ('{"productKey":"a1TESTpk001","deviceName":"dev_0001","deviceSecret":"%s"}' % SECRET).encode()
 TOKEN = b'{"productKey":"a1TESTpk001","deviceName":"dev_0001","clientId":"CID123","deviceToken":"TOKEN456"}'
 
@@ -31,8 +33,10 @@ def product(method="https"):
 
 
 def http(body, status="200 OK", length=None):
-    return ("HTTP/1.1 %s\r\nServer: Tengine\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: %d\r\n\r\n"
-            % (status, len(body) if length is None else length)).encode() + body
+    return (
+        "HTTP/1.1 %s\r\nServer: Tengine\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: %d\r\n\r\n"
+        % (status, len(body) if length is None else length)
+    ).encode() + body
 
 
 def register(data, end=SILENT, piece=0):
@@ -64,8 +68,12 @@ def test_bodies_of_the_vectors():
     for name, vector in vectors().items():
         if "random" in vector["inputs"] and "body" in vector["outputs"]:
             inputs = vector["inputs"]
-            credential = ProductCertificate(inputs["productKey"], inputs["deviceName"], inputs["productSecret"], "https")
-            assert https.body(credential, inputs["random"], vector["method"]) == vector["outputs"]["body"], name
+            credential = ProductCertificate(
+                inputs["productKey"], inputs["deviceName"], inputs["productSecret"], "https"
+            )
+            assert https.body(credential, inputs["random"], vector["method"]) == vector["outputs"]["body"], (
+                name
+            )
             seen += 1
     assert seen == 4, seen
 
@@ -90,8 +98,12 @@ def test_names_are_percent_encoded_and_signed_raw():
 
 
 def test_success():
-    for data in (http(GOOD), http(GOOD) + b"more", http(GOOD).replace(b"Content-Length", b"content-length"),
-                 http(GOOD.replace(b'":', b'": ').replace(b",", b" , "))):
+    for data in (
+        http(GOOD),
+        http(GOOD) + b"more",
+        http(GOOD).replace(b"Content-Length", b"content-length"),
+        http(GOOD.replace(b'":', b'": ').replace(b",", b" , ")),
+    ):
         made = register(data)
         assert made.device_secret.reveal() == SECRET and made.product_key == "a1TESTpk001"
     assert register(http(GOOD), piece=1).device_name == "dev_0001"
@@ -103,7 +115,9 @@ def test_the_published_answers():
     assert register(http(wanted.encode())).device_secret.reveal() == SECRET
     refused = vectors()["https-dynreg-response-6289-device-view"]["inputs"]["body"]
     problem = raises(RegistrationRefused, register, http(refused.encode()))
-    assert problem.number == 6289 and problem.retry == "never" and problem.detail == "device is already active"
+    assert (
+        problem.number == 6289 and problem.retry == "never" and problem.detail == "device is already active"
+    )
     assert "ResetThing" in problem.advice and "restore" in problem.advice
 
 
@@ -115,14 +129,34 @@ def test_an_answer_in_chunks():
             piece = GOOD[at : at + size]
             body += ("%X\r\n" % len(piece)).encode() + piece + b"\r\n"
         assert register(head + body + b"0\r\n\r\n").device_secret.reveal() == SECRET
-    for bad in (b"zz\r\n", b"-1\r\n", b"FFFF\r\n", b"7FF\r\n" + bytes(0x7FF) + b"\r\n" + b"7FF\r\n" + bytes(0x7FF) + b"\r\n0\r\n\r\n"):
+    for bad in (
+        b"zz\r\n",
+        b"-1\r\n",
+        b"FFFF\r\n",
+        b"7FF\r\n" + bytes(0x7FF) + b"\r\n" + b"7FF\r\n" + bytes(0x7FF) + b"\r\n0\r\n\r\n",
+    ):
         raises(RegistrationError, register, head + bad)
 
 
 def test_every_code_is_a_typed_error_with_class_and_advice():
-    wanted = {400: "never", 401: "never", 429: "later", 460: "never", 500: "now", 5005: "never", 6100: "never",
-              6204: "never", 6250: "never", 6280: "never", 6287: "never", 6288: "never", 6289: "never", 6292: "never",
-              6600: "never", 6619: "never"}
+    wanted = {
+        400: "never",
+        401: "never",
+        429: "later",
+        460: "never",
+        500: "now",
+        5005: "never",
+        6100: "never",
+        6204: "never",
+        6250: "never",
+        6280: "never",
+        6287: "never",
+        6288: "never",
+        6289: "never",
+        6292: "never",
+        6600: "never",
+        6619: "never",
+    }
     for status in ("200 OK", "400 Bad Request"):
         for code in wanted:
             problem = raises(RegistrationRefused, register, http(b'{"code":%d}' % code, status))
@@ -142,21 +176,49 @@ def test_an_answer_cut_at_every_byte():
 
 
 def test_answers_that_cannot_be_used():
-    for body in (b"", b"not JSON", b"[]", b"200", b'"x"', b"null", b"{}", b'{"code":"200"}', b'{"code":true}', b'{"code":200}',
-                 b'{"code":200,"data":null}', b'{"code":200,"data":[]}', b'{"code":200,"data":{}}', b"[" * 500, b"\xff\xfe{}",
-                 GOOD[:-1], GOOD.replace(SECRET.encode(), b""), GOOD.replace(SECRET.encode(), b"x" * 65),
-                 GOOD.replace(SECRET.encode(), b"a b"), GOOD.replace(b'"' + SECRET.encode() + b'"', b"5"),
-                 GOOD.replace(b"dev_0001", b"dev_0002"), GOOD.replace(b"a1TESTpk001", b"a1TESTpk002"),
-                 GOOD.replace(b"deviceSecret", b"secret")):
+    for body in (
+        b"",
+        b"not JSON",
+        b"[]",
+        b"200",
+        b'"x"',
+        b"null",
+        b"{}",
+        b'{"code":"200"}',
+        b'{"code":true}',
+        b'{"code":200}',
+        b'{"code":200,"data":null}',
+        b'{"code":200,"data":[]}',
+        b'{"code":200,"data":{}}',
+        b"[" * 500,
+        b"\xff\xfe{}",
+        GOOD[:-1],
+        GOOD.replace(SECRET.encode(), b""),
+        GOOD.replace(SECRET.encode(), b"x" * 65),
+        GOOD.replace(SECRET.encode(), b"a b"),
+        GOOD.replace(b'"' + SECRET.encode() + b'"', b"5"),
+        GOOD.replace(b"dev_0001", b"dev_0002"),
+        GOOD.replace(b"a1TESTpk001", b"a1TESTpk002"),
+        GOOD.replace(b"deviceSecret", b"secret"),
+    ):
         problem = raises(RegistrationError, register, http(body))
         assert problem.code == "register.answer" and SECRET not in str(problem), body
 
 
 def test_what_is_not_http_or_too_large():
-    for data in (b"\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"SSH-2.0-x\r\n",
-                 http(GOOD, length=-1), http(GOOD, length=2049), http(GOOD, length=10 ** 12),
-                 http(GOOD, "502 Bad Gateway"), http(b"<html>", "404 Not Found"), b"\xff\xff\r\n\r\n",
-                 b"HTTP/1.1 301 Moved\r\nLocation: https://other/\r\nContent-Length: 0\r\n\r\n"):
+    for data in (
+        b"\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        http(GOOD, length=-1),
+        http(GOOD, length=2049),
+        http(GOOD, length=10**12),
+        http(GOOD, "502 Bad Gateway"),
+        http(b"<html>", "404 Not Found"),
+        b"\xff\xff\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: https://other/\r\nContent-Length: 0\r\n\r\n",
+    ):
         raises(RegistrationError, register, data)
     raises(RegistrationError, register, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 16500)
     raises(RegistrationError, register, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 2750)
@@ -173,8 +235,25 @@ def test_the_platform_s_message_is_kept_short():
 
 
 def test_a_code_may_come_in_many_forms():
-    for value, wanted in ((200, 200), ("200", 200), (200.0, 200), ("6289", 6289), (0, 0), (True, -1), (False, -1), (None, -1), ("", -1),
-                          ("x", -1), ([200], -1), ({}, -1), (-5, -1), ("-5", -1), (10 ** 40, -1), ("9" * 400, -1), (1e300, -1)):
+    for value, wanted in (
+        (200, 200),
+        ("200", 200),
+        (200.0, 200),
+        ("6289", 6289),
+        (0, 0),
+        (True, -1),
+        (False, -1),
+        (None, -1),
+        ("", -1),
+        ("x", -1),
+        ([200], -1),
+        ({}, -1),
+        (-5, -1),
+        ("-5", -1),
+        (10**40, -1),
+        ("9" * 400, -1),
+        (1e300, -1),
+    ):
         assert number(value) == wanted, value
 
 
@@ -237,15 +316,34 @@ def test_a_push_cut_at_every_byte():
 
 
 def test_pushes_that_cannot_be_used():
-    for payload in (b"", b"not JSON", b"[]", b"{}", PUSH[:-1], PUSH.replace(b"dev_0001", b"dev_0002"),
-                    PUSH.replace(b"a1TESTpk001", b"x"), TOKEN, PUSH.replace(SECRET.encode(), b""), PUSH + bytes(2000)):
+    for payload in (
+        b"",
+        b"not JSON",
+        b"[]",
+        b"{}",
+        PUSH[:-1],
+        PUSH.replace(b"dev_0001", b"dev_0002"),
+        PUSH.replace(b"a1TESTpk001", b"x"),
+        TOKEN,
+        PUSH.replace(SECRET.encode(), b""),
+        PUSH + bytes(2000),
+    ):
         raises(RegistrationError, over_mqtt, answered(b"/ext/register", payload))
-    for payload in (PUSH, TOKEN.replace(b"CID123", b"a|b"), TOKEN.replace(b"TOKEN456", b""), TOKEN.replace(b'"CID123"', b"7")):
+    for payload in (
+        PUSH,
+        TOKEN.replace(b"CID123", b"a|b"),
+        TOKEN.replace(b"TOKEN456", b""),
+        TOKEN.replace(b'"CID123"', b"7"),
+    ):
         raises(RegistrationError, over_mqtt, answered(b"/ext/regnwl", payload), "regnwl")
 
 
 def test_garbage_instead_of_mqtt():
-    for data in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\0\0\xff\xff\xff\xff\xff", b"\x20\x02\0\0\x20\x02\0\0"):
+    for data in (
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x20\x02\0\0\xff\xff\xff\xff\xff",
+        b"\x20\x02\0\0\x20\x02\0\0",
+    ):
         raises((ProtocolError, LinkError, RegistrationError), over_mqtt, data)
 
 

@@ -27,40 +27,117 @@ FIELD = (
     ("HTTP/1.0, close", b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n" + GOOD, CLOSED, 0, OK),
     ("HTTP/1.0, length", SIZED.replace(b"1.1", b"1.0") + GOOD, SILENT, 0, OK),
     ("100 Continue", b"HTTP/1.1 100 Continue\r\n\r\n" + SIZED + GOOD, SILENT, 0, OK),
-    ("100 Continue and 103", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + SIZED + GOOD, SILENT, 0, OK),
+    (
+        "100 Continue and 103",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + SIZED + GOOD,
+        SILENT,
+        0,
+        OK,
+    ),
     ("100 Continue and no more", b"HTTP/1.1 100 Continue\r\n\r\n", SILENT, 0, "timeout"),
     ("line feeds only", SIZED.replace(b"\r\n", b"\n") + GOOD, SILENT, 0, OK),
     ("folded", H + b"X-Long: a\r\n  b c\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
     ("chunked", H + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK, SILENT, 0, OK),
-    ("chunked, with an extension", H + b"Transfer-Encoding: chunked\r\n\r\n%x;a=b\r\n" % len(GOOD) + GOOD + b"\r\n0\r\nX-T: 1\r\n\r\n",
-     SILENT, 0, OK),
-    ("chunked, a byte each", H + b"Transfer-Encoding: Chunked\r\n\r\n" + b"".join([b"1\r\n%c\r\n" % c for c in GOOD]) + b"0\r\n\r\n",
-     SILENT, 0, OK),
-    ("encoding, then length", H + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + CHUNK, SILENT, 0, OK),
-    ("length, then encoding", H + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNK, SILENT, 0, OK),
-    ("encoding identity", H + b"Transfer-Encoding: identity\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
+    (
+        "chunked, with an extension",
+        H + b"Transfer-Encoding: chunked\r\n\r\n%x;a=b\r\n" % len(GOOD) + GOOD + b"\r\n0\r\nX-T: 1\r\n\r\n",
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "chunked, a byte each",
+        H
+        + b"Transfer-Encoding: Chunked\r\n\r\n"
+        + b"".join([b"1\r\n%c\r\n" % c for c in GOOD])
+        + b"0\r\n\r\n",
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "encoding, then length",
+        H + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + CHUNK,
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "length, then encoding",
+        H + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNK,
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "encoding identity",
+        H + b"Transfer-Encoding: identity\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD,
+        SILENT,
+        0,
+        OK,
+    ),
     ("a blank before the colon", H + b"Content-Length : " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
     ("length with a plus", H + b"Content-Length: +" + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
     ("no reason", SIZED.replace(b" OK", b"") + GOOD, SILENT, 0, OK),
-    ("a redirect", b"HTTP/1.1 302 Found\r\nLocation: https://portal/login\r\nContent-Length: 0\r\n\r\n", SILENT, 0, ANSWER),
-    ("a redirect, close", b"HTTP/1.1 302 Found\r\nLocation: https://portal/login\r\nConnection: close\r\n\r\n", CLOSED, 0, ANSWER),
+    (
+        "a redirect",
+        b"HTTP/1.1 302 Found\r\nLocation: https://portal/login\r\nContent-Length: 0\r\n\r\n",
+        SILENT,
+        0,
+        ANSWER,
+    ),
+    (
+        "a redirect, close",
+        b"HTTP/1.1 302 Found\r\nLocation: https://portal/login\r\nConnection: close\r\n\r\n",
+        CLOSED,
+        0,
+        ANSWER,
+    ),
     ("204", b"HTTP/1.1 204 No Content\r\n\r\n", SILENT, 0, ANSWER),
-    ("a portal's page", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 26\r\n\r\n<html><body>hi</body></html", SILENT, 0, ANSWER),
-    ("a long header", H + b"Set-Cookie: " + b"x" * 3000 + b"\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
-    ("45 headers", H + b"".join([b"X-%d: y\r\n" % i for i in range(45)]) + b"Content-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
-    ("35 headers", H + b"".join([b"X-%d: y\r\n" % i for i in range(35)]) + b"Content-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
+    (
+        "a portal's page",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 26\r\n\r\n<html><body>hi</body></html",
+        SILENT,
+        0,
+        ANSWER,
+    ),
+    (
+        "a long header",
+        H + b"Set-Cookie: " + b"x" * 3000 + b"\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD,
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "45 headers",
+        H + b"".join([b"X-%d: y\r\n" % i for i in range(45)]) + b"Content-Length: " + N + b"\r\n\r\n" + GOOD,
+        SILENT,
+        0,
+        OK,
+    ),
+    (
+        "35 headers",
+        H + b"".join([b"X-%d: y\r\n" % i for i in range(35)]) + b"Content-Length: " + N + b"\r\n\r\n" + GOOD,
+        SILENT,
+        0,
+        OK,
+    ),
     ("a header of Latin-1", H + b"X-N: caf\xe9\r\nContent-Length: " + N + b"\r\n\r\n" + GOOD, SILENT, 0, OK),
 )
 
 
 def outcome(action, *arguments):
-    """"OK" for this device's own secret, else the code of the error of the tree; another exception fails the test."""
+    """ "OK" for this device's own secret, else the code of the error of the tree; another exception fails the test."""
     try:
         made = action(*arguments)
     except AliotError as problem:
         assert problem.advice and problem.detail and SECRET not in str(problem)
         return problem.code
-    assert (made.device_secret.reveal(), made.device_name, made.product_key) == (SECRET, "dev_0001", "a1TESTpk001")
+    assert (made.device_secret.reveal(), made.device_name, made.product_key) == (
+        SECRET,
+        "dev_0001",
+        "a1TESTpk001",
+    )
     return OK
 
 
@@ -80,7 +157,11 @@ BODIES = (
     ("code as text", GOOD.replace(b'"code":200', b'"code":"200"'), OK),
     ("code with a point", GOOD.replace(b'"code":200', b'"code":200.0'), OK),
     ("escapes", GOOD.replace(b"0123456789abcdef0123", b"\\u0030123456789abcdef0123"), OK),
-    ("the secret twice", GOOD.replace(b'"deviceSecret"', b'"deviceSecret":"first_secret_0001","deviceSecret"'), OK),
+    (
+        "the secret twice",
+        GOOD.replace(b'"deviceSecret"', b'"deviceSecret":"first_secret_0001","deviceSecret"'),
+        OK,
+    ),
     ("no message", GOOD.replace(b'"success"', b"null"), OK),
     ("a line end behind it", GOOD + b"\n", OK),
     ("a byte order mark", b"\xef\xbb\xbf" + GOOD, OK),
@@ -99,7 +180,11 @@ BODIES = (
     ("data null", b'{"code":200,"data":null}', ANSWER),
     ("refused", b'{"code":6289,"message":"device is already active"}', "register.6289"),
     ("refused, the code as text", b'{"code":"6289","message":"device is already active"}', "register.6289"),
-    ("refused, in Chinese", '{"code":6289,"message":"\u8bbe\u5907\u5df2\u6fc0\u6d3b"}'.encode(), "register.6289"),
+    (
+        "refused, in Chinese",
+        '{"code":6289,"message":"\u8bbe\u5907\u5df2\u6fc0\u6d3b"}'.encode(),
+        "register.6289",
+    ),
     ("refused, a bracket in the message", b'{"code":460,"message":"missing {deviceName"}', "register.460"),
     ("refused, brackets in the message", b'{"code":460,"message":"]}]}}"}', "register.460"),
     ("refused, a quote in the message", b'{"code":460,"message":"\\"{"}', "register.460"),
@@ -129,7 +214,17 @@ def test_bodies_of_servers_in_the_field():
 
 
 # the fields of a push, in the place of the secret or the token, and what comes of it
-VALUES = (b"12345", b'["%s"]' % SECRET.encode(), b'["a","b"]', b'{"a":"b"}', b"null", b"true", b'""', b'"a b"', b"[" * 300 + b"]" * 300)
+VALUES = (
+    b"12345",
+    b'["%s"]' % SECRET.encode(),
+    b'["a","b"]',
+    b'{"a":"b"}',
+    b"null",
+    b"true",
+    b'""',
+    b'"a b"',
+    b"[" * 300 + b"]" * 300,
+)
 
 
 def test_pushes_of_the_kinds_that_servers_in_the_field_send():
@@ -137,11 +232,28 @@ def test_pushes_of_the_kinds_that_servers_in_the_field_send():
         data = PUSH.replace(b'"%s"' % SECRET.encode(), text)
         assert outcome(over_mqtt, answered(b"/ext/register", data)) == ANSWER, text
         for name in (b'"CID123"', b'"TOKEN456"'):
-            problem = raises(RegistrationError, over_mqtt, answered(b"/ext/regnwl", TOKEN.replace(name, text)), "regnwl")
+            problem = raises(
+                RegistrationError, over_mqtt, answered(b"/ext/regnwl", TOKEN.replace(name, text)), "regnwl"
+            )
             assert problem.code == ANSWER, text
-    for payload in (b"[" * 900, b'{"a":' * 150 + b"1" + b"}" * 150, PUSH[:-1], PUSH + b"}", bytes(range(256)), b"",
-                    PUSH.replace(b'"dev_0001"', b"[]"), PUSH.replace(b'"a1TESTpk001"', b"{}"), b"[" + PUSH + b"]"):
+    for payload in (
+        b"[" * 900,
+        b'{"a":' * 150 + b"1" + b"}" * 150,
+        PUSH[:-1],
+        PUSH + b"}",
+        bytes(range(256)),
+        b"",
+        PUSH.replace(b'"dev_0001"', b"[]"),
+        PUSH.replace(b'"a1TESTpk001"', b"{}"),
+        b"[" + PUSH + b"]",
+    ):
         assert outcome(over_mqtt, answered(b"/ext/register", payload)) == ANSWER, payload
-    for payload in (PUSH.replace(b"{", b'{"note":"a { in it",'), PUSH.replace(b":", b" : "), PUSH + b"\r\n", b"\xef\xbb\xbf" + PUSH,
-                    PUSH.replace(b"{", b'{"deviceSecret":"first_secret_0001",'), PUSH.replace(b'"0', b'"\\u0030')):
+    for payload in (
+        PUSH.replace(b"{", b'{"note":"a { in it",'),
+        PUSH.replace(b":", b" : "),
+        PUSH + b"\r\n",
+        b"\xef\xbb\xbf" + PUSH,
+        PUSH.replace(b"{", b'{"deviceSecret":"first_secret_0001",'),
+        PUSH.replace(b'"0', b'"\\u0030'),
+    ):
         assert outcome(over_mqtt, answered(b"/ext/register", payload)) == OK, payload

@@ -96,9 +96,14 @@ def test_an_extra_root_that_is_refused_at_a_connect_is_not_asked_again():
 
 
 ODD = (
-    ("empty.der", (b"",)), ("pem.der", (b"-----BEGIN CERTIFICATE-----\n",)), ("garbage.der", (b"\xff" * 700,)),
-    ("cut.der", (ROOT[:-1],)), ("more.der", (ROOT, b"x")), ("refused.der", (b"\x30\x82\x02\x00" + bytes(512),)),
-    ("large.der", [b"\x30\x82\x20\x00"] + [bytes(512)] * 16), ("short.der", (b"\x30\x82",)),
+    ("empty.der", (b"",)),
+    ("pem.der", (b"-----BEGIN CERTIFICATE-----\n",)),
+    ("garbage.der", (b"\xff" * 700,)),
+    ("cut.der", (ROOT[:-1],)),
+    ("more.der", (ROOT, b"x")),
+    ("refused.der", (b"\x30\x82\x02\x00" + bytes(512),)),
+    ("large.der", [b"\x30\x82\x20\x00"] + [bytes(512)] * 16),
+    ("short.der", (b"\x30\x82",)),
     ("huge.der", [ROOT] + [b"x" * 500] * 200),
 )
 
@@ -133,13 +138,23 @@ def test_the_boot_line_names_both_and_the_board_starts():
     put("/extra/good.der", ROOT)
     roots.EXTRA = "/extra/"
     medium = Medium("nvs")
-    medium.kept["burned"] = record.encode(record.BURNED, 100, {
-        record.WAY: b"device", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001", record.DEVICE_SECRET: b"s" * 32})
+    medium.kept["burned"] = record.encode(
+        record.BURNED,
+        100,
+        {
+            record.WAY: b"device",
+            record.PRODUCT_KEY: b"a1TESTpk001",
+            record.DEVICE_NAME: b"dev_0001",
+            record.DEVICE_SECRET: b"s" * 32,
+        },
+    )
     states = []
     board = Device({}, Wired(), Store((medium,)))
     board.watch(lambda state, fields: states.append((state, dict(fields))))
     board.start()
     state, fields = states[0]
-    assert state == "boot" and fields["roots"] == [shown("good.der")] and fields["roots_refused"] == ["bad.der"]
+    assert (
+        state == "boot" and fields["roots"] == [shown("good.der")] and fields["roots_refused"] == ["bad.der"]
+    )
     assert fields["version"] == aliot.__version__ and board.credential.device_name == "dev_0001"
     assert roots.extra == ("good.der",)

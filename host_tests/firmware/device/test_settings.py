@@ -20,20 +20,63 @@ VECTORS = {
 PLACES = (
     # fields of the record, override, host, port, instance, roots
     ({}, {}, "a1TESTpk001.iot-as-mqtt.cn-shanghai.aliyuncs.com", 443, "", ("globalsign_r1", "globalsign_r6")),
-    ({record.REGION: b"ap-northeast-1"}, {}, "a1TESTpk001.iot-as-mqtt.ap-northeast-1.aliyuncs.com", 443, "",
-     ("globalsign_r1", "globalsign_r6")),
-    ({record.INSTANCE: b"iot-060a06ph"}, {}, "iot-060a06ph.mqtt.iothub.aliyuncs.com", 8883, "iot-060a06ph",
-     ("aliyun",)),
-    ({record.INSTANCE: b"iot-060a06ph", record.PORT: b"\x5b\x07"}, {}, "iot-060a06ph.mqtt.iothub.aliyuncs.com", 1883,
-     "iot-060a06ph", ("globalsign_r1", "globalsign_r6")),
-    ({record.HOST: b"iot-1.mqtt.iothub.aliyuncs.com"}, {}, "iot-1.mqtt.iothub.aliyuncs.com", 8883, "iot-1", ("aliyun",)),
+    (
+        {record.REGION: b"ap-northeast-1"},
+        {},
+        "a1TESTpk001.iot-as-mqtt.ap-northeast-1.aliyuncs.com",
+        443,
+        "",
+        ("globalsign_r1", "globalsign_r6"),
+    ),
+    (
+        {record.INSTANCE: b"iot-060a06ph"},
+        {},
+        "iot-060a06ph.mqtt.iothub.aliyuncs.com",
+        8883,
+        "iot-060a06ph",
+        ("aliyun",),
+    ),
+    (
+        {record.INSTANCE: b"iot-060a06ph", record.PORT: b"\x5b\x07"},
+        {},
+        "iot-060a06ph.mqtt.iothub.aliyuncs.com",
+        1883,
+        "iot-060a06ph",
+        ("globalsign_r1", "globalsign_r6"),
+    ),
+    (
+        {record.HOST: b"iot-1.mqtt.iothub.aliyuncs.com"},
+        {},
+        "iot-1.mqtt.iothub.aliyuncs.com",
+        8883,
+        "iot-1",
+        ("aliyun",),
+    ),
     ({record.HOST: b"broker.example"}, {}, "broker.example", 443, "", ("globalsign_r1", "globalsign_r6")),
-    ({record.REGION: b"cn-shanghai"}, {"instance": "iot-2"}, "iot-2.mqtt.iothub.aliyuncs.com", 8883, "iot-2",
-     ("aliyun",)),
-    ({record.HOST: b"old.example", record.PORT: b"\x01\0"}, {"region": "eu-central-1"},
-     "a1TESTpk001.iot-as-mqtt.eu-central-1.aliyuncs.com", 443, "", ("globalsign_r1", "globalsign_r6")),
-    ({record.INSTANCE: b"iot-3"}, {"port": 443}, "iot-3.mqtt.iothub.aliyuncs.com", 443, "iot-3",
-     ("globalsign_r1", "globalsign_r6")),
+    (
+        {record.REGION: b"cn-shanghai"},
+        {"instance": "iot-2"},
+        "iot-2.mqtt.iothub.aliyuncs.com",
+        8883,
+        "iot-2",
+        ("aliyun",),
+    ),
+    (
+        {record.HOST: b"old.example", record.PORT: b"\x01\0"},
+        {"region": "eu-central-1"},
+        "a1TESTpk001.iot-as-mqtt.eu-central-1.aliyuncs.com",
+        443,
+        "",
+        ("globalsign_r1", "globalsign_r6"),
+    ),
+    (
+        {record.INSTANCE: b"iot-3"},
+        {"port": 443},
+        "iot-3.mqtt.iothub.aliyuncs.com",
+        443,
+        "iot-3",
+        ("globalsign_r1", "globalsign_r6"),
+    ),
 )
 
 
@@ -55,7 +98,10 @@ def test_registration_hosts():
     assert endpoint({}, {}).register_host == "iot-auth.cn-shanghai.aliyuncs.com"
     assert endpoint({}, {"region": "ap-southeast-1"}).register_host == "iot-auth.ap-southeast-1.aliyuncs.com"
     assert endpoint({record.REGISTER_HOST: b"auth.example"}, {}).register_host == "auth.example"
-    assert endpoint({record.REGISTER_HOST: b"auth.example"}, {"register_host": "other.example"}).register_host == "other.example"
+    assert (
+        endpoint({record.REGISTER_HOST: b"auth.example"}, {"register_host": "other.example"}).register_host
+        == "other.example"
+    )
 
 
 def test_another_place_to_go_to_has_its_own_roots():
@@ -93,12 +139,24 @@ def test_a_setting_is_taken_or_named(row):
 
         rules.say(Device(), None, name)
         state, code, detail, advice = said[0]
-        assert (state, code) == ("error", "settings") and detail.startswith("/config.json: %s has to be " % name) and advice
+        assert (
+            (state, code) == ("error", "settings")
+            and detail.startswith("/config.json: %s has to be " % name)
+            and advice
+        )
 
 
 def test_what_is_wrong_leaves_the_burned_place():
     fields = {record.INSTANCE: b"iot-3", record.PORT: b"\x5b\x07"}
-    for override in ({"region": 5}, {"host": "h:1"}, {"port": 0}, {"port": 65536, "instance": ""}, [], "x", None):
+    for override in (
+        {"region": 5},
+        {"host": "h:1"},
+        {"port": 0},
+        {"port": 65536, "instance": ""},
+        [],
+        "x",
+        None,
+    ):
         made = Settings({"endpoint": override}, fields).endpoint(DeviceCertificate(PK, "dev_0001", "s" * 32))
         assert (made.host, made.port) == ("iot-3.mqtt.iothub.aliyuncs.com", 1883), override
     made = Settings({"endpoint": {"host": 5, "region": "eu-central-1"}}, fields)
@@ -135,9 +193,14 @@ def test_no_file_is_no_fault_and_a_folder_is_one():
 
 def test_the_name_of_an_access_point_is_its_bytes():
     for config, wanted in (
-        ({}, b""), ({"ssid": "shop"}, b"shop"), ({"ssid": "Caf\u00e9"}, b"Caf\xc3\xa9"), ({"ssid_hex": "436166e9"}, b"Caf\xe9"),
-        ({"ssid": "\ud83d\udcf6Caf\u00e9"}, b"\xf0\x9f\x93\xb6Caf\xc3\xa9"), ({"ssid": "\U0001f4f6"}, b"\xf0\x9f\x93\xb6"),
-        ({"ssid": "a\ud83d\udcf6b\ud83d\udcf6"}, b"a\xf0\x9f\x93\xb6b\xf0\x9f\x93\xb6"), ({"ssid": "x", "ssid_hex": "00ff"}, b"\0\xff"),
+        ({}, b""),
+        ({"ssid": "shop"}, b"shop"),
+        ({"ssid": "Caf\u00e9"}, b"Caf\xc3\xa9"),
+        ({"ssid_hex": "436166e9"}, b"Caf\xe9"),
+        ({"ssid": "\ud83d\udcf6Caf\u00e9"}, b"\xf0\x9f\x93\xb6Caf\xc3\xa9"),
+        ({"ssid": "\U0001f4f6"}, b"\xf0\x9f\x93\xb6"),
+        ({"ssid": "a\ud83d\udcf6b\ud83d\udcf6"}, b"a\xf0\x9f\x93\xb6b\xf0\x9f\x93\xb6"),
+        ({"ssid": "x", "ssid_hex": "00ff"}, b"\0\xff"),
     ):
         found = settings.ssid(config)
         assert (found if isinstance(found, bytes) else found.encode()) == wanted, config

@@ -31,7 +31,12 @@ def test_every_published_signature_that_is_genuine():
     for name, vector in vectors().items():
         content = vector["inputs"].get("sign_content")
         wanted = vector["outputs"].get("sign") or vector["outputs"].get("mqtt_password")
-        if content and isinstance(wanted, str) and vector["method"].startswith("hmac") and "guider" not in name:
+        if (
+            content
+            and isinstance(wanted, str)
+            and vector["method"].startswith("hmac")
+            and "guider" not in name
+        ):
             assert hmac_hex(vector["method"], key_of(vector["inputs"]), content) == wanted.lower(), name
             seen += 1
     assert seen == 23, seen
@@ -48,7 +53,8 @@ def test_the_printed_keys_of_the_log_do_not_match():
 
 def test_content_is_sorted_by_name_whatever_the_order():
     assert canonical({"timestamp": 789, "productKey": "pk", "clientId": "12345", "deviceName": "device"}) == (
-        "clientId12345deviceNamedeviceproductKeypktimestamp789")
+        "clientId12345deviceNamedeviceproductKeypktimestamp789"
+    )
 
 
 def test_method_names_have_no_case():
@@ -57,8 +63,9 @@ def test_method_names_have_no_case():
 
 def test_a_key_longer_than_a_block_is_hashed_first():
     # RFC 4231 test case 6
-    assert hmac_hex("hmacsha256", b"\xaa" * 131, "Test Using Larger Than Block-Size Key - Hash Key First") == (
-        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
+    assert hmac_hex(
+        "hmacsha256", b"\xaa" * 131, "Test Using Larger Than Block-Size Key - Hash Key First"
+    ) == ("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
 
 
 def test_an_unknown_method_is_named():

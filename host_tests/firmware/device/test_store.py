@@ -7,8 +7,13 @@ from aliot.identities import burned
 from aliot.store import Store
 from scripted import Medium, raises
 
-PRODUCT = {record.WAY: b"product", record.PRODUCT_KEY: b"a1TESTpk001", record.DEVICE_NAME: b"dev_0001",
-           record.PRODUCT_SECRET: b"ProductSecret016", record.METHOD: b"mqtt"}
+PRODUCT = {
+    record.WAY: b"product",
+    record.PRODUCT_KEY: b"a1TESTpk001",
+    record.DEVICE_NAME: b"dev_0001",
+    record.PRODUCT_SECRET: b"ProductSecret016",
+    record.METHOD: b"mqtt",
+}
 IDENTITY = ProductCertificate("a1TESTpk001", "dev_0001", "ProductSecret016", "mqtt")
 
 
@@ -129,8 +134,10 @@ def test_an_issued_record_of_another_burn_or_identity_is_never_used():
     media = board()
     Store(media).save(100, IDENTITY, secret(1))
     assert issued(media, 101) is None
-    for other in (ProductCertificate("a1TESTpk002", "dev_0001", "ProductSecret016", "mqtt"),
-                  ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016", "mqtt")):
+    for other in (
+        ProductCertificate("a1TESTpk002", "dev_0001", "ProductSecret016", "mqtt"),
+        ProductCertificate("a1TESTpk001", "dev_0002", "ProductSecret016", "mqtt"),
+    ):
         assert Store(media).issued(100, other) is None
     assert issued(media) == "%032d" % 1  # and it was not thrown away by the asking
 
@@ -179,9 +186,15 @@ class Sudden(Medium):
 
 
 FAULTS = (
-    (OSError(-4357, "ESP_ERR_NVS_NOT_ENOUGH_SPACE"), "full"), (OSError(-4353, "ESP_ERR_NVS_NOT_INITIALIZED"), "error -4353"),
-    (OSError(28), "full"), (OSError(84), "error 84"), (OSError(-1), "error -1"), (MemoryError(), "MemoryError"),
-    (TypeError("x"), "TypeError"), (RuntimeError("x"), "RuntimeError"), (AttributeError("x"), "AttributeError"),
+    (OSError(-4357, "ESP_ERR_NVS_NOT_ENOUGH_SPACE"), "full"),
+    (OSError(-4353, "ESP_ERR_NVS_NOT_INITIALIZED"), "error -4353"),
+    (OSError(28), "full"),
+    (OSError(84), "error 84"),
+    (OSError(-1), "error -1"),
+    (MemoryError(), "MemoryError"),
+    (TypeError("x"), "TypeError"),
+    (RuntimeError("x"), "RuntimeError"),
+    (AttributeError("x"), "AttributeError"),
 )
 
 

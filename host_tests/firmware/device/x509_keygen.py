@@ -36,7 +36,11 @@ def several(bits):
 def request(value):
     name, folder = value
     asked = keygen.request(made[0], name)
-    for file, text in (("key", hexlify(made[0]).decode()), ("request", hexlify(asked).decode()), ("pem", keygen.pem(asked))):
+    for file, text in (
+        ("key", hexlify(made[0]).decode()),
+        ("request", hexlify(asked).decode()),
+        ("pem", keygen.pem(asked)),
+    ):
         with on_host(folder + "/" + file, "wb") as out:
             out.write(text.encode())
     assert "aliot.x509.keygen" in sys.modules

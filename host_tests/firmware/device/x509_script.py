@@ -181,7 +181,9 @@ def test_a_first_boot_learns_who_it_is_with_one_handshake(made_by):
     board.subscribe("user/get", lambda topic, payload: got.append(topic))
     assert board.poll(0) and board.connected
     assert names(board) == ["boot", "wifi", "clock", "connecting", "stored", "certificate", "connected"]
-    assert platform.asked == [("x509.itls.cn-shanghai.aliyuncs.com", 1883, ("globalsign_r1", "globalsign_r6"))]
+    assert platform.asked == [
+        ("x509.itls.cn-shanghai.aliyuncs.com", 1883, ("globalsign_r1", "globalsign_r6"))
+    ]
     assert platform.login() == (".|securemode=2|", "", "")
     assert (board.product_key, board.device_name) == WHO
     assert b"/a1X509ProdK/sensor-01/user/get" in platform.streams[0].writes[1]
@@ -189,7 +191,11 @@ def test_a_first_boot_learns_who_it_is_with_one_handshake(made_by):
     assert last(board, "stored") == {"nvs": "ok", "littlefs": "ok"}
     one, other = kept("issued")
     found = record.decode(one)[2]
-    assert one == other and found[record.PRODUCT_KEY] == b"a1X509ProdK" and found[record.DEVICE_NAME] == b"sensor-01"
+    assert (
+        one == other
+        and found[record.PRODUCT_KEY] == b"a1X509ProdK"
+        and found[record.DEVICE_NAME] == b"sensor-01"
+    )
     platform.streams[0].data += message(b"x", b"/a1X509ProdK/sensor-01/user/get")
     board.poll(0)
     assert got == ["/a1X509ProdK/sensor-01/user/get"]
@@ -234,7 +240,11 @@ def test_the_published_connects(made_by):
     board.credential.present = lambda context: None  # long before it is valid
     board.poll(0)
     said = platform.login()
-    assert said == (reconnect["clientId"].replace("132323232", "132323000"), reconnect["username"], reconnect["password"])
+    assert said == (
+        reconnect["clientId"].replace("132323232", "132323000"),
+        reconnect["username"],
+        reconnect["password"],
+    )
 
 
 def test_host_and_port_come_from_the_record_or_the_settings(made_by):
@@ -267,9 +277,20 @@ def test_without_a_push_an_unknown_board_goes_offline_and_asks_again(made_by):
 
 
 def test_a_push_that_is_none_is_not_stored(made_by):
-    for payload in (b"", b"{", b"[]", b"null", b"{}", b'{"productKey":"a1"}', b'{"productKey":1,"deviceName":2}',
-                    b'{"productKey":"a1","deviceName":"x"}', b'{"productKey":"a/1","deviceName":"abcd"}',
-                    b'{"productKey":"","deviceName":"abcd"}', b"\xff\xfe", b'{"productKey":null,"deviceName":null}'):
+    for payload in (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"productKey":"a1"}',
+        b'{"productKey":1,"deviceName":2}',
+        b'{"productKey":"a1","deviceName":"x"}',
+        b'{"productKey":"a/1","deviceName":"abcd"}',
+        b'{"productKey":"","deviceName":"abcd"}',
+        b"\xff\xfe",
+        b'{"productKey":null,"deviceName":null}',
+    ):
         blank(fields(made_by["good"]))
         Platform(ACCEPTED + message(payload))
         board = on()
@@ -349,8 +370,17 @@ def test_another_identity_than_stored_is_an_alarm(made_by):
     assert platform.streams[0].closed
     assert not again(board)  # now it asks first, and hears the same
     state, said = board.states[-1]
-    assert state == "error" and said["code"] == "x509.identity" and said["retry"] == "never" and said["wait"] >= 3600
-    assert platform.login()[0] == ".|securemode=2|" and kept("issued") == before and board.device_name == "sensor-01"
+    assert (
+        state == "error"
+        and said["code"] == "x509.identity"
+        and said["retry"] == "never"
+        and said["wait"] >= 3600
+    )
+    assert (
+        platform.login()[0] == ".|securemode=2|"
+        and kept("issued") == before
+        and board.device_name == "sensor-01"
+    )
     Platform()  # the binding was put right
     assert again(board) and board.device_name == "sensor-01"
 
@@ -363,7 +393,9 @@ def test_a_refused_name_is_asked_for_and_another_one_is_an_alarm(made_by):
     board = on()
     assert not board.poll(0)
     state, said = board.states[-1]
-    assert state == "refused" and said["code"] == "mqtt.5" and said["wait"] >= 300 and "serial" in said["advice"]
+    assert (
+        state == "refused" and said["code"] == "mqtt.5" and said["wait"] >= 300 and "serial" in said["advice"]
+    )
     assert not again(board)
     assert board.states[-1][1]["code"] == "x509.identity" and platform.login()[0] == ".|securemode=2|"
 
@@ -383,10 +415,14 @@ def test_a_subscription_is_not_lost_to_a_push_between(made_by):
 
 def test_refusals_have_codes_of_their_own(made_by):
     for script, state, code in (
-        (b"\x20\x02\0\5", "refused", "mqtt.5"), (b"\x20\x02\0\4", "refused", "mqtt.4"),
+        (b"\x20\x02\0\5", "refused", "mqtt.5"),
+        (b"\x20\x02\0\4", "refused", "mqtt.4"),
         (TlsError("TLS handshake (-30592)", "tls.alert"), "error", "x509.refused"),
-        (Closed("by the peer"), "offline", "closed"), (LinkError("no", "dns"), "offline", "dns"),
-        (b"\x20\x02\0\3", "refused", "mqtt.3"), (b"\xff", "offline", "timeout"), (b"\x30\0", "offline", "protocol"),
+        (Closed("by the peer"), "offline", "closed"),
+        (LinkError("no", "dns"), "offline", "dns"),
+        (b"\x20\x02\0\3", "refused", "mqtt.3"),
+        (b"\xff", "offline", "timeout"),
+        (b"\x30\0", "offline", "protocol"),
     ):
         blank(fields(made_by["good"]))
         Platform(script)
@@ -407,14 +443,33 @@ def test_what_is_no_pair_stops_the_board_with_its_own_error(made_by):
         ({}, "x509.missing", "no certificate"),
         ({record.CERTIFICATE: certificate}, "x509.missing", "no private key"),
         ({record.PRIVATE_KEY: key}, "x509.missing", "no certificate"),
-        ({record.CERTIFICATE: certificate[:-1], record.PRIVATE_KEY: key}, "x509.malformed", "%d bytes of %d" % (
-            len(certificate) - 1, len(certificate))),
+        (
+            {record.CERTIFICATE: certificate[:-1], record.PRIVATE_KEY: key},
+            "x509.malformed",
+            "%d bytes of %d" % (len(certificate) - 1, len(certificate)),
+        ),
         ({record.CERTIFICATE: certificate[:3], record.PRIVATE_KEY: key}, "x509.malformed", "certificate: "),
         ({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key[:-1]}, "x509.malformed", "private key: "),
-        ({record.CERTIFICATE: certificate, record.PRIVATE_KEY: b"x" * 99}, "x509.malformed", "private key: not DER"),
-        ({record.CERTIFICATE: unhex(made_by["ec"][0]), record.PRIVATE_KEY: key}, "x509.malformed", "not an RSA key"),
-        ({record.CERTIFICATE: certificate, record.PRIVATE_KEY: unhex(made_by["pkcs8"][1])}, "x509.malformed", "private key"),
-        ({record.CERTIFICATE: certificate, record.PRIVATE_KEY: unhex(made_by["other"][1])}, "x509.mismatch", "belong"),
+        (
+            {record.CERTIFICATE: certificate, record.PRIVATE_KEY: b"x" * 99},
+            "x509.malformed",
+            "private key: not DER",
+        ),
+        (
+            {record.CERTIFICATE: unhex(made_by["ec"][0]), record.PRIVATE_KEY: key},
+            "x509.malformed",
+            "not an RSA key",
+        ),
+        (
+            {record.CERTIFICATE: certificate, record.PRIVATE_KEY: unhex(made_by["pkcs8"][1])},
+            "x509.malformed",
+            "private key",
+        ),
+        (
+            {record.CERTIFICATE: certificate, record.PRIVATE_KEY: unhex(made_by["other"][1])},
+            "x509.mismatch",
+            "belong",
+        ),
     ):
         burned[record.WAY] = b"x509"
         blank(burned)
@@ -426,8 +481,10 @@ def test_what_is_no_pair_stops_the_board_with_its_own_error(made_by):
 
 def test_dates_are_looked_at_before_a_connection_is_made(made_by):
     for name, server, code, retry in (
-        ("expired", "server", "x509.expired", "never"), ("expired", None, "x509.expired", "never"),
-        ("future", "server", "x509.future", "later"), ("future", None, None, None),
+        ("expired", "server", "x509.expired", "never"),
+        ("expired", None, "x509.expired", "never"),
+        ("future", "server", "x509.future", "later"),
+        ("future", None, None, None),
     ):
         blank(fields(made_by[name]))
         platform = Platform(server=server)
@@ -479,13 +536,18 @@ def test_a_new_certificate_takes_the_place_of_the_old_one_once_it_has_connected(
     offered(board, made_by["third"])  # and another one after it
     board.stop()
     assert again(board) and platform.shown[-1] == unhex(made_by["third"][0])
-    assert aliot.load("x509.slots").Slots(100).read("renewed")[1][record.CERTIFICATE] == unhex(made_by["third"][0])
+    assert aliot.load("x509.slots").Slots(100).read("renewed")[1][record.CERTIFICATE] == unhex(
+        made_by["third"][0]
+    )
 
 
 def test_a_new_certificate_that_is_refused_leaves_the_old_one_in_use_at_once(made_by):
     for script, why in (
-        (b"\x20\x02\0\5", "mqtt.5"), (TlsError("TLS handshake", "tls.alert"), "tls.alert"), (Closed("by the peer"), "closed"),
-        (ACCEPTED, "x509.push"), (ACCEPTED + push("a1X509ProdK", "sensor-07"), "x509.identity"),
+        (b"\x20\x02\0\5", "mqtt.5"),
+        (TlsError("TLS handshake", "tls.alert"), "tls.alert"),
+        (Closed("by the peer"), "closed"),
+        (ACCEPTED, "x509.push"),
+        (ACCEPTED + push("a1X509ProdK", "sensor-07"), "x509.identity"),
     ):
         board, platform = renewing(made_by, script)
         assert not again(board)
@@ -524,7 +586,9 @@ def test_an_expired_certificate_is_replaced(made_by):
     board = on()
     assert not board.poll(0) and board.states[-1][1]["code"] == "x509.expired"
     offered(board, made_by["good"])
-    assert again(board) and last(board, "certificate")["slot"] == "renewed" and board.device_name == "sensor-01"
+    assert (
+        again(board) and last(board, "certificate")["slot"] == "renewed" and board.device_name == "sensor-01"
+    )
 
 
 def test_a_key_waits_for_its_certificate_through_resets(made_by):
@@ -550,9 +614,14 @@ def test_what_is_offered_is_looked_at_before_it_is_kept(made_by):
     board = on()
     board.poll(0)
     good, other = made_by["good"], made_by["other"]
-    for pair, code in (((good[0], other[1]), "x509.mismatch"), ((other[0][:-2], other[1]), "x509.malformed"),
-                       (made_by["expired"], "x509.expired"), (made_by["future"], "x509.future"),
-                       ((other[0], ""), "x509.missing"), (("", other[1]), "x509.missing")):
+    for pair, code in (
+        ((good[0], other[1]), "x509.mismatch"),
+        ((other[0][:-2], other[1]), "x509.malformed"),
+        (made_by["expired"], "x509.expired"),
+        (made_by["future"], "x509.future"),
+        ((other[0], ""), "x509.missing"),
+        (("", other[1]), "x509.missing"),
+    ):
         assert raises(X509Error, offered, board, pair).code == code
         assert kept("next") == [None, None]
     with Broken(*MEDIA):
@@ -607,7 +676,9 @@ def pair(value):
     """[certificate, key] in hex: a sound pair, or X509Error with a code of its own; the board's TLS as well."""
     certificate, key = unhex(value[0]), unhex(value[1])
     try:
-        made = aliot.load("x509.pairs").pair({record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned")
+        made = aliot.load("x509.pairs").pair(
+            {record.CERTIFICATE: certificate, record.PRIVATE_KEY: key}, "burned"
+        )
     except X509Error as problem:
         assert problem.code in ("x509.missing", "x509.malformed", "x509.mismatch")
     else:
@@ -622,7 +693,9 @@ def pair(value):
 
 
 def sound(value):
-    made = aliot.load("x509.pairs").pair({record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned")
+    made = aliot.load("x509.pairs").pair(
+        {record.CERTIFICATE: unhex(value[0]), record.PRIVATE_KEY: unhex(value[1])}, "burned"
+    )
     made.check(NOW)
 
 

@@ -35,14 +35,21 @@ def built(name, sources, build):
 
 def call(*command, **more):
     """Runs one step; its output becomes the error if it fails."""
-    done = subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, **more)
+    done = subprocess.run(
+        [*map(str, command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **more,
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command[:4]))} ... failed:\n{done.stdout[-3000:]}")
 
 
 def python():
     """The interpreter of an environment with the Python SDK."""
+
     def build(folder):
         call(sys.executable, "-m", "venv", folder)
         install = (
@@ -60,15 +67,18 @@ def python():
         first.write_text(next(line for line in lines if line.startswith("setuptools==")))
         call(*install, "-r", first)
         call(*install, "--no-build-isolation", "--use-pep517", "-r", HERE / "requirements.txt")
+
     return built("python", ("requirements.txt",), build) / "bin" / "python"
 
 
 def node():
     """The folder whose node_modules hold the Node SDK."""
+
     def build(folder):
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder / name)
         call("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
     return built("node", ("package.json", "package-lock.json"), build)
 
 

@@ -79,7 +79,7 @@ def use(client):
     """Online: a property, a message up, a subscription, a message down, a property set."""
     try:
         flag, rc = expect("connect")
-    except queue.Empty:                     # the SDK keeps a refused CONNECT to itself and tries again
+    except queue.Empty:  # the SDK keeps a refused CONNECT to itself and tries again
         return say("nothing")
     say("connect", session_present=flag, rc=rc)
     if rc:
@@ -119,7 +119,7 @@ def registered(**more):
     say("registered", rc=rc, value=value)
     if rc:
         return
-    if more:                                # by MQTT the SDK wants a new client for the connect
+    if more:  # by MQTT the SDK wants a new client for the connect
         client = make(device_secret=value)
         client.connect_async()
     use(client)
@@ -137,6 +137,12 @@ def gateway():
 
 socket.getaddrinfo = resolve_platform
 say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
-{"device": connect, "tcp": connect, "https": registered, "mqtt": lambda: registered(auth_type="register"),
- "unit": unit, "gateway": gateway}[job["way"]]()
-os._exit(0)                                 # the SDK's threads would reconnect for ever
+{
+    "device": connect,
+    "tcp": connect,
+    "https": registered,
+    "mqtt": lambda: registered(auth_type="register"),
+    "unit": unit,
+    "gateway": gateway,
+}[job["way"]]()
+os._exit(0)  # the SDK's threads would reconnect for ever

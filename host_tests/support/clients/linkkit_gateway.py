@@ -5,8 +5,14 @@ Each step is one call of the SDK's gateway API and the reply that the SDK gives 
 
 import json
 
-CALLS = ("register_subdev", "product_register_subdev", "add_subdev_topo", "login_subdev", "logout_subdev",
-         "delete_subdev_topo")
+CALLS = (
+    "register_subdev",
+    "product_register_subdev",
+    "add_subdev_topo",
+    "login_subdev",
+    "logout_subdev",
+    "delete_subdev_topo",
+)
 
 
 class Steps:

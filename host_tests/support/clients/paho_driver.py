@@ -43,14 +43,16 @@ def expect(name):
 
 def make(client_id, username=None, password=None):
     client = mqtt.Client(client_id, protocol=mqtt.MQTTv311)
-    client.tls_set(os.environ["CLOUD_CA"], job["certificate"], job["private_key"],
-                   tls_version=ssl.PROTOCOL_TLS_CLIENT)
+    client.tls_set(
+        os.environ["CLOUD_CA"], job["certificate"], job["private_key"], tls_version=ssl.PROTOCOL_TLS_CLIENT
+    )
     if username is not None:
         client.username_pw_set(username, password)
     client.on_connect = lambda client, data, flags, rc: events.put(("connect", rc))
     client.on_disconnect = lambda client, data, rc: events.put(("disconnect", rc))
     client.on_message = lambda client, data, message: events.put(
-        ("message", message.topic, message.payload.decode()))
+        ("message", message.topic, message.payload.decode())
+    )
     client.on_subscribe = lambda client, data, number, granted: events.put(("subscribed", granted))
     client.on_publish = lambda client, data, number: events.put(("published",))
     return client

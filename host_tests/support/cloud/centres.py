@@ -13,8 +13,11 @@ TIMESTAMP = "2524608000000"
 
 def world(device=None, **changes):
     """A configuration of three centres; the device of the vectors is at home in Frankfurt."""
-    chosen = settings(kind="public", device=device or [
-        {"device_name": DN, "device_secret": DS, "centre": FRANKFURT}], **changes)
+    chosen = settings(
+        kind="public",
+        device=device or [{"device_name": DN, "device_secret": DS, "centre": FRANKFURT}],
+        **changes,
+    )
     chosen["instance"]["centres"] = [SINGAPORE, FRANKFURT]
     return chosen
 
@@ -32,9 +35,16 @@ def auth_form(dn=DN, pk=PK, secret=DS, method="hmacsha256", timestamp=TIMESTAMP,
     signed = {"clientId": f"{pk}.{dn}", "deviceName": dn, "productKey": pk, "timestamp": timestamp}
     signed |= {"ext": ext} if ext else {}
     content = "".join(name + signed[name] for name in sorted(signed))
-    fields = {"productKey": pk, "deviceName": dn, "signmethod": method,
-              "sign": sign(secret, content, (method or "hmacmd5").removeprefix("hmac")),
-              "version": "default", "clientId": f"{pk}.{dn}", "timestamp": timestamp, "resources": "mqtt"}
+    fields = {
+        "productKey": pk,
+        "deviceName": dn,
+        "signmethod": method,
+        "sign": sign(secret, content, (method or "hmacmd5").removeprefix("hmac")),
+        "version": "default",
+        "clientId": f"{pk}.{dn}",
+        "timestamp": timestamp,
+        "resources": "mqtt",
+    }
     fields |= {"ext": ext} if ext else {}
     return {name: value for name, value in (fields | more).items() if value is not None}
 
@@ -66,9 +76,15 @@ def sent_to(region, port=1883):
 
 def token_packet(given, mode="-1", keep_alive=300, **fields):
     """A CONNECT with what /auth/devicename gave."""
-    return codec.Connect(**{"client_id": f"{PK}.{DN}|securemode={mode},timestamp={TIMESTAMP}|",
-                            "username": given["iotId"], "password": given["iotToken"].encode(),
-                            "keep_alive": keep_alive, **fields})
+    return codec.Connect(
+        **{
+            "client_id": f"{PK}.{DN}|securemode={mode},timestamp={TIMESTAMP}|",
+            "username": given["iotId"],
+            "password": given["iotToken"].encode(),
+            "keep_alive": keep_alive,
+            **fields,
+        }
+    )
 
 
 def login(cloud, packet, host=mqtt_host(FRANKFURT), where="mqtt_tls"):

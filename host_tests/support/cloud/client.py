@@ -27,9 +27,8 @@ PK, DN, DS, PS = "a1TESTpk001", "dev_0001", "0123456789abcdef0123456789abcdef", 
 INSTANCE = "iot-test01"
 HOST = f"{INSTANCE}.mqtt.iothub.aliyuncs.com"
 AUTH_HOST = "iot-auth.cn-shanghai.aliyuncs.com"
-VECTORS = {vector["name"]: vector for vector in
-           json.loads((paths.VECTORS / "vectors.json").read_text())}
-WAIT = 20       # seconds; a bound for what must happen, never a pace
+VECTORS = {vector["name"]: vector for vector in json.loads((paths.VECTORS / "vectors.json").read_text())}
+WAIT = 20  # seconds; a bound for what must happen, never a pace
 
 
 def settings(switches=None, timing=None, limits=None, kind="enterprise", region="cn-shanghai", **product):
@@ -37,9 +36,19 @@ def settings(switches=None, timing=None, limits=None, kind="enterprise", region=
     device = product.pop("device", [{"device_name": DN, "device_secret": DS}])
     return {
         "instance": {"kind": kind, "id": INSTANCE, "region": region},
-        "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True,
-                     "preregistration_free": True, **product, "device": device}],
-        "switches": switches or {}, "timing": timing or {}, "limits": limits or {},
+        "product": [
+            {
+                "product_key": PK,
+                "product_secret": PS,
+                "dynamic_registration": True,
+                "preregistration_free": True,
+                **product,
+                "device": device,
+            }
+        ],
+        "switches": switches or {},
+        "timing": timing or {},
+        "limits": limits or {},
     }
 
 
@@ -164,8 +173,15 @@ def connect_packet(dn=DN, pk=PK, secret=DS, client_id="dev", extra=None, mode="2
     """A CONNECT signed with the DeviceSecret, hmacsha256."""
     identifier = f"{client_id}|securemode={mode},signmethod=hmacsha256,{extra or ''}|"
     password = sign(secret, f"clientId{client_id}deviceName{dn}productKey{pk}")
-    return codec.Connect(**{"client_id": identifier, "username": f"{dn}&{pk}", "password": password.encode(),
-                            "keep_alive": keep_alive, **fields})
+    return codec.Connect(
+        **{
+            "client_id": identifier,
+            "username": f"{dn}&{pk}",
+            "password": password.encode(),
+            "keep_alive": keep_alive,
+            **fields,
+        }
+    )
 
 
 def register_packet(

@@ -27,15 +27,31 @@ def gateway_settings(switches=None, limits=None, extra=0, **product):
     return {
         "instance": {"kind": "enterprise", "id": INSTANCE, "region": "cn-shanghai"},
         "product": [
-            {"product_key": GPK, "node": "gateway", "dynamic_registration": True,
-             "device": [{"device_name": dn, "device_secret": GDS} for dn in (GDN, GDN2)]},
-            {"product_key": SPK, "product_secret": SPS, "node": "subdevice", "dynamic_registration": True,
-             **product, "device": names},
+            {
+                "product_key": GPK,
+                "node": "gateway",
+                "dynamic_registration": True,
+                "device": [{"device_name": dn, "device_secret": GDS} for dn in (GDN, GDN2)],
+            },
+            {
+                "product_key": SPK,
+                "product_secret": SPS,
+                "node": "subdevice",
+                "dynamic_registration": True,
+                **product,
+                "device": names,
+            },
             {"product_key": "a1DirectPkX", "device": [{"device_name": "direct", "device_secret": GDS}]},
-            {"product_key": "a1SwitchOff", "node": "subdevice", "product_secret": SPS,
-             "device": [{"device_name": "sensor-off"}]},
+            {
+                "product_key": "a1SwitchOff",
+                "node": "subdevice",
+                "product_secret": SPS,
+                "device": [{"device_name": "sensor-off"}],
+            },
         ],
-        "switches": switches or {}, "limits": limits or {}, "timing": {},
+        "switches": switches or {},
+        "limits": limits or {},
+        "timing": {},
     }
 
 
@@ -51,8 +67,15 @@ def pair(key):
     return {"productKey": key[0], "deviceName": key[1]}
 
 
-def signed(key, client_id=None, timestamp="1704067200123", method="hmacSha256", secret_=None,
-           label="signMethod", **more):
+def signed(
+    key,
+    client_id=None,
+    timestamp="1704067200123",
+    method="hmacSha256",
+    secret_=None,
+    label="signMethod",
+    **more,
+):
     """An item of topo/add or a login, signed as gateway.md 6.1 and 8.1 say."""
     fields = {**pair(key)}
     if client_id != "":
@@ -67,8 +90,12 @@ def signed(key, client_id=None, timestamp="1704067200123", method="hmacSha256", 
 def proxied(key, secret_=SPS, random="Q7w3ErT9yUi2OpA", method="hmacSha256"):
     """An item of product_register, gateway.md 5."""
     text = f"deviceName{key[1]}productKey{key[0]}random{random}"
-    return {**pair(key), "random": random, "signMethod": method,
-            "sign": sign(secret_, text, method.lower().removeprefix("hmac"))}
+    return {
+        **pair(key),
+        "random": random,
+        "signMethod": method,
+        "sign": sign(secret_, text, method.lower().removeprefix("hmac")),
+    }
 
 
 class Gateway(Client):
@@ -129,8 +156,11 @@ class Gateway(Client):
     def heard(self):
         """(topic, JSON) of all that came unasked up to now."""
         self.ping()
-        found = [(packet.topic, json.loads(packet.payload)) for packet in self.notices
-                 if isinstance(packet, Publish)]
+        found = [
+            (packet.topic, json.loads(packet.payload))
+            for packet in self.notices
+            if isinstance(packet, Publish)
+        ]
         self.notices = []
         return found
 
@@ -141,8 +171,11 @@ class Gateway(Client):
 
     def errors(self):
         """Codes and sub-devices of what came on /ext/error."""
-        return [(body["code"], (body["data"]["productKey"], body["data"]["deviceName"]))
-                for topic, body in self.heard() if topic == f"/ext/error/{GPK}/{self.dn}"]
+        return [
+            (body["code"], (body["data"]["productKey"], body["data"]["deviceName"]))
+            for topic, body in self.heard()
+            if topic == f"/ext/error/{GPK}/{self.dn}"
+        ]
 
 
 def subdevice(cloud, key):
@@ -154,5 +187,7 @@ def status(cloud, key):
 
 
 def topology(cloud, dn=GDN):
-    return [(one["product_key"], one["device_name"])
-            for one in cloud.admin("GET", f"/devices/{GPK}/{dn}/topology")]
+    return [
+        (one["product_key"], one["device_name"])
+        for one in cloud.admin("GET", f"/devices/{GPK}/{dn}/topology")
+    ]

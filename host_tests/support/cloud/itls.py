@@ -31,17 +31,29 @@ SECRET = "i11abcdefghijklmnop0123456789ABC"
 ALERT, HANDSHAKE, DATA = 21, 22, 23
 HASHES = {0xD001: "sha1", 0xD002: "sha1", 0xD003: "sha256", 0xD004: "sha256"}
 FRAGMENT, PRODUCT, KEY_ID, CODE, PREMASTER, CHALLENGE, ISSUED, VERSION = (
-    0x0001, 0x2000, 0x2001, 0x2002, 0x2003, 0x2010, 0x2011, 0x2020)
+    0x0001,
+    0x2000,
+    0x2001,
+    0x2002,
+    0x2003,
+    0x2010,
+    0x2011,
+    0x2020,
+)
 
 
 def settings(switches=None, identities=None, **product):
     """A configuration dict with one ID2 product and the vectors' identity."""
     known = [{"id2": ID2, "id2_key": KEY}] if identities is None else identities
-    base = client.settings(switches, product.pop("timing", None), product.pop("limits", None),
-                            product.pop("kind", "enterprise"))
+    base = client.settings(
+        switches, product.pop("timing", None), product.pop("limits", None), product.pop("kind", "enterprise")
+    )
     base["instance"]["id"] = product.pop("instance", client.INSTANCE)
-    return base | {"product": [{"product_key": PK, "product_secret": SECRET, "auth": "id2",
-                                "identity": known, **product}]}
+    return base | {
+        "product": [
+            {"product_key": PK, "product_secret": SECRET, "auth": "id2", "identity": known, **product}
+        ]
+    }
 
 
 def ecb(key, data, way="encryptor"):
@@ -56,7 +68,7 @@ def pad(data):
 
 def unpad(data):
     assert data and data.endswith(bytes([data[-1]]) * data[-1])
-    return data[:-data[-1]]
+    return data[: -data[-1]]
 
 
 def sign(key, text):
@@ -85,16 +97,17 @@ def extensions_of(block):
     found = []
     while block:
         size = int.from_bytes(block[2:4], "big")
-        found.append((int.from_bytes(block[:2], "big"), block[4:4 + size]))
-        block = block[4 + size:]
+        found.append((int.from_bytes(block[:2], "big"), block[4 : 4 + size]))
+        block = block[4 + size :]
     return found
 
 
 def issue_request(secret=SECRET, session_key=bytes(16), fingerprint=b"240AC4000001", kind=1):
     key = secret[3:19].encode() if secret[1] == "1" else base64.b64decode(secret[8:])
     report = bytes([kind]) + session_key + fingerprint
-    return (b"\0\0\1\0" + hashlib.sha256(key).digest() + hashlib.sha256(report).digest()
-            + ecb(key, pad(report)))
+    return (
+        b"\0\0\1\0" + hashlib.sha256(key).digest() + hashlib.sha256(report).digest() + ecb(key, pad(report))
+    )
 
 
 @dataclass
@@ -118,9 +131,9 @@ class Direction:
     def open(self, kind, body):
         text = Cipher(algorithms.AES(self.key), modes.CBC(body[:16])).decryptor().update(body[16:])
         size = hashlib.new(self.hash).digest_size
-        data = text[:-text[-1] - 1 - size]
-        assert text[len(data):len(data) + size] == self.mac(kind, data), "the cloud's MAC is wrong"
-        assert text[len(data) + size:] == bytes([text[-1]]) * (text[-1] + 1), "the cloud's padding is wrong"
+        data = text[: -text[-1] - 1 - size]
+        assert text[len(data) : len(data) + size] == self.mac(kind, data), "the cloud's MAC is wrong"
+        assert text[len(data) + size :] == bytes([text[-1]]) * (text[-1] + 1), "the cloud's padding is wrong"
         self.sequence += 1
         return data
 
@@ -128,8 +141,9 @@ class Direction:
 class Device:
     """One handshake. `hello` makes a hello; `answer` takes what the cloud said and gives what comes next."""
 
-    def __init__(self, id2=ID2, key=KEY, pk=PK, suites=(0xD004, 0xD003, 0x00FF), random=b"\x07",
-                 fragment=b"\x02"):
+    def __init__(
+        self, id2=ID2, key=KEY, pk=PK, suites=(0xD004, 0xD003, 0x00FF), random=b"\x07", fragment=b"\x02"
+    ):
         self.id2, self.key, self.pk = id2.encode(), bytes.fromhex(key), pk.encode()
         self.suites, self.random, self.fragment = suites, random * 32, fragment
         self.writing = self.reading = None
@@ -138,18 +152,35 @@ class Device:
 
     def hello(self, code=b"", **changes):
         """A ClientHello's record. `changes` replace extensions by name; None leaves one out."""
-        wanted = {"fragment": (FRAGMENT, self.fragment), "product": (PRODUCT, self.pk),
-                  "key_id": (KEY_ID, b"\x00\x10\x00\x10" + self.id2), "code": (CODE, code),
-                  "version": (VERSION, b"\x00\x02\x01\x00")}
-        wanted |= {name: value if value is None else (wanted[name][0], value)
-                   for name, value in changes.items() if name in wanted}
-        block = b"".join(number.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
-                         for number, value in filter(None, wanted.values()) if value is not None)
+        wanted = {
+            "fragment": (FRAGMENT, self.fragment),
+            "product": (PRODUCT, self.pk),
+            "key_id": (KEY_ID, b"\x00\x10\x00\x10" + self.id2),
+            "code": (CODE, code),
+            "version": (VERSION, b"\x00\x02\x01\x00"),
+        }
+        wanted |= {
+            name: value if value is None else (wanted[name][0], value)
+            for name, value in changes.items()
+            if name in wanted
+        }
+        block = b"".join(
+            number.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
+            for number, value in filter(None, wanted.values())
+            if value is not None
+        )
         block += changes.get("more", b"")
         suites = b"".join(one.to_bytes(2, "big") for one in self.suites)
-        body = (changes.get("protocol", b"\x03\x03") + self.random + changes.get("session", b"\0")
-                + len(suites).to_bytes(2, "big") + suites + changes.get("methods", b"\x01\0")
-                + len(block).to_bytes(2, "big") + block)
+        body = (
+            changes.get("protocol", b"\x03\x03")
+            + self.random
+            + changes.get("session", b"\0")
+            + len(suites).to_bytes(2, "big")
+            + suites
+            + changes.get("methods", b"\x01\0")
+            + len(block).to_bytes(2, "big")
+            + block
+        )
         self.sent = message(1, body)
         return record(HANDSHAKE, self.sent)
 
@@ -182,10 +213,10 @@ class Device:
         assert body[:1] == b"\x02" and body[4:6] == b"\x03\x03"
         self.server_hello, random, at = body, body[6:38], 39 + body[38]
         self.session_id = body[39:at]
-        self.suite = int.from_bytes(body[at:at + 2], "big")
-        assert body[at + 2] == 0 and int.from_bytes(body[at + 3:at + 5], "big") == len(body) - at - 5
-        self.order = [number for number, _ in extensions_of(body[at + 5:])]
-        found = dict(extensions_of(body[at + 5:]))
+        self.suite = int.from_bytes(body[at : at + 2], "big")
+        assert body[at + 2] == 0 and int.from_bytes(body[at + 3 : at + 5], "big") == len(body) - at - 5
+        self.order = [number for number, _ in extensions_of(body[at + 5 :])]
+        found = dict(extensions_of(body[at + 5 :]))
         self.derive(unpad(ecb(self.key, found[PREMASTER], "decryptor")), random)
         return found
 
@@ -194,8 +225,8 @@ class Device:
         mac = hashlib.new(hash).digest_size
         self.master = expand(premaster, b"master secret", self.random + random, 48)
         block = expand(self.master, b"key expansion", random + self.random, 2 * mac + 2 * size)
-        self.writing = Direction(block[:mac], block[2 * mac:2 * mac + size], hash)
-        self.reading = Direction(block[mac:2 * mac], block[2 * mac + size:], hash)
+        self.writing = Direction(block[:mac], block[2 * mac : 2 * mac + size], hash)
+        self.reading = Direction(block[mac : 2 * mac], block[2 * mac + size :], hash)
 
     def server_code(self):
         inverse = self.id2.decode().translate(str.maketrans("0123456789ABCDEF", "FEDCBA9876543210"))
@@ -219,8 +250,7 @@ class Device:
 
 def wire(cloud, device=None):
     """A new connection of a device to a running cloud."""
-    return Wire(socket.create_connection(("127.0.0.1", cloud.ports["itls"]), client.WAIT),
-                device or Device())
+    return Wire(socket.create_connection(("127.0.0.1", cloud.ports["itls"]), client.WAIT), device or Device())
 
 
 class Wire:
@@ -273,7 +303,7 @@ class Wire:
 
     def sendall(self, data):
         for at in range(0, len(data), 1024):
-            self.socket.sendall(self.device.writing.seal(DATA, data[at:at + 1024]))
+            self.socket.sendall(self.device.writing.seal(DATA, data[at : at + 1024]))
 
     def recv(self, size):
         found = self.record()
@@ -340,7 +370,8 @@ class Platform:
     def arm(self, when, what):
         """The next answer at `when` is spoiled, by `what`."""
         self.instance.faults.armed.append(
-            faults.read({"where": "itls", "when": when, "kind": "spoil", "what": what}))
+            faults.read({"where": "itls", "when": when, "kind": "spoil", "what": what})
+        )
 
     def handshake(self, record):
         """What the platform sends when `record` comes."""
@@ -381,9 +412,17 @@ def record_head(kind, size):
     return record(kind, bytes(size))[:5]
 
 
-def connect_packet(dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300,
-                   **fields):
+def connect_packet(
+    dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300, **fields
+):
     """The platform manual's CONNECT; its password is not looked at."""
     identifier = f"12345|securemode={mode},signmethod=hmacsha1,timestamp=2524608000000,{authtype}{extra}|"
-    return codec.Connect(**{"client_id": identifier, "username": f"{dn}&{pk}", "password": b"any",
-                            "keep_alive": keep_alive, **fields})
+    return codec.Connect(
+        **{
+            "client_id": identifier,
+            "username": f"{dn}&{pk}",
+            "password": b"any",
+            "keep_alive": keep_alive,
+            **fields,
+        }
+    )

@@ -35,13 +35,22 @@ def x509_settings(switches=None, timing=None, limits=None, region="cn-shanghai",
         "product": [
             {"product_key": XPK, "auth": "x509", **product, "device": [{"device_name": dn} for dn in names]},
             {"product_key": "a1X509Other", "auth": "x509", "device": [{"device_name": XDN}]},
-            {"product_key": "a1Platform0", "auth": "x509", "private_ca": False,
-             "device": [{"device_name": XDN}]},
+            {
+                "product_key": "a1Platform0",
+                "auth": "x509",
+                "private_ca": False,
+                "device": [{"device_name": XDN}],
+            },
             {"product_key": "a1SecretPk0", "device": [{"device_name": XDN}]},
-            {"product_key": SUB[0], "node": "subdevice",
-             "device": [{"device_name": SUB[1], "device_secret": SUB_SECRET}]},
+            {
+                "product_key": SUB[0],
+                "node": "subdevice",
+                "device": [{"device_name": SUB[1], "device_secret": SUB_SECRET}],
+            },
         ],
-        "switches": switches or {}, "limits": limits or {}, "timing": timing or {},
+        "switches": switches or {},
+        "limits": limits or {},
+        "timing": timing or {},
     }
 
 
@@ -60,14 +69,20 @@ def subject(name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def certify(name, public_key, serial, issuer=None, issuer_key=None, days=(-1, 30), extensions=(),
-            algorithm=None):
+def certify(
+    name, public_key, serial, issuer=None, issuer_key=None, days=(-1, 30), extensions=(), algorithm=None
+):
     """A certificate (v3) of `issuer`, a certificate or None for self-signed; `days` from now."""
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    builder = (x509.CertificateBuilder().subject_name(subject(name)).public_key(public_key)
-               .issuer_name(issuer.subject if issuer else subject(name)).serial_number(serial)
-               .not_valid_before(now + datetime.timedelta(days=days[0]))
-               .not_valid_after(now + datetime.timedelta(days=days[1])))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject(name))
+        .public_key(public_key)
+        .issuer_name(issuer.subject if issuer else subject(name))
+        .serial_number(serial)
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+    )
     for extension in extensions:
         builder = builder.add_extension(extension, isinstance(extension, x509.BasicConstraints))
     return builder.sign(issuer_key, algorithm or hashes.SHA256())
@@ -99,9 +114,13 @@ def files(folder, *chain, private_key=None):
     """(certificate file, key file) of a client; the key as PKCS#1 PEM."""
     paths = folder / f"{chain[0].serial_number:X}.cer", folder / f"{chain[0].serial_number:X}.key"
     paths[0].write_text(pem(*chain))
-    paths[1].write_bytes((private_key or key()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption()))
+    paths[1].write_bytes(
+        (private_key or key()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
     return paths
 
 
@@ -115,8 +134,13 @@ class Factory:
     def request(self, **changes):
         """The body of a good registration with `changes`."""
         code = self.cloud.admin("GET", "/registration_code")["code"]
-        good = {"name": self.name, "certificate": pem(self.root), "certificate_file": "ca.cer",
-                "verification": pem(proof(code, self.root, self.key_name)), "verification_file": "verify.pem"}
+        good = {
+            "name": self.name,
+            "certificate": pem(self.root),
+            "certificate_file": "ca.cer",
+            "verification": pem(proof(code, self.root, self.key_name)),
+            "verification_file": "verify.pem",
+        }
         return {**good, **changes}
 
     def register(self, status=200, **changes):
@@ -165,14 +189,22 @@ def client(cloud, pair):
 
 def first(**fields):
     """The CONNECT of the official Java example."""
-    return codec.Connect(**{"client_id": ".|securemode=2|", "username": "", "password": b"",
-                            "keep_alive": 300, **fields})
+    return codec.Connect(
+        **{"client_id": ".|securemode=2|", "username": "", "password": b"", "keep_alive": 300, **fields}
+    )
 
 
 def again(dn=XDN, pk=XPK, **fields):
     """The documented CONNECT of a device that knows who it is."""
-    return codec.Connect(**{"client_id": "mac-001122334455|securemode=2,signmethod=hmacsha1|",
-                            "username": f"{dn}&{pk}", "password": b"", "keep_alive": 300, **fields})
+    return codec.Connect(
+        **{
+            "client_id": "mac-001122334455|securemode=2,signmethod=hmacsha1|",
+            "username": f"{dn}&{pk}",
+            "password": b"",
+            "keep_alive": 300,
+            **fields,
+        }
+    )
 
 
 def pushed(packet):

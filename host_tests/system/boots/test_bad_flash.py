@@ -20,12 +20,15 @@ while True:
     device.poll(10)
 """
 # NVS that nobody has initialised: every namespace is refused
-CLOSED = """
+CLOSED = (
+    """
 import esp32
 def refused(space):
     raise OSError(-4353, "ESP_ERR_NVS_NOT_INITIALIZED")
 esp32.NVS = refused
-""" + MAIN
+"""
+    + MAIN
+)
 
 
 def put_files(board, files):
@@ -43,11 +46,15 @@ def full(board):
     while True:
         entries -= 1
         try:
-            data = nvs.write([nvs.Entry("other", f"k{number}", "u8", 1) for number in range(entries)], NVS.size)
+            data = nvs.write(
+                [nvs.Entry("other", f"k{number}", "u8", 1) for number in range(entries)], NVS.size
+            )
         except Exception:
             continue
         pages = nvs.read(data).pages
-        if sum(page.state == "unused" for page in pages) == 1 and all(page.written in (0, nvs.ENTRIES) for page in pages):
+        if sum(page.state == "unused" for page in pages) == 1 and all(
+            page.written in (0, nvs.ENTRIES) for page in pages
+        ):
             return put(board, NVS, data)
 
 
@@ -92,8 +99,12 @@ def test_a_board_of_a_kind_that_asks_where_to_connect_asks_at_each_boot_without_
 
 
 REFUSED = {
-    "folder.der/inner": b"x", "large.der": b"\x30\x82\xff\xff" + bytes(100_000), "garbage.der": b"\xff" * 700, "empty.der": b"",
-    "text.der": b"-----BEGIN CERTIFICATE-----\n", "tls.der": b"\x30\x82\x02\x00" + bytes(512),
+    "folder.der/inner": b"x",
+    "large.der": b"\x30\x82\xff\xff" + bytes(100_000),
+    "garbage.der": b"\xff" * 700,
+    "empty.der": b"",
+    "text.der": b"-----BEGIN CERTIFICATE-----\n",
+    "tls.der": b"\x30\x82\x02\x00" + bytes(512),
 }
 
 
@@ -111,7 +122,10 @@ def test_200_files_among_the_extra_roots(fleet):
     board = fleet.board("device")
     put_files(board, {f"/roots/z{number:03}.der": b"x" for number in range(200)})  # behind ca.der
     boot = online(board)
-    assert len(boot.state("boot")["roots_refused"]) == 16 and boot.state("boot")["roots_refused"][-1] == "185 more"
+    assert (
+        len(boot.state("boot")["roots_refused"]) == 16
+        and boot.state("boot")["roots_refused"][-1] == "185 more"
+    )
     assert [name.partition(":")[0] for name in boot.state("boot")["roots"]] == ["ca.der"]
 
 
@@ -123,7 +137,9 @@ def test_a_root_that_is_gone_when_the_board_connects_costs_one_try(chips):
     put_files(board, {"/roots/b.der": tree["/roots/ca.der"]})
     boot = online(board)
     said = boot.state("offline")
-    assert said["code"] == "certificate.root" and "/roots/b.der" in said["detail"] and said["retry"] == "now", boot.lines
+    assert (
+        said["code"] == "certificate.root" and "/roots/b.der" in said["detail"] and said["retry"] == "now"
+    ), boot.lines
 
 
 # --- settings
@@ -144,8 +160,17 @@ def test_a_file_of_settings(chips, row):
 
 
 WRONG = [
-    {"keepalive": 10}, {"every": "60"}, {"ntp": "ntp.aliyun.com"}, {"timeout": 0}, {"watchdog": 100}, {"clean": 1}, {"push": "x"},
-    {"endpoint": "cn-shanghai"}, {"endpoint": {"region": 5}}, {"endpoint": {"place": "x"}}, {"endpoint": {"port": 70000}},
+    {"keepalive": 10},
+    {"every": "60"},
+    {"ntp": "ntp.aliyun.com"},
+    {"timeout": 0},
+    {"watchdog": 100},
+    {"clean": 1},
+    {"push": "x"},
+    {"endpoint": "cn-shanghai"},
+    {"endpoint": {"region": 5}},
+    {"endpoint": {"place": "x"}},
+    {"endpoint": {"port": 70000}},
     {"endpoint": {"auth": "x", "bootstrap": 1}, "keepalive": 1201, "ssid": 7, "password": "short"},
 ]
 
@@ -153,19 +178,30 @@ WRONG = [
 @pytest.mark.parametrize("config", WRONG, ids=json.dumps)
 def test_a_setting_that_is_wrong_is_named_and_the_default_serves(fleet, config):
     board = fleet.board("device", main=MAIN)
-    put_files(board, {"/config.json": json.dumps({"ssid": "shop", "password": "12345678", **config}).encode()})
+    put_files(
+        board, {"/config.json": json.dumps({"ssid": "shop", "password": "12345678", **config}).encode()}
+    )
     boot = online(board)
     names = [name for name in config if name != "endpoint" or not isinstance(config["endpoint"], dict)]
-    names += [f"endpoint.{name}" for name in config.get("endpoint", ()) if isinstance(config["endpoint"], dict)]
+    names += [
+        f"endpoint.{name}" for name in config.get("endpoint", ()) if isinstance(config["endpoint"], dict)
+    ]
     said = [state for state in boot.states if state["aliot"] == "error"]
     assert {state["detail"].split()[1] for state in said} == set(names), boot.lines
     assert all(state["code"] == "settings" and " has to be " in state["detail"] for state in said)
 
 
-@pytest.mark.parametrize("config, air", [
-    ({"ssid": "\U0001f4f6Café"}, "\U0001f4f6Café"), ({"ssid_hex": "\U0001f4f6Café".encode().hex()}, "\U0001f4f6Café"),
-    ({"ssid": "shop"}, "shop"), ({"ssid": " my shop "}, " my shop "), ({"ssid_hex": "436166e9"}, b"Caf\xe9"),
-], ids=lambda value: json.dumps(value) if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    "config, air",
+    [
+        ({"ssid": "\U0001f4f6Café"}, "\U0001f4f6Café"),
+        ({"ssid_hex": "\U0001f4f6Café".encode().hex()}, "\U0001f4f6Café"),
+        ({"ssid": "shop"}, "shop"),
+        ({"ssid": " my shop "}, " my shop "),
+        ({"ssid_hex": "436166e9"}, b"Caf\xe9"),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
 @pytest.mark.parametrize("escaped", [True, False])
 def test_the_name_of_an_access_point_is_its_bytes(fleet, config, air, escaped):
     """As json.dumps writes an emoji, in two halves, and as an editor does."""

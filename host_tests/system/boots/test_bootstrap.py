@@ -10,7 +10,7 @@ from host_tests.system.boots.conftest import INTERPRETERS
 from tools.emulator.cloud.process import Cloud
 
 SHANGHAI, SINGAPORE, FRANKFURT, OREGON = "cn-shanghai", "ap-southeast-1", "eu-central-1", "us-west-1"
-PATIENT, SHORT = 15000, 1500    # ms: what a question or a connect may take; short where the fault is silence
+PATIENT, SHORT = 15000, 1500  # ms: what a question or a connect may take; short where the fault is silence
 ANSWERS = ("offline", "refused", "error")
 
 
@@ -102,7 +102,9 @@ def test_what_was_issued_is_what_asks(chips, way, auth, cloud):
 
 
 def test_settings_on_the_board_go_before_what_was_burned(chips):
-    main = boots.MAIN.format(config={"endpoint": {"auth": "https", "bootstrap": "region", "region": SINGAPORE}}, timeout=PATIENT)
+    main = boots.MAIN.format(
+        config={"endpoint": {"auth": "https", "bootstrap": "region", "region": SINGAPORE}}, timeout=PATIENT
+    )
     chips.endpoint = {"region": SHANGHAI}
     board = chips.board("device", main=main)
     assert board.boot(until="kept").state("connected")["host"] == at(FRANKFURT)
@@ -128,7 +130,14 @@ def test_power_cuts_while_it_is_thrown_away(chips, cloud, tally):
     board = asking(chips, "mqtt")
     board.boot(until="kept")
     kept = board.flash.read_bytes()
-    refuse = {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": 4, "pk": board.product_key, "dn": board.device_name}
+    refuse = {
+        "where": "mqtt_tls",
+        "when": "connect",
+        "kind": "refuse",
+        "code": 4,
+        "pk": board.product_key,
+        "dn": board.device_name,
+    }
     cloud.arm(refuse)
     whole = board.boot(until="refused").operations
     assert whole > 0
@@ -159,7 +168,9 @@ def test_a_board_that_was_moved_while_it_was_off_asks_anew(chips, cloud):
     board.boot(until="kept")
     cloud.admin("POST", f"/devices/{board.product_key}/{board.device_name}/centre", {"region": OREGON})
     refused = board.boot(until="refused")
-    assert refused.state("refused")["code"] == "mqtt.4" and refused.state("connecting")["host"] == at(FRANKFURT)
+    assert refused.state("refused")["code"] == "mqtt.4" and refused.state("connecting")["host"] == at(
+        FRANKFURT
+    )
     boot = board.boot(until="kept")
     assert boot.state("asking") and boot.state("connected")["host"] == at(OREGON)
     goes_there_directly(board, OREGON)
@@ -175,17 +186,24 @@ def test_a_stale_token_is_asked_for_anew_in_the_same_boot(chips, cloud, how):
         cloud.advance(7 * 86400 + 1)
     boot = board.boot(until="kept")
     assert boot.state("refused")["code"] == "auth.token" and boot.state("refused")["wait"] <= 2, boot.lines
-    assert names(boot)[-6:] == ["refused", "asking", "guided", "connecting", "connected", "kept"], boot.lines + [boot.reason]
+    assert names(boot)[-6:] == ["refused", "asking", "guided", "connecting", "connected", "kept"], (
+        boot.lines + [boot.reason]
+    )
     goes_there_directly(board, FRANKFURT)
 
 
 CODES = [(401, "never"), (460, "never"), (500, "now"), (5001, "never"), (6200, "never")]
 FAULTS = [
     *[({"kind": "refuse", "code": code}, f"auth.{code}") for code, _ in CODES],
-    ({"kind": "status", "status": 503}, "auth.answer"), ({"kind": "wrong_json"}, "auth.answer"),
-    ({"kind": "oversize"}, "auth.answer"), ({"kind": "foreign_host", "host": "iot-as-mqtt.eu-central-1.aliyuncs.com.example"}, "auth.host"),
-    ({"kind": "cut", "bytes": 60}, "closed"), ({"kind": "close"}, "closed"), ({"kind": "reset"}, "reset"),
-    ({"kind": "half_open"}, "timeout"), ({"kind": "trickle"}, "timeout"),
+    ({"kind": "status", "status": 503}, "auth.answer"),
+    ({"kind": "wrong_json"}, "auth.answer"),
+    ({"kind": "oversize"}, "auth.answer"),
+    ({"kind": "foreign_host", "host": "iot-as-mqtt.eu-central-1.aliyuncs.com.example"}, "auth.host"),
+    ({"kind": "cut", "bytes": 60}, "closed"),
+    ({"kind": "close"}, "closed"),
+    ({"kind": "reset"}, "reset"),
+    ({"kind": "half_open"}, "timeout"),
+    ({"kind": "trickle"}, "timeout"),
 ]
 
 
@@ -198,8 +216,10 @@ def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(chips, cloud,
     board.start()
     said = board.wait_for(lambda state: state["aliot"] in ANSWERS)
     assert said["code"] == code and said["advice"], said
-    assert said["retry"] == dict((f"auth.{number}", retry) for number, retry in CODES).get(code, said["retry"])
-    if said["retry"] == "now":      # it asks again by itself
+    assert said["retry"] == dict((f"auth.{number}", retry) for number, retry in CODES).get(
+        code, said["retry"]
+    )
+    if said["retry"] == "now":  # it asks again by itself
         assert board.wait_for("connected")["host"] == at(FRANKFURT)
         board.power_off()
     else:
@@ -207,7 +227,9 @@ def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(chips, cloud,
         assert online(board).state("connecting")["host"] == at(FRANKFURT)
 
 
-@pytest.mark.parametrize("kind, code", [("wrong_host", "certificate.name"), ("untrusted", "certificate.untrusted")])
+@pytest.mark.parametrize(
+    "kind, code", [("wrong_host", "certificate.name"), ("untrusted", "certificate.untrusted")]
+)
 def test_a_centre_must_prove_its_name(chips, cloud, kind, code):
     board = asking(chips)
     cloud.arm({"where": "https", "when": "handshake", "kind": "certificate", "certificate": kind})
@@ -217,13 +239,23 @@ def test_a_centre_must_prove_its_name(chips, cloud, kind, code):
 
 def test_an_answer_in_chunks_is_one(chips, cloud):
     board = asking(chips)
-    cloud.arm({"where": "https", "when": "auth", "kind": "chunked", "pk": board.product_key, "dn": board.device_name})
+    cloud.arm(
+        {
+            "where": "https",
+            "when": "auth",
+            "kind": "chunked",
+            "pk": board.product_key,
+            "dn": board.device_name,
+        }
+    )
     assert online(board).state("connected")["host"] == at(FRANKFURT)
 
 
 def test_a_board_of_another_kind_is_told_so(chips):
     """A DeviceSecret that is wrong is refused by the centre, not by the broker."""
     chips.endpoint = {"region": SINGAPORE, "auth": "https", "bootstrap": "region"}
-    board = chips.board("device", image=chips.image("device", name="never-made", device_secret=secrets.token_hex(16)))
+    board = chips.board(
+        "device", image=chips.image("device", name="never-made", device_secret=secrets.token_hex(16))
+    )
     boot = board.boot(until="refused")
     assert boot.state("refused")["code"] == "auth.5001" and "exists" in boot.state("refused")["advice"]

@@ -5,7 +5,7 @@ import pytest
 from host_tests.support.fleet import comes_back
 from host_tests.system.boots.test_media import in_files, in_nvs
 
-PATIENT, SHORT = 15000, 1500    # ms: what a registration or connect may take; short where the fault is silence
+PATIENT, SHORT = 15000, 1500  # ms: what a registration or connect may take; short where the fault is silence
 SILENCES = ("silent", "half_open", "trickle", "delay")
 ANSWERS = ("offline", "refused", "error")
 
@@ -21,7 +21,7 @@ def strike(fleet, way, *faults, **options):
     return board, next(state for state in boot.states if state["aliot"] in ANSWERS)
 
 
-BLIND = ("accept", "handshake", "request")      # the cloud does not know yet who is there
+BLIND = ("accept", "handshake", "request")  # the cloud does not know yet who is there
 
 
 def recovers(fleet, board):
@@ -30,16 +30,23 @@ def recovers(fleet, board):
     assert in_nvs(board) == in_files(board)
 
 
-CERTIFICATES = [("wrong_host", "certificate.name"), ("untrusted", "certificate.untrusted"),
-                ("expired", "certificate.expired"), ("not_yet_valid", "certificate.future")]
+CERTIFICATES = [
+    ("wrong_host", "certificate.name"),
+    ("untrusted", "certificate.untrusted"),
+    ("expired", "certificate.expired"),
+    ("not_yet_valid", "certificate.future"),
+]
 
 
 @pytest.mark.parametrize("kind, code", CERTIFICATES)
 @pytest.mark.parametrize("way", ["https", "mqtt"])
 def test_a_certificate_that_must_not_be_trusted(fleet, way, kind, code):
     where = "https" if way == "https" else "mqtt_tls"
-    board, said = strike(fleet, way, {"where": where, "when": "handshake", "kind": "certificate", "certificate": kind,
-                                      "times": None})
+    board, said = strike(
+        fleet,
+        way,
+        {"where": where, "when": "handshake", "kind": "certificate", "certificate": kind, "times": None},
+    )
     assert said["code"] == code and said["advice"], said
     assert "issued" not in in_nvs(board) and fleet.registrations(board) == 0
     recovers(fleet, board)
@@ -47,9 +54,13 @@ def test_a_certificate_that_must_not_be_trusted(fleet, way, kind, code):
 
 @pytest.mark.parametrize("kind", ["expired", "not_yet_valid"])
 def test_dates_that_are_refused_say_clock_when_no_server_set_it(fleet, kind):
-    board, said = strike(fleet, "https", {"where": "ntp", "when": "request", "kind": "wrong_year", "times": None},
-                         {"where": "https", "when": "handshake", "kind": "certificate", "certificate": kind,
-                          "times": None}, ntp=["ntp.aliyun.com"])
+    board, said = strike(
+        fleet,
+        "https",
+        {"where": "ntp", "when": "request", "kind": "wrong_year", "times": None},
+        {"where": "https", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None},
+        ntp=["ntp.aliyun.com"],
+    )
     assert said["code"] == "certificate.clock" and "SNTP" in said["advice"], said
     assert "issued" not in in_nvs(board)
     recovers(fleet, board)
@@ -58,7 +69,9 @@ def test_dates_that_are_refused_say_clock_when_no_server_set_it(fleet, kind):
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("way", ["https", "regnwl"])
 def test_every_connack_code_after_registration(fleet, way, number):
-    board, said = strike(fleet, way, {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": number})
+    board, said = strike(
+        fleet, way, {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": number}
+    )
     assert (said["aliot"], said["code"]) == ("refused", f"mqtt.{number}") and said["advice"]
     assert said["wait"] >= 300 or number == 3, "a refusal is retried after minutes"
     assert "issued" in in_nvs(board)
@@ -67,7 +80,9 @@ def test_every_connack_code_after_registration(fleet, way, number):
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_every_connack_code_of_a_registration(fleet, number):
-    board, said = strike(fleet, "mqtt", {"where": "mqtt_tls", "when": "register", "kind": "refuse", "code": number})
+    board, said = strike(
+        fleet, "mqtt", {"where": "mqtt_tls", "when": "register", "kind": "refuse", "code": number}
+    )
     assert (said["aliot"], said["code"]) == ("refused", f"register.mqtt.{number}") and said["advice"]
     assert "issued" not in in_nvs(board)
     recovers(fleet, board)
@@ -78,21 +93,46 @@ CODES = [400, 401, 429, 460, 500, 5005, 6100, 6204, 6250, 6280, 6287, 6288, 6289
 
 @pytest.mark.parametrize("number", CODES)
 def test_every_registration_code(chips, number):
-    board, said = strike(chips, "https", {"where": "https", "when": "register", "kind": "refuse", "code": number})
-    assert (said["aliot"], said["code"]) == ("refused", f"register.{number}") and (said["advice"] or number == 12345)
+    board, said = strike(
+        chips, "https", {"where": "https", "when": "register", "kind": "refuse", "code": number}
+    )
+    assert (said["aliot"], said["code"]) == ("refused", f"register.{number}") and (
+        said["advice"] or number == 12345
+    )
     assert "issued" not in in_nvs(board)
     recovers(chips, board)
 
 
-@pytest.mark.parametrize("fault", [
-    {"kind": "wrong_json"}, {"kind": "wrong_device"}, {"kind": "oversize"}, {"kind": "silent"}, {"kind": "half_open"},
-    {"kind": "close"}, {"kind": "reset"}, {"kind": "trickle", "ms": 1000}, {"kind": "cut", "bytes": 3},
-    {"kind": "cut", "bytes": 0}, {"kind": "delay", "ms": 3000}, {"kind": "status"}], ids=lambda fault: "-".join(map(str, fault.values())))
-@pytest.mark.parametrize("way, where, when", [("https", "https", "register"), ("mqtt", "mqtt_tls", "push"),
-                                              ("regnwl", "mqtt_tls", "push"), ("https", "mqtt_tls", "connect")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "wrong_json"},
+        {"kind": "wrong_device"},
+        {"kind": "oversize"},
+        {"kind": "silent"},
+        {"kind": "half_open"},
+        {"kind": "close"},
+        {"kind": "reset"},
+        {"kind": "trickle", "ms": 1000},
+        {"kind": "cut", "bytes": 3},
+        {"kind": "cut", "bytes": 0},
+        {"kind": "delay", "ms": 3000},
+        {"kind": "status"},
+    ],
+    ids=lambda fault: "-".join(map(str, fault.values())),
+)
+@pytest.mark.parametrize(
+    "way, where, when",
+    [
+        ("https", "https", "register"),
+        ("mqtt", "mqtt_tls", "push"),
+        ("regnwl", "mqtt_tls", "push"),
+        ("https", "mqtt_tls", "connect"),
+    ],
+)
 def test_an_answer_that_cannot_be_used(chips, way, where, when, fault):
     if fault["kind"] == "status" and where != "https" or fault["kind"] in WITH_A_SECRET and when == "connect":
-        fault = {"kind": "close", "processed": False}       # no such answer here: the request is lost instead
+        fault = {"kind": "close", "processed": False}  # no such answer here: the request is lost instead
     board, said = strike(chips, way, {"where": where, "when": when, **fault})
     assert said["code"] and said["aliot"] in ("offline", "refused"), said
     if when != "connect":
@@ -107,14 +147,27 @@ WITH_A_SECRET = ("wrong_json", "wrong_device", "oversize")
 @pytest.mark.parametrize("where", ["https", "mqtt_tls"])
 def test_a_handshake_that_does_not_end(fleet, where, kind):
     board, said = strike(fleet, "https", {"where": where, "when": "handshake", "kind": kind})
-    assert said["aliot"] == "offline" and said["code"] in ("timeout", "closed", "reset", "tls", "tls.alert"), said
+    assert said["aliot"] == "offline" and said["code"] in (
+        "timeout",
+        "closed",
+        "reset",
+        "tls",
+        "tls.alert",
+    ), said
     recovers(fleet, board)
 
 
 def test_chunks_are_an_answer_too(fleet):
     board = fleet.board("https")
-    fleet.cloud.arm({"where": "https", "when": "register", "kind": "chunked", "pk": board.product_key,
-                     "dn": board.device_name})
+    fleet.cloud.arm(
+        {
+            "where": "https",
+            "when": "register",
+            "kind": "chunked",
+            "pk": board.product_key,
+            "dn": board.device_name,
+        }
+    )
     recovers(fleet, board)
 
 
@@ -140,8 +193,16 @@ def test_the_second_of_two_time_servers_is_asked(fleet):
 def test_it_recovers_by_itself_when_the_fault_goes(fleet):
     """Without a reset: what can pass is tried again."""
     board = fleet.board("https")
-    fleet.cloud.arm({"where": "https", "when": "register", "kind": "close", "pk": board.product_key,
-                     "dn": board.device_name, "times": 1})
+    fleet.cloud.arm(
+        {
+            "where": "https",
+            "when": "register",
+            "kind": "close",
+            "pk": board.product_key,
+            "dn": board.device_name,
+            "times": 1,
+        }
+    )
     boot = board.boot(until="connected", timeout=90)
     assert boot.reason == "stopped" and boot.state("offline") and boot.state("connected"), boot.lines
 

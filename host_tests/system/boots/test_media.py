@@ -13,7 +13,7 @@ RECORDS = ("burned", "issued")
 
 
 def region(board, row):
-    return bytearray(board.flash.read_bytes()[row.offset:row.offset + row.size])
+    return bytearray(board.flash.read_bytes()[row.offset : row.offset + row.size])
 
 
 def put(board, row, data):
@@ -24,8 +24,11 @@ def put(board, row, data):
 
 def in_nvs(board):
     """{name: bytes} of the records in NVS."""
-    return {entry.key: entry.value
-            for entry in nvs.read(bytes(region(board, NVS))).entries if entry.namespace == "aliot"}
+    return {
+        entry.key: entry.value
+        for entry in nvs.read(bytes(region(board, NVS))).entries
+        if entry.namespace == "aliot"
+    }
 
 
 def in_files(board):
@@ -34,8 +37,13 @@ def in_files(board):
 
 
 def set_nvs(board, records):
-    put(board, NVS, nvs.write([nvs.Entry("aliot", name, "blob", data) for name, data in records.items()], NVS.size)
-        if records else b"\xff" * NVS.size)
+    put(
+        board,
+        NVS,
+        nvs.write([nvs.Entry("aliot", name, "blob", data) for name, data in records.items()], NVS.size)
+        if records
+        else b"\xff" * NVS.size,
+    )
 
 
 def set_files(board, records):
@@ -57,7 +65,7 @@ def nvs_erased(board):
 def nvs_of_another_version(board):
     data = region(board, NVS)
     for page in range(0, NVS.size, 4096):
-        data[page + 8] = 0xFD           # a format that this firmware does not know: the chip erases it at boot
+        data[page + 8] = 0xFD  # a format that this firmware does not know: the chip erases it at boot
     put(board, NVS, data)
 
 
@@ -121,7 +129,7 @@ def test_an_older_identity_never_comes_back(fleet, remove):
     for records in (in_nvs(board), in_files(board)):
         assert records["burned"] == fresh
     other = set_files if remove is set_nvs else set_nvs
-    other(board, old)                       # the old records return, as from a restored backup of one medium
+    other(board, old)  # the old records return, as from a restored backup of one medium
     assert board.boot(until="connecting").state("boot")["device_name"] == "another-device"
     assert in_nvs(board)["burned"] == in_files(board)["burned"] == fresh
 

@@ -84,7 +84,7 @@ def test_two_boards_with_one_identity_see_that_they_are_twins(chip):
         board.start()
     said = one.wait_for(lambda state: state.get("code") == "twin", timeout=90)
     assert said["wait"] >= 300 and "burned twice" in said["advice"]
-    assert other.wait_for("connected")          # and now the other one is left alone
+    assert other.wait_for("connected")  # and now the other one is left alone
 
 
 def test_a_cleared_client_id_is_asked_again_after_minutes_and_never_registers(on, fleet):
@@ -109,8 +109,12 @@ def test_after_resetthing_a_board_that_lost_its_flash_is_a_device_again(on, flee
 
 
 def test_a_subscription_that_is_refused_does_not_hurt_the_others(on, fleet):
-    board = on(main('device.subscribe("/a1Somebody1/else/user/get", print)\n'
-                    'device.subscribe("user/get", lambda topic, payload: print("got", payload))\n'))
+    board = on(
+        main(
+            'device.subscribe("/a1Somebody1/else/user/get", print)\n'
+            'device.subscribe("user/get", lambda topic, payload: print("got", payload))\n'
+        )
+    )
     board.start()
     said = board.wait_for("error")
     assert (said["code"], said["detail"]) == ("suback", "/a1Somebody1/else/user/get")
@@ -120,12 +124,14 @@ def test_a_subscription_that_is_refused_does_not_hurt_the_others(on, fleet):
 
 
 def test_a_handler_publishes_and_is_acknowledged_before_its_message_is(on, fleet):
-    board = on(main('''
+    board = on(
+        main("""
 def echo(topic, payload):
     device.publish("user/echo", payload, 1)
     print("echoed", payload)
 device.subscribe("user/get", echo, 1)
-'''))
+""")
+    )
     board.start()
     board.wait_for("connected")
     for number in range(5):
@@ -139,7 +145,8 @@ device.subscribe("user/get", echo, 1)
 
 def test_a_message_that_the_heap_does_not_hold_is_passed_over(chip, chips):
     """Of QoS 1 too: without an acknowledgement it would come for ever."""
-    board = chip(main("""
+    board = chip(
+        main("""
 held = [bytes(4000)]
 def fill(size):
     try:
@@ -149,7 +156,8 @@ def fill(size):
         pass
 device.watch(lambda state, fields: state == "connected" and fill(6000))
 device.subscribe("user/get", lambda topic, payload: print("got", len(payload)), 1)
-"""))
+""")
+    )
     board.start()
     board.wait_for("connected")
     publish(chips, board, "user/get", "x" * 15000, 1)
@@ -160,7 +168,8 @@ device.subscribe("user/get", lambda topic, payload: print("got", len(payload)), 
 
 def test_an_application_that_prints_everything_prints_no_secret(on, fleet):
     """Whatever an application shows of its device, also in an error of a handler: masked, in one line."""
-    board = on(main("""
+    board = on(
+        main("""
 device.watch(lambda state, fields: print(state, fields))
 def show(topic, payload):
     for held in device.__dict__.values():
@@ -169,7 +178,8 @@ def show(topic, payload):
             if hasattr(secret, "reveal") and len(secret.reveal()) == 32:
                 raise ValueError("secret is %s, masked %s" % (secret.reveal(), secret))
 device.subscribe("user/get", show)
-"""))
+""")
+    )
     board.start()
     board.wait_for("connected")
     publish(fleet, board, "user/get", "now")
@@ -181,7 +191,9 @@ device.subscribe("user/get", show)
 
 def test_poll_0_does_not_wait_for_anything(on):
     """A thousand polls of a silent connection come to an end: one that waited only 0.1 s would be late."""
-    board = on(main(end='''
+    board = on(
+        main(
+            end="""
 device.start()
 while not device.poll(10):
     pass
@@ -190,7 +202,9 @@ for number in range(1000):
 print("polled")
 while True:
     device.poll(10)
-'''))
+"""
+        )
+    )
     board.start()
     board.wait_for("connected")
     board.wait_line("polled", timeout=60)
@@ -208,7 +222,11 @@ def test_the_watchdog_is_fed_while_a_platform_is_silent(chip, cloud):
 
 
 def test_an_application_that_stops_polling_is_reset_by_the_watchdog(chip):
-    board = chip(main(end="device.start()\nwhile not device.poll(10):\n    pass\nwhile True:\n    pass\n", watchdog=8000))
+    board = chip(
+        main(
+            end="device.start()\nwhile not device.poll(10):\n    pass\nwhile True:\n    pass\n", watchdog=8000
+        )
+    )
     assert board.boot(timeout=90).reason == "watchdog"
 
 
@@ -252,7 +270,9 @@ def test_a_flood_of_tls_warnings_is_a_timeout_and_no_watchdog(chip, flood):
     """An attacker on the way needs no key for that: mbedTLS passes over each warning and reads on."""
     warning = bytes((21, 3, 3, 0, 2, 1, 90))
     board = chip(
-        main(timeout=4000, watchdog=8000).replace("{", '{"endpoint": {"host": "flood.example", "port": 8883}, ', 1),
+        main(timeout=4000, watchdog=8000).replace(
+            "{", '{"endpoint": {"host": "flood.example", "port": 8883}, ', 1
+        ),
         hosts={"flood.example": {8883: ("127.0.0.1", flood(warning))}},
     )
     board.start()

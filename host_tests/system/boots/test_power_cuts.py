@@ -50,7 +50,9 @@ def test_again_and_again_while_it_recovers(chips, way, campaign, tally):
         board.flash.unlink()
 
 
-@pytest.mark.parametrize("state", ["boot", "wifi", "clock", "registering", "stored", "connecting", "connected"])
+@pytest.mark.parametrize(
+    "state", ["boot", "wifi", "clock", "registering", "stored", "connecting", "connected"]
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_at_every_state(fleet, way, state, tally):
     board = fleet.board(way)
@@ -61,13 +63,25 @@ def test_at_every_state(fleet, way, state, tally):
 
 
 # the platform did its part, and its answer was lost with the power
-@pytest.mark.parametrize("way, when", [("https", "register"), ("https", "connect"),
-                                       ("mqtt", "register"), ("mqtt", "push"), ("mqtt", "connect"),
-                                       ("regnwl", "register"), ("regnwl", "push"), ("regnwl", "connect")])
+@pytest.mark.parametrize(
+    "way, when",
+    [
+        ("https", "register"),
+        ("https", "connect"),
+        ("mqtt", "register"),
+        ("mqtt", "push"),
+        ("mqtt", "connect"),
+        ("regnwl", "register"),
+        ("regnwl", "push"),
+        ("regnwl", "connect"),
+    ],
+)
 def test_when_only_the_answer_was_lost(fleet, cloud, way, when, tally):
     board = fleet.board(way)
     where = "https" if (way, when) == ("https", "register") else "mqtt_tls"
-    cloud.arm({"where": where, "when": when, "kind": "half_open", "pk": board.product_key, "dn": board.device_name})
+    cloud.arm(
+        {"where": where, "when": when, "kind": "half_open", "pk": board.product_key, "dn": board.device_name}
+    )
     since = max((event["seq"] for event in cloud.admin("GET", "/log")), default=0)
     board.start()
     board.wait_for("connecting" if when == "connect" else "registering")

@@ -20,7 +20,10 @@ ECHO = 'gateway.subscribe("user/get", lambda name, topic, payload: gateway.publi
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    own = [{"product_key": key, "auth": auth, "node": "gateway"} for key, auth in ((CERTIFIED, "x509"), (OF_ID2, "id2"))]
+    own = [
+        {"product_key": key, "auth": auth, "node": "gateway"}
+        for key, auth in ((CERTIFIED, "x509"), (OF_ID2, "id2"))
+    ]
     with Cloud(sites.config(count=100, extra=own), tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
@@ -33,6 +36,7 @@ def factory(cloud, tmp_path_factory):
 @pytest.fixture
 def burned(cloud, factory, tmp_path):
     """`burned(product)`: (DeviceName, Identity) of a new gateway of that product."""
+
     def of(product):
         name = "gw-" + secrets.token_hex(6)
         if product == CERTIFIED:
@@ -40,6 +44,7 @@ def burned(cloud, factory, tmp_path):
             return name, identity.parse({"certificate": made.certificate_pem, "private_key": made.key_pem})
         given = Units(cloud, tmp_path, None).identity(product)
         return name, identity.parse({"way": "id2", "product_key": product, "device_name": name, **given})
+
     return of
 
 

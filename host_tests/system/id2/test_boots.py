@@ -155,7 +155,11 @@ def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(units, 
     online(board)
     board.flash.write_bytes(fresh)
     line = ends(board, "refused")
-    assert said(line) == ("itls.175", "never") and "restore its identity" in line["advice"] and line["wait"] >= 3600
+    assert (
+        said(line) == ("itls.175", "never")
+        and "restore its identity" in line["advice"]
+        and line["wait"] >= 3600
+    )
 
 
 def test_without_licences_nothing_is_provisioned(units, cloud):

@@ -1,6 +1,5 @@
 """The heap that an iTLS handshake takes on the Unix port of MicroPython, of the sources as they stand."""
 
-
 from host_tests.support import device_tests
 from host_tests.support.paths import DEVICE
 from host_tests.system.id2.session import session

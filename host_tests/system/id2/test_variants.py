@@ -84,8 +84,12 @@ def link(request, cloud, tmp_path_factory):
     def link(stage, fault, expected, **more):
         value = {"port": cloud.ports["itls"], "expected": expected, **more}
         if stage == "provision":
-            value |= {"product_key": EMPTY, "device_name": "empty-" + secrets.token_hex(6), "product_secret": TOKEN,
-                      "mac": secrets.token_hex(6).upper()}
+            value |= {
+                "product_key": EMPTY,
+                "device_name": "empty-" + secrets.token_hex(6),
+                "product_secret": TOKEN,
+                "mac": secrets.token_hex(6).upper(),
+            }
         else:
             value |= {"product_key": BURNED, "device_name": "unit-" + given["id2"], **given}
         if fault:

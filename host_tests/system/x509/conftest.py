@@ -14,7 +14,9 @@ from host_tests.support import paths
 DEVICE = paths.DEVICE / "x509_script.py"
 NOW = datetime.datetime.fromtimestamp(1_800_000_000, datetime.UTC)  # as in the script
 DAY = datetime.timedelta(days=1)
-HEAP = "384K"  # all pairs in hex, the script, and the sources as they stand; what a board needs, its boots say
+HEAP = (
+    "384K"  # all pairs in hex, the script, and the sources as they stand; what a board needs, its boots say
+)
 VECTORS = paths.VECTORS / "vectors_gateway.json"
 
 
@@ -24,12 +26,19 @@ class Maker:
     def __init__(self):
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
-    def certificate(self, key, begins=NOW - DAY, ends=NOW + 3650 * DAY, serial=None, name="sensor-01", extensions=True):
+    def certificate(
+        self, key, begins=NOW - DAY, ends=NOW + 3650 * DAY, serial=None, name="sensor-01", extensions=True
+    ):
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = (x509.CertificateBuilder().subject_name(subject)
-                   .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Factory CA")]))
-                   .public_key(key.public_key()).serial_number(serial or x509.random_serial_number())
-                   .not_valid_before(begins).not_valid_after(ends))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Factory CA")]))
+            .public_key(key.public_key())
+            .serial_number(serial or x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(ends)
+        )
         if extensions:
             builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
         return builder.sign(self.key, hashes.SHA256())
@@ -42,8 +51,10 @@ class Maker:
 def hexed(certificate, key, form=serialization.PrivateFormat.TraditionalOpenSSL):
     """[certificate, key]: both DER, in hex."""
     made = certificate.public_bytes(serialization.Encoding.DER)
-    return [made.hex(),
-            key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption()).hex()]
+    return [
+        made.hex(),
+        key.private_bytes(serialization.Encoding.DER, form, serialization.NoEncryption()).hex(),
+    ]
 
 
 @pytest.fixture(scope="session")

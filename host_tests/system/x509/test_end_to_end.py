@@ -72,7 +72,16 @@ def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter,
     made = factory.issue(named)
     board = factory.board(made, interpreter)
     first = online(board)
-    assert names(first) == ["boot", "wifi", "wifi", "clock", "connecting", "stored", "certificate", "connected"]
+    assert names(first) == [
+        "boot",
+        "wifi",
+        "wifi",
+        "clock",
+        "connecting",
+        "stored",
+        "certificate",
+        "connected",
+    ]
     assert first.state("boot")["product_key"] == "" and handshakes(cloud, named) == 1
     told = first.state("certificate")
     assert told["serial"] == made.serial and told["slot"] == "burned" and 3640 <= told["days"] <= 3650
@@ -93,10 +102,14 @@ def test_an_nvs_without_room_is_named_and_no_reason_to_stop(factory, cloud, inte
 
 
 def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
-    board = factory.board(factory.issue(named), interpreter, more="sent = False",
-                          again='if device.connected and not sent:\n        sent = True\n'
-                                '        device.publish("user/update", "hello", 1)\n'
-                                '        print(json.dumps({"put": "hello"}))')
+    board = factory.board(
+        factory.issue(named),
+        interpreter,
+        more="sent = False",
+        again="if device.connected and not sent:\n        sent = True\n"
+        '        device.publish("user/update", "hello", 1)\n'
+        '        print(json.dumps({"put": "hello"}))',
+    )
     board.start()
     board.wait_line('"put": "hello"')
     sent = cloud.admin("POST", "/publish", {"topic": f"/{PRODUCT}/{named}/user/get", "payload": "down"})
@@ -152,15 +165,25 @@ def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(factory, clo
     factory.issue(named + "-b", associated=False)
     factory.associate((PRODUCT, named + "-b", made.serial))
     boot = board.boot(until=lambda state: (state["aliot"], state.get("code")) == ("error", "x509.identity"))
-    said = next(state for state in boot.states if (state["aliot"], state.get("code")) == ("error", "x509.identity"))
+    said = next(
+        state for state in boot.states if (state["aliot"], state.get("code")) == ("error", "x509.identity")
+    )
     assert f"{named}-b" in said["detail"] and said["wait"] >= 3600, said
     first = next(state for state in boot.states if "code" in state)
     assert (first["aliot"], first["code"]) == ("refused", "mqtt.5"), "\n".join(boot.lines)
     assert board.boot(until="boot").state("boot")["device_name"] == named
 
 
-@pytest.mark.parametrize("kind, code", [("silent", "x509.push"), ("wrong_json", "protocol"), ("oversize", "x509.push"),
-                                        ("close", "closed"), ("half_open", "x509.push")])
+@pytest.mark.parametrize(
+    "kind, code",
+    [
+        ("silent", "x509.push"),
+        ("wrong_json", "protocol"),
+        ("oversize", "x509.push"),
+        ("close", "closed"),
+        ("half_open", "x509.push"),
+    ],
+)
 def test_a_push_that_is_lost_or_spoiled_is_asked_for_again(factory, cloud, kind, code, named):
     board = factory.board(factory.issue(named), config={"push": 200}, more=IMPATIENT)
     cloud.admin("POST", "/faults", {"where": "x509", "when": "push", "kind": kind, "times": 1, "dn": named})
@@ -232,4 +255,4 @@ def test_nothing_told_a_key(factory, cloud, named):
     text = "\n".join(online(board).lines) + (cloud.run_dir / "cloud.log").read_text(errors="replace")
     text += json.dumps(cloud.admin("GET", "/log"))
     for at in range(100, len(made.key_der) - 40, 100):
-        assert made.key_der[at:at + 20].hex() not in text.lower()
+        assert made.key_der[at : at + 20].hex() not in text.lower()

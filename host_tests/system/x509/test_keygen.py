@@ -20,7 +20,11 @@ def made(request, tmp_path_factory):
     """(key, request, request as PEM) of a board."""
     with device_tests.conversation(SCRIPT, request.param, heap="112K") as ask:
         folder = tmp_path_factory.mktemp("made")
-        for function, value in (("generate", BITS), ("several", 512), ("request", ["sensor-01", str(folder)])):
+        for function, value in (
+            ("generate", BITS),
+            ("several", 512),
+            ("request", ["sensor-01", str(folder)]),
+        ):
             failed = ask(function, value)
             assert failed is None, failed
         key, asked = (bytes.fromhex((folder / name).read_text()) for name in ("key", "request"))
@@ -32,15 +36,22 @@ def test_the_key_is_one_of_pkcs1(made):
     assert key.key_size == BITS and key.public_key().public_numbers().e == 65537
     signature = key.sign(b"text", padding.PKCS1v15(), hashes.SHA256())
     key.public_key().verify(signature, b"text", padding.PKCS1v15(), hashes.SHA256())
-    again = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL,
-                              serialization.NoEncryption())
+    again = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
     assert again == made[0], "as a library writes it, byte for byte"
 
 
 def test_openssl_finds_the_key_sound(made, tmp_path):
     (tmp_path / "key").write_bytes(made[0])
-    done = subprocess.run(["openssl", "rsa", "-in", tmp_path / "key", "-inform", "DER", "-check", "-noout"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["openssl", "rsa", "-in", tmp_path / "key", "-inform", "DER", "-check", "-noout"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0 and "RSA key ok" in done.stdout, done.stderr
 
 
@@ -55,16 +66,24 @@ def test_the_request_is_signed_for_the_name(made):
 @pytest.mark.parametrize("form", ["DER", "PEM"])
 def test_openssl_verifies_the_request(made, form, tmp_path):
     (tmp_path / "request").write_bytes(made[1] if form == "DER" else made[2].encode())
-    done = subprocess.run(["openssl", "req", "-in", tmp_path / "request", "-inform", form, "-verify", "-noout", "-subject"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["openssl", "req", "-in", tmp_path / "request", "-inform", form, "-verify", "-noout", "-subject"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0 and "verif" in (done.stdout + done.stderr).lower(), done.stderr
     assert "sensor-01" in done.stdout
 
 
 def test_a_request_with_another_bit_is_not_verified(made, tmp_path):
     (tmp_path / "request").write_bytes(made[1][:-1] + bytes([made[1][-1] ^ 1]))
-    done = subprocess.run(["openssl", "req", "-in", tmp_path / "request", "-inform", "DER", "-verify", "-noout"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["openssl", "req", "-in", tmp_path / "request", "-inform", "DER", "-verify", "-noout"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert "failure" in (done.stdout + done.stderr).lower()
 
 

@@ -27,8 +27,12 @@ def board(request):
 
 
 def examples(campaign, count=COUNT):
-    return settings(max_examples=campaign(count), deadline=None, database=None,
-                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    return settings(
+        max_examples=campaign(count),
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
 
 
 def year(number):
@@ -36,14 +40,28 @@ def year(number):
 
 
 @pytest.mark.parametrize("serial", [1, 0x7F, 0x80, 0xFF10, 0x9DC60FB736F3AD, 2**159 - 1], ids=hex)
-@pytest.mark.parametrize("size, begins, ends", [(1024, year(1950), year(2049)), (2048, year(2000), year(2050)),
-                                                (4096, year(2024), year(9999))])
+@pytest.mark.parametrize(
+    "size, begins, ends",
+    [(1024, year(1950), year(2049)), (2048, year(2000), year(2050)), (4096, year(2024), year(9999))],
+)
 def test_what_is_read_is_what_is_written(board, maker, serial, size, begins, ends):
     key = keys(size)
     made = maker.certificate(key, begins, ends, serial, extensions=serial != 1)
     numbers = key.public_key().public_numbers()
-    board("read", [*hexed(made, key), [format(serial, "X"), int(begins.timestamp()), int(ends.timestamp()),
-                                       ends.strftime("%Y-%m-%d"), format(numbers.n, "x"), numbers.e]])
+    board(
+        "read",
+        [
+            *hexed(made, key),
+            [
+                format(serial, "X"),
+                int(begins.timestamp()),
+                int(ends.timestamp()),
+                ends.strftime("%Y-%m-%d"),
+                format(numbers.n, "x"),
+                numbers.e,
+            ],
+        ],
+    )
 
 
 @functools.lru_cache
@@ -60,19 +78,64 @@ def test_a_certificate_of_openssl_that_is_version_1(board, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.cer", "-days", "9",
-            "-subj", "/CN=CA")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.csr", "-subj", "/CN=sensor-01")
-    openssl("x509", "-req", "-in", "x.csr", "-CA", "ca.cer", "-CAkey", "ca.key", "-CAcreateserial", "-sha512",
-            "-days", "300", "-out", "x.cer")
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.cer",
+        "-days",
+        "9",
+        "-subj",
+        "/CN=CA",
+    )
+    openssl(
+        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "x.key", "-out", "x.csr", "-subj", "/CN=sensor-01"
+    )
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        "x.csr",
+        "-CA",
+        "ca.cer",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-sha512",
+        "-days",
+        "300",
+        "-out",
+        "x.cer",
+    )
     openssl("x509", "-in", "x.cer", "-outform", "DER", "-out", "x.der")
     openssl("rsa", "-in", "x.key", "-traditional", "-outform", "DER", "-out", "k.der")
-    said = dict(line.split("=", 1) for line in openssl(
-        "x509", "-in", "x.cer", "-noout", "-serial", "-modulus", "-dates", "-dateopt", "iso_8601").splitlines())
+    said = dict(
+        line.split("=", 1)
+        for line in openssl(
+            "x509", "-in", "x.cer", "-noout", "-serial", "-modulus", "-dates", "-dateopt", "iso_8601"
+        ).splitlines()
+    )
     begins, ends = (datetime.datetime.fromisoformat(said[name].strip()) for name in ("notBefore", "notAfter"))
-    board("read", [(tmp_path / "x.der").read_bytes().hex(), (tmp_path / "k.der").read_bytes().hex(),
-                   [said["serial"].lstrip("0"), int(begins.timestamp()), int(ends.timestamp()),
-                    ends.strftime("%Y-%m-%d"), said["Modulus"].lower(), 65537]])
+    board(
+        "read",
+        [
+            (tmp_path / "x.der").read_bytes().hex(),
+            (tmp_path / "k.der").read_bytes().hex(),
+            [
+                said["serial"].lstrip("0"),
+                int(begins.timestamp()),
+                int(ends.timestamp()),
+                ends.strftime("%Y-%m-%d"),
+                said["Modulus"].lower(),
+                65537,
+            ],
+        ],
+    )
 
 
 @st.composite
@@ -85,7 +148,7 @@ def damaged(draw, whole):
         if kind == "set":
             data[at] = draw(st.integers(0, 255))
         elif kind == "cut":
-            del data[at:at + draw(st.integers(1, 30))]
+            del data[at : at + draw(st.integers(1, 30))]
         elif kind == "put":
             data[at:at] = draw(st.binary(max_size=8))
         else:
@@ -117,8 +180,8 @@ def test_fuzzed_certificates_and_keys(board, made_by, campaign, tally):
 def test_what_is_cut_is_refused(board, made_by):
     certificate, key = made_by["good"]
     for size in [*range(0, 40), *range(40, len(certificate) // 2, 23)]:
-        board("refused", [certificate[:2 * size], key])
-        board("refused", [certificate, key[:2 * size]])
+        board("refused", [certificate[: 2 * size], key])
+        board("refused", [certificate, key[: 2 * size]])
 
 
 NAMES = st.text("abAB09-_@.:/ é", max_size=34)
@@ -128,9 +191,15 @@ def test_fuzzed_pushes(board, made_by, campaign, tally):
     good = json.dumps({"productKey": "a1X509ProdK", "deviceName": "sensor-01"}).encode().hex()
 
     @examples(campaign, 15)
-    @given(st.one_of(damaged(good), st.binary(max_size=60).map(bytes.hex),
-                     st.fixed_dictionaries({"productKey": NAMES | st.none() | st.integers(), "deviceName": NAMES})
-                     .map(lambda found: json.dumps(found).encode().hex())))
+    @given(
+        st.one_of(
+            damaged(good),
+            st.binary(max_size=60).map(bytes.hex),
+            st.fixed_dictionaries({"productKey": NAMES | st.none() | st.integers(), "deviceName": NAMES}).map(
+                lambda found: json.dumps(found).encode().hex()
+            ),
+        )
+    )
     def anything(value):
         tally("fuzzed inputs")
         board("pushed", [made_by["good"], value])

@@ -105,12 +105,22 @@ print("end")
 
 
 def image(old, new=None):
-    fields = {record.WAY: b"x509", record.CERTIFICATE: bytes.fromhex(old[0]), record.PRIVATE_KEY: bytes.fromhex(old[1])}
+    fields = {
+        record.WAY: b"x509",
+        record.CERTIFICATE: bytes.fromhex(old[0]),
+        record.PRIVATE_KEY: bytes.fromhex(old[1]),
+    }
     burned = record.encode(record.BURNED, 1_800_000_000, fields)
-    files = {"/main.py": MAIN.encode(), "/played.mpy": device_files.compile_module(PLAYED.encode(), "played"),
-             "/aliot/burned": burned, **(offered(new) if new else {})}
+    files = {
+        "/main.py": MAIN.encode(),
+        "/played.mpy": device_files.compile_module(PLAYED.encode(), "played"),
+        "/aliot/burned": burned,
+        **(offered(new) if new else {}),
+    }
     burned_entry = nvs.Entry("aliot", "burned", "blob", burned)
-    return flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), [burned_entry], device_files.compile_tree() | files)
+    return flash_image.assemble(
+        flash_image.layout_of("ESP32_GENERIC"), [burned_entry], device_files.compile_tree() | files
+    )
 
 
 def offered(pair):
@@ -175,7 +185,9 @@ def test_while_a_new_certificate_takes_over(pairs, tmp_path, campaign, tally):
         assert after[-1] == "B", after
         seen.add((len(after), cut.state("offered") is not None))
         tally("power cuts")
-    assert {(2, False), (1, True)} <= seen, "cuts before the offer, and cuts after which the new one is in use"
+    assert {(2, False), (1, True)} <= seen, (
+        "cuts before the offer, and cuts after which the new one is in use"
+    )
 
 
 def test_after_the_switch_nothing_is_written(pairs, tmp_path):

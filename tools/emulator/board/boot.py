@@ -91,7 +91,9 @@ class Boot:
     operations: int = 0  # erases and programs of flash
     reads: int = 0  # blocks that littlefs read, from power-on or the last reset
     marks: list = field(default_factory=list)  # (state, reads so far) of each state line
-    heap: dict = field(default_factory=dict)  # bytes in the state that `measure` names: port, used, free; with
+    heap: dict = field(
+        default_factory=dict
+    )  # bytes in the state that `measure` names: port, used, free; with
     #    `memory` also gc, what Python holds as a chip counts, and c_free, c_largest, c_min of the C heap
     seconds: float = 0.0
 
@@ -138,7 +140,9 @@ class Board:
         ticks=0,
         sealed=False,
     ):
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="aliot-board-")).absolute()  # its process runs there
+        self.folder = Path(
+            folder or tempfile.mkdtemp(prefix="aliot-board-")
+        ).absolute()  # its process runs there
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,14 @@ def _pip_download(version, package, work):
     """Let pip fetch and unpack the pinned package under `work`; returns pip's last word."""
     try:
         done = cache.pip_download(
-            f"{NAME}=={version}", package, work, TIMEOUT, "--no-binary", ":all:", "--no-clean", TMPDIR=str(work)
+            f"{NAME}=={version}",
+            package,
+            work,
+            TIMEOUT,
+            "--no-binary",
+            ":all:",
+            "--no-clean",
+            TMPDIR=str(work),
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"pip took longer than {TIMEOUT} seconds to fetch {NAME}") from None

@@ -42,7 +42,10 @@ def add_arguments(parser):
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
     parser.add_argument(
-        "--flash-size", metavar="MB", type=int, help="of a flash file that is not there yet (default 4, for an esp32s3 8)"
+        "--flash-size",
+        metavar="MB",
+        type=int,
+        help="of a flash file that is not there yet (default 4, for an esp32s3 8)",
     )
     parser.add_argument(
         "--efuses",
@@ -65,7 +68,7 @@ def add_arguments(parser):
         "--cut-at",
         metavar="N",
         type=int,
-        help="power goes in the middle of the N-th flash operation; " f"the exit status is then {CUT_STATUS}",
+        help=f"power goes in the middle of the N-th flash operation; the exit status is then {CUT_STATUS}",
     )
     parser.add_argument(
         "--boot-blank",
@@ -109,7 +112,9 @@ def run(args):
     model = MODELS[args.chip]
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        play = stack.enter_context(companion_cloud.open_at(args.play, args.mac) if args.play else nullcontext())
+        play = stack.enter_context(
+            companion_cloud.open_at(args.play, args.mac) if args.play else nullcontext()
+        )
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
         modules.port()  # compiled now, so that the first reset does not wait for it

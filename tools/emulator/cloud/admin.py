@@ -68,11 +68,19 @@ def index(app, request):
 @route("GET", "/products")
 def list_products(app, request):
     shown = request.query.get("secret") == "1"
-    return [{"product_key": product.product_key, "product_secret": masked(product.secret, shown),
-             "auth": product.auth, "node": product.node, "dynamic_registration": product.dynamic_registration,
-             "preregistration_free": product.preregistration_free, "devices": len(product.devices),
-             **of_id2.describe_product(app, product)}
-            for product in app.instance.registry.products.values()]
+    return [
+        {
+            "product_key": product.product_key,
+            "product_secret": masked(product.secret, shown),
+            "auth": product.auth,
+            "node": product.node,
+            "dynamic_registration": product.dynamic_registration,
+            "preregistration_free": product.preregistration_free,
+            "devices": len(product.devices),
+            **of_id2.describe_product(app, product),
+        }
+        for product in app.instance.registry.products.values()
+    ]
 
 
 @route("POST", "/products/{pk}/dynamic_registration")
@@ -97,15 +105,23 @@ def create_devices(app, request, pk):
     if len(set(names)) != len(names):
         raise BadRequest(409, "a DeviceName is there twice")
     shown = request.query.get("secret") == "1"
-    return [{"device_name": device.device_name, "device_secret": masked(device.secret, shown)}
-            for device in app.instance.registry.add(product, names)]
+    return [
+        {"device_name": device.device_name, "device_secret": masked(device.secret, shown)}
+        for device in app.instance.registry.add(product, names)
+    ]
 
 
 @route("GET", "/devices")
 def list_devices(app, request):
-    return [{"product_key": device.product_key, "device_name": device.device_name,
-             "status": app.instance.status(device)}
-            for product in app.instance.registry.products.values() for device in product.devices.values()]
+    return [
+        {
+            "product_key": device.product_key,
+            "device_name": device.device_name,
+            "status": app.instance.status(device),
+        }
+        for product in app.instance.registry.products.values()
+        for device in product.devices.values()
+    ]
 
 
 @route("GET", "/devices/{pk}/{dn}")
@@ -114,21 +130,40 @@ def show_device(app, request, pk, dn):
     sessions = app.instance.sessions.of(pk, dn)
     online = {session.key[2] for session in sessions if session.peer}
     return {
-        "product_key": pk, "device_name": dn, "status": app.instance.status(device),
+        "product_key": pk,
+        "device_name": dn,
+        "status": app.instance.status(device),
         **of_gateways.describe(app, device),
         **of_x509.describe(app, device),
         **of_centres.describe(app, device, shown),
         **of_id2.describe_device(app, device),
-        "device_secret": masked(device.secret, shown), "activated_at": device.activated_at,
+        "device_secret": masked(device.secret, shown),
+        "activated_at": device.activated_at,
         "registration": "closed" if device.registration_closed else "open",
-        "registrations": device.issued, "preregistration_free": device.free,
-        "clients": [{"client_id": unit.client_id, "device_token": masked(unit.token, shown),
-                     "activated_at": unit.activated_at, "blocked": unit.blocked,
-                     "online": unit.client_id in online} for unit in device.units.values()],
-        "sessions": [{"client_id": session.key[2], "online": session.peer is not None,
-                      "clean": not session.persistent, "system": session.system,
-                      "subscriptions": sorted(session.filters), "waiting": len(session.waiting),
-                      "unacknowledged": len(session.flying)} for session in sessions],
+        "registrations": device.issued,
+        "preregistration_free": device.free,
+        "clients": [
+            {
+                "client_id": unit.client_id,
+                "device_token": masked(unit.token, shown),
+                "activated_at": unit.activated_at,
+                "blocked": unit.blocked,
+                "online": unit.client_id in online,
+            }
+            for unit in device.units.values()
+        ],
+        "sessions": [
+            {
+                "client_id": session.key[2],
+                "online": session.peer is not None,
+                "clean": not session.persistent,
+                "system": session.system,
+                "subscriptions": sorted(session.filters),
+                "waiting": len(session.waiting),
+                "unacknowledged": len(session.flying),
+            }
+            for session in sessions
+        ],
         "properties": app.instance.thing(pk, dn).properties,
         "traffic": app.instance.account(pk, dn).show(),
     }
@@ -199,8 +234,13 @@ def set_property(app, request, pk, dn):
 @route("POST", "/devices/{pk}/{dn}/service/{service}")
 def call_service(app, request, pk, dn, service):
     values = body(request, params=dict)
-    request_id, outcomes = app.instance.request(app.device(pk, dn), f"thing/service/{service}",
-                                                f"thing.service.{service}", values["params"], qos_of(values))
+    request_id, outcomes = app.instance.request(
+        app.device(pk, dn),
+        f"thing/service/{service}",
+        f"thing.service.{service}",
+        values["params"],
+        qos_of(values),
+    )
     return {"id": request_id, **outcomes}
 
 
@@ -218,6 +258,7 @@ def call_rrpc(app, request, pk, dn):
                 {"error": "the device is offline, has not subscribed, or did not answer in time"}, 504
             )
         return answer_json({"payload": answer.decode(errors="replace"), "payload_hex": answer.hex()})
+
     return call()
 
 
@@ -276,10 +317,15 @@ def events(app, request):
 
 @route("GET", "/stats")
 def stats(app, request):
-    listeners = {listener.where: {"accepted": listener.accepted, "open": len(listener.links),
-                                  "tls_handshakes": listener.handshakes,
-                                  "failed_handshakes": listener.failed_handshakes}
-                 for listener in app.server.listeners}
+    listeners = {
+        listener.where: {
+            "accepted": listener.accepted,
+            "open": len(listener.links),
+            "tls_handshakes": listener.handshakes,
+            "failed_handshakes": listener.failed_handshakes,
+        }
+        for listener in app.server.listeners
+    }
     return {"listeners": listeners, "online": len(app.instance.sessions.live())}
 
 

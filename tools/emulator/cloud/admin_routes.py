@@ -16,6 +16,7 @@ def route(method, pattern):
     def keep(function):
         ROUTES.append((method, pattern, expression, function))
         return function
+
     return keep
 
 

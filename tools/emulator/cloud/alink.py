@@ -23,8 +23,16 @@ def envelope(request_id, method, params, **more):
 
 def reply(request, code=SUCCESS, data=None, message="success", method=""):
     """The reply to `request`, its id verbatim; all six keys, which satisfies every SDK."""
-    return compact({"code": code, "data": {} if data is None else data, "id": request.get("id", ""),
-                    "message": message, "method": request.get("method", method), "version": "1.0"})
+    return compact(
+        {
+            "code": code,
+            "data": {} if data is None else data,
+            "id": request.get("id", ""),
+            "message": message,
+            "method": request.get("method", method),
+            "version": "1.0",
+        }
+    )
 
 
 def parse(payload):
@@ -57,7 +65,7 @@ def misfit(thing, values, limits):
     """(code, message) when no thing model could have these properties beside those that `thing` has, else None."""
     names = [name for name in values if name not in thing.properties]
     wrong = [name for name in names if not PROPERTY.fullmatch(name)]
-    wrong += names[max(limits.features - len(thing.properties), 0):]
+    wrong += names[max(limits.features - len(thing.properties), 0) :]
     if wrong:
         return NO_FEATURE, f"tsl parse: params not exist -> {wrong[0][:128]}"
     for name, value in values.items():

@@ -49,7 +49,7 @@ class Asked:
     """The form of one request, the product and device that it names, and the centre that was asked."""
 
     fields: dict
-    well_formed: bool       # a form in which each name is once
+    well_formed: bool  # a form in which each name is once
     product: object = None
     device: object = None
     centre: str | None = None

@@ -15,16 +15,24 @@ from tools.errors import UserError
 
 # Python's own lists leave RSA key exchange out; the official C clients offer nothing else, and
 # RSA goes first because OpenSSL signs ECDHE with RSA-PSS, which Debian's MicroPython refuses.
-CIPHERS = ("AES128-GCM-SHA256:AES256-GCM-SHA384:AES256-SHA256:AES128-SHA256:AES256-SHA:AES128-SHA:"
-           "ECDHE+AESGCM:ECDHE+AES")
+CIPHERS = (
+    "AES128-GCM-SHA256:AES256-GCM-SHA384:AES256-SHA256:AES128-SHA256:AES256-SHA:AES128-SHA:"
+    "ECDHE+AESGCM:ECDHE+AES"
+)
 DAY = 86400
 FILES = ("ca.pem", "ca.der", "ca.key.pem", "server.pem", "server.key.pem", "server.json")
 
 
 def host_names(*regions):
     """The names a server certificate of an instance with centres in `regions` covers."""
-    return sorted({"*.mqtt.iothub.aliyuncs.com", "iot-auth.cn-shanghai.aliyuncs.com",
-                   "x509.itls.cn-shanghai.aliyuncs.com", *served(regions)})
+    return sorted(
+        {
+            "*.mqtt.iothub.aliyuncs.com",
+            "iot-auth.cn-shanghai.aliyuncs.com",
+            "x509.itls.cn-shanghai.aliyuncs.com",
+            *served(regions),
+        }
+    )
 
 
 class Contexts:
@@ -90,32 +98,43 @@ def serves(folder, names):
     """Whether the server certificate there covers `names` for another month."""
     try:
         about = json.loads((folder / "server.json").read_text())
-        return (about["names"] == names and about["until"] > time.time() + 30 * DAY
-                and all((folder / name).exists() for name in FILES))
+        return (
+            about["names"] == names
+            and about["until"] > time.time() + 30 * DAY
+            and all((folder / name).exists() for name in FILES)
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def new_key():
     from cryptography.hazmat.primitives.asymmetric import rsa
+
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def key_bytes(key):
     from cryptography.hazmat.primitives import serialization as form
+
     return key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
 
 
 def read_key(path):
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     return load_pem_private_key(path.read_bytes(), None)
 
 
 def distinguished(common_name):
     from cryptography import x509
     from cryptography.x509.oid import NameOID
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "aliot emulated cloud"),
-                      x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "aliot emulated cloud"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
 
 def certificate(subject, public_key, issuer, issuer_key, days, extensions):
@@ -124,11 +143,17 @@ def certificate(subject, public_key, issuer, issuer_key, days, extensions):
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
+
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
-               .serial_number(x509.random_serial_number())
-               .not_valid_before(now + datetime.timedelta(days=days[0]))
-               .not_valid_after(now + datetime.timedelta(days=days[1])))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+    )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     return builder.sign(issuer_key, hashes.SHA256())
@@ -138,15 +163,25 @@ def authority(key):
     from cryptography import x509
 
     from tools.certificates import key_usage
+
     name = distinguished("aliot emulated cloud root")
-    return certificate(name, key.public_key(), name, key, (-2, 7300), [
-        (x509.BasicConstraints(True, 0), True),
-        (key_usage("key_cert_sign", "crl_sign"), True),
-        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)])
+    return certificate(
+        name,
+        key.public_key(),
+        name,
+        key,
+        (-2, 7300),
+        [
+            (x509.BasicConstraints(True, 0), True),
+            (key_usage("key_cert_sign", "crl_sign"), True),
+            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        ],
+    )
 
 
 def make_authority(folder):
     from cryptography.hazmat.primitives.serialization import Encoding
+
     key = new_key()
     root = authority(key)
     files.write(folder / "ca.key.pem", key_bytes(key), files.PRIVATE)
@@ -160,32 +195,46 @@ def server_certificate(public_key, names, root, root_key, days):
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     from tools.certificates import key_usage
-    return certificate(distinguished("emulated IoT Platform"), public_key, root.subject, root_key, days, [
-        (x509.BasicConstraints(False, None), True),
-        (key_usage("digital_signature", "key_encipherment"), True),
-        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False)])
+
+    return certificate(
+        distinguished("emulated IoT Platform"),
+        public_key,
+        root.subject,
+        root_key,
+        days,
+        [
+            (x509.BasicConstraints(False, None), True),
+            (key_usage("digital_signature", "key_encipherment"), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False),
+        ],
+    )
 
 
 def read_authority(folder):
     from cryptography import x509
+
     return x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()), read_key(folder / "ca.key.pem")
 
 
 def make_server(folder, names):
     from cryptography.hazmat.primitives.serialization import Encoding
+
     root, root_key = read_authority(folder)
     key = new_key()
     made = server_certificate(key.public_key(), names, root, root_key, (-2, 825))
     files.write(folder / "server.key.pem", key_bytes(key), files.PRIVATE)
     files.write(folder / "server.pem", made.public_bytes(Encoding.PEM))
-    files.write(folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode())
+    files.write(
+        folder / "server.json", json.dumps({"names": names, "until": time.time() + 825 * DAY}).encode()
+    )
 
 
 def make_wrong(folder, kind, names, file_name):
     """A certificate that a client must refuse, for the server's key."""
     from cryptography.hazmat.primitives.serialization import Encoding
+
     root, root_key = read_authority(folder)
     if kind == "untrusted":
         root_key = new_key()

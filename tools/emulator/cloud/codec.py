@@ -181,7 +181,7 @@ class Reader:
     def take(self, n):
         if self.left() < n:
             raise Malformed("a packet ends inside a field")
-        piece = self.data[self.at:self.at + n]
+        piece = self.data[self.at : self.at + n]
         self.at += n
         return piece
 

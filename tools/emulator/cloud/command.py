@@ -12,10 +12,15 @@ from tools.emulator.cloud.config import load
 from tools.emulator.cloud.server import PORTS, Server, Shortage, raise_file_limit
 from tools.errors import UserError
 
-OPTIONS = {"mqtt_tls": "MQTT over TLS", "mqtt_tcp": "MQTT over plain TCP", "https": "HTTPS registration",
-           "admin": "the admin API, always on 127.0.0.1", "ntp": "SNTP (UDP)",
-           "itls": "MQTT over iTLS, for devices with an ID2",
-           "x509": "MQTT over TLS with client certificates"}
+OPTIONS = {
+    "mqtt_tls": "MQTT over TLS",
+    "mqtt_tcp": "MQTT over plain TCP",
+    "https": "HTTPS registration",
+    "admin": "the admin API, always on 127.0.0.1",
+    "ntp": "SNTP (UDP)",
+    "itls": "MQTT over iTLS, for devices with an ID2",
+    "x509": "MQTT over TLS with client certificates",
+}
 
 
 def port(text):
@@ -42,13 +47,24 @@ def add_arguments(parser):
     parser.add_argument(
         "--config", required=True, type=path, metavar="FILE", help="instance, products, devices (TOML)"
     )
-    parser.add_argument("--run-dir", required=True, type=path, metavar="DIR",
-                        help="where ready.json, ca.pem, ca.der and the state are kept")
-    parser.add_argument("--host", default="127.0.0.1", type=host,
-                        help="address to listen on (default %(default)s)")
+    parser.add_argument(
+        "--run-dir",
+        required=True,
+        type=path,
+        metavar="DIR",
+        help="where ready.json, ca.pem, ca.der and the state are kept",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", type=host, help="address to listen on (default %(default)s)"
+    )
     for name in PORTS:
-        parser.add_argument("--" + name.replace("_", "-"), type=port, default=0, metavar="PORT",
-                            help=f"{OPTIONS[name]}; 0 takes a free port")
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            type=port,
+            default=0,
+            metavar="PORT",
+            help=f"{OPTIONS[name]}; 0 takes a free port",
+        )
     parser.add_argument("--tls13", action="store_true", help="offer TLS 1.3 too; the chip speaks 1.2 at most")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
     parser.add_argument("--json", action="store_true", help="say what is served in one line of JSON")

@@ -19,8 +19,8 @@ NODES = ("direct", "gateway", "subdevice")
 ID2 = re.compile(r"(?!F+\Z)[0-9A-F]{24,48}")
 OF_ID2 = ("identity", "whitelist", "provisioning_quota")
 SECRET = re.compile(r"[\x21-\x7e]{1,64}")
-KEYS_SHOWN = 30          # a table with more keys than this is not listed in an error
-FIGURE_MAX = 10 ** 9     # 31 years, or 1 GB: what no limit or time needs to be above
+KEYS_SHOWN = 30  # a table with more keys than this is not listed in an error
+FIGURE_MAX = 10**9  # 31 years, or 1 GB: what no limit or time needs to be above
 INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
 
@@ -162,8 +162,13 @@ def hint(key, keys):
     return f"is {' or '.join(near)} meant?" if near else "README.md beside the cloud's sources lists what is"
 
 
-KINDS = {int: "a whole number", str: "a string", bool: "true or false", list: "an array of tables",
-         dict: "a table"}
+KINDS = {
+    int: "a whole number",
+    str: "a string",
+    bool: "true or false",
+    list: "an array of tables",
+    dict: "a table",
+}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
@@ -191,10 +196,16 @@ def parse(text, name="cloud.toml"):
     kind, instance_id, region, centres = instance(source, top)
     seen = {}
     products = tuple(product(source, path, values, seen, centres) for path, values in top.tables("product"))
-    return Config(kind, instance_id, region, centres, products,
-                  SimpleNamespace(**switch_values(source, top.get("switches", dict, {}))),
-                  SimpleNamespace(**figure_values(source, "timing", TIMING, top.get("timing", dict, {}))),
-                  SimpleNamespace(**figure_values(source, "limits", LIMITS, top.get("limits", dict, {}))))
+    return Config(
+        kind,
+        instance_id,
+        region,
+        centres,
+        products,
+        SimpleNamespace(**switch_values(source, top.get("switches", dict, {}))),
+        SimpleNamespace(**figure_values(source, "timing", TIMING, top.get("timing", dict, {}))),
+        SimpleNamespace(**figure_values(source, "limits", LIMITS, top.get("limits", dict, {}))),
+    )
 
 
 def instance(source, top):
@@ -219,9 +230,23 @@ def centre(table, centres):
 
 
 def product(source, path, values, seen, centres):
-    table = Table(source, path, values, ("product_key", "product_secret", "auth", "node",
-                                         "dynamic_registration", "preregistration_free", "centre", "device",
-                                         *OF_ID2, "private_ca"))
+    table = Table(
+        source,
+        path,
+        values,
+        (
+            "product_key",
+            "product_secret",
+            "auth",
+            "node",
+            "dynamic_registration",
+            "preregistration_free",
+            "centre",
+            "device",
+            *OF_ID2,
+            "private_ca",
+        ),
+    )
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
@@ -230,26 +255,40 @@ def product(source, path, values, seen, centres):
     dynamic = table.get("dynamic_registration", bool, False)
     free = table.get("preregistration_free", bool, False)
     if auth != "secret" and (dynamic or free):
-        raise table.error("dynamic_registration" if dynamic else "preregistration_free",
-                          f"needs auth = \"secret\", not {auth!r}")
+        raise table.error(
+            "dynamic_registration" if dynamic else "preregistration_free",
+            f'needs auth = "secret", not {auth!r}',
+        )
     if auth != "id2" and (wrong := next((name for name in OF_ID2 if name in values), None)):
-        raise table.error(wrong, f"needs auth = \"id2\", not {auth!r}")
+        raise table.error(wrong, f'needs auth = "id2", not {auth!r}')
     secret = table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters")
     if auth == "id2" and secret is not None:
         check_token(table, secret)
     devices = tuple(device(source, path, values, names, centres) for path, values in table.tables("device"))
     bound = set()
-    identities = tuple(identity(source, path, values, seen, bound)
-                       for path, values in table.tables("identity"))
+    identities = tuple(
+        identity(source, path, values, seen, bound) for path, values in table.tables("identity")
+    )
     quota = table.get("provisioning_quota", int)
     if quota is not None and quota < 0:
         raise table.error("provisioning_quota", "must be at least 0")
     private = table.get("private_ca", bool, True)
     if auth != "x509" and "private_ca" in values:
-        raise table.error("private_ca", f"needs auth = \"x509\", not {auth!r}")
-    return ProductSeed(key, secret, auth, table.choice("node", NODES, "direct"), dynamic, free,
-                       centre(table, centres), devices, identities, table.get("whitelist", bool, False),
-                       quota, private)
+        raise table.error("private_ca", f'needs auth = "x509", not {auth!r}')
+    return ProductSeed(
+        key,
+        secret,
+        auth,
+        table.choice("node", NODES, "direct"),
+        dynamic,
+        free,
+        centre(table, centres),
+        devices,
+        identities,
+        table.get("whitelist", bool, False),
+        quota,
+        private,
+    )
 
 
 def check_token(table, secret):
@@ -267,14 +306,18 @@ def identity(source, path, values, seen, bound):
     seen[id2] = None
     key_type = table.choice("id2_type", tuple(KEY_TYPES), "AES_128")
     size = KEY_TYPES[key_type].size
-    key = table.matching("id2_key", re.compile(f"[0-9a-fA-F]{{{2 * size}}}"),
-                         f"must be {2 * size} hex digits, the {size} bytes of a key of type {key_type}")
+    key = table.matching(
+        "id2_key",
+        re.compile(f"[0-9a-fA-F]{{{2 * size}}}"),
+        f"must be {2 * size} hex digits, the {size} bytes of a key of type {key_type}",
+    )
     name = table.matching("device_name", DEVICE_NAME, NAME_RULE)
     if name in bound:
         raise table.error("device_name", f"{name} is bound to another identity of this product")
     bound |= {name} - {None}
-    return IdentitySeed(id2, key and bytes.fromhex(key), key_type, table.choice("state", STATES, "active"),
-                        name)
+    return IdentitySeed(
+        id2, key and bytes.fromhex(key), key_type, table.choice("state", STATES, "active"), name
+    )
 
 
 def device(source, path, values, names, centres):
@@ -284,7 +327,8 @@ def device(source, path, values, names, centres):
         raise table.error("device_name", f"{name} is there twice in this product")
     names.add(name)
     return DeviceSeed(
-        name, table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters"),
+        name,
+        table.matching("device_secret", SECRET, "must be 1 to 64 visible ASCII characters"),
         centre(table, centres),
     )
 

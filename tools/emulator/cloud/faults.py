@@ -10,13 +10,33 @@ from dataclasses import dataclass, field
 from tools.emulator.cloud.itls.faults import SPOILS, framings
 
 GATEWAY_STAGES = (
-    "sub_register", "sub_unregister", "proxy_register", "topo_add", "topo_delete", "topo_get", "list_found",
-    "pack_post", "sub_login", "sub_batch_login", "sub_logout", "sub_batch_logout",
+    "sub_register",
+    "sub_unregister",
+    "proxy_register",
+    "topo_add",
+    "topo_delete",
+    "topo_get",
+    "list_found",
+    "pack_post",
+    "sub_login",
+    "sub_batch_login",
+    "sub_logout",
+    "sub_batch_logout",
 )
 CENTRE_STAGES = ("auth", "bootstrap")
-MQTT_STAGES = ("accept", "connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver",
-               *GATEWAY_STAGES)
-ITLS_STAGES = tuple(SPOILS)     # provision, challenge, server_hello, finished, record
+MQTT_STAGES = (
+    "accept",
+    "connect",
+    "register",
+    "push",
+    "subscribe",
+    "publish",
+    "ping",
+    "reply",
+    "deliver",
+    *GATEWAY_STAGES,
+)
+ITLS_STAGES = tuple(SPOILS)  # provision, challenge, server_hello, finished, record
 STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
     "mqtt_tcp": MQTT_STAGES,
@@ -36,21 +56,36 @@ class Parameter:
     type: type = int
     default: object = None
     low: int = 0
-    high: int = 2 ** 31
+    high: int = 2**31
     choices: tuple = ()
 
 
 PROCESSED = {"processed": Parameter(bool, True)}
-ANSWERS = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver", "request",
-           *GATEWAY_STAGES, *CENTRE_STAGES, *ITLS_STAGES)
+ANSWERS = (
+    "connect",
+    "register",
+    "push",
+    "subscribe",
+    "publish",
+    "ping",
+    "reply",
+    "deliver",
+    "request",
+    *GATEWAY_STAGES,
+    *CENTRE_STAGES,
+    *ITLS_STAGES,
+)
 # what a refusal says unless its fault does: a CONNACK, the platform, iTLS
 CODE, PLATFORM_CODE, ALERT = 3, 500, 40
 # kind -> (stages, parameters)
 KINDS = {
     "refuse": (
         ("connect", "register", "subscribe", *GATEWAY_STAGES, *CENTRE_STAGES),
-        {"code": Parameter(int, CODE), "message": Parameter(str),
-         "status": Parameter(int, low=100, high=599)},
+        {
+            "code": Parameter(int, CODE),
+            "message": Parameter(str),
+            "status": Parameter(int, low=100, high=599),
+        },
     ),
     "delay": (("accept", "handshake", *ANSWERS), {"ms": Parameter(int, 1000)}),
     "trickle": (("handshake", *ANSWERS), {"ms": Parameter(int, 100), "bytes": Parameter(int, 1, low=1)}),
@@ -76,15 +111,23 @@ KINDS = {
     "kiss": (("request",), {}),
     "alert": (
         ITLS_STAGES,
-        {"code": Parameter(int, ALERT, high=255), "level": Parameter(int, 2, low=1, high=2),
-         "then": Parameter(str, "close", choices=("close", "answer", "nothing"))},
+        {
+            "code": Parameter(int, ALERT, high=255),
+            "level": Parameter(int, 2, low=1, high=2),
+            "then": Parameter(str, "close", choices=("close", "answer", "nothing")),
+        },
     ),
     "spoil": (ITLS_STAGES, {"what": Parameter(str)}),
     "framing": (ITLS_STAGES, {"what": Parameter(str)}),
     "together": (("record",), {"ms": Parameter(int, 50)}),
 }
-ONLY = {"certificate": ("mqtt_tls", "x509", "https"),
-        "status": ("https",), "chunked": ("https",), "wrong_year": ("ntp",), "kiss": ("ntp",)}
+ONLY = {
+    "certificate": ("mqtt_tls", "x509", "https"),
+    "status": ("https",),
+    "chunked": ("https",),
+    "wrong_year": ("ntp",),
+    "kiss": ("ntp",),
+}
 NTP_KINDS = ("silent", "delay", "cut", "wrong_year", "kiss")
 ENDING = ("close", "reset", "half_open", "silent")
 
@@ -111,8 +154,16 @@ class Fault:
         return self.kind in ENDING and not self.parameters["processed"]
 
     def show(self):
-        return {"where": self.where, "when": self.when, "kind": self.kind, "times": self.left,
-                "after": self.skip, "pk": self.pk, "dn": self.dn, **self.parameters}
+        return {
+            "where": self.where,
+            "when": self.when,
+            "kind": self.kind,
+            "times": self.left,
+            "after": self.skip,
+            "pk": self.pk,
+            "dn": self.dn,
+            **self.parameters,
+        }
 
 
 def read(values):
@@ -132,14 +183,22 @@ def read(values):
         values.setdefault("code", PLATFORM_CODE)
     if kind in ("spoil", "framing"):
         choose(dict(values), "what", tuple(SPOILS[when]) if kind == "spoil" else framings(when))
-    fault = Fault(where, when, kind, whole(values, "times", Parameter(default=1, low=1), optional=True),
-                  whole(values, "after", Parameter(default=0)),
-                  typed(values, "pk", Parameter(str)), typed(values, "dn", Parameter(str)))
+    fault = Fault(
+        where,
+        when,
+        kind,
+        whole(values, "times", Parameter(default=1, low=1), optional=True),
+        whole(values, "after", Parameter(default=0)),
+        typed(values, "pk", Parameter(str)),
+        typed(values, "dn", Parameter(str)),
+    )
     for name, parameter in KINDS[kind][1].items():
         fault.parameters[name] = (whole if parameter.type is int else typed)(values, name, parameter)
     if values:
-        raise ValueError(f"{', '.join(sorted(values))}: not known for kind {kind}; it takes "
-                         f"{', '.join((*KINDS[kind][1], 'times', 'after', 'pk', 'dn'))}")
+        raise ValueError(
+            f"{', '.join(sorted(values))}: not known for kind {kind}; it takes "
+            f"{', '.join((*KINDS[kind][1], 'times', 'after', 'pk', 'dn'))}"
+        )
     return fault
 
 

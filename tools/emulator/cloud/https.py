@@ -16,7 +16,7 @@ CALLS = {
     "/auth/bootstrap": (True, True, bootstrap.BOOTSTRAP),
 }
 REGION_PATH = re.compile(r"/auth/bootstrap/regionId/[^/]+")
-IN_DATA = ("wrong_device", "oversize", "foreign_host")      # faults that spoil the data of an answer
+IN_DATA = ("wrong_device", "oversize", "foreign_host")  # faults that spoil the data of an answer
 
 
 class HttpsApp:
@@ -62,10 +62,15 @@ class HttpsApp:
     def note(self, call, asked, code):
         done, refused = call.events
         known = asked.product is not None
-        self.instance.journal.event(done if code == 200 else refused, where="https",
-                                    pk=asked.names[0] if known else None,
-                                    dn=asked.names[1] if known else None,
-                                    way=call.way, centre=asked.centre, code=code)
+        self.instance.journal.event(
+            done if code == 200 else refused,
+            where="https",
+            pk=asked.names[0] if known else None,
+            dn=asked.names[1] if known else None,
+            way=call.way,
+            centre=asked.centre,
+            code=code,
+        )
 
     def success(self, call, asked, link, fault):
         data = call.carry_out(asked, self.instance, link)
@@ -77,8 +82,9 @@ class HttpsApp:
         return answer_json({"code": 200, "data": data, "message": "success"})
 
     def refusal(self, code):
-        return answer_json({"code": code, "message": message(code)},
-                           self.instance.config.switches.https_status)
+        return answer_json(
+            {"code": code, "message": message(code)}, self.instance.config.switches.https_status
+        )
 
 
 def find(path, centre):

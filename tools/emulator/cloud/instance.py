@@ -37,9 +37,12 @@ class Account:
         self.bytes_out += link.bytes_out
 
     def show(self):
-        return {"connections": self.connections, "tls_handshakes": self.handshakes,
-                "bytes_in": self.bytes_in + sum(link.bytes_in for link in self.links),
-                "bytes_out": self.bytes_out + sum(link.bytes_out for link in self.links)}
+        return {
+            "connections": self.connections,
+            "tls_handshakes": self.handshakes,
+            "bytes_in": self.bytes_in + sum(link.bytes_in for link in self.links),
+            "bytes_out": self.bytes_out + sum(link.bytes_out for link in self.links),
+        }
 
 
 class Thing:
@@ -93,8 +96,11 @@ class Instance:
         """The `login.Verdict` on a CONNECT, rate of connects included."""
         if link.listener.transport == "itls":
             return self.paced(id2_login.decide(connect, link.tls.identity, self))
-        return self.paced(login.decide(connect, link.listener.transport, link.server_name, self.registry,
-                                       self.config, self.wall()))
+        return self.paced(
+            login.decide(
+                connect, link.listener.transport, link.server_name, self.registry, self.config, self.wall()
+            )
+        )
 
     def paced(self, verdict):
         """`verdict`, or a refusal for a device that connects too often."""
@@ -152,8 +158,14 @@ class Instance:
         session, present = self.sessions.open(key, clean, peer)
         session.system = verdict.extra.get("_ss") == "1"
         session.extension = whole_number(verdict.extra.get("ext", "")) or 0
-        peer.note("online", code=200, way=verdict.way, keep_alive=verdict.keep_alive, clean=clean,
-                  sdk=verdict.extra.get("_v"))
+        peer.note(
+            "online",
+            code=200,
+            way=verdict.way,
+            keep_alive=verdict.keep_alive,
+            clean=clean,
+            sdk=verdict.extra.get("_v"),
+        )
         return session, present
 
     def go_offline(self, session):
@@ -172,8 +184,12 @@ class Instance:
         subdevice = None if own else self.gateways.speaks_for(peer, topic)
         own = own or subdevice is not None
         if not own or not topics.fits(topic, self.config.limits):
-            peer.note("foreign topic" if not own else "topic too long", topic=topic, code=log.NOT_ALLOWED,
-                      action="publish")
+            peer.note(
+                "foreign topic" if not own else "topic too long",
+                topic=topic,
+                code=log.NOT_ALLOWED,
+                action="publish",
+            )
             if self.config.switches.foreign_publish == "close" and not own:
                 peer.over("foreign topic", log.NOT_ALLOWED)
             return
@@ -239,12 +255,17 @@ class Instance:
     def demand_bootstrap(self, device, command):
         """Asks a device to bootstrap anew (`command` 0, direct.md 6.2); returns (id, outcomes)."""
         inside = self.config.switches.bootstrap_notice == "params"
-        return self.request(device, "thing/bootstrap/notify", "thing.bootstrap.notify",
-                            {"cmd": command} if inside else {}, more={} if inside else {"cmd": command})
+        return self.request(
+            device,
+            "thing/bootstrap/notify",
+            "thing.bootstrap.notify",
+            {"cmd": command} if inside else {},
+            more={} if inside else {"cmd": command},
+        )
 
     async def call(self, device, payload, topic=None):
         """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late)."""
-        message_id = str(10 ** 18 + next(self.numbers))
+        message_id = str(10**18 + next(self.numbers))
         if topic is None:
             base = f"/sys/{device.product_key}/{device.device_name}/rrpc"
             asked, answered = f"{base}/request/{message_id}", f"{base}/response/{message_id}"

@@ -5,7 +5,7 @@ from collections import deque
 
 # codes of the console's device log (direct.md 1.8, 7)
 KICKED, NOT_ALLOWED, OFFLINE, NOT_ACTIVATED = 400, 9236, 9201, 9200
-HELD_BYTES = 64 * 1024 * 1024      # payloads kept for GET /messages
+HELD_BYTES = 64 * 1024 * 1024  # payloads kept for GET /messages
 
 
 class Journal:
@@ -30,27 +30,43 @@ class Journal:
         self.number += 1
         if len(self.messages) == self.messages.maxlen:
             self.held -= len(self.messages.popleft()[6])
-        self.messages.append((self.number, round(self.wall(), 3), direction, pk, dn, topic, bytes(payload),
-                              qos, outcome))
+        self.messages.append(
+            (self.number, round(self.wall(), 3), direction, pk, dn, topic, bytes(payload), qos, outcome)
+        )
         self.held += len(payload)
         while self.held > HELD_BYTES:
             self.held -= len(self.messages.popleft()[6])
 
     def select_events(self, after=0, **wanted):
         """Events with a number above `after` whose fields equal `wanted` as text."""
-        return [entry for entry in self.events if entry["seq"] > after and
-                all(str(entry.get(key)) == value for key, value in wanted.items())]
+        return [
+            entry
+            for entry in self.events
+            if entry["seq"] > after and all(str(entry.get(key)) == value for key, value in wanted.items())
+        ]
 
     def select_messages(self, after=0, pk=None, dn=None, direction=None, topic=None):
         wanted = (direction, pk, dn, topic)
-        return [show(message) for message in self.messages if message[0] > after and
-                all(value in (None, found) for value, found in zip(wanted, message[2:6]))]
+        return [
+            show(message)
+            for message in self.messages
+            if message[0] > after
+            and all(value in (None, found) for value, found in zip(wanted, message[2:6]))
+        ]
 
 
 def show(message):
     seq, moment, direction, pk, dn, topic, payload, qos, outcome = message
-    entry = {"seq": seq, "time": moment, "direction": direction, "pk": pk, "dn": dn, "topic": topic,
-             "qos": qos, "outcome": outcome}
+    entry = {
+        "seq": seq,
+        "time": moment,
+        "direction": direction,
+        "pk": pk,
+        "dn": dn,
+        "topic": topic,
+        "qos": qos,
+        "outcome": outcome,
+    }
     try:
         entry["payload"] = payload.decode()
     except UnicodeDecodeError:

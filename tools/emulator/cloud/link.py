@@ -11,10 +11,10 @@ import socket
 import ssl
 import struct
 
-LINGER_SECONDS = 1.0            # how long the end of the peer is awaited after our own FIN
-BACKLOG = 4096                  # connections that wait to be accepted
+LINGER_SECONDS = 1.0  # how long the end of the peer is awaited after our own FIN
+BACKLOG = 4096  # connections that wait to be accepted
 SEND_BACKLOG = 8 * 1024 * 1024  # a peer that lets this many bytes pile up is dropped
-ALERT, FATAL = 0x15, 2          # first byte of a TLS record with an alert, and the alert's level
+ALERT, FATAL = 0x15, 2  # first byte of a TLS record with an alert, and the alert's level
 
 
 class Alert(Exception):
@@ -178,16 +178,21 @@ class Link(asyncio.Protocol):
         except ssl.SSLError as error:
             return self.shake_failed(error.reason or str(error), getattr(error, "verify_message", None))
         except Alert as alert:
-            self.outgoing.read()        # the server's last flight; without it the client takes an alert
-            if self.tls.version() == "TLSv1.2" and self.listener.alerts:    # in plaintext, later ones do not
+            self.outgoing.read()  # the server's last flight; without it the client takes an alert
+            if self.tls.version() == "TLSv1.2" and self.listener.alerts:  # in plaintext, later ones do not
                 self.send_raw(struct.pack("!BHHBB", ALERT, 0x0303, 2, FATAL, alert.number))
             return self.shake_failed("REFUSED", str(alert))
         self.flush()
         self.handshaken = True
         self.listener.handshakes += 1
         self.server_name = self.name()
-        self.listener.journal.event("handshake", where=self.listener.where, server_name=self.server_name,
-                                    version=self.tls.version(), cipher=self.tls.cipher()[0])
+        self.listener.journal.event(
+            "handshake",
+            where=self.listener.where,
+            server_name=self.server_name,
+            version=self.tls.version(),
+            cipher=self.tls.cipher()[0],
+        )
         self.handler = self.listener.make_handler(self)
         return True
 
@@ -196,8 +201,13 @@ class Link(asyncio.Protocol):
             self.outgoing.read()
         self.flush()
         self.listener.failed_handshakes += 1
-        self.listener.journal.event("handshake failed", where=self.listener.where, server_name=self.name(),
-                                    reason=reason, detail=detail)
+        self.listener.journal.event(
+            "handshake failed",
+            where=self.listener.where,
+            server_name=self.name(),
+            reason=reason,
+            detail=detail,
+        )
         self.close()
         return False
 
@@ -250,7 +260,7 @@ class Link(asyncio.Protocol):
         view = memoryview(data)
         with contextlib.suppress(ssl.SSLError):
             while view:
-                view = view[self.tls.write(view):]
+                view = view[self.tls.write(view) :]
         self.flush()
 
     def flush(self):
@@ -355,7 +365,7 @@ class Cut(Shaper):
         self.left = fault["bytes"]
 
     def write(self, data):
-        piece = bytes(data[:self.left])
+        piece = bytes(data[: self.left])
         self.left -= len(piece)
         if piece:
             self.out(piece)

@@ -11,15 +11,15 @@ from tools.emulator.cloud.centres.host_names import mqtt_centre, mqtt_hosts
 from tools.emulator.cloud.codec import PROTOCOLS
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username, whole_number
 
-KEEP_ALIVE = (30, 1200)     # seconds, direct.md 1.6
+KEEP_ALIVE = (30, 1200)  # seconds, direct.md 1.6
 REGISTRATIONS = ("register", "regnwl")
 # authType -> securemode by transport; direct.md 1.3. The third row's "2" is what SDKs send to register.
 SECUREMODES = {
     "": {"tls": ("2",), "tcp": ("3",)},
     "connwl": {"tls": ("-2", "2"), "tcp": ()},
 }
-GUIDED = {"tls": "-1", "tcp": "0"}      # securemode of a connect with iotId and iotToken (direct.md 6.1)
-STALE = 3                               # CONNACK for a bad iotId or iotToken (direct.md 1.7)
+GUIDED = {"tls": "-1", "tcp": "0"}  # securemode of a connect with iotId and iotToken (direct.md 6.1)
+STALE = 3  # CONNACK for a bad iotId or iotToken (direct.md 1.7)
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,12 @@ def judge(case):
             case.check_username()
         getattr(case, f"check_{way}")()
     except Refused as refusal:
-        return Verdict(refusal.code, str(refusal), "", case.product_key, case.device_name,
-                       case.client_id, case.extra)
-    return Verdict(0, "success", way, case.product_key, case.device_name, case.client_id,
-                   case.extra, case.keep_alive)
+        return Verdict(
+            refusal.code, str(refusal), "", case.product_key, case.device_name, case.client_id, case.extra
+        )
+    return Verdict(
+        0, "success", way, case.product_key, case.device_name, case.client_id, case.extra, case.keep_alive
+    )
 
 
 class Case:
@@ -173,8 +175,11 @@ class Case:
 
     def check_host(self):
         asked = self.server_name
-        if self.switches.host == "checked" and asked is not None and \
-                asked.lower() not in map(str.lower, mqtt_hosts(self.instance, self.product_key)):
+        if (
+            self.switches.host == "checked"
+            and asked is not None
+            and asked.lower() not in map(str.lower, mqtt_hosts(self.instance, self.product_key))
+        ):
             raise self.bad_login("the host is another product's or instance's")
 
     def check_guided(self):
@@ -233,8 +238,12 @@ class Case:
         self.check_centre()
         self.check_enabled()
         if not self.registry.may_connect_unit(self.device, unit):
-            raise Refused(refused, "the ClientID is blocked" if unit.blocked else
-                          f"{self.instance.limits.units} units are active")
+            raise Refused(
+                refused,
+                "the ClientID is blocked"
+                if unit.blocked
+                else f"{self.instance.limits.units} units are active",
+            )
 
     def check_proof(self):
         """What both registrations prove: the ProductSecret and the right instance, direct.md 3."""
@@ -247,7 +256,8 @@ class Case:
             raise self.bad_login("the password is wrong")
         given, mode = self.extra.get("instanceId"), self.switches.instance_id
         if (mode == "required" and not given) or (
-                mode != "ignored" and given and self.instance.instance_id not in (None, given)):
+            mode != "ignored" and given and self.instance.instance_id not in (None, given)
+        ):
             raise self.bad_login("instanceId is missing or another instance's")
 
     def check_register(self):

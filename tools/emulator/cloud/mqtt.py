@@ -21,8 +21,8 @@ from tools.emulator.cloud.identifier import parse_client_identifier, parse_usern
 from tools.emulator.cloud.link import Handler
 from tools.emulator.cloud.web import compact
 
-SPOILING = ("wrong_json", "wrong_device", "oversize")      # faults of what a push says
-HEAD_ROOM = 4096     # bytes that a PUBLISH may have beside its payload before it is refused unread
+SPOILING = ("wrong_json", "wrong_device", "oversize")  # faults of what a push says
+HEAD_ROOM = 4096  # bytes that a PUBLISH may have beside its payload before it is refused unread
 
 
 class MqttPeer(Handler):
@@ -84,8 +84,9 @@ class MqttPeer(Handler):
         self.link.close()
 
     def note(self, event, **fields):
-        self.instance.journal.event(event, where=self.link.listener.where, pk=self.names[0], dn=self.names[1],
-                                    **fields)
+        self.instance.journal.event(
+            event, where=self.link.listener.where, pk=self.names[0], dn=self.names[1], **fields
+        )
 
     # ---- CONNECT
 
@@ -145,8 +146,15 @@ class MqttPeer(Handler):
         payload = spoiled(fields, content)
         switches = self.config.switches
         for number, topic in enumerate(topics_, 1):
-            self.link.write(Publish(topic, payload, switches.push_qos, number if switches.push_qos else None,
-                                    switches.push_retain).encode())
+            self.link.write(
+                Publish(
+                    topic,
+                    payload,
+                    switches.push_qos,
+                    number if switches.push_qos else None,
+                    switches.push_retain,
+                ).encode()
+            )
 
     def go_online(self, packet, verdict, fault):
         self.session, present = self.instance.go_online(self, verdict, packet.clean_session)
@@ -176,9 +184,10 @@ class MqttPeer(Handler):
         self.heard = self.loop.time()
         switches, limits = self.config.switches, self.config.limits
         for broken, policy, reason in (
-                (packet.qos == 2, switches.qos2_publish, "QoS 2"),
-                (packet.retain, "close" if switches.retain == "close" else "", "retain"),
-                (len(packet.payload) > limits.payload_bytes, switches.oversize_publish, "payload too large")):
+            (packet.qos == 2, switches.qos2_publish, "QoS 2"),
+            (packet.retain, "close" if switches.retain == "close" else "", "retain"),
+            (len(packet.payload) > limits.payload_bytes, switches.oversize_publish, "payload too large"),
+        ):
             if broken and policy == "close":
                 return self.over(reason)
             if broken and policy == "drop":
@@ -211,8 +220,10 @@ class MqttPeer(Handler):
         if fault and fault.kind == "refuse":
             return self.link.write(Suback(packet.packet_id, (0x80,) * len(packet.topics)).encode())
         limit = self.config.limits.subscribe_topics
-        codes = tuple(self.grant(topic, qos) if index < limit else 0x80
-                      for index, (topic, qos) in enumerate(packet.topics))
+        codes = tuple(
+            self.grant(topic, qos) if index < limit else 0x80
+            for index, (topic, qos) in enumerate(packet.topics)
+        )
         self.instance.sessions.save(self.session)
         if fault is None or self.link.arm(fault):
             self.link.write(Suback(packet.packet_id, codes).encode())
@@ -284,7 +295,7 @@ class MqttPeer(Handler):
 
     def leave(self):
         session, self.session = self.session, None
-        self.registering = True     # whatever still comes is not a CONNECT
+        self.registering = True  # whatever still comes is not a CONNECT
         if session is not None and session.peer is self:
             self.instance.go_offline(session)
         if self.timer:
@@ -294,8 +305,14 @@ class MqttPeer(Handler):
         self.leave()
 
 
-PACKETS = {Publish: MqttPeer.publish, Subscribe: MqttPeer.subscribe, Unsubscribe: MqttPeer.unsubscribe,
-           Pingreq: MqttPeer.ping, Ack: MqttPeer.acknowledged, Disconnect: MqttPeer.disconnect}
+PACKETS = {
+    Publish: MqttPeer.publish,
+    Subscribe: MqttPeer.subscribe,
+    Unsubscribe: MqttPeer.unsubscribe,
+    Pingreq: MqttPeer.ping,
+    Ack: MqttPeer.acknowledged,
+    Disconnect: MqttPeer.disconnect,
+}
 
 
 def said(packet, registry):

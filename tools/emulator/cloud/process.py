@@ -52,8 +52,12 @@ class Cloud:
     def __exit__(self, *_):
         self.stop()
 
-    @tenacity.retry(retry=tenacity.retry_if_exception_type(PortTaken), wait=tenacity.wait_fixed(0.2),
-                    stop=tenacity.stop_after_delay(START_SECONDS), reraise=True)
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(PortTaken),
+        wait=tenacity.wait_fixed(0.2),
+        stop=tenacity.stop_after_delay(START_SECONDS),
+        reraise=True,
+    )
     def start(self):
         """Starts the process, on the ports it had before if it ran before; raises `CloudError`."""
         command = [
@@ -72,8 +76,14 @@ class Cloud:
         for name, number in self.ports.items():
             command += ["--" + name.replace("_", "-"), str(number)]
         with open(self.run_dir / "cloud.log", "ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
         line = self.process.stdout.readline()
         if not line:
             self.process.wait(START_SECONDS)

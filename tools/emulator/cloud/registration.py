@@ -44,8 +44,9 @@ def check_active(request, registry, switches):
 CHECKS = {
     "parameters": lambda request, registry, switches: None if request.complete(FIELDS, FIELDS) else 460,
     "product": lambda request, registry, switches: None if request.product else 6250,
-    "switch": lambda request, registry, switches:
-        6288 if request.product and not request.product.dynamic_registration else None,
+    "switch": lambda request, registry, switches: (
+        6288 if request.product and not request.product.dynamic_registration else None
+    ),
     "method": lambda request, registry, switches: None if request.method else 6292,
     "signature": check_signature,
     "device": check_device,
@@ -61,8 +62,11 @@ def verdict(request, registry, switches):
 def carry_out(request, instance, link):
     """Issues the DeviceSecret, in the store before it is told; the `data` of the answer."""
     secret = instance.registry.issue(request.device)
-    return {"deviceName": request.device.device_name, "deviceSecret": secret,
-            "productKey": request.device.product_key}
+    return {
+        "deviceName": request.device.device_name,
+        "deviceSecret": secret,
+        "productKey": request.device.product_key,
+    }
 
 
 REGISTER = calls.Call(

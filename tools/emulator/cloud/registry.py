@@ -115,8 +115,10 @@ class Registry:
         return product
 
     def save_product(self, product):
-        self.store.save_product(product.product_key, {"secret": product.secret,
-                                                      "dynamic_registration": product.dynamic_registration})
+        self.store.save_product(
+            product.product_key,
+            {"secret": product.secret, "dynamic_registration": product.dynamic_registration},
+        )
 
     def load(self):
         """Takes the stored devices of known products in; returns the (pk, dn) that were deleted."""

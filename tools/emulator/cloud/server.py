@@ -23,7 +23,7 @@ from tools.emulator.cloud.x509.peer import CertificatePeer
 from tools.errors import UserError
 
 PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls", "x509")
-WANTED_FILES = 16_384      # open files: 5,000 devices, a gateway of tests, and room
+WANTED_FILES = 16_384  # open files: 5,000 devices, a gateway of tests, and room
 
 
 class Server:
@@ -46,19 +46,29 @@ class Server:
 
     def make_listeners(self, contexts, mutual):
         def listener(where, make_handler, tls, kind=Listener):
-            return kind(where, make_handler, self.instance.faults, self.instance.journal,
-                        self.config.timing.connect_seconds, tls)
+            return kind(
+                where,
+                make_handler,
+                self.instance.faults,
+                self.instance.journal,
+                self.config.timing.connect_seconds,
+                tls,
+            )
 
         def mqtt(link):
             return MqttPeer(link, self.instance)
 
         def certified(link):
             return CertificatePeer(link, self.instance)
-        return [listener("mqtt_tls", mqtt, contexts), listener("mqtt_tcp", mqtt, None),
-                listener("https", HttpsApp(self.instance).peer, contexts),
-                listener("itls", mqtt, self.instance.id2, ItlsListener),
-                listener("x509", certified, mutual, MutualListener),
-                listener("admin", AdminApp(self).peer, None)]
+
+        return [
+            listener("mqtt_tls", mqtt, contexts),
+            listener("mqtt_tcp", mqtt, None),
+            listener("https", HttpsApp(self.instance).peer, contexts),
+            listener("itls", mqtt, self.instance.id2, ItlsListener),
+            listener("x509", certified, mutual, MutualListener),
+            listener("admin", AdminApp(self).peer, None),
+        ]
 
     async def start(self):
         """Opens all ports, then writes ready.json; raises UserError."""
@@ -68,7 +78,8 @@ class Server:
                 self.ports[listener.where] = await listener.start(host, self.wanted[listener.where])
         with self.port_errors("ntp", self.host):
             self.ntp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: Sntp(self.instance.faults, self.instance.journal), (self.host, self.wanted["ntp"]))
+                lambda: Sntp(self.instance.faults, self.instance.journal), (self.host, self.wanted["ntp"])
+            )
         self.ports["ntp"] = self.ntp.get_extra_info("sockname")[1]
         fresh = self.ready_path.with_suffix(".new")
         fresh.write_text(json.dumps({"ports": self.ports, "host": self.host, "pid": os.getpid()}) + "\n")
@@ -86,7 +97,9 @@ class Server:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise UserError(f"cannot listen on {where} ({option}): {reason}") from None
         except UnicodeError:
-            raise UserError(f"cannot listen on {host}: that is no host name; name another with --host") from None
+            raise UserError(
+                f"cannot listen on {host}: that is no host name; name another with --host"
+            ) from None
 
     async def stop(self):
         for listener in self.listeners:
@@ -105,8 +118,9 @@ def lock(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise UserError(f"cannot use the run directory {run_dir}: {error.strerror}; name another "
-                        "with --run-dir") from None
+        raise UserError(
+            f"cannot use the run directory {run_dir}: {error.strerror}; name another with --run-dir"
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -121,7 +135,7 @@ class Shortage:
     asyncio itself waits a second before it accepts again; what is connected is served meanwhile. `report` prints.
     """
 
-    QUIET = 60.0    # seconds without it, after which it is told anew
+    QUIET = 60.0  # seconds without it, after which it is told anew
 
     def __init__(self, journal, report):
         self.journal, self.report = journal, report
@@ -136,8 +150,10 @@ class Shortage:
         now = loop.time()
         if self.last is None or now - self.last > self.QUIET:
             self.journal.event("out of files", reason=os.strerror(error.errno))
-            self.report(f"note: {os.strerror(error.errno)}: new connections wait until others end, devices on line are "
-                        "served; more at once need a higher limit (ulimit -Hn)")
+            self.report(
+                f"note: {os.strerror(error.errno)}: new connections wait until others end, devices on line are "
+                "served; more at once need a higher limit (ulimit -Hn)"
+            )
         self.last = now
 
 
@@ -148,6 +164,8 @@ def raise_file_limit(wanted=WANTED_FILES):
     if soft != resource.RLIM_INFINITY and soft < goal:
         resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
     if goal < wanted:
-        return (f"open files are limited to {goal} (ulimit -Hn), {wanted} are wanted: "
-                f"about {max(goal - 100, 0)} devices can connect")
+        return (
+            f"open files are limited to {goal} (ulimit -Hn), {wanted} are wanted: "
+            f"about {max(goal - 100, 0)} devices can connect"
+        )
     return None

@@ -38,9 +38,9 @@ class Session:
     flying: dict = field(default_factory=dict)
     next_id: int = 1
     peer: object = None
-    system: bool = False        # _ss=1
-    left: set = field(default_factory=set)      # filters of UNSUBSCRIBE that hold against _ss=1
-    extension: int = 0          # the `ext` bits
+    system: bool = False  # _ss=1
+    left: set = field(default_factory=set)  # filters of UNSUBSCRIBE that hold against _ss=1
+    extension: int = 0  # the `ext` bits
     gateway: object = None
     carried: dict = field(default_factory=dict)
 

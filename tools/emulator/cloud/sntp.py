@@ -12,7 +12,7 @@ CLIENT, SERVER = 3, 4
 def stamp(seconds):
     """Unix seconds as a 64-bit NTP time stamp; the era wraps in 2036 as on the wire."""
     whole = int(seconds // 1)
-    return struct.pack("!II", (whole + EPOCH_1900) % 2 ** 32, int((seconds - whole) * 2 ** 32))
+    return struct.pack("!II", (whole + EPOCH_1900) % 2**32, int((seconds - whole) * 2**32))
 
 
 def reply(request, now, year=None, kiss=False):
@@ -49,7 +49,7 @@ class Sntp(asyncio.DatagramProtocol):
         if answer is None or kind == "silent":
             return
         if kind == "cut":
-            answer = answer[:fault["bytes"]]
+            answer = answer[: fault["bytes"]]
         if kind == "delay":
             asyncio.get_running_loop().call_later(fault["ms"] / 1000, self.send, answer, address)
         else:

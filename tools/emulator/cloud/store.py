@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS binding (authority TEXT, serial TEXT, body TEXT NOT N
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 4      # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
+FORMAT = 4  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
 
 
 def owned(path):
@@ -72,8 +72,10 @@ class Store:
     def save_devices(self, rows):
         """Writes (pk, dn, body) rows in one transaction."""
         with self.transaction():
-            self.db.executemany("INSERT OR REPLACE INTO device VALUES (?, ?, ?)",
-                                [(pk, dn, json.dumps(body)) for pk, dn, body in rows])
+            self.db.executemany(
+                "INSERT OR REPLACE INTO device VALUES (?, ?, ?)",
+                [(pk, dn, json.dumps(body)) for pk, dn, body in rows],
+            )
 
     def save_device(self, pk, dn, body):
         self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
@@ -84,8 +86,10 @@ class Store:
             yield id2, json.loads(body)
 
     def save_identity(self, id2, body):
-        self.db.execute("INSERT INTO identity VALUES (?, ?) "
-                        "ON CONFLICT (id2) DO UPDATE SET body = excluded.body", (id2, json.dumps(body)))
+        self.db.execute(
+            "INSERT INTO identity VALUES (?, ?) ON CONFLICT (id2) DO UPDATE SET body = excluded.body",
+            (id2, json.dumps(body)),
+        )
 
     def licences(self):
         """Yields (ProductKey, body) of every ID2 product."""
@@ -101,8 +105,10 @@ class Store:
             yield name, json.loads(body)
 
     def save_authority(self, name, body):
-        self.db.execute("INSERT INTO authority VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = "
-                        "excluded.body", (name, json.dumps(body)))
+        self.db.execute(
+            "INSERT INTO authority VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+            (name, json.dumps(body)),
+        )
 
     def drop_authority(self, name):
         """Forgets a CA and what is bound under it."""
@@ -118,8 +124,10 @@ class Store:
     def save_bindings(self, rows):
         """Writes (name of the CA, serial, body) rows in one transaction."""
         with self.transaction():
-            self.db.executemany("INSERT OR REPLACE INTO binding VALUES (?, ?, ?)",
-                                [(name, serial, json.dumps(body)) for name, serial, body in rows])
+            self.db.executemany(
+                "INSERT OR REPLACE INTO binding VALUES (?, ?, ?)",
+                [(name, serial, json.dumps(body)) for name, serial, body in rows],
+            )
 
     def drop_bindings(self, keys):
         with self.transaction():

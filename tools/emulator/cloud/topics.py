@@ -2,14 +2,27 @@
 
 # {pk} and {dn} stand for the device's own names; a last `#` for one level or more.
 PUBLISHES = (
-    "/{pk}/{dn}/user/#", "/sys/{pk}/{dn}/#", "/shadow/update/{pk}/{dn}", "/ota/device/inform/{pk}/{dn}",
-    "/ota/device/progress/{pk}/{dn}", "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/request",
-    "/ext/session/{pk}/{dn}/#", "/ext/rrpc/#",
+    "/{pk}/{dn}/user/#",
+    "/sys/{pk}/{dn}/#",
+    "/shadow/update/{pk}/{dn}",
+    "/ota/device/inform/{pk}/{dn}",
+    "/ota/device/progress/{pk}/{dn}",
+    "/ota/device/request/{pk}/{dn}",
+    "/ext/ntp/{pk}/{dn}/request",
+    "/ext/session/{pk}/{dn}/#",
+    "/ext/rrpc/#",
 )
 SUBSCRIBES = (
-    "/{pk}/{dn}/user/#", "/sys/{pk}/{dn}/#", "/shadow/get/{pk}/{dn}", "/ota/device/upgrade/{pk}/{dn}",
-    "/ota/device/request/{pk}/{dn}", "/ext/ntp/{pk}/{dn}/response", "/ext/session/{pk}/{dn}/#",
-    "/ext/error/{pk}/{dn}", "/ext/rrpc/#", "/broadcast/{pk}/#",
+    "/{pk}/{dn}/user/#",
+    "/sys/{pk}/{dn}/#",
+    "/shadow/get/{pk}/{dn}",
+    "/ota/device/upgrade/{pk}/{dn}",
+    "/ota/device/request/{pk}/{dn}",
+    "/ext/ntp/{pk}/{dn}/response",
+    "/ext/session/{pk}/{dn}/#",
+    "/ext/error/{pk}/{dn}",
+    "/ext/rrpc/#",
+    "/broadcast/{pk}/#",
 )
 # how the platform's own topics begin; custom ones begin with a ProductKey
 PLATFORM = ("broadcast", "ext", "ota", "shadow", "sys")

@@ -33,7 +33,7 @@ class Request:
     method: str
     path: str
     query: dict
-    headers: dict      # lower-case names
+    headers: dict  # lower-case names
     body: bytes = b""
 
     def json(self):
@@ -55,8 +55,12 @@ class Response:
     close: bool = False
 
     def encode(self):
-        headers = {"Server": "Tengine", "Date": formatdate(usegmt=True),
-                   "Content-Type": "application/json;charset=utf-8", **self.headers}
+        headers = {
+            "Server": "Tengine",
+            "Date": formatdate(usegmt=True),
+            "Content-Type": "application/json;charset=utf-8",
+            **self.headers,
+        }
         body = self.body
         if self.chunked:
             headers["Transfer-Encoding"] = "chunked"
@@ -66,8 +70,10 @@ class Response:
         else:
             headers["Content-Length"] = len(body)
         headers["Connection"] = "close" if self.close else "keep-alive"
-        lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
-                 *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
@@ -132,8 +138,8 @@ class HttpPeer(Handler):
         try:
             while self.busy is None and not self.link.ended and self.complete():
                 request, self.request = self.request, None
-                request.body = bytes(self.buffer[:self.missing])
-                del self.buffer[:self.missing]
+                request.body = bytes(self.buffer[: self.missing])
+                del self.buffer[: self.missing]
                 self.link.settle()
                 self.respond(request)
         except BadRequest as error:
@@ -149,7 +155,7 @@ class HttpPeer(Handler):
                     raise BadRequest(413, "the head of the request is too long")
                 return False
             self.request, self.missing = parse_head(bytes(self.buffer[:end]))
-            del self.buffer[:end + 4]
+            del self.buffer[: end + 4]
             if self.missing > self.body_max:
                 raise BadRequest(413, f"the body is larger than {self.body_max} bytes")
             if (
@@ -177,8 +183,8 @@ class HttpPeer(Handler):
         response.close = response.close or request.headers.get("connection", "").lower() == "close"
         data = response.encode()
         if request.method == "HEAD":
-            data = data[:data.index(b"\r\n\r\n") + 4]
-        self.link.backlog = SEND_BACKLOG + 2 * len(data)    # an answer goes out whole, TLS around it
+            data = data[: data.index(b"\r\n\r\n") + 4]
+        self.link.backlog = SEND_BACKLOG + 2 * len(data)  # an answer goes out whole, TLS around it
         self.link.write(data)
         if response.close:
             self.link.close()

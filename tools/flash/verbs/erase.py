@@ -53,7 +53,9 @@ def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input, fo
             raise UserError("not erased: what was typed is not the device's name")
     loader.erase_all()
     for path in kept:
-        say(f"what an interrupted flash or burn had kept was moved to {backup.retire(path, loader.mac, backups)}")
+        say(
+            f"what an interrupted flash or burn had kept was moved to {backup.retire(path, loader.mac, backups)}"
+        )
     say("erased")
     return saved
 

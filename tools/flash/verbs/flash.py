@@ -42,9 +42,7 @@ def add_arguments(parser):
         help="extra root certificate, DER or PEM; may be given again",
     )
     parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
-    parser.add_argument(
-        "--config", metavar="FILE", help="the board's config.json: all that is to be in it"
-    )
+    parser.add_argument("--config", metavar="FILE", help="the board's config.json: all that is to be in it")
     parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
     parser.add_argument(
         "--files", metavar="DIR", help="files of an application, put over those of the release"
@@ -86,10 +84,16 @@ def add_arguments(parser):
 def run(args):
     say = _Voice(args.json)
     if args.app and args.erase:
-        raise UserError("ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'")
+        raise UserError(
+            "ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'"
+        )
     own = application.read(args.files) if args.files else None
     leaks.refuse({**application.release(), **(own.sources if own else {})})
-    image = micropython_images.load(boards.load(args.board), args.firmware) if args.board and not args.app else None
+    image = (
+        micropython_images.load(boards.load(args.board), args.firmware)
+        if args.board and not args.app
+        else None
+    )
     chosen = settings.given(args.config, args.wifi)
     tree = file_list.wanted(own, args.root, args.reset_files)
     who = identity.load(args.cert) if args.cert else None
@@ -151,7 +155,11 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         say(console.printable(note))
     if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
         say("the board will have no identity: CERT=cert.json burns one")
-    wanted = tree if config is None else tree.with_config(config, file_list.CONFIG if args.config else file_list.MERGED)
+    wanted = (
+        tree
+        if config is None
+        else tree.with_config(config, file_list.CONFIG if args.config else file_list.MERGED)
+    )
     image = image or micropython_images.Stock("", (), held.layout)
     differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
     if rescue is not None:
@@ -209,8 +217,10 @@ def _drop(args, say, full, loader):
             raise UserError(f"{full}; {cure}")
         if input(f"{full}. Type drop to save them to a file and leave them out: ").strip() != "drop":
             raise UserError(f"{full}; {cure}")
-    say(f"{len(full.foreign)} NVS entries of other firmware were saved to "
-        f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out")
+    say(
+        f"{len(full.foreign)} NVS entries of other firmware were saved to "
+        f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out"
+    )
 
 
 def _burn(args, say, loader, image, who):
@@ -272,7 +282,9 @@ def _follow(args, say, name, open_port, report):
 
     began = time.monotonic()
     try:
-        state = console.follow(name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}"))
+        state = console.follow(
+            name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}")
+        )
     except console.Ended as ended:
         report["traceback"] = list(ended.traceback)
         return ended
@@ -286,7 +298,11 @@ def _follow(args, say, name, open_port, report):
         say(f"{state['aliot']} {report['console_seconds']} s after the reset")
     elif not report["identity"]:
         saved = backup.lying(report["mac"], args.backups)
-        cure = f"'make restore PORT={name} BACKUP={saved}'" if saved else f"'make burn PORT={name} CERT=cert.json'"
+        cure = (
+            f"'make restore PORT={name} BACKUP={saved}'"
+            if saved
+            else f"'make burn PORT={name} CERT=cert.json'"
+        )
         say(f"it runs, but no identity is burned: {cure}")
     return None
 

@@ -10,15 +10,26 @@ from tools.image import application, flash_image, identity
 def add_arguments(parser):
     parser.add_argument("--board", default="ESP32_GENERIC", help="a folder of boards/ (default %(default)s)")
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
-    parser.add_argument("--root", metavar="FILE", action="append", default=[],
-                        help="extra root certificate, DER or PEM; may be given again")
-    parser.add_argument("--files", metavar="DIR", help="files of an application, put over those of the release")
+    parser.add_argument(
+        "--root",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="extra root certificate, DER or PEM; may be given again",
+    )
+    parser.add_argument(
+        "--files", metavar="DIR", help="files of an application, put over those of the release"
+    )
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
-    parser.add_argument("--firmware", metavar="FILE",
-                        help="put this stock MicroPython .bin in too, or the pinned one with 'pinned'")
+    parser.add_argument(
+        "--firmware",
+        metavar="FILE",
+        help="put this stock MicroPython .bin in too, or the pinned one with 'pinned'",
+    )
     parser.add_argument("--out", metavar="FILE", default="build/flash.bin", help="default %(default)s")
-    parser.add_argument("--anyway", action="store_true",
-                        help="go on outside the documented regions and editions")
+    parser.add_argument(
+        "--anyway", action="store_true", help="go on outside the documented regions and editions"
+    )
     parser.add_argument("--json", action="store_true", help="say what was built as JSON")
 
 
@@ -27,20 +38,29 @@ def run(args):
     warned = identity.check_availability(who, args.anyway) if who else None
     own = application.read(args.files) if args.files else None
     wanted = _wanted(own, args)
-    image = flash_image.build(args.board, who, file_list.decide(wanted, lambda path: None).onto({}), with_firmware=False)
+    image = flash_image.build(
+        args.board, who, file_list.decide(wanted, lambda path: None).onto({}), with_firmware=False
+    )
     pinned = args.firmware == "pinned"
     if args.firmware:
         image = with_firmware(image, args.board, None if pinned else args.firmware)
     secrets.write(args.out, image)
-    report = {"file": args.out, "board": args.board, "size": len(image),
-              "identity": who.masked() if who else None,
-              "roots": [path.rpartition("/")[2] for path, source in wanted.sources.items() if source == file_list.ROOT],
-              "files": len(own.sources) if own else 0,
-              "left_out": list(own.left_out) if own else [],
-              "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
-              "warning": warned,
-              "not_in_it": None if args.firmware else
-              "bootloader and application: flash a stock MicroPython image for those"}
+    report = {
+        "file": args.out,
+        "board": args.board,
+        "size": len(image),
+        "identity": who.masked() if who else None,
+        "roots": [
+            path.rpartition("/")[2] for path, source in wanted.sources.items() if source == file_list.ROOT
+        ],
+        "files": len(own.sources) if own else 0,
+        "left_out": list(own.left_out) if own else [],
+        "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
+        "warning": warned,
+        "not_in_it": None
+        if args.firmware
+        else "bootloader and application: flash a stock MicroPython image for those",
+    }
     print(json.dumps(report) if args.json else _words(report))
 
 

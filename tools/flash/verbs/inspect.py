@@ -9,13 +9,20 @@ from tools.image import inspection
 
 
 def add_arguments(parser):
-    parser.add_argument("image", metavar="IMAGE", nargs="?",
-                        help="a file read from flash: all of it, its NVS, or its file system")
-    parser.add_argument("--port", metavar="PORT",
-                        help="a plugged-in board instead: a serial port or a pyserial URL")
+    parser.add_argument(
+        "image",
+        metavar="IMAGE",
+        nargs="?",
+        help="a file read from flash: all of it, its NVS, or its file system",
+    )
+    parser.add_argument(
+        "--port", metavar="PORT", help="a plugged-in board instead: a serial port or a pyserial URL"
+    )
     parser.add_argument("--board", metavar="BOARD", help="with --port: a folder of boards/")
     parser.add_argument("--baud", type=int, help="with --port: while reading")
-    parser.add_argument("--flash-size", metavar="MB", help="with --port: of a flash that esptool does not know")
+    parser.add_argument(
+        "--flash-size", metavar="MB", help="with --port: of a flash that esptool does not know"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -30,10 +37,16 @@ def _look_at_board(args):
     with open_board.started(args) as (loader, board):
         held = contents.look(loader, board, {})
         vfs = inspection.look_at_vfs(held.found.image) if held.found.image else {"state": "none"}
-        return {"kind": f"{loader.title} {loader.mac}", "size": loader.size, "partitions": [
-            {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
-            for row in (held.layout.rows if held.table == contents.GOOD else ())],
-            "nvs": inspection.look_at_nvs(held.found.nvs_data), "vfs": vfs}
+        return {
+            "kind": f"{loader.title} {loader.mac}",
+            "size": loader.size,
+            "partitions": [
+                {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
+                for row in (held.layout.rows if held.table == contents.GOOD else ())
+            ],
+            "nvs": inspection.look_at_nvs(held.found.nvs_data),
+            "vfs": vfs,
+        }
 
 
 def _look_at_file(args):

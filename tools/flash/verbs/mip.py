@@ -16,8 +16,10 @@ def add_arguments(parser):
 
 def run(args):
     write(args.out)
-    print(f"{args.out}: release {release.build().version}\n"
-          f"  mpremote mip install --target / {args.out}/package.json")
+    print(
+        f"{args.out}: release {release.build().version}\n"
+        f"  mpremote mip install --target / {args.out}/package.json"
+    )
 
 
 def write(folder):

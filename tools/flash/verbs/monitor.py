@@ -14,7 +14,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--baud", type=int, default=115200, help="default %(default)s")
     parser.add_argument("--until", metavar="STATE", help="end when the board says this state")
-    parser.add_argument("--reset", action="store_true", help="reset the board first, to see it from its start")
+    parser.add_argument(
+        "--reset", action="store_true", help="reset the board first, to see it from its start"
+    )
     parser.add_argument("--raw", action="store_true", help="as it comes, state lines too")
 
 

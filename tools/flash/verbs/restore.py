@@ -9,9 +9,7 @@ from tools.image import burn, journal, owner
 
 def add_arguments(parser):
     open_board.add_arguments(parser)
-    parser.add_argument(
-        "--from", dest="source", metavar="FILE", help="a file that 'backup' made"
-    )
+    parser.add_argument("--from", dest="source", metavar="FILE", help="a file that 'backup' made")
     parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
 
 
@@ -49,7 +47,11 @@ def run(args):
 
 def _lying():
     """Which backups lie here, the newest first, in words."""
-    found = sorted(Path(backup.FOLDER).glob("*.identity"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = sorted(
+        Path(backup.FOLDER).glob("*.identity"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
     if not found:
         return f"none lies in {backup.FOLDER}; 'make backup PORT=' and 'make erase PORT=' make one"
-    return f"there are {', '.join(map(str, found[:3]))}" + (f" and {len(found) - 3} older" if len(found) > 3 else "")
+    return f"there are {', '.join(map(str, found[:3]))}" + (
+        f" and {len(found) - 3} older" if len(found) > 3 else ""
+    )

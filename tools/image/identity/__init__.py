@@ -23,8 +23,19 @@ from tools.image.identity.id2 import Id2
 from tools.image.identity.own import Own
 from tools.image.identity.x509 import X509
 
-__all__ = ["AUTHS", "BOOTSTRAPS", "METHODS", "NAME_RULES", "SIGN_METHODS", "Identity", "check_availability", "load",
-           "name_from_mac", "next_generation", "parse"]
+__all__ = [
+    "AUTHS",
+    "BOOTSTRAPS",
+    "METHODS",
+    "NAME_RULES",
+    "SIGN_METHODS",
+    "Identity",
+    "check_availability",
+    "load",
+    "name_from_mac",
+    "next_generation",
+    "parse",
+]
 
 WAYS = {"device": Own, "product": Own, "x509": X509, "id2": Id2}
 _NAMES = {name for kind in WAYS.values() for name in kind.NAMES}

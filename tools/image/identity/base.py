@@ -31,7 +31,9 @@ class Identity:
         """`values` themselves when each is a field of this kind and right by itself."""
         for name, value in values.items():
             if name not in cls.NAMES:
-                raise UserError(f"'{name}' is not a field of {cls.TITLE}; there are {', '.join(sorted(cls.NAMES))}")
+                raise UserError(
+                    f"'{name}' is not a field of {cls.TITLE}; there are {', '.join(sorted(cls.NAMES))}"
+                )
             cls.check(name, value)
         return values
 
@@ -62,7 +64,10 @@ class Identity:
     def masked(self):
         """What may be shown of it, by field name."""
         shown = {name: getattr(self, name) for name in self.NAMES if getattr(self, name) is not None}
-        return {"way": self.way, **{name: mask(v) if name in endpoint.SECRETS else v for name, v in shown.items()}}
+        return {
+            "way": self.way,
+            **{name: mask(v) if name in endpoint.SECRETS else v for name, v in shown.items()},
+        }
 
 
 def name_from_mac(rule, mac):

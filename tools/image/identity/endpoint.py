@@ -26,27 +26,42 @@ _RULES = {
     "device_secret": SECRET,
     "product_secret": SECRET,
     "region": (r"[a-z]{2}-[a-z]+(-[0-9]+)?", "a region id such as cn-shanghai"),
-    "instance": (r"iot-[a-z0-9][a-z0-9-]{0,58}",
-                 "an instance id such as iot-06z00abc; the legacy public instance has none: leave it out"),
+    "instance": (
+        r"iot-[a-z0-9][a-z0-9-]{0,58}",
+        "an instance id such as iot-06z00abc; the legacy public instance has none: leave it out",
+    ),
     "host": _HOST,
     "register_host": _HOST,
     "id2": (r"(?![Ff]{24}$)[0-9A-Fa-f]{24}", "an ID of 24 hex digits"),
     "id2_key": (r"([0-9A-Fa-f]{2})+", "a key in hex digits"),
     "id2_type": (r"[A-Za-z0-9_-]{1,16}", "a type such as AES_128"),
 }
-_CHOICES = {"method": METHODS, "name_rule": NAME_RULES, "sign_method": SIGN_METHODS, "auth": AUTHS,
-            "bootstrap": BOOTSTRAPS}
+_CHOICES = {
+    "method": METHODS,
+    "name_rule": NAME_RULES,
+    "sign_method": SIGN_METHODS,
+    "auth": AUTHS,
+    "bootstrap": BOOTSTRAPS,
+}
 SECRETS = ("device_secret", "product_secret", "id2_key")
 
 ENDPOINT = ("region", "instance", "host", "port", "register_host", "sign_method", "auth", "bootstrap")
 
 # names whose value is text in a record; the rest is packed by the identity that has it
 TAGS = {
-    "product_key": record.PRODUCT_KEY, "device_name": record.DEVICE_NAME,
-    "device_secret": record.DEVICE_SECRET, "product_secret": record.PRODUCT_SECRET,
-    "name_rule": record.NAME_RULE, "method": record.METHOD, "sign_method": record.SIGN_METHOD,
-    "region": record.REGION, "instance": record.INSTANCE, "host": record.HOST,
-    "register_host": record.REGISTER_HOST, "auth": record.AUTH, "bootstrap": record.BOOTSTRAP,
+    "product_key": record.PRODUCT_KEY,
+    "device_name": record.DEVICE_NAME,
+    "device_secret": record.DEVICE_SECRET,
+    "product_secret": record.PRODUCT_SECRET,
+    "name_rule": record.NAME_RULE,
+    "method": record.METHOD,
+    "sign_method": record.SIGN_METHOD,
+    "region": record.REGION,
+    "instance": record.INSTANCE,
+    "host": record.HOST,
+    "register_host": record.REGISTER_HOST,
+    "auth": record.AUTH,
+    "bootstrap": record.BOOTSTRAP,
 }
 _USUAL = {"auth": "mqtt", "bootstrap": "none"}  # what a record says by not having the field
 
@@ -84,7 +99,11 @@ def wrong(name, value, title=None):
     if name in SECRETS and (spoiled := _spoiled(name, value)):
         return f"{title} {spoiled}"
     if not re.fullmatch(pattern, value):
-        return f"{title} is not {words} (it has {len(value)})" if name in SECRETS else f"{title} {value[:40]!r} is not {words}"
+        return (
+            f"{title} is not {words} (it has {len(value)})"
+            if name in SECRETS
+            else f"{title} {value[:40]!r} is not {words}"
+        )
     return None
 
 
@@ -104,5 +123,8 @@ def _spoiled(name, secret):
 
 def encoded(values):
     """{tag: bytes} of text fields {name: value or None}."""
-    return {TAGS[name]: value.encode() for name, value in values.items()
-            if value is not None and value != _USUAL.get(name)}
+    return {
+        TAGS[name]: value.encode()
+        for name, value in values.items()
+        if value is not None and value != _USUAL.get(name)
+    }

@@ -20,8 +20,16 @@ class Own(base.Identity):
     `sub_products`: ((ProductKey, ProductSecret or None), ...) of a gateway.
     """
 
-    NAMES = ("product_key", "device_name", "device_secret", "product_secret", "name_rule", "method",
-             *endpoint.ENDPOINT, "sub_products")
+    NAMES = (
+        "product_key",
+        "device_name",
+        "device_secret",
+        "product_secret",
+        "name_rule",
+        "method",
+        *endpoint.ENDPOINT,
+        "sub_products",
+    )
 
     product_key: str
     device_name: str | None = None
@@ -42,7 +50,9 @@ class Own(base.Identity):
         if "product_key" not in values:
             raise UserError("product_key is missing")
         if "sub_products" in values:
-            products = tuple((one["product_key"], one.get("product_secret")) for one in values["sub_products"])
+            products = tuple(
+                (one["product_key"], one.get("product_secret")) for one in values["sub_products"]
+            )
             check_products(products, values["product_key"])
             values = {**values, "sub_products": products}
         return cls(**_complete(values))
@@ -54,9 +64,14 @@ class Own(base.Identity):
         if not isinstance(value, list) or not value:
             raise UserError('sub_products is not a list such as [{"product_key": "a1..."}]')
         for one in value:
-            if not isinstance(one, dict) or not {"product_key"} <= one.keys() <= {"product_key", "product_secret"}:
-                raise UserError("a product of sub_products has a product_key and, to register by proxy, its "
-                                "product_secret, and nothing else")
+            if not isinstance(one, dict) or not {"product_key"} <= one.keys() <= {
+                "product_key",
+                "product_secret",
+            }:
+                raise UserError(
+                    "a product of sub_products has a product_key and, to register by proxy, its "
+                    "product_secret, and nothing else"
+                )
             for inner, text in one.items():
                 try:
                     endpoint.check(inner, text)
@@ -100,15 +115,19 @@ def check_products(products, own):
     if own in keys:
         raise UserError(f"sub_products has {own}, which is the gateway's own product")
     if len(_lines(products)) > _LIMIT:
-        raise UserError(f"sub_products take {len(_lines(products))} bytes of the record, which has {_LIMIT} for them: "
-                        "leave products out, or secrets of products that register through the gateway's session")
+        raise UserError(
+            f"sub_products take {len(_lines(products))} bytes of the record, which has {_LIMIT} for them: "
+            "leave products out, or secrets of products that register through the gateway's session"
+        )
 
 
 def _complete(values):
     """The fields with what follows from the rest filled in; UserError for what does not go together."""
     if "device_secret" in values and "product_secret" in values:
-        raise UserError("a product secret is never burned into a device that has its own secret: "
-                        "give device_secret or product_secret")
+        raise UserError(
+            "a product secret is never burned into a device that has its own secret: "
+            "give device_secret or product_secret"
+        )
     named = base.named(values)
     if "device_secret" in values:
         if "device_name" not in values:
@@ -121,6 +140,7 @@ def _complete(values):
         raise UserError("device_secret or product_secret is missing")
     values = {"method": "https", **values}
     if values["method"] == "regnwl" and values.get("auth") == "https":
-        raise UserError("auth https signs with a DeviceSecret, and method regnwl issues none: register by https "
-                        "or mqtt")
+        raise UserError(
+            "auth https signs with a DeviceSecret, and method regnwl issues none: register by https or mqtt"
+        )
     return values

@@ -75,7 +75,9 @@ def _certificate(data, name):
 
 def _private(data, name):
     load_key = (
-        serialization.load_pem_private_key if certificates.labels(data) else serialization.load_der_private_key
+        serialization.load_pem_private_key
+        if certificates.labels(data)
+        else serialization.load_der_private_key
     )
     if b"ENCRYPTED" in data:
         raise UserError(f"{name} has a password; a device has nobody to type it")

@@ -8,8 +8,8 @@ from tools.errors import UserError
 from tools.image.identity import base
 from tools.image.identity import pair as credential
 
-_LIMIT = 1 << 16    # bytes of a file
-_FIELD = 4000       # bytes of a record's field
+_LIMIT = 1 << 16  # bytes of a file
+_FIELD = 4000  # bytes of a record's field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +30,24 @@ class X509(base.Identity):
         With `now` None the two are read, and not held against each other or the time.
         """
         if "product_key" in values or "device_name" in values:
-            raise UserError("product_key and device_name are not burned beside a certificate: the platform tells the "
-                            "board both, by the association file")
+            raise UserError(
+                "product_key and device_name are not burned beside a certificate: the platform tells the "
+                "board both, by the association file"
+            )
         cls.checked(values)
         for name in ("certificate", "private_key"):
             if name not in values:
                 raise UserError(f"{name} is missing: an X.509 identity is a certificate and its key")
-        files = [(_data(values[name], folder), _name(values[name], name)) for name in ("certificate", "private_key")]
+        files = [
+            (_data(values[name], folder), _name(values[name], name))
+            for name in ("certificate", "private_key")
+        ]
         (certificate, key), names = zip(*files)
-        pair = credential.read(certificate, key, names) if now is None else credential.check(certificate, key, now, names)
+        pair = (
+            credential.read(certificate, key, names)
+            if now is None
+            else credential.check(certificate, key, now, names)
+        )
         for (_, name), der in zip(files, (pair.certificate_der, pair.key_der)):
             if len(der) > _FIELD:
                 raise UserError(f"{name} has {len(der)} bytes, a board's record has {_FIELD} for it")
@@ -59,7 +68,12 @@ class X509(base.Identity):
     def masked(self):
         shown = super().masked()
         del shown["certificate"], shown["private_key"]
-        return {"way": self.way, **described(self.certificate), "private_key": key_shown(self.private_key), **shown}
+        return {
+            "way": self.way,
+            **described(self.certificate),
+            "private_key": key_shown(self.private_key),
+            **shown,
+        }
 
 
 def _data(value, folder):
@@ -83,15 +97,21 @@ def described(certificate, now=None):
     facts = credential.describe(certificate, now)
     if "fault" in facts:
         return {"certificate": f"{len(certificate)} bytes: {facts['fault']}"}
-    return {"certificate": facts["subject"], "serial": facts["serial"], "issuer": facts["issuer"],
-            "expires": _expiry(facts, now)}
+    return {
+        "certificate": facts["subject"],
+        "serial": facts["serial"],
+        "issuer": facts["issuer"],
+        "expires": _expiry(facts, now),
+    }
 
 
 def _expiry(facts, now):
     import datetime
 
-    day, first = (datetime.datetime.fromtimestamp(facts[name], datetime.UTC).strftime("%Y-%m-%d")
-                  for name in ("not_after", "not_before"))
+    day, first = (
+        datetime.datetime.fromtimestamp(facts[name], datetime.UTC).strftime("%Y-%m-%d")
+        for name in ("not_after", "not_before")
+    )
     if facts["not_before"] > now:
         return f"{day} (NOT VALID before {first})"
     return f"{day} (EXPIRED)" if facts["not_after"] < now else f"{day} (in {facts['days_left']} days)"

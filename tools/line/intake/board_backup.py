@@ -6,7 +6,14 @@ from tools.flash import backup
 from tools.image import owner
 
 # what registration gives, direct.md 3 and 4, and one-time provisioning, id2.md 1.4
-OWN = (record.CLIENT_ID, record.DEVICE_TOKEN, record.DEVICE_SECRET, record.ID2, record.ID2_KEY, record.ID2_KEY_TYPE)
+OWN = (
+    record.CLIENT_ID,
+    record.DEVICE_TOKEN,
+    record.DEVICE_SECRET,
+    record.ID2,
+    record.ID2_KEY,
+    record.ID2_KEY_TYPE,
+)
 
 
 def read(path, row):

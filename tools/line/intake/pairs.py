@@ -21,7 +21,9 @@ def _pair(certificate, key, now):
     pair = credential.load(certificate, key, now)
     for path, der in ((certificate, pair.certificate_der), (key, pair.key_der)):
         if len(der) > 4000:
-            raise UserError(f"{os.path.basename(path)} has {len(der)} bytes, a board's record has 4000 for it")
+            raise UserError(
+                f"{os.path.basename(path)} has {len(der)} bytes, a board's record has 4000 for it"
+            )
     return pair.certificate_der, pair.key_der
 
 
@@ -36,7 +38,9 @@ def folder(path):
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     stems = sorted({name[: -len(KEY)] for name in found if name.endswith((CERTIFICATE, KEY))})
     if not stems:
-        raise UserError(f"there is no certificate in {path}: 'ca issue' writes NAME.cer and NAME.key into a folder")
+        raise UserError(
+            f"there is no certificate in {path}: 'ca issue' writes NAME.cer and NAME.key into a folder"
+        )
     for stem in stems:
         yield _one(path, stem, set(found))
 

@@ -68,7 +68,9 @@ def read(data, product_key=None, folder="."):
     rows = list(table.rows)
     at = columns["device_name"]
     width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
-    found = ((number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows)
+    found = (
+        (number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows
+    )
     sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
     mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
     sheet.warned += [(line, f"DeviceName {name} {words}") for line, name, words in mangled if words]
@@ -236,7 +238,9 @@ def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
     )
     for key, batch in batches.items():
         if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
-            raise UserError(f"the ledger gives back other secrets for {key} than it was given; check its disk")
+            raise UserError(
+                f"the ledger gives back other secrets for {key} than it was given; check its disk"
+            )
     warned = [(line, words) for line, words in sheet.warned if line not in wrong]
     return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed, warned)
 
@@ -258,7 +262,9 @@ def _clashes(ledger, sheet, renew=False):
         stored = known[row.product_key].get(row.device_name)
         holder = taken and taken.get(identities.mark(identities.public(row.fields)))
         if stored is not None and stored != row.fields and not renew:
-            bad.append((row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}"))
+            bad.append(
+                (row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}")
+            )
         elif holder and holder != (row.product_key, row.device_name):
             mark = identities.mark(identities.public(row.fields))
             bad.append((row.line, f"{mark[0]} {mark[1]} is {'/'.join(holder)}'s in the ledger"))
@@ -283,14 +289,26 @@ class BadRows(UserError):
         )
 
 
-_MAC_HEADERS = ("mac", "macaddress", "macaddr", "basemac", "wifimac", "wlanmac", "stamac", "mac地址", "物理地址")
+_MAC_HEADERS = (
+    "mac",
+    "macaddress",
+    "macaddr",
+    "basemac",
+    "wifimac",
+    "wlanmac",
+    "stamac",
+    "mac地址",
+    "物理地址",
+)
 
 
 def macs(data):
     """The MACs in a list, one a line or in the column of a CSV that is headed MAC or holds them; UserError
     names every bad line.
     """
-    rows = [(line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")]
+    rows = [
+        (line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")
+    ]
     head, at = _mac_column(rows)
     found, bad = {}, []
     for number, cells in rows[head:]:
@@ -336,7 +354,9 @@ def sub_products(data):
     table = spreadsheet.read(data, spellings.field)
     columns = {spellings.field(cell): index for index, cell in enumerate(table.header)}
     if "product_key" not in columns:
-        raise UserError("the header names no ProductKey (ProductSecret is for products that register by proxy)")
+        raise UserError(
+            "the header names no ProductKey (ProductSecret is for products that register by proxy)"
+        )
     found, bad = {}, []
     for number, cells in table.rows:
         key, secret = (

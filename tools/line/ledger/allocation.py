@@ -77,7 +77,11 @@ def _on_board(t, product_key, holds):
         owner = row.mac or row.last_mac
         raise UserError(
             f"the board holds {holds[1]}, which "
-            + (f"board {device_names.colons(owner)} has: two boards with one identity" if row.mac else "is void")
+            + (
+                f"board {device_names.colons(owner)} has: two boards with one identity"
+                if row.mac
+                else "is void"
+            )
             + CURE
         )
     return row

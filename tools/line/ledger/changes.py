@@ -98,7 +98,10 @@ def start_job(t, job):
     name, number = job.name, job.number
     query = sa.select(events.c.note).where(events.c.action == "job", events.c.station == t.who.station)
     ran = [json.loads(note) for note in t.c.execute(query).scalars()]
-    last = max((one["number"] for one in ran if one["job"] == name and one["number"] and one["checked"]), default=None)
+    last = max(
+        (one["number"] for one in ran if one["job"] == name and one["number"] and one["checked"]),
+        default=None,
+    )
     if job.checked and last is not None and (number is None or number < last):
         raise UserError(
             f"job {name} has {'no number' if number is None else f'number {number}'}, and this station ran number {last} "

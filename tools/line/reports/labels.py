@@ -14,8 +14,21 @@ import segno
 from tools.errors import UserError
 from tools.line import device_names
 
-FIELDS = ("product_key", "device_name", "mac", "MAC", "mac:", "MAC:", "station", "operator", "date", "time", "serial",
-          "expires", "id2")
+FIELDS = (
+    "product_key",
+    "device_name",
+    "mac",
+    "MAC",
+    "mac:",
+    "MAC:",
+    "station",
+    "operator",
+    "date",
+    "time",
+    "serial",
+    "expires",
+    "id2",
+)
 DEFAULT = {
     "format": "svg",
     "qr": "{product_key},{device_name},{MAC:}",

@@ -42,13 +42,19 @@ FORMATS = ("csv", "json", "html")
 
 def make(ledger, product_key=None, since=None, minutes=60, now=None):
     """The report as a dict: `boards`, `totals`, `timeline` (one entry for each `minutes`), `failures`, `jobs`."""
-    whole = [event for event in ledger.history() if product_key is None or event["product_key"] in (None, product_key)]
+    whole = [
+        event
+        for event in ledger.history()
+        if product_key is None or event["product_key"] in (None, product_key)
+    ]
     history = [event for event in whole if since is None or event["at"] >= since]
     boards = _boards(ledger, history, product_key, since)
     results = [event["at"] for event in history if event["action"] in PASS + FAIL]
     return {
         "product": product_key,
-        "products": sorted({board["product_key"] for board in boards} | ({product_key} if product_key else set())),
+        "products": sorted(
+            {board["product_key"] for board in boards} | ({product_key} if product_key else set())
+        ),
         "jobs": _jobs(whole, since),
         "made": stamp(now or utc_now()),
         "first": min(results, default=None),
@@ -72,7 +78,13 @@ def _jobs(history, since):
             continue
         job = json.loads(event["note"])
         text = job["job"] + (f", number {job['number']}" if job["number"] is not None else "")
-        text += f" (key {job['signer']})" if job["checked"] else " (not signed)" if not job["signer"] else " (not checked)"
+        text += (
+            f" (key {job['signer']})"
+            if job["checked"]
+            else " (not signed)"
+            if not job["signer"]
+            else " (not checked)"
+        )
         if since is None or event["at"] >= since:
             found.setdefault(device_names.printable(text))
         else:
@@ -201,7 +213,9 @@ def as_html(report):
     environment.filters["moment"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
     shown = [name for name in COLUMNS if any(board[name] for board in report["boards"])]
     page = environment.get_template("report.html.j2")
-    return page.render(report=report, columns=shown, headings=HEADINGS, plot=_plot(report) if report["timeline"] else "")
+    return page.render(
+        report=report, columns=shown, headings=HEADINGS, plot=_plot(report) if report["timeline"] else ""
+    )
 
 
 def _plot(report):

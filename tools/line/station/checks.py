@@ -80,14 +80,21 @@ def modes(at, path=None):
         try:
             found = place and os.stat(place)
         except OSError as error:
-            yield Finding(what, False, f"{place} cannot be read: {error.strerror}", f"is it there? {_cure(place, right)}")
+            yield Finding(
+                what,
+                False,
+                f"{place} cannot be read: {error.strerror}",
+                f"is it there? {_cure(place, right)}",
+            )
             continue
         if not found:
             continue
         if not os.access(place, os.R_OK):
             yield Finding(what, False, f"{place} cannot be read by this account", _cure(place, right))
         elif found.st_uid == 0 and not found.st_mode & 0o044:
-            yield Finding(what, None, f"root alone can read {place}: an operator's account cannot", _cure(place, right))
+            yield Finding(
+                what, None, f"root alone can read {place}: an operator's account cannot", _cure(place, right)
+            )
 
 
 def _cure(place, mode):
@@ -185,7 +192,11 @@ def certificates(opened, wanted, now=None):
         ended = sum(day <= stamp(now) for day in days)
         soon = sum(day <= stamp(now + datetime.timedelta(SOON)) for day in days) - ended
         found = f"{product.product_key}: {ended} have ended, {soon} end within {SOON} days, of {len(days)}"
-        advice = "'ca issue --renew' makes new ones, 'line intake --renew' takes them in" if ended or soon else None
+        advice = (
+            "'ca issue --renew' makes new ones, 'line intake --renew' takes them in"
+            if ended or soon
+            else None
+        )
         yield Finding("certificates", False if ended else None if soon else True, found, advice)
 
 
@@ -228,10 +239,16 @@ def firmware(wanted):
             "'line job sign', and a station file that pins the key",
         )
     elif not wanted.checked:
-        yield Finding("job", None, f"{wanted.name}, signed with {wanted.signature}", "a station file pins one")
+        yield Finding(
+            "job", None, f"{wanted.name}, signed with {wanted.signature}", "a station file pins one"
+        )
     else:
         yield Finding("job", True, f"{wanted.name}, signed by {wanted.signer}")
     if wanted.not_after is not None:
         over = wanted.not_after < utc_now()
-        yield Finding("job", not over, f"{wanted.name} {'was' if over else 'is'} good until {wanted.not_after:%Y-%m-%d %H:%M} UTC",
-                      "sign one with a later not_after" if over else "")
+        yield Finding(
+            "job",
+            not over,
+            f"{wanted.name} {'was' if over else 'is'} good until {wanted.not_after:%Y-%m-%d %H:%M} UTC",
+            "sign one with a later not_after" if over else "",
+        )

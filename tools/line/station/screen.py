@@ -148,13 +148,20 @@ class Table:
         wide = min(BAY, max([4, *(len(printable(row.bay)) for row in rows.values())]))
         blocks = [self._block(row, wide) for row in rows.values()]
         head = self._wrapped(self.title, "bold")
-        head += [Text(f"{'bay':<{wide}} {'state':<14} {'board':<17} {'good':>5} {'red':>4}  device", style="bold")]
+        head += [
+            Text(f"{'bay':<{wide}} {'state':<14} {'board':<17} {'good':>5} {'red':>4}  device", style="bold")
+        ]
         foot = self._wrapped(summary(tally)) + self._wrapped(LEGEND, "dim")
         room = self.live.console.height - len(head) - len(foot) - 1  # a line says which bays these are
         pages = [blocks] if whole else _pages(blocks, max(1, room))
         page = int((time.monotonic() if now is None else now) / TURN) % len(pages)
         if len(pages) > 1:
-            foot.insert(0, Text(f"part {page + 1} of {len(pages)} of the bays; each is shown for {TURN:g} s", style="dim"))
+            foot.insert(
+                0,
+                Text(
+                    f"part {page + 1} of {len(pages)} of the bays; each is shown for {TURN:g} s", style="dim"
+                ),
+            )
         return Group(*head, *(line for block in pages[page] for line in block), *foot)
 
     def _block(self, row, wide):

@@ -58,7 +58,9 @@ def url(args, at, job=None):
         _fixed(at, args.ledger, "--ledger", 'ledger = "URL"')
         found = at.ledger or (job and not at.desk and job.ledger)
         if not found:
-            raise UserError(f'station file {at.path} names no ledger, and nothing else counts here: add ledger = "URL" to it')
+            raise UserError(
+                f'station file {at.path} names no ledger, and nothing else counts here: add ledger = "URL" to it'
+            )
         return connection.parse_url(found)
     if args.ledger:
         return connection.parse_url(args.ledger, from_command_line=True)
@@ -84,7 +86,9 @@ def places(args, at):
 def _fixed(at, given, option, setting):
     """UserError when the command line says what only the station file says."""
     if given:
-        raise UserError(f"{option} does not count on a station: leave it away, and say {setting} in {at.path}")
+        raise UserError(
+            f"{option} does not count on a station: leave it away, and say {setting} in {at.path}"
+        )
 
 
 def open_ledger(args, job=None, with_key=True, patience=Patience()):

@@ -28,7 +28,9 @@ def run(args):
                 _check(subs, args.product_key)
             ledger.set_sub_products(args.product_key, subs, arguments.who(args))
         found = ledger.product(args.product_key, with_secret=True).sub_products
-    print(f"gateway {args.product_key}: {len(found) or 'no'} product{'' if len(found) == 1 else 's'} of sub-devices")
+    print(
+        f"gateway {args.product_key}: {len(found) or 'no'} product{'' if len(found) == 1 else 's'} of sub-devices"
+    )
     for key, secret in found:
         print(f"  {key}" + ("" if secret is None else f"  {mask(secret.reveal())}"))
     if args.sub or args.none:

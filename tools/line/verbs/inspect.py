@@ -46,7 +46,16 @@ def run(args):
         step = f"{event['from_state']} -> {event['to_state']}" if event["to_state"] else ""
         line = f"  {event['at']}  {event['action']:<8} {step:<22} {event['station']}/{event['operator']}"
         note = device_names.printable(event["note"] or "")
-        print(line + (f"  {note}" if note and len(line) + len(note) < WIDTH - 1 else f"\n      {note}" if note else ""))
+        print(
+            line
+            + (
+                f"  {note}"
+                if note and len(line) + len(note) < WIDTH - 1
+                else f"\n      {note}"
+                if note
+                else ""
+            )
+        )
 
 
 def _plain(value):

@@ -46,7 +46,11 @@ def run(args):
                         {"line" if isinstance(place, int) else "file": place, "why": why}
                         for place, why in taken.bad
                     ],
-                    **({"warnings": [{"line": line, "why": why} for line, why in taken.warned]} if taken.warned else {}),
+                    **(
+                        {"warnings": [{"line": line, "why": why} for line, why in taken.warned]}
+                        if taken.warned
+                        else {}
+                    ),
                 }
             )
         )
@@ -56,6 +60,8 @@ def run(args):
     for line, why in taken.warned[: tables.BadRows.SHOWN]:
         print(f"warning: line {line}: {why}; compare it with the console")
     if len(taken.warned) > tables.BadRows.SHOWN:
-        print(f"warning: {len(taken.warned) - tables.BadRows.SHOWN} more names look so; --json lists them all")
+        print(
+            f"warning: {len(taken.warned) - tables.BadRows.SHOWN} more names look so; --json lists them all"
+        )
     renewed = f"{taken.renewed} renewed, " if args.renew else ""
     print(f"{taken.new} taken in, {renewed}{taken.known} known already, {len(taken.bad)} skipped")

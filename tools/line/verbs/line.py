@@ -15,7 +15,10 @@ import importlib
 # sub-verb -> (module, help); the module has add_arguments(parser) and run(args), or a table of its own
 SUBVERBS = {
     "init": ("tools.line.verbs.init", "make a ledger, and the key that seals its secrets"),
-    "intake": ("tools.line.verbs.intake", "take in devices: the console's CSV, X.509 certificates, ID² identities"),
+    "intake": (
+        "tools.line.verbs.intake",
+        "take in devices: the console's CSV, X.509 certificates, ID² identities",
+    ),
     "product": ("tools.line.verbs.product", "take in a product whose devices register themselves"),
     "gateway": ("tools.line.verbs.gateway", "say which products a gateway's sub-devices have"),
     "names": ("tools.line.verbs.names", "make DeviceNames, and the CSVs that pre-register them"),

@@ -12,7 +12,11 @@ def add_arguments(parser):
     arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--macs", metavar="FILE", help="the boards' MACs, one a line or a CSV with a column MAC, for a MAC rule")
+    source.add_argument(
+        "--macs",
+        metavar="FILE",
+        help="the boards' MACs, one a line or a CSV with a column MAC, for a MAC rule",
+    )
     source.add_argument("--count", type=int, help="how many serials to make, for the serial rule")
     parser.add_argument("--prefix", default="", help="before each serial")
     parser.add_argument("--first", type=int, default=1, help="the first serial (default 1)")
@@ -58,5 +62,6 @@ def _names(args, product):
     if args.count < 1 or args.first < 0 or args.width < 1:
         raise UserError("--count and --width are at least 1, --first at least 0")
     return [
-        device_names.serial(args.prefix, number, args.width) for number in range(args.first, args.first + args.count)
+        device_names.serial(args.prefix, number, args.width)
+        for number in range(args.first, args.first + args.count)
     ]

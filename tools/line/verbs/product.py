@@ -41,7 +41,8 @@ def run(args):
         id2.check_token(secret.reveal())
     with arguments.open_ledger(args) as ledger:
         new = ledger.add_product(
-            Product(args.product_key, "id2" if args.id2 else "product", args.rule, args.listed, secret), arguments.who(args)
+            Product(args.product_key, "id2" if args.id2 else "product", args.rule, args.listed, secret),
+            arguments.who(args),
         )
     print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
 
@@ -52,7 +53,9 @@ def read_secret():
     if not text:
         text = getpass.getpass("ProductSecret: ") if sys.stdin.isatty() else sys.stdin.readline()
     text = text.strip().removeprefix("\ufeff")
-    problem = endpoint.wrong("product_secret", text, "the ProductSecret") if text else "no ProductSecret was given"
+    problem = (
+        endpoint.wrong("product_secret", text, "the ProductSecret") if text else "no ProductSecret was given"
+    )
     if problem:
         raise UserError(f"{problem}: type it, pipe it in, or set {VARIABLE}")
     return Secret(text)

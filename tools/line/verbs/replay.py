@@ -39,7 +39,9 @@ def _read(paths):
         for number, line in enumerate(lines, 1):
             try:
                 table = json.loads(line)
-                if table["mac"] and table["device_name"]:  # a board that was red before it got a name has none
+                if (
+                    table["mac"] and table["device_name"]
+                ):  # a board that was red before it got a name has none
                     found[table["mac"]] = table["product_key"], table["device_name"]
             except (ValueError, KeyError, TypeError):
                 if number == len(lines):

@@ -13,19 +13,31 @@ from tools.emulator.cloud.process import Cloud
 PK, PS, INSTANCE = "a1TESTpk001", "ProductSecret016", "iot-test01"
 GATEWAY_PK, SUB_PK, SUB_PS = "a1GatewayPk", "a1SubDevPk1", "SubProductSec016"
 X509_PK = "a1X509ProdK"
-SECONDS = 120       # for one driver; a bound, never a pace
+SECONDS = 120  # for one driver; a bound, never a pace
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     """An Enterprise instance in Shanghai, where every way in exists."""
-    config = {"instance": {"kind": "enterprise", "id": INSTANCE},
-              "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True,
-                           "preregistration_free": True},
-                          {"product_key": GATEWAY_PK, "node": "gateway"},
-                          {"product_key": X509_PK, "auth": "x509"},
-                          {"product_key": SUB_PK, "product_secret": SUB_PS, "node": "subdevice",
-                           "dynamic_registration": True}]}
+    config = {
+        "instance": {"kind": "enterprise", "id": INSTANCE},
+        "product": [
+            {
+                "product_key": PK,
+                "product_secret": PS,
+                "dynamic_registration": True,
+                "preregistration_free": True,
+            },
+            {"product_key": GATEWAY_PK, "node": "gateway"},
+            {"product_key": X509_PK, "auth": "x509"},
+            {
+                "product_key": SUB_PK,
+                "product_secret": SUB_PS,
+                "node": "subdevice",
+                "dynamic_registration": True,
+            },
+        ],
+    }
     with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
         yield running
 
@@ -46,9 +58,16 @@ def gateway(cloud, request):
     cloud.admin("POST", f"/products/{GATEWAY_PK}/devices", {"device_names": [name]})
     cloud.admin("POST", f"/products/{SUB_PK}/devices", {"device_names": subdevices})
     secret = cloud.device(GATEWAY_PK, name, secret=True)["device_secret"]
-    return {"product_key": GATEWAY_PK, "device_name": name, "device_secret": secret, "product_secret": "",
-            "instance_id": INSTANCE, "subdevice_product": SUB_PK, "subdevice_product_secret": SUB_PS,
-            "subdevices": subdevices}
+    return {
+        "product_key": GATEWAY_PK,
+        "device_name": name,
+        "device_secret": secret,
+        "product_secret": "",
+        "instance_id": INSTANCE,
+        "subdevice_product": SUB_PK,
+        "subdevice_product_secret": SUB_PS,
+        "subdevices": subdevices,
+    }
 
 
 class Driver:
@@ -106,8 +125,9 @@ def python_sdk():
 @pytest.fixture
 def linkkit(cloud, python_sdk):
     """Drives the official Python SDK."""
-    return Driver(cloud, [str(python_sdk), str(environment.HERE / "linkkit_driver.py")],
-                  CLOUD_CA=str(cloud.ca_pem))
+    return Driver(
+        cloud, [str(python_sdk), str(environment.HERE / "linkkit_driver.py")], CLOUD_CA=str(cloud.ca_pem)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -121,5 +141,9 @@ def node_sdk():
 @pytest.fixture
 def node(cloud, node_sdk):
     """Drives the official Node SDK."""
-    return Driver(cloud, ["node", str(environment.HERE / "node_driver.js")], SDK_ROOT=str(node_sdk),
-                  NODE_EXTRA_CA_CERTS=str(cloud.ca_pem))
+    return Driver(
+        cloud,
+        ["node", str(environment.HERE / "node_driver.js")],
+        SDK_ROOT=str(node_sdk),
+        NODE_EXTRA_CA_CERTS=str(cloud.ca_pem),
+    )

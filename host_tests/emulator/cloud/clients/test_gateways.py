@@ -36,15 +36,22 @@ def test_the_python_sdk_registers_attaches_logs_in_posts_and_logs_out(linkkit, c
     seen = {}
     first, second = gateway["subdevices"]
 
-    def disable():       # the SDK awaits the topo/change that comes of it
+    def disable():  # the SDK awaits the topo/change that comes of it
         seen["logged out"] = statuses(cloud, gateway)
         cloud.act(SUB_PK, second, "disable")
+
     before = [cloud.device(SUB_PK, name, secret=True)["device_secret"] for name in (first, second)]
     events = linkkit("gateway", on={"disable": disable}, thing_model=model, **gateway)
     said = {event["event"]: event for event in events}
     assert said["connect"]["rc"] == 0
-    for call in ("product_register_subdev", "register_subdev", "add_subdev_topo", "login_subdev",
-                 "logout_subdev", "delete_subdev_topo"):
+    for call in (
+        "product_register_subdev",
+        "register_subdev",
+        "add_subdev_topo",
+        "login_subdev",
+        "logout_subdev",
+        "delete_subdev_topo",
+    ):
         assert (said[call]["called"], said[call]["code"], said[call]["message"]) == (0, 200, "success"), call
     proxied = said["product_register_subdev"]["data"]
     assert proxied["failures"] == [] and [one["deviceSecret"] for one in proxied["successes"]] == before

@@ -6,9 +6,11 @@ import pytest
 
 from host_tests.emulator.cloud.clients.conftest import INSTANCE, PK, PS
 
-MODEL = {"properties": [{"identifier": "temperature"}],
-         "events": [{"identifier": "post", "outputData": [{"identifier": "temperature"}]}],
-         "services": [{"identifier": "set", "inputData": [{"identifier": "switch"}]}]}
+MODEL = {
+    "properties": [{"identifier": "temperature"}],
+    "events": [{"identifier": "post", "outputData": [{"identifier": "temperature"}]}],
+    "services": [{"identifier": "set", "inputData": [{"identifier": "switch"}]}],
+}
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def job(cloud, tmp_path):
                 "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}}),
             },
         }
+
     return make
 
 
@@ -44,9 +47,9 @@ def used(events, cloud, dn, way):
     assert said["disconnect"]["rc"] == 0
     device = cloud.device(PK, dn)
     assert device["properties"] == {"temperature": 21}
-    message, = cloud.admin("GET", f"/messages?pk={PK}&dn={dn}&topic=/{PK}/{dn}/user/update")
+    (message,) = cloud.admin("GET", f"/messages?pk={PK}&dn={dn}&topic=/{PK}/{dn}/user/update")
     assert (message["payload"], message["qos"]) == ("hello", 1)
-    online, = cloud.admin("GET", f"/log?event=online&dn={dn}")
+    (online,) = cloud.admin("GET", f"/log?event=online&dn={dn}")
     assert online["way"] == way and online["sdk"] == "1.2.13"
     return device
 
@@ -84,7 +87,8 @@ def test_https_registration_then_connect(linkkit, job, cloud, device):
     assert registered["value"] == cloud.device(PK, dn, secret=True)["device_secret"]
     assert used(events, cloud, dn, "device")["traffic"]["tls_handshakes"] == 2
     assert "iot-auth.cn-shanghai.aliyuncs.com" in {
-        entry["server_name"] for entry in cloud.admin("GET", "/log?event=handshake&where=https")}
+        entry["server_name"] for entry in cloud.admin("GET", "/log?event=handshake&where=https")
+    }
 
 
 def test_https_registration_of_an_active_device_is_refused(linkkit, job, cloud, device):
@@ -111,7 +115,7 @@ def test_registration_without_pre_registration_then_connect(linkkit, job, cloud)
     dn = "unit_0001"
     events = linkkit("unit", **job(dn))
     unit = next(event for event in events if event["event"] == "unit")
-    kept, = cloud.device(PK, dn, secret=True)["clients"]
+    (kept,) = cloud.device(PK, dn, secret=True)["clients"]
     assert unit["client_id"].split("|")[0] == kept["client_id"] and unit["password"] == kept["device_token"]
     assert used(events, cloud, dn, "unit")["clients"][0]["activated_at"] is not None
 
@@ -119,8 +123,15 @@ def test_registration_without_pre_registration_then_connect(linkkit, job, cloud)
 def test_a_server_of_another_name_is_refused_by_the_sdk(linkkit, job, cloud, device):
     """The SDK's own verification is on: nothing above passed because it had been switched off."""
     dn = device["device_name"]
-    cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": "wrong_host",
-               "times": None})
+    cloud.arm(
+        {
+            "where": "mqtt_tls",
+            "when": "handshake",
+            "kind": "certificate",
+            "certificate": "wrong_host",
+            "times": None,
+        }
+    )
     try:
         events = linkkit("device", device_secret=device["device_secret"], **job(dn))
     finally:

@@ -20,6 +20,7 @@ def job(cloud):
                 "set": lambda: cloud.act(PK, dn, "property", {"params": {"switch": 1}}),
             },
         }
+
     return make
 
 
@@ -32,9 +33,9 @@ def used(events, cloud, dn):
     assert said["message"]["payload"] == "hi" and said["set"]["params"] == {"switch": 1}
     device = cloud.device(PK, dn)
     assert device["properties"] == {"temperature": 21}
-    message, = cloud.admin("GET", f"/messages?dn={dn}&topic=/{PK}/{dn}/user/update&direction=up")
+    (message,) = cloud.admin("GET", f"/messages?dn={dn}&topic=/{PK}/{dn}/user/update&direction=up")
     assert (message["payload"], message["qos"]) == ("hello", 1)
-    online, = cloud.admin("GET", f"/log?event=online&dn={dn}")
+    (online,) = cloud.admin("GET", f"/log?event=online&dn={dn}")
     assert online["sdk"] == "1.2.8" and online["clean"] is False
     return device
 

@@ -53,8 +53,9 @@ def with_ip(resources, instance, link):
     if not instance.config.switches.bootstrap_ip:
         return resources
     address = link.transport.get_extra_info("sockname")[0]
-    return {name: {"host": one["host"], "ip": address, "port": one["port"]}
-            for name, one in resources.items()}
+    return {
+        name: {"host": one["host"], "ip": address, "port": one["port"]} for name, one in resources.items()
+    }
 
 
 EVENTS = ("bootstrapped", "bootstrap refused")

@@ -7,8 +7,10 @@ from tools.emulator.cloud.web import BadRequest
 def describe(app, device, shown):
     """What `GET /devices/{pk}/{dn}` says of a device's centre and tokens."""
     seconds = app.instance.config.timing.token_seconds
-    tokens = [{"token": masked(token, shown), "issued_at": issued, "expires_at": issued + seconds}
-              for token, issued in device.tokens]
+    tokens = [
+        {"token": masked(token, shown), "issued_at": issued, "expires_at": issued + seconds}
+        for token, issued in device.tokens
+    ]
     return {"centre": app.instance.registry.homes.of(device), "iot_id": device.iot_id, "iot_tokens": tokens}
 
 
@@ -45,7 +47,7 @@ def clock(app, request):
 @route("POST", "/clock")
 def advance(app, request):
     seconds = body(request).get("advance")
-    if type(seconds) not in (int, float) or not 0 <= seconds <= 10 ** 9:
+    if type(seconds) not in (int, float) or not 0 <= seconds <= 10**9:
         raise BadRequest(400, "advance must be a number of seconds from 0 to 1000000000")
     app.instance.wall.ahead += seconds
     return clock(app, request)

@@ -4,8 +4,17 @@ from tools.emulator.cloud import calls, signing
 from tools.emulator.cloud.centres import homes
 from tools.emulator.cloud.checks import first_refusal
 
-FIELDS = ("productKey", "deviceName", "signmethod", "sign", "version", "clientId", "timestamp", "resources",
-          "ext")
+FIELDS = (
+    "productKey",
+    "deviceName",
+    "signmethod",
+    "sign",
+    "version",
+    "clientId",
+    "timestamp",
+    "resources",
+    "ext",
+)
 NEEDED = ("productKey", "deviceName", "sign")
 UNSIGNED = ("signmethod", "sign", "version", "resources")
 
@@ -46,8 +55,11 @@ def check_signature(asked, instance):
     if asked.device is None or asked.method is None:
         return None
     surplus = instance.config.switches.auth_surplus == "signed"
-    signed = {name: value for name, value in asked.fields.items()
-              if name not in UNSIGNED and (surplus or name in FIELDS)}
+    signed = {
+        name: value
+        for name, value in asked.fields.items()
+        if name not in UNSIGNED and (surplus or name in FIELDS)
+    }
     good = signing.matches(asked.fields.get("sign", ""), asked.method, asked.device.secret, signed)
     return None if good else 401
 
@@ -79,8 +91,11 @@ def carry_out(asked, instance, link):
     if instance.config.switches.auth_activates:
         registry.activate(asked.device, now)
     iot_id, token = registry.tokens.issue(asked.device, now)
-    return {"iotId": iot_id, "iotToken": token,
-            "resources": homes.resources(asked.fields, asked.device, instance)}
+    return {
+        "iotId": iot_id,
+        "iotToken": token,
+        "resources": homes.resources(asked.fields, asked.device, instance),
+    }
 
 
 AUTH = calls.Call("auth", "POST", read, verdict, carry_out, ("authenticated", "authentication refused"))

@@ -9,8 +9,12 @@ class Homes:
     def __init__(self, config):
         self.centres, self.own = config.centres, config.region
         self.configured = {product.product_key: product.centre for product in config.products}
-        self.configured |= {(product.product_key, device.device_name): device.centre
-                            for product in config.products for device in product.devices if device.centre}
+        self.configured |= {
+            (product.product_key, device.device_name): device.centre
+            for product in config.products
+            for device in product.devices
+            if device.centre
+        }
 
     def of(self, device):
         """The region where `device` is at home; one that is no centre here counts as the instance's own."""

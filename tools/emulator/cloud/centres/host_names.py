@@ -42,5 +42,9 @@ def mqtt_hosts(config, product_key):
 
 def served(regions):
     """The names that a server certificate must cover to stand for `regions`."""
-    return {GLOBAL_AUTH_HOST, *map(auth_host, regions), *map(mqtt_host, regions),
-            *(mqtt_host(region, "*") for region in regions)}
+    return {
+        GLOBAL_AUTH_HOST,
+        *map(auth_host, regions),
+        *map(mqtt_host, regions),
+        *(mqtt_host(region, "*") for region in regions),
+    }

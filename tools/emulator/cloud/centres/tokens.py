@@ -4,7 +4,7 @@ import secrets
 
 from tools.emulator.cloud import signing
 
-TOKENS_MAX = 50     # of one device, if all of them are good
+TOKENS_MAX = 50  # of one device, if all of them are good
 
 
 class Tokens:
@@ -14,8 +14,12 @@ class Tokens:
         self.registry = registry
         self.seconds = config.timing.token_seconds
         self.kept = 1 if config.switches.auth_repeat == "last" else TOKENS_MAX
-        self.devices = {device.iot_id: device for product in registry.products.values()
-                        for device in product.devices.values() if device.tokens}
+        self.devices = {
+            device.iot_id: device
+            for product in registry.products.values()
+            for device in product.devices.values()
+            if device.tokens
+        }
 
     def find(self, iot_id):
         """The device whose iotId it is, or None."""
@@ -27,7 +31,7 @@ class Tokens:
         self.devices[device.iot_id] = device
         token = secrets.token_hex(16)
         good = [one for one in device.tokens if self.lives(one, now)]
-        device.tokens = [*good, [token, now]][-self.kept:]
+        device.tokens = [*good, [token, now]][-self.kept :]
         self.registry.save(device)
         return device.iot_id, token
 

@@ -38,8 +38,8 @@ MESSAGES = {
     6619: "device is bound to another gateway",
     6760: "system exception",
 }
-SESSION_ERROR = "device session error"      # 520 on /ext/error, gateway.md 9
-LOGINS = "rate limit, too many subDeviceOnline msg in one minute"   # 429 of one sub-device, gateway.md 8.4
+SESSION_ERROR = "device session error"  # 520 on /ext/error, gateway.md 9
+LOGINS = "rate limit, too many subDeviceOnline msg in one minute"  # 429 of one sub-device, gateway.md 8.4
 
 
 def message(code):

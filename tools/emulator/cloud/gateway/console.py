@@ -5,7 +5,7 @@ from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_items
 from tools.emulator.cloud.web import BadRequest
 
-KICKS = (427, 527, 520, 521, 522, 6401)     # codes of /ext/error, gateway.md 9
+KICKS = (427, 527, 520, 521, 522, 6401)  # codes of /ext/error, gateway.md 9
 
 
 def describe(app, device):
@@ -51,8 +51,10 @@ def subdevice(app, values):
 @route("GET", "/devices/{pk}/{dn}/topology")
 def show_topology(app, request, pk, dn):
     gateway = gateway_of(app, pk, dn)
-    return [{**named(device.key), "status": app.instance.status(device)}
-            for device in app.instance.gateways.topology.of(gateway.key)]
+    return [
+        {**named(device.key), "status": app.instance.status(device)}
+        for device in app.instance.gateways.topology.of(gateway.key)
+    ]
 
 
 @route("POST", "/devices/{pk}/{dn}/topology")
@@ -73,7 +75,7 @@ def prove(app, device, values):
     fields = {key: value for key, value in values.items() if key not in ("product_key", "device_name")}
     wire = {"productKey": device.product_key, "deviceName": device.device_name, **fields}
     try:
-        item, = read_items([wire], 1, ("sign", METHOD_KEY))
+        (item,) = read_items([wire], 1, ("sign", METHOD_KEY))
         proven = item.proves(device.secret, method_of(item, 6292))
     except Refused as refusal:
         raise BadRequest(400, str(refusal)) from None

@@ -37,8 +37,13 @@ def pack_post(asking, params):
         device = asking.find(item)
         if device is None or device.gateway != asking.key:
             raise Refused(6401)
-    told = [(asking.platform.thing(key), {name: last(value) for name, value in part.get("properties", {}).items()})
-            for key, part in zip([asking.key, *(item.key for item in items)], whole)]
+    told = [
+        (
+            asking.platform.thing(key),
+            {name: last(value) for name, value in part.get("properties", {}).items()},
+        )
+        for key, part in zip([asking.key, *(item.key for item in items)], whole)
+    ]
     for thing, properties in told:
         fault = alink.misfit(thing, properties, asking.limits)
         if fault:

@@ -150,8 +150,9 @@ class Gateways:
         session.peer = Carried(self, session, gateway)
         self.sessions.take_up(session, gateway)
         own = extra.get("_ss") == "1"
-        session.system = {"own": own, "gateway": gateway.system,
-                          "either": own or gateway.system}[self.switches.system_topics]
+        session.system = {"own": own, "gateway": gateway.system, "either": own or gateway.system}[
+            self.switches.system_topics
+        ]
         session.extension = gateway.extension
         session.peer.note("online", code=200, way="subdevice", clean=clean, sdk=extra.get("_v"))
         return session
@@ -261,6 +262,6 @@ def own_tail(topic, names):
     for prefix in ("/sys/{}/{}/", "/ext/session/{}/{}/"):
         start = prefix.format(*names)
         if topic.startswith(start):
-            tail = topic[len(start):]
+            tail = topic[len(start) :]
             return tail if tail.startswith("combine/") == start.startswith("/ext/") else ""
     return ""

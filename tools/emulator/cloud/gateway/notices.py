@@ -27,15 +27,19 @@ class Notices:
         body = {"id": str(next(self.instance.numbers)), "code": code, "message": text}
         if self.switches.error_data:
             body["data"] = {"productKey": key[0], "deviceName": key[1]}
-        self.instance.journal.event("error notice", pk=gateway[0], dn=gateway[1], code=code,
-                                    subdevice="/".join(key))
+        self.instance.journal.event(
+            "error notice", pk=gateway[0], dn=gateway[1], code=code, subdevice="/".join(key)
+        )
         return self.send(gateway, "/ext/error/{}/{}".format(*gateway), compact(body))
 
     def change(self, gateway, status, devices):
         """topo/change: `status` as in gateway.md 7."""
         if devices:
-            self.ask(gateway, "thing/topo/change",
-                     {"status": status, "subList": [pair_of(device) for device in devices]})
+            self.ask(
+                gateway,
+                "thing/topo/change",
+                {"status": status, "subList": [pair_of(device) for device in devices]},
+            )
 
     def add_notify(self, gateway, pairs):
         """topo/add/notify: please attach these; `pairs` as on the wire."""

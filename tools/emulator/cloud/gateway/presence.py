@@ -45,8 +45,15 @@ def check_count(asking, item, device, new):
     return 428 if len(online) + len(new) >= asking.limits.subdevices else None
 
 
-CHECKS = {"rate": check_rate, "device": check_device, "deleted": check_deleted, "disabled": check_disabled,
-          "attached": check_attached, "sign": check_sign, "count": check_count}
+CHECKS = {
+    "rate": check_rate,
+    "device": check_device,
+    "deleted": check_deleted,
+    "disabled": check_disabled,
+    "attached": check_attached,
+    "sign": check_sign,
+    "count": check_count,
+}
 
 
 def check(asking, item, new, refuse):

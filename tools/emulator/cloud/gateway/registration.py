@@ -6,7 +6,7 @@ from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
 
-IOT_ID = 24     # characters of an iotId here; /auth/devicename has 32
+IOT_ID = 24  # characters of an iotId here; /auth/devicename has 32
 
 
 def check_product(asking, item, product, device):
@@ -29,13 +29,19 @@ def check_bound(asking, item, product, device):
     return 6619 if device and device.gateway not in (None, asking.key) else None
 
 
-CHECKS = {"product": check_product, "switch": check_switch, "self": check_self, "device": check_device,
-          "bound": check_bound}
+CHECKS = {
+    "product": check_product,
+    "switch": check_switch,
+    "self": check_self,
+    "device": check_device,
+    "bound": check_bound,
+}
 
 
 def refusal(asking, item):
-    return first_refusal(asking.switches.register_order, CHECKS,
-                         asking, item, asking.product(item), asking.find(item))
+    return first_refusal(
+        asking.switches.register_order, CHECKS, asking, item, asking.product(item), asking.find(item)
+    )
 
 
 def register(asking, params):
@@ -49,8 +55,10 @@ def register(asking, params):
         raise Refused(failed[0])
     devices = [asking.find(item) for item, code in checked if code is None]
     asking.registry.issue_to_subdevices(devices)
-    return [{"iotId": device.iot_id[:IOT_ID], **pair_of(device), "deviceSecret": device.secret}
-            for device in devices]
+    return [
+        {"iotId": device.iot_id[:IOT_ID], **pair_of(device), "deviceSecret": device.secret}
+        for device in devices
+    ]
 
 
 def check_proxy_method(asking, item, product, device):
@@ -70,13 +78,18 @@ def check_proxy_device(asking, item, product, device):
     return None if device or (creates and DEVICE_NAME.fullmatch(item.device_name)) else 6100
 
 
-PROXY_CHECKS = {"method": check_proxy_method, "sign": check_proxy_sign, "switch": check_switch,
-                "device": check_proxy_device}
+PROXY_CHECKS = {
+    "method": check_proxy_method,
+    "sign": check_proxy_sign,
+    "switch": check_switch,
+    "device": check_proxy_device,
+}
 
 
 def proxy_refusal(asking, item):
-    return first_refusal(asking.switches.proxy_order, PROXY_CHECKS,
-                         asking, item, asking.product(item), asking.find(item))
+    return first_refusal(
+        asking.switches.proxy_order, PROXY_CHECKS, asking, item, asking.product(item), asking.find(item)
+    )
 
 
 def product_register(asking, params):
@@ -91,8 +104,10 @@ def product_register(asking, params):
     devices = [found_or_made(asking, item) for item, code in zip(items, codes) if code is None]
     fresh = asking.switches.proxy_secret == "fresh"
     asking.registry.issue_to_subdevices([device for device in devices if fresh or not device.secret])
-    return {"failures": failures,
-            "successes": [{**pair_of(device), "deviceSecret": device.secret} for device in devices]}
+    return {
+        "failures": failures,
+        "successes": [{**pair_of(device), "deviceSecret": device.secret} for device in devices],
+    }
 
 
 def failure(asking, item, code):

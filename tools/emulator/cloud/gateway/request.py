@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tools.emulator.cloud import signing
 from tools.emulator.cloud.gateway.codes import Refused
 
-METHOD_KEY = "signmethod"       # spelt signMethod by some; gateway.md 6.1
+METHOD_KEY = "signmethod"  # spelt signMethod by some; gateway.md 6.1
 UNSIGNED = ("sign", METHOD_KEY, "cleansession")
 CLEAN = {"true": True, "false": False}
 

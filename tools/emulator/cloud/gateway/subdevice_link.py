@@ -17,8 +17,14 @@ class Carried:
     def note(self, event, **fields):
         """Logs about the sub-device."""
         pk, dn, _ = self.session.key
-        self.platform.instance.journal.event(event, where=self.link.listener.where, pk=pk, dn=dn,
-                                             gateway="/".join(self.gateway.key[:2]), **fields)
+        self.platform.instance.journal.event(
+            event,
+            where=self.link.listener.where,
+            pk=pk,
+            dn=dn,
+            gateway="/".join(self.gateway.key[:2]),
+            **fields,
+        )
 
     def kick(self, reason, how="close"):
         """The sub-device is thrown off; its gateway stays and is told (gateway.md 9)."""

@@ -4,7 +4,7 @@ from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, pair_of, read_items
 
-CREATED, REMOVED, ENABLED, DISABLED = 0, 1, 2, 8        # status of topo/change, gateway.md 7
+CREATED, REMOVED, ENABLED, DISABLED = 0, 1, 2, 8  # status of topo/change, gateway.md 7
 
 
 class Topology:
@@ -72,8 +72,13 @@ def check_count(asking, item, device, new):
     return None if room > 0 else 6400
 
 
-CHECKS = {"self": check_self, "device": check_device, "disabled": check_disabled, "sign": check_sign,
-          "count": check_count}
+CHECKS = {
+    "self": check_self,
+    "device": check_device,
+    "disabled": check_disabled,
+    "sign": check_sign,
+    "count": check_count,
+}
 
 
 def refusal(asking, item, device, new):
@@ -116,10 +121,12 @@ def add(asking, params):
 
 def delete(asking, params):
     """topo/delete, gateway.md 6.2."""
+
     def check(asking, item, device, new):
         if device is None:
             return 6100
         return None if device.gateway == asking.key else 6401
+
     devices = sift(asking, read_items(params, asking.limits.topology_items), check)
     asking.later(lambda: asking.platform.report_detached(devices, asking.key))
     asking.platform.detach(devices, own=True)

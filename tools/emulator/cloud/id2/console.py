@@ -12,8 +12,11 @@ def describe_product(app, product):
     licence = identities.licences.get(product.product_key)
     if licence is None:
         return {}
-    return {"whitelist": licence.whitelist, "provisioning_left": licence.left,
-            "identities": len(identities.of(product.product_key))}
+    return {
+        "whitelist": licence.whitelist,
+        "provisioning_left": licence.left,
+        "identities": len(identities.of(product.product_key)),
+    }
 
 
 def describe_device(app, device):
@@ -26,10 +29,16 @@ def describe_device(app, device):
 
 def show(app, identity, request):
     shown = request.query.get("secret") == "1"
-    return {"id2": identity.id2, "id2_type": identity.key_type, "id2_key": masked(identity.key_hex, shown),
-            "product_key": identity.product_key, "state": identity.state, "device_name": identity.device_name,
-            "fingerprint": identity.fingerprint,
-            "authentications_today": identity.today(app.instance.wall())}
+    return {
+        "id2": identity.id2,
+        "id2_type": identity.key_type,
+        "id2_key": masked(identity.key_hex, shown),
+        "product_key": identity.product_key,
+        "state": identity.state,
+        "device_name": identity.device_name,
+        "fingerprint": identity.fingerprint,
+        "authentications_today": identity.today(app.instance.wall()),
+    }
 
 
 def find(app, id2):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from tools.emulator.cloud.id2.keys import KEY_TYPES, NUMBERS, Key
 
 STATES = ("active", "inactive", "suspended", "discarded")
-DAY, BEIJING = 86_400, 8 * 3600     # a day of the quota is one of Beijing's calendar
+DAY, BEIJING = 86_400, 8 * 3600  # a day of the quota is one of Beijing's calendar
 
 
 @dataclass(eq=False)

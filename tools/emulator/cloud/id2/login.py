@@ -57,7 +57,8 @@ class Id2Case(Case):
     def check_id2(self):
         given, mode = self.extra.get("instanceId"), self.switches.id2_instance_id
         if (mode == "required" and not given) or (
-                mode != "ignored" and given and self.instance.instance_id not in (None, given)):
+            mode != "ignored" and given and self.instance.instance_id not in (None, given)
+        ):
             raise self.bad_login("instanceId is missing or another instance's")
         self.check_enabled()
         if self.device is None and self.service.identities.licences[self.product_key].whitelist:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from tools.emulator.cloud.id2.keys import NUMBERS, Key
 
 SECRET = re.compile(r"[ix][12][1-9][\x21-\x7e]{29,61}")
-SECRET_RULE = ("of an ID2 product is the provisioning token: i or x, 1 or 2, the key type's digit "
-               "(1 AES-128, 2 AES-192, 3 AES-256), then 16 characters or, after 2, base64 from the 9th on; "
-               "32 to 64 in all")
+SECRET_RULE = (
+    "of an ID2 product is the provisioning token: i or x, 1 or 2, the key type's digit "
+    "(1 AES-128, 2 AES-192, 3 AES-256), then 16 characters or, after 2, base64 from the 9th on; "
+    "32 to 64 in all"
+)
 VERSION = b"\x00\x00\x01\x00"
 REQUEST_MAX = 256
 SESSION_KEY = 16
@@ -64,10 +66,14 @@ def read(request, key):
         raise Malformed("the request does not decrypt") from None
     if hashlib.sha256(report).digest() != request[36:68] or len(report) < 1 + SESSION_KEY:
         raise Malformed("the request's digest is wrong")
-    return Wish(report[0], report[1:1 + SESSION_KEY], report[1 + SESSION_KEY:])
+    return Wish(report[0], report[1 : 1 + SESSION_KEY], report[1 + SESSION_KEY :])
 
 
 def answer(wish, id2, key):
     """The response that gives `id2` and its `key`."""
-    return (bytes((wish.key_type,)) + id2.encode() + Key("AES_128", wish.session_key).encrypt(key.value)
-            + key.encrypt(id2.encode()))
+    return (
+        bytes((wish.key_type,))
+        + id2.encode()
+        + Key("AES_128", wish.session_key).encrypt(key.value)
+        + key.encrypt(id2.encode())
+    )

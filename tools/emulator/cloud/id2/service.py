@@ -68,7 +68,7 @@ class Service:
     def __init__(self, config, store, registry, wall, monotonic, random=os.urandom):
         self.config, self.registry, self.random = config, registry, random
         self.wall, self.monotonic = wall, monotonic
-        self.greetings = {}         # the last ServerHello by ID, for the fault that replays it
+        self.greetings = {}  # the last ServerHello by ID, for the fault that replays it
         self.identities = Identities(config, store, lambda size: self.random(size))
 
     def hear(self, talk, claim):
@@ -199,8 +199,12 @@ class Case:
         if len(given) != CHALLENGE_SIZE:
             raise Alert(alerts.BAD_RANDOM, f"a challenge of {len(given)} characters")
         late = service.monotonic() - talk.asked_at > service.config.timing.challenge_seconds
-        if talk.challenge is None or talk.asked_id != self.claim.id2 or late or not hmac.compare_digest(
-                talk.challenge.encode(), given.encode()):
+        if (
+            talk.challenge is None
+            or talk.asked_id != self.claim.id2
+            or late
+            or not hmac.compare_digest(talk.challenge.encode(), given.encode())
+        ):
             raise Alert(alerts.BAD_CHALLENGE, "the challenge is not this connection's, used, or too old")
 
     def hash(self):

@@ -13,15 +13,17 @@ from tools.emulator.cloud.itls.records import BLOCK, HANDSHAKE, frame
 UNKNOWN, RENEGOTIATION, TICKET = 0x2FFF, 0xFF01, 0x0023
 CHANGE_CIPHER_SPEC = 20
 HELLO_REQUEST = messages.message(0, b"")
-WARNING = b"\x01\x64"       # a warning that says no_renegotiation
+WARNING = b"\x01\x64"  # a warning that says no_renegotiation
 
 
 # ---- ServerHello: functions of the `Hello` that is about to go out
 
+
 def code_over(hello, id2=None, random=None, wrong_end=False):
     """Replaces the server code by one over another ID or random."""
-    code = codes.server_code(id2 or hello.identity.id2, hello.identity.key,
-                             (random or hello.client_random).hex().upper())
+    code = codes.server_code(
+        id2 or hello.identity.id2, hello.identity.key, (random or hello.client_random).hex().upper()
+    )
     hello.set(CODE, (code[:-3] + "AAA" if wrong_end else code).encode())
 
 
@@ -35,8 +37,8 @@ def known_blocks(hello):
     """A premaster put together from the blocks that stand in the two codes (id2.md 7.2)."""
     key = hello.identity.key
     server = key.sign(inverted(hello.identity.id2) + hello.client_random.hex().upper())
-    device = hello.device_signature or server       # without a challenge there is no device code
-    text = device[:2 * BLOCK] + server[:BLOCK] + device[2 * BLOCK:]
+    device = hello.device_signature or server  # without a challenge there is no device code
+    text = device[: 2 * BLOCK] + server[:BLOCK] + device[2 * BLOCK :]
     replace_premaster(hello, key.decrypt(text), text)
 
 
@@ -101,6 +103,7 @@ SERVER_HELLOS = {
 
 # ---- HelloVerifyRequest: functions of its one extension (number, value)
 
+
 def cut(value, size):
     return (value + b"0" * size)[:size]
 
@@ -132,6 +135,7 @@ def respond(one, change):
 def flip(at):
     def change(response):
         response[at] ^= 1
+
     return change
 
 
@@ -152,6 +156,7 @@ PROVISIONS = {
 
 
 # ---- protected records: functions of (session, type, data) that return whole records
+
 
 def sealed(session, kind, data):
     return frame(kind, session.writing.seal(kind, data, session.random(BLOCK)))
@@ -191,7 +196,7 @@ def huge(session, kind, data):
 
 
 def oversize(session, kind, data):
-    return frame(kind, session.writing.seal(kind, data + bytes(2 ** 14 + 1), session.random(BLOCK)))
+    return frame(kind, session.writing.seal(kind, data + bytes(2**14 + 1), session.random(BLOCK)))
 
 
 def no_data(session, kind, data):
@@ -223,11 +228,17 @@ RECORDS = PROTECTED | {
     "oversize": oversize,
     "hello_request": lambda session, kind, data: sealed(session, HANDSHAKE, HELLO_REQUEST),
 }
-SPOILS = {"provision": PROVISIONS, "challenge": CHALLENGES, "server_hello": SERVER_HELLOS,
-          "finished": FINISHED, "record": RECORDS}
+SPOILS = {
+    "provision": PROVISIONS,
+    "challenge": CHALLENGES,
+    "server_hello": SERVER_HELLOS,
+    "finished": FINISHED,
+    "record": RECORDS,
+}
 
 
 # ---- framings: functions of (session, type, data) that return whole records in one write
+
 
 def plain_or_sealed(session, kind, data):
     return sealed(session, kind, data) if session.writing else frame(kind, data)
@@ -235,8 +246,9 @@ def plain_or_sealed(session, kind, data):
 
 def in_pieces(size):
     def cut_up(session, kind, data):
-        pieces = [data[at:at + size(data)] for at in range(0, len(data), size(data))]
+        pieces = [data[at : at + size(data)] for at in range(0, len(data), size(data))]
         return b"".join(plain_or_sealed(session, kind, piece) for piece in pieces)
+
     return cut_up
 
 
@@ -244,7 +256,8 @@ FRAMINGS = {
     "two_records": in_pieces(lambda data: (len(data) + 1) // 2),
     "one_byte_records": in_pieces(lambda data: 1),
     "warning_before": lambda session, kind, data: (
-        plain_or_sealed(session, 21, WARNING) + plain_or_sealed(session, kind, data)),
+        plain_or_sealed(session, 21, WARNING) + plain_or_sealed(session, kind, data)
+    ),
     "long_padding": lambda *record: padded(*record, blocks=14),
     "empty_before": lambda session, kind, data: sealed(session, kind, b"") + sealed(session, kind, data),
 }

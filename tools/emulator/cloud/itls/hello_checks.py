@@ -4,7 +4,7 @@ from tools.emulator.cloud.itls import alerts, messages
 from tools.emulator.cloud.itls.alerts import Alert
 from tools.emulator.cloud.itls.suites import SUITES
 
-FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}     # max_fragment_length, RFC 6066
+FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}  # max_fragment_length, RFC 6066
 KEY_GROUP, VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
 ID_SIZES = range(24, 49)
 

@@ -44,6 +44,7 @@ class ItlsLink(Link):
             if not self.gone:
                 what()
                 self.flush()
+
         self.loop.call_later(ms / 1000, act)
 
     def put(self, data):

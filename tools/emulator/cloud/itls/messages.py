@@ -8,7 +8,7 @@ from tools.emulator.cloud.itls.records import PROTOCOL
 CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY, FINISHED = 1, 2, 3, 20
 FRAGMENT, PRODUCT_KEY, KEY_ID, CODE, PREMASTER = 0x0001, 0x2000, 0x2001, 0x2002, 0x2003
 CHALLENGE, PROVISIONED, EXTENDED_VERSION = 0x2010, 0x2011, 0x2020
-MESSAGE_MAX = 4096      # bytes of a handshake message; the longest hello that id2.md allows has about 1,000
+MESSAGE_MAX = 4096  # bytes of a handshake message; the longest hello that id2.md allows has about 1,000
 HEAD = 4
 
 
@@ -62,7 +62,7 @@ class Bytes:
         if self.at + size > len(self.data):
             raise Alert(DECODE, "a ClientHello ends too early")
         self.at += size
-        return self.data[self.at - size:self.at]
+        return self.data[self.at - size : self.at]
 
     def number(self, size):
         return int.from_bytes(self.take(size), "big")
@@ -93,7 +93,11 @@ class ClientHello:
         if fields.take(2) != PROTOCOL:
             raise Alert(VERSION, "a ClientHello of another version")
         random, session_id, suites, methods = (
-            fields.take(32), fields.vector(1), fields.vector(2), fields.vector(1))
+            fields.take(32),
+            fields.vector(1),
+            fields.vector(2),
+            fields.vector(1),
+        )
         if len(session_id) > 32 or len(suites) % 2 or not suites:
             raise Alert(DECODE, "a ClientHello's session id or suites are malformed")
         if 0 not in methods:
@@ -101,7 +105,7 @@ class ClientHello:
         extensions = cls.parse_extensions(Bytes(fields.vector(2)))
         if fields.left:
             raise Alert(DECODE, "bytes after a ClientHello's extensions")
-        numbers = tuple(int.from_bytes(suites[at:at + 2], "big") for at in range(0, len(suites), 2))
+        numbers = tuple(int.from_bytes(suites[at : at + 2], "big") for at in range(0, len(suites), 2))
         return cls(random, session_id, numbers, methods, extensions)
 
     @staticmethod
@@ -124,7 +128,13 @@ class ClientHello:
 
     def same_as(self, other):
         """Whether nothing but random and authentication code differs."""
+
         def kept(hello):
-            return (hello.session_id, hello.suites, hello.methods,
-                    [one for one in hello.extensions.items() if one[0] != CODE])
+            return (
+                hello.session_id,
+                hello.suites,
+                hello.methods,
+                [one for one in hello.extensions.items() if one[0] != CODE],
+            )
+
         return kept(self) == kept(other)

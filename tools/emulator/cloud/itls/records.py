@@ -13,8 +13,8 @@ ALERT, HANDSHAKE, DATA = 21, 22, 23
 KINDS = (ALERT, HANDSHAKE, DATA)
 PROTOCOL = b"\x03\x03"
 HEAD = 5
-PLAIN_MAX = 2 ** 14
-GROWTH = 2048           # what protection may add to a record, RFC 5246 6.2.3
+PLAIN_MAX = 2**14
+GROWTH = 2048  # what protection may add to a record, RFC 5246 6.2.3
 BLOCK = 16
 BAD = "a record's padding or MAC is wrong"
 
@@ -46,8 +46,8 @@ class Reader:
             raise Alert(OVERFLOW, f"a record has {size} bytes")
         if len(self.buffer) < HEAD + size:
             return None
-        body = bytes(self.buffer[HEAD:HEAD + size])
-        del self.buffer[:HEAD + size]
+        body = bytes(self.buffer[HEAD : HEAD + size])
+        del self.buffer[: HEAD + size]
         return head[0], body
 
 
@@ -88,9 +88,9 @@ class Protection:
         text = decryptor.update(body[BLOCK:]) + decryptor.finalize()
         padding = text[-1]
         room = padding + 1 + size <= len(text)
-        good = room & hmac.compare_digest(text[-padding - 1:], bytes((padding,)) * (padding + 1))
+        good = room & hmac.compare_digest(text[-padding - 1 :], bytes((padding,)) * (padding + 1))
         end = len(text) - size - (padding + 1 if good else 1)
-        if not good & hmac.compare_digest(self.mac(kind, text[:end]), text[end:end + size]):
+        if not good & hmac.compare_digest(self.mac(kind, text[:end]), text[end : end + size]):
             raise Alert(BAD_RECORD, BAD)
         if end > PLAIN_MAX:
             raise Alert(OVERFLOW, f"a record holds {end} bytes")

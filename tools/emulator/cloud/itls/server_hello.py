@@ -27,9 +27,18 @@ class Hello:
 
     def message(self):
         block = b"".join(extension(*one) for one in self.extensions)
-        return message(SERVER_HELLO, self.version + self.random + bytes((len(self.session_id),))
-                       + self.session_id + self.suite.to_bytes(2, "big") + bytes((self.compression,))
-                       + (len(block) + self.misfit).to_bytes(2, "big") + block + self.trailing)
+        return message(
+            SERVER_HELLO,
+            self.version
+            + self.random
+            + bytes((len(self.session_id),))
+            + self.session_id
+            + self.suite.to_bytes(2, "big")
+            + bytes((self.compression,))
+            + (len(block) + self.misfit).to_bytes(2, "big")
+            + block
+            + self.trailing,
+        )
 
     def drop(self, number):
         self.extensions = [one for one in self.extensions if one[0] != number]

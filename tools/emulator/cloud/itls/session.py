@@ -44,7 +44,7 @@ class Session:
     is awaited), open, over.
     """
 
-    asked_name = None       # iTLS has no server name
+    asked_name = None  # iTLS has no server name
 
     def __init__(self, service, incoming, outgoing, around=None):
         self.service, self.incoming, self.outgoing = service, incoming, outgoing
@@ -56,7 +56,7 @@ class Session:
         self.identity = self.suite = self.keys = self.reading = self.writing = None
         self.transcript = self.heard_finished = b""
         self.plain, self.held = bytearray(), bytearray()
-        self.closed = False         # the peer has said goodbye
+        self.closed = False  # the peer has said goodbye
         self.fragment = min(service.config.limits.itls_record_bytes, PLAIN_MAX)
         self.largest = PLAIN_MAX
 
@@ -88,7 +88,7 @@ class Session:
     def write(self, data):
         for at in range(0, len(data), self.fragment):
             fault = self.strike("record")
-            self.say("record", DATA, bytes(data[at:at + self.fragment]), fault)
+            self.say("record", DATA, bytes(data[at : at + self.fragment]), fault)
         return len(data)
 
     def unwrap(self):
@@ -124,7 +124,7 @@ class Session:
 
     def take(self, kind, body):
         if kind == ALERT and self.state == "finished" and len(body) == 2:
-            return self.take_alert(body)    # the device refuses the ServerHello, it has no keys yet
+            return self.take_alert(body)  # the device refuses the ServerHello, it has no keys yet
         if self.reading:
             body = self.reading.open(kind, body)
             if len(body) > self.largest:
@@ -165,8 +165,9 @@ class Session:
         hello_checks.check(hello, self.first_hello, self.switches)
         suite = hello_checks.choose(hello, self.switches)
         self.first_hello = hello
-        claim = Claim(hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2,
-                      hello.extensions[messages.CODE])
+        claim = Claim(
+            hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2, hello.extensions[messages.CODE]
+        )
         greets = claim.code or self.switches.itls_hello_verify == "left_out"
         stage = "provision" if claim.unprovisioned else "server_hello" if greets else "challenge"
         fault = self.strike(stage, claim)
@@ -180,8 +181,9 @@ class Session:
         if isinstance(answer, Challenged):
             return self.verify(stage, (messages.CHALLENGE, answer.challenge), fault)
         self.identity = answer.identity
-        self.around.note("authenticated", pk=self.identity.product_key, dn=self.identity.device_name,
-                         id2=self.identity.id2)
+        self.around.note(
+            "authenticated", pk=self.identity.product_key, dn=self.identity.device_name, id2=self.identity.id2
+        )
         return self.greet(hello, whole, suite, answer.device_signature, fault)
 
     def verify(self, stage, extension, fault):
@@ -214,17 +216,27 @@ class Session:
         session_id = self.random(32) if self.switches.itls_session_id == "random" else b""
         premaster = self.random(PREMASTER_SIZE)
         code = codes.server_code(identity.id2, identity.key, hello.random.hex().upper())
-        extensions = {"server_code": (messages.CODE, code.encode()),
-                      "premaster": (messages.PREMASTER, identity.key.encrypt(premaster))}
+        extensions = {
+            "server_code": (messages.CODE, code.encode()),
+            "premaster": (messages.PREMASTER, identity.key.encrypt(premaster)),
+        }
         fragment = hello.extensions.get(messages.FRAGMENT)
         if fragment is not None:
             self.fragment = min(self.fragment, FRAGMENTS[fragment[0]])
             if self.switches.itls_max_fragment == "echo":
                 self.largest = FRAGMENTS[fragment[0]]
                 extensions["max_fragment"] = (messages.FRAGMENT, fragment)
-        return Hello(identity, hello.random, device_signature, random, session_id, premaster, suite.number,
-                     [extensions[name] for name in self.switches.itls_extension_order if name in extensions],
-                     self.random)
+        return Hello(
+            identity,
+            hello.random,
+            device_signature,
+            random,
+            session_id,
+            premaster,
+            suite.number,
+            [extensions[name] for name in self.switches.itls_extension_order if name in extensions],
+            self.random,
+        )
 
     def take_finished(self, whole):
         expected = messages.finished(self.keys.verify(b"client", self.transcript))
@@ -236,8 +248,12 @@ class Session:
         self.heard_finished = whole
         self.start_writing()
         self.state = "open"
-        return self.say("finished", HANDSHAKE,
-                        messages.finished(self.keys.verify(b"server", self.transcript + whole)), fault)
+        return self.say(
+            "finished",
+            HANDSHAKE,
+            messages.finished(self.keys.verify(b"server", self.transcript + whole)),
+            fault,
+        )
 
     def start_writing(self):
         self.writing = Protection(self.keys.server_mac, self.keys.server_key, self.suite.hash)

@@ -20,9 +20,15 @@ class Suite:
         return hashlib.new(self.hash).digest_size
 
 
-SUITES = {f"{suite.number:X}": suite for suite in (
-    Suite(0xD001, "AES128-CBC-SHA", 16, "sha1"), Suite(0xD002, "AES256-CBC-SHA", 32, "sha1"),
-    Suite(0xD003, "AES128-CBC-SHA256", 16, "sha256"), Suite(0xD004, "AES256-CBC-SHA256", 32, "sha256"))}
+SUITES = {
+    f"{suite.number:X}": suite
+    for suite in (
+        Suite(0xD001, "AES128-CBC-SHA", 16, "sha1"),
+        Suite(0xD002, "AES256-CBC-SHA", 32, "sha1"),
+        Suite(0xD003, "AES128-CBC-SHA256", 16, "sha256"),
+        Suite(0xD004, "AES256-CBC-SHA256", 32, "sha256"),
+    )
+}
 
 
 @dataclass(frozen=True)

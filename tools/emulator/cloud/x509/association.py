@@ -86,8 +86,10 @@ def read(line, fields, product_key, product):
 
 def repeated(row, seen):
     """Notes a row in `seen`; raises ValueError if its serial or its device was there before."""
-    for value, text in ((("serial", row.serial), f"CertSN {row.serial}"),
-                        (("device", row.device_name), f"DeviceName {row.device_name}")):
+    for value, text in (
+        (("serial", row.serial), f"CertSN {row.serial}"),
+        (("device", row.device_name), f"DeviceName {row.device_name}"),
+    ):
         earlier = seen.setdefault(value, row.line)
         if earlier != row.line:
             raise ValueError(f"{text} stands in line {earlier} already")

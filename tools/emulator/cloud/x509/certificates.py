@@ -8,7 +8,7 @@ from functools import cached_property
 from tools.emulator.cloud.x509 import serials
 
 ACTIVE, DISABLED, DELETED = "active", "disabled", "deleted"
-CODE_BYTES = 32     # a registration code is 64 hex digits
+CODE_BYTES = 32  # a registration code is 64 hex digits
 REGION = "cn-shanghai"
 
 
@@ -27,11 +27,18 @@ class Authority:
     @cached_property
     def certificate(self):
         from tools.emulator.cloud.x509 import reading
+
         return reading.certificate(self.der)
 
     def show(self):
-        return {"name": self.name, "serial": self.serial, "subject": self.subject, "active": self.active,
-                "not_after": self.not_after, "registered_at": self.registered_at}
+        return {
+            "name": self.name,
+            "serial": self.serial,
+            "subject": self.subject,
+            "active": self.active,
+            "not_after": self.not_after,
+            "registered_at": self.registered_at,
+        }
 
 
 @dataclass(eq=False)
@@ -104,12 +111,19 @@ class Certificates:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         from tools.emulator.cloud.x509 import reading, registering
+
         if REGION not in self.config.centres:
             raise registering.Refused("region", f"private CAs are supported in {REGION} only")
         now = self.instance.wall()
         found = registering.check(asked, self.authorities, self.code(), self.config, now)
-        made = Authority(asked.name, serials.of_number(found.serial_number), found.subject.rfc4514_string(),
-                         reading.validity(found)[1], now, found.public_bytes(Encoding.DER))
+        made = Authority(
+            asked.name,
+            serials.of_number(found.serial_number),
+            found.subject.rfc4514_string(),
+            reading.validity(found)[1],
+            now,
+            found.public_bytes(Encoding.DER),
+        )
         with self.store.transaction():
             self.save_authority(made)
             self.fresh_code()
@@ -168,9 +182,13 @@ class Certificates:
     def associate(self, authority, text):
         """Binds all rows of an association file, or none; raises `association.Unusable`; their number."""
         from tools.emulator.cloud.x509 import association
+
         rows = association.check(
-            text, self.config.limits.association_rows, self.product,
-            lambda pk, dn, serial: self.refusal(authority, (pk, dn), serial))
+            text,
+            self.config.limits.association_rows,
+            self.product,
+            lambda pk, dn, serial: self.refusal(authority, (pk, dn), serial),
+        )
         replaced = []
         if self.config.switches.x509_second_serial == "replace":
             replaced = [one for row in rows for one in self.of((row.product_key, row.device_name))]

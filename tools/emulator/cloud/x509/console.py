@@ -10,8 +10,12 @@ def describe(app, device):
     """What `GET /devices/{pk}/{dn}` says more of a device of an X.509 product."""
     if app.instance.registry.products[device.product_key].auth != "x509":
         return {}
-    return {"certificates": [{"ca": one.authority, "serial": one.serial, "state": one.state}
-                             for one in app.instance.certificates.of(device.key)]}
+    return {
+        "certificates": [
+            {"ca": one.authority, "serial": one.serial, "state": one.state}
+            for one in app.instance.certificates.of(device.key)
+        ]
+    }
 
 
 def authority_of(app, ca):
@@ -59,8 +63,11 @@ def list_authorities(app, request):
 @route("POST", "/cas")
 def register(app, request):
     from tools.emulator.cloud.x509.registering import Asked, Refused
-    values = texts(body(request, name=str, certificate=str, verification=str),
-                   ("name", "certificate", "certificate_file", "verification", "verification_file"))
+
+    values = texts(
+        body(request, name=str, certificate=str, verification=str),
+        ("name", "certificate", "certificate_file", "verification", "verification_file"),
+    )
     try:
         return app.instance.certificates.register(Asked(**values)).show()
     except Refused as refusal:
@@ -88,6 +95,7 @@ def remove(app, request, ca):
 @route("POST", "/cas/{ca}/association")
 def associate(app, request, ca):
     from tools.emulator.cloud.x509.association import Unusable
+
     authority, values = authority_of(app, ca), texts(body(request, csv=str), ("csv", "file"))
     if not values.get("file", ".csv").lower().endswith(".csv"):
         raise BadRequest(400, f"{values['file']} is not a .csv file")

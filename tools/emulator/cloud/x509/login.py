@@ -5,7 +5,7 @@ from tools.emulator.cloud.identifier import CLIENT_ID_MAX, parse_client_identifi
 from tools.emulator.cloud.login import KEEP_ALIVE, Refused, Verdict
 from tools.emulator.cloud.x509.certificates import DELETED, DISABLED
 
-NAMELESS = (None, "", "&")      # user names of the first CONNECT
+NAMELESS = (None, "", "&")  # user names of the first CONNECT
 
 
 def decide(connect, proof, certificates, now):
@@ -19,10 +19,12 @@ def decide(connect, proof, certificates, now):
         case.check_identity()
         case.check_device()
     except Refused as refusal:
-        return Verdict(refusal.code, str(refusal), "", case.product_key, case.device_name,
-                       case.client_id, case.extra)
-    return Verdict(0, "success", "x509", case.product_key, case.device_name, case.client_id,
-                   case.extra, case.keep_alive)
+        return Verdict(
+            refusal.code, str(refusal), "", case.product_key, case.device_name, case.client_id, case.extra
+        )
+    return Verdict(
+        0, "success", "x509", case.product_key, case.device_name, case.client_id, case.extra, case.keep_alive
+    )
 
 
 class Case(login.Case):

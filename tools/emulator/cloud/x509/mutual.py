@@ -52,6 +52,7 @@ class Mutual(Contexts):
     def examine(self, tls):
         """The `Proof` of a finished handshake; raises `Alert`."""
         from tools.emulator.cloud.x509 import reading
+
         try:
             found = reading.certificate(tls.getpeercert(binary_form=True))
             serial = serials.of_number(found.serial_number)
@@ -81,6 +82,6 @@ class MutualListener(Listener):
 
 def verified_chain(tls):
     """The DER of each certificate from the client's to the anchor's."""
-    if hasattr(tls, "get_verified_chain"):      # public since Python 3.13
+    if hasattr(tls, "get_verified_chain"):  # public since Python 3.13
         return tls.get_verified_chain()
     return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in tls._sslobj.get_verified_chain()]

@@ -10,7 +10,7 @@ TOPIC = "/ext/auth/identity/response"
 class CertificatePeer(MqttPeer):
     """`link.proof` is the certificate; nothing else says who the device is (x509.md 4.1)."""
 
-    named = False       # the CONNECT has a user name
+    named = False  # the CONNECT has a user name
 
     def claim(self, packet):
         binding = self.instance.certificates.bindings.get((self.link.proof.authority, self.link.proof.serial))

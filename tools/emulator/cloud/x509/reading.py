@@ -10,8 +10,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
 
-UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion,
-              x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 BEGIN = b"-----BEGIN "
 SUBJECT_KEY = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
 
@@ -76,8 +83,12 @@ def identity(found):
 def signed_by(found, authority):
     """Whether the signature of `found` is good under the key of `authority`, names set aside."""
     try:
-        authority.public_key().verify(found.signature, found.tbs_certificate_bytes,
-                                      found.signature_algorithm_parameters, found.signature_hash_algorithm)
+        authority.public_key().verify(
+            found.signature,
+            found.tbs_certificate_bytes,
+            found.signature_algorithm_parameters,
+            found.signature_hash_algorithm,
+        )
     except (InvalidSignature, AttributeError, *UNREADABLE):
         return False
     return True

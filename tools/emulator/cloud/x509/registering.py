@@ -6,8 +6,10 @@ from pathlib import PurePath
 
 from tools.emulator.cloud.x509 import reading, serials
 
-NAMES = {"ascii": re.compile(r"[A-Za-z0-9_]{4,30}", re.ASCII),
-         "chinese": re.compile(r"[A-Za-z0-9_\u4e00-\u9fff]{4,30}", re.ASCII)}
+NAMES = {
+    "ascii": re.compile(r"[A-Za-z0-9_]{4,30}", re.ASCII),
+    "chinese": re.compile(r"[A-Za-z0-9_\u4e00-\u9fff]{4,30}", re.ASCII),
+}
 ENDINGS = (".cer", ".crt", ".pem")
 
 
@@ -50,7 +52,8 @@ def check(asked, authorities, code, config, now):
 def check_name(name, authorities, switches):
     if not NAMES[switches.x509_ca_name].fullmatch(name):
         letters = "letters, digits and _" + (
-            "" if switches.x509_ca_name == "ascii" else " or Chinese characters")
+            "" if switches.x509_ca_name == "ascii" else " or Chinese characters"
+        )
         raise Refused("name", f"the name of a CA is 4 to 30 {letters}")
     if name in authorities:
         raise Refused("name", f"there is a CA {name} already")
@@ -85,7 +88,8 @@ def check_authority(asked, switches, now):
     if not reading.is_authority(found):
         raise Refused("CA", "the certificate is no CA's: basicConstraints lacks CA:TRUE")
     if switches.x509_ca_self_signed and not (
-            found.issuer == found.subject and reading.signed_by(found, found)):
+        found.issuer == found.subject and reading.signed_by(found, found)
+    ):
         raise Refused("CA", "the certificate of the CA is not self-signed")
     try:
         serials.of_number(found.serial_number)
@@ -103,6 +107,7 @@ def check_verification(asked, authority, code, now):
     if not reading.signed_by(found, authority):
         raise Refused("verification", "the verification certificate is not signed with the key of this CA")
     if reading.common_names(found) != [code]:
-        raise Refused("verification",
-                      "the Common Name of the verification certificate is not the registration code")
+        raise Refused(
+            "verification", "the Common Name of the verification certificate is not the registration code"
+        )
     check_dates("verification", found, now)

@@ -2,7 +2,7 @@
 
 import re
 
-BYTES_MAX = 20      # RFC 5280 4.1.2.2
+BYTES_MAX = 20  # RFC 5280 4.1.2.2
 HEX = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
 
 

@@ -7,7 +7,9 @@ CODES = (1, 2, 3, 4, 5)
 SWITCHES = {
     # registering a CA
     "x509_ca_name": Switch(
-        "ascii", ("ascii", "chinese"), "2, 11",
+        "ascii",
+        ("ascii", "chinese"),
+        "2, 11",
         "name of a CA: letters, digits and _, or Chinese characters as well",
     ),
     "x509_ca_self_signed": Switch(False, (False, True), "2", "whether a CA must be self-signed"),
@@ -16,19 +18,25 @@ SWITCHES = {
         "ca", ("ca", "account"), "3, 11", "among which certificates a serial is unique: of its CA, or of all"
     ),
     "x509_second_serial": Switch(
-        "both", ("both", "replace", "refuse"), "3.2, 7",
+        "both",
+        ("both", "replace", "refuse"),
+        "3.2, 7",
         "a row for a device that has a certificate: it has both, the new one only, or the row is bad",
     ),
     # TLS
     "x509_refusal": Switch(
-        "alert", ("alert", "close"), "4.4",
+        "alert",
+        ("alert", "close"),
+        "4.4",
         "a certificate that TLS refuses, or none: TLS alert, or close without one",
     ),
     "x509_intermediates": Switch(
         False, (False, True), "2", "whether a CA between device certificate and registered CA is taken"
     ),
     "x509_inactive_ca": Switch(
-        "alert", ("alert", *CODES, "close"), "7",
+        "alert",
+        ("alert", *CODES, "close"),
+        "7",
         "a certificate of a deactivated CA: TLS alert unknown_ca, CONNACK code, or close",
     ),
     # CONNECT
@@ -40,15 +48,21 @@ SWITCHES = {
         5, (*CODES, "close"), "4.4", "a device that is disabled or deleted: CONNACK code, or close"
     ),
     "x509_identity": Switch(
-        5, (*CODES, "ignored"), "4.3",
+        5,
+        (*CODES, "ignored"),
+        "4.3",
         "a user name that is not the certificate's device: CONNACK code, or not looked at",
     ),
     "x509_securemode": Switch(
-        "if_present", ("if_present", "required", "ignored"), "4.1",
+        "if_present",
+        ("if_present", "required", "ignored"),
+        "4.1",
         "whether securemode must be 2 where there is one, must be there, or is not looked at",
     ),
     "x509_auth_type": Switch(
-        "refused", ("refused", "ignored"), "4, 11",
+        "refused",
+        ("refused", "ignored"),
+        "4, 11",
         "a clientId with an authType: CONNACK bad_client_id, or not looked at",
     ),
     "x509_keep_alive": Switch(
@@ -56,7 +70,9 @@ SWITCHES = {
     ),
     # the identity push
     "x509_push": Switch(
-        "always", ("always", "unknown"), "4.2, 11",
+        "always",
+        ("always", "unknown"),
+        "4.2, 11",
         "the identity push: after every CONNACK, or only when the CONNECT has no user name",
     ),
     "x509_push_qos": Switch(0, (0, 1), "4.2", "QoS of the identity push"),

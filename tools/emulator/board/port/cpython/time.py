@@ -7,7 +7,9 @@ import time as host
 from _chip import EPOCH, settings
 
 _PERIOD = 1 << 30
-_begin = settings.get("ticks", 0)  # the host's microseconds at power-on; in a device test ticks are the host's
+_begin = settings.get(
+    "ticks", 0
+)  # the host's microseconds at power-on; in a device test ticks are the host's
 
 
 def time():

@@ -29,8 +29,23 @@ _CONNECT = 2  # LANDLOCK_ACCESS_NET_CONNECT_TCP
 _WORD = 8 if sys.maxsize >> 32 else 4  # bytes
 # what may be asked of a host socket
 _CALLS = (
-    "accept", "bind", "close", "connect", "fileno", "listen", "read", "readinto", "readline", "recv", "recvfrom", "send",
-    "sendto", "setblocking", "setsockopt", "settimeout", "write",
+    "accept",
+    "bind",
+    "close",
+    "connect",
+    "fileno",
+    "listen",
+    "read",
+    "readinto",
+    "readline",
+    "recv",
+    "recvfrom",
+    "send",
+    "sendto",
+    "setblocking",
+    "setsockopt",
+    "settimeout",
+    "write",
 )
 
 
@@ -120,7 +135,11 @@ def _timer(libc):
     set = libc("i", "setitimer", "iPP")
 
     def alarm(ms):
-        timer = bytes(16) + (ms // 1000).to_bytes(8, sys.byteorder) + (ms % 1000 * 1000).to_bytes(8, sys.byteorder)
+        timer = (
+            bytes(16)
+            + (ms // 1000).to_bytes(8, sys.byteorder)
+            + (ms % 1000 * 1000).to_bytes(8, sys.byteorder)
+        )
         set(0, timer, None)
 
     _chip.alarm = alarm

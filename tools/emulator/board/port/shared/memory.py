@@ -81,7 +81,9 @@ class Memory:
         while size > self.room() - HOLES:
             block = self.block()
             if block < NEEDED:
-                raise MemoryError("memory allocation failed, allocating %d bytes" % (size - self.room() + HOLES))
+                raise MemoryError(
+                    "memory allocation failed, allocating %d bytes" % (size - self.room() + HOLES)
+                )
             self.heap += min(AREA + self.heap, block)
             self.mark()
 

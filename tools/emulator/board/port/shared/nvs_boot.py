@@ -4,8 +4,25 @@ import struct
 
 import nvs
 from nvs_page import (
-    ACTIVE, ANY, BLANK, BLOB, CORRUPT, DATA, EMPTY, ENTRIES, ERASED, FREEING, INDEX, TABLE, U8, VERSION,
-    WRITTEN, Page, crc, sealed, variable,
+    ACTIVE,
+    ANY,
+    BLANK,
+    BLOB,
+    CORRUPT,
+    DATA,
+    EMPTY,
+    ENTRIES,
+    ERASED,
+    FREEING,
+    INDEX,
+    TABLE,
+    U8,
+    VERSION,
+    WRITTEN,
+    Page,
+    crc,
+    sealed,
+    variable,
 )
 
 NO_FREE_PAGES = 0x110D
