@@ -188,4 +188,4 @@ def _again(name, before, end):
             except UserError as error:
                 problem = str(error)
         time.sleep(_POLL)
-    raise UserError(f"the port went away at the reset and did not come back in time: {problem}")
+    raise ports.PortError(f"the port went away at the reset and did not come back in time: {problem}")

@@ -29,9 +29,7 @@ class Contents:
 
     def who(self, mac):
         """ProductKey/DeviceName of the newest burned record (else the newest of all), or None."""
-        newest = max((c for c in self.copies if c.name == BURNED), key=lambda c: c.generation, default=None)
-        if newest is None:
-            newest = max(self.copies, key=lambda c: c.generation, default=None)
+        newest = burn.newest(self.copies, BURNED) or burn.newest(self.copies)
         return owner.describe(newest.fields, mac) if newest else None
 
     @property

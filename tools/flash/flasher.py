@@ -172,11 +172,7 @@ class Flasher:
 
     def _keep_in_nvs(self):
         """Records that only littlefs has: a burn of the same identity puts them on both media."""
-        newest = max(
-            (c for c in self._contents.copies if c.name == layouts.BURNED),
-            key=lambda c: c.generation,
-            default=None,
-        )
+        newest = burn.newest(self._contents.copies, layouts.BURNED)
         if newest is None:
             self.notes.append("there is an issued record without a burned one; it stays where it is")
             return

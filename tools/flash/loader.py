@@ -205,7 +205,7 @@ class Loader:
         except FatalError as error:
             raise UserError(_line(self.name, error)) from None
         except (serial.SerialException, OSError) as error:
-            raise UserError(
+            raise ports.PortError(
                 f"the port {self.name} went away: {ports.reason(error)}; "
                 "plug the board in again and start over"
             ) from None

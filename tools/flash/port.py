@@ -10,6 +10,11 @@ from serial.tools import list_ports
 
 from tools.errors import UserError
 
+
+class PortError(UserError):
+    """A port that cannot be opened, or that went away: nothing is said against the board behind it."""
+
+
 # USB bridges and chips of ESP32 boards: (vendor, product or None)
 _BRIDGES = {(0x10C4, None), (0x1A86, None), (0x0403, None), (0x067B, None), (0x303A, None)}
 _BUSY = "the port is busy: another program has it (a monitor, mpremote, another make flash); close that"
@@ -57,7 +62,7 @@ def open_port(name, baud=115200, timeout=3.0):
         port.open()
         return port
     except (serial.SerialException, OSError, ValueError) as error:
-        raise UserError(f"cannot open {name}: {reason(error)}") from None
+        raise PortError(f"cannot open {name}: {reason(error)}") from None
 
 
 def reason(error):

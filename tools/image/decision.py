@@ -54,9 +54,9 @@ def good_copies(raw):
     return tuple(copies), tuple(notes)
 
 
-def newest(copies, name):
-    """The good copy of a record with the highest generation, or None."""
-    return max((c for c in copies if c.name == name), key=lambda c: c.generation, default=None)
+def newest(copies, name=None):
+    """The good copy with the highest generation, of the record `name` or of any; None without one."""
+    return max((c for c in copies if name in (None, c.name)), key=lambda c: c.generation, default=None)
 
 
 def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None):

@@ -3,8 +3,7 @@
 import json
 import sys
 import time
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -14,7 +13,6 @@ from tools.errors import UserError
 from tools.flash import (
     backup,
     console,
-    contents,
     file_list,
     leaks,
     micropython_images,
@@ -22,7 +20,7 @@ from tools.flash import (
     plan,
     settings,
 )
-from tools.flash import flasher as steps
+from tools.flash.flash_board import flash_board, look
 from tools.flash.verbs.erase import add_consent, erase
 from tools.image import application, burn, identity, journal, littlefs, owner
 from tools.image.config import PATH as CONFIG_PATH
@@ -136,53 +134,48 @@ def _flash(args, say, loader, board, image, tree, chosen, who):
         whole = file_list.decide(tree, lambda path: None).onto({})
         littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
         erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
-    rescue = backup.load_rescue(loader.mac, args.journal)
-    held = contents.look(loader, board, {**tree.tree, CONFIG_PATH: b""})
-    if args.app and not held.runs(loader):
+    seen = look(loader, board, {**tree.tree, CONFIG_PATH: b""}, args.journal)
+    if args.app and not seen.held.runs(loader):
         more = f" FILES={args.files}" if args.files else ""
         raise UserError(
             f"there is no MicroPython on this board: 'make flash PORT={loader.name}{more}' brings it, and the files"
         )
     if journal.load(args.journal, loader.mac):
-        burn.finish(loader, held.layout, loader.mac, args.journal)
+        burn.finish(loader, seen.held.layout, loader.mac, args.journal)
         say("an interrupted burn of this board was finished")
-        held = contents.look(loader, board, {**tree.tree, CONFIG_PATH: b""})
-    leaks.refuse(tree.tree, held.copies)
-    records = _records(held, who, loader.mac)  # refused before anything is written
-    before = held.files.get(CONFIG_PATH) or (rescue.tree.get(CONFIG_PATH) if rescue else None)
+        seen = look(loader, board, {**tree.tree, CONFIG_PATH: b""}, args.journal)
+    leaks.refuse(tree.tree, seen.held.copies)
+    records = _records(seen.held, who, loader.mac)  # refused before anything is written
+    before = seen.file(CONFIG_PATH)
     config = settings.merged(before, chosen, whole=bool(args.config))
     for note in settings.notes(before, before if config is None else config):
         say(console.printable(note))
-    if not who and not held.who(loader.mac) and not (rescue and rescue.who(loader.mac)):
+    held_by = seen.identity(loader.mac)
+    if not who and not held_by:
         say("the board will have no identity: CERT=cert.json burns one")
     wanted = (
         tree
         if config is None
         else tree.with_config(config, file_list.CONFIG if args.config else file_list.MERGED)
     )
-    image = image or micropython_images.Stock("", (), held.layout)
-    differing = [part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest]
-    if rescue is not None:
+    image = image or micropython_images.Stock("", (), seen.held.layout)
+    if seen.rescue is not None:
         say("an interrupted flash of this board is finished: what it held comes back from the journal")
-        todo = plan.Plan(tuple(differing), wanted.tree, plan.WHOLE, move=True)
-    else:
-        todo = plan.decide(held, image, wanted, differing, loader.mac, args.relayout, args.fresh)
-    flasher = steps.Flasher(loader, held, image, wanted, folder=args.journal, backups=args.backups)
-    try:
-        flasher.check(todo, rescue, records)
-    except steps.NvsFull as full:
-        if held.found.nvs.faults:
-            raise  # what cannot be read would be lost with the rest
-        _drop(args, say, full, loader)
-        todo = replace(todo, files=plan.WHOLE, move=True)
-        flasher = steps.Flasher(
-            loader, held, image, wanted, folder=args.journal, backups=args.backups, drop=True
+    with ExitStack() as bar:
+        todo, done = flash_board(
+            loader,
+            seen,
+            image,
+            wanted,
+            records=records,
+            relayout=args.relayout,
+            fresh=args.fresh,
+            may_drop=lambda full: _drop(args, say, full, loader),
+            on_plan=lambda todo: bar.enter_context(_bar(args.json)),
+            folder=args.journal,
+            backups=args.backups,
         )
-        flasher.check(todo, rescue, records)
-    with _bar(args.json) as tell:
-        done = flasher.carry_out(todo, rescue, tell)
     _say_done(say, todo, done, image, wanted)
-    held_by = held.who(loader.mac) or (rescue.who(loader.mac) if rescue else None)
     burned = _burn(args, say, loader, image, who) if who else None
     nothing = todo.nothing and not (burned and burned.written)
     say("Nothing to do: no file and no region differs." if nothing else "verified")

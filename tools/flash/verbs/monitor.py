@@ -4,7 +4,6 @@ import sys
 
 import serial
 
-from tools.errors import UserError
 from tools.flash import console, port
 
 
@@ -36,7 +35,7 @@ def show(line, name, out, until=None, raw=False):
         try:
             data = line.read(max(1, line.in_waiting))
         except (serial.SerialException, OSError, TypeError) as error:
-            raise UserError(f"the port {name} went away: {port.reason(error)}") from None
+            raise port.PortError(f"the port {name} went away: {port.reason(error)}") from None
         *lines, rest = (rest + data).split(b"\n")
         for text in lines:
             state = console.state_of(text)

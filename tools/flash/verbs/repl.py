@@ -48,6 +48,6 @@ def _mpremote(name, commands):
     try:
         return main.main()
     except (serial.SerialException, OSError) as error:
-        raise UserError(f"the port {name} went away: {port.reason(error)}") from None
+        raise port.PortError(f"the port {name} went away: {port.reason(error)}") from None
     finally:
         sys.argv, console.Console.waitchar = before, wait

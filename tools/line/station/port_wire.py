@@ -13,9 +13,9 @@ from mpremote.transport_serial import SerialTransport
 from tools import boards
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, console, contents, file_list, micropython_images, plan
+from tools.flash import backup, console, contents, file_list, micropython_images
 from tools.flash import port as ports
-from tools.flash.flasher import Flasher
+from tools.flash.flash_board import Seen, flash_board
 from tools.flash.loader import Loader
 from tools.image import burn, journal
 from tools.image.flash_image import BURNED, ISSUED
@@ -23,11 +23,6 @@ from tools.line import device_names
 from tools.line.station.wire import Chip, Held, Pulled, Rejected, Tested
 
 CONFIG = "/config.json"
-GONE = (
-    "went away",
-    "cannot open",
-    "did not come back",
-)  # what tools.flash says when it is not the board's fault
 RENUMBERS = 0.5  # seconds within which a chip's own USB goes away after a reset
 SOFT_RESET = b"\x03\x03\x04"  # Ctrl-C twice ends the application, Ctrl-D at the prompt starts it anew
 LOOK = 1.0  # seconds for a look whether somebody listens behind a URL
@@ -128,24 +123,21 @@ class PortWire:
         if job.firmware is None and not job.tree:
             return {"written": 0, "kept": 0}
         with self._words():
-            loader, mac = self._loader, self._loader.mac
+            loader = self._loader
             before = loader.bytes_written
             image = _stock(self._board, job) or micropython_images.Stock("", (), self._contents.layout)
-            differing = [
-                part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest
-            ]
-            rescue = backup.load_rescue(mac, self.folder)
             # what a job brings was asked for, also in the place of files that no tool wrote: those are saved
             wanted = file_list.Wanted(job.tree, job.sources, bool(job.files), reset=True)
-            if rescue is not None:
-                todo = plan.Plan(tuple(differing), dict(job.tree), plan.WHOLE, move=True)
-            else:
-                todo = plan.decide(self._contents, image, wanted, differing, mac, fresh=job.replace)
-            total = sum(len(part.data) for part in todo.parts) + sum(map(len, todo.put.values())) or 1
-            step = _Steps(progress, "flash", total)
-            backups = journal.home(self.folder).parent / backup.FOLDER
-            flasher = Flasher(loader, self._contents, image, wanted, step.tell, self.folder, backups)
-            done = flasher.carry_out(todo, rescue)
+            todo, done = flash_board(
+                loader,
+                Seen(self._contents, backup.load_rescue(loader.mac, self.folder)),
+                image,
+                wanted,
+                fresh=job.replace,
+                on_plan=lambda todo: _Steps(progress, "flash").tell,
+                folder=self.folder,
+                backups=journal.home(self.folder).parent / backup.FOLDER,
+            )
             self._contents = None
             written = loader.bytes_written - before
             return {
@@ -264,9 +256,10 @@ class PortWire:
         """What the tools say, as Pulled when the port went away, else as Rejected."""
         try:
             yield
+        except ports.PortError as error:
+            raise Pulled(str(error)) from None
         except UserError as error:
-            kind = Pulled if any(words in str(error) for words in GONE) else Rejected
-            raise kind(str(error)) from None
+            raise Rejected(str(error)) from None
         except OSError as error:
             raise Pulled(ports.reason(error)) from None
 
@@ -290,8 +283,8 @@ def _read_states(port, end):
 class _Steps:
     """The flasher's steps as one part of the whole, by bytes."""
 
-    def __init__(self, progress, word, total):
-        self._progress, self._word, self._total = progress, word, total
+    def __init__(self, progress, word):
+        self._progress, self._word = progress, word
         self._names = []
 
     def tell(self, words, done, total):
@@ -313,11 +306,7 @@ def held_of(found):
     """What the looked-at contents hold, as the station asks it. A record that one medium lacks is
     not held.
     """
-    newest = {
-        name: max((c for c in found.copies if c.name == name), key=lambda c: c.generation, default=None)
-        for name in (BURNED, ISSUED)
-    }
-    burned, issued = newest[BURNED], newest[ISSUED]
+    burned, issued = (burn.newest(found.copies, name) for name in (BURNED, ISSUED))
     media = {"nvs"} | ({"littlefs"} if found.found.vfs == "good" else set())
     there = {c.medium for c in found.copies if burned and c.name == BURNED and c.data == burned.data}
     own = (

@@ -5,6 +5,7 @@ import os
 
 from tools import boards
 from tools.errors import UserError
+from tools.flash.settings import PASSWORD, SSID
 from tools.image.journal import state
 from tools.line import identities, job
 from tools.line.ledger.clock import utc_now
@@ -13,7 +14,7 @@ from tools.line.reports import labels
 from tools.line.station import bays, screen
 from tools.line.verbs import arguments
 
-WIFI_VARIABLES = ("ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD")
+WIFI_VARIABLES = (SSID, PASSWORD)
 
 
 def add_arguments(parser):
