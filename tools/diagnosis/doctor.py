@@ -155,7 +155,9 @@ def asked(network, who, device, where, extra, args):
     trusted = probes.roots(PUBLIC, extra)
     findings, known = [], False
     complete = not (device.method or args.no_login)
-    for path, host, told in questions.questions(network, who, device, where, trusted, args.timeout, complete):
+    for path, host, told in questions.questions(
+        network, who, device, where, trusted, args.timeout, authenticate=complete
+    ):
         stretch = path.rpartition("/")[2]
         if told is None:
             why = (

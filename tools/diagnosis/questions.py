@@ -8,7 +8,7 @@ from aliot.errors import AliotError
 from tools.diagnosis import probes
 
 
-def questions(network, who, device, where, trusted, timeout, authenticate=True):
+def questions(network, who, device, where, trusted, timeout, *, authenticate=True):
     """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
 
     `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is

@@ -86,6 +86,7 @@ def burn(
     fields: dict[int, bytes],
     mac: str,
     folder: Path | str | None = None,
+    *,
     issued: dict[int, bytes] | None = None,
     replace: bool = False,
     now: float | None = None,
@@ -117,7 +118,7 @@ def burn(
         replace = replace or before.replace and again
         issued = issued or (before.issued if again else None)
         slots = slots or (before.slots if again else None)
-    decision = decide(copies, fields, mac, issued, replace, now, slots)
+    decision = decide(copies, fields, mac, issued=issued, replace=replace, now=now, slots=slots)
     others = _others(found.nvs.entries, before.entries if before else ())
     steps, undo = _steps(found, layout, decision, others)
     kept = any(c.name == layouts.ISSUED for c in copies) and decision.issued is not None
@@ -151,8 +152,8 @@ def finish(
         before.fields,
         mac,
         folder,
-        before.issued,
-        before.replace,
+        issued=before.issued,
+        replace=before.replace,
         tell=tell,
         slots=before.slots,
     )

@@ -65,6 +65,7 @@ def decide(
     copies: Sequence[Copy],
     fields: dict[int, bytes],
     mac: str,
+    *,
     issued: dict[int, bytes] | None = None,
     replace: bool = False,
     now: float | None = None,

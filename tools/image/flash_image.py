@@ -38,6 +38,7 @@ def layout_of(board: str | partitions.Layout) -> partitions.Layout:
 def build(
     board: str | partitions.Layout = "ESP32_GENERIC",
     identity: Identity | None = None,
+    *,
     files: Mapping[str, bytes | None] | None = None,
     roots: Iterable[Path | str] = (),
     config: Mapping[str, Any] | None = None,

@@ -291,7 +291,8 @@ def replaced(text: str, changes: Iterable[tuple[ast.stmt | ast.expr, str]]) -> s
     """`text` with each node of `changes` replaced, and as many lines as before; what lies in another is left out."""
     lines = text.encode().split(b"\n")  # the tree counts bytes
     places = [
-        ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), new) for node, new in changes
+        ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset), new)
+        for node, new in changes
     ]
     outer = [
         place

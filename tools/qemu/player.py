@@ -47,7 +47,9 @@ class Player:
 
     def image(self, files=None, who=None, roots=(), config=None, with_firmware=True):
         """A whole flash, MicroPython in it."""
-        made = flash_image.build(BOARD, who, files, roots, config, with_firmware=with_firmware)
+        made = flash_image.build(
+            BOARD, who, files=files, roots=roots, config=config, with_firmware=with_firmware
+        )
         return build.with_firmware(made, BOARD, self.settings.firmware)
 
     def machine(self, image, name):

@@ -144,7 +144,9 @@ class PortWire:
             total = sum(len(part.data) for part in todo.parts) + sum(map(len, todo.put.values())) or 1
             step = _Steps(progress, "flash", total)
             backups = journal.home(self.folder).parent / backup.FOLDER
-            flasher = Flasher(loader, self._contents, image, wanted, step.tell, self.folder, backups)
+            flasher = Flasher(
+                loader, self._contents, image, wanted, tell=step.tell, folder=self.folder, backups=backups
+            )
             done = flasher.carry_out(todo, rescue)
             self._contents = None
             written = loader.bytes_written - before
@@ -165,8 +167,8 @@ class PortWire:
                 identity.fields(),
                 self._loader.mac,
                 self.folder,
-                issued,
-                replace,
+                issued=issued,
+                replace=replace,
                 tell=lambda step, part: progress("burn", part),
             )
             self._contents = None
