@@ -1,4 +1,4 @@
-"""What a board asks the platform before it connects, asked from here: /auth/bootstrap, /auth/devicename; direct.md 6."""
+"""What a board asks the platform before it connects, asked from here: /auth/bootstrap, then /auth/devicename."""
 
 import time
 from collections.abc import Iterator, Mapping
