@@ -1,5 +1,6 @@
 """The boards of the folder boards/: read, checked, and made into layouts that the other tools understand."""
 
+import argparse
 import hashlib
 import json
 import re
@@ -24,7 +25,7 @@ _KINDS = {
 _MAGIC = 0xE9
 _STRING, _NUMBER = (str, "a text"), (int, "a number")
 # section -> {key: (type, its words, whether it must be there)}
-_SCHEMA = {
+_SCHEMA: dict[str, dict[str, tuple]] = {
     "": {"description": (*_STRING, True), "chip": (*_STRING, True), "reset": (*_STRING, True)},
     "flash": {"size": (*_NUMBER, True), "mode": (*_STRING, True)},
     "offsets": {
@@ -64,21 +65,21 @@ class Board:
     partition_table: int
     application: int
     file_system: int
-    rows: tuple
+    rows: tuple[partitions.Partition, ...]
     console_baud: int
     flash_baud: int
     release: str
     file: str | None = None
     sha256: str | None = None
-    wheel: tuple | None = None
+    wheel: tuple[str, ...] | None = None
 
     @cached_property
-    def layout(self):
+    def layout(self) -> partitions.Layout:
         """The `partitions.Layout` that the stock image carries."""
         return partitions.Layout(self.flash_size, self.rows, self.partition_table)
 
     @property
-    def origin(self):
+    def origin(self) -> tuple[str, ...]:
         """Lines for a person: the pinned image, and who is trusted for it. None where no image is pinned."""
         if not self.sha256:
             return ()
@@ -88,17 +89,17 @@ class Board:
         return f"MicroPython {self.release}: {self.file}", f"  taken by its SHA-256 {place}"
 
     @property
-    def connect_mode(self):
+    def connect_mode(self) -> str:
         """How esptool is to bring it into its loader; for "auto" it looks at the USB id itself."""
         return "usb-reset" if self.reset == "usb" else "default-reset"
 
 
-def names(folder=FOLDER):
+def names(folder: Path | str = FOLDER) -> list[str]:
     """The names of all boards, sorted."""
     return sorted(path.parent.name for path in Path(folder).glob("*/board.toml"))
 
 
-def load(name, folder=FOLDER):
+def load(name: str, folder: Path | str = FOLDER) -> Board:
     """The `Board` of that name; UserError, in one line, for a name or a file that will not do."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name not in names(folder):
         raise UserError(f"board '{name}' is not known; there are {', '.join(names(folder))}")
@@ -111,7 +112,7 @@ def load(name, folder=FOLDER):
         raise UserError(f"boards/{name}/board.toml: {error}") from None
 
 
-def parse(name, values):
+def parse(name: str, values: dict) -> Board:
     """The `Board` of a board.toml's values; UserError names the first thing that is wrong."""
     sections = {section: values if not section else values.get(section, {}) for section in _SCHEMA}
     for section, keys in _SCHEMA.items():
@@ -200,7 +201,7 @@ def _check_board(board):
         raise UserError(f"offsets.file_system is 0x{board.file_system:x}, but the table puts it at {where}")
 
 
-def compare(board, image):
+def compare(board: Board, image: bytes) -> list[str]:
     """What a stock .bin (it starts at the bootloader's offset) has other than the board says, as lines."""
     found = []
     if len(image) < 16 or image[0] != _MAGIC:
@@ -216,7 +217,7 @@ def compare(board, image):
         rows = partitions.decode(image[at : at + partitions.SIZE])
     except ValueError as error:
         return [*found, str(error)]
-    expected = {row.label: row for row in (*board.rows, board.layout.vfs)}
+    expected = {row.label: row for row in (*board.rows, board.layout.vfs) if row}
     for row in rows:
         if expected.get(row.label) != row:
             found.append(f"partition '{row.label}' is {row.kind}, 0x{row.size:x} bytes at 0x{row.offset:x}")
@@ -224,13 +225,13 @@ def compare(board, image):
     return found
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one board; without it, all are checked")
     parser.add_argument("--firmware", metavar="FILE", help="compare the board with a stock MicroPython .bin")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if args.firmware and not args.name:
         raise UserError("--firmware needs the NAME of a board")
     boards = [load(name) for name in ([args.name] if args.name else names())]

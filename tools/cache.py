@@ -5,13 +5,14 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / ".cache"
 
 
 @contextlib.contextmanager
-def locked(path):
+def locked(path: Path) -> Iterator[None]:
     """Holds the lock file `path` for as long as the block runs; others wait. Its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as lock:
@@ -19,7 +20,9 @@ def locked(path):
         yield
 
 
-def pip_download(package, digest, folder, timeout, *options, **variables):
+def pip_download(
+    package: str, digest: str, folder: Path | str, timeout: float, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Lets pip put `package` ("name==version") into `folder`, verified by its SHA-256 `digest`.
 
     `variables` go into pip's environment. Returns the finished process with its output as text; raises

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tools import serials
@@ -53,13 +54,13 @@ class Facts:
     """A certificate's pieces; a piece that could not be read is None and has a line in `faults`."""
 
     certificate: x509.Certificate
-    faults: list = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     version: int | None = None
     serial: int | None = None
     subject: x509.Name | None = None
     issuer: x509.Name | None = None
     common_name: str | None = None
-    public: object = None
+    public: CertificatePublicKeyTypes | None = None
     hash_name: str | None = None
     start: float | None = None  # Unix seconds
     end: float | None = None
@@ -68,17 +69,17 @@ class Facts:
     extended_usage: x509.ExtendedKeyUsage | None = None
 
     @property
-    def rsa_bits(self):
+    def rsa_bits(self) -> int | None:
         """The size of an RSA key; None for any other key."""
         return self.public.key_size if isinstance(self.public, rsa.RSAPublicKey) else None
 
 
-def labels(data):
+def labels(data: bytes) -> list[str]:
     """The PEM labels in `data` in order, such as ["CERTIFICATE"]; none for DER."""
     return [match.decode() for match in _BLOCK.findall(data)]
 
 
-def certificate(data):
+def certificate(data: bytes) -> Facts:
     """The `Facts` of the one certificate in `data`, PEM or DER; raises `Unreadable`."""
     found = labels(data)
     if any("PRIVATE KEY" in label for label in found):
@@ -135,7 +136,7 @@ _PIECES = (
 )
 
 
-def signed_by(facts, ca):
+def signed_by(facts: Facts, ca: Facts) -> bool:
     """True if `facts` names `ca` as its issuer and carries a good signature of its key."""
     try:
         facts.certificate.verify_directly_issued_by(ca.certificate)
@@ -144,7 +145,7 @@ def signed_by(facts, ca):
     return True
 
 
-def private_key(data):
+def private_key(data: bytes) -> tuple[rsa.RSAPublicKey, list[str]]:
     """(public key, [fault, ...]) of a device's key file, which must be PEM, PKCS#1, RSA, without password."""
     found = labels(data)
     if "CERTIFICATE" in found:
@@ -174,18 +175,18 @@ def _form_faults(found, data):
     return []
 
 
-def same_key(one, other):
+def same_key(one: CertificatePublicKeyTypes, other: CertificatePublicKeyTypes) -> bool:
     """True if two public keys are the same."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return one.public_bytes(*form) == other.public_bytes(*form)
 
 
-def fingerprint(facts):
+def fingerprint(facts: Facts) -> str:
     """SHA-256 of the certificate, lower-case hex."""
     return facts.certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def moment(seconds):
+def moment(seconds: float) -> datetime.datetime:
     """Unix seconds as a UTC datetime without fractions."""
     return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
 
@@ -196,20 +197,20 @@ class Finding:
     text: str
 
 
-def error(text):
+def error(text: str) -> list[Finding]:
     return [Finding("error", text)]
 
 
-def warning(text):
+def warning(text: str) -> list[Finding]:
     return [Finding("warning", text)]
 
 
-def days_left(end, now):
+def days_left(end: float, now: float) -> int:
     """Whole days until `end` (Unix seconds), negative once it is over."""
     return int((end - now) // DAY)
 
 
-def any_certificate(held, now):
+def any_certificate(held: Facts, now: float) -> list[Finding]:
     """What holds for every certificate: readable, RSA, a usable size, a serial, valid now, no weak hash."""
     found = [Finding("error", fault) for fault in held.faults]
     if held.public is not None:
@@ -260,7 +261,7 @@ def _dates(start, end, now):
     return []
 
 
-def issued_by(held, ca):
+def issued_by(held: Facts, ca: Facts | None) -> list[Finding]:
     if ca is None:
         return []
     if held.issuer != ca.subject:
@@ -270,7 +271,7 @@ def issued_by(held, ca):
     return []
 
 
-def device_certificate(held, now, ca=None):
+def device_certificate(held: Facts, now: float, ca: Facts | None = None) -> list[Finding]:
     """[Finding] on a device's certificate (x509.md 3)."""
     found = any_certificate(held, now) + issued_by(held, ca)
     if held.is_ca:
@@ -284,6 +285,6 @@ def device_certificate(held, now, ca=None):
     return found
 
 
-def key_usage(*wanted):
+def key_usage(*wanted: str) -> x509.KeyUsage:
     """keyUsage with `wanted` set and nothing else."""
     return x509.KeyUsage(**{usage: usage in wanted for usage in _USAGES})

@@ -9,6 +9,7 @@ is imported, so that every verb starts fast.
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
 
 from tools.errors import UserError
 
@@ -65,7 +66,7 @@ VERBS = {
 }
 
 
-def build_parser(verb=None):
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The argument parser; with `verb`, that verb's own arguments are in it."""
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -78,7 +79,7 @@ def build_parser(verb=None):
     return parser
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0 done, 1 refused or failed, 2 wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
     verb = next((word for word in argv if not word.startswith("-")), None)
@@ -89,7 +90,7 @@ def main(argv=None):
         print(f"error: {error}", file=sys.stderr)
         return error.status
     except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] == "tools":
+        if error.name and error.name.partition(".")[0] == "tools":
             raise
         print(
             f"error: the Python package '{error.name}' is missing; run 'make setup' "

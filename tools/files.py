@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools.errors import UserError
@@ -15,7 +16,7 @@ _PARTIAL = re.compile(r"\.(.+)\.[0-9]+\.partial")
 
 
 @contextlib.contextmanager
-def told(doing):
+def told(doing: str) -> Iterator[None]:
     """Turns an OSError into `cannot <doing>: <why>`."""
     try:
         yield
@@ -23,7 +24,7 @@ def told(doing):
         raise UserError(f"cannot {doing}: {error.strerror or error}") from error
 
 
-def write(path, data, mode=PUBLIC):
+def write(path: Path | str, data: bytes, mode: int = PUBLIC) -> None:
     """Write `data` (bytes) to `path` at once: whole on disk with these permission bits, or not there."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{secrets.randbelow(10**9)}.partial")
@@ -51,7 +52,7 @@ def _new(path, mode):
         raise
 
 
-def sweep(folder, name=None):
+def sweep(folder: Path | str, name: str | None = None) -> None:
     """Remove what killed calls of `write` left in a folder, of all files or of the one called `name`."""
     with contextlib.suppress(OSError):
         for entry in os.listdir(folder):
@@ -69,7 +70,7 @@ def _remove_dead(path):
             path.unlink()
 
 
-def sync_folder(folder):
+def sync_folder(folder: Path | str) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -78,7 +79,7 @@ def sync_folder(folder):
         os.close(descriptor)
 
 
-def read(path, limit):
+def read(path: Path | str, limit: int) -> bytes:
     """The bytes of a file of at most `limit` bytes; UserError names the file and what is wrong."""
     with told(f"read {path}"):
         with open(path, "rb") as stream:
@@ -89,7 +90,7 @@ def read(path, limit):
 
 
 @contextlib.contextmanager
-def locked(path, message):
+def locked(path: Path | str, message: str) -> Iterator[None]:
     """Hold a lock on `path` for as long as the block runs; UserError(message) if another process has it.
 
     The kernel lets go of it when the process ends, however that happens.

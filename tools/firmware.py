@@ -15,6 +15,7 @@ if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 if "micropython" not in sys.modules:
     _spec = importlib.util.spec_from_file_location("micropython", _MICROPYTHON)
+    assert _spec and _spec.loader
     sys.modules["micropython"] = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(sys.modules["micropython"])
 

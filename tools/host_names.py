@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.errors import UserError
@@ -41,7 +42,9 @@ PLATFORM = {
 }
 
 
-def text(cloud=None, hosts=None):
+def text(
+    cloud: Path | str | None = None, hosts: Mapping[str, Mapping[int, tuple[str, int]]] | None = None
+) -> str:
     """The lines that the board's `socket` reads: address, name, then port=host:port for each way.
 
     `cloud` is a cloud's run directory, `hosts` {name: {port: (host, port)}} what
@@ -62,7 +65,7 @@ def text(cloud=None, hosts=None):
     return "".join(_line(number, name, known) for number, (name, known) in enumerate(ways.items()))
 
 
-def table(cloud):
+def table(cloud: Path | str) -> Callable[[str, int], tuple[str, int] | None]:
     """A function of (host, port): the emulated cloud's (address, port), or None where nothing listens."""
     ports = _ports(Path(cloud))
 
@@ -73,7 +76,7 @@ def table(cloud):
     return find
 
 
-def services(host):
+def services(host: str) -> dict[int, str]:
     """{port of the platform: port's name in ready.json} of a host name; empty where it is not the platform's."""
     for name, known in PLATFORM.items():
         if fnmatch.fnmatchcase(host, name) and host.count(".") == name.count("."):

@@ -7,6 +7,7 @@ label, flags), then a row marked EB EB with the MD5 of the rows before it, then
 
 import hashlib
 import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 OFFSET = 0x8000
@@ -49,17 +50,17 @@ class Partition:
     flags: int = 0
 
     @property
-    def end(self):
+    def end(self) -> int:
         return self.offset + self.size
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """Type and subtype in words, e.g. "data/nvs"."""
         name = SUBTYPES.get((self.type, self.subtype), f"0x{self.subtype:02x}")
         return f"{TYPES.get(self.type, f'0x{self.type:02x}')}/{name}"
 
 
-def encode(rows):
+def encode(rows: Sequence[Partition]) -> bytes:
     """The 0xC00 bytes of a table; ValueError when rows do not fit or a label is too long."""
     table = b"".join(_encode_row(row) for row in rows)
     table += _MD5_MARK + hashlib.md5(table).digest()
@@ -75,7 +76,7 @@ def _encode_row(row):
     return struct.pack(_ROW, _MARK, row.type, row.subtype, row.offset, row.size, label, row.flags)
 
 
-def decode(data):
+def decode(data: bytes) -> list[Partition]:
     """The rows of a table's bytes, in its order; ValueError says what is not right about it."""
     rows = []
     for at in range(0, min(len(data), SIZE), 32):
@@ -96,18 +97,18 @@ def decode(data):
     return rows
 
 
-def find(rows, label):
+def find(rows: Iterable[Partition], label: str) -> Partition | None:
     """The row with this label, or None."""
     return next((row for row in rows if row.label == label), None)
 
 
-def nvs(rows):
+def nvs(rows: Iterable[Partition]) -> Partition | None:
     """The partition that MicroPython's `esp32.NVS` uses: label "nvs", type data/nvs; or None."""
     row = find(rows, "nvs")
     return row if row and (row.type, row.subtype) == (DATA, NVS) else None
 
 
-def vfs(rows, flash_size):
+def vfs(rows: Sequence[Partition], flash_size: int) -> Partition | None:
     """Where MicroPython's file system lies, or None when no whole sector is left for it.
 
     MicroPython up to 1.25 has it in the table; since 1.26 firmware registers
@@ -121,7 +122,7 @@ def vfs(rows, flash_size):
     return Partition("vfs", DATA, FAT, start, flash_size - start) if start < flash_size else None
 
 
-def check(rows, flash_size):
+def check(rows: Iterable[Partition], flash_size: int) -> None:
     """ValueError when partitions overlap, cross the end of flash or begin off a sector."""
     before = None
     for row in sorted(rows, key=lambda row: row.offset):
@@ -142,18 +143,19 @@ class Layout:
     """
 
     flash_size: int
-    rows: tuple
+    rows: tuple[Partition, ...]
     offset: int = OFFSET
 
     @property
-    def nvs(self):
+    def nvs(self) -> Partition | None:
         return nvs(self.rows)
 
     @property
-    def vfs(self):
+    def vfs(self) -> Partition | None:
         return vfs(self.rows, self.flash_size)
 
 
-def with_vfs(layout):
+def with_vfs(layout: Layout) -> Layout:
     """The layout as images up to 1.25 have it: the file system in the table too."""
-    return replace(layout, rows=(*layout.rows, layout.vfs)) if not find(layout.rows, "vfs") else layout
+    vfs = layout.vfs
+    return layout if vfs is None or vfs in layout.rows else replace(layout, rows=(*layout.rows, vfs))

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools import files
 
 
-def write(path, data):
+def write(path: Path | str, data: bytes | str) -> None:
     """Put `data` (bytes or str) at `path`, mode 0600, by renaming a finished file over it.
 
     Its folder is made, and what a killed write of the same file left there is removed. UserError when that
@@ -22,7 +22,7 @@ def write(path, data):
     files.write(path, data, files.PRIVATE)
 
 
-def folder(path):
+def folder(path: Path | str) -> Path:
     """The `Path` of a folder for files that hold a secret. If it is new, only its owner gets in, and git takes
     nothing of it, in whatever repository it lies. UserError when it cannot be made.
     """
@@ -37,6 +37,6 @@ def folder(path):
     return path
 
 
-def mask(secret):
+def mask(secret: str) -> str:
     """A secret as it may be shown: its last four characters, if it is long enough for that."""
     return "****" + (secret[-4:] if len(secret) >= 12 else "")

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Callable
 
 BYTES = 10  # 8 to 16 are advised; RFC 5280 4.1.2.2 allows at most 20
 LONGEST = 20
@@ -9,14 +10,14 @@ _HEX = re.compile(r"[0-9A-Fa-f]+")
 _NUMBER = re.compile(r"[0-9]+(E[0-9]+)?")
 
 
-def text(number):
+def text(number: int) -> str:
     """The normal form of a serial number given as an integer above zero."""
     if number <= 0:
         raise ValueError(f"a serial number is above zero, this one is {number}")
     return format(number, "X")
 
 
-def normal(written):
+def normal(written: str) -> str:
     """The normal form of a serial any tool prints: upper-case hex without 0x, colons, spaces, leading zeros.
 
     Raises ValueError that names what is wrong.
@@ -44,7 +45,7 @@ def normal(written):
     return text(number)
 
 
-def fresh(random_bytes=secrets.token_bytes):
+def fresh(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """A new serial in normal form: 10 random bytes, the first from 0x10 to 0x7F.
 
     So every tool prints the same 20 digits, padded or not, and DER needs no
@@ -59,6 +60,6 @@ def fresh(random_bytes=secrets.token_bytes):
             return serial
 
 
-def looks_like_number(serial):
+def looks_like_number(serial: str) -> bool:
     """True if a spreadsheet would take this text for a number and change it."""
     return bool(_NUMBER.fullmatch(serial))

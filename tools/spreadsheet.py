@@ -7,7 +7,9 @@ tabs or bars, as a line `sep=;` or the header says; titles may stand above the h
 import csv
 import io
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.errors import UserError
 
@@ -21,12 +23,12 @@ class Table:
     """`header`: the cells of the line `line`; `rows`: (line, cells) of what follows and is not empty."""
 
     line: int
-    header: list
-    rows: object = field(repr=False)
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]] = field(repr=False)
     encoding: str = ""
 
 
-def load(path):
+def load(path: Path | str) -> bytes:
     """A file's bytes. UserError when it cannot be read, or is far too large."""
     try:
         with open(path, "rb") as file:
@@ -38,10 +40,10 @@ def load(path):
     return data
 
 
-def decode(data):
+def decode(data: bytes) -> tuple[str, str]:
     """(text, encoding) of a CSV's bytes; UserError when they are no text."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        tries = ("utf-16",)
+        tries: tuple[str, ...] = ("utf-16",)
     else:
         tries = ("utf-8-sig", "gb18030", "cp1252")
     for encoding in tries:
@@ -54,7 +56,7 @@ def decode(data):
     raise UserError("it is no CSV text (neither UTF-8 nor GBK); a spreadsheet must be saved as CSV first")
 
 
-def read(data, known):
+def read(data: bytes, known: Callable[[str], object]) -> Table:
     """The `Table` in a CSV's bytes; `known(cell)` is true for a cell that heads a column.
 
     The header is the record near the top with most such cells; where there is none, the first record.
@@ -73,7 +75,7 @@ def read(data, known):
     raise UserError("the file is empty")
 
 
-def records(data, fits):
+def records(data: bytes, fits: Callable[[str], object]) -> list[tuple[int, list[str]]]:
     """(line, cells) of a CSV without a header that can be relied on: those delimiters whose cells `fits` most often."""
     first, declared, text = _declared(decode(data)[0])
 
@@ -159,7 +161,7 @@ _MONTHS = {
 _EXACT = 15  # digits of a number that a spreadsheet keeps
 
 
-def mangled(name, width=0):
+def mangled(name: str, width: int = 0) -> str | None:
     """What a spreadsheet seems to have made of a name, with what it may have been; None when nothing shows.
 
     `width`: how many digits names of the same list have, where they are numbers.
@@ -217,6 +219,6 @@ def _was(kind, *likely):
     return f"looks like {kind} that a spreadsheet made; it may have been {' or '.join(long or likely)}"
 
 
-def width(names):
+def width(names: Iterable[str]) -> int:
     """How many digits the longest of the names has that are numbers; 0 when none is."""
     return max((len(name) for name in names if re.fullmatch(r"[0-9]+", name)), default=0)

@@ -50,7 +50,7 @@ def _flash(path, wanted, cut_at=None, journal=None, relayout=False, layout=LAYOU
         if rescue:
             todo = plan.Plan(image.parts, wanted.tree, plan.WHOLE, move=True)
         else:
-            todo = plan.decide(held, image, wanted, image.parts, MAC, relayout)
+            todo = plan.decide(held, image, wanted, image.parts, MAC, relayout=relayout)
         flasher.Flasher(loader, held, image, wanted, folder=journal, backups=journal).carry_out(todo, rescue)
         return loader.nor.operations
     finally:

@@ -1,6 +1,6 @@
 """A board sold abroad: burned for Singapore, sent to the centre it is at home in, and there directly ever after."""
 
-from tools.demo.scene import text
+from tools.demo.scene import Stage, text
 
 BURNED_FOR, HOME = "ap-southeast-1", "eu-central-1"
 PRODUCT_KEY, DEVICE_NAME = "a1DemoSmart", "smart-lamp"
@@ -26,7 +26,7 @@ BURNED = {
 }
 
 
-def play(stage):
+def play(stage: Stage) -> None:
     """All scenes of this page."""
     stage.title(f"A board sold abroad: burned for {BURNED_FOR}, at home in {HOME}")
     board = stage.burn(BURNED, "abroad")

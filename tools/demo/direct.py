@@ -1,6 +1,6 @@
 """The four ways in, each from burned to online, through a power cut, and online again; then two refusals."""
 
-from tools.demo.scene import text
+from tools.demo.scene import Stage, text
 
 PRODUCT_KEY = "a1DemoGauge"
 FREE_KEY = "a1DemoFreed"
@@ -64,7 +64,7 @@ REFUSALS = [
 ]
 
 
-def play(stage):
+def play(stage: Stage) -> None:
     """All scenes of this page."""
     for number, (scene, certificate, name) in enumerate(WAYS, 1):
         stage.title(f"{number}. {scene}")

@@ -1,6 +1,6 @@
 """A gateway: three sub-devices registered, attached, online, a property each; a power cut; online again."""
 
-from tools.demo.scene import text
+from tools.demo.scene import Stage, text
 from tools.firmware import FOLDER
 
 PRODUCT_KEY, SUB_KEY = "a1DemoGates", "a1DemoProbe"
@@ -29,7 +29,7 @@ PRODUCTS = [
 ]
 
 
-def play(stage):
+def play(stage: Stage) -> None:
     """The scene of this page: the application is firmware/examples/gateway.py."""
     stage.title("A gateway and three sub-devices")
     board = stage.burn(

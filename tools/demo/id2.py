@@ -2,7 +2,7 @@
 
 import secrets
 
-from tools.demo.scene import INSTANCE, text
+from tools.demo.scene import INSTANCE, Stage, text
 
 PRODUCT_KEY, EMPTY_KEY = "a1DemoIdent", "a1DemoEmpty"
 IDENTITY = {"id2": secrets.token_hex(12).upper(), "id2_key": secrets.token_hex(16), "id2_type": "AES_128"}
@@ -19,7 +19,7 @@ SCENES = [
 ]
 
 
-def play(stage):
+def play(stage: Stage) -> None:
     """Both scenes of this page."""
     for number, (scene, product_key, name, fields) in enumerate(SCENES, 1):
         stage.title(f"ID² {number}. {scene}")

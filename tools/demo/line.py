@@ -16,6 +16,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from tools import boards
 from tools.emulator.chip.thread import PATIENT, Bench
@@ -34,14 +36,14 @@ CONNECTED_SECONDS = 60.0
 class Demo:
     """Runs in `folder`, which is made anew; `say` hears of each step in one line."""
 
-    def __init__(self, folder, say, firmware=True):
+    def __init__(self, folder: Path | str, say: Callable[[str], object], firmware: bool = True) -> None:
         self.folder = folder
         self.say = say
         self.firmware = firmware
         self.product = "a1" + secrets.token_hex(8)[:9]
         self._pulled = self._cut = self._killed = False
 
-    def run(self):
+    def run(self) -> int:
         """Returns the number of boards that are online at the end. UserError when it is not all of them."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)

@@ -1,6 +1,7 @@
 """A board's state lines and the cloud's log, told in words: one line for each protocol step."""
 
 import datetime
+from typing import Any
 
 STYLES = {
     "refused": "bold red",
@@ -19,7 +20,7 @@ STYLES = {
 BEFORE = ("registering", "asking", "connecting")
 
 
-def of_state(state):
+def of_state(state: dict[str, Any]) -> tuple[str, str] | None:
     """(word, text) for a state line of the firmware, or None where there is nothing to tell."""
     tell = _STATES.get(state["aliot"])
     return (
@@ -32,7 +33,7 @@ def of_state(state):
     )
 
 
-def of_event(event):
+def of_event(event: dict[str, Any]) -> tuple[str, str] | None:
     """(word, text) for an event in the cloud's log, or None where there is nothing to tell."""
     if event["event"] == "handshake" and event.get("where") == "itls":
         return "iTLS", (

@@ -4,7 +4,10 @@ import json
 import secrets
 import string
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -22,7 +25,7 @@ INDENT = 12  # columns of the word before each line
 PATIENCE = 30  # seconds that a step may take before the demo gives up
 
 
-def text(length):
+def text(length: int) -> str:
     """A secret of this run: nothing that is shown here exists anywhere else."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
@@ -43,7 +46,9 @@ class Figures:
 class Stage:
     """Runs scenes against one cloud in `folder`; `figures` collects what they took."""
 
-    def __init__(self, folder, products, console=None):
+    def __init__(
+        self, folder: Path, products: Sequence[dict[str, Any]], console: Console | None = None
+    ) -> None:
         self.folder = folder
         self.console = console or Console(highlight=False)
         if not self.console.is_terminal:
@@ -55,7 +60,7 @@ class Stage:
             },
             folder / "cloud",
         )
-        self.figures = []
+        self.figures: list[Figures] = []
         self._seen = 0  # number of the last event of the cloud's log that was told
 
     def __enter__(self):
@@ -67,10 +72,10 @@ class Stage:
 
     # --- words
 
-    def title(self, words):
+    def title(self, words: str) -> None:
         self.console.print(f"\n[bold]{words}[/bold]")
 
-    def say(self, word, words):
+    def say(self, word: str, words: str) -> None:
         style = narration.STYLES.get(word, "")
         self.console.print(f"  {word:<{INDENT - 2}}", style=style, end="")
         if self.console.is_terminal:  # a line that does not fit goes on under its own beginning
@@ -94,7 +99,14 @@ class Stage:
 
     # --- boards
 
-    def burn(self, fields, name, files=None, config=None, **options):
+    def burn(
+        self,
+        fields: Mapping[str, Any],
+        name: str,
+        files: Mapping[str, bytes | None] | None = None,
+        config: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Board:
         """A board with that certificate in its flash; says what was burned.
 
         `files` replace files of the image, `config` adds to config.json, `options` are those of a `Board`.
@@ -118,7 +130,7 @@ class Stage:
             image, cloud=self.cloud.run_dir, folder=self.folder / name, measure="connected", **options
         )
 
-    def until(self, board, name):
+    def until(self, board: Board, name: str) -> dict[str, Any]:
         """Tell what the board does until it reaches the state `name`; returns that state line."""
         while True:
             state = self._step(board.wait_for, lambda _: True)
@@ -126,7 +138,15 @@ class Stage:
             if state["aliot"] == name:
                 return state
 
-    def run(self, scene, board, which, name, posts=None, reached="connected"):
+    def run(
+        self,
+        scene: str,
+        board: Board,
+        which: str,
+        name: tuple[str, str],
+        posts: Callable[[], object] | None = None,
+        reached: str = "connected",
+    ) -> None:
         """One boot, told up to `reached`, then an acknowledged property, and a power cut. Collects its figures.
 
         Where the application is not main.py, `posts()` waits for its property and tells of it.
@@ -160,7 +180,7 @@ class Stage:
             )
         )
 
-    def line(self, board, text):
+    def line(self, board: Board, text: str) -> str:
         """The board's next console line that has `text` in it."""
         return self._step(board.wait_line, text)
 

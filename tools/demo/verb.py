@@ -1,25 +1,27 @@
 """The verb `demo`: every way in, from a burned flash image to an acknowledged property, without hardware."""
 
+import argparse
 import itertools
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.text import Text
 
 from tools.demo import centres, direct, gateways, id2, x509
-from tools.demo.scene import Stage
+from tools.demo.scene import Figures, Stage
 from tools.emulator.board import interpreter
 
 PAGES = (direct, id2, gateways, x509, centres)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON when it has ended")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     found = interpreter.find()
     with tempfile.TemporaryDirectory(prefix="aliot-demo-") as folder:
         with Stage(Path(folder), [product for page in PAGES for product in page.PRODUCTS]) as stage:
@@ -47,7 +49,7 @@ COLUMNS = {
 }
 
 
-def table(figures):
+def table(figures: Iterable[Figures]) -> Text:
     """The figures as a rich text: each way on a line of its own, its boots under it."""
     lines = ["What each boot took", _line({name: name for name in COLUMNS}), "-" * len(_line({}))]
     for scene, rows in itertools.groupby(figures, lambda row: row.scene):

@@ -4,6 +4,7 @@ import secrets
 
 from tools.ca import association, authority, issue
 from tools.ca.keys import pem
+from tools.demo.scene import Stage
 
 PRODUCT_KEY, DEVICE_NAME, CA_NAME = "a1DemoX509K", "gauge-x509", "Demo_CA"
 SCENE = "X.509, a private CA"
@@ -11,7 +12,7 @@ SCENE = "X.509, a private CA"
 PRODUCTS = [{"product_key": PRODUCT_KEY, "auth": "x509", "device": [{"device_name": DEVICE_NAME}]}]
 
 
-def play(stage):
+def play(stage: Stage) -> None:
     """The scene of this page."""
     stage.title("X.509: a private CA, a certificate per board")
     made = certificate(stage)
@@ -24,7 +25,7 @@ def play(stage):
     stage.run(SCENE, board, "second", name)
 
 
-def certificate(stage):
+def certificate(stage: Stage) -> issue.Issued:
     """Make a CA, register it as in the console, issue and associate; says each step. Returns the `Issued`."""
     folder, secret = stage.folder / "x509-ca", secrets.token_bytes(16)
     authority.create(folder, CA_NAME, secret)

@@ -6,8 +6,10 @@ A script (on_board.py) lets it; what the board says of its own states is read he
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tools.diagnosis.checks import Finding
 from tools.errors import UserError
@@ -40,7 +42,7 @@ NO_ROOT = "put a DER certificate there, or remove the file"
 NO_CLOCK = "let the board reach an SNTP server (UDP port 123)"
 
 
-def examine(port, timeout):
+def examine(port: str, timeout: float) -> list[Finding]:
     """The findings of the board on `port`. It is reset afterwards, so that its application goes on."""
     command = [sys.executable, "-m", "mpremote", "connect", port, "run", str(SCRIPT), "reset"]
     try:
@@ -77,7 +79,7 @@ def _parsed(line):
     return found if isinstance(found, dict) and isinstance(found.get("aliot"), str) else None
 
 
-def findings(states):
+def findings(states: Iterable[dict[str, Any]]) -> list[Finding]:
     """What a board's state lines say of its way, as a list of `Finding`."""
     walk = Walk()
     for state in states:
@@ -90,19 +92,21 @@ def findings(states):
 class Walk:
     """The way so far; `on_...` takes a state of that name."""
 
-    def __init__(self):
-        self.found = {}  # stretch -> Finding, in the order in which they were reached
-        self.boot = {}
-        self.stage = None  # "registration" or "asks" while that is under way
+    def __init__(self) -> None:
+        self.found: dict[str, Finding] = {}  # stretch -> Finding, in the order in which they were reached
+        self.boot: dict[str, Any] = {}
+        self.stage: str | None = None  # "registration" or "asks" while that is under way
         self.method = self.place = self.who = ""
         self.asked = "kept"
-        self.fault = None  # the last one; a connection that comes after it makes it none
+        self.fault: dict[str, Any] | None = (
+            None  # the last one; a connection that comes after it makes it none
+        )
         self.over = False
 
-    def say(self, stretch, ok, found, advice=""):
+    def say(self, stretch: str, ok: bool, found: str, advice: str = "") -> None:
         self.found[stretch] = Finding(stretch, ok, printable(found), advice)
 
-    def on_boot(self, state):
+    def on_boot(self, state: dict[str, Any]) -> None:
         self.boot = state
         if "product_key" not in state:
             return  # there is no identity, as the line after it says
@@ -119,23 +123,23 @@ class Walk:
             NO_ROOT if refused else "",
         )
 
-    def on_wifi(self, state):
+    def on_wifi(self, state: dict[str, Any]) -> None:
         if state["up"]:
             self.say("network", True, f"joined {state['network']}" if state["network"] else "taken as given")
         elif "code" in state:
             self.say("network", False, f"{state['code']}: {state['detail']}", state["advice"])
             self.over = True
 
-    def on_clock(self, state):
+    def on_clock(self, state: dict[str, Any]) -> None:
         if state["server"]:
             self.say("clock", True, f"{state['time']} by {state['server']}")
         else:
             self.say("clock", False, "no SNTP server answered; counting from the build date", NO_CLOCK)
 
-    def on_registering(self, state):
+    def on_registering(self, state: dict[str, Any]) -> None:
         self.stage, self.method = "registration", state["method"]
 
-    def on_stored(self, state):
+    def on_stored(self, state: dict[str, Any]) -> None:
         if self.stage == "registration":
             media = ", ".join(
                 f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state
@@ -143,17 +147,17 @@ class Walk:
             self.say("registration", True, f"registered by {self.method}; media: {media}")
             self.stage = None
 
-    def on_asking(self, state):
+    def on_asking(self, state: dict[str, Any]) -> None:
         self.stage, self.asked = "asks", f"{state['path']} of {state['host']}"
 
-    def on_guided(self, state):
+    def on_guided(self, state: dict[str, Any]) -> None:
         self.say("asks", True, f"{self.asked}: {state['host']}:{state['port']}")
         self.stage = None
 
-    def on_connecting(self, state):
+    def on_connecting(self, state: dict[str, Any]) -> None:
         self.place = f"{state['host']}:{state['port']}"
 
-    def on_certificate(self, state):
+    def on_certificate(self, state: dict[str, Any]) -> None:
         self.say(
             "certificate",
             True,
@@ -161,12 +165,12 @@ class Walk:
             f"{state['days']} days left",
         )
 
-    def on_connected(self, state):
+    def on_connected(self, state: dict[str, Any]) -> None:
         self.linked()
         self.say("login", True, f"CONNACK 0: {self.who or 'who it was told that it is'} is online")
         self.fault, self.over = None, True
 
-    def on_offline(self, state):
+    def on_offline(self, state: dict[str, Any]) -> None:
         if state["code"] == "settings":
             self.say("settings", False, state["detail"], state["advice"])
         else:
@@ -174,13 +178,13 @@ class Walk:
 
     on_refused = on_error = on_offline
 
-    def linked(self):
+    def linked(self) -> None:
         if self.boot.get("way") == "id2":
             self.say("iTLS", True, f"both sides authenticated at {self.place}: one of ten times a day")
         else:
             self.say("TLS", True, f"chain, name and dates of {self.place} verified")
 
-    def end(self):
+    def end(self) -> list[Finding]:
         if self.fault:
             code = self.fault["code"]
             stretch = self.stage or self.stretch(code)
@@ -193,16 +197,16 @@ class Walk:
             )
         return list(self.found.values())
 
-    def stretch(self, code):
+    def stretch(self, code: str) -> str:
         if code in IDENTITY and "network" not in self.found:
             return "identity"
         return next((stretch for begin, stretch in STRETCHES.items() if code.startswith(begin)), "login")
 
 
-def name(state):
+def name(state: dict[str, Any]) -> str:
     return f"{state['product_key']} / {state['device_name']}" if state.get("product_key") else ""
 
 
-def printable(text):
+def printable(text: str) -> str:
     """`text`, in which a platform's own words may be, without what a terminal would obey."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

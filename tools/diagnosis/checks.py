@@ -1,8 +1,11 @@
 """What was found on a stretch of the way, and the stretches that every board has."""
 
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tools.diagnosis import probes
+from tools.image.identity import Identity
 
 SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
 TOLERANCE = 300  # seconds that a clock may be wrong
@@ -19,14 +22,14 @@ class Finding:
     advice: str = ""
 
 
-def look(stretch, action):
+def look(stretch: str, action: Callable[[], str]) -> Finding:
     try:
         return Finding(stretch, True, action())
     except probes.Refusal as refusal:
         return Finding(stretch, False, str(refusal), refusal.advice)
 
 
-def along(*stretches):
+def along(*stretches: tuple[str, Callable[[], str]]) -> list[Finding]:
     """The findings of (stretch, action) in order; what comes after one that is red is left out."""
     found = []
     for stretch, action in stretches:
@@ -36,7 +39,7 @@ def along(*stretches):
     return found
 
 
-def availability(who):
+def availability(who: Identity) -> Finding:
     line = who.warning()
     if line:
         return Finding("availability", False, line, "choose a region, an edition or a way that fit")
@@ -47,7 +50,7 @@ def availability(who):
     )
 
 
-def clock(network):
+def clock(network: probes.Network) -> str:
     server, ahead = probes.drift(network, SERVERS)
     if abs(ahead) > TOLERANCE:
         raise probes.Refusal(
@@ -56,16 +59,22 @@ def clock(network):
     return f"within {abs(ahead)} s of {server}"
 
 
-def dns(network, host, port):
+def dns(network: probes.Network, host: str, port: int) -> str:
     return f"{host} is {network.resolve(host, port)[0]}"
 
 
-def tcp(network, host, port):
+def tcp(network: probes.Network, host: str, port: int) -> str:
     network.dial(host, port).close()
     return f"{host}:{port} accepts"
 
 
-def tls(network, host, port, trusted, present=None):
+def tls(
+    network: probes.Network,
+    host: str,
+    port: int,
+    trusted: Mapping[str, str],
+    present: Callable[[ssl.SSLContext], object] | None = None,
+) -> str:
     """`present` gives the TLS context a client certificate, as in way.secure."""
     stream, root, days = probes.secure(network, host, port, trusted, present)
     stream.close()

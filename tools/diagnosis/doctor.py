@@ -4,15 +4,17 @@ From here it registers nothing. The registration switch shows in the code that a
 direct.md 9 checks product and switch before it. A board on a port goes the whole way, as it always does.
 """
 
+import argparse
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from aliot.advice import advice
 from aliot.bootstrap import Told
 from aliot.credentials import Credential
-from aliot.endpoint import PUBLIC
+from aliot.endpoint import PUBLIC, Endpoint
 from aliot.settings import Settings
 from rich.console import Console
 
@@ -21,11 +23,15 @@ from tools.diagnosis.checks import Finding, along, availability, clock, dns, loo
 from tools.errors import UserError
 from tools.flash import port
 from tools.image import identity
+from tools.image.identity import Identity
 
-OTHERS = {"x509": mutual_tls.walk, "id2": itls.walk}  # ways that sign nothing with a secret
+OTHERS: dict[str, Callable[..., list[Finding]]] = {
+    "x509": mutual_tls.walk,
+    "id2": itls.walk,
+}  # ways that sign nothing with a secret
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cert",
         metavar="CERT.json",
@@ -52,7 +58,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print a JSON list of findings")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     if args.port:
         if args.no_login:
             raise UserError("a board on a port logs in by itself: --no-login is for a certificate")
@@ -68,7 +74,7 @@ def run(args):
     return 1 if any(finding.ok is False for finding in findings) else 0
 
 
-def show(findings, console):
+def show(findings: Iterable[Finding], console: Console) -> None:
     colours = {True: ("green", "ok "), False: ("bold red", "BAD"), None: ("yellow", "-- ")}
     for finding in findings:
         colour, mark = colours[finding.ok]
@@ -78,7 +84,7 @@ def show(findings, console):
             console.print(f"                  {finding.advice}", markup=False)
 
 
-def examine(args):
+def examine(args: argparse.Namespace) -> list[Finding]:
     """The findings along the way, in order; a stretch that needs one before it that is red is left out."""
     who = identity.load(args.cert, usable=False) if args.cert else None
     if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
@@ -95,9 +101,10 @@ def examine(args):
     trusted = probes.roots(where.roots, extra)
     findings = [availability(who)] if who else []
     findings.append(look("clock", lambda: clock(network)))
-    if device is not None and device.method:
+    if who and device is not None and device.method:
         findings += registration(network, who, device, where, probes.roots(PUBLIC, extra), args.timeout)
     if isinstance(where, Told):
+        assert who
         more, known = asked(network, who, device, where, extra, args)
         findings += more
         if not known:
@@ -114,7 +121,7 @@ def examine(args):
     return findings
 
 
-def public(region):
+def public(region: str) -> Endpoint:
     """The endpoint of the public instance in a region."""
     settings = Settings({"endpoint": {"region": region}}, {})
     if settings.wrong:
@@ -122,7 +129,14 @@ def public(region):
     return settings.endpoint(Credential("a1", ""))
 
 
-def registration(network, who, device, where, trusted, timeout):
+def registration(
+    network: probes.Network,
+    who: Identity,
+    device: Credential,
+    where: Endpoint | Told,
+    trusted: Mapping[str, str],
+    timeout: float,
+) -> list[Finding]:
     """Findings about HTTPS registration; MQTT registration shows nothing before it is done."""
     if device.method != "https":
         return [Finding("registration", None, "over MQTT: nothing shows without registering")]
@@ -133,7 +147,9 @@ def registration(network, who, device, where, trusted, timeout):
     return findings
 
 
-def switch(network, device, host, trusted, timeout):
+def switch(
+    network: probes.Network, device: Credential, host: str, trusted: Mapping[str, str], timeout: float
+) -> str:
     """What a registration with a wrong signature on purpose is refused with."""
     stream, _, _ = probes.secure(network, host, 443, trusted)
     fields = {
@@ -150,12 +166,21 @@ def switch(network, device, host, trusted, timeout):
     raise probes.Refusal(f"code {code}: {message}", advice(f"register.{code}"))
 
 
-def asked(network, who, device, where, extra, args):
+def asked(
+    network: probes.Network,
+    who: Identity,
+    device: Credential,
+    where: Told,
+    extra: Sequence[Path | str],
+    args: argparse.Namespace,
+) -> tuple[list[Finding], bool]:
     """(findings about what the board asks before it connects, whether they tell where it will)."""
     trusted = probes.roots(PUBLIC, extra)
     findings, known = [], False
     complete = not (device.method or args.no_login)
-    for path, host, told in questions.questions(network, who, device, where, trusted, args.timeout, complete):
+    for path, host, told in questions.questions(
+        network, who, device, where, trusted, args.timeout, authenticate=complete
+    ):
         stretch = path.rpartition("/")[2]
         if told is None:
             why = (
@@ -174,7 +199,14 @@ def asked(network, who, device, where, extra, args):
     return findings, known
 
 
-def login(network, who, device, where, trusted, args):
+def login(
+    network: probes.Network,
+    who: Identity,
+    device: Credential,
+    where: Endpoint | Told,
+    trusted: Mapping[str, str],
+    args: argparse.Namespace,
+) -> Finding:
     if device.method:
         return Finding("login", None, "this certificate has no DeviceSecret before its board has registered")
     if args.no_login:

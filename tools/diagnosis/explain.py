@@ -1,7 +1,9 @@
 """The verb `explain`: what a board with this certificate signs and sends, to hold against the console or a log."""
 
+import argparse
 import json
 import re
+from typing import Any
 
 from tools.diagnosis import signing
 from tools.errors import UserError
@@ -10,7 +12,7 @@ from tools.image import identity
 SHOWN = 8  # digits of a signature that are shown; the whole of it would let anybody connect
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cert", metavar="CERT.json", help="the identity, as for `burn`")
     parser.add_argument("--mac", help="the board's MAC, where it takes the place of a DeviceName")
     parser.add_argument(
@@ -25,7 +27,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
         raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
     if args.timestamp is not None and args.timestamp < 0:
@@ -36,7 +38,7 @@ def run(args):
     print(json.dumps(report) if args.json else words(report))
 
 
-def plain(step, whole=False):
+def plain(step: signing.Step, whole: bool = False) -> dict[str, Any]:
     """A step as a dict that may be shown: its signature is cut to eight digits unless `whole`."""
     fields = dict(step.fields)
     if step.signature and not whole:
@@ -55,7 +57,7 @@ def plain(step, whole=False):
     }
 
 
-def words(report):
+def words(report: dict[str, Any]) -> str:
     lines = [f"{name}: {value}" for name, value in report["identity"].items()]
     if report["warning"]:
         lines.append(f"warning: {report['warning']}")

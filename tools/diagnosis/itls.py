@@ -1,7 +1,12 @@
 """The way of a board with an ID²: to the iTLS endpoint and no further, since an authentication costs; id2.md 1.6, 6."""
 
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
 from tools.diagnosis import probes
 from tools.diagnosis.checks import Finding, along, dns, tcp
+from tools.image.identity.id2 import Id2
 
 PORT = 1883
 OF_TLS = (443, 8883)  # a board takes PORT for these
@@ -10,7 +15,9 @@ ASKED_FOR = "not tried from here: it would take one of the product's identities"
 BOARD = "'doctor --port' has the board itself do it, at that price: one of ten a day"
 
 
-def walk(network, who, extra, args):
+def walk(
+    network: probes.Network, who: Id2, extra: Sequence[Path | str], args: argparse.Namespace
+) -> list[Finding]:
     host = who.host or f"{who.product_key}.itls.cn-shanghai.aliyuncs.com"
     port = PORT if who.port in (None, *OF_TLS) else who.port
     found = along(("DNS", lambda: place(network, host, port)), ("TCP", lambda: tcp(network, host, port)))
@@ -19,7 +26,7 @@ def walk(network, who, extra, args):
     return found
 
 
-def place(network, host, port):
+def place(network: probes.Network, host: str, port: int) -> str:
     if ".iot-as-mqtt." in host or ".mqtt.iothub." in host:
         raise probes.Refusal(f"{host} speaks TLS, not iTLS", "burn the host that the console shows for ID²")
     return dns(network, host, port)

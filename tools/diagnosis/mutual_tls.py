@@ -1,10 +1,12 @@
 """The way of a board with an X.509 certificate: mutual TLS, and a CONNECT that names nobody; x509.md 4."""
 
+import argparse
 import json
 import secrets
 import ssl
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aliot.advice import advice
@@ -17,6 +19,7 @@ from tools.diagnosis import probes
 from tools.diagnosis.checks import SOON, Finding, along, dns, look, tcp, tls
 from tools.errors import UserError
 from tools.image.identity import pair as credential
+from tools.image.identity.x509 import X509
 from tools.secrets import write as write_private
 
 CONNECT = (".|securemode=2|", "", "")  # of a board that has not been told yet who it is
@@ -40,7 +43,9 @@ UNBOUND = (
 NO_PUSH = "check that this is the platform's X.509 host; a board asks again"
 
 
-def walk(network, who, extra, args):
+def walk(
+    network: probes.Network, who: X509, extra: Sequence[Path | str], args: argparse.Namespace
+) -> list[Finding]:
     """The findings from the certificate on; without a pair to connect with the way ends at TCP."""
     where = Endpoint(who.host or f"x509.itls.{who.region or 'cn-shanghai'}.aliyuncs.com", who.port or PORT)
     client = Client(network, who, where, probes.roots(where.roots, extra))
@@ -58,7 +63,7 @@ def walk(network, who, extra, args):
     return [pair, *found]
 
 
-def certificate(who, now):
+def certificate(who: X509, now: float) -> str:
     """Whose certificate it is, and how long it holds; Refusal when no board can connect with it and its key."""
     facts = credential.describe(who.certificate, now)
     if "fault" in facts:
@@ -76,11 +81,13 @@ def certificate(who, now):
 class Client:
     """What connects with the certificate and key of `who`."""
 
-    def __init__(self, network, who, where, trusted):
+    def __init__(
+        self, network: probes.Network, who: X509, where: Endpoint, trusted: Mapping[str, str]
+    ) -> None:
         self.network, self.who, self.where, self.trusted = network, who, where, trusted
         self.serial = credential.describe(who.certificate, time.time()).get("serial")
 
-    def present(self, context):
+    def present(self, context: ssl.SSLContext) -> None:
         """Give a TLS context the pair, by way of a file, since ssl takes nothing else.
 
         The file is gone when this returns, and the key in it is encrypted under a passphrase that nobody has kept:
@@ -100,14 +107,14 @@ class Client:
                     f"this machine's TLS does not take the certificate ({error.reason})", TOGETHER
                 ) from None
 
-    def tls(self):
+    def tls(self) -> str:
         try:
             verified = tls(self.network, self.where.host, self.where.port, self.trusted, self.present)
         except probes.Broken as broken:
             raise self.refused(broken, UNSAID) from None
         return f"{verified}; certificate {self.serial} is not refused"
 
-    def login(self, timeout):
+    def login(self, timeout: float) -> str:
         """What the platform says to a CONNECT, and who it says that this is."""
         stream, _, _ = probes.secure(
             self.network, self.where.host, self.where.port, self.trusted, self.present
@@ -126,7 +133,7 @@ class Client:
             )
         return f"CONNACK 0: the platform says that this is {identity(pushed)} (it is activated now)"
 
-    def refused(self, broken, otherwise):
+    def refused(self, broken: probes.Broken, otherwise: str) -> probes.Refusal:
         """The Refusal for a connection that the server ended: with an alert, or without a word (then the advice)."""
         if broken.alert:
             return probes.Refusal(
@@ -135,7 +142,7 @@ class Client:
         return probes.Refusal(f"{broken}; certificate {self.serial}", otherwise)
 
 
-def sealed(who, passphrase):
+def sealed(who: X509, passphrase: bytes) -> bytes:
     """Certificate and key in PEM, the key encrypted."""
     key = serialization.load_der_private_key(who.private_key, None)
     made = x509.load_der_x509_certificate(who.certificate).public_bytes(serialization.Encoding.PEM)
@@ -146,7 +153,7 @@ def sealed(who, passphrase):
     )
 
 
-def identity(payload):
+def identity(payload: bytes | None) -> str:
     """ProductKey and DeviceName in a push; Refusal when there was none, or it is none."""
     if payload is None:
         raise probes.Refusal("CONNACK 0, but the platform does not say who this is", NO_PUSH)

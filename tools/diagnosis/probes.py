@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 import urllib.parse
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -24,7 +25,7 @@ NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 class Refusal(Exception):
     """What was found wrong, and one sentence of advice."""
 
-    def __init__(self, found, advice):
+    def __init__(self, found: str, advice: str) -> None:
         super().__init__(found)
         self.advice = advice
 
@@ -32,7 +33,7 @@ class Refusal(Exception):
 class Broken(Refusal):
     """A TLS connection that ended; `alert` is the server's in words, "" when it sent none."""
 
-    def __init__(self, found, advice, alert=""):
+    def __init__(self, found: str, advice: str, alert: str = "") -> None:
         super().__init__(found, advice)
         self.alert = alert
 
@@ -40,11 +41,11 @@ class Broken(Refusal):
 class Network:
     """Where names lead: the real network, or with `cloud` the emulated one that runs in that directory."""
 
-    def __init__(self, cloud=None, timeout=5.0):
+    def __init__(self, cloud: Path | str | None = None, timeout: float = 5.0) -> None:
         self.timeout = timeout
         self._routes = host_names.table(cloud) if cloud else None
 
-    def resolve(self, host, port):
+    def resolve(self, host: str, port: int) -> tuple[str, int]:
         """(address, port) of a host's service. Refusal when the name leads nowhere."""
         if self._routes is not None:
             found = self._routes(host, port)
@@ -54,14 +55,15 @@ class Network:
                 )
             return found
         try:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][:2]
+            address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+            return str(address[0]), int(address[1])
         except OSError as error:
             raise Refusal(
                 f"{host} is not found ({error.strerror})",
                 "check this network's name server, and region and instance",
             ) from None
 
-    def dial(self, host, port):
+    def dial(self, host: str, port: int) -> socket.socket:
         """An open TCP connection."""
         address = self.resolve(host, port)
         try:
@@ -72,7 +74,7 @@ class Network:
                 "let this network out to that port, or try 443 or 1883 where the instance has it",
             ) from None
 
-    def seconds(self, server):
+    def seconds(self, server: str) -> int:
         """Seconds since 1970 by an SNTP server."""
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -86,7 +88,7 @@ class Network:
             ) from None
 
 
-def roots(names, extra):
+def roots(names: Iterable[str], extra: Iterable[Path | str]) -> dict[str, str]:
     """{name: certificate in PEM} of the firmware's roots of those names, and of extra root files."""
     found = {name: (ROOTS / f"{name}.der").read_bytes() for name in names}
     for path in extra:
@@ -97,7 +99,13 @@ def roots(names, extra):
     return {name: ssl.DER_cert_to_PEM_cert(der) for name, der in found.items()}
 
 
-def secure(network, host, port, trusted, present=None):
+def secure(
+    network: Network,
+    host: str,
+    port: int,
+    trusted: Mapping[str, str],
+    present: Callable[[ssl.SSLContext], object] | None = None,
+) -> tuple[ssl.SSLSocket, str, int]:
     """(TLS socket, root's name, days until the server's certificate ends): TLS 1.2 as on the chip, all verified.
 
     `present` gives the context a client certificate.
@@ -126,7 +134,7 @@ def secure(network, host, port, trusted, present=None):
                 "something on the way breaks TLS open or the port speaks another protocol",
                 alert(error),
             ) from None
-        certificate = x509.load_der_x509_certificate(secured.getpeercert(True))
+        certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
         left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         return secured, name, left.days
     raise Refusal(*_certificate(said, host))
@@ -150,12 +158,12 @@ def _certificate(error, host):
     )
 
 
-def alert(error):
+def alert(error: OSError) -> str:
     """The TLS alert that an OSError stands for, as words such as "unknown ca"; "" when it stands for none."""
     return (getattr(error, "reason", None) or "").partition("ALERT_")[2].replace("_", " ").lower()
 
 
-def connack(stream, fields, timeout):
+def connack(stream: socket.socket, fields: Iterable[str], timeout: float) -> int:
     """The return code that a CONNECT with these (client id, user, password) gets; direct.md 1.7."""
     body = (
         b"\x00\x04MQTT\x04\xc2"
@@ -178,12 +186,12 @@ def connack(stream, fields, timeout):
         ) from None
 
 
-def disconnect(stream):
+def disconnect(stream: socket.socket) -> None:
     with contextlib.suppress(OSError):
         stream.sendall(b"\xe0\x00")
 
 
-def published(stream, topic, timeout):
+def published(stream: socket.socket, topic: str, timeout: float) -> bytes | None:
     """The payload that the server publishes next on `topic`, or None when none comes within `timeout` seconds."""
     ends = time.monotonic() + timeout
     try:
@@ -229,7 +237,7 @@ def _length(size):
             return out
 
 
-def post(stream, host, path, form, timeout):
+def post(stream: socket.socket, host: str, path: str, form: str, timeout: float) -> tuple[int, bytes]:
     """(HTTP status, body) that a POST of a form is answered with."""
     stream.settimeout(timeout)
     stream.sendall(
@@ -247,7 +255,9 @@ def post(stream, host, path, form, timeout):
         raise _no_answer(host) from None
 
 
-def registration_code(stream, host, fields, timeout):
+def registration_code(
+    stream: socket.socket, host: str, fields: Mapping[str, str], timeout: float
+) -> tuple[int, str]:
     """(code, message) that POST /auth/register/device answers with; direct.md 2.3 and 2.4."""
     try:
         found = json.loads(
@@ -262,12 +272,13 @@ def _no_answer(host):
     return Refusal(f"{host} gives no answer that could be used", "check the endpoint, and what is between")
 
 
-def drift(network, servers):
+def drift(network: Network, servers: Iterable[str]) -> tuple[str, int]:
     """(server, seconds that this machine's clock is ahead) by the first server that answers."""
-    said = None
+    said: Refusal | None = None
     for server in servers:
         try:
             return server, round(time.time() - network.seconds(server))
         except Refusal as error:
             said = error
+    assert said
     raise said

@@ -1,14 +1,26 @@
-"""What a board asks the platform before it connects, asked from here: /auth/bootstrap and /auth/devicename; direct.md 6."""
+"""What a board asks the platform before it connects, asked from here: /auth/bootstrap, then /auth/devicename."""
 
 import time
+from collections.abc import Iterator, Mapping
 
-from aliot.bootstrap import Token, messages
+from aliot.bootstrap import Token, Told, messages
+from aliot.credentials import Credential
 from aliot.errors import AliotError
 
 from tools.diagnosis import probes
+from tools.image.identity import Identity
 
 
-def questions(network, who, device, where, trusted, timeout, authenticate=True):
+def questions(
+    network: probes.Network,
+    who: Identity,
+    device: Credential,
+    where: Told,
+    trusted: Mapping[str, str],
+    timeout: float,
+    *,
+    authenticate: bool = True,
+) -> Iterator[tuple[str, str, tuple[str | int, ...] | probes.Refusal | None]]:
     """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
 
     `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is
@@ -32,7 +44,7 @@ def questions(network, who, device, where, trusted, timeout, authenticate=True):
         yield path, host, told
 
 
-def form(who, device, where, path):
+def form(who: Identity, device: Credential, where: Told, path: str) -> str:
     if path == "/auth/bootstrap":
         return messages.bootstrap(device)
     return messages.authentication(
@@ -40,7 +52,9 @@ def form(who, device, where, path):
     )
 
 
-def ask(network, host, path, text, trusted, timeout):
+def ask(
+    network: probes.Network, host: str, path: str, text: str, trusted: Mapping[str, str], timeout: float
+) -> tuple[str | int, ...]:
     """One question. Refusal with the advice that the board itself would give."""
     stream, _, _ = probes.secure(network, host, 443, trusted)
     with stream:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from aliot import identities, registration
 from aliot.bootstrap import Told, messages
-from aliot.endpoint import PUBLIC
+from aliot.credentials import Credential
+from aliot.endpoint import PUBLIC, Endpoint
 from aliot.errors import CredentialError
 from aliot.login import login
 from aliot.settings import Settings
@@ -26,16 +27,16 @@ class Step:
     title: str
     host: str  # "" where the answer to the request before it says
     port: int
-    roots: tuple
+    roots: tuple[str, ...]
     text: str  # what the HMAC is taken of; "" when nothing is signed
     key: str  # "DeviceSecret" or "ProductSecret"; "" when nothing is signed
     method: str
-    fields: dict = field(repr=False)  # name -> value; the signature is among them
+    fields: dict[str, str] = field(repr=False)  # name -> value; the signature is among them
     signature: str = field(repr=False)  # the name of that field
     then: str = ""  # what the board does with the answer
 
 
-def credential(identity: Identity, mac=None):
+def credential(identity: Identity, mac: str | None = None) -> tuple[Credential, Endpoint | Told]:
     """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
     if identity.way not in ("device", "product"):
         raise UserError(
@@ -52,7 +53,9 @@ def credential(identity: Identity, mac=None):
         raise UserError(error.detail) from None
 
 
-def steps(identity, mac=None, timestamp=None, nonce=None):
+def steps(
+    identity: Identity, mac: str | None = None, timestamp: int | None = None, nonce: str | None = None
+) -> list[Step]:
     """The requests that a board makes, in order, up to the first that needs an answer; a list of `Step`.
 
     `timestamp` (ms) and `nonce` are what the console or a log shows, to compare with it.
@@ -71,7 +74,7 @@ def steps(identity, mac=None, timestamp=None, nonce=None):
     ]
 
 
-def connect(who, where, method, timestamp):
+def connect(who: Credential, where: Endpoint | Told, method: str, timestamp: int | None) -> Step:
     """The CONNECT of a device with a DeviceSecret; direct.md 1.1 and 1.2."""
     made = login(who, where, timestamp, method)
     signed = {
@@ -95,7 +98,7 @@ def connect(who, where, method, timestamp):
     )
 
 
-def asked(who, where, method, timestamp):
+def asked(who: Credential, where: Told, method: str, timestamp: int | None) -> list[Step]:
     """What is asked before a CONNECT, and the CONNECT itself where it does not hang on an answer; direct.md 6."""
     found = []
     host, path = where.question()
@@ -142,7 +145,7 @@ def _pairs(form):
     return dict(pair.split("=") for pair in form.split("&"))
 
 
-def over_https(who, where, method, nonce):
+def over_https(who: Credential, where: Endpoint | Told, method: str, nonce: str) -> Step:
     """POST /auth/register/device; direct.md 2.1 and 2.2."""
     sign = registration.signature(who, nonce, method)
     fields = {
@@ -166,7 +169,7 @@ def over_https(who, where, method, nonce):
     )
 
 
-def over_mqtt(who, where, method, nonce):
+def over_mqtt(who: Credential, where: Endpoint | Told, method: str, nonce: str) -> Step:
     """CONNECT with authType register or regnwl; direct.md 3 and 4."""
     kind = "regnwl" if who.method == "regnwl" else "register"
     instance = f",instanceId={where.instance}" if where.instance else ""

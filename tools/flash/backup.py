@@ -8,6 +8,7 @@ away when they are back, and until then the next flash of that MAC begins with i
 import json
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tools import files, secrets
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import decision, journal, owner
+from tools.image.decision import Copy
 from tools.image.flash_image import BURNED, ISSUED, NAMESPACE, NEXT, RENEWED, path_of
 from tools.image.nvs import Entry
 
@@ -29,30 +31,32 @@ class Backup:
     """The newest good records: fields {tag: bytes}; `issued` None when there was none, `slots` {name: fields}."""
 
     mac: str
-    burned: dict = field(repr=False)
-    issued: dict | None = field(repr=False)
-    slots: dict = field(default_factory=dict, repr=False)
+    burned: dict[int, bytes] = field(repr=False)
+    issued: dict[int, bytes] | None = field(repr=False)
+    slots: dict[str, dict[int, bytes]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Rescue:
     """NVS entries and the tree of files."""
 
-    entries: tuple = field(repr=False)
-    tree: dict = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+    tree: dict[str, bytes] = field(repr=False)
 
-    def records(self, name):
+    def records(self, name: str) -> list[object]:
         """The bytes under the name of a record, of both media, None where there is none."""
         ours = [e.value for e in self.entries if (e.namespace, e.key) == (NAMESPACE, name)]
         return [*ours, self.tree.get(path_of(name))]
 
-    def who(self, mac):
+    def who(self, mac: str) -> str | None:
         """ProductKey/DeviceName of its newest burned record, or None."""
         burned = newest(self.records(BURNED), record.BURNED)
         return owner.describe(burned[1], mac) if burned else None
 
 
-def save(mac, copies, folder=FOLDER, now=None):
+def save(
+    mac: str, copies: Sequence[Copy], folder: Path | str = FOLDER, now: float | None = None
+) -> Path | None:
     """Save the records of a board; the path, or None when there are none. UserError when that fails."""
     if not copies:
         return None
@@ -80,7 +84,7 @@ def _unused(folder, stem):
     return path
 
 
-def load(path):
+def load(path: Path | str) -> Backup:
     """The `Backup` in a file; UserError for what is wrong with it."""
     mac, raw = _parse(path)
     copies, _ = decision.good_copies(raw)
@@ -119,7 +123,7 @@ def _parse(path):
         raise UserError(f"{path} is not a backup of an identity, or it is damaged") from None
 
 
-def lying(mac, folder=FOLDER, issued=False):
+def lying(mac: str, folder: Path | str = FOLDER, issued: bool = False) -> Path | None:
     """The path of the newest backup of a board in a folder, or None; `issued`: of one with an issued secret or key."""
     digits = (mac or "").replace(":", "").lower()
     for path in sorted(Path(folder).glob(f"{digits}-*.identity"), reverse=True) if digits else ():
@@ -132,13 +136,17 @@ def lying(mac, folder=FOLDER, issued=False):
     return None
 
 
-def advice(code, mac, port, folder=FOLDER):
+def advice(code: str, mac: str, port: str, folder: Path | str = FOLDER) -> str | None:
     """What to type when the platform says that it has had this board before; None when no backup of it lies here."""
     path = lying(mac, folder, issued=True) if code in LOST else None
-    return path and f"its secret was saved from this board: 'make restore PORT={port} BACKUP={path}'"
+    if path is None:
+        return None
+    return f"its secret was saved from this board: 'make restore PORT={port} BACKUP={path}'"
 
 
-def newest(datas, kind, generation=None):
+def newest(
+    datas: Iterable[object], kind: int, generation: int | None = None
+) -> tuple[int, dict[int, bytes], bytes] | None:
     """(generation, fields, bytes) of the newest good record of a kind among `datas` (bytes or None), or None.
 
     With `generation`, only records issued to that burned generation count.
@@ -146,7 +154,8 @@ def newest(datas, kind, generation=None):
     best = None
     for data in datas:
         try:
-            found, number, fields = record.decode(data if isinstance(data, bytes) else b"")
+            data = data if isinstance(data, bytes) else b""
+            found, number, fields = record.decode(data)
         except ValueError:
             continue
         belongs = generation is None or fields.get(record.FOR_GENERATION) == generation.to_bytes(4, "little")
@@ -155,7 +164,9 @@ def newest(datas, kind, generation=None):
     return best
 
 
-def save_rescue(mac, entries, tree, folder=None):
+def save_rescue(
+    mac: str, entries: Iterable[Entry], tree: Mapping[str, bytes], folder: Path | str | None = None
+) -> None:
     """Keep NVS and files of a board until they are written again; `folder` as for journals."""
     secrets.write(
         secrets.folder(journal.home(folder)) / _rescue(mac),
@@ -170,7 +181,7 @@ def save_rescue(mac, entries, tree, folder=None):
     )
 
 
-def load_rescue(mac, folder=None):
+def load_rescue(mac: str, folder: Path | str | None = None) -> Rescue | None:
     """The `Rescue` that waits for this board, or None."""
     path = rescue_path(mac, folder)
     try:
@@ -195,11 +206,11 @@ def load_rescue(mac, folder=None):
         ) from None
 
 
-def remove_rescue(mac, folder=None):
+def remove_rescue(mac: str, folder: Path | str | None = None) -> None:
     journal.discard(folder, _rescue(mac))
 
 
-def rescue_path(mac, folder=None):
+def rescue_path(mac: str, folder: Path | str | None = None) -> Path:
     """Where the rescue of a board lies, or would; `folder` as for journals."""
     return journal.find(folder, _rescue(mac))
 
@@ -208,14 +219,14 @@ def _rescue(mac):
     return f"{mac.replace(':', '').lower()}.files.identity"
 
 
-def save_entries(mac, entries, folder=FOLDER):
+def save_entries(mac: str, entries: Iterable[Entry], folder: Path | str = FOLDER) -> Path:
     """Keep NVS entries that a board is about to lose; the path."""
     path = secrets.folder(folder) / f"{_stem(mac)}.nvs.identity"
     secrets.write(path, json.dumps({"format": _FORMAT, "mac": mac, "entries": _to_text(entries)}))
     return path
 
 
-def retire(path, mac, folder=FOLDER):
+def retire(path: Path | str, mac: str, folder: Path | str = FOLDER) -> Path:
     """Move what was kept of an interrupted flash or burn to the backups; its new path."""
     kept = secrets.folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
     secrets.write(kept, Path(path).read_text())

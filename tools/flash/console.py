@@ -3,6 +3,8 @@
 import json
 import re
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import serial
 from esptool.reset import HardReset
@@ -26,12 +28,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # as ESP-IDF colours its log
 class Ended(UserError):
     """The application on the board has ended; `traceback`: its lines, () when it came to the prompt without one."""
 
-    def __init__(self, traceback):
+    def __init__(self, traceback: Sequence[str]) -> None:
         self.traceback = tuple(traceback)
         super().__init__(f"its application has ended: {brief(traceback)}")
 
 
-def brief(traceback):
+def brief(traceback: Sequence[str]) -> str:
     """A traceback in one line: the error, then where."""
     if not traceback:
         return "the board is at its prompt"
@@ -39,13 +41,13 @@ def brief(traceback):
     return error.strip() + (f" ({'; '.join(place.strip() for place in places)})" if places else "")
 
 
-def printable(text):
+def printable(text: str) -> str:
     """Text of a board as a terminal can take it: without colours, what cannot be printed as its escape."""
     text = _COLOUR.sub("", text).expandtabs()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def state_of(line):
+def state_of(line: bytes) -> dict[str, Any] | None:
     """The dict of a state line, or None for any other line."""
     if not line.lstrip().startswith(b'{"aliot"') and not line.lstrip().startswith(b"{"):
         return None
@@ -56,14 +58,14 @@ def state_of(line):
     return values if isinstance(values, dict) and isinstance(values.get("aliot"), str) else None
 
 
-def readable(text):
+def readable(text: str) -> str:
     """A line of a console with the places of a traceback as places in the sources (tools.image.release)."""
     if 'File "aliot' in text or 'File \\"aliot' in text or "object has no attribute" in text:
         return release.build().translate(text)
     return text
 
 
-def final(state):
+def final(state: dict[str, Any]) -> bool:
     """Whether a state ends the wait for a board that runs: it is connected, or it is refused or stands still.
 
     What a board says of its settings, its handlers or one subscription is no reason for it to stop.
@@ -72,7 +74,7 @@ def final(state):
     return state["aliot"] in RUNS + FAILS and not (state["aliot"] == "error" and state.get("code") in passing)
 
 
-def words(state):
+def words(state: dict[str, Any]) -> str:
     """A state as a person reads it."""
     rest = ", ".join(
         f"{key} {value}" for key, value in state.items() if key != "aliot" and isinstance(value, (str, int))
@@ -83,14 +85,14 @@ def words(state):
 class Output:
     """What a board says, told apart: `tell(state)` hears of each state, `show(text)` of each other line."""
 
-    def __init__(self, tell, show):
+    def __init__(self, tell: Callable[[dict[str, Any]], None], show: Callable[[str], None]) -> None:
         self._tell, self._show = tell, show
         self._rest = b""
-        self._traceback = []  # lines of the last one
+        self._traceback: list[str] = []  # lines of the last one
         self._inside = False  # a traceback has begun, and its error is still to come
-        self._quiet_from = None  # when it was ended, or came to the prompt
+        self._quiet_from: float | None = None  # when it was ended, or came to the prompt
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
         """The states in what came, one by one."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-_LINE_LIMIT:]
@@ -106,11 +108,11 @@ class Output:
         if self._rest == _PROMPT:
             self._quiet_from = self._quiet_from or time.monotonic()
 
-    def drop(self):
+    def drop(self) -> None:
         """The port went away, and half a line with it."""
         self._rest = b""
 
-    def check(self):
+    def check(self) -> None:
         """Ended once a traceback or a prompt was the last for a while."""
         if self._quiet_from is not None and time.monotonic() - self._quiet_from >= _QUIET:
             raise Ended(self._traceback)
@@ -131,7 +133,14 @@ class Output:
         self._traceback, self._inside, self._quiet_from = [], False, None
 
 
-def follow(name, port, seconds, tell, until=final, show=lambda text: None):
+def follow(
+    name: str,
+    port: ports.Port,
+    seconds: float,
+    tell: Callable[[dict[str, Any]], None],
+    until: Callable[[dict[str, Any]], bool] = final,
+    show: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any] | None:
     """The first state (a dict) for which `until` holds, or None when `seconds` are over.
 
     `port`: the open port, which is closed at the end; `tell(state)` hears of
@@ -161,7 +170,7 @@ def follow(name, port, seconds, tell, until=final, show=lambda text: None):
         port.close()
 
 
-def restart(name, port):
+def restart(name: str, port: ports.Port) -> ports.Port:
     """Reset the board by its lines; the open port, which a chip's own USB may have under another name."""
     before = {device for device, _ in ports.plugged_in()}
     try:

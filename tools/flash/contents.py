@@ -1,9 +1,12 @@
 """What a board holds, read through its loader: partition table, identity, and those files that matter."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools import partitions
-from tools.image import burn, littlefs, owner
+from tools.boards import Board
+from tools.flash.loader import Loader
+from tools.image import burn, decision, littlefs, owner
 from tools.image.flash_image import BURNED, NEXT
 
 BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
@@ -20,58 +23,62 @@ class Contents:
     table: str
     layout: partitions.Layout
     found: burn.Found = field(repr=False)
-    files: dict = field(repr=False)
+    files: dict[str, bytes | None] = field(repr=False)
 
     @property
-    def copies(self):
+    def copies(self) -> tuple[decision.Copy, ...]:
         """The good records, of both media."""
         return self.found.copies
 
-    def who(self, mac):
+    def who(self, mac: str) -> str | None:
         """ProductKey/DeviceName of the newest burned record (else the newest of all), or None."""
         newest = burn.newest(self.copies, BURNED) or burn.newest(self.copies)
         return owner.describe(newest.fields, mac) if newest else None
 
     @property
-    def issued(self):
+    def issued(self) -> bool:
         """Whether there is a secret that nobody can get again: an issued one, or a key that was made on the board."""
         return any(c.name not in (BURNED, NEXT) and owner.holds_secret(c.fields) for c in self.copies)
 
     @property
-    def only_on_littlefs(self):
+    def only_on_littlefs(self) -> bool:
         """Whether a good record is on the file system and missing or older in NVS."""
         nvs = {copy.name: copy.generation for copy in self.copies if copy.medium == "nvs"}
         return any(
             copy.generation > nvs.get(copy.name, -1) for copy in self.copies if copy.medium == "littlefs"
         )
 
-    def runs(self, loader):
+    def runs(self, loader: Loader) -> bool:
         """Whether there is an application to start, MicroPython or another: its first byte is an image's."""
         return any(
             loader.read(row.offset, 1) == b"\xe9" for row in self.layout.rows if row.type == partitions.APP
         )
 
-    def file(self, path):
+    def file(self, path: str) -> bytes | None:
         """The bytes of one file, or None when it is not there."""
-        if path not in self.files and self.found.vfs == GOOD:
+        if path not in self.files and self.found.image and self.found.vfs == GOOD:
             self.files[path] = littlefs.read_files(self.found.image, [path]).get(path)
         return self.files.get(path)
 
-    def below(self):
+    def below(self) -> Sequence[str]:
         """The paths of the files in /aliot."""
-        return littlefs.below(self.found.image, "/aliot")[0] if self.found.vfs == GOOD else ()
+        return (
+            littlefs.below(self.found.image, "/aliot")[0]
+            if self.found.image and self.found.vfs == GOOD
+            else ()
+        )
 
-    def tree(self):
+    def tree(self) -> dict[str, bytes]:
         """All files, with their bytes; {} when the file system is not good."""
-        return littlefs.read(self.found.image) if self.found.vfs == GOOD else {}
+        return littlefs.read(self.found.image) if self.found.image and self.found.vfs == GOOD else {}
 
 
-def look(loader, board, wanted):
+def look(loader: Loader, board: Board, wanted: Mapping[str, bytes]) -> Contents:
     """The `Contents` of a board; `wanted` {path: bytes} are the files that it may already have."""
     loader.expect(first_sectors(wanted))
     table, layout = _table(loader, board)
     found = burn.look(loader, layout)
-    files = littlefs.read_files(found.image, wanted) if found.vfs == GOOD else {}
+    files = littlefs.read_files(found.image, wanted) if found.image and found.vfs == GOOD else {}
     return Contents(table, layout, found, files)
 
 
@@ -88,6 +95,6 @@ def _table(loader, board):
         return DAMAGED, board.layout
 
 
-def first_sectors(tree):
+def first_sectors(tree: Mapping[str, bytes]) -> list[bytes]:
     """How the first block of a file looks in flash: littlefs puts nothing before its content."""
     return [data[: littlefs.BLOCK].ljust(littlefs.BLOCK, b"\xff") for data in tree.values() if data]

@@ -10,12 +10,15 @@ A board without a list was flashed by an older release: all but /aliot and an un
 import hashlib
 import json
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tools import secrets
 from tools.errors import UserError
 from tools.image import device_files
 from tools.image import flash_image as layouts
+from tools.image.application import Application
 
 LIST = "/aliot/files"
 RELEASE, FILES, ROOT = "release", "FILES", "ROOT"
@@ -40,20 +43,20 @@ class Wanted:
     files too give way to those of `tree`.
     """
 
-    tree: dict = field(repr=False)
-    sources: dict = field(default_factory=dict)
+    tree: dict[str, bytes] = field(repr=False)
+    sources: dict[str, str] = field(default_factory=dict)
     files: bool = False
     reset: bool = False
 
-    def source(self, path):
+    def source(self, path: str) -> str:
         return self.sources.get(path, RELEASE)
 
-    def with_config(self, data, source=CONFIG):
+    def with_config(self, data: bytes, source: str = CONFIG) -> "Wanted":
         """The same with settings: CONFIG, or MERGED into those of the board."""
         return replace(self, tree={**self.tree, _CONFIG: data}, sources={**self.sources, _CONFIG: source})
 
     @property
-    def speaks_for(self):
+    def speaks_for(self) -> set[str]:
         """The sources of which this is all that there is."""
         return {RELEASE, FILES} if self.files else {RELEASE}
 
@@ -67,26 +70,28 @@ class Change:
     bytes of the list, `before` those on the board.
     """
 
-    put: dict = field(repr=False)
-    remove: tuple
-    kept: tuple
-    left: tuple
-    saved: dict = field(repr=False)
+    put: dict[str, bytes] = field(repr=False)
+    remove: tuple[str, ...]
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
+    saved: dict[str, bytes] = field(repr=False)
     before: bytes | None = field(repr=False)
     during: bytes = field(repr=False)
     after: bytes = field(repr=False)
 
     @property
-    def nothing(self):
+    def nothing(self) -> bool:
         return not self.put and not self.remove and self.before == self.after
 
-    def onto(self, tree):
+    def onto(self, tree: Mapping[str, bytes]) -> dict[str, bytes]:
         """The files of `tree` {path: bytes} after the change, the list among them."""
         stay = {path: data for path, data in tree.items() if path not in self.remove}
         return {**stay, **self.put, LIST: self.after}
 
 
-def wanted(application=None, roots=(), reset=False):
+def wanted(
+    application: Application | None = None, roots: Iterable[Path | str] = (), reset: bool = False
+) -> Wanted:
     """The `Wanted` of the release, an `application.Application` over it, and extra roots (files, DER or PEM)."""
     own = application.compiled() if application else {}
     tree = {**device_files.compile_tree(), **own}
@@ -95,11 +100,17 @@ def wanted(application=None, roots=(), reset=False):
     return Wanted({**tree, **extra}, sources, application is not None, reset)
 
 
-def decide(wanted, file, below=lambda: ()):
+def decide(
+    wanted: Wanted, file: Callable[[str], bytes | None], below: Callable[[], Iterable[str]] = lambda: ()
+) -> Change:
     """The `Change` of a board on which `file(path)` gives bytes or None, and `below()` the paths in /aliot."""
     before = file(LIST)
     listed = parse(before)
-    put, kept, saved, after, old = {}, [], {}, {}, {}
+    kept: list[str] = []
+    put: dict[str, bytes] = {}
+    saved: dict[str, bytes] = {}
+    after: dict[str, dict[str, str]] = {}
+    old: dict[str, dict[str, str]] = {}
     for path, data in sorted(wanted.tree.items()):
         held, source = file(path), wanted.source(path)
         was = None if held is None else _source(listed, path, held)
@@ -108,16 +119,16 @@ def decide(wanted, file, below=lambda: ()):
             put.update({path: data} if held != data else {})
             saved.update({path: held} if source == CONFIG and held not in (None, data) else {})
         elif held == data:
-            after[path] = {sha(data): was if stays else source}
-        elif stays and not wanted.reset:
-            after[path] = {sha(held): was}
+            after[path] = {sha(data): was if stays and was else source}
+        elif stays and held is not None and not wanted.reset:
+            after[path] = {sha(held): FILES}
         elif held is not None and was is None and not _asked(wanted, path, source):
             kept.append(path)
         else:
             put[path], after[path] = data, {sha(data): source}
             if held is not None and (was is None or stays):
                 saved[path] = held
-            elif held is not None:
+            elif held is not None and was is not None:
                 old[path] = {sha(held): was}
     remove, left = _gone(wanted, listed, file, below, after, old)
     _refuse_hidden(put, remove, file)
@@ -179,11 +190,11 @@ def _united(one, other):
     return {path: {**other.get(path, {}), **one.get(path, {})} for path in one.keys() | other.keys()}
 
 
-def sha(data):
+def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def encode(listed):
+def encode(listed: Mapping[str, Mapping[str, str]]) -> bytes:
     """The bytes of a list {path: {SHA-256: source}}."""
     rows = [
         [path, lines[digest], digest] for path, lines in sorted(listed.items()) for digest in sorted(lines)
@@ -191,11 +202,11 @@ def encode(listed):
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
 
 
-def parse(data):
+def parse(data: bytes | None) -> dict[str, dict[str, str]] | None:
     """{path: {SHA-256: source}} of a list's bytes; None where there is none, or none that can be read."""
     if data is None:
         return None
-    listed = {}
+    listed: dict[str, dict[str, str]] = {}
     try:
         for line in data.decode().splitlines():
             path, source, digest = map(str, json.loads(line))
@@ -205,12 +216,12 @@ def parse(data):
     return listed
 
 
-def united(one, other):
+def united(one: bytes | None, other: bytes | None) -> bytes:
     """The bytes of a list with the lines of two of them, each bytes or None."""
     return encode(_united(parse(one) or {}, parse(other) or {}))
 
 
-def save(mac, tree, folder):
+def save(mac: str, tree: Mapping[str, bytes], folder: Path | str) -> str:
     """Keep the user's files in a folder of their own, mode 0600, to be named as FILES= again; its path."""
     stamp = f"{mac.replace(':', '')}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     folder = secrets.folder(folder)

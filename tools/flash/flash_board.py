@@ -60,7 +60,7 @@ def flash_board(
     if seen.rescue is not None:
         todo = plan.Plan(differing, wanted.tree, plan.WHOLE, move=True)
     else:
-        todo = plan.decide(seen.held, image, wanted, differing, loader.mac, relayout, fresh)
+        todo = plan.decide(seen.held, image, wanted, differing, loader.mac, relayout=relayout, fresh=fresh)
     flasher = Flasher(loader, seen.held, image, wanted, folder=folder, backups=backups)
     try:
         flasher.check(todo, seen.rescue, records)

@@ -7,13 +7,21 @@ survive. What cannot be done that way is saved to a file first, and so are the
 user's files that are written over.
 """
 
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup, plan
 from tools.flash import file_list as files
+from tools.flash.contents import Contents
+from tools.flash.file_list import Change, Wanted
+from tools.flash.loader import Loader
+from tools.flash.micropython_images import Stock
+from tools.flash.plan import Plan
 from tools.image import burn, littlefs, nvs
 from tools.image import flash_image as layouts
 
@@ -27,18 +35,18 @@ class Done:
     the user's are that were written over.
     """
 
-    parts: tuple
-    files: tuple
+    parts: tuple[str, ...]
+    files: tuple[str, ...]
     written: int
-    notes: tuple = ()
-    change: files.Change | None = None
+    notes: tuple[str, ...] = ()
+    change: Change | None = None
     saved: str | None = None
 
 
 class NvsFull(UserError):
     """NVS has no room for what it is to hold; `foreign`: entries of other firmware that could be left out."""
 
-    def __init__(self, size, entries, rescue):
+    def __init__(self, size: int, entries: Sequence[nvs.Entry], rescue: Path | None) -> None:
         self.foreign = tuple(entry for entry in entries if entry.namespace != layouts.NAMESPACE)
         names = sorted({entry.namespace for entry in self.foreign})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
@@ -63,29 +71,36 @@ class Flasher:
 
     def __init__(
         self,
-        loader,
-        contents,
-        stock,
-        wanted,
-        tell=lambda words, done, total: None,
-        folder=None,
-        backups=backup.FOLDER,
-        drop=False,
-    ):
+        loader: Loader,
+        contents: Contents,
+        stock: Stock,
+        wanted: Wanted,
+        *,
+        tell: Callable[[str, float, float], object] = lambda words, done, total: None,
+        folder: Path | str | None = None,
+        backups: Path | str = backup.FOLDER,
+        drop: bool = False,
+    ) -> None:
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
         self._tell, self._folder, self._backups, self._drop = tell, folder, backups, drop
-        self._change = None  # what `check` made of it, like these:
-        self._entries = self._tree = None  # all of NVS and of the files, when both are written anew
-        self._image = self._updates = None  # a whole file system, or [(`Update`, how many files it is for)]
-        self._saved = None
-        self.notes = []
+        self._change: Change | None = None  # what `check` made of it, like these:
+        # all of NVS and of the files, when both are written anew
+        self._entries: list[nvs.Entry] | None = None
+        self._tree: dict[str, bytes] | None = None
+        # a whole file system, or [(`Update`, how many files it is for)]
+        self._image: bytes | None = None
+        self._updates: list[tuple[littlefs.Update, int]] | None = None
+        self._saved: str | None = None
+        self.notes: list[str] = []
 
-    def check(self, todo, rescue=None, records=None):
+    def check(
+        self, todo: Plan, rescue: backup.Rescue | None = None, records: Mapping[str, bytes] | None = None
+    ) -> None:
         """UserError, `NvsFull` among them, when something will not fit; nothing is written.
 
         `records`: {name: bytes} that are burned afterwards.
         """
-        layout = self._stock.layout
+        layout, change = self._stock.layout, todo.change
         try:
             partitions.check(layout.rows, self._loader.size)
         except ValueError as error:
@@ -99,14 +114,16 @@ class Flasher:
                 self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")]
             )
             self._tree = change.onto(tree)
+            assert layout.vfs
             self._image = littlefs.build(self._tree, layout.vfs.size)
         else:
             if records:
                 self._check_nvs(self._contents.found.nvs.entries, records, None)
-            change = todo.change
+            assert change
             if todo.files == plan.UPDATE:
                 self._updates = self._plan(change)
             elif change.put:
+                assert layout.vfs
                 self._image = littlefs.build(change.onto({}), layout.vfs.size)
         self._change = change
 
@@ -133,7 +150,12 @@ class Flasher:
     def _own(self, entries):
         return [entry for entry in entries if not self._drop or entry.namespace == layouts.NAMESPACE]
 
-    def carry_out(self, todo, rescue=None, tell=None):
+    def carry_out(
+        self,
+        todo: Plan,
+        rescue: backup.Rescue | None = None,
+        tell: Callable[[str, float, float], object] | None = None,
+    ) -> Done:
         """Do what a `plan.Plan` says; the `Done`. `rescue`: what an earlier, interrupted flash had saved."""
         loader, mac = self._loader, self._loader.mac
         self._tell = tell or self._tell
@@ -148,7 +170,7 @@ class Flasher:
         elif todo.keep_nvs and rescue is None:
             self._keep_in_nvs()
         for part in todo.parts:
-            loader.progress = lambda done, total, name=part.name: self._tell(name, done, total)
+            loader.progress = functools.partial(self._tell, part.name)
             loader.write(part.offset, part.data)
         if rescue is not None:
             self._restore()
@@ -156,6 +178,7 @@ class Flasher:
             self._whole()
         elif self._updates:
             self._file_by_file()
+        assert self._change
         return Done(
             tuple(part.name for part in todo.parts),
             tuple(sorted(path for path in (self._tree or self._change.put) if path != files.LIST)),

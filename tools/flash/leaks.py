@@ -1,9 +1,11 @@
 """Secrets in a tree that is about to be flashed: an identity belongs into the store, never into files."""
 
 import re
+from collections.abc import Iterable, Mapping
 
 from tools.errors import UserError
 from tools.firmware import record
+from tools.image.decision import Copy
 from tools.image.identity import own
 
 _NAMED = re.compile(
@@ -25,7 +27,7 @@ _KEY_DER = re.compile(
 )
 
 
-def refuse(tree, copies=()):
+def refuse(tree: Mapping[str, bytes], copies: Iterable[Copy] = ()) -> None:
     """UserError when a file of `tree` {path: bytes} looks as if it held a secret, a private key or a record.
 
     `copies` are records found on the board: their secrets are looked for as they are.

@@ -6,7 +6,9 @@ sector is read its MD5 is asked for: one that is blank, or that somebody
 """
 
 import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import esptool.cmds as esptool
 import serial
@@ -32,20 +34,32 @@ class Loader:
     `progress(done, total)` hears of the write that is going on.
     """
 
-    def __init__(self, name, baud=921600, connect_mode="default-reset", attempts=7, flash_size=None):
+    chip: str
+    title: str
+    security: list[str]
+    size: int
+
+    def __init__(
+        self,
+        name: str,
+        baud: int = 921600,
+        connect_mode: str = "default-reset",
+        attempts: int = 7,
+        flash_size: int | None = None,
+    ) -> None:
         """Connects and identifies; nothing is changed on the board yet. UserError when that fails.
 
         `flash_size`: bytes, for a flash whose id esptool does not know.
         """
         self.name = name
-        self.progress = lambda done, total: None
+        self.progress: Callable[[int, int], object] = lambda done, total: None
         self.bytes_read = self.bytes_written = 0
         self._baud, self._given_size = baud, flash_size
-        self._esp = None
-        self._sectors = {}
+        self._esp: Any = None  # esptool has no types
+        self._sectors: dict[int, bytes] = {}
         self._expected = {hashlib.md5(_BLANK).hexdigest(): _BLANK}
         self._log, EspLog.instance = EspLog.instance, _Quiet(self)
-        self._port = None
+        self._port: ports.Port | None = None
         try:
             self._port = ports.open_port(name, START_BAUD)
             with self._words():
@@ -77,7 +91,7 @@ class Loader:
         on += ["flash encryption"] if esp.get_flash_encryption_enabled() else []
         return on
 
-    def start(self):
+    def start(self) -> None:
         """Brings up the stub, the rate and the flash. UserError."""
         with self._words():
             self._esp = esptool.run_stub(self._esp)
@@ -111,11 +125,11 @@ class Loader:
 
     # --- flash
 
-    def expect(self, sectors):
+    def expect(self, sectors: Iterable[bytes]) -> None:
         """Sectors (4096 bytes each) that are likely to be found: they are recognised by their MD5."""
         self._expected.update((hashlib.md5(sector).hexdigest(), bytes(sector)) for sector in sectors)
 
-    def read(self, offset, size):
+    def read(self, offset: int, size: int) -> bytes:
         """Bytes of the flash."""
         first, end = offset - offset % SECTOR, offset + size
         data = b"".join(self._sector(at) for at in range(first, end, SECTOR))
@@ -131,16 +145,16 @@ class Loader:
             self._sectors[at] = known
         return self._sectors[at]
 
-    def md5(self, offset, size):
+    def md5(self, offset: int, size: int) -> str:
         """The MD5 of a region, in hex, computed on the chip."""
         with self._words():
             return self._esp.flash_md5sum(offset, size)
 
-    def write(self, offset, data):
+    def write(self, offset: int, data: bytes) -> None:
         """Write at the start of a sector, erasing what the data covers; verified by MD5. UserError."""
         self.write_all([(offset, data)])
 
-    def write_all(self, regions):
+    def write_all(self, regions: Sequence[tuple[int, bytes]]) -> None:
         """Write [(offset, data)] in this order."""
         for offset, data in regions:
             for at in range(offset, offset + len(data), SECTOR):
@@ -149,14 +163,14 @@ class Loader:
             esptool.write_flash(self._esp, [(offset, bytes(data)) for offset, data in regions])
         self.bytes_written += sum(len(data) for _, data in regions)
 
-    def erase(self, offset, size):
+    def erase(self, offset: int, size: int) -> None:
         """Erase whole sectors."""
         for at in range(offset, offset + size, SECTOR):
             self._sectors[at] = _BLANK
         with self._words():
             self._esp.erase_region(offset, size)
 
-    def erase_all(self):
+    def erase_all(self) -> None:
         """Erase the whole chip."""
         self._sectors.clear()
         with self._words():
@@ -164,8 +178,9 @@ class Loader:
 
     # --- the end
 
-    def reset(self):
+    def reset(self) -> None:
         """Reset the board into its application; the port stays open if it survives that."""
+        assert self._port
         try:
             if self._port.baudrate != START_BAUD:
                 self._port.baudrate = START_BAUD
@@ -174,12 +189,13 @@ class Loader:
             pass  # native USB goes away with the reset
         self._sectors.clear()
 
-    def release(self):
+    def release(self) -> ports.Port:
         """The open port, which the caller has to close from now on."""
         port, self._port = self._port, None
+        assert port
         return port
 
-    def close(self):
+    def close(self) -> None:
         """Close the port; may be called twice."""
         EspLog.instance, self._log = self._log or EspLog.instance, None
         if self._port is not None:

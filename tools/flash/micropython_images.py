@@ -32,7 +32,7 @@ class Part:
     data: bytes = field(repr=False)
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         return hashlib.md5(self.data).hexdigest()
 
 
@@ -44,12 +44,12 @@ class Stock:
     """
 
     name: str
-    parts: tuple
+    parts: tuple[Part, ...]
     layout: partitions.Layout
-    origin: tuple = ()
+    origin: tuple[str, ...] = ()
 
 
-def load(board, path=None):
+def load(board: boards.Board, path: Path | str | None = None) -> Stock:
     """The `Stock` of a board, from a file or from the pinned release; UserError says what is wrong."""
     origin = () if path else board.origin
     path = Path(path) if path else pinned(board)
@@ -60,7 +60,7 @@ def load(board, path=None):
     return replace(take_apart(board, image, path.name), origin=origin)
 
 
-def take_apart(board, image, name):
+def take_apart(board: boards.Board, image: bytes, name: str) -> Stock:
     """The `Stock` in the bytes of an image; UserError when it is not one for this board."""
     differences = boards.compare(board, image)
     if differences:
@@ -94,7 +94,7 @@ def _part(name, offset, data):
     return Part(name, offset, data.ljust(-(-len(data) // 16) * 16, b"\xff"))
 
 
-def pinned(board):
+def pinned(board: boards.Board) -> Path:
     """The file of the board's pinned release, in the cache; UserError, in one line, when it cannot be had."""
     if not board.file or not board.sha256:
         raise UserError(

@@ -1,5 +1,7 @@
 """A board in its loader, identified, refused or brought up: how every verb for a plugged-in board begins."""
 
+import argparse
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tools import boards
@@ -10,7 +12,7 @@ from tools.flash.loader import Loader
 _MEGABYTES = ("1", "2", "4", "8", "16", "32", "64", "128")
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that every such verb has."""
     parser.add_argument(
         "--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is"
@@ -23,7 +25,7 @@ def add_arguments(parser):
 
 
 @contextmanager
-def opened(args):
+def opened(args: argparse.Namespace) -> Iterator[tuple[Loader, boards.Board]]:
     """(`Loader`, `Board`) of the board that the arguments name; nothing but who it is was asked of it."""
     named = boards.load(args.board) if args.board else None
     with Loader(
@@ -38,7 +40,7 @@ def opened(args):
 
 
 @contextmanager
-def started(args):
+def started(args: argparse.Namespace) -> Iterator[tuple[Loader, boards.Board]]:
     """The same with the stub up and the flash attached; the board is reset at the end."""
     with opened(args) as (loader, board):
         loader.start()
@@ -47,7 +49,7 @@ def started(args):
         loader.reset()
 
 
-def flash_size(text):
+def flash_size(text: str | None) -> int | None:
     """Bytes of "4" or "4MB", None for None; UserError for what is no size of a flash."""
     if text is None:
         return None

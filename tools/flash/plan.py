@@ -1,10 +1,13 @@
 """What flashing a board comes to, decided from what it is, what it holds and what is to be on it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools import boards
 from tools.errors import UserError
 from tools.flash import file_list as owned
+from tools.flash.contents import Contents
+from tools.flash.micropython_images import Part, Stock
 
 NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
 UPDATE, WHOLE = "update", "whole"
@@ -19,20 +22,20 @@ class Plan:
     or the file system change their place, so all they hold is carried over.
     """
 
-    parts: tuple
-    put: dict = field(repr=False)
+    parts: tuple[Part, ...]
+    put: dict[str, bytes] = field(repr=False)
     files: str = UPDATE
     keep_nvs: bool = False
     move: bool = False
     change: owned.Change | None = field(default=None, repr=False)
 
     @property
-    def nothing(self):
+    def nothing(self) -> bool:
         done = self.change.nothing if self.change else not self.put
         return done and not (self.parts or self.keep_nvs or self.move)
 
 
-def board_for(chip):
+def board_for(chip: str) -> str:
     """The board to take for a chip when none is named; UserError for a chip that has none."""
     if chip not in NAMES:
         raise UserError(
@@ -41,7 +44,7 @@ def board_for(chip):
     return NAMES[chip]
 
 
-def refuse(board, chip, size, security):
+def refuse(board: boards.Board, chip: str, size: int | None, security: Sequence[str]) -> None:
     """UserError when this chip must not be flashed as this board. `size`: of its flash, None: not known yet."""
     if chip != board.chip:
         instead = f": say BOARD={NAMES[chip]}" if chip in NAMES else ""
@@ -68,7 +71,16 @@ def _fitting(chip, size):
     return f": say BOARD={max(known, key=lambda board: board.flash_size).name}"
 
 
-def decide(contents, stock, wanted, differing, mac, relayout=False, fresh=False):
+def decide(
+    contents: Contents,
+    stock: Stock,
+    wanted: owned.Wanted,
+    differing: Sequence[Part],
+    mac: str,
+    *,
+    relayout: bool = False,
+    fresh: bool = False,
+) -> Plan:
     """The `Plan`. `wanted`: a `files.Wanted`, `differing`: the parts of `stock` whose MD5 on the chip is another.
 
     `fresh`: an unreadable file system may be made anew. UserError when

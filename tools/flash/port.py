@@ -3,6 +3,7 @@
 import errno
 import threading
 import time
+from typing import TypeAlias
 
 import serial
 import serial.rfc2217
@@ -28,15 +29,17 @@ _CURES = {
     errno.ECONNREFUSED: "nobody listens there: is 'make board' or the RFC 2217 server running?",
 }
 
+Port: TypeAlias = serial.Serial | serial.rfc2217.Serial
 
-def plugged_in():
+
+def plugged_in() -> list[tuple[str, str]]:
     """The ports that look like a board: [(name, description)]."""
     found = [port for port in list_ports.comports() if port.vid is not None]
     known = [port for port in found if (port.vid, None) in _BRIDGES or (port.vid, port.pid) in _BRIDGES]
     return [(port.device, port.description or "") for port in sorted(known, key=lambda port: port.device)]
 
 
-def choose(named=None):
+def choose(named: str | None = None) -> str:
     """The port to use: the one named, or with "auto" too the only one plugged in. UserError lists what there is."""
     if named and named != "auto":
         return named
@@ -49,7 +52,7 @@ def choose(named=None):
     raise UserError(f"{len(found)} boards are plugged in: {listed}; say PORT=")
 
 
-def open_port(name, baud=115200, timeout=3.0):
+def open_port(name: str, baud: int = 115200, timeout: float = 3.0) -> Port:
     """An open pyserial port; UserError when it cannot be had."""
     try:
         if name.startswith("rfc2217://"):
@@ -65,7 +68,7 @@ def open_port(name, baud=115200, timeout=3.0):
         raise PortError(f"cannot open {name}: {reason(error)}") from None
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """What went wrong with a port, in words."""
     number = getattr(error, "errno", None)
     text = str(error)
@@ -75,7 +78,7 @@ def reason(error):
         number = errno.EBUSY
     if "does not seem to support RFC2217" in text:
         return "it does not answer as an RFC 2217 port: somebody else has it, or it is something else"
-    return _CURES.get(number) or text.split("\n")[0] or type(error).__name__
+    return _CURES.get(number or 0) or text.split("\n")[0] or type(error).__name__
 
 
 class NetworkPort(serial.rfc2217.Serial):
@@ -86,11 +89,11 @@ class NetworkPort(serial.rfc2217.Serial):
     """
 
     @property
-    def timeout(self):
+    def timeout(self) -> float | None:
         return self._timeout
 
     @timeout.setter
-    def timeout(self, seconds):
+    def timeout(self, seconds: float | None) -> None:
         self._timeout = seconds
 
     @property
@@ -101,7 +104,7 @@ class NetworkPort(serial.rfc2217.Serial):
     def _read_buffer(self, queue):
         self._bytes = None if queue is None else _Bytes()
 
-    def read(self, size=1):
+    def read(self, size: int = 1) -> bytes:
         """As pyserial's: up to `size` bytes, fewer when the timeout is over."""
         if not self.is_open:
             raise serial.serialutil.PortNotOpenError()

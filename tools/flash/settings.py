@@ -4,6 +4,9 @@ import getpass
 import json
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 from tools.image import config
@@ -11,7 +14,7 @@ from tools.image import config
 SSID, PASSWORD = "ALIOT_WIFI_SSID", "ALIOT_WIFI_PASSWORD"
 
 
-def given(path=None, prompt=False):
+def given(path: Path | str | None = None, prompt: bool = False) -> dict[str, Any]:
     """The settings that were given: a file's, over them the environment's, or a prompt's; {} for none."""
     settings = config.read(path) if path else {}
     if SSID in os.environ:
@@ -34,7 +37,7 @@ def given(path=None, prompt=False):
     return settings
 
 
-def merged(old, settings, whole=False):
+def merged(old: bytes | None, settings: Mapping[str, Any], whole: bool = False) -> bytes | None:
     """config.json with `settings` in it; what is in `old` (bytes or None) stays, unless they are the whole.
 
     None: leave it alone.
@@ -46,13 +49,19 @@ def merged(old, settings, whole=False):
         raise UserError(
             "config.json on the board is not a JSON object; CONFIG=FILE puts another in its place"
         )
-    kept = {} if whole else _without_wifi(values) if {"ssid", "ssid_hex"} & settings.keys() else values
+    kept = (
+        {}
+        if whole or values is None
+        else _without_wifi(values)
+        if {"ssid", "ssid_hex"} & settings.keys()
+        else values
+    )
     if {**kept, **settings} == values and old:
         return old
     return config.encoded({**kept, **settings})
 
 
-def parsed(data):
+def parsed(data: bytes | None) -> dict[str, Any] | None:
     """The dict in the bytes of a config.json; {} for None, None for what is none."""
     try:
         values = json.loads(data.decode("utf-8-sig")) if data else {}
@@ -61,7 +70,7 @@ def parsed(data):
     return values if isinstance(values, dict) else None
 
 
-def notes(before, after):
+def notes(before: bytes | None, after: bytes | None) -> Iterator[str]:
     """What somebody should hear before a board is flashed; `before` and `after` are bytes of config.json, or None."""
     values = parsed(after) if after else None
     yield from config.missing(values)

@@ -21,16 +21,16 @@ class Application:
     """`sources` {name in the folder: bytes} go onto a board; `left_out`: names at the top of what does not."""
 
     folder: Path
-    sources: dict = field(repr=False)
-    left_out: tuple
+    sources: dict[str, bytes] = field(repr=False)
+    left_out: tuple[str, ...]
 
-    def compiled(self):
+    def compiled(self) -> dict[str, bytes]:
         """{path on the board: bytes}: a module as .mpy, boot.py, main.py and all else as it is."""
         plain = {f"/{name}": data for name, data in self.sources.items() if not name.endswith(".py")}
         return {**plain, **device_files.compile_tree(self.folder, names=self.sources)}
 
 
-def read(folder):
+def read(folder: Path | str) -> Application:
     """The `Application` in a folder. UserError."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -43,7 +43,7 @@ def read(folder):
     return Application(folder, {name: _read(folder / name) for name in taken}, tuple(left_out))
 
 
-def release():
+def release() -> dict[str, bytes]:
     """{name: bytes} of the sources that go onto a board without FILES."""
     paths = {
         path.relative_to(device_files.FOLDER).as_posix(): path

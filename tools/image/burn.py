@@ -9,14 +9,19 @@ Wherever a burn is cut, one medium holds the old state or the new one whole, or
 the journal on the host holds what is missing, and the next burn finishes it.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.errors import UserError
 from tools.image import flash_image as layouts
 from tools.image import journal, littlefs, nvs
 from tools.image import owner as owners
 from tools.image.decision import NAMES, Copy, decide, good_copies, newest
+from tools.image.flash_file import Flash
+from tools.image.identity import Identity
 from tools.image.owner import describe
+from tools.partitions import Layout
 
 SECTOR = 4096
 _PATHS = {name: layouts.path_of(name) for name in NAMES}
@@ -29,11 +34,11 @@ class Found:
     nvs: nvs.Partition
     nvs_data: bytes = field(repr=False)
     vfs: str
-    image: object = field(repr=False)
+    image: littlefs.Image | None = field(repr=False)
     copies: tuple[Copy, ...]
-    notes: tuple
+    notes: tuple[str, ...]
 
-    def data(self, medium, name):
+    def data(self, medium: str, name: str) -> bytes | None:
         """The bytes of a good record on a medium, or None."""
         return next((c.data for c in self.copies if (c.medium, c.name) == (medium, name)), None)
 
@@ -45,11 +50,12 @@ class Report:
     generation: int
     written: int
     kept_issued: bool
-    notes: tuple
+    notes: tuple[str, ...]
 
 
-def look(flash, layout):
+def look(flash: Flash, layout: Layout) -> Found:
     """What the board holds, as `Found`; only the parts of its file system that matter are read."""
+    assert layout.nvs
     data = flash.read(layout.nvs.offset, layout.nvs.size)
     part = nvs.read(data)
     raw = {("nvs", name): part.find(layouts.NAMESPACE, name) for name in NAMES}
@@ -75,8 +81,18 @@ def look(flash, layout):
 
 
 def burn(
-    flash, layout, fields, mac, folder=None, issued=None, replace=False, now=None, tell=None, slots=None
-):
+    flash: Flash,
+    layout: Layout,
+    fields: dict[int, bytes],
+    mac: str,
+    folder: Path | str | None = None,
+    *,
+    issued: dict[int, bytes] | None = None,
+    replace: bool = False,
+    now: float | None = None,
+    tell: Callable[[str, float], None] | None = None,
+    slots: dict[str, dict[int, bytes]] | None = None,
+) -> Report:
     """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
 
     mac: its MAC; folder: where journals are kept, by default `journal.home()`; issued, slots: fields of an
@@ -102,7 +118,7 @@ def burn(
         replace = replace or before.replace and again
         issued = issued or (before.issued if again else None)
         slots = slots or (before.slots if again else None)
-    decision = decide(copies, fields, mac, issued, replace, now, slots)
+    decision = decide(copies, fields, mac, issued=issued, replace=replace, now=now, slots=slots)
     others = _others(found.nvs.entries, before.entries if before else ())
     steps, undo = _steps(found, layout, decision, others)
     kept = any(c.name == layouts.ISSUED for c in copies) and decision.issued is not None
@@ -119,7 +135,13 @@ def burn(
     return Report(decision.generation, written, kept, (*found.notes, *([finished] if before else [])))
 
 
-def finish(flash, layout, mac, folder=None, tell=None):
+def finish(
+    flash: Flash,
+    layout: Layout,
+    mac: str,
+    folder: Path | str | None = None,
+    tell: Callable[[str, float], None] | None = None,
+) -> Report | None:
     """Finish an interrupted burn of this MAC; its `Report`, or None when there is nothing to finish."""
     before = journal.load(folder, mac)
     if before is None:
@@ -130,8 +152,8 @@ def finish(flash, layout, mac, folder=None, tell=None):
         before.fields,
         mac,
         folder,
-        before.issued,
-        before.replace,
+        issued=before.issued,
+        replace=before.replace,
         tell=tell,
         slots=before.slots,
     )
@@ -219,7 +241,7 @@ def _compare(flash, layout, decision, others, vfs):
             )
 
 
-def words(report, identity, mac, warning=None):
+def words(report: Report, identity: Identity, mac: str, warning: str | None = None) -> Iterator[str]:
     """The lines that the verb prints."""
     who = describe(identity.fields(), mac)
     if report.written:

@@ -5,7 +5,9 @@ What a setting may be, the board's own table says (aliot.settings), so that both
 
 import difflib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 from tools.firmware import rules
@@ -46,7 +48,7 @@ _ALIASES = {
 }
 
 
-def read(path):
+def read(path: Path | str) -> dict[str, Any]:
     """The dict of a config.json file; UserError when it is not one that a board takes."""
     try:
         data = Path(path).read_bytes()
@@ -66,7 +68,7 @@ def read(path):
     return found
 
 
-def encoded(settings):
+def encoded(settings: Mapping[str, Any]) -> bytes:
     """The bytes of a config.json; UserError when they are more than a board reads.
 
     Nothing is escaped: MicroPython would read a character above U+FFFF as two halves.
@@ -81,7 +83,7 @@ def encoded(settings):
     raise UserError(f"config.json would have {len(data)} bytes; a board reads {board.LARGEST}")
 
 
-def check(settings):
+def check(settings: Mapping[str, Any]) -> None:
     """UserError names the first setting that breaks its rule, is misspelt, or belongs to an identity."""
     for name in settings:
         if name in _IDENTITY:
@@ -113,12 +115,12 @@ def _check_instance(endpoint):
         raise UserError(problem)
 
 
-def foreign(settings):
+def foreign(settings: Mapping[str, Any]) -> list[str]:
     """Names that are no settings: an application may read them."""
     return [name for name in settings if name not in board.RULES]
 
 
-def missing(settings):
+def missing(settings: Mapping[str, Any] | None) -> Iterator[str]:
     """What a board with these settings will miss, in lines for people; `settings` None: it has no file of them."""
     if settings is None:
         yield "the board will have no settings, and so no Wi-Fi: CONFIG=config.json brings them, with ssid and password"

@@ -1,6 +1,7 @@
 """What a burn leaves on both media, decided from the good records that were found on the board. Pure."""
 
 import struct
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.errors import UserError
@@ -21,7 +22,7 @@ class Copy:
     medium: str
     name: str
     generation: int
-    fields: dict = field(repr=False)
+    fields: dict[int, bytes] = field(repr=False)
     data: bytes = field(repr=False)
 
 
@@ -32,20 +33,21 @@ class Decision:
     generation: int
     burned: bytes = field(repr=False)
     issued: bytes | None = field(repr=False)
-    slots: dict = field(default_factory=dict, repr=False)
+    slots: dict[str, bytes] = field(default_factory=dict, repr=False)
 
-    def record(self, name):
+    def record(self, name: str) -> bytes | None:
         return {layouts.BURNED: self.burned, layouts.ISSUED: self.issued, **self.slots}.get(name)
 
 
-def good_copies(raw):
+def good_copies(raw: Mapping[tuple[str, str], object]) -> tuple[tuple[Copy, ...], tuple[str, ...]]:
     """(good copies, notes on the rest) of {(medium, name): bytes or None}."""
     copies, notes = [], []
     for (medium, name), data in raw.items():
         if data is None:
             continue
         try:
-            kind, generation, fields = record.decode(data if isinstance(data, bytes) else b"")
+            data = data if isinstance(data, bytes) else b""
+            kind, generation, fields = record.decode(data)
             if kind != _KINDS[name]:
                 raise ValueError("record: of another kind")
             copies.append(Copy(medium, name, generation, fields, data))
@@ -54,12 +56,21 @@ def good_copies(raw):
     return tuple(copies), tuple(notes)
 
 
-def newest(copies, name=None):
+def newest(copies: Iterable[Copy], name: str | None = None) -> Copy | None:
     """The good copy with the highest generation, of the record `name` or of any; None without one."""
     return max((c for c in copies if name in (None, c.name)), key=lambda c: c.generation, default=None)
 
 
-def decide(copies, fields, mac, issued=None, replace=False, now=None, slots=None):
+def decide(
+    copies: Sequence[Copy],
+    fields: dict[int, bytes],
+    mac: str,
+    *,
+    issued: dict[int, bytes] | None = None,
+    replace: bool = False,
+    now: float | None = None,
+    slots: Mapping[str, dict[int, bytes]] | None = None,
+) -> Decision:
     """The `Decision` for burning `fields` ({tag: bytes}) into the board that holds `copies`. Pure.
 
     The generation is the larger of the time (`now`, Unix seconds) and one more

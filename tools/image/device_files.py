@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import subprocess
 import tempfile
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +26,7 @@ TAKEN = (".py", ".der", ".txt")
 ROOTS = "aliot/roots"
 
 
-def compile_module(source, name, optimisation=OPTIMISATION):
+def compile_module(source: bytes, name: str, optimisation: int = OPTIMISATION) -> bytes:
     """The .mpy bytes of Python `source` (bytes), whose tracebacks call it `name`.
 
     UserError with the compiler's own line when it is not valid MicroPython.
@@ -51,7 +52,9 @@ def _compile(source, name, optimisation):
         return Path(made).read_bytes()
 
 
-def compile_tree(folder=FOLDER, optimisation=OPTIMISATION, names=None):
+def compile_tree(
+    folder: Path | str = FOLDER, optimisation: int = OPTIMISATION, names: Container[str] | None = None
+) -> dict[str, bytes]:
     """{path on the board: bytes} of a folder of device sources.
 
     A module .py becomes .mpy at the same place, the package aliot its units; /boot.py, /main.py, .der
@@ -82,13 +85,13 @@ def compile_tree(folder=FOLDER, optimisation=OPTIMISATION, names=None):
     return dict(sorted(taken.items()))
 
 
-def stays(name):
+def stays(name: str) -> bool:
     """Whether a file of the release's folder is for the host only, as its pages are."""
     place = PurePosixPath(name)
     return "__pycache__" in place.parts or place.parts[0] in NOT_ON_BOARD or place.suffix not in TAKEN
 
 
-def sizes(folder=FOLDER, optimisation=OPTIMISATION):
+def sizes(folder: Path | str = FOLDER, optimisation: int = OPTIMISATION) -> dict[str, int]:
     """{unit, e.g. "aliot/store": bytes of .mpy} of the device sources, for the README's table and the bench."""
     tree = compile_tree(folder, optimisation)
     return {path[1:].removesuffix(".mpy"): len(data) for path, data in tree.items() if path.endswith(".mpy")}

@@ -7,7 +7,9 @@ gets them from a stock MicroPython image.
 
 import itertools
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,32 +18,33 @@ from tools import boards, partitions
 from tools.errors import UserError
 from tools.image import config as settings
 from tools.image import device_files, littlefs, nvs
-from tools.image.identity import next_generation
+from tools.image.identity import Identity, next_generation
 
 NAMESPACE = "aliot"
 BURNED, ISSUED = "burned", "issued"
 SLOTS = RENEWED, NEXT = "renewed", "next"  # certificates of an X.509 board that came after the burned one
 
 
-def path_of(name):
+def path_of(name: str) -> str:
     """Where a record lies on the file system."""
     return f"/aliot/{name}"
 
 
-def layout_of(board):
+def layout_of(board: str | partitions.Layout) -> partitions.Layout:
     """The `Layout` of a board by its name in boards/; a `Layout` is given back as it is."""
     return board if isinstance(board, partitions.Layout) else boards.load(board).layout
 
 
 def build(
-    board="ESP32_GENERIC",
-    identity=None,
-    files=None,
-    roots=(),
-    config=None,
-    generation=None,
-    with_firmware=True,
-):
+    board: str | partitions.Layout = "ESP32_GENERIC",
+    identity: Identity | None = None,
+    *,
+    files: Mapping[str, bytes | None] | None = None,
+    roots: Iterable[Path | str] = (),
+    config: Mapping[str, Any] | None = None,
+    generation: int | None = None,
+    with_firmware: bool = True,
+) -> bytes:
     """The bytes of a board's flash, as long as the flash is.
 
     `identity`: an `identity.Identity` to burn onto both media, of `generation`
@@ -51,7 +54,8 @@ def build(
     that goes into /config.json. UserError when something does not fit.
     """
     layout = layout_of(board)
-    tree = device_files.compile_tree() if with_firmware else {}
+    tree: dict[str, bytes | None] = {}
+    tree.update(device_files.compile_tree() if with_firmware else {})
     tree.update(files or {})
     tree.update(root_files(roots, tree))
     if config is not None:
@@ -61,17 +65,18 @@ def build(
         data = identity.to_record(next_generation() if generation is None else generation)
         tree[path_of(BURNED)] = data
         entries.append(nvs.Entry(NAMESPACE, BURNED, "blob", data))
-    tree = {path: data for path, data in tree.items() if data is not None}
-    return assemble(layout, entries, tree)
+    return assemble(layout, entries, {path: data for path, data in tree.items() if data is not None})
 
 
-def assemble(layout, entries, tree):
+def assemble(layout: partitions.Layout, entries: Sequence[nvs.Entry], tree: Mapping[str, bytes]) -> bytes:
     """The flash of a layout with these NVS entries and files in it."""
     image = bytearray(b"\xff" * layout.flash_size)
     _place(image, layout.offset, partitions.encode(layout.rows))
     if entries:
+        assert layout.nvs
         _place(image, layout.nvs.offset, nvs.write(entries, layout.nvs.size))
     if tree:
+        assert layout.vfs
         _place(image, layout.vfs.offset, littlefs.build(tree, layout.vfs.size))
     return bytes(image)
 
@@ -80,13 +85,15 @@ def _place(image, offset, data):
     image[offset : offset + len(data)] = data
 
 
-def root_files(paths, tree=None):
+def root_files(
+    paths: Iterable[Path | str], tree: Mapping[str, bytes | None] | None = None
+) -> dict[str, bytes]:
     """{path on the board: DER bytes} of root certificate files, DER or PEM; UserError for one that is none.
 
     Every certificate of a file with several is there, and files of one name get names of their own, beside what is
     in `tree` {path: bytes} already.
     """
-    tree, found = tree or {}, {}
+    tree, found = tree or {}, dict[str, bytes]()
     for path in paths:
         for der in certificates(path):
             if der not in (*found.values(), *tree.values()):
@@ -100,7 +107,7 @@ def _free(stem, taken):
     return next(path for path in itertools.chain([f"/roots/{stem}.der"], numbered) if path not in taken)
 
 
-def certificates(path):
+def certificates(path: Path | str) -> list[bytes]:
     """The certificates (DER bytes) in a file, one in DER or any number in PEM; UserError when there is none."""
     path = Path(path)
     try:
@@ -121,13 +128,13 @@ def certificates(path):
     return [certificate.public_bytes(Encoding.DER) for certificate in held]
 
 
-def layout_in(image):
+def layout_in(image: bytes) -> partitions.Layout:
     """The `Layout` of a flash image, from the partition table in it; ValueError when there is none."""
     rows = partitions.decode(image[partitions.OFFSET : partitions.OFFSET + partitions.SIZE])
     partitions.check(rows, len(image))
     return partitions.Layout(len(image), tuple(rows))
 
 
-def region(image, partition):
+def region(image: bytes, partition: partitions.Partition) -> bytes:
     """The bytes of a partition of a flash image."""
     return image[partition.offset : partition.end]

@@ -6,11 +6,12 @@ emulated chip's own modules stand for C, which has none in the heap. Lines stay 
 
 import ast
 import re
+from collections.abc import Iterable, Mapping
 
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
-def fold(sources, internal, longest=None):
+def fold(sources: Mapping[str, str], internal: Iterable[str], longest: int | None = None) -> dict[str, str]:
     """`sources` {module: text} with constants in place of their names.
 
     All upper-case names with literal values that the modules `internal` define

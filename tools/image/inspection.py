@@ -1,5 +1,8 @@
 """What a flash, NVS or file system image holds, with every secret masked."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
@@ -23,7 +26,7 @@ _NAMES = (flash_image.BURNED, flash_image.ISSUED)  # those that are named where 
 _KINDS = {record.BURNED: "burned", record.ISSUED: "issued"}
 
 
-def look(data):
+def look(data: bytes) -> dict[str, Any]:
     """What an image holds, as a dict that may be shown: secrets are masked, file contents left out.
 
     UserError when it is none of the three kinds.
@@ -57,7 +60,7 @@ def _look_at_part(data):
     raise UserError("this is no flash image with a partition table, no NVS partition and no littlefs")
 
 
-def look_at_nvs(data):
+def look_at_nvs(data: bytes) -> dict[str, Any]:
     """An NVS partition as a dict: pages, entries without their values, our records, faults."""
     part = nvs.read(data)
     return {
@@ -78,7 +81,7 @@ def _size(entry):
     return len(entry.value) if entry.type in ("blob", "string") else int(entry.type[1:]) // 8
 
 
-def look_at_vfs(data):
+def look_at_vfs(data: bytes) -> dict[str, Any]:
     """A file system as a dict: its files with their sizes, and our records."""
     try:
         tree = littlefs.read(data)
@@ -98,7 +101,7 @@ def _records(find):
     return {name: shown for name, shown in found.items() if shown or name in _NAMES}
 
 
-def look_at_record(data):
+def look_at_record(data: object) -> dict[str, Any] | None:
     """A record as a dict with secrets masked; None when there is none; {"fault": ...} when it is damaged."""
     if data is None:
         return None
@@ -108,7 +111,7 @@ def look_at_record(data):
         kind, generation, values = record.decode(data)
     except ValueError as error:
         return {"fault": str(error)}
-    fields = {}
+    fields: dict[str, object] = {}
     for tag, value in sorted(values.items()):
         fields |= _shown(_TAG_NAMES.get(tag, f"tag {tag}"), tag, value)
     return {"kind": _KINDS[kind], "generation": generation, "crc": "good", "fields": fields}
@@ -135,7 +138,7 @@ def _text(tag, value):
     return value.decode("utf-8", "backslashreplace")
 
 
-def words(found):
+def words(found: dict[str, Any]) -> Iterator[str]:
     """The lines that `inspect` prints of what `look` found."""
     yield f"{found['kind']}{'' if ':' in found['kind'] else ' image'}, {found['size'] // 1024} KB"
     for row in found.get("partitions", ()):

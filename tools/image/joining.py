@@ -14,6 +14,7 @@ a table of names of its own. So what is always loaded together is one file. The 
 import ast
 import io
 import tokenize
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 # modules of MicroPython's own that it looks for in the file system first, at every import statement
@@ -32,8 +33,8 @@ class Module:
 
     name: str
     text: str
-    tree: ast.Module = None
-    names: set = field(default_factory=set)
+    tree: ast.Module = field(init=False)
+    names: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self):
         self.tree = ast.parse(self.text)
@@ -41,7 +42,7 @@ class Module:
             self.names |= _defined(node)
 
     @property
-    def stem(self):
+    def stem(self) -> str:
         return self.name.rpartition(".")[2]
 
 
@@ -50,7 +51,7 @@ class Joined:
     """The joined source, and for each of its lines (module, line in that module's source), or None."""
 
     text: str
-    lines: list
+    lines: list[tuple[str, int] | None]
 
 
 class Joiner:
@@ -60,16 +61,19 @@ class Joiner:
     from there.
     """
 
-    def __init__(self, unit, members, homes, package="aliot"):
+    def __init__(
+        self, unit: str, members: Sequence[Module], homes: Mapping[str, str], package: str = "aliot"
+    ) -> None:
         self.unit, self.members, self.homes, self.package = unit, members, homes, package
         self.by_name = {module.name: module for module in members}
-        self.header = {}  # line -> None, in order
-        self.bound = {}  # name that the header binds -> its line
+        self.header: dict[str, None] = {}  # line -> None, in order
+        self.bound: dict[str, str] = {}  # name that the header binds -> its line
         self.renamed = _renamed(members)
 
-    def join(self):
+    def join(self) -> Joined:
         parts = [(module, self._rewritten(module)) for module in self.members]
-        lines, origins = [], []
+        lines: list[str] = []
+        origins: list[tuple[str, int] | None] = []
         for line in _gathered(self.header):
             lines.append(line)
             origins.append(None)
@@ -283,11 +287,12 @@ def _own_name(module):
     return "u" + module if module in EXTENSIBLE else module
 
 
-def replaced(text, changes):
+def replaced(text: str, changes: Iterable[tuple[ast.stmt | ast.expr, str]]) -> str:
     """`text` with each node of `changes` replaced, and as many lines as before; what lies in another is left out."""
     lines = text.encode().split(b"\n")  # the tree counts bytes
     places = [
-        ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), new) for node, new in changes
+        ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset), new)
+        for node, new in changes
     ]
     outer = [
         place

@@ -25,26 +25,26 @@ _FORMAT = 1
 class Kept:
     """`fields` and `issued`: what was being burned, {tag: bytes}; the rest: what was found before.
 
-    `slots` are {name: fields} that were being put back; `records` are (name, bytes) of burned and issued records of either medium;
-    `entries` are NVS entries of others; `sectors` are (offset, bytes) of a file
-    system that a cut could leave unreadable.
+    `slots` are {name: fields} that were being put back; `records` are (name, bytes) of burned and issued records of
+    either medium; `entries` are NVS entries of others; `sectors` are (offset, bytes) of a file system that a cut
+    could leave unreadable.
     """
 
-    fields: dict = field(repr=False)
-    issued: dict | None = field(repr=False)
+    fields: dict[int, bytes] = field(repr=False)
+    issued: dict[int, bytes] | None = field(repr=False)
     replace: bool
-    entries: tuple = field(repr=False)
-    records: tuple = field(repr=False)
-    sectors: tuple = field(default=(), repr=False)
-    slots: dict = field(default_factory=dict, repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+    records: tuple[tuple[str, bytes], ...] = field(repr=False)
+    sectors: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    slots: dict[str, dict[int, bytes]] = field(default_factory=dict, repr=False)
 
 
-def state():
+def state() -> Path:
     """The user's folder for what has to outlive a run, such as journals; not made yet."""
     return platformdirs.user_state_path("aliot")
 
 
-def home(folder=None):
+def home(folder: Path | str | None = None) -> Path:
     """The folder of journals that is meant: by default the user's own, with what killed writes left there gone."""
     if folder is None:
         files.sweep(EARLIER)
@@ -53,7 +53,7 @@ def home(folder=None):
     return found
 
 
-def find(folder, name):
+def find(folder: Path | str | None, name: str) -> Path:
     """The path of a file of that folder. By default, one that lies in the checkout counts until there is a newer."""
     path = home(folder) / name
     with files.told(f"read {path}"):
@@ -61,12 +61,12 @@ def find(folder, name):
     return EARLIER / name if earlier else path
 
 
-def path_of(folder, mac):
+def path_of(folder: Path | str | None, mac: str) -> Path:
     """Where the journal of a board lies, or would."""
     return find(folder, _name(mac))
 
 
-def save(folder, mac, kept):
+def save(folder: Path | str | None, mac: str, kept: Kept) -> None:
     """Write a board's journal, and its folder; UserError when that fails."""
     secrets.write(
         secrets.folder(home(folder)) / _name(mac),
@@ -79,7 +79,7 @@ def save(folder, mac, kept):
                 "slots": {name: _to_text(fields) for name, fields in kept.slots.items()},
                 "replace": kept.replace,
                 "entries": [
-                    [e.namespace, e.key, e.type, e.value.hex() if e.type == "blob" else e.value]
+                    [e.namespace, e.key, e.type, e.value.hex() if isinstance(e.value, bytes) else e.value]
                     for e in kept.entries
                 ],
                 "records": [[name, data.hex()] for name, data in kept.records],
@@ -89,7 +89,7 @@ def save(folder, mac, kept):
     )
 
 
-def load(folder, mac):
+def load(folder: Path | str | None, mac: str) -> Kept | None:
     """The `Kept` of a board, or None; UserError when there is a journal that cannot be read."""
     path = path_of(folder, mac)
     try:
@@ -119,12 +119,12 @@ def load(folder, mac):
         ) from None
 
 
-def remove(folder, mac):
+def remove(folder: Path | str | None, mac: str) -> None:
     """The burn is done."""
     discard(folder, _name(mac))
 
 
-def discard(folder, name):
+def discard(folder: Path | str | None, name: str) -> None:
     """Remove a file of that folder, and by default its namesake in the checkout."""
     for place in (home(folder), *([EARLIER] if folder is None else [])):
         with files.told(f"remove {place / name}, which is done with"):

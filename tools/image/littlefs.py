@@ -7,7 +7,9 @@ folders are there because files are in them. An image may be bytes, or an
 
 import functools
 import posixpath
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
@@ -38,20 +40,20 @@ class Image:
     littlefs cannot be told that a block could not be had: `failure` is what `fetch` raised meanwhile.
     """
 
-    def __init__(self, size, fetch):
+    def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
         self.size = size
-        self.failure = None
+        self.failure: Exception | None = None
         self._fetch = fetch
-        self._blocks = {}
+        self._blocks: dict[int, bytes] = {}
 
     @classmethod
-    def of(cls, image):
+    def of(cls, image: "Image | bytes") -> "Image":
         """An `Image`, from itself or from bytes."""
-        if isinstance(image, cls):
+        if isinstance(image, Image):
             return image
         return cls(len(image), lambda at, length: image[at : at + length])
 
-    def block(self, number):
+    def block(self, number: int) -> bytes:
         if number not in self._blocks:
             try:
                 self._blocks[number] = bytes(self._fetch(number * BLOCK, BLOCK))
@@ -61,11 +63,17 @@ class Image:
         return self._blocks[number]
 
 
-def _fetched(function):
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _fetched(
+    function: Callable[Concatenate[Image, _Given], _Made],
+) -> Callable[Concatenate[Image | bytes, _Given], _Made]:
     """Of an image's blocks: what fetching them raised ends the call, whatever littlefs made of what it was given."""
 
     @functools.wraps(function)
-    def call(image, *args, **kwargs):
+    def call(image: Image | bytes, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
         image = Image.of(image)
         try:
             return function(image, *args, **kwargs)
@@ -119,7 +127,7 @@ class _Memory(UserContext):
 
 
 @_fetched
-def is_blank(image):
+def is_blank(image: Image) -> bool:
     """Whether MicroPython would format it: it cannot be mounted and its first sector is all 0xFF."""
     try:
         _mount(image)
@@ -158,7 +166,7 @@ def _mount(image, changed=()):
     raise Unreadable(f"the file system cannot be mounted: {failure}") from failure
 
 
-def build(tree, size):
+def build(tree: Mapping[str, bytes], size: int) -> bytes:
     """The image, `size` bytes, of a fresh file system with the files of `tree` in it.
 
     UserError when they do not fit.
@@ -205,9 +213,9 @@ def _put(system, tree, size):
 
 
 @_fetched
-def read(image, changed=()):
+def read(image: Image, changed: Mapping[int, bytes] | None = None) -> dict[str, bytes]:
     """The tree of an image. Raises Blank, or Unreadable when any folder or file of it cannot be read."""
-    system, _ = _mount(image, changed)
+    system, _ = _mount(image, changed or {})
     tree = {}
     try:
         for folder, _, files in system.walk("/"):
@@ -220,10 +228,12 @@ def read(image, changed=()):
 
 
 @_fetched
-def read_files(image, paths, changed=()):
+def read_files(
+    image: Image, paths: Iterable[str], changed: Mapping[int, bytes] | None = None
+) -> dict[str, bytes | None]:
     """{path: bytes} of those of `paths` that are there, FOLDER for a folder; nothing else of the image is looked at."""
-    system, _ = _mount(image, changed)
-    tree = {}
+    system, _ = _mount(image, changed or {})
+    tree: dict[str, bytes | None] = {}
     for path in paths:
         try:
             tree[path] = _content(system, path)
@@ -239,10 +249,11 @@ def read_files(image, paths, changed=()):
 
 
 @_fetched
-def below(image, folder):
+def below(image: Image, folder: str) -> tuple[list[str], list[str]]:
     """([paths of files], [paths of folders]) in a folder and below it; two empty lists when it is not there."""
     system, _ = _mount(image)
-    files, folders = [], []
+    files: list[str] = []
+    folders: list[str] = []
     try:
         if folder not in read_files(image, [folder]):
             return files, folders
@@ -267,12 +278,12 @@ class Update:
     before or all as after.
     """
 
-    writes: tuple
+    writes: tuple[tuple[int, bytes], ...]
     atomic: bool
 
 
 @_fetched
-def update(image, put, remove=()):
+def update(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -> bytes:
     """The image's bytes with the files of `put` written and those of `remove` gone; all other files stay.
 
     A file that already has these bytes is not written again; a path that is not
@@ -283,7 +294,7 @@ def update(image, put, remove=()):
 
 
 @_fetched
-def plan(image, put, remove=()):
+def plan(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -> Update:
     """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
 
     A loader can only erase and write whole sectors, and littlefs goes on writing
@@ -403,6 +414,6 @@ def _sectors(writes):
 
 
 @_fetched
-def blocks_in_use(image):
+def blocks_in_use(image: Image) -> int:
     """How many of the image's blocks hold something."""
     return _mount(image)[0].used_block_count

@@ -12,6 +12,7 @@ the rest | key 16 | data 8. Strings and blobs lie in the entries that follow.
 import io
 import struct
 import zlib
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from esp_idf_nvs_partition_gen import nvs_partition_gen as espressif
@@ -50,7 +51,7 @@ class Entry:
     namespace: str
     key: str
     type: str
-    value: object = field(repr=False)
+    value: int | str | bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,22 @@ class Partition:
     `owners` has a (namespace, key) for each fault, None where it is not known.
     """
 
-    entries: tuple
-    pages: tuple
-    faults: tuple
-    traces: tuple
-    owners: tuple = ()
+    entries: tuple[Entry, ...]
+    pages: tuple[Page, ...]
+    faults: tuple[str, ...]
+    traces: tuple[str, ...]
+    owners: tuple[tuple[str, str] | None, ...] = ()
 
-    def find(self, namespace, key):
+    def find(self, namespace: str, key: str) -> int | str | bytes | None:
         """The value of a blob, string or number; None when it is not there."""
         found = (e.value for e in self.entries if (e.namespace, e.key) == (namespace, key))
         return next(found, None)
 
     @property
-    def blank(self):
+    def blank(self) -> bool:
         return all(page.state == "unused" for page in self.pages)
 
-    def faults_beside(self, namespace, keys):
+    def faults_beside(self, namespace: str, keys: Container[str]) -> tuple[str, ...]:
         """The faults that can concern anything but these keys of this namespace."""
         return tuple(
             fault
@@ -114,7 +115,7 @@ class _Item:
         return (self.page, self.index)
 
 
-def read(data):
+def read(data: bytes) -> Partition:
     """A `Partition` from the bytes of an NVS partition; damage is told in `faults`, never raised.
 
     ValueError only when the size is not a number of 4096-byte pages.
@@ -279,7 +280,7 @@ def _crc(data):
     return zlib.crc32(data, 0xFFFFFFFF)
 
 
-def write(entries, size):
+def write(entries: Sequence[Entry], size: int) -> bytes:
     """The bytes of a fresh NVS partition of `size` bytes that holds `entries`, by Espressif's generator.
 
     UserError when they do not fit; ValueError for a name over 15 characters or
@@ -318,7 +319,7 @@ def _check(entry):
         raise ValueError(f"type '{entry.type}' of '{entry.key}' is not one of {', '.join(TYPES)}")
 
 
-def merge(data, changes):
+def merge(data: bytes, changes: Mapping[tuple[str, str], bytes | None]) -> bytes:
     """The partition with some blobs set or removed; every other entry keeps namespace, type and value.
 
     `changes` maps (namespace, key) to new bytes, or to None to remove. UserError

@@ -5,6 +5,7 @@ what is issued to it is only its name, which the platform tells it again.
 """
 
 import struct
+from collections.abc import Mapping
 
 from tools.errors import printable
 from tools.firmware import record
@@ -14,7 +15,7 @@ from tools.image.identity import pair
 _SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
 
 
-def owner(fields, mac):
+def owner(fields: Mapping[int, bytes], mac: str) -> tuple[str, str]:
     """(ProductKey, DeviceName) that a record's fields name on the board with this MAC; ("X.509", serial)."""
     if fields.get(record.WAY) == b"x509" and record.PRODUCT_KEY not in fields:
         return "X.509", pair.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
@@ -24,12 +25,12 @@ def owner(fields, mac):
     return fields.get(record.PRODUCT_KEY, b"").decode("utf-8", "replace"), name
 
 
-def describe(fields, mac):
+def describe(fields: Mapping[int, bytes], mac: str) -> str:
     """ProductKey/DeviceName that a record's fields name, for a message: a board may hold anything."""
     return printable("/".join(owner(fields, mac)))
 
 
-def same(one, other, mac):
+def same(one: Mapping[int, bytes], other: Mapping[int, bytes], mac: str) -> bool:
     """Whether two burned records' fields are one identity, whatever their endpoints are."""
     return (
         owner(one, mac) == owner(other, mac)
@@ -38,7 +39,9 @@ def same(one, other, mac):
     )
 
 
-def belongs(issued, burned, mac, generation=None):
+def belongs(
+    issued: Mapping[int, bytes], burned: Mapping[int, bytes], mac: str, generation: int | None = None
+) -> bool:
     """Whether an issued record's fields are of the identity in a burned record's fields.
 
     generation: that of the burned record. The name of an X.509 board belongs to
@@ -52,7 +55,7 @@ def belongs(issued, burned, mac, generation=None):
     return owner(issued, mac) == owner(burned, mac)
 
 
-def holds_secret(issued):
+def holds_secret(issued: Mapping[int, bytes]) -> bool:
     """Whether a record holds what nobody can get again: all but the name that an X.509 board was told."""
     return _issued(issued) != _NAME or record.PRIVATE_KEY in issued
 

@@ -11,18 +11,20 @@ import ast
 import functools
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.firmware import FOLDER
 from tools.image import shortening
 from tools.image.folding import fold
-from tools.image.joining import Joiner, JoinError, Module, replaced
+from tools.image.joining import Joined, Joiner, JoinError, Module, replaced
 
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
 UNITS = {
-    "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi device",
+    "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi "
+    "device",
     "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
@@ -68,17 +70,17 @@ class Release:
     `version` is what the boot line says: that of the sources and a digest of the units.
     """
 
-    units: dict
-    names: dict
+    units: dict[str, Joined]
+    names: dict[str, str]
     version: str
 
-    def where(self, unit, line):
+    def where(self, unit: str, line: int) -> tuple[str, int] | None:
         """(path in firmware/, line) of a unit's line, or None."""
         joined = self.units.get(unit)
         origin = joined.lines[line - 1] if joined and 0 < line <= len(joined.lines) else None
         return origin and (_path(origin[0]), origin[1])
 
-    def translate(self, text):
+    def translate(self, text: str) -> str:
         """Text of a console with the places of tracebacks as places in the sources, and short names as they were."""
         found = _PLACE.sub(self._place, text)
         if found != text:
@@ -93,7 +95,7 @@ class Release:
             text,
         )
 
-    def shortened(self, text):
+    def shortened(self, text: str) -> str:
         """A program that speaks of the package's attributes as the sources do, as one that finds them on a board."""
         return shortening.attributes(text, self.names)
 
@@ -108,7 +110,7 @@ class Release:
         )
 
 
-def sources(folder=FOLDER, ending=".py"):
+def sources(folder: Path | str = FOLDER, ending: str = ".py") -> dict[str, str]:
     """{dotted name: text} of the package, or of its stubs."""
     found = {}
     for path in sorted((Path(folder) / PACKAGE).rglob("*" + ending)):
@@ -117,7 +119,7 @@ def sources(folder=FOLDER, ending=".py"):
     return found
 
 
-def units(names):
+def units(names: Iterable[str]) -> dict[str, list[str]]:
     """{unit: [module]}: those of UNITS, and one for each module that is in none."""
     made = {unit: [_full(name) for name in text.split()] for unit, text in UNITS.items()}
     members = {name for members in made.values() for name in members}
@@ -125,12 +127,12 @@ def units(names):
     return {unit: [name for name in members if name in names] for unit, members in made.items()}
 
 
-def file(unit):
+def file(unit: str) -> str:
     """The path of a unit on the board, without the slash before and the ending."""
     return unit.replace(".", "/") + ("/__init__" if unit in _PACKAGES else "")
 
 
-def public(folder=FOLDER):
+def public(folder: Path | str = FOLDER) -> set[str]:
     """The names that the stubs beside the sources name."""
     stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
     return set().union(
@@ -138,7 +140,7 @@ def public(folder=FOLDER):
     )
 
 
-def build(folder=FOLDER):
+def build(folder: Path | str = FOLDER) -> Release:
     """The Release of the package in `folder`."""
     return _build(
         tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi"))

@@ -10,6 +10,7 @@ import ast
 import builtins
 import functools
 import keyword
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 HELD = Path(__file__).with_name("held_names.txt")
@@ -23,16 +24,16 @@ STATIC = """abs all any builtins bytecode callable chr classmethod dir divmod ev
 
 
 @functools.lru_cache
-def listed(path):
+def listed(path: Path) -> frozenset[str]:
     """The words of a text file, without the lines that begin with #."""
     return frozenset(
         word for line in path.read_text().splitlines() if line[:1] != "#" for word in line.split()
     )
 
 
-def identifiers(tree):
+def identifiers(tree: ast.AST) -> set[str]:
     """All names in a tree, keywords of calls and arguments included."""
-    found = set()
+    found: set[str | None] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             found.add(node.id)
@@ -48,12 +49,12 @@ def identifiers(tree):
             found |= set((node.module or "").split("."))
         elif isinstance(node, ast.Global):
             found |= set(node.names)
-    return found - {"", None}
+    return {name for name in found if name}
 
 
-def defined(tree):
+def defined(tree: ast.AST) -> list[str]:
     """The names of functions, classes, attributes that are set, and globals, in the order of the text."""
-    found = {}
+    found: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found[node.name] = None
@@ -67,16 +68,16 @@ def defined(tree):
     return list(found)
 
 
-def spoken(tree):
+def spoken(tree: ast.AST) -> set[str]:
     """The names that a module gives to getattr, setattr and hasattr as texts: those stay what they are.
 
     Where one of these calls takes its name from a variable, any text of the module may be it.
     """
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
             if isinstance(node.args[1], ast.Constant):
-                found.add(node.args[1].value)
+                found.add(str(node.args[1].value))
             else:
                 found |= {
                     text.value
@@ -88,7 +89,7 @@ def spoken(tree):
     return found
 
 
-def own(texts, public):
+def own(texts: Iterable[str], public: set[str] | frozenset[str]) -> list[list[str]]:
     """For each of the sources `texts` the names of its top level that no other one speaks of."""
     trees = [ast.parse(text) for text in texts]
     used = [identifiers(tree) for tree in trees]
@@ -97,15 +98,15 @@ def own(texts, public):
     for at, tree in enumerate(trees):
         others = set().union(*(names for number, names in enumerate(used) if number != at))
         others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
+        others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
         others |= public | said | listed(HELD)
         found.append([name for name in top_level(tree) if name not in others and name[:2] != "__"])
     return found
 
 
-def top_level(tree):
+def top_level(tree: ast.Module) -> list[str]:
     """The functions, classes and globals of a source, in the order of the text."""
-    found = {}
+    found: dict[str, None] = {}
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found[node.name] = None
@@ -114,7 +115,9 @@ def top_level(tree):
     return list(found)
 
 
-def own_table(text, names, short, foreign):
+def own_table(
+    text: str, names: Iterable[str], short: Mapping[str, str], foreign: set[str] | frozenset[str]
+) -> dict[str, str]:
     """{name: short name} for the `names` that only the source `text` has; `short` are those that it has from all."""
     here = identifiers(ast.parse(text))
     taken = here | {short[name] for name in here if name in short} | foreign | SPECIAL | set(keyword.kwlist)
@@ -125,7 +128,12 @@ def own_table(text, names, short, foreign):
     return dict(zip(names, free))
 
 
-def table(texts, public, foreign, owned=()):
+def table(
+    texts: Iterable[str],
+    public: set[str] | frozenset[str],
+    foreign: set[str] | frozenset[str],
+    owned: Container[str] = (),
+) -> dict[str, str]:
     """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
     `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
@@ -154,10 +162,10 @@ def table(texts, public, foreign, owned=()):
     # nor for an argument; what the first uses has the shortest of the others
     letters = [letter for letter in LETTERS if letter not in taken | attributes]
     where = [identifiers(tree) for tree in trees]
-    names = dict.fromkeys(name for tree in trees for name in defined(tree))
+    known = dict.fromkeys(name for tree in trees for name in defined(tree))
     names = [
         name
-        for name in names
+        for name in known
         if name not in public
         and name not in owned
         and name not in listed(HELD)
@@ -178,12 +186,12 @@ def table(texts, public, foreign, owned=()):
     return short
 
 
-def keywords(tree):
+def keywords(tree: ast.AST) -> set[str]:
     """The names of arguments that are passed by name."""
-    return {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)} - {None}
+    return {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg is not None}
 
 
-def shorten(text, short, public, by_name):
+def shorten(text: str, short: Mapping[str, str], public: Container[str], by_name: Container[str]) -> str:
     """`text` with the names of `short` in their short form and arguments as letters; lines stay where they are.
 
     The arguments of `public` functions stay, and those that somebody passes `by_name`.
@@ -198,12 +206,10 @@ def shorten(text, short, public, by_name):
                 changes.append((node.lineno, node.col_offset, node.id, new))
         elif isinstance(node, ast.arg) and (node in letters or node.arg in short):
             changes.append((node.lineno, node.col_offset, node.arg, letters.get(node) or short[node.arg]))
-        elif isinstance(node, ast.keyword) and node.arg in short:
+        elif isinstance(node, ast.keyword) and node.arg and node.arg in short:
             changes.append((node.lineno, node.col_offset, node.arg, short[node.arg]))
         elif isinstance(node, ast.Attribute) and node.attr in short:
-            changes.append(
-                (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
-            )
+            changes.append(_named(node, short))
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in short:
             word = 4 if isinstance(node, ast.FunctionDef) else 6
             changes.append((node.lineno, node.col_offset + word, node.name, short[node.name]))
@@ -216,16 +222,21 @@ def shorten(text, short, public, by_name):
     return _replaced(text, changes)
 
 
-def attributes(text, short):
+def attributes(text: str, short: Mapping[str, str]) -> str:
     """`text` with the attributes of `short` in their short form."""
     return _replaced(
         text,
         [
-            (node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr])
+            _named(node, short)
             for node in ast.walk(ast.parse(text))
             if isinstance(node, ast.Attribute) and node.attr in short
         ],
     )
+
+
+def _named(node, short):
+    """The change of an attribute's name, which is the last of its text."""
+    return node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, short[node.attr]
 
 
 def _listed(text, node, short):
@@ -244,7 +255,7 @@ def _listed(text, node, short):
 
 def _letters(tree, public, by_name):
     """{node: letter} for the arguments that nobody passes by name, where they stand and where they are used."""
-    found = {}
+    found: dict[str, None] = {}
 
     def visit(function, outer):
         """`outer` {argument: letter} holds in the function around."""

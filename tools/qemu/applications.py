@@ -29,7 +29,7 @@ class Heaps:
     c_least: int
 
 
-def measured(source):
+def measured(source: str) -> str:
     """The source of an application (text) that prints the heaps after its answer to a property set."""
     lines = []
     for line in source.splitlines():
@@ -41,15 +41,15 @@ def measured(source):
     return "\n".join(lines) + "\n"
 
 
-def beside(source, size):
+def beside(source: str, size: int) -> str:
     """The source of an application that holds `size` bytes from the end of its imports on."""
     imports = [node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     lines = source.splitlines()
-    lines.insert(imports[-1].end_lineno, f"held = bytearray({size})")
+    lines.insert(imports[-1].end_lineno or 0, f"held = bytearray({size})")
     return "\n".join(lines) + "\n"
 
 
-def heaps(text):
+def heaps(text: str) -> Heaps | None:
     """The `Heaps` of a console line, or None."""
     found = _MEASURED.search(text)
     if not found:
@@ -63,7 +63,7 @@ def heaps(text):
         return None
 
 
-def network(text):
+def network(text: str) -> tuple[str, bool] | None:
     """(name, whether it is open) of a line of SCAN, or None."""
     found = re.match(r"network ([0-9a-f]*) (\d+)\s*$", text)
     return (bytes.fromhex(found[1]).decode("utf-8", "replace"), found[2] == "0") if found else None

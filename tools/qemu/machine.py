@@ -10,8 +10,10 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 
@@ -32,10 +34,10 @@ class Line:
 
     seconds: float
     text: str
-    state: dict = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, seconds, data):
+    def of(cls, seconds: float, data: bytes) -> "Line":
         text = data.rstrip(b"\r").decode("utf-8", "replace")
         try:
             state = json.loads(text)
@@ -44,16 +46,16 @@ class Line:
         return cls(seconds, text, state if isinstance(state, dict) else {})
 
     @property
-    def is_state(self):
+    def is_state(self) -> str | None:
         return self.state.get("aliot")
 
     @property
-    def trouble(self):
+    def trouble(self) -> str | None:
         """The code of a state line that tells of trouble, or None."""
         return self.state.get("code") if self.is_state in _STATES_OF_TROUBLE else None
 
 
-def check(path):
+def check(path: Path | str) -> str:
     """The first line that the program says of its version; UserError when it is no QEMU with an ESP32 in it."""
     path = Path(path)
     if not path.is_file():
@@ -89,7 +91,7 @@ def _ask(path, *words):
     return done.stdout or done.stderr
 
 
-def command(qemu, extra=""):
+def command(qemu: Path | str, extra: str = "") -> list[str]:
     """The command line; files and sockets are in the folder in which it is run. `extra`: what a QEMU needs further."""
     return [
         str(qemu),
@@ -108,7 +110,7 @@ def command(qemu, extra=""):
     ]
 
 
-def efuses(mac=MAC):
+def efuses(mac: str = MAC) -> bytes:
     """The eFuses of an ESP32 of revision 3 with that MAC: the 31 words of its four blocks."""
     address = bytes.fromhex(mac)
     crc = 0  # polynomial 0x31, bits reflected
@@ -129,7 +131,14 @@ class Machine:
     `line`, if given, is called with each `Line`. `lines` are those since power-on.
     """
 
-    def __init__(self, qemu, folder, image, extra="", line=None):
+    def __init__(
+        self,
+        qemu: Path | str,
+        folder: Path | str,
+        image: bytes,
+        extra: str = "",
+        line: Callable[[Line], object] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / FLASH).write_bytes(image)
@@ -137,8 +146,9 @@ class Machine:
         self._command = command(Path(qemu).resolve(), extra)
         self._report = line or (lambda _: None)
         self._arrived = threading.Condition()
-        self._process = self._reader = None
-        self.lines = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self.lines: list[Line] = []
 
     def __enter__(self):
         return self
@@ -148,7 +158,7 @@ class Machine:
 
     # --- power
 
-    def power_on(self):
+    def power_on(self) -> None:
         """Start it; the console is read from its first byte. UserError when QEMU does not start."""
         for name in (CONSOLE, MONITOR):
             (self.folder / name).unlink(missing_ok=True)
@@ -177,7 +187,7 @@ class Machine:
                 f"QEMU does not start: {self._last_words() or f'status {status}, nothing said'}"
             ) from None
 
-    def power_off(self):
+    def power_off(self) -> None:
         """The process is killed, as power goes: flash has what was written so far."""
         if self._process is None:
             return
@@ -189,13 +199,13 @@ class Machine:
             self._reader = None
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Since power-on."""
         return time.monotonic() - self._began
 
     # --- monitor
 
-    def monitor(self, command, /, **arguments):
+    def monitor(self, command: str, /, **arguments: object) -> Any:
         """One command of QEMU's machine protocol; its answer. MachineError when it is refused."""
         self._monitor.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         self._monitor.flush()
@@ -206,14 +216,15 @@ class Machine:
             if "error" in answer:
                 raise MachineError(f"{command}: {answer['error'].get('desc')}")
 
-    def link(self, up):
+    def link(self, up: bool) -> None:
         """Its access point goes away, or comes back, where that QEMU's Wi-Fi follows `set_link`."""
         self.monitor("set_link", name="wifi", up=up)
 
     # --- console
 
-    def wait(self, find, timeout):
+    def wait(self, find: Callable[[Line], object], timeout: float) -> Line:
         """The next line for which `find`, a function of a `Line`, is true; lines are looked at once. MachineError."""
+        assert self._process and self._reader
         ends = time.monotonic() + timeout
         with self._arrived:
             while True:
@@ -228,16 +239,16 @@ class Machine:
                     raise MachineError(f"not within {timeout:g} s; the last line: {self.tail()}")
                 self._arrived.wait(min(left, 0.5))
 
-    def wait_state(self, *names, timeout):
+    def wait_state(self, *names: str, timeout: float) -> Line:
         """The next state line of one of these names."""
         return self.wait(lambda line: line.is_state in names, timeout)
 
-    def skip(self):
+    def skip(self) -> None:
         """Lines so far are looked at no more."""
         with self._arrived:
             self._seen = len(self.lines)
 
-    def tail(self):
+    def tail(self) -> str:
         """The last line that says something, in short."""
         line = next((line for line in reversed(self.lines) if line.text.strip()), None)
         if line is None:

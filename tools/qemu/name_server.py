@@ -1,6 +1,7 @@
 """A name server's answers (RFC 1035): one address for each name that is known, and no other name exists."""
 
 import struct
+from collections.abc import Callable
 
 A, INTERNET = 1, 1
 SECONDS = 60  # how long an answer may be kept
@@ -10,7 +11,7 @@ _NAME_AT_12 = 0xC00C  # the answer's name is the question's
 _RESPONSE, _WANTED, _AVAILABLE, _NO_SUCH_NAME = 0x8000, 0x0100, 0x0080, 3
 
 
-def reply(query, find):
+def reply(query: bytes, find: Callable[[str], str | None]) -> bytes | None:
     """The packet that answers the packet `query`, or None for what is no question.
 
     `find` is a function of a lower-case name: its IPv4 address, or None where there is no such name. A name has

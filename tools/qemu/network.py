@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools import host_names
@@ -38,7 +39,7 @@ _UDP_SECONDS = 10.0
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for no time: closing sends a reset
 
 
-def enter():
+def enter() -> str:
     """This process, and what it starts from now on, has a network of its own. UserError says what that lacks.
 
     Returns the address at which its name server has to be. It must have one thread only.
@@ -56,7 +57,7 @@ def enter():
     return resolver
 
 
-def name_server(path=RESOLVER):
+def name_server(path: Path | str = RESOLVER) -> str:
     """The address that QEMU's user network asks for names: the first IPv4 one of resolv.conf."""
     try:
         text = Path(path).read_text()
@@ -101,16 +102,16 @@ def _ip(*words):
         )
 
 
-def doors():
+def doors() -> list[tuple[str, int, str]]:
     """(address, port, service) of each port of the platform in this network."""
     known = {(port, service) for ways in host_names.PLATFORM.values() for port, service in ways.items()}
     return sorted((ADDRESSES[service], port, service) for port, service in known)
 
 
-def address_of(name):
+def address_of(name: str) -> str | None:
     """The address of a host name of the platform, or None."""
     service = next(iter(host_names.services(name).values()), None)
-    return ADDRESSES.get(service)
+    return ADDRESSES.get(service) if service else None
 
 
 class Network:
@@ -119,8 +120,14 @@ class Network:
     `ports`: {service: port on 127.0.0.1} is set by who runs a cloud. `asked`: the names that were asked for.
     """
 
-    def __init__(self, at, doors, find=address_of):
-        self.ports, self.asked = {}, []
+    def __init__(
+        self,
+        at: tuple[str, int],
+        doors: Sequence[tuple[str, int, str]],
+        find: Callable[[str], str | None] = address_of,
+    ) -> None:
+        self.ports: dict[str, int] = {}
+        self.asked: list[str] = []
         self._at, self._doors, self._find = at, doors, find
         self._loop = self._stop = self._failed = None
         self._up = threading.Event()

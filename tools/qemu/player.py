@@ -3,9 +3,11 @@
 import json
 import random
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
@@ -13,8 +15,9 @@ from tools.flash.verbs import image as build
 from tools.image import flash_image, identity
 from tools.qemu import applications, scenarios
 from tools.qemu.machine import Machine, MachineError
+from tools.qemu.network import Network
 from tools.qemu.results import Result, Row
-from tools.qemu.scenarios import FIRST, KICK, LATER, OUTAGE
+from tools.qemu.scenarios import FIRST, KICK, LATER, OUTAGE, Scenario
 
 BOARD = "ESP32_GENERIC"
 NOTICE_SECONDS = 120  # in which a lost connection or access point is noticed, with the shortest keepalive
@@ -39,18 +42,29 @@ class Settings:
 class Player:
     """Plays in `folder`; `network` is told where each cloud's ports are; `report(text)` tells what goes on."""
 
-    def __init__(self, settings, network, folder, report):
+    def __init__(
+        self, settings: Settings, network: Network, folder: Path | str, report: Callable[[str], object]
+    ) -> None:
         self.settings, self.network, self.folder, self.report = settings, network, Path(folder), report
         self._made = 0
 
     # --- what a board is made of
 
-    def image(self, files=None, who=None, roots=(), config=None, with_firmware=True):
+    def image(
+        self,
+        files: Mapping[str, bytes | None] | None = None,
+        who: identity.Identity | None = None,
+        roots: Iterable[Path | str] = (),
+        config: Mapping[str, Any] | None = None,
+        with_firmware: bool = True,
+    ) -> bytes:
         """A whole flash, MicroPython in it."""
-        made = flash_image.build(BOARD, who, files, roots, config, with_firmware=with_firmware)
+        made = flash_image.build(
+            BOARD, who, files=files, roots=roots, config=config, with_firmware=with_firmware
+        )
         return build.with_firmware(made, BOARD, self.settings.firmware)
 
-    def machine(self, image, name):
+    def machine(self, image: bytes, name: Path | str) -> Machine:
         return Machine(self.settings.qemu, self.folder / name, image, self.settings.extra)
 
     @contextmanager
@@ -77,7 +91,7 @@ class Player:
         image = self.image(scenario.files, identity.load(certificate), [cloud.ca_der], config)
         return self.machine(image, folder / (name or "board"))
 
-    def find_network(self):
+    def find_network(self) -> None:
         """Take the first open network that a board without our firmware sees. UserError when there is none."""
         image = self.image({"/main.py": applications.SCAN}, with_firmware=False)
         with self.machine(image, "scan") as machine:
@@ -103,7 +117,7 @@ class Player:
 
     # --- playing
 
-    def play(self, name, boots, cuts):
+    def play(self, name: str, boots: int, cuts: int) -> list[Row]:
         """The rows of a scenario: `boots` new boards, or one that loses power `cuts` times."""
         if name == scenarios.CUTS:
             return [self._play_cuts(scenarios.cut_boards(cuts), cuts)]
@@ -144,12 +158,14 @@ class Player:
 class Trial:
     """One board, from its first boot on."""
 
-    def __init__(self, player, scenario, cloud, machine, name=None):
+    def __init__(
+        self, player: Player, scenario: Scenario, cloud: Cloud, machine: Machine, name: str | None = None
+    ) -> None:
         self.player, self.scenario, self.cloud, self.machine = player, scenario, cloud, machine
         self.asked = (scenario.asked[0], name) if name else scenario.asked
         self.patience = player.settings.patience
 
-    def run(self):
+    def run(self) -> Iterator[tuple[str, Result]]:
         """(moment, `Result`) of each; a moment for which the board would have to be online fails when it is not."""
         for moment in self.scenario.moments:
             if moment in (FIRST, LATER):
@@ -161,12 +177,12 @@ class Trial:
             elif moment == OUTAGE:
                 yield moment, self._again(self._outage)
 
-    def boot(self):
+    def boot(self) -> Result:
         """Power on until online, and both heaps."""
         self.machine.power_on()
         return self._online(0, self.machine.seconds)
 
-    def recover(self):
+    def recover(self) -> Result:
         """Power on after a cut: online with its identity, and both media good at the boot after that."""
         result = self.boot()
         if result.problem:
@@ -264,7 +280,7 @@ class Trial:
         return False
 
 
-def describe(result):
+def describe(result: Result) -> str:
     """A result in one line."""
     if result.untried:
         return f"not tried: {result.untried}"

@@ -1,16 +1,18 @@
 """What was seen: a result per try, a row per scenario and moment, a table."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from tools.qemu.applications import Heaps
 
 LEAST = 12 * 1024  # bytes of C heap that no moment may go below
 REFUSALS = "refusals seen"
-COLUMNS = {
+COLUMNS: dict[str, JustifyMethod] = {
     "scenario": "left",
     "moment": "left",
     "online after": "right",
@@ -28,12 +30,12 @@ class Result:
 
     seconds: float | None = None
     heaps: Heaps | None = None
-    refusals: list = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     problem: str | None = None
     untried: str | None = None
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         return not self.problem and not (self.heaps and self.heaps.c_least < LEAST)
 
 
@@ -44,32 +46,32 @@ class Row:
     scenario: str
     title: str
     moment: str
-    results: list = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
 
     @property
-    def tried(self):
+    def tried(self) -> list[Result]:
         return [result for result in self.results if not result.untried]
 
     @property
-    def seconds(self):
+    def seconds(self) -> tuple[float, float] | None:
         """(median, longest) of what came online, or None."""
         known = sorted(result.seconds for result in self.tried if result.seconds is not None)
         return (known[(len(known) - 1) // 2], known[-1]) if known else None
 
-    def worst(self, name, choose):
+    def worst(self, name: str, choose: Callable[..., int | None]) -> int | None:
         """The worst of a figure of `Heaps`, `choose` being min or max; None when none was told."""
         return choose((getattr(result.heaps, name) for result in self.tried if result.heaps), default=None)
 
     @property
-    def refusals(self):
+    def refusals(self) -> Counter[str]:
         return Counter(code for result in self.results for code in result.refusals)
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         return all(result.passed for result in self.tried)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """In a few words; `reason` says more."""
         if not self.tried:
             return "not tried"
@@ -77,7 +79,7 @@ class Row:
         return f"{'ok' if self.passed else 'failed'}, {good} of {len(self.tried)}"
 
     @property
-    def reason(self):
+    def reason(self) -> str | None:
         """Why the first of its tries did not pass, or was none; None where all is well."""
         problem = next((result.problem for result in self.tried if result.problem), None)
         if problem:
@@ -86,7 +88,7 @@ class Row:
             return f"the C heap had less than {LEAST // 1024} KB"
         return next((f"not tried: {result.untried}" for result in self.results if result.untried), None)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, object]:
         seconds = self.seconds
         return {
             "scenario": self.scenario,
@@ -104,7 +106,7 @@ class Row:
         }
 
 
-def table(rows, title):
+def table(rows: Iterable[Row], title: str) -> Table:
     """The rows as a rich table; figures are the worst of all tries, times the median and the longest."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for name, justify in COLUMNS.items():
@@ -130,7 +132,7 @@ def table(rows, title):
     return made
 
 
-def notes(rows):
+def notes(rows: Iterable[Row]) -> list[str]:
     """A line for each row whose verdict needs a reason."""
     return [f"{row.title}, {row.moment}: {row.reason}" for row in rows if row.reason]
 

@@ -1,11 +1,14 @@
 """The scenarios: which identity and application a board has, and what happens to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from tools.demo import direct, gateways, id2, x509
 from tools.demo.scene import INSTANCE, REGION
+from tools.emulator.cloud.process import Cloud
 from tools.firmware import FOLDER
 from tools.qemu import applications
 
@@ -23,18 +26,20 @@ class Scenario:
 
     name: str
     title: str
-    products: tuple
-    device: tuple
-    identity: dict
-    moments: tuple = BOOTS
+    products: tuple[dict[str, Any], ...]
+    device: tuple[str, str]
+    identity: dict[str, Any]
+    moments: tuple[str, ...] = BOOTS
     main: str = "main.py"  # below firmware/
     held: int = 0
-    subdevices: tuple = ()
+    subdevices: tuple[str, ...] = ()
     kicks: int = 1
-    certificate: Callable | None = None  # (cloud, folder) -> fields of the identity, made anew
+    certificate: Callable[[Cloud, Path], dict[str, str]] | None = (
+        None  # (cloud, folder) -> fields of the identity, made anew
+    )
 
     @property
-    def cloud(self):
+    def cloud(self) -> dict[str, Any]:
         """The cloud.toml, as a dict."""
         return {
             "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
@@ -42,13 +47,13 @@ class Scenario:
         }
 
     @property
-    def application(self):
+    def application(self) -> bytes:
         """The bytes of /main.py."""
         source = applications.measured((FOLDER / self.main).read_text())
         return (applications.beside(source, self.held) if self.held else source).encode()
 
     @property
-    def files(self):
+    def files(self) -> dict[str, bytes]:
         """{path: bytes} beside the compiled firmware."""
         files = {"/main.py": self.application}
         if self.subdevices:
@@ -57,16 +62,16 @@ class Scenario:
         return files
 
     @property
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """What config.json has beside the network's name."""
         return {"keepalive": KEEPALIVE} if OUTAGE in self.moments else {}
 
     @property
-    def asked(self):
+    def asked(self) -> tuple[str, str]:
         """The (ProductKey, DeviceName) whose property is set so that the application tells of its heaps."""
         return (gateways.SUB_KEY, self.subdevices[-1]) if self.subdevices else self.device
 
-    def fields(self, cloud, folder):
+    def fields(self, cloud: Cloud, folder: Path) -> dict[str, Any]:
         """The identity to burn, as in a certificate's JSON file in `folder`."""
         made = self.certificate(cloud, folder) if self.certificate else {}
         return {"region": REGION, "instance": INSTANCE, **self.identity, **made}
@@ -136,7 +141,7 @@ def _beside():
     )
 
 
-def cut_boards(count):
+def cut_boards(count: int) -> Scenario:
     """The scenario of a board that registers, as often as power is cut, and once more to see how long it takes."""
     product = {
         **direct.PRODUCTS[0],
@@ -151,7 +156,7 @@ def cut_boards(count):
     )
 
 
-def cut_name(number):
+def cut_name(number: int) -> str:
     return f"cut-{number}"
 
 
@@ -159,7 +164,7 @@ SCENARIOS = (*_ways(), *map(_gateway, (3, 10, 30)), _beside())
 NAMES = (*(scenario.name for scenario in SCENARIOS), CUTS)
 
 
-def chosen(names):
+def chosen(names: Sequence[str]) -> list[str]:
     """The names of scenarios that `names` mean, in order; one stands for its family too: "gateway", "id2"."""
     return [
         name

@@ -1,5 +1,6 @@
 """The verb `chip`: our flash files on a QEMU with an ESP32 and Wi-Fi, if a person has one; one table."""
 
+import argparse
 import json
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from tools.qemu.player import BOARD, Player, Settings
 WIDTH = 160  # columns in a pipe
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--qemu",
         metavar="PATH",
@@ -75,7 +76,7 @@ def _count(text):
     return number
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     names = scenarios.chosen(args.only)
     for wanted in args.only:
         if not scenarios.chosen([wanted]):

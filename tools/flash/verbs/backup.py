@@ -1,18 +1,19 @@
 """The verb `backup`: the identity of a plugged-in board into a file that only its owner can read."""
 
+import argparse
 import json
 
 from tools.errors import UserError
 from tools.flash import backup, contents, open_board
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     open_board.add_arguments(parser)
     parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with open_board.started(args) as (loader, board):
         held = contents.look(loader, board, {})
         path = backup.save(loader.mac, held.copies, args.backups)

@@ -1,5 +1,6 @@
 """The verb `burn`: one board's identity, onto a board on a port or into a flash file."""
 
+import argparse
 import json
 import re
 
@@ -10,7 +11,7 @@ from tools.image import identity as identities
 from tools.image.flash_file import FlashFile
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
     open_board.add_arguments(parser)
     parser.add_argument("--flash", metavar="FILE", help="a flash file instead of a board on a port")
@@ -29,7 +30,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if not args.cert:
         raise UserError(
             "say which identity to burn: CERT=FILE (--cert FILE), a JSON file such as "

@@ -1,20 +1,25 @@
 """The verb `erase`: a whole chip, after its identity was saved and what is lost was named."""
 
+import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+from tools.boards import Board
 from tools.errors import UserError
 from tools.flash import backup, contents, open_board
+from tools.flash.loader import Loader
 from tools.image import burn, journal
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     open_board.add_arguments(parser)
     add_consent(parser)
     parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
 
 
-def add_consent(parser):
+def add_consent(parser: argparse.ArgumentParser) -> None:
     """The arguments of everything that erases."""
     parser.add_argument(
         "--confirm", metavar="NAME", help="what is asked to be typed, for use without a terminal"
@@ -22,15 +27,24 @@ def add_consent(parser):
     parser.add_argument("--backups", metavar="DIR", default=backup.FOLDER, help="default %(default)s")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with open_board.started(args) as (loader, board):
-        saved = erase(loader, board, print, args.backups, args.confirm, folder=args.journal)
+        saved = erase(loader, board, print, backups=args.backups, confirm=args.confirm, folder=args.journal)
         name = loader.name
     if saved:
         print(f"to use it again: 'make flash PORT={name}', then 'make restore PORT={name} BACKUP={saved}'")
 
 
-def erase(loader, board, say, backups=backup.FOLDER, confirm=None, ask=input, folder=None):
+def erase(
+    loader: Loader,
+    board: Board,
+    say: Callable[[str], object],
+    *,
+    backups: Path | str = backup.FOLDER,
+    confirm: str | None = None,
+    ask: Callable[[str], str] = input,
+    folder: Path | str | None = None,
+) -> Path | None:
     """Erase the chip; the path of its backup, None where there was nothing to save.
 
     What `folder` keeps of an interrupted flash or burn of this board goes to the backups. UserError when what was

@@ -1,5 +1,6 @@
 """The verb `flash`: a board from blank to running, or up to date with nothing lost."""
 
+import argparse
 import json
 import sys
 import time
@@ -26,7 +27,7 @@ from tools.image import application, burn, identity, journal, littlefs, owner
 from tools.image.config import PATH as CONFIG_PATH
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     open_board.add_arguments(parser)
     add_consent(parser)
     parser.add_argument(
@@ -79,7 +80,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="say what was done as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     say = _Voice(args.json)
     if args.app and args.erase:
         raise UserError(
@@ -107,7 +108,7 @@ def run(args):
             say(line)
         if own and own.left_out:
             say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
-        report = _flash(args, say, loader, board, image, tree, chosen, who)
+        report = _flash(args, say, loader, board, image=image, tree=tree, chosen=chosen, who=who)
         seconds = time.monotonic() - started
         loader.reset()
         open_port = loader.release()
@@ -128,12 +129,12 @@ def run(args):
         raise UserError(f"the board was flashed, but says: {console.printable(state['aliot'])}: {reason}")
 
 
-def _flash(args, say, loader, board, image, tree, chosen, who):
+def _flash(args, say, loader, board, *, image, tree, chosen, who):
     """Look, plan, do; what was done as a dict."""
     if args.erase:
         whole = file_list.decide(tree, lambda path: None).onto({})
         littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
-        erase(loader, board, say, args.backups, args.confirm, folder=args.journal)
+        erase(loader, board, say, backups=args.backups, confirm=args.confirm, folder=args.journal)
     seen = look(loader, board, {**tree.tree, CONFIG_PATH: b""}, args.journal)
     if args.app and not seen.held.runs(loader):
         more = f" FILES={args.files}" if args.files else ""

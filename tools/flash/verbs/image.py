@@ -1,13 +1,15 @@
 """The verb `image`: a flash image from an identity, roots and settings, for factories and emulated boards."""
 
+import argparse
 import json
+from pathlib import Path
 
 from tools import boards, secrets
 from tools.flash import file_list, leaks, settings
 from tools.image import application, flash_image, identity
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", default="ESP32_GENERIC", help="a folder of boards/ (default %(default)s)")
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
     parser.add_argument(
@@ -33,13 +35,13 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="say what was built as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     who = identity.load(args.cert) if args.cert else None
     warned = identity.check_availability(who, args.anyway) if who else None
     own = application.read(args.files) if args.files else None
     wanted = _wanted(own, args)
     image = flash_image.build(
-        args.board, who, file_list.decide(wanted, lambda path: None).onto({}), with_firmware=False
+        args.board, who, files=file_list.decide(wanted, lambda path: None).onto({}), with_firmware=False
     )
     pinned = args.firmware == "pinned"
     if args.firmware:
@@ -74,7 +76,7 @@ def _wanted(own, args):
     return wanted
 
 
-def with_firmware(image, board, path=None):
+def with_firmware(image: bytes, board: str, path: Path | str | None = None) -> bytes:
     """The image with the parts of a stock one in their places: all that a factory has to write, at offset 0.
 
     `path` is the stock .bin, None the pinned one.

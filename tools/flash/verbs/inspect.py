@@ -1,5 +1,6 @@
 """The verb `inspect`: what a board or an image file holds, with every secret masked."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tools.flash import contents, open_board
 from tools.image import inspection
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "image",
         metavar="IMAGE",
@@ -26,7 +27,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if bool(args.image) == bool(args.port):
         raise UserError("say what to inspect: the file of an IMAGE, or --port PORT")
     found = _look_at_board(args) if args.port else _look_at_file(args)

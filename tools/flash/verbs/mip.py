@@ -3,6 +3,7 @@
 umqtt.simple is no dependency: stock firmware has it frozen, and one that mip brought would be hidden by that.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from tools import files
 from tools.image import device_files, release
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", default="build/mip", help="default %(default)s")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     write(args.out)
     print(
         f"{args.out}: release {release.build().version}\n"
@@ -22,7 +23,7 @@ def run(args):
     )
 
 
-def write(folder):
+def write(folder: Path | str) -> None:
     """The files of the release, main.py apart, and package.json, in `folder`."""
     folder = Path(folder)
     tree = {path: data for path, data in device_files.compile_tree().items() if path != "/main.py"}

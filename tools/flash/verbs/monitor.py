@@ -1,13 +1,15 @@
 """The verb `monitor`: a board's console, its state lines in words, until Ctrl-C. Nothing is sent."""
 
+import argparse
 import sys
+from typing import TextIO
 
 import serial
 
 from tools.flash import console, port
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is"
     )
@@ -19,7 +21,7 @@ def add_arguments(parser):
     parser.add_argument("--raw", action="store_true", help="as it comes, state lines too")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     name = port.choose(args.port)
     line = port.open_port(name, args.baud, timeout=0.2)
     if args.reset:
@@ -28,7 +30,7 @@ def run(args):
         show(line, name, sys.stdout, args.until, args.raw)
 
 
-def show(line, name, out, until=None, raw=False):
+def show(line: port.Port, name: str, out: TextIO, until: str | None = None, raw: bool = False) -> None:
     """Print what comes until the state `until`; UserError when the port goes away."""
     rest = b""
     while True:

@@ -12,7 +12,7 @@ from tools.flash import port
 _LOOK = 0.02  # seconds between looks at a port that cannot be waited for
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", metavar="PORT", help="a serial port or a pyserial URL; by default the only one there is"
     )
@@ -21,7 +21,7 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     name = port.choose(None if args.port == "auto" else args.port)
     commands = args.commands or ["repl"]
     if commands[0] == "repl" and not sys.stdin.isatty():

@@ -1,5 +1,6 @@
 """The verb `restore`: an identity from a backup onto the board that it came from."""
 
+import argparse
 from pathlib import Path
 
 from tools.errors import UserError
@@ -7,13 +8,13 @@ from tools.flash import backup, contents, open_board
 from tools.image import burn, journal, owner
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     open_board.add_arguments(parser)
     parser.add_argument("--from", dest="source", metavar="FILE", help="a file that 'backup' made")
     parser.add_argument("--journal", metavar="DIR", help=journal.HELP)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if not args.source:
         raise UserError(f"say which backup: BACKUP=FILE (--from FILE); {_lying()}")
     saved = backup.load(args.source)

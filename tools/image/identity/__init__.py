@@ -14,6 +14,7 @@ A kind of identity is a module here; each takes the endpoint's fields too. The c
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 from tools.image.identity import spellings
@@ -37,11 +38,16 @@ __all__ = [
     "parse",
 ]
 
-WAYS = {"device": Own, "product": Own, "x509": X509, "id2": Id2}
+WAYS: dict[str, type[Own] | type[X509] | type[Id2]] = {
+    "device": Own,
+    "product": Own,
+    "x509": X509,
+    "id2": Id2,
+}
 _NAMES = {name for kind in WAYS.values() for name in kind.NAMES}
 
 
-def load(path, now=None, usable=True):
+def load(path: Path | str, now: float | None = None, usable: bool = True) -> Own | X509 | Id2:
     """The `Identity` in a JSON file; UserError, in one line, for whatever is wrong with it.
 
     Files that it names lie relative to it. `now`: Unix seconds, for a certificate's dates. With `usable` False,
@@ -72,7 +78,9 @@ def _once(pairs):
     return found
 
 
-def parse(values, folder=".", now=None, usable=True):
+def parse(
+    values: dict[str, Any], folder: Path | str = ".", now: float | None = None, usable: bool = True
+) -> Own | X509 | Id2:
     """The `Identity` of a dict of fields; UserError names the first field that is wrong and its rule.
 
     `certificate` and `private_key` are paths, relative to `folder`, or bytes; `now` and `usable` as in `load`.
@@ -101,7 +109,7 @@ def _kind(values):
     return Id2 if {"id2", "id2_key", "id2_type"} & values.keys() else Own
 
 
-def check_availability(identity, anyway=False):
+def check_availability(identity: Identity, anyway: bool = False) -> str | None:
     """UserError when the documents do not have this way there, unless `anyway`; then the line is returned."""
     line = identity.warning()
     if line and not anyway:
@@ -109,6 +117,6 @@ def check_availability(identity, anyway=False):
     return line
 
 
-def next_generation(highest=0, now=None):
+def next_generation(highest: int = 0, now: float | None = None) -> int:
     """The generation of a burn: the time in Unix seconds, but above the highest found on either medium."""
     return max(int(time.time() if now is None else now), highest + 1)

@@ -11,7 +11,7 @@ _SHANGHAI = {"cn-shanghai"}
 _ID2 = {"cn-shanghai", "ap-southeast-1"}
 
 # way, method -> (its name, {edition: regions})
-TABLE = {
+TABLE: dict[tuple[str, str | None], tuple[str, dict[str, set[str]]]] = {
     ("device", None): ("a device certificate", {"legacy": _PUBLIC, "instance": _ALL}),
     ("product", "https"): ("registration over HTTPS", {"legacy": _SHANGHAI, "instance": _SHANGHAI}),
     ("product", "mqtt"): ("registration over MQTT", {"legacy": _PUBLIC, "instance": _ALL}),
@@ -22,7 +22,9 @@ TABLE = {
 _EDITIONS = {"legacy": "the legacy public instance", "instance": "Enterprise and new public instances"}
 
 
-def warning(way, method=None, region=None, instance=None):
+def warning(
+    way: str, method: str | None = None, region: str | None = None, instance: str | None = None
+) -> str | None:
     """One line when the documents do not have this way in this region and edition, else None.
 
     region: None is cn-shanghai; instance: its id, None for the legacy public instance.

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tools.errors import UserError
 from tools.firmware import record
@@ -13,9 +14,22 @@ from tools.secrets import mask
 class Identity:
     """A checked identity. Secrets do not show when it is printed. NAMES: its fields in JSON, in order."""
 
-    NAMES = endpoint.ENDPOINT
-    TITLE = "an identity"
-    product_key = device_name = method = name_rule = None  # where a kind does not have them
+    NAMES: ClassVar[tuple[str, ...]] = endpoint.ENDPOINT
+    TITLE: ClassVar[str] = "an identity"
+    if TYPE_CHECKING:  # a kind has them as fields or as something it works out
+
+        @property
+        def way(self) -> str: ...
+        @property
+        def product_key(self) -> str | None: ...
+        @property
+        def device_name(self) -> str | None: ...
+        @property
+        def method(self) -> str | None: ...
+        @property
+        def name_rule(self) -> str | None: ...
+    else:
+        product_key = device_name = method = name_rule = None  # where a kind does not have them
 
     region: str | None = None
     instance: str | None = None
@@ -27,7 +41,7 @@ class Identity:
     bootstrap: str | None = None
 
     @classmethod
-    def checked(cls, values):
+    def checked(cls, values: dict[str, Any]) -> dict[str, Any]:
         """`values` themselves when each is a field of this kind and right by itself."""
         for name, value in values.items():
             if name not in cls.NAMES:
@@ -38,10 +52,10 @@ class Identity:
         return values
 
     @classmethod
-    def check(cls, name, value):
+    def check(cls, name: str, value: object) -> None:
         endpoint.check(name, value)
 
-    def fields(self):
+    def fields(self) -> dict[int, bytes]:
         """The fields of its burned record, by tag."""
         texts = {name: getattr(self, name) for name in self.NAMES if name in endpoint.TAGS}
         values = {record.WAY: self.way.encode(), **endpoint.encoded(texts)}
@@ -49,11 +63,11 @@ class Identity:
             values[record.PORT] = struct.pack("<H", self.port)
         return values
 
-    def to_record(self, generation):
+    def to_record(self, generation: int) -> bytes:
         """The burned record's bytes, to go onto both media."""
         return record.encode(record.BURNED, generation, self.fields())
 
-    def warning(self):
+    def warning(self) -> str | None:
         """One line when the documents do not have this way in its region and edition, else None."""
         own = (self.host or "").removesuffix(".mqtt.iothub.aliyuncs.com")
         instance = self.instance or (own if own != self.host else None)
@@ -61,7 +75,7 @@ class Identity:
             return None  # where that host is cannot be known
         return availability.warning(self.way, self.method, self.region, instance)
 
-    def masked(self):
+    def masked(self) -> dict[str, object]:
         """What may be shown of it, by field name."""
         shown = {name: getattr(self, name) for name in self.NAMES if getattr(self, name) is not None}
         return {
@@ -70,7 +84,7 @@ class Identity:
         }
 
 
-def name_from_mac(rule, mac):
+def name_from_mac(rule: str, mac: str) -> str:
     """The DeviceName that a name rule makes of a MAC (12 hex digits, with or without colons)."""
     digits = mac.replace(":", "").lower()
     if rule.endswith(":"):
@@ -78,7 +92,7 @@ def name_from_mac(rule, mac):
     return digits.upper() if rule.startswith("MAC") else digits
 
 
-def named(values):
+def named(values: dict[str, Any]) -> dict[str, Any]:
     """`values` with the rule "mac" where they have no DeviceName; UserError when they have both."""
     if "device_name" in values and "name_rule" in values:
         raise UserError("device_name and name_rule exclude each other: the rule makes the name from the MAC")

@@ -4,6 +4,7 @@ The endpoint's fields say where a board connects; config.json may say most of th
 """
 
 import re
+from collections.abc import Mapping
 
 from tools.errors import UserError
 from tools.firmware import record, settings
@@ -12,8 +13,8 @@ from tools.image.identity import spellings
 METHODS = ("https", "mqtt", "regnwl")
 NAME_RULES = ("mac", "MAC", "mac:", "MAC:")
 SIGN_METHODS = ("hmacsha256", "hmacsha1", "hmacmd5")
-AUTHS = settings.ENDPOINT["auth"][0]
-BOOTSTRAPS = settings.ENDPOINT["bootstrap"][0]
+AUTHS: tuple[str, ...] = settings.ENDPOINT["auth"][0]
+BOOTSTRAPS: tuple[str, ...] = settings.ENDPOINT["bootstrap"][0]
 
 SECRET = (r"[!-~]{6,64}", "6 to 64 printable characters without spaces")
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -66,7 +67,7 @@ TAGS = {
 _USUAL = {"auth": "mqtt", "bootstrap": "none"}  # what a record says by not having the field
 
 
-def check(name, value):
+def check(name: str, value: object) -> None:
     """UserError when a field's value is wrong; it never shows a secret."""
     if name == "port":
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
@@ -83,7 +84,7 @@ def check(name, value):
         raise UserError(problem)
 
 
-def wrong(name, value, title=None):
+def wrong(name: str, value: str, title: str | None = None) -> str | None:
     """What is wrong with a text under one of the rules, in words that show no secret; None when it is right.
 
     `title` is what the field is called where it comes from. These are the rules for identities from wherever.
@@ -121,7 +122,7 @@ def _spoiled(name, secret):
     return None
 
 
-def encoded(values):
+def encoded(values: Mapping[str, str | None]) -> dict[int, bytes]:
     """{tag: bytes} of text fields {name: value or None}."""
     return {
         TAGS[name]: value.encode()

@@ -3,7 +3,10 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
 
 from tools.errors import UserError
 from tools.firmware import record
@@ -44,7 +47,9 @@ class Id2(base.Identity):
     product_secret: str | None = field(default=None, repr=False)
 
     @classmethod
-    def parse(cls, values, folder=None, now=None):
+    def parse(
+        cls, values: dict[str, Any], folder: Path | str | None = None, now: float | None = None
+    ) -> Self:
         """The identity of a dict of fields; UserError for what is wrong or does not go together."""
         cls.checked(values)
         if "product_key" not in values:
@@ -66,9 +71,10 @@ class Id2(base.Identity):
             )
         return cls(**values)
 
-    def fields(self):
+    def fields(self) -> dict[int, bytes]:
         values = super().fields()
         if self.id2:
+            assert self.id2_key and self.id2_type
             values |= {
                 record.ID2: self.id2.encode(),
                 record.ID2_KEY: bytes.fromhex(self.id2_key),
@@ -77,7 +83,7 @@ class Id2(base.Identity):
         return values
 
 
-def checked_key(values):
+def checked_key(values: Mapping[str, str]) -> dict[str, str]:
     """{"id2", "id2_key", "id2_type"} of `values` as they are kept; UserError when they are no identity."""
     for name in ("id2", "id2_key", "id2_type"):
         if name not in values:
@@ -102,7 +108,7 @@ def checked_key(values):
     }
 
 
-def check_token(text):
+def check_token(text: str) -> None:
     """UserError when a ProductSecret is no provisioning token of a type that boards have; id2.md 1.4"""
     if len(text) < 32 or not re.match("[ix][12][0-9]", text):
         raise UserError(

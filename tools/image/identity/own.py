@@ -3,7 +3,10 @@
 Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1 and 5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
 
 from tools.errors import UserError
 from tools.firmware import record
@@ -37,14 +40,16 @@ class Own(base.Identity):
     product_secret: str | None = field(default=None, repr=False)
     name_rule: str | None = None
     method: str | None = None
-    sub_products: tuple | None = field(default=None, repr=False)
+    sub_products: tuple[tuple[str, str | None], ...] | None = field(default=None, repr=False)
 
     @property
-    def way(self):
+    def way(self) -> str:
         return "device" if self.device_secret else "product"
 
     @classmethod
-    def parse(cls, values, folder=None, now=None):
+    def parse(
+        cls, values: dict[str, Any], folder: Path | str | None = None, now: float | None = None
+    ) -> Self:
         """The identity of a dict of fields; UserError for what is wrong or does not go together."""
         cls.checked(values)
         if "product_key" not in values:
@@ -58,9 +63,10 @@ class Own(base.Identity):
         return cls(**_complete(values))
 
     @classmethod
-    def check(cls, name, value):
+    def check(cls, name: str, value: object) -> None:
         if name != "sub_products":
-            return endpoint.check(name, value)
+            endpoint.check(name, value)
+            return
         if not isinstance(value, list) or not value:
             raise UserError('sub_products is not a list such as [{"product_key": "a1..."}]')
         for one in value:
@@ -77,15 +83,14 @@ class Own(base.Identity):
                     endpoint.check(inner, text)
                 except UserError as error:
                     raise UserError(f"sub_products: {error}") from None
-        return None
 
-    def fields(self):
+    def fields(self) -> dict[int, bytes]:
         values = super().fields()
         if self.sub_products:
             values[record.SUB_PRODUCTS] = _lines(self.sub_products)
         return values
 
-    def masked(self):
+    def masked(self) -> dict[str, object]:
         shown = super().masked()
         if self.sub_products:
             shown["sub_products"] = products_shown(_lines(self.sub_products))
@@ -96,18 +101,18 @@ def _lines(products):
     return "\n".join(key if secret is None else f"{key} {secret}" for key, secret in products).encode()
 
 
-def products_shown(data):
+def products_shown(data: bytes) -> str:
     """What may be shown of the field of a record: the products, each secret masked."""
     lines = (line.partition(" ") for line in data.decode("utf-8", "backslashreplace").split("\n"))
     return ", ".join(f"{key} {mask(secret)}" if secret else key for key, _, secret in lines)
 
 
-def secrets(data):
+def secrets(data: bytes) -> list[bytes]:
     """The ProductSecrets (bytes) in the field of a record."""
     return [line.partition(b" ")[2] for line in data.split(b"\n") if b" " in line]
 
 
-def check_products(products, own):
+def check_products(products: Sequence[tuple[str, str | None]], own: str) -> None:
     keys = [key for key, _ in products]
     for key in keys:
         if keys.count(key) > 1:

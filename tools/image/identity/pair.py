@@ -1,7 +1,9 @@
 """A certificate and its key as a board is given them: DER, PKCS#1, checked as a pair (x509.md 9.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,13 +24,13 @@ class Pair:
     certificate_der: bytes = field(repr=False)
     key_der: bytes = field(repr=False)
 
-    def fields(self, slot=SLOT):
+    def fields(self, slot: tuple[int, int] = SLOT) -> dict[int, bytes]:
         """The fields of a burned record that hold this pair, by tag."""
         certificate, key = slot
         return {certificate: self.certificate_der, key: self.key_der}
 
 
-def load(certificate_path, key_path, now):
+def load(certificate_path: Path | str, key_path: Path | str, now: float) -> Pair:
     """The `Pair` in two files, PEM or DER, at the time `now` (Unix seconds).
 
     A PKCS#8 key is made PKCS#1. UserError for a certificate that is not a
@@ -38,7 +40,7 @@ def load(certificate_path, key_path, now):
     return check(*data, now, (Path(certificate_path).name, Path(key_path).name))
 
 
-def check(certificate, key, now, names=NAMES):
+def check(certificate: bytes, key: bytes, now: float, names: Sequence[str] = NAMES) -> Pair:
     """The `Pair` of two byte strings, PEM or DER; see `load`."""
     held = _certificate(certificate, names[0])
     for finding in certificates.device_certificate(held, now):
@@ -50,7 +52,7 @@ def check(certificate, key, now, names=NAMES):
     return _pair(held, private)
 
 
-def read(certificate, key, names=NAMES):
+def read(certificate: bytes, key: bytes, names: Sequence[str] = NAMES) -> Pair:
     """The `Pair` of two byte strings to be looked at: it may be out of date, or not belong together."""
     return _pair(_certificate(certificate, names[0]), _private(key, names[1]))
 
@@ -90,7 +92,7 @@ def _private(data, name):
     return key
 
 
-def describe(certificate_der, now):
+def describe(certificate_der: bytes, now: float) -> dict[str, Any]:
     """What may be shown of a burned certificate, to people and as JSON; of a damaged one its fault.
 
     Keys: subject, serial (normal form), issuer, not_before and not_after
@@ -102,6 +104,8 @@ def describe(certificate_der, now):
         return {"fault": str(fault)}
     if held.faults:
         return {"fault": "; ".join(held.faults)}
+    assert held.subject is not None and held.issuer is not None and held.serial is not None
+    assert held.start is not None and held.end is not None
     return {
         "subject": held.subject.rfc4514_string(),
         "serial": serials.text(held.serial) if held.serial > 0 else str(held.serial),

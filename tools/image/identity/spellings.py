@@ -61,7 +61,7 @@ SPELLINGS = {
 }
 
 
-def plain(text):
+def plain(text: str) -> str:
     """A spelling without case, width, blanks and punctuation."""
     text = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"[\s_\-'\"`()\[\].:*\ufeff\u200b]", "", text)
@@ -70,7 +70,7 @@ def plain(text):
 _FIELDS = {plain(spelling): name for name, spellings in SPELLINGS.items() for spelling in spellings}
 
 
-def field(text):
+def field(text: str) -> str | None:
     """The field that a header or a name in JSON spells, or None."""
     return _FIELDS.get(plain(text))
 
@@ -82,12 +82,12 @@ def _unseen(char):
     return not char.isprintable() or char in _BLANK_LETTERS or "\ufe00" <= char <= "\ufe0f"
 
 
-def shown(text):
+def shown(text: str) -> str:
     """`text` with every character that nobody sees as <U+...>."""
     return "".join(f"<U+{ord(char):04X}>" if _unseen(char) else char for char in text)
 
 
-def invisible(text):
+def invisible(text: str) -> str | None:
     """Words for the first character in `text` that nobody sees, or None."""
     for char in filter(_unseen, text):
         return f"the invisible character U+{ord(char):04X} ({unicodedata.name(char, 'a control character').lower()})"

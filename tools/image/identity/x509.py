@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from tools import files as disk
 from tools.errors import UserError
@@ -24,7 +25,7 @@ class X509(base.Identity):
     private_key: bytes = field(repr=False)
 
     @classmethod
-    def parse(cls, values, folder, now):
+    def parse(cls, values: dict[str, Any], folder: Path | str, now: float | None) -> Self:
         """The identity of a dict of fields; UserError for files that are not a pair to connect with at `now`.
 
         With `now` None the two are read, and not held against each other or the time.
@@ -54,7 +55,7 @@ class X509(base.Identity):
         return cls(**{**values, "certificate": pair.certificate_der, "private_key": pair.key_der})
 
     @classmethod
-    def check(cls, name, value):
+    def check(cls, name: str, value: object) -> None:
         if name not in ("certificate", "private_key"):
             base.endpoint.check(name, value)
         elif not isinstance(value, bytes) and (
@@ -62,10 +63,10 @@ class X509(base.Identity):
         ):
             raise UserError(f"{name} is not the name of a file")
 
-    def fields(self):
+    def fields(self) -> dict[int, bytes]:
         return super().fields() | credential.Pair(self.certificate, self.private_key).fields()
 
-    def masked(self):
+    def masked(self) -> dict[str, object]:
         shown = super().masked()
         del shown["certificate"], shown["private_key"]
         return {
@@ -84,12 +85,12 @@ def _name(value, field_name):
     return f"the {field_name.replace('_', ' ')}" if isinstance(value, bytes) else value
 
 
-def key_shown(data):
+def key_shown(data: bytes) -> str:
     """What may be shown of a private key: how long it is."""
     return f"**** ({len(data)} bytes)"
 
 
-def described(certificate, now=None):
+def described(certificate: bytes, now: float | None = None) -> dict[str, str]:
     """What may be shown of a certificate in a record, by name: subject, serial, issuer and when it ends."""
     import time
 

@@ -157,8 +157,8 @@ class PortWire:
                 identity.fields(),
                 self._loader.mac,
                 self.folder,
-                issued,
-                replace,
+                issued=issued,
+                replace=replace,
                 tell=lambda step, part: progress("burn", part),
             )
             self._contents = None
