@@ -28,7 +28,7 @@ from tools.errors import UserError
 _SHOWN = 20  # faulty rows printed of a list of devices
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (run, text, add) in _ACTIONS.items():
         sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -37,7 +37,7 @@ def add_arguments(parser):
         sub.set_defaults(action_run=run)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return args.action_run(args)
 
 
@@ -80,7 +80,15 @@ def _init(args):
     folder = Path(args.folder)
     authority.refuse_bad_request(folder, args.name, args.bits, args.days, args.country)
     secret = passphrase.read(args.passphrase_file, new=True)
-    ca = authority.create(folder, args.name, secret, args.bits, args.days, args.organization, args.country)
+    ca = authority.create(
+        folder,
+        args.name,
+        secret,
+        bits=args.bits,
+        days=args.days,
+        organization=args.organization,
+        country=args.country,
+    )
     _print(
         args,
         {"folder": str(folder), "name": ca.name, "serial": ca.serial, "not_after": ca.not_after},
@@ -223,7 +231,7 @@ def _issue_new(args, ca, folder, new, key):
     ):
         task = progress.add_task("issuing", total=len(new))
         for issued in issue.issue_many(
-            ca, new, iter([key]) if key else source, args.days, args.renew, folder.stage
+            ca, new, iter([key]) if key else source, days=args.days, renew=args.renew, keep=folder.stage
         ):
             delivered = folder.deliver(issued.stem, issued.serial)
             paths.append(

@@ -16,7 +16,8 @@ import re
 import stat
 import tempfile
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -79,40 +80,39 @@ class Job:
     firmware: str | None = None
     files: str | None = None
     config: str | None = None  # goes onto the board as /config.json
-    roots: tuple = ()
+    roots: tuple[str, ...] = ()
     ledger: str | None = field(default=None, repr=False)
-    endpoint: dict = field(default_factory=dict)
+    endpoint: dict[str, Any] = field(default_factory=dict)
     until: str = "boot"
     seconds: float = 60.0
     wifi: bool = False
     replace: bool = False  # overwrite an identity that is not the board's own
-    label: dict = field(default_factory=dict)
-    pinned: dict = field(default_factory=dict)
-    held: dict | None = field(
-        default=None, repr=False
-    )  # {name in `pinned`: bytes}, read once, see `contents`
-    tree: dict = field(default_factory=dict, repr=False)  # {path on the board: bytes}, see `with_tree`
-    sources: dict = field(
-        default_factory=dict, repr=False
-    )  # {path: source}, see `tools.flash.file_list.Wanted`
+    label: dict[str, Any] = field(default_factory=dict)
+    pinned: dict[str, str] = field(default_factory=dict)
+    # {name in `pinned`: bytes}, read once, see `contents`
+    held: dict[str, bytes] | None = field(default=None, repr=False)
+    # {path on the board: bytes}, see `with_tree`
+    tree: dict[str, bytes] = field(default_factory=dict, repr=False)
+    # {path: source}, see `tools.flash.file_list.Wanted`
+    sources: dict[str, str] = field(default_factory=dict, repr=False)
     signer: str | None = None  # the key's fingerprint, as the file says it; None: unsigned
     checked: bool = False  # the signature was checked with a key that is believed here
     number: int | None = None  # a station runs none with a lower number than the last of that name
     not_after: datetime.datetime | None = None  # no board begins after it
 
     @property
-    def firmware_hash(self):
+    def firmware_hash(self) -> str | None:
         """SHA-256 of the firmware's bytes that go onto boards, measured, or None when the job brings none."""
-        return _sha256(self.held["firmware"]) if "firmware" in (self.held or ()) else None
+        return _sha256(self.held["firmware"]) if self.held and "firmware" in self.held else None
 
     @property
-    def signature(self):
+    def signature(self) -> str:
         """Who signed the job, for a person."""
         if self.signer is None:
             return "nobody"
         return self.signer if self.checked else f"key {self.signer}, not checked: no key is pinned here"
 
-    def check_time(self, now):
+    def check_time(self, now: datetime.datetime) -> None:
         """UserError when the job's last moment is over."""
         if self.not_after is not None and now > self.not_after:
             raise UserError(
@@ -120,7 +120,7 @@ class Job:
             )
 
     @property
-    def image_hash(self):
+    def image_hash(self) -> str | None:
         """One SHA-256 over every file that the job brings onto the board, or None when it brings none."""
         parts = {path: _sha256(data) for path, data in self.tree.items()}
         return _sha256(json.dumps(parts, sort_keys=True).encode()) if parts else None
@@ -129,7 +129,7 @@ class Job:
 # -- keys ----------------------------------------------------------------------------------------------
 
 
-def keygen(path, passphrase=None):
+def keygen(path: str, passphrase: str | None = None) -> str:
     """Write a new private key (0600, PEM) to `path` and its public key beside it (`path`.pub); returns the
     fingerprint.
     """
@@ -153,13 +153,13 @@ def keygen(path, passphrase=None):
     return fingerprint(key.public_key())
 
 
-def fingerprint(public):
+def fingerprint(public: Ed25519PublicKey) -> str:
     """16 hex digits that name a public key."""
     raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
-def private_key(path, passphrase=None):
+def private_key(path: str, passphrase: str | None = None) -> Ed25519PrivateKey:
     try:
         with open(path, "rb") as file:
             mode, data = os.fstat(file.fileno()).st_mode, file.read(1 << 16)
@@ -187,7 +187,7 @@ def private_key(path, passphrase=None):
     return key
 
 
-def public_key(text, where):
+def public_key(text: str, where: str) -> Ed25519PublicKey:
     """An Ed25519 public key from PEM text."""
     try:
         key = serialization.load_pem_public_key(text.encode())
@@ -201,7 +201,7 @@ def public_key(text, where):
 # -- signing -------------------------------------------------------------------------------------------
 
 
-def sign(path, key):
+def sign(path: str, key: Ed25519PrivateKey) -> bytes:
     """The bytes of the signed job for the job in `path`. UserError when it, or a file it names, is not
     good.
     """
@@ -221,13 +221,13 @@ def sign(path, key):
     )
 
 
-def mode(job):
+def mode(job: Job) -> int:
     """The mode of a signed job's file: every operator reads it, unless its ledger's URL holds a password."""
     url = connection.parse_url(job.ledger) if job.ledger else None
     return 0o640 if url is not None and (url.password or "password" in url.query) else 0o644
 
 
-def load(path, public):
+def load(path: str, public: Ed25519PublicKey) -> Job:
     """The Job in a signed file, if `public` signed it and every file it names is still the same. UserError
     if not.
     """
@@ -245,19 +245,19 @@ def load(path, public):
     except (InvalidSignature, ValueError, binascii.Error):
         raise UserError(f"{path} was changed after it was signed; fetch the signed file again") from None
     job = _job(_parse(body, path), path, fingerprint(public))
-    job = _with(job, checked=True, held=contents(job))
+    job = replace(job, checked=True, held=contents(job))
     _compare(job, path)
     return job
 
 
-def load_unsigned(path):
+def load_unsigned(path: str) -> Job:
     """The Job in a file for a desk, where no station file pins a key; a signature is named, not checked."""
     body, _, line = _read(path).partition(MARK)
     table = _parse(body, path)
     table.pop("pinned", None)
     job = _job(table, path, _signer(line) if line else None)
     held = contents(job)
-    return _with(job, held=held, pinned=_hashes(held))
+    return replace(job, held=held, pinned=_hashes(held))
 
 
 def _signer(line):
@@ -281,7 +281,7 @@ def _compare(job, path):
             )
 
 
-def hashes(job):
+def hashes(job: Job) -> dict[str, str]:
     """{name: SHA-256 hex} of every file that a job names, see `contents`."""
     return _hashes(contents(job))
 
@@ -290,7 +290,7 @@ def _hashes(held):
     return {name: _sha256(data) for name, data in held.items()}
 
 
-def contents(job):
+def contents(job: Job) -> dict[str, bytes]:
     """{name: bytes} of every file that a job names: firmware, each root, each file of the tree.
 
     These bytes are what is verified and what goes onto boards: no path of a job is read a second time.
@@ -315,7 +315,7 @@ def _free(name, taken):
     return name if name not in taken else next(other for other in numbers if other not in taken)
 
 
-def with_tree(job):
+def with_tree(job: Job) -> Job:
     """The Job with the files that it brings onto a board: the release's, compiled, and over them its own.
 
     A job with neither firmware nor files brings none: it burns identities into
@@ -323,9 +323,8 @@ def with_tree(job):
     """
     if not job.firmware and not job.files:
         return job
-    if job.held is None:
-        job = _with(job, held=contents(job))
-    own = {name[5:]: data for name, data in job.held.items() if name.startswith("file ")}
+    everything = contents(job) if job.held is None else job.held
+    own = {name[5:]: data for name, data in everything.items() if name.startswith("file ")}
     leaks.refuse(own)
     tree, sources = firmware.compile_tree(), {}
     with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
@@ -334,16 +333,16 @@ def with_tree(job):
             brought.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
             sources.update(dict.fromkeys(brought, files.FILES))
             tree.update(brought)
-        held = {name[5:]: data for name, data in job.held.items() if name.startswith("root ")}
+        held = {name[5:]: data for name, data in everything.items() if name.startswith("root ")}
         if job.config:
             if config.PATH in tree:
                 raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
-            tree[config.PATH] = _config(folder, os.path.basename(job.config), job.held["config"])
+            tree[config.PATH] = _config(folder, os.path.basename(job.config), everything["config"])
             sources[config.PATH] = files.CONFIG
         roots = _roots(os.path.join(folder, "roots"), held, tree)
         sources.update(dict.fromkeys(roots, files.ROOT))
         tree.update(roots)
-    return _with(job, tree=tree, sources=sources)
+    return replace(job, held=everything, tree=tree, sources=sources)
 
 
 def _config(folder, name, data):
@@ -476,13 +475,7 @@ def _sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def _with(job, **changes):
-    from dataclasses import replace
-
-    return replace(job, **changes)
-
-
-def shown(job):
+def shown(job: Job) -> dict[str, object]:
     """What `line job show` prints, as a dict; a ledger URL without its password."""
     table = {
         "job": job.name,

@@ -16,7 +16,10 @@ import contextlib
 import hashlib
 import io
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Any, Self
 
 from tools import secrets
 from tools.errors import UserError
@@ -34,7 +37,7 @@ STOCK = {
 
 # chip -> measure -> steps: ("efuses", {name: value}), ("key", block, purpose), ("digest", block, purpose).
 # The values are ESP-IDF's for release mode (its pages on flash encryption and secure boot v2 for each chip).
-STEPS = {
+STEPS: dict[str, dict[str, list[tuple[Any, ...]]]] = {
     "esp32": {
         "secure-boot": [("digest", "BLOCK2", None), ("efuses", {"ABS_DONE_1": 1})],
         "encryption": [
@@ -94,21 +97,21 @@ class Plan:
 
     chip: str
     mac: str
-    measures: tuple
-    steps: tuple  # [kind, ...] as in STEPS, JSON's own types
-    files: dict = field(default_factory=dict)  # "key", "digest" -> SHA-256 hex
-    warnings: tuple = ()
+    measures: tuple[str, ...]
+    steps: tuple[list[Any], ...]  # [kind, ...] as in STEPS, JSON's own types
+    files: dict[str, str] = field(default_factory=dict)  # "key", "digest" -> SHA-256 hex
+    warnings: tuple[str, ...] = ()
 
     @property
-    def word(self):
+    def word(self) -> str:
         """What has to be typed to burn it: it names the chip and this very plan."""
         return f"BURN {self.mac} {self.digest[:8]}"
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """The plan in words, one step a line."""
         for kind, *what in self.steps:
             if kind == "efuses":
@@ -123,7 +126,16 @@ class Plan:
                 )
 
 
-def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None, signed_image=None):
+def plan(
+    chip: str,
+    mac: str,
+    measures: Sequence[str],
+    *,
+    own_build: bool = False,
+    flash_key: str | None = None,
+    signing_key: str | None = None,
+    signed_image: str | None = None,
+) -> Plan:
     """The Plan for a chip ("esp32", ...) and MAC. UserError for what would make the chip a brick.
 
     `own_build`: the firmware is an own build for flash encryption. `flash_key`,
@@ -137,13 +149,16 @@ def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None,
             f"say which of {', '.join(MEASURES)} to plan" + (f", not {unknown[0]}" if unknown else "")
         )
     measures = tuple(measure for measure in MEASURES if measure in measures)
-    files, steps, warnings = {}, [], []
+    files: dict[str, str] = {}
+    steps: list[list[Any]] = []
+    warnings: list[str] = []
     if "encryption" in measures:
         if not own_build:
             raise UserError(STOCK["encryption"] + "; say --own-build when this firmware is built for it")
         files["key"] = _hash(flash_key, "flash encryption key", "--flash-key")
     if "secure-boot" in measures:
         files["digest"] = _hash(signing_key, "secure boot public key", "--signing-key")
+        assert signing_key is not None
         if not signed_image:
             raise UserError(STOCK["secure-boot"] + "; name the signed bootloader or application with --image")
         check_signature(signing_key, signed_image)
@@ -172,7 +187,7 @@ def _opened(path):
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def check_signature(signing_key, image):
+def check_signature(signing_key: str, image: str) -> None:
     """UserError unless the image carries a secure boot v2 signature of the key (espsecure verifies)."""
     import espsecure
     import esptool
@@ -187,7 +202,7 @@ def check_signature(signing_key, image):
             ) from None
 
 
-def encrypt(image, offset, flash_key, out, chip):
+def encrypt(image: str, offset: int, flash_key: str, out: str, chip: str) -> None:
     """Encrypt a flash image for its offset with espsecure; `out` is a new 0600 file's path."""
     import espsecure
     import esptool
@@ -216,11 +231,11 @@ class _Kept(io.BytesIO):
         return size
 
 
-def save(made, path):
+def save(made: Plan, path: str) -> None:
     secrets.write(path, json.dumps(asdict(made), indent=1) + "\n")
 
 
-def load(path):
+def load(path: str) -> Plan:
     """The Plan in a file. UserError when it is none."""
     with _opened(path) as file:
         try:
@@ -250,7 +265,7 @@ def _quiet():
 class Fuses:
     """The eFuses of one chip: on a port, or virtual ones in a file (`virt`). Use it with `with`."""
 
-    def __init__(self, chip="auto", port=None, virt=None):
+    def __init__(self, chip: str = "auto", port: str | None = None, virt: str | None = None) -> None:
         import espefuse
         import esptool
 
@@ -284,10 +299,10 @@ class Fuses:
         self._port = ports.open_port(name)
         return esptool.detect_chip(self._port)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: type[BaseException] | TracebackType | BaseException | None) -> None:
         self.commands.__exit__(*error)
         self._close()
 
@@ -297,14 +312,14 @@ class Fuses:
             self._port = None
 
     @property
-    def mac(self):
+    def mac(self) -> str:
         return str(self.commands.efuses["MAC"].get()).split()[0]
 
-    def value(self, name):
+    def value(self, name: str) -> int:
         raw = self.commands.efuses[name].get_raw()
         return int(raw) if not isinstance(raw, bytes) else int.from_bytes(raw, "little")
 
-    def key_used(self, block):
+    def key_used(self, block: str) -> bool:
         """Whether a key block holds something, or is closed against reading (then it holds a key)."""
         for entry in self.commands.efuses.blocks:
             if block == entry.name or block in entry.alias:
@@ -314,7 +329,7 @@ class Fuses:
                 )
         raise UserError(f"this {self.chip} has no key block {block}")
 
-    def revision(self):
+    def revision(self) -> int:
         """Major chip revision, or None where this chip has none to look at."""
         try:
             return self.commands.efuses.get_major_chip_version()
@@ -322,9 +337,9 @@ class Fuses:
             return self.commands.esp.get_major_chip_version()
 
 
-def state(fuses, made):
+def state(fuses: Fuses, made: Plan) -> dict[str, tuple[int | str, int | str]]:
     """{step in words: (wanted, now)} of every eFuse, and of each key block whether it is used."""
-    found = {}
+    found: dict[str, tuple[int | str, int | str]] = {}
     for kind, *what in made.steps:
         if kind == "efuses":
             for name, value in what[0].items():
@@ -334,14 +349,14 @@ def state(fuses, made):
     return found
 
 
-def check(fuses, made):
+def check(fuses: Fuses, made: Plan) -> None:
     """UserError unless this plan may be burned into this chip as it is now."""
     if (fuses.chip, fuses.mac) != (made.chip, made.mac):
         raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")
     for name, (wanted, now) in state(fuses, made).items():
         if now == "used" and made.files:
             raise UserError(f"key block {name} holds a key already; nothing more is burned into this chip")
-        if isinstance(now, int) and now & ~wanted:
+        if isinstance(now, int) and isinstance(wanted, int) and now & ~wanted:
             raise UserError(f"eFuse {name} is {now:#x}; it can never become {wanted:#x}")
     if made.chip == "esp32" and {"download", "secure-boot"} & set(made.measures) and fuses.revision() < 3:
         raise UserError(
@@ -350,7 +365,7 @@ def check(fuses, made):
         )
 
 
-def burn(fuses, made, flash_key=None, signing_key=None):
+def burn(fuses: Fuses, made: Plan, flash_key: str | None = None, signing_key: str | None = None) -> None:
     """Burn the plan, all of it in espefuse's one batch. UserError when it may not be, or when it failed."""
     import esptool
 
@@ -386,7 +401,7 @@ def _burn_step(commands, chip, kind, what, files):
         commands.burn_key_digest([what[0]], [_opened(files["digest"])], [what[1]])
 
 
-def verify(fuses, made):
+def verify(fuses: Fuses, made: Plan) -> list[str]:
     """Lines of what the chip has not as the plan says; empty when all of it is burned."""
     if (fuses.chip, fuses.mac) != (made.chip, made.mac):
         raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")

@@ -7,7 +7,9 @@ file unless it is to be skipped; one that a spreadsheet seems to have changed is
 """
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools import spreadsheet
 from tools.errors import UserError
@@ -15,7 +17,8 @@ from tools.image.identity import endpoint, id2, spellings
 from tools.line import device_names as names
 from tools.line import identities
 from tools.line.intake import pairs
-from tools.line.ledger.entries import Product
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
 
 HEADERS = spellings.SPELLINGS
 # way -> the columns that its identities have beside ProductKey and DeviceName
@@ -41,10 +44,10 @@ class Sheet:
     """
 
     way: str = "device"
-    rows: list = field(default_factory=list)  # Row
-    bad: list = field(default_factory=list)
+    rows: list["Row"] = field(default_factory=list)
+    bad: list[tuple[int | str, str]] = field(default_factory=list)
     encoding: str = ""
-    warned: list = field(default_factory=list)
+    warned: list[tuple[int | str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class Row:
     line: int | str
     product_key: str
     device_name: str
-    fields: dict = field(repr=False)
+    fields: dict[str, str] = field(repr=False)
 
 
-def read(data, product_key=None, folder="."):
+def read(data: bytes, product_key: str | None = None, folder: str = ".") -> Sheet:
     """The Sheet in a CSV's bytes; files that it names lie relative to `folder`.
 
     `product_key` stands in for a missing column. UserError when no header row
@@ -69,7 +72,11 @@ def read(data, product_key=None, folder="."):
     at = columns["device_name"]
     width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
     found = (
-        (number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows
+        (
+            number,
+            *_row(number, cells, columns, product_key=product_key, way=way, folder=folder, width=width),
+        )
+        for number, cells in rows
     )
     sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
     mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
@@ -77,12 +84,12 @@ def read(data, product_key=None, folder="."):
     return sheet
 
 
-def read_folder(path, product_key=None):
+def read_folder(path: str, product_key: str | None = None) -> Sheet:
     """The Sheet of a folder of certificates and keys."""
     found = (
         (file, None, wrong or f"is of product {key[:20]}, not of {product_key}")
         if wrong or product_key and key != product_key
-        else (file, Row(file, key, name, fields), None)
+        else (file, Row(file, key, name, fields or {}), None)
         for file, key, name, fields, wrong in pairs.folder(path)
     )
     return _gathered(Sheet("x509"), found, f"there is no certificate in {path}")
@@ -122,7 +129,7 @@ def _header(table, product_key):
     return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
 
 
-def _row(number, cells, columns, product_key, way, folder, width=0):
+def _row(number, cells, columns, *, product_key, way, folder, width=0):
     """(Row, None) or (None, what is wrong)."""
 
     def cell(column):
@@ -205,12 +212,19 @@ class Taken:
 
     new: int
     known: int
-    bad: list
+    bad: list[tuple[int | str, str]]
     renewed: int = 0
-    warned: list = field(default_factory=list)
+    warned: list[tuple[int | str, str]] = field(default_factory=list)
 
 
-def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
+def take_csv(
+    ledger: Ledger,
+    data: bytes,
+    who: Who,
+    name: str = "",
+    product_key: str | None = None,
+    skip_bad: bool = False,
+) -> Taken:
     """Take a CSV into the ledger, all of it or nothing; with `skip_bad`, its good rows.
 
     Returns Taken. UserError lists every bad row with its line when any is bad
@@ -219,7 +233,9 @@ def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
     return take(ledger, read(data, product_key, os.path.dirname(name)), who, name, skip_bad)
 
 
-def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
+def take(
+    ledger: Ledger, sheet: Sheet, who: Who, name: str = "", skip_bad: bool = False, renew: bool = False
+) -> Taken:
     """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared.
 
     With `renew` known devices get what is another one in their rows.
@@ -229,7 +245,7 @@ def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
         raise BadRows(sorted(bad, key=_order))
     wrong = {line for line, _ in bad}
     rows = [row for row in sheet.rows if row.line not in wrong]
-    batches = {}
+    batches: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for row in rows:
         batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
     note = os.path.basename(os.path.normpath(name))[:200] if name else None
@@ -279,7 +295,7 @@ class BadRows(UserError):
 
     SHOWN = 20
 
-    def __init__(self, rows):
+    def __init__(self, rows: Sequence[tuple[int | str, str]]) -> None:
         self.rows = rows
         lines = "; ".join(f"{_place(line)}: {words}" for line, words in rows[: self.SHOWN])
         more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
@@ -302,7 +318,7 @@ _MAC_HEADERS = (
 )
 
 
-def macs(data):
+def macs(data: bytes) -> list[str]:
     """The MACs in a list, one a line or in the column of a CSV that is headed MAC or holds them; UserError
     names every bad line.
     """
@@ -310,7 +326,8 @@ def macs(data):
         (line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")
     ]
     head, at = _mac_column(rows)
-    found, bad = {}, []
+    found: dict[str, int] = {}
+    bad: list[tuple[int | str, str]] = []
     for number, cells in rows[head:]:
         cell = cells[at] if at < len(cells) else ""
         try:
@@ -349,7 +366,7 @@ def _is_mac(cell):
         return False
 
 
-def sub_products(data):
+def sub_products(data: bytes) -> tuple[tuple[str, str | None], ...]:
     """((ProductKey, ProductSecret or None), ...) in a CSV of products of sub-devices."""
     table = spreadsheet.read(data, spellings.field)
     columns = {spellings.field(cell): index for index, cell in enumerate(table.header)}
@@ -357,7 +374,8 @@ def sub_products(data):
         raise UserError(
             "the header names no ProductKey (ProductSecret is for products that register by proxy)"
         )
-    found, bad = {}, []
+    found: dict[str, str | None] = {}
+    bad: list[tuple[int | str, str]] = []
     for number, cells in table.rows:
         key, secret = (
             cells[at] if (at := columns.get(name, len(cells))) < len(cells) else ""
@@ -375,16 +393,16 @@ def sub_products(data):
     return tuple(found.items())
 
 
-def take_names(ledger, product, device_names, who):
+def take_names(ledger: Ledger, product: Product, device_names: Sequence[str], who: Who) -> Taken:
     """Take DeviceNames without secrets in, for a product whose devices register; returns Taken."""
     for name in device_names:
         names.check(name)
-    rows = [(name, {}) for name in device_names]
+    rows: list[tuple[str, dict[str, str]]] = [(name, {}) for name in device_names]
     taken = ledger.add_batches({product.product_key: rows}, who, products=[product])
     return Taken(taken.new, taken.known, [])
 
 
-def pieces(device_names, size=PIECE):
+def pieces(device_names: Sequence[str], size: int = PIECE) -> Iterator[str]:
     """Texts of the CSVs to upload for pre-registration: at most `size` names each, header in the
     first row.
     """
@@ -392,7 +410,7 @@ def pieces(device_names, size=PIECE):
         yield "DeviceName\r\n" + "".join(f"{name}\r\n" for name in device_names[start : start + size])
 
 
-def write_pieces(device_names, folder, stem, size=PIECE):
+def write_pieces(device_names: Sequence[str], folder: Path | str, stem: str, size: int = PIECE) -> list[str]:
     """Write the pieces into a folder; returns their paths. Existing files are never overwritten."""
     os.makedirs(folder, exist_ok=True)
     paths = []

@@ -1,15 +1,17 @@
 """`line backup`."""
 
+import argparse
+
 from tools.line.ledger import backup
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("file", help="a new file; it is a ledger itself, secrets sealed as they are")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with arguments.open_ledger(args) as ledger:
         made = backup.backup(ledger, args.file)
         opened = None

@@ -1,10 +1,14 @@
 """Finding the one identity that `--mac` or `--name` means."""
 
+import argparse
+
 from tools.errors import UserError
 from tools.line import device_names
+from tools.line.ledger.entries import Identity
+from tools.line.ledger.ledger import Ledger
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--mac", help="the board's MAC")
     which.add_argument("--name", help="the DeviceName")
@@ -13,7 +17,7 @@ def add_arguments(parser):
     )
 
 
-def find(ledger, args, void_too=False):
+def find(ledger: Ledger, args: argparse.Namespace, void_too: bool = False) -> Identity:
     """The Identity. UserError when there is none, or more than one. `void_too`: also by the MAC it once
     had.
     """

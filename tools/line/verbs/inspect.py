@@ -1,5 +1,6 @@
 """`line inspect`: everything the ledger knows of one board or name; secrets masked."""
 
+import argparse
 import json
 from dataclasses import fields
 
@@ -9,19 +10,18 @@ from tools.line.verbs import arguments, board
 WIDTH = 80  # columns; a note that does not fit has a line of its own
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     board.add_arguments(parser)
     parser.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with arguments.open_ledger(args) as ledger:
         found = board.find(ledger, args, void_too=True)
         if ledger.seal.key or ledger.plain:
-            found = ledger.find(
-                product_key=found.product_key, device_name=found.device_name, with_secrets=True
-            )
+            key, name = found.product_key, found.device_name
+            found = ledger.find(product_key=key, device_name=name, with_secrets=True) or found
         events = [
             event
             for event in ledger.history(device_name=found.device_name)

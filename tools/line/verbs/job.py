@@ -1,5 +1,6 @@
 """`line job keygen | sign | show`."""
 
+import argparse
 import json
 import os
 
@@ -12,7 +13,7 @@ from tools.line.verbs import arguments
 PASSPHRASE = "ALIOT_JOB_PASSPHRASE"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="job_verb", metavar="keygen | sign | show", required=True)
     keygen = subparsers.add_parser(
         "keygen", help="make a signing key; its public half goes into station files"
@@ -31,7 +32,7 @@ def add_arguments(parser):
     show.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return {"keygen": _keygen, "sign": _sign, "show": _show}[args.job_verb](args)
 
 
@@ -63,7 +64,7 @@ def _show(args):
         found = job.load(args.job, public)
     else:
         at = arguments.station(args)
-        found = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+        found = arguments.load_job(args.job, at)
     table = job.shown(found)
     if args.json:
         print(json.dumps(table))

@@ -1,12 +1,14 @@
 """`line labels`."""
 
+import argparse
+
 from tools.errors import UserError
 from tools.line.ledger.transitions import DONE
 from tools.line.reports import labels
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("--mac", action="append", help="only these boards (may be given more than once)")
     parser.add_argument("--product", metavar="KEY")
@@ -18,7 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--out", metavar="FOLDER", default="labels")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     table = {
         name: value
         for name, value in (("format", args.format), ("qr", args.qr), ("text", args.text))

@@ -10,6 +10,7 @@ line security plan | show | burn | verify     eFuses
 line doctor | demo                            what is wrong with this station; a line without hardware
 """
 
+import argparse
 import importlib
 
 # sub-verb -> (module, help); the module has add_arguments(parser) and run(args), or a table of its own
@@ -44,7 +45,7 @@ SUBVERBS = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
     for name, (module, text) in SUBVERBS.items():
         sub = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -52,5 +53,5 @@ def add_arguments(parser):
         importlib.import_module(module).add_arguments(sub)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int | None:
     return importlib.import_module(args.module).run(args)

@@ -1,5 +1,6 @@
 """`line names`: DeviceNames into the ledger, and the CSVs to upload to the console."""
 
+import argparse
 from dataclasses import replace
 
 from tools.errors import UserError
@@ -8,7 +9,7 @@ from tools.line.intake import tables
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -33,7 +34,7 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if not 1 <= args.piece <= tables.PIECE:
         raise UserError(f"--piece is 1 to {tables.PIECE}: the console drops what is beyond")
     with arguments.open_ledger(args) as ledger:

@@ -1,18 +1,20 @@
 """`line rekey`."""
 
+import argparse
+
 from tools.errors import UserError
 from tools.line.ledger import seal
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--new-key-file", metavar="FILE", help="made if it is not there")
     target.add_argument("--plain", action="store_true", help="take the seal off")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with arguments.open_ledger(args) as ledger:
         if ledger.seal.key is None and not ledger.plain:
             raise UserError("the old key is needed to open the secrets: --key-file")

@@ -1,19 +1,20 @@
 """`line replay`: stations' own records into a ledger that came back from a backup."""
 
+import argparse
 import json
 
 from tools.errors import UserError
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument(
         "journal", nargs="+", help="what 'line burn' wrote with --journal, from every station"
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     bound, bad = 0, []
     with arguments.open_ledger(args) as ledger:
         who = arguments.who(args)

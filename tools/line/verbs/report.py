@@ -1,5 +1,6 @@
 """`line report`."""
 
+import argparse
 import re
 
 from tools.errors import UserError
@@ -7,7 +8,7 @@ from tools.line.reports import report
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument(
         "out", nargs="*", metavar="FILE", help="report.csv, report.json, report.html; none prints totals"
@@ -17,7 +18,7 @@ def add_arguments(parser):
     parser.add_argument("--minutes", type=int, default=60, help="width of a step in time (default 60)")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if args.since and not re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?", args.since):
         raise UserError("--since is a date such as 2026-11-21, or 2026-11-21T07:00")
     if not 1 <= args.minutes <= 1440:

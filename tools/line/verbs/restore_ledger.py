@@ -1,15 +1,17 @@
 """`line restore-ledger`."""
 
+import argparse
+
 from tools.line.ledger import backup, connection
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("file", help="what 'line backup' made")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     url = arguments.url(args, arguments.station(args))
     made = backup.restore(args.file, url)
     print(

@@ -1,5 +1,6 @@
 """`line security plan | show | burn | verify`."""
 
+import argparse
 import json
 import sys
 
@@ -7,7 +8,7 @@ from tools.errors import UserError
 from tools.line import security
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(
         dest="security_verb", metavar="plan | show | burn | verify", required=True
     )
@@ -56,7 +57,7 @@ def _keys(parser):
     parser.add_argument("--signing-key", metavar="FILE", help="public key (PEM) of the image's signature")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return {"plan": _plan, "show": _show, "burn": _burn, "verify": _verify}[args.security_verb](args)
 
 
@@ -70,7 +71,13 @@ def _fuses(args, made=None):
 def _plan(args):
     with _fuses(args) as fuses:
         made = security.plan(
-            fuses.chip, fuses.mac, args.measures, args.own_build, args.flash_key, args.signing_key, args.image
+            fuses.chip,
+            fuses.mac,
+            args.measures,
+            own_build=args.own_build,
+            flash_key=args.flash_key,
+            signing_key=args.signing_key,
+            signed_image=args.image,
         )
         security.check(fuses, made)
     for offset, image, out in args.encrypt:

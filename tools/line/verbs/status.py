@@ -1,5 +1,6 @@
 """`line status`."""
 
+import argparse
 import json
 
 from tools.line.ledger import connection
@@ -9,13 +10,13 @@ from tools.line.verbs import arguments
 PRODUCT = 16  # columns; a longer ProductKey has a line of its own
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("--product", metavar="KEY")
     parser.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with arguments.open_ledger(args, with_key=False) as ledger:
         counts, plain = ledger.counts(args.product), ledger.plain
         where = connection.shown(ledger.connection.url)

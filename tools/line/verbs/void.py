@@ -1,12 +1,13 @@
 """`line void`: take an identity out of use for good, or undo that."""
 
+import argparse
 import sys
 
 from tools.errors import UserError
 from tools.line.verbs import arguments, board
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     board.add_arguments(parser)
     parser.add_argument("--undo", action="store_true", help="take it back into use for the board that had it")
@@ -14,7 +15,7 @@ def add_arguments(parser):
     parser.add_argument("--yes", action="store_true", help="do not ask for the DeviceName to be typed")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     with arguments.open_ledger(args, with_key=False) as ledger:
         found = board.find(ledger, args, void_too=args.undo)
         if args.undo:
@@ -26,7 +27,7 @@ def run(args):
         print(f"{found.device_name} is void")
 
 
-def confirm(args, what, word):
+def confirm(args: argparse.Namespace, what: str, word: str) -> None:
     """Ask for `word` to be typed; UserError when it is not, or when nobody can be asked."""
     if args.yes:
         return
