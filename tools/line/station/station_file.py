@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tools.errors import UserError
-from tools.line import job
+from tools.line import job_signature
 
 PLACE = "/etc/aliot/station.toml"
 ROOT = 0  # whose file it is
@@ -118,7 +118,11 @@ def read(path: str) -> Station:
             )
     if not table.get("name"):
         raise UserError(f"station file {path}: name is missing")
-    key = job.public_key(table["job_key"], f"station file {path}: job_key") if "job_key" in table else None
+    key = (
+        job_signature.public_key(table["job_key"], f"station file {path}: job_key")
+        if "job_key" in table
+        else None
+    )
     return Station(
         table["name"][:64],
         key,

@@ -7,7 +7,7 @@ import os
 import sqlalchemy as sa
 
 from tools.errors import UserError
-from tools.line import job as jobs
+from tools.line import job_signature
 from tools.line.job import Job
 from tools.line.ledger import connection, seal
 from tools.line.ledger.connection import URL_VARIABLE, Patience
@@ -46,7 +46,7 @@ def station(args: argparse.Namespace) -> Station:
 
 def load_job(path: str, at: Station) -> Job:
     """The job in a file, signed with the key that the station pins; on a desk, where none is, any job."""
-    return jobs.load_unsigned(path) if at.job_key is None else jobs.load(path, at.job_key)
+    return job_signature.load_unsigned(path) if at.job_key is None else job_signature.load(path, at.job_key)
 
 
 def who(args: argparse.Namespace, at: Station | None = None) -> Who:

@@ -7,7 +7,7 @@ import os
 from tools import boards
 from tools.errors import UserError
 from tools.image.journal import state
-from tools.line import identities, job
+from tools.line import identities, job_contents
 from tools.line.job import Job
 from tools.line.ledger.clock import utc_now
 from tools.line.ledger.ledger import Ledger
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     url, key, who = arguments.url(args, at, wanted), arguments.key(args, at), arguments.who(args, at)
     wanted.check_time(utc_now())
     check_roots(wanted)
-    wanted = job.with_tree(wanted)
+    wanted = job_contents.with_tree(wanted)
     chosen = labels.settings(wanted.label) if args.labels else None
     board = boards.load(wanted.board)
     with Ledger.open(url, key) as ledger:
