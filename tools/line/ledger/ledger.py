@@ -37,9 +37,9 @@ from tools.line.ledger import (
     transitions,
 )
 from tools.line.ledger import connection as database
-from tools.line.ledger.clock import Clock, stamp, utc_now
 from tools.line.ledger.connection import Patience
 from tools.line.ledger.entries import Events, Fields, Identities, Identity, Product, Rows, Taken, Who
+from tools.line.ledger.schema import Clock, stamp, utc_now
 from tools.line.ledger.seal import Key, Seal
 from tools.line.ledger.transaction import Transaction, new_token, once, unique
 

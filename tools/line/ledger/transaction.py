@@ -11,10 +11,9 @@ from sqlalchemy import exc
 
 from tools.errors import UserError
 from tools.line.ledger import description
-from tools.line.ledger.clock import Clock, stamp
 from tools.line.ledger.connection import Connection, T
 from tools.line.ledger.entries import Who
-from tools.line.ledger.schema import events, identities
+from tools.line.ledger.schema import Clock, events, identities, stamp
 from tools.line.ledger.seal import Seal
 
 

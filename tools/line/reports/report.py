@@ -12,8 +12,8 @@ from typing import Any
 
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line.ledger.clock import stamp, utc_now
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import stamp, utc_now
 
 COLUMNS = (
     "product_key",

@@ -14,8 +14,8 @@ from tools.errors import UserError
 from tools.line import identities
 from tools.line.job import Job
 from tools.line.ledger import connection
-from tools.line.ledger.clock import stamp, utc_now
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import stamp, utc_now
 from tools.line.ledger.seal import Key
 from tools.line.ledger.transitions import VOID
 from tools.line.station import bays

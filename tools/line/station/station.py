@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from tools.line import device_names
-from tools.line.ledger.clock import Clock, stamp, utc_now
+from tools.line.ledger.schema import Clock, stamp, utc_now
 from tools.line.station import bays, worker
 from tools.line.station.station_file import Bay
 

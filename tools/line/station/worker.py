@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from tools.errors import UserError
 from tools.line import device_names
 from tools.line.job import Job
-from tools.line.ledger.clock import utc_now
 from tools.line.ledger.connection import Patience
 from tools.line.ledger.entries import Who
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import utc_now
 from tools.line.ledger.seal import Key
 from tools.line.station import bays
 from tools.line.station.station_file import Bay

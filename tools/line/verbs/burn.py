@@ -9,8 +9,8 @@ from tools.errors import UserError
 from tools.image.journal import state
 from tools.line import identities, job_contents
 from tools.line.job import Job
-from tools.line.ledger.clock import utc_now
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import utc_now
 from tools.line.reports import labels
 from tools.line.station import bays, screen
 from tools.line.station.station_file import Station
