@@ -116,7 +116,7 @@ def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
     }
     found = job_signature.load(path, public)
     rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
-    brought = job_contents.with_tree(job._with(found, held=rootless))
+    brought = job_contents.with_tree(replace(found, held=rootless))
     assert {name for name, source in brought.sources.items() if source == "FILES"} == {
         "/main.py",
         "/table.csv",

@@ -1,6 +1,6 @@
 """`ca check`: reads files as the console and a board would, and says everything that is wrong with each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,13 @@ class Report:
     @property
     def good(self) -> bool:
         return all(finding.level != "error" for finding in self.findings)
+
+    def lines(self) -> Iterator[str]:
+        """This report for a person."""
+        yield f"{self.path}: {self.kind}" + (f", {self.about}" if self.about else "")
+        yield from (f"  {finding.level}: {finding.text}" for finding in self.findings)
+        if not self.findings:
+            yield "  good"
 
     def plain(self) -> dict[str, object]:
         """This report as what JSON can hold."""

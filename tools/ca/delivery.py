@@ -43,6 +43,24 @@ class Delivery:
             return serials.text(certificate.serial_number) == row.serial
         return False
 
+    def sort(
+        self, wanted: Iterable[tuple[str, str]], renew: bool
+    ) -> tuple[list[tuple[str, str]], list[sa.Row], list[sa.Row]]:
+        """Devices to issue to, rows of those whose newest certificate lies here, rows of others that have one."""
+        new: list[tuple[str, str]] = []
+        here: list[sa.Row] = []
+        elsewhere: list[sa.Row] = []
+        newest = {(row.product_key, row.device_name): row for row in self._ca.ledger.rows()}
+        for device in wanted:
+            row = newest.get(device)
+            if row is not None and self.holds(row):
+                here.append(row)
+            elif row is None or renew:
+                new.append(device)
+            else:
+                elsewhere.append(row)
+        return new, here, elsewhere
+
     def refuse_taken(self, devices: Iterable[tuple[str, str]]) -> None:
         """UserError if a file of one of these devices is here already: no pair is ever overwritten."""
         for product_key, device_name in devices:

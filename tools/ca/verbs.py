@@ -167,7 +167,7 @@ def _issue(args):
         )
     ca = Authority(args.folder)
     with delivery.open_folder(args.out, ca) as folder:
-        new, here, elsewhere = _sort(ca, folder, wanted, args.renew)
+        new, here, elsewhere = folder.sort(wanted, args.renew)
         if args.device and elsewhere:
             row = elsewhere[0]
             raise UserError(
@@ -204,21 +204,6 @@ def _wanted(args):
         more = f" ({len(faults) - _SHOWN} not shown)" if len(faults) > _SHOWN else ""
         raise UserError(f"{len(faults)} bad rows in {args.csv}{more}; nothing was issued")
     return wanted
-
-
-def _sort(ca, folder, wanted, renew):
-    """Devices to issue to, rows of those whose newest certificate lies here, rows of others that have one."""
-    new, here, elsewhere = [], [], []
-    newest = {(row.product_key, row.device_name): row for row in ca.ledger.rows()}
-    for device in wanted:
-        row = newest.get(device)
-        if row is not None and folder.holds(row):
-            here.append(row)
-        elif row is None or renew:
-            new.append(device)
-        else:
-            elsewhere.append(row)
-    return new, here, elsewhere
 
 
 def _issue_new(args, ca, folder, new, key):
@@ -368,7 +353,9 @@ def _check(args):
     ca, ledger = check.read_ca(args.ca, time.time) if args.ca else (None, None)
     checker = check.Checker(time.time(), ca, ledger, args.code, args.name)
     reports = [checker.check(path, args.kind) for path in args.files]
-    _print(args, [report.plain() for report in reports], _check_lines(reports))
+    _print(
+        args, [report.plain() for report in reports], (line for report in reports for line in report.lines())
+    )
     bad = sum(not report.good for report in reports)
     if bad:
         raise UserError(
@@ -376,14 +363,6 @@ def _check(args):
             if len(reports) > 1
             else f"{reports[0].path} would be refused"
         )
-
-
-def _check_lines(reports):
-    for report in reports:
-        yield f"{report.path}: {report.kind}" + (f", {report.about}" if report.about else "")
-        yield from (f"  {finding.level}: {finding.text}" for finding in report.findings)
-        if not report.findings:
-            yield "  good"
 
 
 def _print(args, plain, lines):

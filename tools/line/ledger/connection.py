@@ -89,6 +89,17 @@ def create_file(path: str) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
+def create_ledger_file(url: sa.URL) -> None:
+    """The empty file of a new ledger on SQLite. UserError when something is there, or it cannot be made."""
+    path = url.database or ""
+    if os.path.exists(path):
+        raise UserError(f"{path} is there already; a ledger is never overwritten")
+    try:
+        create_file(path)
+    except OSError as error:
+        raise UserError(f"the ledger {shown(url)} cannot be made: {error.strerror}") from None
+
+
 def engine(url: sa.URL, patience: Patience = Patience()) -> sa.Engine:
     """The SQLAlchemy engine for a ledger URL. Nothing is opened yet; no file is ever created."""
     if url.drivername == "sqlite":

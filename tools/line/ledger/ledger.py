@@ -76,9 +76,7 @@ class Ledger:
             )
         place = _url(url)
         if place.drivername == "sqlite":
-            if os.path.exists(place.database or ""):
-                raise UserError(f"{place.database} is there already; a ledger is never overwritten")
-            _guarded(place, database.create_file, place.database)
+            database.create_ledger_file(place)
         connection = database.Connection(place, patience)
         seal = Seal(ledger_id or uuid.uuid4().hex, key)
         migration.migrate(connection)
@@ -396,10 +394,3 @@ class Ledger:
 
 def _url(url: sa.URL | str) -> sa.URL:
     return database.parse_url(url) if isinstance(url, str) else url
-
-
-def _guarded(url, call, *args):
-    try:
-        return call(*args)
-    except OSError as error:
-        raise UserError(f"the ledger {database.shown(url)} cannot be made: {error.strerror}") from None
