@@ -72,9 +72,9 @@ class Job:
     replace: bool = False  # overwrite an identity that is not the board's own
     label: dict[str, Any] = field(default_factory=dict)
     pinned: dict[str, str] = field(default_factory=dict)
-    # {name in `pinned`: bytes}, read once, see `contents`
+    # {name in `pinned`: bytes}, read once, see `job_contents.contents`
     held: dict[str, bytes] | None = field(default=None, repr=False)
-    # {path on the board: bytes}, see `with_tree`
+    # {path on the board: bytes}, see `job_contents.with_tree`
     tree: dict[str, bytes] = field(default_factory=dict, repr=False)
     # {path: source}, see `tools.flash.file_list.Wanted`
     sources: dict[str, str] = field(default_factory=dict, repr=False)

@@ -7,9 +7,9 @@ shows whether it had gone through. A board's visit to a station has a number
 visit can change nothing more.
 
 `Ledger` says what can be asked and which calls are one transaction. What is
-done inside it is elsewhere: `holdings` reads, `stock` takes in (`marks`: each
-certificate once), `allocation` finds a board its identity, `steps` changes
-states, `issued` keeps what registration gave, `sealed` and `description` know
+done inside it is elsewhere: `holdings` reads, `supply` takes in (`marks`: each
+certificate once), `allocation` finds a board its identity, `changes` has the steps
+between states, `issued` keeps what registration gave, `sealed` and `description` know
 of the key.
 """
 
@@ -372,7 +372,7 @@ class Ledger:
         return lambda c: work(Transaction(c, self.seal, self._clock, who, token))
 
     def _step(self, identity, action, who, change, note=None, **hashes):
-        """One guarded step of one visit; returns the changed Identity. See `steps.take`."""
+        """One guarded step of one visit; returns the changed Identity. See `changes.take`."""
         token = new_token()
 
         def work(t):
