@@ -73,7 +73,7 @@ def signed(tmp_path):
     private, public = str(tmp_path / "sign.pem"), str(tmp_path / "sign.pub.pem")
     image, out = tmp_path / "app.bin", tmp_path / "app.signed.bin"
     image.write_bytes(os.urandom(4096))
-    with security._quiet():
+    with security.quiet():
         espsecure.generate_signing_key("2", "rsa3072", private)
         with open(private, "rb") as key, open(image, "rb") as data:
             espsecure.sign_data("2", [key], str(out), False, False, None, None, None, data)
@@ -123,7 +123,7 @@ def test_an_encrypted_image_decrypts_to_itself_at_its_offset(tmp_path, key):
         out, back = str(tmp_path / f"{chip}.enc"), tmp_path / f"{chip}.dec"
         security.encrypt(str(image), 0x10000, key, out, chip)
         assert open(out, "rb").read() != image.read_bytes()
-        with security._quiet(), open(out, "rb") as data, open(key, "rb") as secret:
+        with security.quiet(), open(out, "rb") as data, open(key, "rb") as secret:
             espsecure.decrypt_flash_data(secret, open(back, "wb"), 0x10000, 0xF, chip != "esp32", data)
         assert back.read_bytes() == image.read_bytes()
 
