@@ -24,7 +24,8 @@ from tools.flash import micropython_images
 from tools.flash.loader import Loader
 from tools.image import flash_image as layouts
 from tools.image import identity, nvs
-from tools.line.job import Job, with_tree
+from tools.line.job import Job
+from tools.line.job_contents import with_tree
 from tools.line.ledger.connection import Patience
 from tools.line.ledger.entries import Product, Who
 from tools.line.ledger.ledger import Ledger

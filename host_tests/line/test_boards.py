@@ -430,10 +430,10 @@ def test_a_secret_in_the_job_s_files_is_refused(tmp_path):
 
 def test_a_chip_with_its_own_usb_is_found_again_by_its_place_when_it_comes_back_under_another_name(tmp_path):
     from tools.image import identity
-    from tools.line import job
+    from tools.line import job, job_contents
     from tools.line.station.port_wire import PortWire
 
-    wanted = job.with_tree(
+    wanted = job_contents.with_tree(
         job.Job(
             "lamp",
             PRODUCT,

@@ -15,7 +15,7 @@ from host_tests.line.conftest import PRODUCT, WHO, secret
 from tools.ca import device_list
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line.intake import tables
+from tools.line.intake import name_lists, tables
 from tools.line.ledger.entries import Product
 from tools.line.ledger.ledger import Ledger
 
@@ -342,7 +342,7 @@ def test_a_serial_s_check_digit_finds_every_mistyped_digit(number):
 
 def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
     wanted = [device_names.serial("S", n, 8) for n in range(25_001)]
-    paths = tables.write_pieces(wanted, tmp_path, "names")
+    paths = name_lists.write_pieces(wanted, tmp_path, "names")
     sizes, found = [], []
     for path in paths:
         with open(path, newline="") as file:
@@ -352,16 +352,16 @@ def test_pieces_hold_what_the_console_takes_and_every_name_once(tmp_path):
         found += [row[0] for row in rows[1:]]
     assert sizes == [10_000, 10_000, 5_001] and found == wanted
     with pytest.raises(UserError, match="is there already"):
-        tables.write_pieces(wanted, tmp_path, "names")
+        name_lists.write_pieces(wanted, tmp_path, "names")
 
 
 def test_a_list_of_macs_tells_bad_and_double_ones():
-    assert tables.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == [
+    assert name_lists.macs(b"MAC\r\n24:0a:c4:00:00:01\r\n# spare\r\n240AC4000002,x\r\n") == [
         "240ac4000001",
         "240ac4000002",
     ]
     with pytest.raises(tables.BadRows) as refused:
-        tables.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
+        name_lists.macs(b"24:0a:c4:00:00:01\nnonsense\n240ac4000001\n01:00:5e:00:00:01\n")
     assert [line for line, _ in refused.value.rows] == [2, 3, 4]
 
 
@@ -378,7 +378,7 @@ MACS = {
 @pytest.mark.parametrize("form", MACS)
 def test_macs_are_found_in_any_column(form):
     data, found = MACS[form]
-    assert tables.macs(data) == found
+    assert name_lists.macs(data) == found
 
 
 @pytest.mark.parametrize(
@@ -395,14 +395,14 @@ def test_macs_are_found_in_any_column(form):
 )
 def test_what_is_no_mac_is_told(data, words):
     with pytest.raises(UserError, match=words):
-        tables.macs(data)
+        name_lists.macs(data)
 
 
 def test_names_taken_in_become_the_list_of_a_product(ledger):
     product = Product("p9B2c3D4e5F", "product", "serial")
     made = [device_names.serial("S", n, 4) for n in range(3)]
-    assert tables.take_names(ledger, product, made, WHO).new == 3
-    assert tables.take_names(ledger, product, made, WHO).known == 3
+    assert name_lists.take_names(ledger, product, made, WHO).new == 3
+    assert name_lists.take_names(ledger, product, made, WHO).known == 3
     assert ledger.reserve("240ac4000001", "p9B2c3D4e5F", WHO).device_name == made[0]
 
 

@@ -16,7 +16,7 @@ from host_tests.support import filed_board, flashing, pairs
 from tools import cli
 from tools.emulator.chip.thread import Bench
 from tools.errors import UserError
-from tools.line import job
+from tools.line import job, job_contents, job_signature
 from tools.line.ledger import connection, seal
 from tools.line.ledger.entries import Product, Who
 from tools.line.ledger.ledger import Ledger
@@ -51,23 +51,23 @@ def folder(tmp_path):
     (tmp_path / "lab.der").write_bytes(b"root")
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("print('hello')\n")
-    job.keygen(str(tmp_path / "line.key"))
+    job_signature.keygen(str(tmp_path / "line.key"))
     return tmp_path
 
 
 @pytest.fixture
 def public(folder):
-    return job.private_key(str(folder / "line.key")).public_key()
+    return job_signature.private_key(str(folder / "line.key")).public_key()
 
 
 def signed(folder, name="job.signed.toml"):
-    data = job.sign(str(folder / "job.toml"), job.private_key(str(folder / "line.key")))
+    data = job_signature.sign(str(folder / "job.toml"), job_signature.private_key(str(folder / "line.key")))
     (folder / name).write_bytes(data)
     return str(folder / name)
 
 
 def test_a_signed_job_says_what_was_signed(folder, public):
-    found = job.load(signed(folder), public)
+    found = job_signature.load(signed(folder), public)
     assert (found.name, found.product_key, found.board, found.until, found.seconds, found.wifi) == (
         "lamp-2026-11",
         PRODUCT,
@@ -79,7 +79,7 @@ def test_a_signed_job_says_what_was_signed(folder, public):
     assert found.endpoint == {"region": "cn-shanghai", "instance": "iot-06z00abc"}
     assert found.firmware == str(folder / "micropython.bin") and len(found.firmware_hash) == 64
     assert set(found.pinned) == {"firmware", "root lab.der", "file main.py"}
-    assert found.signer == job.fingerprint(public)
+    assert found.signer == job_signature.fingerprint(public)
 
 
 def test_every_changed_byte_of_a_signed_job_is_refused(folder, public):
@@ -89,7 +89,7 @@ def test_every_changed_byte_of_a_signed_job_is_refused(folder, public):
         with open(path, "wb") as file:
             file.write(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         with pytest.raises(UserError):
-            job.load(path, public)
+            job_signature.load(path, public)
     for cut in (
         good[:-40],
         good[: len(good) // 2],
@@ -100,7 +100,7 @@ def test_every_changed_byte_of_a_signed_job_is_refused(folder, public):
         with open(path, "wb") as file:
             file.write(cut)
         with pytest.raises(UserError):
-            job.load(path, public)
+            job_signature.load(path, public)
 
 
 def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
@@ -110,13 +110,13 @@ def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
         (app / name).write_text("x = 1\n")
     (app / ".aliotignore").write_text("/tests\n")
     path = signed(folder)
-    assert {name for name in job.load(path, public).pinned if name.startswith("file")} == {
+    assert {name for name in job_signature.load(path, public).pinned if name.startswith("file")} == {
         "file main.py",
         "file table.csv",
     }
-    found = job.load(path, public)
+    found = job_signature.load(path, public)
     rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
-    brought = job.with_tree(job._with(found, held=rootless))
+    brought = job_contents.with_tree(replace(found, held=rootless))
     assert {name for name, source in brought.sources.items() if source == "FILES"} == {
         "/main.py",
         "/table.csv",
@@ -126,7 +126,7 @@ def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
     with pytest.raises(
         UserError, match="file table.csv of job lamp-2026-11 was signed and does not go onto boards"
     ):
-        job.load(path, public)
+        job_signature.load(path, public)
 
 
 CHANGES = {
@@ -142,7 +142,7 @@ def test_another_file_under_the_same_name_is_refused(folder, public, name):
     path = signed(folder)
     CHANGES[name](folder)
     with pytest.raises(UserError, match=f"{name} of job lamp-2026-11 is not the file that was signed"):
-        job.load(path, public)
+        job_signature.load(path, public)
 
 
 @pytest.mark.parametrize("moment", ["after it was verified", "after it was compiled"])
@@ -153,15 +153,15 @@ def test_what_was_verified_is_what_goes_onto_a_board(folder, public, tmp_path, m
     (folder / "app" / "data").mkdir()
     (folder / "app" / "data" / "line.txt").write_text("signed")
     path = signed(folder)
-    wanted = job.load(path, public)
-    clean = job.with_tree(wanted)
+    wanted = job_signature.load(path, public)
+    clean = job_contents.with_tree(wanted)
     if moment == "after it was compiled":
         wanted = clean
     (folder / "micropython.bin").write_bytes(flashing.stock_bin(mark=b"X"))
     (folder / "app" / "main.py").write_text("print('exchanged')")
     (folder / "app" / "data" / "line.txt").write_text("exchanged")
     (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER, serial=7))
-    wanted = job.with_tree(wanted)
+    wanted = job_contents.with_tree(wanted)
     assert wanted.tree == clean.tree and b"exchanged" not in b"".join(wanted.tree.values())
     assert wanted.tree["/main.py"] == b"print('hello')\n"
     with Bench(tmp_path / "flash.bin", size=4 << 20, boot_blank=True) as board:
@@ -177,7 +177,7 @@ def test_what_was_verified_is_what_goes_onto_a_board(folder, public, tmp_path, m
 
 def test_the_hash_of_the_record_is_measured(folder, public):
     """Not copied from the job: an unsigned job's pins, or a wrong one, never reach the ledger."""
-    found = job.load(signed(folder), public)
+    found = job_signature.load(signed(folder), public)
     assert (
         replace(found, pinned={"firmware": "0" * 64}).firmware_hash
         == hashlib.sha256(b"firmware" * 100).hexdigest()
@@ -185,13 +185,13 @@ def test_the_hash_of_the_record_is_measured(folder, public):
 
 
 def test_another_key_and_no_key_are_refused(folder, public):
-    job.keygen(str(folder / "other.key"))
-    other = job.private_key(str(folder / "other.key")).public_key()
+    job_signature.keygen(str(folder / "other.key"))
+    other = job_signature.private_key(str(folder / "other.key")).public_key()
     path = signed(folder)
-    with pytest.raises(UserError, match="this station believes only " + job.fingerprint(other)):
-        job.load(path, other)
+    with pytest.raises(UserError, match="this station believes only " + job_signature.fingerprint(other)):
+        job_signature.load(path, other)
     with pytest.raises(UserError, match="job.toml is not signed"):
-        job.load(str(folder / "job.toml"), public)
+        job_signature.load(str(folder / "job.toml"), public)
 
 
 WRONG = {
@@ -217,28 +217,28 @@ def test_a_wrong_job_is_not_signed(folder, text):
     before = "" if text.startswith(("[[", "name")) else "name = 'x'\n"
     (folder / "job.toml").write_text(f"{before}product_key = '{PRODUCT}'\n{text}\n")
     with pytest.raises(UserError, match=WRONG[text]):
-        job.sign(str(folder / "job.toml"), job.private_key(str(folder / "line.key")))
+        job_signature.sign(str(folder / "job.toml"), job_signature.private_key(str(folder / "line.key")))
 
 
 def test_the_private_key_is_private_and_may_have_a_passphrase(folder, tmp_path):
     assert stat.S_IMODE(os.stat(folder / "line.key").st_mode) == 0o600
     os.chmod(folder / "line.key", 0o644)
     with pytest.raises(UserError, match="chmod 600"):
-        job.private_key(str(folder / "line.key"))
-    job.keygen(str(tmp_path / "shut.key"), "OpenSesame99")
+        job_signature.private_key(str(folder / "line.key"))
+    job_signature.keygen(str(tmp_path / "shut.key"), "OpenSesame99")
     with pytest.raises(UserError, match="needs its passphrase"):
-        job.private_key(str(tmp_path / "shut.key"))
+        job_signature.private_key(str(tmp_path / "shut.key"))
     with pytest.raises(UserError, match="does not open"):
-        job.private_key(str(tmp_path / "shut.key"), "wrong")
-    job.private_key(str(tmp_path / "shut.key"), "OpenSesame99")
+        job_signature.private_key(str(tmp_path / "shut.key"), "wrong")
+    job_signature.private_key(str(tmp_path / "shut.key"), "OpenSesame99")
     with pytest.raises(UserError, match="never overwritten"):
-        job.keygen(str(tmp_path / "shut.key"))
+        job_signature.keygen(str(tmp_path / "shut.key"))
 
 
 def test_showing_a_job_shows_no_password(folder, public):
-    shown = repr(job.shown(job.load(signed(folder), public)))
+    shown = repr(job.shown(job_signature.load(signed(folder), public)))
     assert "OpenSesame99" not in shown and "ledger.example" in shown
-    assert "OpenSesame99" not in repr(job.load(signed(folder), public))
+    assert "OpenSesame99" not in repr(job_signature.load(signed(folder), public))
 
 
 # -- the station file ----------------------------------------------------------------------------------
@@ -259,10 +259,10 @@ def pinned(folder, public, monkeypatch):
 
 def test_the_pinned_key_is_the_one_that_counts(folder, pinned, public):
     found = station_file.find(place=str(pinned))
-    assert (found.name, found.desk, job.fingerprint(found.job_key)) == (
+    assert (found.name, found.desk, job_signature.fingerprint(found.job_key)) == (
         "hall-2",
         False,
-        job.fingerprint(public),
+        job_signature.fingerprint(public),
     )
     assert [(bay.name, bay.usb, bay.port) for bay in found.bays] == [
         ("1", "1-1.4", None),
@@ -417,13 +417,13 @@ def test_the_doctor_says_what_an_operator_s_account_cannot_read_with_the_cure(fo
 
 
 def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
-    found = job.load_unsigned(signed(folder))
-    name = job.fingerprint(job.private_key(str(folder / "line.key")).public_key())
+    found = job_signature.load_unsigned(signed(folder))
+    name = job_signature.fingerprint(job_signature.private_key(str(folder / "line.key")).public_key())
     assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
     assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
     assert "signed with key" in list(checks.firmware(found))[-1].found
     assert "(UNSIGNED JOB)" in burn.title(
-        job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk")
+        job_signature.load_unsigned(str(folder / "job.toml")), station_file.Station("desk")
     )
 
 
@@ -438,7 +438,7 @@ def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
 )
 def test_a_job_ends_when_it_says(folder, public, last, moment, over):
     (folder / "job.toml").write_text(f"not_after = {last}\n" + JOB)
-    found = job.load(signed(folder), public)
+    found = job_signature.load(signed(folder), public)
     now = datetime.datetime.fromisoformat(moment)
     if over:
         with pytest.raises(UserError, match="job lamp-2026-11 is over since 2026-12-31"):
@@ -510,13 +510,13 @@ def with_config(folder, text, more=""):
 
 def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, public):
     with_config(folder, '{"ssid": "café \N{SLEEPING SYMBOL}", "password": "12345678"}')
-    found = job.with_tree(job.load(signed(folder), public))
+    found = job_contents.with_tree(job_signature.load(signed(folder), public))
     assert "config" in found.pinned
     assert json.loads(found.tree["/config.json"])["ssid"] == "café \N{SLEEPING SYMBOL}"
     assert b"\\u" not in found.tree["/config.json"]
     (folder / "site.json").write_text("{}")
     with pytest.raises(UserError, match="config of job lamp-2026-11 is not the file that was signed"):
-        job.load(str(folder / "job.signed.toml"), public)
+        job_signature.load(str(folder / "job.signed.toml"), public)
 
 
 @pytest.mark.parametrize(
@@ -529,14 +529,14 @@ def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, p
 )
 def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, words):
     with pytest.raises(UserError, match=words):
-        job.with_tree(job.load_unsigned(with_config(folder, text)))
+        job_contents.with_tree(job_signature.load_unsigned(with_config(folder, text)))
 
 
 def test_two_sets_of_settings_are_refused(folder):
     path = with_config(folder, "{}")
     (folder / "app" / "config.json").write_text("{}")
     with pytest.raises(UserError, match="leave one of them away"):
-        job.with_tree(job.load_unsigned(path))
+        job_contents.with_tree(job_signature.load_unsigned(path))
 
 
 BOM = "\ufeff"
@@ -544,8 +544,8 @@ BOM = "\ufeff"
 
 def test_a_byte_order_mark_of_an_editor_changes_no_job(folder, public):
     (folder / "job.toml").write_text(BOM + JOB, encoding="utf-8")
-    assert job.load_unsigned(str(folder / "job.toml")).name == "lamp-2026-11"
-    assert job.load(signed(folder), public).name == "lamp-2026-11"
+    assert job_signature.load_unsigned(str(folder / "job.toml")).name == "lamp-2026-11"
+    assert job_signature.load(signed(folder), public).name == "lamp-2026-11"
 
 
 def test_a_byte_order_mark_changes_no_station_file(tmp_path):
@@ -558,7 +558,7 @@ def test_two_roots_of_one_file_name_are_both_pinned(folder, public):
     (folder / "other" / "lab.der").write_bytes(b"another root")
     (folder / "job.toml").write_text(JOB.replace('["lab.der"]', '["lab.der", "other/lab.der"]'))
     path = signed(folder)
-    assert {"root lab.der", "root lab.der (2)"} < set(job.load(path, public).pinned)
+    assert {"root lab.der", "root lab.der (2)"} < set(job_signature.load(path, public).pinned)
     (folder / "lab.der").write_bytes(b"exchanged")
     with pytest.raises(UserError, match="root lab.der of job lamp-2026-11 is not the file that was signed"):
-        job.load(path, public)
+        job_signature.load(path, public)

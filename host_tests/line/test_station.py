@@ -454,9 +454,9 @@ def test_the_journal_has_the_reason_of_every_red_board(tmp_path):
     whys = {line["mac"]: line["why"] for line in journal if line["outcome"] == "failed"}
     assert whys[board(1)] == "this is an esp32s3, the job is for an esp32"
     assert whys[board(2)].startswith("no state line within 60 s")
-    from tools.line.verbs import replay
+    from tools.line.verbs import upkeep
 
-    assert replay._read([str(tmp_path / "journal")]) == {board(2): (PRODUCT, "dev00000")}
+    assert upkeep._journals([str(tmp_path / "journal")]) == {board(2): (PRODUCT, "dev00000")}
 
 
 def test_boards_an_hour_counts_the_last_hour():

@@ -35,7 +35,7 @@ def main(path):
         wire="host_tests.support.filed_board:" + table.get("wire", "FiledWire"),
     )
     bays = [Bay(name, port=port) for name, port in table["bays"].items()]
-    return station.Station(bays, settings, screen.JsonLines(), table.get("journal")).run()
+    return station.Station(bays, settings, screen.JsonLines(), journal=table.get("journal")).run()
 
 
 if __name__ == "__main__":

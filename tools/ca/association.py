@@ -2,11 +2,17 @@
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools import files
 from tools.errors import UserError
+
+if TYPE_CHECKING:
+    from tools.ca.authority import Authority
+
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
 MOST = 10_000  # records in a file, all of one product (x509.md 1)
@@ -18,21 +24,23 @@ class Piece:
 
     product_key: str
     number: int
-    rows: tuple
+    rows: tuple[tuple[str, str, str], ...]
 
-    def file_name(self, ca_serial):
+    def file_name(self, ca_serial: str) -> str:
         return f"association_{self.product_key}_{ca_serial}_{self.number:03}.csv"
 
 
-def cut(rows, first=None, most=MOST):
+def cut(
+    rows: Iterable[tuple[str, str, str]], first: Mapping[str, int] | None = None, most: int = MOST
+) -> list[Piece]:
     """Cut rows (product_key, device_name, serial) into pieces of one product and at most `most` rows each.
 
     `first` gives the number of a product's first piece ({product_key:
     number}, 1 where it is silent). Pure; rows keep their order.
     """
-    products = {}
+    products: dict[str, list[tuple[str, str, str]]] = {}
     for row in rows:
-        products.setdefault(row[0], []).append(tuple(row))
+        products.setdefault(row[0], []).append(row)
     pieces = []
     for product_key, held in products.items():
         number = (first or {}).get(product_key, 1)
@@ -42,7 +50,7 @@ def cut(rows, first=None, most=MOST):
     return pieces
 
 
-def render(piece):
+def render(piece: Piece) -> bytes:
     """The bytes of a piece: UTF-8 CSV with its header, lines ended by CR LF (RFC 4180)."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -51,7 +59,13 @@ def render(piece):
     return text.getvalue().encode()
 
 
-def write(ca, out, product_key=None, everything=False, most=MOST):
+def write(
+    ca: "Authority",
+    out: Path | str,
+    product_key: str | None = None,
+    everything: bool = False,
+    most: int = MOST,
+) -> list[tuple[Path, int]]:
     """Write the files for the newest certificate of each device and note them in the ledger.
 
     Returns [(path, rows), ...]. Certificates that an earlier file holds are

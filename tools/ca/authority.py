@@ -9,7 +9,9 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tools import certificates, files, serials
 from tools.ca import envelope, names, profile
-from tools.ca.keys import SIZES, generate
+from tools.ca.keys import SIZES, DeviceKey, generate
 from tools.ca.ledger import Ledger, Signed
 from tools.errors import UserError
 
@@ -28,7 +30,7 @@ _EPOCH = 1_735_689_600  # 1 January 2025: a clock before it is not set
 _LIMIT = 1 << 20
 
 
-def summary(data, origin):
+def summary(data: bytes, origin: str) -> Signed:
     """What the ledger keeps of a certificate given as DER; `origin` of its key is "host" or "csr"."""
     certificate = x509.load_der_x509_certificate(data)
     public = _spki(certificate.public_key())
@@ -53,7 +55,7 @@ def _spki(public):
     return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def read_clock(clock):
+def read_clock(clock: Callable[[], float]) -> float:
     """Unix seconds; UserError if the machine's clock is plainly not set."""
     now = clock()
     if now < _EPOCH:
@@ -65,16 +67,17 @@ def read_clock(clock):
 
 
 def create(
-    folder,
-    name,
-    passphrase,
-    bits=2048,
-    days=DAYS,
-    organization=None,
-    country=None,
-    cost=envelope.COST,
-    clock=time.time,
-):
+    folder: Path | str,
+    name: str,
+    passphrase: bytes,
+    *,
+    bits: int = 2048,
+    days: int = DAYS,
+    organization: str | None = None,
+    country: str | None = None,
+    cost: int = envelope.COST,
+    clock: Callable[[], float] = time.time,
+) -> "Authority":
     """Make a CA in `folder`, which must not exist or be empty; nothing is left of it if that fails."""
     folder = Path(folder)
     refuse_bad_request(folder, name, bits, days, country)
@@ -82,7 +85,13 @@ def create(
     key = rsa.generate_private_key(65537, bits)
     serial = serials.fresh()
     certificate = profile.authority(
-        key, name, serial, now - certificates.DAY, now + days * certificates.DAY, organization, country
+        key,
+        name,
+        serial,
+        start=now - certificates.DAY,
+        end=now + days * certificates.DAY,
+        organization=organization,
+        country=country,
     )
     with files.told(f"make {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +106,7 @@ def create(
     return Authority(folder, clock)
 
 
-def refuse_bad_request(folder, name, bits, days, country):
+def refuse_bad_request(folder: Path, name: str, bits: int, days: int, country: str | None) -> None:
     fault = names.ca_name_fault(name)
     if fault:
         raise UserError(fault)
@@ -126,7 +135,7 @@ def _fill(folder, certificate, sealed, now):
 class Authority:
     """The public side of a CA's folder; `unlock` makes it able to sign."""
 
-    def __init__(self, folder, clock=time.time):
+    def __init__(self, folder: Path | str, clock: Callable[[], float] = time.time) -> None:
         self.folder = Path(folder)
         self.clock = clock
         self.certificate = self._certificate()
@@ -134,7 +143,7 @@ class Authority:
         self.name = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
         self.not_after = int(self.certificate.not_valid_after_utc.timestamp())
         self.ledger = Ledger.open(self.folder / "ledger.db")
-        self._key = None
+        self._key: rsa.RSAPrivateKey | None = None
         row = self.ledger.find(self.serial)
         if row is None or row.kind != "ca":
             raise UserError(f"{self.folder}/ledger.db belongs to another CA than {self.folder}/ca.cer")
@@ -154,7 +163,7 @@ class Authority:
         except (*certificates.UNREADABLE, IndexError, x509.ExtensionNotFound):
             raise UserError(f"{path} is not the certificate that 'ca init' made; put it back") from None
 
-    def unlock(self, passphrase):
+    def unlock(self, passphrase: bytes) -> Self:
         """Open the key with the passphrase (bytes); returns self."""
         path = self.folder / "ca.key"
         key = envelope.unseal(files.read(path, _LIMIT), passphrase, path)
@@ -165,7 +174,7 @@ class Authority:
         self._key = key
         return self
 
-    def ready(self):
+    def ready(self) -> float:
         """Unix seconds; UserError if the key is locked, the clock not set, or the CA itself not valid now."""
         if self._key is None:
             raise UserError(f"the key of CA {self.name} is locked")
@@ -177,7 +186,7 @@ class Authority:
             raise UserError(f"CA {self.name} ended on {ended}; make and register a new one with 'ca init'")
         return now
 
-    def end(self, now, days=None, usual=DEVICE_DAYS):
+    def end(self, now: float, days: int | None = None, usual: int = DEVICE_DAYS) -> float:
         """When a certificate of `days` ends, Unix seconds; without `days` the usual ones or the CA's rest."""
         if days is None:
             return min(now + usual * certificates.DAY, self.not_after)
@@ -188,7 +197,7 @@ class Authority:
             raise UserError(f"CA {self.name} has {left} days left; {days} days would outlive it")
         return now + days * certificates.DAY
 
-    def verification(self, code, days=None):
+    def verification(self, code: str, days: int | None = None) -> bytes:
         """The verification certificate (DER) for a registration code of the console.
 
         Its key is thrown away. It lives 300 days if nothing else is said (x509.md 2).
@@ -205,12 +214,12 @@ class Authority:
         self.ledger.finish([summary(data, "host")], now)
         return data
 
-    def sign_device(self, key, device_name, serial, now, end):
+    def sign_device(self, key: DeviceKey, device_name: str, serial: str, now: float, end: float) -> bytes:
         """The certificate (DER) of a device with this `DeviceKey`; the serial is reserved in the ledger."""
         return self._sign(profile.device, key, device_name, serial, now, end)
 
     def _sign(self, make, key, name, serial, now, end):
         start = max(now - certificates.DAY, self.certificate.not_valid_before_utc.timestamp())
         public = serialization.load_der_public_key(key.public)
-        certificate = make(self.certificate, self._key, public, name, serial, start, end)
+        certificate = make(self.certificate, self._key, public, name, serial, start=start, end=end)
         return certificate.public_bytes(serialization.Encoding.DER)

@@ -1,12 +1,18 @@
 """`ca check`: reads files as the console and a board would, and says everything that is wrong with each."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools import certificates, files, serials
 from tools.ca import device_list, names, rules
-from tools.certificates import Finding
+from tools.certificates import Facts, Finding
 from tools.errors import UserError
+
+if TYPE_CHECKING:
+    from tools.ca.ledger import Ledger
+
 
 KINDS = ("ca", "verification", "device", "key", "association")
 _LIMIT = 1 << 16
@@ -19,13 +25,20 @@ class Report:
     path: str
     kind: str
     about: str
-    findings: tuple
+    findings: tuple[Finding, ...]
 
     @property
-    def good(self):
+    def good(self) -> bool:
         return all(finding.level != "error" for finding in self.findings)
 
-    def plain(self):
+    def lines(self) -> Iterator[str]:
+        """This report for a person."""
+        yield f"{self.path}: {self.kind}" + (f", {self.about}" if self.about else "")
+        yield from (f"  {finding.level}: {finding.text}" for finding in self.findings)
+        if not self.findings:
+            yield "  good"
+
+    def plain(self) -> dict[str, object]:
         """This report as what JSON can hold."""
         return {
             "path": self.path,
@@ -39,10 +52,17 @@ class Report:
 class Checker:
     """Checks files at the time `now` (Unix seconds); against a CA (`Facts`), its ledger, a code if given."""
 
-    def __init__(self, now, ca=None, ledger=None, code=None, name=None):
+    def __init__(
+        self,
+        now: float,
+        ca: Facts | None = None,
+        ledger: "Ledger | None" = None,
+        code: str | None = None,
+        name: str | None = None,
+    ) -> None:
         self._now, self._ca, self._ledger, self._code, self._name = now, ca, ledger, code, name
 
-    def check(self, path, kind=None):
+    def check(self, path: Path | str, kind: str | None = None) -> Report:
         """The `Report` on the file at `path`; UserError only if it cannot be read at all."""
         path = Path(path)
         kind = kind or _kind_by_ending(path)
@@ -148,7 +168,7 @@ def _pair(path, held):
     return []
 
 
-def read_ca(path, clock):
+def read_ca(path: Path | str, clock: Callable[[], float]) -> tuple[Facts, "Ledger | None"]:
     """(`Facts` of a CA, its ledger or None) from a CA's folder or a CA certificate's file."""
     path = Path(path)
     if path.is_dir():

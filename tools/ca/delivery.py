@@ -8,12 +8,16 @@ right by the next one: what the ledger calls issued gets its names, the rest goe
 import contextlib
 import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
 from cryptography import x509
 
 from tools import certificates, files, serials
 from tools.ca import names
+from tools.ca.authority import Authority
+from tools.ca.issue import Issued
 from tools.errors import UserError
 
 _STAGED = re.compile(r"\.(?P<stem>.+)\.(?P<serial>[0-9A-F]+)(?P<ending>\.key|\.cer)")
@@ -24,11 +28,12 @@ _LIMIT = 1 << 20
 class Delivery:
     """An output folder held by one run; made by `open_folder`."""
 
-    def __init__(self, folder, ca):
+    def __init__(self, folder: Path, ca: Authority) -> None:
         self.folder = folder
         self._ca = ca
+        self.finished = 0  # pairs of a run that was killed
 
-    def holds(self, row):
+    def holds(self, row: sa.Row) -> bool:
         """True if the certificate of this ledger row lies here under its name."""
         path = self.folder / (self._stem(row.product_key, row.device_name) + ".cer")
         if not path.is_file():
@@ -38,7 +43,25 @@ class Delivery:
             return serials.text(certificate.serial_number) == row.serial
         return False
 
-    def refuse_taken(self, devices):
+    def sort(
+        self, wanted: Iterable[tuple[str, str]], renew: bool
+    ) -> tuple[list[tuple[str, str]], list[sa.Row], list[sa.Row]]:
+        """Devices to issue to, rows of those whose newest certificate lies here, rows of others that have one."""
+        new: list[tuple[str, str]] = []
+        here: list[sa.Row] = []
+        elsewhere: list[sa.Row] = []
+        newest = {(row.product_key, row.device_name): row for row in self._ca.ledger.rows()}
+        for device in wanted:
+            row = newest.get(device)
+            if row is not None and self.holds(row):
+                here.append(row)
+            elif row is None or renew:
+                new.append(device)
+            else:
+                elsewhere.append(row)
+        return new, here, elsewhere
+
+    def refuse_taken(self, devices: Iterable[tuple[str, str]]) -> None:
         """UserError if a file of one of these devices is here already: no pair is ever overwritten."""
         for product_key, device_name in devices:
             stem = self._stem(product_key, device_name)
@@ -48,13 +71,13 @@ class Delivery:
                         f"{path} is there already and is never overwritten; name another folder with --out"
                     )
 
-    def stage(self, issued):
+    def stage(self, issued: Issued) -> None:
         """Store a pair durably under its hidden names."""
         if issued.key_pem:
             files.write(self._staged(issued.stem, issued.serial, ".key"), issued.key_pem, files.PRIVATE)
         files.write(self._staged(issued.stem, issued.serial, ".cer"), issued.certificate_pem)
 
-    def deliver(self, stem, serial):
+    def deliver(self, stem: str, serial: str) -> list[Path]:
         """Give a staged pair its names; returns the paths, certificate first."""
         final = [self._name(stem, serial, ending) for ending in (".key", ".cer")]
         with files.told(f"write {self.folder}"):
@@ -73,7 +96,7 @@ class Delivery:
             os.rename(staged, final)
         return final
 
-    def put_right(self):
+    def put_right(self) -> int:
         """Finish or remove what a killed run left behind; returns how many pairs were finished."""
         finished = set()
         for path in sorted(self.folder.iterdir()):
@@ -106,7 +129,7 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def open_folder(path, ca):
+def open_folder(path: Path | str, ca: Authority) -> Iterator[Delivery]:
     """A `Delivery` into the folder `path`, made if needed; UserError if another run writes there."""
     folder = Path(path)
     with files.told(f"make {folder}"):

@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tools import files, spreadsheet
 from tools.ca import names
@@ -12,7 +14,7 @@ from tools.image.identity import spellings
 _LIMIT = 64 << 20
 
 
-def table(path):
+def table(path: Path | str) -> list[tuple[int, list[str]]]:
     """The rows of an association file as [(line, [cell, ...])] without empty lines; UserError if it is not text.
 
     It is read as the console reads it, which takes UTF-8 and commas.
@@ -35,14 +37,16 @@ def table(path):
     return rows
 
 
-def column(header, name):
+def column(header: Sequence[str], name: str) -> int | None:
     """The place of a column in a header row, spaces and case aside; None if it is not there."""
     wanted = name.lower()
     plain = [cell.replace(" ", "").lower() for cell in header]
     return plain.index(wanted) if wanted in plain else None
 
 
-def read(path, product_key=None, warn=lambda line: None):
+def read(
+    path: Path | str, product_key: str | None = None, warn: Callable[[str], object] = lambda line: None
+) -> tuple[list[tuple[str, str]], list[str]]:
     """([(product_key, device_name), ...], [fault line, ...]) of the CSV file at `path`.
 
     It is read as `line intake` reads it (tools.spreadsheet). Without a column ProductKey (the console's own list of

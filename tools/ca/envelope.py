@@ -6,6 +6,7 @@ together here from its scrypt, AES and DER encoder.
 """
 
 import os
+from pathlib import Path
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import padding, serialization
@@ -66,7 +67,7 @@ class _EncryptedPrivateKeyInfo:
     data: bytes
 
 
-def seal(key, passphrase, cost=COST):
+def seal(key: rsa.RSAPrivateKey, passphrase: bytes, cost: int = COST) -> bytes:
     """An RSA private key as PEM (bytes) that only the passphrase (bytes) opens."""
     salt, iv = os.urandom(16), os.urandom(16)
     secret = Scrypt(salt=salt, length=32, n=cost, r=BLOCK, p=PARALLEL).derive(passphrase)
@@ -94,7 +95,7 @@ def _encrypt(secret, iv, plain):
     return encryptor.update(padded) + encryptor.finalize()
 
 
-def unseal(data, passphrase, name):
+def unseal(data: bytes, passphrase: bytes, name: Path | str) -> rsa.RSAPrivateKey:
     """The RSA key in `data` (PEM); UserError if the passphrase is wrong or the file damaged."""
     if LABEL.encode() not in data:
         raise UserError(f"{name} is not an encrypted CA key; put back the one that 'ca init' made")

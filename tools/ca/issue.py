@@ -5,11 +5,12 @@ is void at the next attempt and its serial never used again; after it, `keep`
 has already had certificate and key.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tools.ca import keys, names
-from tools.ca.authority import summary
-from tools.ca.keys import pem
+from tools.ca.authority import Authority, summary
+from tools.ca.keys import DeviceKey, pem
 from tools.errors import UserError
 
 BATCH = 16  # devices whose serials are reserved, and then entered, in one transaction
@@ -29,20 +30,31 @@ class Issued:
     key_der: bytes | None = field(repr=False)
 
     @property
-    def stem(self):
+    def stem(self) -> str:
         """The file name without ending, `[ProductKey]_[DeviceName]_[CA_SN]`."""
         return str(names.Stem(self.product_key, self.device_name, self.ca_serial))
 
     @property
-    def certificate_pem(self):
+    def certificate_pem(self) -> bytes:
         return pem("CERTIFICATE", self.certificate_der)
 
     @property
-    def key_pem(self):
+    def key_pem(self) -> bytes | None:
         return pem("RSA PRIVATE KEY", self.key_der) if self.key_der else None
 
 
-def issue(ca, product_key, device_name, csr=None, key=None, bits=2048, days=None, renew=False, keep=None):
+def issue(
+    ca: Authority,
+    product_key: str,
+    device_name: str,
+    *,
+    csr: bytes | None = None,
+    key: DeviceKey | None = None,
+    bits: int = 2048,
+    days: int | None = None,
+    renew: bool = False,
+    keep: Callable[[Issued], object] | None = None,
+) -> Issued:
     """Issue one certificate from an unlocked `Authority`; returns `Issued`.
 
     The key is made here, or is `key` (a `DeviceKey`), or stays where `csr`
@@ -56,7 +68,16 @@ def issue(ca, product_key, device_name, csr=None, key=None, bits=2048, days=None
     return next(issue_many(ca, [(product_key, device_name)], made, days=days, renew=renew, keep=keep))
 
 
-def issue_many(ca, devices, made, days=None, renew=False, keep=None, batch=BATCH):
+def issue_many(
+    ca: Authority,
+    devices: Sequence[tuple[str, str]],
+    made: Iterator[DeviceKey],
+    *,
+    days: int | None = None,
+    renew: bool = False,
+    keep: Callable[[Issued], object] | None = None,
+    batch: int = BATCH,
+) -> Iterator[Issued]:
     """Issue to each (product_key, device_name) with the next key of `made`; yields `Issued` in order."""
     for product_key, device_name in devices:
         fault = names.product_key_fault(product_key) or names.device_name_fault(device_name)
@@ -71,7 +92,7 @@ def issue_many(ca, devices, made, days=None, renew=False, keep=None, batch=BATCH
         drawn = ca.ledger.reserve("device", group, now, renew)
         pairs = []
         for (product_key, device_name), serial in zip(group, drawn, strict=True):
-            pairs.append(_sign(ca, product_key, device_name, serial, next(made), now, end))
+            pairs.append(_sign(ca, product_key, device_name, serial, next(made), now=now, end=end))
             if keep:
                 keep(pairs[-1])
         ca.ledger.finish(
@@ -80,7 +101,7 @@ def issue_many(ca, devices, made, days=None, renew=False, keep=None, batch=BATCH
         yield from pairs
 
 
-def _sign(ca, product_key, device_name, serial, key, now, end):
+def _sign(ca, product_key, device_name, serial, key, *, now, end):
     data = ca.sign_device(key, device_name, serial, now, end)
     signed = summary(data, "host")
     return Issued(
@@ -88,7 +109,7 @@ def _sign(ca, product_key, device_name, serial, key, now, end):
     )
 
 
-def finish(ca, certificates, origin="host"):
+def finish(ca: Authority, certificates: Iterable[bytes], origin: str = "host") -> None:
     """Enter certificates (DER) whose keys are kept into the CA's ledger as issued; once more changes nothing.
 
     For a line that was killed between keeping a pair and the ledger's word:

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass, field
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -28,14 +29,14 @@ class DeviceKey:
     private: bytes | None = field(default=None, repr=False)
 
 
-def pem(label, der):
+def pem(label: str, der: bytes) -> bytes:
     """PEM text (bytes) of `der` under `label`, lines of 64 characters."""
     body = base64.b64encode(der).decode()
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
 
 
-def generate(bits=2048):
+def generate(bits: int = 2048) -> DeviceKey:
     """A new RSA key; its private half is PKCS#1, all that MicroPython up to 1.23 loads (x509.md 9.2)."""
     key = rsa.generate_private_key(65537, bits)
     return DeviceKey(
@@ -50,7 +51,7 @@ def generate(bits=2048):
     )
 
 
-def from_request(data, name="the CSR"):
+def from_request(data: bytes, name: str = "the CSR") -> DeviceKey:
     """The key of a signing request (bytes, PEM or DER) with a good signature; its subject is ignored."""
     try:
         load = x509.load_pem_x509_csr if b"-----BEGIN" in data else x509.load_der_x509_csr
@@ -76,14 +77,14 @@ class KeySource:
     Making keys is nearly all the work of issuing, so nothing else is spread.
     """
 
-    def __init__(self, count, bits=2048, workers=None):
+    def __init__(self, count: int, bits: int = 2048, workers: int | None = None) -> None:
         self._left = count
         self._bits = bits
         self._workers = max(1, min(workers or os.cpu_count() or 1, count))
-        self._pool = None
-        self._coming = collections.deque()
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+        self._coming: collections.deque[concurrent.futures.Future[DeviceKey]] = collections.deque()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._workers > 1:
             self._pool = concurrent.futures.ProcessPoolExecutor(
                 self._workers, multiprocessing.get_context("spawn"), _become_worker
@@ -91,14 +92,14 @@ class KeySource:
             self._order()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def __iter__(self):
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self):
+    def __next__(self) -> DeviceKey:
         if self._pool is None:
             if self._left == 0:
                 raise StopIteration

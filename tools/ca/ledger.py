@@ -6,7 +6,10 @@ serial is ever used again, void ones included.
 """
 
 import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -91,7 +94,7 @@ def _may_finish(signed, row):
 class Ledger:
     """`ledger.db` in a CA's folder, SQLite; every call is one transaction, safe between processes."""
 
-    def __init__(self, path, timeout=30):
+    def __init__(self, path: Path, timeout: float = 30) -> None:
         self._path = path
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),
@@ -103,7 +106,7 @@ class Ledger:
         )
 
     @classmethod
-    def create(cls, path):
+    def create(cls, path: Path) -> Self:
         """A new, empty ledger file."""
         ledger = cls(path)
         with ledger._transaction() as connection:
@@ -112,7 +115,7 @@ class Ledger:
         return ledger
 
     @classmethod
-    def open(cls, path, timeout=30):
+    def open(cls, path: Path, timeout: float = 30) -> Self:
         """The ledger in `path`; UserError if there is none or a later version of aliot wrote it."""
         if not path.is_file():
             raise UserError(
@@ -137,7 +140,14 @@ class Ledger:
         except sa.exc.DBAPIError as error:
             raise UserError(f"the ledger {self._path} cannot be used: {error.orig}") from error
 
-    def reserve(self, kind, devices, now, renew=False, fresh=serials.fresh):
+    def reserve(
+        self,
+        kind: str,
+        devices: Sequence[tuple[str | None, str | None]],
+        now: float,
+        renew: bool = False,
+        fresh: Callable[[], str] = serials.fresh,
+    ) -> list[str]:
         """Draw one new serial per (product_key, device_name) in `devices`, in one transaction.
 
         An unfinished reservation of the same device becomes void: whoever
@@ -185,7 +195,7 @@ class Ledger:
             )
         connection.execute(CERTIFICATES.update().where(mine, C.state == "reserved").values(state="void"))
 
-    def finish(self, signed, now):
+    def finish(self, signed: Sequence[Signed], now: float) -> None:
         """Make the reservations of these `Signed` issued, all or none; one that is issued already stays.
 
         UserError if a reservation was given up for a later one, or if a
@@ -216,7 +226,7 @@ class Ledger:
                     f"the key for {mine} is already the key of {owner}; every device needs a key of its own"
                 )
 
-    def adopt(self, kind, signed, now):
+    def adopt(self, kind: str, signed: Signed, now: float) -> None:
         """Enter a certificate whose serial was drawn before there was a ledger: the CA's own."""
         with self._transaction() as connection:
             connection.execute(
@@ -226,11 +236,11 @@ class Ledger:
             )
         self.finish([signed], now)
 
-    def find(self, serial):
+    def find(self, serial: str) -> sa.Row | None:
         """The row of a serial in normal form, or None."""
         return self._first(sa.select(CERTIFICATES).where(C.serial == serial))
 
-    def newest(self, product_key, device_name):
+    def newest(self, product_key: str, device_name: str) -> sa.Row | None:
         """The row of the last certificate issued to a device, or None."""
         return self._first(
             sa.select(CERTIFICATES)
@@ -242,7 +252,13 @@ class Ledger:
         with self._transaction() as connection:
             return connection.execute(query).first()
 
-    def rows(self, kind="device", product_key=None, state="issued", newest_only=True):
+    def rows(
+        self,
+        kind: str = "device",
+        product_key: str | None = None,
+        state: str = "issued",
+        newest_only: bool = True,
+    ) -> Sequence[sa.Row]:
         """Rows in the order of drawing; with `newest_only` the last of each device."""
         query = sa.select(CERTIFICATES).where(C.kind == kind, C.state == state).order_by(C.number)
         if product_key:
@@ -257,19 +273,19 @@ class Ledger:
         with self._transaction() as connection:
             return connection.execute(query).all()
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """{state: how many device serials}."""
         query = sa.select(C.state, sa.func.count()).where(C.kind == "device").group_by(C.state)
         with self._transaction() as connection:
             return {state: count for state, count in connection.execute(query)}
 
-    def last_association(self, product_key):
+    def last_association(self, product_key: str) -> int:
         """The highest number of an association file of this product; 0 if there is none."""
         query = sa.select(sa.func.max(C.association)).where(C.product_key == product_key)
         with self._transaction() as connection:
             return connection.scalar(query) or 0
 
-    def associated(self, files):
+    def associated(self, files: Mapping[int, Sequence[str]]) -> None:
         """Remember which association file ({number: [serial, ...]}) holds which certificate."""
         with self._transaction() as connection:
             for number, held in files.items():

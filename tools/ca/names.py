@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 from tools.image.identity import endpoint
 
@@ -10,24 +11,24 @@ _CODE = re.compile(r"[A-Za-z0-9]{1,64}")
 _STEM = re.compile(r"([A-Za-z0-9]{1,20})_(.+)_([0-9A-F]{1,40})")
 
 
-def product_key_fault(name):
+def product_key_fault(name: str) -> str | None:
     """None, or what is wrong with a ProductKey (direct.md 1: 11 characters in every example, 20 at most)."""
     return endpoint.wrong("product_key", name, "ProductKey")
 
 
-def device_name_fault(name):
+def device_name_fault(name: str) -> str | None:
     """None, or what is wrong with a DeviceName (direct.md 1)."""
     return endpoint.wrong("device_name", name, "DeviceName")
 
 
-def ca_name_fault(name):
+def ca_name_fault(name: str) -> str | None:
     """None, or what is wrong with the name of a CA (x509.md 2; Chinese characters: only its Chinese page)."""
     if _CA_NAME.fullmatch(name):
         return None
     return f"CA name {name!r} is not 4 to 30 letters, digits and underscores"
 
 
-def code_fault(code):
+def code_fault(code: str) -> str | None:
     """None, or what is wrong with a registration code.
 
     The console's sample has 64 hex digits, which is also the longest Common
@@ -52,11 +53,11 @@ class Stem:
     device_name: str
     ca_serial: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.product_key}_{self.device_name.replace(':', '%3A')}_{self.ca_serial}"
 
     @classmethod
-    def parse(cls, stem):
+    def parse(cls, stem: str) -> Self:
         """The parts of such a name; ValueError if it does not follow the pattern."""
         match = _STEM.fullmatch(stem)
         if not match:

@@ -4,6 +4,8 @@ import getpass
 import os
 import stat
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tools.errors import UserError
 
@@ -11,7 +13,13 @@ VARIABLE = "ALIOT_CA_PASSPHRASE"
 SHORTEST = 12
 
 
-def read(file=None, new=False, environment=os.environ, prompt=getpass.getpass, warn=None):
+def read(
+    file: Path | str | None = None,
+    new: bool = False,
+    environment: Mapping[str, str] = os.environ,
+    prompt: Callable[[str], str] = getpass.getpass,
+    warn: Callable[[str], object] | None = None,
+) -> bytes:
     """The passphrase as bytes: the first line of `file`, else of the variable, else typed in.
 
     `new` asks twice and refuses one shorter than 12 characters.

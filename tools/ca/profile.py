@@ -2,12 +2,22 @@
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tools.certificates import key_usage, moment
 
 
-def authority(key, name, serial, start, end, organization=None, country=None):
+def authority(
+    key: rsa.RSAPrivateKey,
+    name: str,
+    serial: str,
+    *,
+    start: float,
+    end: float,
+    organization: str | None = None,
+    country: str | None = None,
+) -> x509.Certificate:
     """A self-signed CA certificate: v3, CA:TRUE and keyUsage critical, SKI, SHA-256."""
     public = key.public_key()
     subject = _subject(name, organization, country)
@@ -18,13 +28,31 @@ def authority(key, name, serial, start, end, organization=None, country=None):
     return builder.sign(key, hashes.SHA256())
 
 
-def verification(ca, ca_key, public, code, serial, start, end):
+def verification(
+    ca: x509.Certificate,
+    ca_key: rsa.RSAPrivateKey,
+    public: rsa.RSAPublicKey,
+    code: str,
+    serial: str,
+    *,
+    start: float,
+    end: float,
+) -> x509.Certificate:
     """The proof that we hold the CA key: CN is the registration code, signed with SHA-512 (x509.md 2)."""
     builder = _leaf(ca, public, code, serial, start, end)
     return builder.sign(ca_key, hashes.SHA512())
 
 
-def device(ca, ca_key, public, device_name, serial, start, end):
+def device(
+    ca: x509.Certificate,
+    ca_key: rsa.RSAPrivateKey,
+    public: rsa.RSAPublicKey,
+    device_name: str,
+    serial: str,
+    *,
+    start: float,
+    end: float,
+) -> x509.Certificate:
     """A device's certificate: v3, CA:FALSE, keyUsage, clientAuth, SKI, AKI, SHA-256, CN = DeviceName."""
     builder = _leaf(ca, public, device_name, serial, start, end)
     builder = builder.add_extension(key_usage("digital_signature", "key_encipherment"), critical=True)

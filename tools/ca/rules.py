@@ -4,13 +4,16 @@ Each rule gives None or `certificates.Finding`s. `error`: the console would refu
 or the board could not use it; `warning`: it works, and is worth knowing.
 """
 
+from collections.abc import Callable, Sequence
+
 from tools import certificates, serials
 from tools.ca import association, device_list, names
+from tools.certificates import Facts, Finding
 
 ENDINGS = (".cer", ".crt", ".pem")
 
 
-def ca_certificate(held, now):
+def ca_certificate(held: Facts, now: float) -> list[Finding]:
     """A CA certificate to register (x509.md 2, steps 3 and 4)."""
     found = certificates.any_certificate(held, now)
     if held.version == 3 and held.is_ca is not True:
@@ -30,7 +33,7 @@ def ca_certificate(held, now):
     return found
 
 
-def ca_name(name):
+def ca_name(name: str) -> list[Finding]:
     """The name typed into the console beside the CA certificate."""
     fault = names.ca_name_fault(name)
     if fault:
@@ -42,7 +45,9 @@ def ca_name(name):
     return []
 
 
-def verification_certificate(held, now, ca=None, code=None):
+def verification_certificate(
+    held: Facts, now: float, ca: Facts | None = None, code: str | None = None
+) -> list[Finding]:
     """A verification certificate (x509.md 2, step 5)."""
     found = certificates.any_certificate(held, now) + certificates.issued_by(held, ca)
     if held.common_name is None:
@@ -57,7 +62,9 @@ def verification_certificate(held, now, ca=None, code=None):
     return found
 
 
-def device_certificate(held, now, ca=None, stem=None):
+def device_certificate(
+    held: Facts, now: float, ca: Facts | None = None, stem: str | None = None
+) -> list[Finding]:
     """[Finding] on a device's certificate (x509.md 3); `stem` is its file name without the ending."""
     return certificates.device_certificate(held, now, ca) + (
         _stem(stem, held, ca) if stem is not None else []
@@ -81,7 +88,7 @@ def _stem(stem, held, ca):
     return found
 
 
-def file_ending(ending):
+def file_ending(ending: str) -> list[Finding]:
     """The ending of a certificate file that the console takes."""
     if ending.lower() in ENDINGS:
         return []
@@ -90,7 +97,9 @@ def file_ending(ending):
     )
 
 
-def association_rows(rows, known=None):
+def association_rows(
+    rows: Sequence[tuple[int, list[str]]], known: Callable[[str, str, str], str | None] | None = None
+) -> list[Finding]:
     """An association file's rows (`devices.table`); `known(product, name, serial)` gives a fault or None."""
     if not rows:
         return certificates.error("it is empty; its first line is ProductKey,DeviceName,CertSN")
@@ -114,7 +123,7 @@ def association_rows(rows, known=None):
         found += certificates.error(
             f"it holds {len(products)} products ({', '.join(products[:3])}); a file is of one"
         )
-    seen = {}
+    seen: dict[str, int] = {}
     for line, cells in body:
         found += [
             certificates.Finding(one.level, f"line {line}: {one.text}")

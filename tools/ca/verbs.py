@@ -28,7 +28,7 @@ from tools.errors import UserError
 _SHOWN = 20  # faulty rows printed of a list of devices
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (run, text, add) in _ACTIONS.items():
         sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -37,7 +37,7 @@ def add_arguments(parser):
         sub.set_defaults(action_run=run)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return args.action_run(args)
 
 
@@ -80,7 +80,15 @@ def _init(args):
     folder = Path(args.folder)
     authority.refuse_bad_request(folder, args.name, args.bits, args.days, args.country)
     secret = passphrase.read(args.passphrase_file, new=True)
-    ca = authority.create(folder, args.name, secret, args.bits, args.days, args.organization, args.country)
+    ca = authority.create(
+        folder,
+        args.name,
+        secret,
+        bits=args.bits,
+        days=args.days,
+        organization=args.organization,
+        country=args.country,
+    )
     _print(
         args,
         {"folder": str(folder), "name": ca.name, "serial": ca.serial, "not_after": ca.not_after},
@@ -159,7 +167,7 @@ def _issue(args):
         )
     ca = Authority(args.folder)
     with delivery.open_folder(args.out, ca) as folder:
-        new, here, elsewhere = _sort(ca, folder, wanted, args.renew)
+        new, here, elsewhere = folder.sort(wanted, args.renew)
         if args.device and elsewhere:
             row = elsewhere[0]
             raise UserError(
@@ -198,21 +206,6 @@ def _wanted(args):
     return wanted
 
 
-def _sort(ca, folder, wanted, renew):
-    """Devices to issue to, rows of those whose newest certificate lies here, rows of others that have one."""
-    new, here, elsewhere = [], [], []
-    newest = {(row.product_key, row.device_name): row for row in ca.ledger.rows()}
-    for device in wanted:
-        row = newest.get(device)
-        if row is not None and folder.holds(row):
-            here.append(row)
-        elif row is None or renew:
-            new.append(device)
-        else:
-            elsewhere.append(row)
-    return new, here, elsewhere
-
-
 def _issue_new(args, ca, folder, new, key):
     ca.unlock(passphrase.read(args.passphrase_file))
     paths = []
@@ -223,7 +216,7 @@ def _issue_new(args, ca, folder, new, key):
     ):
         task = progress.add_task("issuing", total=len(new))
         for issued in issue.issue_many(
-            ca, new, iter([key]) if key else source, args.days, args.renew, folder.stage
+            ca, new, iter([key]) if key else source, days=args.days, renew=args.renew, keep=folder.stage
         ):
             delivered = folder.deliver(issued.stem, issued.serial)
             paths.append(
@@ -360,7 +353,9 @@ def _check(args):
     ca, ledger = check.read_ca(args.ca, time.time) if args.ca else (None, None)
     checker = check.Checker(time.time(), ca, ledger, args.code, args.name)
     reports = [checker.check(path, args.kind) for path in args.files]
-    _print(args, [report.plain() for report in reports], _check_lines(reports))
+    _print(
+        args, [report.plain() for report in reports], (line for report in reports for line in report.lines())
+    )
     bad = sum(not report.good for report in reports)
     if bad:
         raise UserError(
@@ -368,14 +363,6 @@ def _check(args):
             if len(reports) > 1
             else f"{reports[0].path} would be refused"
         )
-
-
-def _check_lines(reports):
-    for report in reports:
-        yield f"{report.path}: {report.kind}" + (f", {report.about}" if report.about else "")
-        yield from (f"  {finding.level}: {finding.text}" for finding in report.findings)
-        if not report.findings:
-            yield "  good"
 
 
 def _print(args, plain, lines):

@@ -23,16 +23,16 @@ MAC_RULES = {
 SERIAL_RULE = "serial"
 
 
-def printable(text):
+def printable(text: object) -> str:
     """`text`, in which a board's or a database's own words may be, without what a terminal would obey."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
-def colons(digits):
+def colons(digits: str) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def mac(text):
+def mac(text: object) -> str:
     """A MAC in any usual form as twelve lower-case hex digits. UserError otherwise."""
     digits = re.sub(r"[\s:.\-]", "", str(text)).lower()
     if not _MAC.fullmatch(digits):
@@ -44,14 +44,14 @@ def mac(text):
     return digits
 
 
-def of_mac(rule, address):
+def of_mac(rule: str, address: object) -> str:
     """The DeviceName of the board with this MAC under one of the four MAC rules."""
     if rule not in MAC_RULES:
         raise UserError(f"'{rule}' is no DeviceName rule; say one of {', '.join(MAC_RULES)} or {SERIAL_RULE}")
     return MAC_RULES[rule](mac(address))
 
 
-def serial(prefix, number, width):
+def serial(prefix: str, number: int, width: int) -> str:
     """`prefix`, the number with leading zeros, and its ISO 7064 Mod 11,10 check digit."""
     digits = f"{number:0{width}d}"
     if len(digits) > width:
@@ -61,7 +61,7 @@ def serial(prefix, number, width):
     return name
 
 
-def check_serial(prefix, name):
+def check_serial(prefix: str, name: str) -> None:
     """UserError unless `name` is a serial with this prefix whose check digit is right."""
     try:
         if not name.startswith(prefix):
@@ -71,12 +71,12 @@ def check_serial(prefix, name):
         raise UserError(f"serial '{name}' is mistyped: its check digit is wrong") from None
 
 
-def check(name):
+def check(name: str) -> None:
     """UserError unless `name` is a DeviceName that the platform accepts (direct.md 1.4)."""
     _check("device_name", name, "DeviceName")
 
 
-def check_product_key(text):
+def check_product_key(text: str) -> None:
     _check("product_key", text, "ProductKey")
 
 

@@ -13,6 +13,8 @@ one of: a certificate's issuer and serial, an ID.
 import base64
 import datetime
 import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -21,14 +23,24 @@ from tools.errors import UserError
 from tools.firmware import record
 from tools.image import identity as identities
 from tools.image.identity import x509 as certified
+from tools.image.identity.id2 import Id2
+from tools.image.identity.own import Own
 from tools.line import device_names
+from tools.line.ledger.entries import Identity, Product
+from tools.line.ledger.seal import Secret
 
+if TYPE_CHECKING:
+    from tools.line.job import Job
+    from tools.line.ledger.ledger import Ledger
+
+
+Burnable = Own | certified.X509 | Id2
 COLUMNS = ("issuer", "serial", "expires", "id2")
 _OPEN = ("id2", "id2_type")  # of the sealed fields, those that are no secret
 _NOT_REGISTERING = ("method",)  # of a job's endpoint: only devices that register have one
 
 
-def of_pair(certificate_der, key_der):
+def of_pair(certificate_der: bytes, key_der: bytes) -> dict[str, str]:
     """The sealed fields of a certificate and its key."""
     return {
         "certificate": base64.b64encode(certificate_der).decode(),
@@ -36,13 +48,13 @@ def of_pair(certificate_der, key_der):
     }
 
 
-def certificate(fields):
+def certificate(fields: Mapping[str, str]) -> bytes | None:
     """The DER bytes of the certificate in sealed fields, or None."""
     text = fields.get("certificate")
     return None if text is None else base64.b64decode(text)
 
 
-def public(fields):
+def public(fields: Mapping[str, str]) -> dict[str, str | None]:
     """The columns {name: value or None} that sealed fields {name: text} have beside them."""
     columns = dict.fromkeys(COLUMNS)
     der = certificate(fields)
@@ -69,14 +81,14 @@ def _authority(held):
     return hashlib.sha256(held.issuer.public_bytes() + (key or b"")).hexdigest()
 
 
-def mark(columns):
+def mark(columns: Mapping[str, str | None]) -> tuple[str, ...] | None:
     """What there may be only one of, as a tuple of words to show; None where there is no such thing."""
     if columns["serial"]:
-        return "certificate", columns["serial"], columns["issuer"]
+        return "certificate", columns["serial"], columns["issuer"] or ""
     return ("ID", columns["id2"]) if columns["id2"] else None
 
 
-def wanted(job, product, row):
+def wanted(job: "Job", product: Product, row: Identity) -> Burnable:
     """The checked identity to burn: the ledger's secrets and the job's endpoint. UserError when it is none."""
     own = {name: secret.reveal() for name, secret in row.secrets.items()}
     endpoint = {name: value for name, value in job.endpoint.items() if name not in _NOT_REGISTERING}
@@ -110,7 +122,7 @@ def _with_product_secret(product, row):
     return values | {"device_name": row.device_name}
 
 
-def holds(fields, mac, ledger):
+def holds(fields: Mapping[int, bytes] | None, mac: str, ledger: "Ledger") -> tuple[str, str] | None:
     """(ProductKey, DeviceName) of what a board's burned fields say, or None; of a certificate by the ledger."""
     if fields is None:
         return None
@@ -132,7 +144,7 @@ def _named(der, ledger):
     return ledger.holders([columns]).get(mark(columns)) or ("X.509", f"certificate {columns['serial']}")
 
 
-def check_job(job, product):
+def check_job(job: "Job", product: Product) -> None:
     """UserError when a job's endpoint is not for the way of its product."""
     endpoint = {name: value for name, value in job.endpoint.items() if name not in _NOT_REGISTERING}
     if product.way == "x509":
@@ -147,7 +159,7 @@ def check_job(job, product):
             raise UserError(f"job {job.name}: {error}") from None
 
 
-def shown(secrets):
+def shown(secrets: Mapping[str, Secret]) -> dict[str, str]:
     """What may be shown of sealed fields {name: Secret}, by name: secrets masked, a certificate by its facts."""
     masked = {key: secret.reveal() if key in _OPEN else str(secret) for key, secret in secrets.items()}
     if "certificate" in secrets:

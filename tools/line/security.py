@@ -16,12 +16,15 @@ import contextlib
 import hashlib
 import io
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO
 
 from tools import secrets
 from tools.errors import UserError
 
 MEASURES = ("secure-boot", "encryption", "jtag", "download")  # the order in which they are burned
+
 
 STOCK = {
     "secure-boot": "stock MicroPython images are not signed; a chip with secure boot never starts one",
@@ -32,9 +35,10 @@ STOCK = {
     "only over-the-air updates are left",
 }
 
+
 # chip -> measure -> steps: ("efuses", {name: value}), ("key", block, purpose), ("digest", block, purpose).
 # The values are ESP-IDF's for release mode (its pages on flash encryption and secure boot v2 for each chip).
-STEPS = {
+STEPS: dict[str, dict[str, list[tuple[Any, ...]]]] = {
     "esp32": {
         "secure-boot": [("digest", "BLOCK2", None), ("efuses", {"ABS_DONE_1": 1})],
         "encryption": [
@@ -94,21 +98,21 @@ class Plan:
 
     chip: str
     mac: str
-    measures: tuple
-    steps: tuple  # [kind, ...] as in STEPS, JSON's own types
-    files: dict = field(default_factory=dict)  # "key", "digest" -> SHA-256 hex
-    warnings: tuple = ()
+    measures: tuple[str, ...]
+    steps: tuple[list[Any], ...]  # [kind, ...] as in STEPS, JSON's own types
+    files: dict[str, str] = field(default_factory=dict)  # "key", "digest" -> SHA-256 hex
+    warnings: tuple[str, ...] = ()
 
     @property
-    def word(self):
+    def word(self) -> str:
         """What has to be typed to burn it: it names the chip and this very plan."""
         return f"BURN {self.mac} {self.digest[:8]}"
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """The plan in words, one step a line."""
         for kind, *what in self.steps:
             if kind == "efuses":
@@ -123,7 +127,16 @@ class Plan:
                 )
 
 
-def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None, signed_image=None):
+def plan(
+    chip: str,
+    mac: str,
+    measures: Sequence[str],
+    *,
+    own_build: bool = False,
+    flash_key: str | None = None,
+    signing_key: str | None = None,
+    signed_image: str | None = None,
+) -> Plan:
     """The Plan for a chip ("esp32", ...) and MAC. UserError for what would make the chip a brick.
 
     `own_build`: the firmware is an own build for flash encryption. `flash_key`,
@@ -137,13 +150,16 @@ def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None,
             f"say which of {', '.join(MEASURES)} to plan" + (f", not {unknown[0]}" if unknown else "")
         )
     measures = tuple(measure for measure in MEASURES if measure in measures)
-    files, steps, warnings = {}, [], []
+    files: dict[str, str] = {}
+    steps: list[list[Any]] = []
+    warnings: list[str] = []
     if "encryption" in measures:
         if not own_build:
             raise UserError(STOCK["encryption"] + "; say --own-build when this firmware is built for it")
-        files["key"] = _hash(flash_key, "flash encryption key", "--flash-key")
+        files["key"] = file_hash(flash_key, "flash encryption key", "--flash-key")
     if "secure-boot" in measures:
-        files["digest"] = _hash(signing_key, "secure boot public key", "--signing-key")
+        files["digest"] = file_hash(signing_key, "secure boot public key", "--signing-key")
+        assert signing_key is not None
         if not signed_image:
             raise UserError(STOCK["secure-boot"] + "; name the signed bootloader or application with --image")
         check_signature(signing_key, signed_image)
@@ -158,26 +174,28 @@ def plan(chip, mac, measures, own_build=False, flash_key=None, signing_key=None,
     return Plan(chip, mac, measures, tuple(steps), files, tuple(warnings))
 
 
-def _hash(path, what, option):
+def file_hash(path: str | None, what: str, option: str) -> str:
+    """SHA-256 hex of a file that a person named with `option`."""
     if not path:
         raise UserError(f"the {what} is missing: name its file with {option}")
-    with _opened(path) as file:
+    with opened(path) as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _opened(path):
+def opened(path: str) -> BinaryIO:
+    """A file to read. UserError when it cannot be."""
     try:
         return open(path, "rb")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def check_signature(signing_key, image):
+def check_signature(signing_key: str, image: str) -> None:
     """UserError unless the image carries a secure boot v2 signature of the key (espsecure verifies)."""
     import espsecure
     import esptool
 
-    with _quiet(), _opened(signing_key) as key, _opened(image) as data:
+    with quiet(), opened(signing_key) as key, opened(image) as data:
         try:
             espsecure.verify_signature("2", False, None, key, data)
         except (esptool.FatalError, ValueError, SystemExit, AttributeError):
@@ -187,12 +205,12 @@ def check_signature(signing_key, image):
             ) from None
 
 
-def encrypt(image, offset, flash_key, out, chip):
+def encrypt(image: str, offset: int, flash_key: str, out: str, chip: str) -> None:
     """Encrypt a flash image for its offset with espsecure; `out` is a new 0600 file's path."""
     import espsecure
     import esptool
 
-    with _quiet(), _opened(flash_key) as key, _opened(image) as data:
+    with quiet(), opened(flash_key) as key, opened(image) as data:
         made = _Kept()
         try:
             espsecure.encrypt_flash_data(key, made, offset, 0xF, chip != "esp32", data)
@@ -216,13 +234,20 @@ class _Kept(io.BytesIO):
         return size
 
 
-def save(made, path):
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """esptool's printing is kept off the screen; what went wrong comes as its exception."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def save(made: Plan, path: str) -> None:
     secrets.write(path, json.dumps(asdict(made), indent=1) + "\n")
 
 
-def load(path):
+def load(path: str) -> Plan:
     """The Plan in a file. UserError when it is none."""
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             table = json.load(file)
             return Plan(
@@ -235,167 +260,3 @@ def load(path):
             )
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path} is no plan; 'line security plan' makes one") from None
-
-
-# -- the chip ------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _quiet():
-    """esptool's printing is kept off the screen; what went wrong comes as its exception."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
-class Fuses:
-    """The eFuses of one chip: on a port, or virtual ones in a file (`virt`). Use it with `with`."""
-
-    def __init__(self, chip="auto", port=None, virt=None):
-        import espefuse
-        import esptool
-
-        self._port = None
-        if not virt and not port:
-            raise UserError("say which chip: --port, or --virt for virtual eFuses")
-        try:
-            with _quiet():
-                esp = self._connect(port) if port else None
-                self.commands = espefuse.init_commands(
-                    esp=esp,
-                    chip=chip,
-                    virt=bool(virt),
-                    virt_efuse_file=virt,
-                    do_not_confirm=True,
-                    batch_mode=True,
-                )
-        except (esptool.FatalError, OSError) as error:
-            self._close()
-            raise UserError(
-                f"the chip's eFuses cannot be read: {' '.join(str(error).split())[:200]}"
-            ) from None
-        self.chip = self.commands.CHIP_NAME.lower().replace("-", "")
-
-    def _connect(self, name):
-        """The chip in its loader, on a port that is quick at espefuse's hundreds of short questions."""
-        import esptool
-
-        from tools.flash import port as ports
-
-        self._port = ports.open_port(name)
-        return esptool.detect_chip(self._port)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.commands.__exit__(*error)
-        self._close()
-
-    def _close(self):
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    @property
-    def mac(self):
-        return str(self.commands.efuses["MAC"].get()).split()[0]
-
-    def value(self, name):
-        raw = self.commands.efuses[name].get_raw()
-        return int(raw) if not isinstance(raw, bytes) else int.from_bytes(raw, "little")
-
-    def key_used(self, block):
-        """Whether a key block holds something, or is closed against reading (then it holds a key)."""
-        for entry in self.commands.efuses.blocks:
-            if block == entry.name or block in entry.alias:
-                field = self.commands.efuses[entry.name]
-                return not field.is_readable() or bool(
-                    self.commands.efuses.blocks[entry.id].get_bitstring().uint
-                )
-        raise UserError(f"this {self.chip} has no key block {block}")
-
-    def revision(self):
-        """Major chip revision, or None where this chip has none to look at."""
-        try:
-            return self.commands.efuses.get_major_chip_version()
-        except AttributeError:
-            return self.commands.esp.get_major_chip_version()
-
-
-def state(fuses, made):
-    """{step in words: (wanted, now)} of every eFuse, and of each key block whether it is used."""
-    found = {}
-    for kind, *what in made.steps:
-        if kind == "efuses":
-            for name, value in what[0].items():
-                found[name] = (value, fuses.value(name))
-        else:
-            found[what[0]] = ("used", "used" if fuses.key_used(what[0]) else "empty")
-    return found
-
-
-def check(fuses, made):
-    """UserError unless this plan may be burned into this chip as it is now."""
-    if (fuses.chip, fuses.mac) != (made.chip, made.mac):
-        raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")
-    for name, (wanted, now) in state(fuses, made).items():
-        if now == "used" and made.files:
-            raise UserError(f"key block {name} holds a key already; nothing more is burned into this chip")
-        if isinstance(now, int) and now & ~wanted:
-            raise UserError(f"eFuse {name} is {now:#x}; it can never become {wanted:#x}")
-    if made.chip == "esp32" and {"download", "secure-boot"} & set(made.measures) and fuses.revision() < 3:
-        raise UserError(
-            f"this ESP32 is revision {fuses.revision()}; UART_DOWNLOAD_DIS and secure boot v2 "
-            "begin with revision 3"
-        )
-
-
-def burn(fuses, made, flash_key=None, signing_key=None):
-    """Burn the plan, all of it in espefuse's one batch. UserError when it may not be, or when it failed."""
-    import esptool
-
-    check(fuses, made)
-    files = {"key": flash_key, "digest": signing_key}
-    for kind, digest in made.files.items():
-        if _hash(files[kind], "key", "--flash-key" if kind == "key" else "--signing-key") != digest:
-            raise UserError(f"{files[kind]} is not the file that the plan was made with")
-    try:
-        with _quiet():
-            for kind, *what in made.steps:
-                _burn_step(fuses.commands, made.chip, kind, what, files)
-            done = fuses.commands.burn_all(check_batch_mode=True)
-    except (esptool.FatalError, OSError) as error:
-        raise UserError(
-            f"burning failed: {' '.join(str(error).split())[:200]}; "
-            "'line security verify' says how far it came"
-        ) from None
-    if done is False:
-        raise UserError("burning failed; 'line security verify' says how far it came")
-
-
-def _burn_step(commands, chip, kind, what, files):
-    if kind == "efuses":
-        commands.burn_efuse({name: str(value) for name, value in what[0].items()})
-    elif kind == "key" and chip == "esp32":
-        commands.burn_key([what[0]], [_opened(files["key"])])
-    elif kind == "key":
-        commands.burn_key([what[0]], [_opened(files["key"])], [what[1]])
-    elif chip == "esp32":
-        commands.burn_key_digest(_opened(files["digest"]))
-    else:
-        commands.burn_key_digest([what[0]], [_opened(files["digest"])], [what[1]])
-
-
-def verify(fuses, made):
-    """Lines of what the chip has not as the plan says; empty when all of it is burned."""
-    if (fuses.chip, fuses.mac) != (made.chip, made.mac):
-        raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")
-    return [
-        f"{name}: {_shown(now)}, planned {_shown(wanted)}"
-        for name, (wanted, now) in state(fuses, made).items()
-        if wanted != now
-    ]
-
-
-def _shown(value):
-    return f"{value:#x}" if isinstance(value, int) else value

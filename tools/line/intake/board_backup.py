@@ -1,9 +1,12 @@
 """An identity backup file, as `make backup` writes it for one board: what the ledger takes from it."""
 
+from pathlib import Path
+
 from tools.errors import UserError
 from tools.firmware import record
 from tools.flash import backup
 from tools.image import owner
+from tools.line.ledger.entries import Identity
 
 # what registration gives, direct.md 3 and 4, and one-time provisioning, id2.md 1.4
 OWN = (
@@ -16,7 +19,7 @@ OWN = (
 )
 
 
-def read(path, row):
+def read(path: Path | str, row: Identity) -> dict[int, bytes]:
     """The issued fields ({record tag: bytes}) in the backup of the device `row`.
 
     UserError when it is no backup, of another device, or holds nothing issued.

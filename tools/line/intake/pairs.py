@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 from tools.ca.names import Stem
 from tools.errors import UserError
@@ -12,7 +13,7 @@ from tools.line import identities
 CERTIFICATE, KEY = ".cer", ".key"
 
 
-def load(certificate, key, now=None):
+def load(certificate: str, key: str, now: float | None = None) -> dict[str, str]:
     """The sealed fields of a pair in two files. UserError when they are no pair that a board can use now."""
     return identities.of_pair(*_pair(certificate, key, time.time() if now is None else now))
 
@@ -27,7 +28,7 @@ def _pair(certificate, key, now):
     return pair.certificate_der, pair.key_der
 
 
-def folder(path):
+def folder(path: str) -> Iterator[tuple[str, str, str, dict[str, str] | None, str | None]]:
     """(file name, ProductKey, DeviceName, fields, what is wrong) for each pair in a folder, in order.
 
     Of a pair that is wrong the fields are None. UserError when the folder holds no certificate.

@@ -1,5 +1,4 @@
-"""What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities, and
-DeviceNames for products that register.
+"""What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities.
 
 The console's download comes as it is or as a spreadsheet saved it again (tools.spreadsheet); its columns
 come in any order and under any of the names that identities are spelled with. A bad row stops the whole
@@ -7,15 +6,16 @@ file unless it is to be skipped; one that a spreadsheet seems to have changed is
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools import spreadsheet
 from tools.errors import UserError
 from tools.image.identity import endpoint, id2, spellings
-from tools.line import device_names as names
 from tools.line import identities
 from tools.line.intake import pairs
-from tools.line.ledger.entries import Product
+from tools.line.ledger.entries import Product, Who
+from tools.line.ledger.ledger import Ledger
 
 HEADERS = spellings.SPELLINGS
 # way -> the columns that its identities have beside ProductKey and DeviceName
@@ -24,11 +24,8 @@ KINDS = {
     "x509": ("certificate", "private_key"),
     "id2": ("id2", "id2_key", "id2_type"),
 }
-# one upload of the console takes what one BatchCheckDeviceNames call takes: 10,000 names, 1,000 for
-# products that authenticate with X.509, and drops the rest without a word (Cloud API page of
-# BatchCheckDeviceNames: documented for the call; inferred for the console's upload)
-PIECE = 10_000
-PIECE_X509 = 1_000
+
+
 load = spreadsheet.load
 
 
@@ -41,10 +38,10 @@ class Sheet:
     """
 
     way: str = "device"
-    rows: list = field(default_factory=list)  # Row
-    bad: list = field(default_factory=list)
+    rows: list["Row"] = field(default_factory=list)
+    bad: list[tuple[int | str, str]] = field(default_factory=list)
     encoding: str = ""
-    warned: list = field(default_factory=list)
+    warned: list[tuple[int | str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,10 @@ class Row:
     line: int | str
     product_key: str
     device_name: str
-    fields: dict = field(repr=False)
+    fields: dict[str, str] = field(repr=False)
 
 
-def read(data, product_key=None, folder="."):
+def read(data: bytes, product_key: str | None = None, folder: str = ".") -> Sheet:
     """The Sheet in a CSV's bytes; files that it names lie relative to `folder`.
 
     `product_key` stands in for a missing column. UserError when no header row
@@ -69,7 +66,11 @@ def read(data, product_key=None, folder="."):
     at = columns["device_name"]
     width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
     found = (
-        (number, *_row(number, cells, columns, product_key, way, folder, width)) for number, cells in rows
+        (
+            number,
+            *_row(number, cells, columns, product_key=product_key, way=way, folder=folder, width=width),
+        )
+        for number, cells in rows
     )
     sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
     mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
@@ -77,12 +78,12 @@ def read(data, product_key=None, folder="."):
     return sheet
 
 
-def read_folder(path, product_key=None):
+def read_folder(path: str, product_key: str | None = None) -> Sheet:
     """The Sheet of a folder of certificates and keys."""
     found = (
         (file, None, wrong or f"is of product {key[:20]}, not of {product_key}")
         if wrong or product_key and key != product_key
-        else (file, Row(file, key, name, fields), None)
+        else (file, Row(file, key, name, fields or {}), None)
         for file, key, name, fields, wrong in pairs.folder(path)
     )
     return _gathered(Sheet("x509"), found, f"there is no certificate in {path}")
@@ -122,7 +123,7 @@ def _header(table, product_key):
     return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
 
 
-def _row(number, cells, columns, product_key, way, folder, width=0):
+def _row(number, cells, columns, *, product_key, way, folder, width=0):
     """(Row, None) or (None, what is wrong)."""
 
     def cell(column):
@@ -205,12 +206,19 @@ class Taken:
 
     new: int
     known: int
-    bad: list
+    bad: list[tuple[int | str, str]]
     renewed: int = 0
-    warned: list = field(default_factory=list)
+    warned: list[tuple[int | str, str]] = field(default_factory=list)
 
 
-def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
+def take_csv(
+    ledger: Ledger,
+    data: bytes,
+    who: Who,
+    name: str = "",
+    product_key: str | None = None,
+    skip_bad: bool = False,
+) -> Taken:
     """Take a CSV into the ledger, all of it or nothing; with `skip_bad`, its good rows.
 
     Returns Taken. UserError lists every bad row with its line when any is bad
@@ -219,7 +227,9 @@ def take_csv(ledger, data, who, name="", product_key=None, skip_bad=False):
     return take(ledger, read(data, product_key, os.path.dirname(name)), who, name, skip_bad)
 
 
-def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
+def take(
+    ledger: Ledger, sheet: Sheet, who: Who, name: str = "", skip_bad: bool = False, renew: bool = False
+) -> Taken:
     """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared.
 
     With `renew` known devices get what is another one in their rows.
@@ -229,7 +239,7 @@ def take(ledger, sheet, who, name="", skip_bad=False, renew=False):
         raise BadRows(sorted(bad, key=_order))
     wrong = {line for line, _ in bad}
     rows = [row for row in sheet.rows if row.line not in wrong]
-    batches = {}
+    batches: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for row in rows:
         batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
     note = os.path.basename(os.path.normpath(name))[:200] if name else None
@@ -279,7 +289,7 @@ class BadRows(UserError):
 
     SHOWN = 20
 
-    def __init__(self, rows):
+    def __init__(self, rows: Sequence[tuple[int | str, str]]) -> None:
         self.rows = rows
         lines = "; ".join(f"{_place(line)}: {words}" for line, words in rows[: self.SHOWN])
         more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
@@ -289,67 +299,7 @@ class BadRows(UserError):
         )
 
 
-_MAC_HEADERS = (
-    "mac",
-    "macaddress",
-    "macaddr",
-    "basemac",
-    "wifimac",
-    "wlanmac",
-    "stamac",
-    "mac地址",
-    "物理地址",
-)
-
-
-def macs(data):
-    """The MACs in a list, one a line or in the column of a CSV that is headed MAC or holds them; UserError
-    names every bad line.
-    """
-    rows = [
-        (line, cells) for line, cells in spreadsheet.records(data, _is_mac) if not cells[0].startswith("#")
-    ]
-    head, at = _mac_column(rows)
-    found, bad = {}, []
-    for number, cells in rows[head:]:
-        cell = cells[at] if at < len(cells) else ""
-        try:
-            mac = names.mac(cell)
-        except UserError as error:
-            was = spreadsheet.mangled(cell, 12)
-            bad.append((number, f"'{spellings.shown(cell)}' {was}" if was else str(error)))
-            continue
-        if mac in found:
-            bad.append((number, f"is the same MAC as line {found[mac]}"))
-        found.setdefault(mac, number)
-    if bad:
-        raise BadRows(bad)
-    if not found:
-        raise UserError("there is no MAC in it: one a line, or a CSV with a column MAC")
-    return list(found)
-
-
-def _mac_column(rows):
-    """(how many rows stand above the list, index of the column) of the MACs; UserError for two columns of them."""
-    for number, (line, cells) in enumerate(rows[:20]):
-        heads = [index for index, cell in enumerate(cells) if spellings.plain(cell) in _MAC_HEADERS]
-        if len(heads) > 1:
-            raise UserError(f"line {line}: two columns are MACs; leave one in the file")
-        if heads:
-            return number + 1, heads[0]
-    wide = max((len(cells) for _, cells in rows), default=0)
-    counts = [sum(_is_mac(cells[at]) for _, cells in rows if at < len(cells)) for at in range(wide)]
-    return 0, counts.index(max(counts)) if counts else 0
-
-
-def _is_mac(cell):
-    try:
-        return bool(names.mac(cell))
-    except UserError:
-        return False
-
-
-def sub_products(data):
+def sub_products(data: bytes) -> tuple[tuple[str, str | None], ...]:
     """((ProductKey, ProductSecret or None), ...) in a CSV of products of sub-devices."""
     table = spreadsheet.read(data, spellings.field)
     columns = {spellings.field(cell): index for index, cell in enumerate(table.header)}
@@ -357,7 +307,8 @@ def sub_products(data):
         raise UserError(
             "the header names no ProductKey (ProductSecret is for products that register by proxy)"
         )
-    found, bad = {}, []
+    found: dict[str, str | None] = {}
+    bad: list[tuple[int | str, str]] = []
     for number, cells in table.rows:
         key, secret = (
             cells[at] if (at := columns.get(name, len(cells))) < len(cells) else ""
@@ -373,37 +324,3 @@ def sub_products(data):
     if bad:
         raise BadRows(bad)
     return tuple(found.items())
-
-
-def take_names(ledger, product, device_names, who):
-    """Take DeviceNames without secrets in, for a product whose devices register; returns Taken."""
-    for name in device_names:
-        names.check(name)
-    rows = [(name, {}) for name in device_names]
-    taken = ledger.add_batches({product.product_key: rows}, who, products=[product])
-    return Taken(taken.new, taken.known, [])
-
-
-def pieces(device_names, size=PIECE):
-    """Texts of the CSVs to upload for pre-registration: at most `size` names each, header in the
-    first row.
-    """
-    for start in range(0, len(device_names), size):
-        yield "DeviceName\r\n" + "".join(f"{name}\r\n" for name in device_names[start : start + size])
-
-
-def write_pieces(device_names, folder, stem, size=PIECE):
-    """Write the pieces into a folder; returns their paths. Existing files are never overwritten."""
-    os.makedirs(folder, exist_ok=True)
-    paths = []
-    for number, text in enumerate(pieces(device_names, size), 1):
-        path = os.path.join(folder, f"{stem}-{number:03d}.csv")
-        try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                file.write(text)
-        except FileExistsError:
-            raise UserError(f"{path} is there already; give another folder with --out") from None
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}") from None
-        paths.append(path)
-    return paths

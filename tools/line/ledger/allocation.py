@@ -7,11 +7,12 @@ from tools.line import device_names
 from tools.line.ledger import changes, holdings, transitions
 from tools.line.ledger.connection import Busy
 from tools.line.ledger.schema import identities
+from tools.line.ledger.transaction import Transaction
 
 CURE = "; a job with 'replace = true' overwrites it"
 
 
-def take_up(t, mac, product_key, holds):
+def take_up(t: Transaction, mac: str, product_key: str, holds: tuple[str, str] | None) -> sa.Row | None:
     """The board is known: the same identity again, whatever became of it."""
     row = holdings.find_to_change(t.c, holdings.of_mac(mac))
     if row is None:
@@ -30,7 +31,7 @@ def take_up(t, mac, product_key, holds):
     return changes.store(t, row, state, "resume", {"attempt": row.attempt + 1})
 
 
-def take(t, mac, product, holds):
+def take(t: Transaction, mac: str, product: sa.Row, holds: tuple[str, str] | None) -> sa.Row:
     """The board is new: bind a free identity, or the one that its MAC names, to it."""
     if product.name_rule in device_names.MAC_RULES:
         row = _named(t, product, device_names.of_mac(product.name_rule, mac))

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -18,6 +19,10 @@ from tools.line.ledger import migration
 from tools.line.ledger.connection import Connection, Patience
 from tools.line.ledger.schema import metadata
 
+if TYPE_CHECKING:
+    from tools.line.ledger.ledger import Ledger
+
+
 TABLES = metadata.sorted_tables
 CHUNK = 1000
 
@@ -26,11 +31,11 @@ CHUNK = 1000
 class Copy:
     """What was copied: rows by table, and the digest (SHA-256 hex) that both sides have."""
 
-    rows: dict
+    rows: dict[str, int]
     digest: str
 
 
-def backup(ledger, path):
+def backup(ledger: "Ledger", path: str) -> Copy:
     """Copy a ledger into a new file (mode 0600) beside which nothing of a failed try stays."""
     if os.path.exists(path):
         raise UserError(f"{path} is there already; a backup is never overwritten")
@@ -51,7 +56,7 @@ def backup(ledger, path):
     return made
 
 
-def restore(path, url, patience=Patience()):
+def restore(path: str, url: sa.URL, patience: Patience = Patience()) -> Copy:
     """Copy a backup into an empty place for a ledger. UserError when there is a ledger already."""
     if not os.path.exists(path):
         raise UserError(f"there is no backup {path}")
@@ -117,7 +122,7 @@ def _copy(source, target):
     return source.read(work)
 
 
-def digest_of(c):
+def digest_of(c: sa.Connection) -> str:
     """SHA-256 hex over every row of every table, in order."""
     digest = hashlib.sha256()
     for table in TABLES:

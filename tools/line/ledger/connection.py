@@ -6,8 +6,9 @@ import re
 import sqlite3
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
+from typing import TypeVar
 
 import sqlalchemy as sa
 import tenacity
@@ -18,6 +19,7 @@ from tools.line import device_names
 
 POSTGRESQL = "postgresql+psycopg"
 URL_VARIABLE = "ALIOT_LEDGER"
+T = TypeVar("T")
 MIGRATION_LOCK = 0x616C696F74  # any number that every aliot takes for pg_advisory_xact_lock
 
 
@@ -41,12 +43,12 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-def default_url():
+def default_url() -> str:
     base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
     return "sqlite:///" + os.path.join(base, "aliot", "ledger.db")
 
 
-def parse_url(text, from_command_line=False):
+def parse_url(text: str, from_command_line: bool = False) -> sa.URL:
     """A SQLAlchemy URL. UserError for what is no ledger URL, or for a password on the command line."""
     if "://" not in text:
         text = "sqlite:///" + text
@@ -73,13 +75,13 @@ def parse_url(text, from_command_line=False):
     return url
 
 
-def shown(url):
+def shown(url: sa.URL) -> str:
     """The URL without its password."""
     url = url.set(query={key: value for key, value in url.query.items() if key != "password"})
     return url.render_as_string(hide_password=True)
 
 
-def create_file(path):
+def create_file(path: str) -> None:
     """An empty SQLite file that only its owner may read, in WAL mode."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -87,7 +89,18 @@ def create_file(path):
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def engine(url, patience=Patience()):
+def create_ledger_file(url: sa.URL) -> None:
+    """The empty file of a new ledger on SQLite. UserError when something is there, or it cannot be made."""
+    path = url.database or ""
+    if os.path.exists(path):
+        raise UserError(f"{path} is there already; a ledger is never overwritten")
+    try:
+        create_file(path)
+    except OSError as error:
+        raise UserError(f"the ledger {shown(url)} cannot be made: {error.strerror}") from None
+
+
+def engine(url: sa.URL, patience: Patience = Patience()) -> sa.Engine:
     """The SQLAlchemy engine for a ledger URL. Nothing is opened yet; no file is ever created."""
     if url.drivername == "sqlite":
         return _sqlite_engine(url, patience)
@@ -150,24 +163,24 @@ class Connection:
     one transaction; it may run several times, so it must be repeatable.
     """
 
-    def __init__(self, url, patience=Patience()):
+    def __init__(self, url: sa.URL, patience: Patience = Patience()) -> None:
         self.url = url
         self.patience = patience
         self.engine = engine(url, patience)
         self._writer = self.engine.execution_options(writing=True)
 
     @property
-    def is_sqlite(self):
+    def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
-    def close(self):
+    def close(self) -> None:
         self.engine.dispose()
 
-    def write(self, work):
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work(connection)` in one writing transaction; returns what it returns."""
         return self._patiently(self._writer, work)
 
-    def read(self, work):
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work(connection)` in one transaction that sees one moment of the ledger."""
         source = (
             self.engine
@@ -247,7 +260,7 @@ CURES = (
 )
 
 
-def passes(error):
+def passes(error: BaseException) -> bool:
     """Whether the same call may succeed later by itself."""
     if isinstance(error, Busy):
         return True

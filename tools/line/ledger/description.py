@@ -4,12 +4,12 @@ import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line.ledger.schema import meta
-from tools.line.ledger.seal import Seal
+from tools.line.ledger.seal import Key, Seal
 
 KEY_CHECK = "aliot ledger"
 
 
-def describe(c, seal, at):
+def describe(c: sa.Connection, seal: Seal, at: str) -> None:
     """The first rows of a new ledger. UserError when the database has a ledger already."""
     if c.execute(sa.select(meta.c.value).where(meta.c.name == "ledger_id")).first():
         raise UserError("there is a ledger already in this database; it is never overwritten")
@@ -19,12 +19,12 @@ def describe(c, seal, at):
     )
 
 
-def facts(c):
+def facts(c: sa.Connection) -> dict[str, str]:
     """{name: value}: ledger_id, cipher, key_id, key_check, made."""
     return {row.name: row.value for row in c.execute(sa.select(meta))}
 
 
-def prove(found, key):
+def prove(found: dict[str, str], key: Key | None) -> Seal:
     """The Seal for this ledger, the key proved; a Seal without key when none was given."""
     if found["cipher"] == "plain":
         return Seal(found["ledger_id"], None)
@@ -39,7 +39,7 @@ def prove(found, key):
     return seal
 
 
-def check_key(c, seal, exclusive=False):
+def check_key(c: sa.Connection, seal: Seal, exclusive: bool = False) -> None:
     """UserError when the ledger was rekeyed since this program opened it."""
     query = sa.select(meta.c.value).where(meta.c.name == "key_id")
     if not exclusive:
@@ -52,7 +52,7 @@ def check_key(c, seal, exclusive=False):
         )
 
 
-def change_key(c, seal):
+def change_key(c: sa.Connection, seal: Seal) -> None:
     """From now on the ledger is the one that `seal` opens."""
     c.execute(meta.delete().where(meta.c.name.in_(("cipher", "key_id", "key_check"))))
     c.execute(meta.insert(), _cipher_rows(seal))

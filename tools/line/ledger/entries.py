@@ -1,8 +1,13 @@
 """What is handed to the ledger, and what it hands out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tools.line.ledger.seal import Secret
+
+Fields = dict[str, str]  # an identity's secret fields, as text
+Rows = Sequence[tuple[str, Fields]]  # (DeviceName, its secret fields)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Product:
     name_rule: str | None = None
     listed: bool = False
     secret: Secret | None = None
-    sub_products: tuple = ()
+    sub_products: tuple[tuple[str, Secret | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,11 @@ class Identity:
     serial: str | None = None
     expires: str | None = None
     id2: str | None = None
-    secrets: dict = field(default_factory=dict, repr=False, compare=False)
+    secrets: dict[str, Secret] = field(default_factory=dict, repr=False, compare=False)
+
+
+Identities = list[Identity]
+Events = list[dict[str, Any]]  # rows of schema.events by column
 
 
 @dataclass

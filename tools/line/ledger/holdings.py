@@ -1,5 +1,7 @@
 """What the ledger holds, asked for: products, identities, counts and history, as rows."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from tools.errors import UserError
@@ -8,11 +10,11 @@ from tools.line.ledger.schema import events, identities, products
 AT_ONCE = 500  # values in one query
 
 
-def all_products(c):
+def all_products(c: sa.Connection) -> Sequence[sa.Row]:
     return c.execute(sa.select(products).order_by("product_key")).all()
 
 
-def product(c, product_key):
+def product(c: sa.Connection, product_key: str) -> sa.Row:
     """A product's row. UserError when the ledger has none of that key."""
     row = c.execute(sa.select(products).where(products.c.product_key == product_key)).first()
     if row is None:
@@ -20,26 +22,31 @@ def product(c, product_key):
     return row
 
 
-def of_mac(mac):
+def of_mac(mac: str) -> sa.ColumnElement[bool]:
     """The condition for the identity that a MAC (twelve lower-case hex digits) holds."""
     return identities.c.mac == mac
 
 
-def of_name(product_key, device_name):
+def of_name(product_key: str | None, device_name: str | None) -> sa.ColumnElement[bool]:
     """The condition for the identity of that name."""
     return (identities.c.product_key == product_key) & (identities.c.device_name == device_name)
 
 
-def find(c, condition):
+def find(c: sa.Connection, condition: sa.ColumnElement[bool]) -> sa.Row | None:
     return c.execute(sa.select(identities).where(condition)).first()
 
 
-def find_to_change(c, condition):
+def find_to_change(c: sa.Connection, condition: sa.ColumnElement[bool]) -> sa.Row | None:
     """As `find`; nobody else changes the row before this transaction ends."""
     return c.execute(sa.select(identities).where(condition).with_for_update()).first()
 
 
-def all_identities(c, product_key=None, states=None, macs=None):
+def all_identities(
+    c: sa.Connection,
+    product_key: str | None = None,
+    states: Sequence[str] | None = None,
+    macs: Sequence[str] | None = None,
+) -> Sequence[sa.Row]:
     query = sa.select(identities).order_by(identities.c.id)
     if product_key:
         query = query.where(identities.c.product_key == product_key)
@@ -50,9 +57,9 @@ def all_identities(c, product_key=None, states=None, macs=None):
     return c.execute(query).all()
 
 
-def stored_secrets(c, product_key, wanted):
+def stored_secrets(c: sa.Connection, product_key: str, wanted: Sequence[str]) -> dict[str, bytes | None]:
     """{device name: sealed secret fields} of those of `wanted` that the ledger has."""
-    found = {}
+    found: dict[str, bytes | None] = {}
     for start in range(0, len(wanted), AT_ONCE):
         query = sa.select(identities.c.device_name, identities.c.secret).where(
             identities.c.product_key == product_key,
@@ -62,7 +69,7 @@ def stored_secrets(c, product_key, wanted):
     return found
 
 
-def counts(c, product_key=None):
+def counts(c: sa.Connection, product_key: str | None = None) -> Sequence[sa.Row[str, str, int]]:
     """(product key, state, number) of each state in which there are identities."""
     query = sa.select(identities.c.product_key, identities.c.state, sa.func.count())
     if product_key:
@@ -70,7 +77,9 @@ def counts(c, product_key=None):
     return c.execute(query.group_by(identities.c.product_key, identities.c.state)).all()
 
 
-def history(c, mac=None, device_name=None, since=None):
+def history(
+    c: sa.Connection, mac: str | None = None, device_name: str | None = None, since: str | None = None
+) -> Sequence[sa.Row]:
     query = sa.select(events).order_by(events.c.id)
     if mac is not None:
         query = query.where(events.c.mac == mac)

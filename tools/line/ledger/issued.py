@@ -1,14 +1,18 @@
 """What registration issued to a device, kept sealed beside its identity."""
 
 import json
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from tools.line.ledger.entries import Identity
 from tools.line.ledger.schema import issued
+from tools.line.ledger.seal import Seal
 from tools.line.ledger.sealed import issued_place
+from tools.line.ledger.transaction import Transaction
 
 
-def keep(t, identity, fields):
+def keep(t: Transaction, identity: Identity, fields: Mapping[int, bytes]) -> None:
     """Store {record tag: bytes} in the place of what was kept before."""
     text = json.dumps({str(tag): value.hex() for tag, value in sorted(fields.items())})
     place = issued_place(identity.product_key, identity.device_name)
@@ -26,17 +30,17 @@ def keep(t, identity, fields):
     )
 
 
-def is_kept(c, identity):
+def is_kept(c: sa.Connection, identity: Identity) -> bool:
     query = sa.select(issued.c.identity_id).where(issued.c.identity_id == identity.id)
     return c.execute(query).first() is not None
 
 
-def kept(c, identity):
+def kept(c: sa.Connection, identity: Identity) -> bytes | None:
     """The sealed fields as they are stored, or None."""
     return c.execute(sa.select(issued.c.backup).where(issued.c.identity_id == identity.id)).scalar()
 
 
-def open_kept(seal, identity, stored):
+def open_kept(seal: Seal, identity: Identity, stored: bytes) -> dict[int, bytes]:
     """The fields {record tag: bytes} of what `kept` gave."""
     fields = json.loads(seal.open(stored, *issued_place(identity.product_key, identity.device_name)))
     return {int(tag): bytes.fromhex(value) for tag, value in fields.items()}

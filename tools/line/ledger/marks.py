@@ -1,16 +1,22 @@
 """Certificates and IDs are each in a ledger once (`ways.mark`); those that were replaced count too."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import identities as ways
 from tools.line.ledger.holdings import AT_ONCE
 from tools.line.ledger.schema import identities, replaced
+from tools.line.ledger.transaction import Transaction
 
 
-def holders(c, columns):
+def holders(
+    c: sa.Connection, columns: Sequence[Mapping[str, str | None]]
+) -> dict[tuple[str, ...], tuple[str, str]]:
     """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
-    found = {}
+    found: dict[tuple[str, ...], tuple[str, str]] = {}
     for column, wanted in (
         (identities.c.serial, [one["serial"] for one in columns if one["serial"]]),
         (identities.c.id2, [one["id2"] for one in columns if one["id2"]]),
@@ -18,7 +24,7 @@ def holders(c, columns):
         for start in range(0, len(wanted), AT_ONCE):
             query = sa.select(identities).where(column.in_(wanted[start : start + AT_ONCE]))
             for row in c.execute(query):
-                found[ways.mark(row._mapping)] = row.product_key, row.device_name
+                found[ways.mark(row._asdict()) or ()] = row.product_key, row.device_name
     marks = {"/".join(mark): mark for mark in map(ways.mark, columns) if mark}
     wanted = list(marks)
     for start in range(0, len(wanted), AT_ONCE):
@@ -28,7 +34,7 @@ def holders(c, columns):
     return found
 
 
-def check(c, rows):
+def check(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """UserError when a certificate or an ID is another's already, in the ledger or in these rows."""
     taken = holders(c, rows)
     for row in rows:
@@ -43,7 +49,9 @@ def check(c, rows):
         taken[mark] = owner
 
 
-def replace(t, identity_id, old, new):
+def replace(
+    t: Transaction, identity_id: int, old: tuple[str, ...] | None, new: tuple[str, ...] | None
+) -> None:
     """An identity has the mark `new` from now on, and `old` is nobody else's; either may be None."""
     if old and old != new:
         t.execute(replaced.insert().values(mark="/".join(old), identity_id=identity_id))

@@ -13,7 +13,7 @@ from tools.line.ledger.schema import VERSION
 FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
 
-def migrate(connection, only_existing=False):
+def migrate(connection: database.Connection, only_existing: bool = False) -> None:
     """Bring the tables to this program's version; stations that start together wait for one of them.
 
     UserError when the ledger is newer than this program.
@@ -38,7 +38,7 @@ def migrate(connection, only_existing=False):
         connection.write(work)
 
 
-def upgrade(c, to="head"):
+def upgrade(c: sa.Connection, to: str = "head") -> None:
     """Run Alembic's migrations inside the transaction of `c`."""
     import alembic.command
     import alembic.config
@@ -49,7 +49,7 @@ def upgrade(c, to="head"):
     alembic.command.upgrade(config, to)
 
 
-def schema_version(c):
+def schema_version(c: sa.Connection) -> str | None:
     """The version of the tables, or None when there are none."""
     if not sa.inspect(c).has_table("alembic_version"):
         return None

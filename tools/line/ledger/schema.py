@@ -1,4 +1,7 @@
-"""The ledger's tables, as the newest migration leaves them."""
+"""The ledger's tables, as the newest migration leaves them, and times as they are written there."""
+
+import datetime
+from collections.abc import Callable
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +22,7 @@ VERSION = "0004"  # the newest file in migrations/versions
 TIME = String(24)  # UTC, 2026-11-21T07:04:39.123Z: sorts as text, and a person can read it
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself for INTEGER only
 
+Clock = Callable[[], datetime.datetime]
 metadata = MetaData()
 
 meta = Table(
@@ -104,3 +108,12 @@ replaced = Table(
     Column("mark", String(130), primary_key=True),  # certificate/SERIAL/ISSUER or ID/ID2
     Column("identity_id", NUMBER, ForeignKey("identities.id"), nullable=False),
 )
+
+
+def utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def stamp(moment: datetime.datetime) -> str:
+    """The text of TIME: UTC to the millisecond, which sorts as text."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"

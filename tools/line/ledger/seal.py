@@ -12,6 +12,8 @@ import binascii
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
+from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,46 +34,46 @@ class Secret:
 
     __slots__ = ("_text",)
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self._text = text
 
-    def reveal(self):
+    def reveal(self) -> str:
         return self._text
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return mask(self._text)
 
     __str__ = __repr__
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._text)
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled; hand over the ledger's row instead")
 
 
 class Key:
     """An AES-256 key with a short public name (`id`, 4 bytes of its SHA-256)."""
 
-    def __init__(self, raw):
+    def __init__(self, raw: bytes) -> None:
         if len(raw) != KEY_SIZE:
             raise UserError(f"a ledger key has {KEY_SIZE} bytes, this one has {len(raw)}")
         self.id = hashlib.sha256(b"aliot ledger key" + raw).digest()[:4]
         self._raw = raw
         self._gcm = AESGCM(raw)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Key"], tuple[bytes]]:
         return Key, (self._raw,)  # to a worker process, through its pipe
 
-    def seal(self, text, about):
+    def seal(self, text: str, about: bytes) -> bytes:
         """`text` (str) sealed for the row that `about` (bytes) names."""
         nonce = os.urandom(NONCE_SIZE)
         return SEALED + self.id + nonce + self._gcm.encrypt(nonce, text.encode(), about)
 
-    def open(self, sealed, about):
+    def open(self, sealed: bytes, about: bytes) -> str:
         if sealed[1:5] != self.id:
             raise UserError(
                 f"a secret in the ledger is sealed with key {sealed[1:5].hex()}, not with "
@@ -89,18 +91,18 @@ class Key:
 class Seal:
     """Seals and opens the secrets of one ledger; `key` None means a plain ledger."""
 
-    def __init__(self, ledger_id, key):
+    def __init__(self, ledger_id: str, key: Key | None) -> None:
         self.ledger_id = ledger_id
         self.key = key
 
     def _about(self, *place):
         return "/".join((self.ledger_id,) + place).encode()
 
-    def shut(self, text, *place):
+    def shut(self, text: str, *place: str) -> bytes:
         """The bytes to store. `place`: table, then the row's natural key."""
         return PLAIN + text.encode() if self.key is None else self.key.seal(text, self._about(*place))
 
-    def open(self, stored, *place):
+    def open(self, stored: bytes, *place: str) -> str:
         """The text of what `shut` made for the same place. UserError when it does not open."""
         stored = bytes(stored)
         if stored[:1] == PLAIN and self.key is None:
@@ -117,7 +119,7 @@ class Seal:
         return self.key.open(stored, self._about(*place))
 
 
-def parse_key(text, where):
+def parse_key(text: str, where: str) -> Key:
     """A Key from 64 hex digits or base64 of 32 bytes."""
     text = text.strip()
     try:
@@ -129,7 +131,7 @@ def parse_key(text, where):
     return Key(raw)
 
 
-def read_key(path):
+def read_key(path: str) -> Key:
     """The key in a file that only its owner may read (mode 0600), or of root's for one group (0640)."""
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -149,7 +151,7 @@ def read_key(path):
     return parse_key(text, f"key file {path}")
 
 
-def make_key(path):
+def make_key(path: str) -> Key:
     """A new random key in a new 0600 file; returns the Key. An existing file is never overwritten."""
     raw = os.urandom(KEY_SIZE)
     try:
@@ -165,7 +167,7 @@ def make_key(path):
     return Key(raw)
 
 
-def find_key(path=None, environ=os.environ):
+def find_key(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Key | None:
     """The key from `path`, ALIOT_LEDGER_KEY_FILE or ALIOT_LEDGER_KEY, or None when none of them is there."""
     path = path or environ.get(KEY_FILE_VARIABLE)
     if path:

@@ -5,23 +5,25 @@ import json
 import sqlalchemy as sa
 
 from tools.line.ledger import description
+from tools.line.ledger.entries import Fields
 from tools.line.ledger.schema import identities, issued, products
-from tools.line.ledger.seal import Secret
+from tools.line.ledger.seal import Seal, Secret
+from tools.line.ledger.transaction import Transaction
 
 
-def product_place(product_key):
+def product_place(product_key: str) -> tuple[str, ...]:
     return "products", product_key
 
 
-def gateway_place(product_key):
+def gateway_place(product_key: str) -> tuple[str, ...]:
     return "products", product_key, "sub_products"
 
 
-def identity_place(product_key, device_name):
+def identity_place(product_key: str, device_name: str) -> tuple[str, ...]:
     return "identities", product_key, device_name
 
 
-def issued_place(product_key, device_name):
+def issued_place(product_key: str, device_name: str) -> tuple[str, ...]:
     return "issued", product_key, device_name
 
 
@@ -42,28 +44,28 @@ COLUMNS = (
 )
 
 
-def shut_fields(seal, product_key, device_name, fields):
+def shut_fields(seal: Seal, product_key: str, device_name: str, fields: Fields) -> bytes | None:
     """What is stored of an identity's secret fields {name: text}; None when there are none."""
     if not fields:
         return None
     return seal.shut(json.dumps(fields, sort_keys=True), *identity_place(product_key, device_name))
 
 
-def open_fields(seal, product_key, device_name, stored):
+def open_fields(seal: Seal, product_key: str, device_name: str, stored: bytes | None) -> Fields:
     """The secret fields {name: text} that `shut_fields` stored."""
     if stored is None:
         return {}
     return json.loads(seal.open(stored, *identity_place(product_key, device_name)))
 
 
-def product_secret(seal, row):
+def product_secret(seal: Seal, row: sa.Row) -> Secret | None:
     """The ProductSecret of a product's row, or None."""
     if row.product_secret is None:
         return None
     return Secret(seal.open(row.product_secret, *product_place(row.product_key)))
 
 
-def sub_products(seal, row):
+def sub_products(seal: Seal, row: sa.Row) -> tuple[tuple[str, Secret | None], ...]:
     """((ProductKey, Secret or None), ...) of a gateway's product."""
     if row.sub_products is None:
         return ()
@@ -71,13 +73,13 @@ def sub_products(seal, row):
     return tuple((key, None if text is None else Secret(text)) for key, text in stored)
 
 
-def secrets_of(seal, row):
+def secrets_of(seal: Seal, row: sa.Row) -> dict[str, Secret]:
     """{field name: Secret} of an identity's row."""
     fields = open_fields(seal, row.product_key, row.device_name, row.secret)
     return {name: Secret(value) for name, value in fields.items()}
 
 
-def check(c, seal):
+def check(c: sa.Connection, seal: Seal) -> int:
     """See `Ledger.check_secrets`."""
     number = 0
     for table, column, place in COLUMNS:
@@ -89,7 +91,7 @@ def check(c, seal):
     return number
 
 
-def reseal(t, fresh):
+def reseal(t: Transaction, fresh: Seal) -> int:
     """Every secret, and the ledger's description, with the Seal `fresh`; returns how many secrets."""
     t.check_key(exclusive=True)
     number = 0

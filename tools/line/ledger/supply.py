@@ -1,6 +1,7 @@
 """Stock comes in: products, the products of a gateway's sub-devices, identities and their renewal."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -8,11 +9,12 @@ from tools.errors import UserError
 from tools.line import device_names
 from tools.line import identities as ways
 from tools.line.ledger import holdings, marks, sealed, transitions
-from tools.line.ledger.entries import Taken
+from tools.line.ledger.entries import Product, Rows, Taken
 from tools.line.ledger.schema import identities, products
+from tools.line.ledger.transaction import Transaction
 
 
-def add_product(t, product):
+def add_product(t: Transaction, product: Product) -> bool:
     """See `Ledger.add_product`."""
     device_names.check_product_key(product.product_key)
     row = t.execute(sa.select(products).where(products.c.product_key == product.product_key)).first()
@@ -47,7 +49,7 @@ def _same_product(seal, row, product):
     return False
 
 
-def set_sub_products(t, product_key, subs):
+def set_sub_products(t: Transaction, product_key: str, subs: Sequence[tuple[str, str | None]]) -> None:
     """See `Ledger.set_sub_products`."""
     t.check_key()
     row = holdings.product(t.c, product_key)
@@ -62,7 +64,13 @@ def set_sub_products(t, product_key, subs):
     )
 
 
-def add_batches(t, batches, note=None, products=(), renew=False):
+def add_batches(
+    t: Transaction,
+    batches: Mapping[str, Rows],
+    note: str | None = None,
+    products: Sequence[Product] = (),
+    renew: bool = False,
+) -> Taken:
     """See `Ledger.add_batches`."""
     t.check_key()
     taken = Taken()

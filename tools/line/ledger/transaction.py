@@ -1,17 +1,19 @@
 """One writing transaction on the ledger: its events, its key, and how it is repeated."""
 
+import contextlib
 import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tools.errors import UserError
 from tools.line.ledger import description
-from tools.line.ledger.clock import stamp
+from tools.line.ledger.connection import Connection, T
 from tools.line.ledger.entries import Who
-from tools.line.ledger.schema import events, identities
+from tools.line.ledger.schema import Clock, events, identities, stamp
 from tools.line.ledger.seal import Seal
 
 
@@ -25,17 +27,17 @@ class Transaction:
 
     c: sa.Connection
     seal: Seal
-    clock: Callable
+    clock: Clock
     who: Who
     token: str | None = None
 
-    def execute(self, statement, *rows):
+    def execute(self, statement: sa.Executable, *rows: Sequence[Mapping[str, Any]]) -> sa.CursorResult:
         return self.c.execute(statement, *rows)
 
-    def now(self):
+    def now(self) -> str:
         return stamp(self.clock())
 
-    def event(self, action, **columns):
+    def event(self, action: str, **columns: object) -> None:
         self.execute(
             events.insert().values(
                 token=self.token or new_token(),
@@ -47,26 +49,24 @@ class Transaction:
             )
         )
 
-    def check_key(self, exclusive=False):
+    def check_key(self, exclusive: bool = False) -> None:
         """See `description.check_key`: nothing is sealed with a key that is no longer the ledger's."""
         description.check_key(self.c, self.seal, exclusive)
 
 
-def new_token():
+def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def unique(connection, work):
+def unique(connection: Connection, work: Callable[[sa.Connection], T]) -> T:
     """Run a writing call; when two stations met on one unique value, the second sees the first's row."""
-    for again in (True, True, False):
-        try:
+    for _ in range(3):
+        with contextlib.suppress(exc.IntegrityError):
             return connection.write(work)
-        except exc.IntegrityError:
-            if not again:
-                raise UserError("another station changes the same rows; try again") from None
+    raise UserError("another station changes the same rows; try again")
 
 
-def once(token, work):
+def once(token: str, work: Callable[[sa.Connection], sa.Row]) -> Callable[[sa.Connection], sa.Row]:
     """`work`, which gives an identity's row, made repeatable: a try whose commit went through is not
     redone.
     """

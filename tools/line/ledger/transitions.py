@@ -62,7 +62,7 @@ class Refused(ValueError):
     """The table has no such step; the text says which and why."""
 
 
-def step(state, action, touched=False):
+def step(state: str, action: str, touched: bool = False) -> str:
     """The state after `action`. Raises Refused when the table has no such step.
 
     `touched` says that a station began to write this identity to a board: such

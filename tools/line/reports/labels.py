@@ -7,12 +7,16 @@ named in it: `{product_key},{device_name},{mac}`.
 import io
 import os
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import segno
 
 from tools.errors import UserError
 from tools.line import device_names
+from tools.line.ledger.entries import Identity
 
 FIELDS = (
     "product_key",
@@ -29,7 +33,7 @@ FIELDS = (
     "expires",
     "id2",
 )
-DEFAULT = {
+DEFAULT: dict[str, Any] = {
     "format": "svg",
     "qr": "{product_key},{device_name},{MAC:}",
     "text": ["{device_name}", "{MAC:}", "{date}"],
@@ -41,7 +45,7 @@ DOTS = 8  # per mm: a 203 dpi printer
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def fields(identity):
+def fields(identity: Identity) -> dict[str, str]:
     """What a label may say of an identity, by field name."""
     digits = identity.mac or identity.last_mac or ""
     forms = {rule: device_names.of_mac(rule, digits) if digits else "" for rule in device_names.MAC_RULES}
@@ -59,7 +63,7 @@ def fields(identity):
     }
 
 
-def fill(template, values):
+def fill(template: str, values: Mapping[str, str]) -> str:
     """The template with its fields filled in. UserError for a field that a label does not have."""
 
     def value(match):
@@ -75,7 +79,7 @@ def fill(template, values):
     return _FIELD.sub(value, template)
 
 
-def settings(table=None):
+def settings(table: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A label's settings with their defaults. UserError for an unknown format or field."""
     chosen = {**DEFAULT, **(table or {})}
     if chosen["format"] not in FORMATS:
@@ -85,7 +89,7 @@ def settings(table=None):
     return chosen
 
 
-def make(identity, table=None):
+def make(identity: Identity, table: Mapping[str, Any] | None = None) -> tuple[bytes, str]:
     """(bytes, file suffix) of one board's label."""
     chosen = settings(table)
     values = fields(identity)
@@ -99,7 +103,7 @@ def make(identity, table=None):
     return {"svg": _svg, "png": _png, "zpl": _zpl}[chosen["format"]](code, lines), chosen["format"]
 
 
-def file_name(identity):
+def file_name(identity: Identity) -> str:
     """A label's file name without its ending, one for each device.
 
     A colon, which Windows refuses in a file name, is %3A, as in the names of the CA's files; no
@@ -108,7 +112,9 @@ def file_name(identity):
     return f"{identity.product_key}-{identity.device_name.replace(':', '%3A')}"
 
 
-def write(identities, folder, table=None):
+def write(
+    identities: Iterable[Identity], folder: Path | str, table: Mapping[str, Any] | None = None
+) -> list[str]:
     """Write one label for each identity; returns the paths. A label that is there is made anew."""
     paths = []
     try:

@@ -1,14 +1,19 @@
 """What the line did: per board, in total and over time, from the ledger's events. Never a secret."""
 
 import csv
+import datetime
 import io
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line.ledger.clock import stamp, utc_now
+from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import stamp, utc_now
 
 COLUMNS = (
     "product_key",
@@ -40,7 +45,13 @@ PASS, FAIL = ("finish",), ("fail", "reject")
 FORMATS = ("csv", "json", "html")
 
 
-def make(ledger, product_key=None, since=None, minutes=60, now=None):
+def make(
+    ledger: Ledger,
+    product_key: str | None = None,
+    since: str | None = None,
+    minutes: int = 60,
+    now: datetime.datetime | None = None,
+) -> dict[str, Any]:
     """The report as a dict: `boards`, `totals`, `timeline` (one entry for each `minutes`), `failures`, `jobs`."""
     whole = [
         event
@@ -148,11 +159,11 @@ def _part(some, all_of_them):
     return round(some / all_of_them, 4) if all_of_them else None
 
 
-def timeline(history, minutes=60):
+def timeline(history: Sequence[Mapping[str, Any]], minutes: int = 60) -> list[dict[str, Any]]:
     """Passes, fails and yield for each stretch of `minutes`, empty ones between the first and last
     included.
     """
-    counts = {}
+    counts: dict[int, tuple[int, int]] = {}
     for event in history:
         if event["action"] in PASS + FAIL:
             passed, failed = counts.get(_slot(event["at"], minutes), (0, 0))
@@ -187,7 +198,7 @@ def _time(slot, minutes):
     )
 
 
-def as_csv(report):
+def as_csv(report: Mapping[str, Any]) -> str:
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
@@ -200,11 +211,11 @@ def _safe(value):
     return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def as_json(report):
+def as_json(report: Mapping[str, Any]) -> str:
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_html(report):
+def as_html(report: Mapping[str, Any]) -> str:
     """One page that needs nothing else: the tables, and the plot as SVG inside."""
     import jinja2
 
@@ -250,7 +261,7 @@ def _plot(report):
     return chart.render(is_unicode=True).replace('class="background"', 'class="background" fill="#fff"')
 
 
-def write(report, path):
+def write(report: Mapping[str, Any], path: Path | str) -> None:
     """Write the report in the form that the file's suffix names."""
     form = os.path.splitext(path)[1][1:].lower()
     makers = {"csv": as_csv, "json": as_json, "html": as_html}

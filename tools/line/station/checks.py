@@ -5,24 +5,28 @@ advice.
 import datetime
 import os
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import identities
+from tools.line.job import Job
 from tools.line.ledger import connection
-from tools.line.ledger.clock import stamp, utc_now
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import stamp, utc_now
+from tools.line.ledger.seal import Key
 from tools.line.ledger.transitions import VOID
 from tools.line.station import bays
+from tools.line.station.station_file import Bay, Station
 
 EARLIEST = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)  # a clock before this was never set
 SKEW = 30.0  # seconds between this machine and the ledger's database
 ROOM = 100 << 20  # bytes that must be free where the ledger and the journal are
 
 # USB vendor and product -> the bridge's name and its Linux driver
-BRIDGES = {
+BRIDGES: dict[tuple[int | None, int | None], tuple[str, str]] = {
     (0x10C4, 0xEA60): ("CP210x", "cp210x"),
     (0x1A86, 0x7523): ("CH340", "ch341"),
     (0x1A86, 0x55D4): ("CH9102", "cdc_acm"),
@@ -44,11 +48,13 @@ class Finding:
     advice: str = ""
 
 
-def ports(found, places, access=os.access):
+def ports(
+    found: Sequence[bays.Port], places: Sequence[Bay], access: Callable[[str, int], bool] = os.access
+) -> Iterator[Finding]:
     """Findings on serial ports. `found`: pyserial's list, `places`: the station's bays or ()."""
     usb = [port for port in found if port.vid is not None]
     for port in usb:
-        name, driver = BRIDGES.get((port.vid, port.pid), (f"{port.vid:04x}:{port.pid:04x}", None))
+        name, driver = BRIDGES.get((port.vid, port.pid), (f"{port.vid:04x}:{port.pid:04x}", ""))
         place = bays.location(port) or "no USB location"
         if not access(port.device, os.R_OK | os.W_OK):
             yield Finding(
@@ -74,11 +80,13 @@ def ports(found, places, access=os.access):
             )
 
 
-def modes(at, path=None):
+def modes(at: Station, path: str | None = None) -> Iterator[Finding]:
     """Findings on who can read what a station works with: the ledger's key, and the job in `path`."""
     for what, place, right in (("key", at.key_file, "640"), ("job", path, "644")):
+        if not place:
+            continue
         try:
-            found = place and os.stat(place)
+            found = os.stat(place)
         except OSError as error:
             yield Finding(
                 what,
@@ -86,8 +94,6 @@ def modes(at, path=None):
                 f"{place} cannot be read: {error.strerror}",
                 f"is it there? {_cure(place, right)}",
             )
-            continue
-        if not found:
             continue
         if not os.access(place, os.R_OK):
             yield Finding(what, False, f"{place} cannot be read by this account", _cure(place, right))
@@ -102,7 +108,7 @@ def _cure(place, mode):
     return f"{group}chmod {mode} {place}"
 
 
-def clock(now, database_now=None):
+def clock(now: datetime.datetime, database_now: datetime.datetime | None = None) -> Iterator[Finding]:
     """Findings on this machine's clock, against a floor and against the database's."""
     if now < EARLIEST:
         yield Finding("clock", False, f"it is {now:%Y-%m-%d} here", "set the clock: timedatectl set-ntp true")
@@ -118,7 +124,9 @@ def clock(now, database_now=None):
     yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC")
 
 
-def ledger(url, key, wanted=None, now=None):
+def ledger(
+    url: sa.URL, key: Key | None, wanted: Job | None = None, now: datetime.datetime | None = None
+) -> Iterator[Finding]:
     """Findings on the ledger: opens, key, free identities, clock; `wanted`: the job, or None."""
     try:
         with Ledger.open(url, key, connection.Patience(limit=3.0)) as opened:
@@ -175,7 +183,9 @@ def _stock(opened, wanted):
 SOON = 30  # days
 
 
-def certificates(opened, wanted, now=None):
+def certificates(
+    opened: Ledger, wanted: Job | None, now: datetime.datetime | None = None
+) -> Iterator[Finding]:
     """Findings about the certificates of each X.509 product, and about the job's way."""
     now = now or datetime.datetime.now(datetime.timezone.utc)
     for product in opened.products():
@@ -193,9 +203,7 @@ def certificates(opened, wanted, now=None):
         soon = sum(day <= stamp(now + datetime.timedelta(SOON)) for day in days) - ended
         found = f"{product.product_key}: {ended} have ended, {soon} end within {SOON} days, of {len(days)}"
         advice = (
-            "'ca issue --renew' makes new ones, 'line intake --renew' takes them in"
-            if ended or soon
-            else None
+            "'ca issue --renew' makes new ones, 'line intake --renew' takes them in" if ended or soon else ""
         )
         yield Finding("certificates", False if ended else None if soon else True, found, advice)
 
@@ -206,7 +214,7 @@ def _database_now(opened):
     return opened.connection.read(lambda c: c.execute(sa.select(sa.func.clock_timestamp())).scalar())
 
 
-def room(path, free=None):
+def room(path: str, free: int | None = None) -> Iterator[Finding]:
     """Findings on the disk under a file's folder."""
     folder = os.path.dirname(os.path.abspath(path))
     while not os.path.isdir(folder):
@@ -218,11 +226,13 @@ def room(path, free=None):
         yield Finding("disk", True, f"{left >> 20} MB free at {folder}")
 
 
-def firmware(wanted):
+def firmware(wanted: Job) -> Iterator[Finding]:
     """Findings on the job's files: they were hashed when it was loaded, so they are there and the same."""
     if wanted.firmware:
         yield Finding(
-            "firmware", True, f"{os.path.basename(wanted.firmware)}, sha256 {wanted.firmware_hash[:16]}"
+            "firmware",
+            True,
+            f"{os.path.basename(wanted.firmware)}, sha256 {(wanted.firmware_hash or '')[:16]}",
         )
     else:
         yield Finding("firmware", None, "the job names none: boards keep what they have", "")

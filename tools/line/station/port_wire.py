@@ -5,6 +5,9 @@ import os
 import socket
 import time
 import urllib.parse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import esptool.loader
 from mpremote.transport import TransportError, TransportExecError
@@ -20,7 +23,9 @@ from tools.flash.loader import Loader
 from tools.image import burn, journal
 from tools.image.flash_image import BURNED, ISSUED
 from tools.line import device_names
-from tools.line.station.wire import Chip, Held, Pulled, Rejected, Tested
+from tools.line.identities import Burnable
+from tools.line.job import Job
+from tools.line.station.wire import Chip, Flashed, Held, Progress, Pulled, Rejected, Tested, Wifi
 
 CONFIG = "/config.json"
 RENUMBERS = 0.5  # seconds within which a chip's own USB goes away after a reset
@@ -58,7 +63,7 @@ class _NoDump:
     the CPU of a burn, of which a station with eight bays has none to spare.
     """
 
-    def __init__(self, *_, **__):
+    def __init__(self, *_, **__) -> None:
         pass
 
     def __str__(self):
@@ -71,7 +76,13 @@ esptool.loader.HexFormatter = _NoDump
 class PortWire:
     """One board on one port; see `tools.line.station.wire.Wire`."""
 
-    def __init__(self, device, job, locate=None, folder=None):
+    def __init__(
+        self,
+        device: str,
+        job: Job,
+        locate: Callable[[], str | None] | None = None,
+        folder: Path | str | None = None,
+    ) -> None:
         """`locate()` gives the bay's port as it is named now, or None: a chip's own USB may come back as
         another. `folder` keeps journals of interrupted burns, by default the user's own.
         """
@@ -80,11 +91,11 @@ class PortWire:
         self.job = job
         self.folder = folder
         self._board = boards.load(job.board)
-        self._loader = None
-        self._contents = None
+        self._loader: Loader | None = None
+        self._contents: contents.Contents | None = None
 
     @staticmethod
-    def present(device):
+    def present(device: str) -> bool:
         """Whether something is there to be opened."""
         if "://" not in device:
             return os.path.exists(device)
@@ -97,40 +108,48 @@ class PortWire:
 
     still_there = present
 
-    def identify(self):
+    def identify(self) -> Chip:
         with self._words():
-            self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
-            security = " ".join(self._loader.security)
+            loader = self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
+            security = " ".join(loader.security)
             closed = "flash encryption" in security or "secure" in security
-            if not closed and self._loader.chip == self._board.chip:
-                self._loader.start()
-        if self._loader.mac is None:
+            if not closed and loader.chip == self._board.chip:
+                loader.start()
+        if loader.mac is None:
             raise Rejected("the chip is closed: it is in secure download mode and does not even say its MAC")
         return Chip(
-            self._loader.chip,
-            device_names.mac(self._loader.mac),
-            getattr(self._loader, "size", 0),
+            loader.chip,
+            device_names.mac(loader.mac),
+            getattr(loader, "size", 0),
             "flash encryption" in security,
             "secure" in security,
         )
 
-    def held(self):
+    def held(self) -> Held:
         with self._words():
-            self._contents = contents.look(self._loader, self._board, {**self.job.tree, CONFIG: b""})
-            return held_of(self._contents)
+            found = self._contents = contents.look(
+                self._identified(), self._board, {**self.job.tree, CONFIG: b""}
+            )
+            return held_of(found)
 
-    def flash(self, job, progress):
+    def _identified(self) -> Loader:
+        """The chip in its loader: `identify` comes before everything that needs it."""
+        assert self._loader is not None
+        return self._loader
+
+    def flash(self, job: Job, progress: Progress) -> Flashed:
         if job.firmware is None and not job.tree:
             return {"written": 0, "kept": 0}
         with self._words():
-            loader = self._loader
+            loader, found = self._identified(), self._contents
+            assert found is not None  # `held` came before
             before = loader.bytes_written
-            image = _stock(self._board, job) or micropython_images.Stock("", (), self._contents.layout)
+            image = _stock(self._board, job) or micropython_images.Stock("", (), found.layout)
             # what a job brings was asked for, also in the place of files that no tool wrote: those are saved
             wanted = file_list.Wanted(job.tree, job.sources, bool(job.files), reset=True)
             todo, done = flash_board(
                 loader,
-                Seen(self._contents, backup.load_rescue(loader.mac, self.folder)),
+                Seen(found, backup.load_rescue(loader.mac, self.folder)),
                 image,
                 wanted,
                 fresh=job.replace,
@@ -147,15 +166,17 @@ class PortWire:
                 **({"saved": done.saved} if done.saved else {}),
             }
 
-    def burn(self, identity, issued, replace, progress):
+    def burn(
+        self, identity: Burnable, issued: Mapping[int, bytes] | None, replace: bool, progress: Progress
+    ) -> int:
         with self._words():
-            layout = self._layout()
-            self._loader.progress = lambda done, total: None
+            loader, layout = self._identified(), self._layout()
+            loader.progress = lambda done, total: None
             report = burn.burn(
-                self._loader,
+                loader,
                 layout,
                 identity.fields(),
-                self._loader.mac,
+                loader.mac,
                 self.folder,
                 issued=issued,
                 replace=replace,
@@ -166,16 +187,18 @@ class PortWire:
 
     def _layout(self):
         if self._contents is None:
-            self._contents = contents.look(self._loader, self._board, {CONFIG: b""})
+            self._contents = contents.look(self._identified(), self._board, {CONFIG: b""})
         return self._contents.layout
 
-    def self_test(self, job, wifi, progress):
+    def self_test(self, job: Job, wifi: Wifi | None, progress: Progress) -> Tested:
         with self._words():
-            self._loader.reset()
-            port = self._loader.release()
-            self._loader.close()
+            loader = self._identified()
+            loader.reset()
+            port = loader.release()
+            loader.close()
             self._loader = None
-            lines, said = [], []
+            lines: list[dict[str, Any]] = []
+            said: list[str] = []
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
             boot_is_enough = hand_over or job.until == "boot"
@@ -229,22 +252,22 @@ class PortWire:
                 with contextlib.suppress(Exception):
                     transport.close()
 
-    def left_over(self, job, wifi):
+    def left_over(self, job: Job, wifi: Wifi | None) -> str | None:
         if wifi is None:
             return None
         with self._words():
-            self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
-            self._loader.start()
-            found = contents.look(self._loader, self._board, {**job.tree, CONFIG: b""})
-            nvs = self._loader.read(found.layout.nvs.offset, found.layout.nvs.size)
+            loader = self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
+            loader.start()
+            found = contents.look(loader, self._board, {**job.tree, CONFIG: b""})
+            nvs = loader.read(found.layout.nvs.offset, found.layout.nvs.size)
             config = found.files.get(CONFIG, b"")
-            self._loader.reset()
+            loader.reset()
         for what, data in (("config.json", config), ("NVS", nvs)):
             if any(text and text.encode() in data for text in wifi):
                 return f"the line's Wi-Fi was left on the board, in {what}"
         return None
 
-    def close(self):
+    def close(self) -> None:
         if self._loader is not None:
             with contextlib.suppress(Exception):
                 self._loader.reset()
@@ -283,9 +306,9 @@ def _read_states(port, end):
 class _Steps:
     """The flasher's steps as one part of the whole, by bytes."""
 
-    def __init__(self, progress, word):
+    def __init__(self, progress: Progress, word: str) -> None:
         self._progress, self._word = progress, word
-        self._names = []
+        self._names: list[str] = []
 
     def tell(self, words, done, total):
         if words not in self._names:
@@ -302,7 +325,7 @@ def _stock(board, job):
     return micropython_images.take_apart(board, job.held["firmware"], os.path.basename(job.firmware))
 
 
-def held_of(found):
+def held_of(found: contents.Contents) -> Held:
     """What the looked-at contents hold, as the station asks it. A record that one medium lacks is
     not held.
     """
@@ -320,6 +343,6 @@ def held_of(found):
     return Held(
         burned.fields if burned else None,
         burned.generation if burned else 0,
-        issued.fields if own else None,
+        issued.fields if own and issued else None,
         burned is not None and media <= there,
     )

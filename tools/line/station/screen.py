@@ -3,8 +3,16 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tools.line.device_names import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+    from tools.line.station.station import Row, Tally
+
 
 COLOURS = {
     "done": "green",
@@ -35,18 +43,18 @@ TURN = 5.0  # seconds for which a part of the bays is shown
 SPOKEN = ("identified", "reserved", "result", "pulled", "broken", "died", "ledger", "written", "verified")
 
 
-def summary(tally):
+def summary(tally: "Tally") -> str:
     text = f"{tally.passed} passed, {tally.failed} failed"
     if tally.already:
         text += f", {tally.already} were done before"
     return f"{text}, {tally.an_hour(time.monotonic()):.0f} boards an hour"
 
 
-def mac_text(digits):
+def mac_text(digits: str) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
 
-def reds(tally):
+def reds(tally: "Tally") -> list[str]:
     """The boards that are still red at the end, each with its whole reason, as lines."""
     if not tally.reds:
         return []
@@ -59,10 +67,10 @@ def reds(tally):
 class Lines:
     """Plain lines, one for each thing that an operator wants to know."""
 
-    def __init__(self, out=None):
+    def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
 
-    def hear(self, at, row, event, facts, tally):
+    def hear(self, at: str, row: "Row", event: str, facts: Mapping[str, Any], tally: "Tally") -> None:
         if event not in SPOKEN:
             return
         board = " ".join(part for part in (mac_text(row.mac), row.device_name) if part)
@@ -70,10 +78,10 @@ class Lines:
         text = f"{at[11:19]} bay {row.bay}: {word}" + (f" {board}" if board else "")
         print(printable(text + (f": {facts['why']}" if facts.get("why") else "")), file=self.out, flush=True)
 
-    def tick(self, rows, tally):
+    def tick(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         pass
 
-    def close(self, rows, tally):
+    def close(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         for line in reds(tally):
             print(line, file=self.out)
         print(summary(tally), file=self.out, flush=True)
@@ -82,10 +90,10 @@ class Lines:
 class JsonLines:
     """One JSON object for each event, progress included, and a last one with the totals."""
 
-    def __init__(self, out=None):
+    def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
 
-    def hear(self, at, row, event, facts, tally):
+    def hear(self, at: str, row: "Row", event: str, facts: Mapping[str, Any], tally: "Tally") -> None:
         line = {
             "at": at,
             "bay": row.bay,
@@ -96,10 +104,10 @@ class JsonLines:
         }
         print(json.dumps(line), file=self.out, flush=True)
 
-    def tick(self, rows, tally):
+    def tick(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         pass
 
-    def close(self, rows, tally):
+    def close(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         print(
             json.dumps(
                 {
@@ -121,26 +129,28 @@ class Table:
     Bays that do not fit the screen's height are shown in turn.
     """
 
-    def __init__(self, title, console=None):
+    def __init__(self, title: str, console: "Console | None" = None) -> None:
         from rich.live import Live
 
         self.title = printable(title)
         self.live = Live(console=console, refresh_per_second=8, transient=False)
         self.live.start()
 
-    def hear(self, at, row, event, facts, tally):
+    def hear(self, at: str, row: "Row", event: str, facts: Mapping[str, Any], tally: "Tally") -> None:
         pass
 
-    def tick(self, rows, tally):
+    def tick(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         self.live.update(self.render(rows, tally))
 
-    def close(self, rows, tally):
+    def close(self, rows: Mapping[str, "Row"], tally: "Tally") -> None:
         self.live.update(self.render(rows, tally, whole=True))
         self.live.stop()
         for line in reds(tally):
             self.live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def render(self, rows, tally, whole=False, now=None):
+    def render(
+        self, rows: Mapping[str, "Row"], tally: "Tally", whole: bool = False, now: float | None = None
+    ) -> "Group":
         """The table as it stands; `whole`: however long. `now`: seconds, which choose the bays shown."""
         from rich.console import Group
         from rich.text import Text
@@ -202,7 +212,7 @@ def _pages(blocks, room):
     return pages
 
 
-def choose(as_json, title):
+def choose(as_json: bool, title: str) -> Lines | JsonLines | Table:
     """The screen for where standard output goes."""
     if as_json:
         return JsonLines()

@@ -12,12 +12,16 @@ import os
 import signal
 import time
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
 
 from tools.line import device_names
-from tools.line.ledger.clock import stamp, utc_now
+from tools.line.ledger.schema import Clock, stamp, utc_now
 from tools.line.station import bays, worker
+from tools.line.station.station_file import Bay
 
 RESTARTS = 3  # of a bay whose process died
 RATE_WINDOW = 3600  # seconds over which boards an hour are counted
@@ -39,10 +43,11 @@ class Row:
     passed: int = 0
     failed: int = 0
 
-    def hear(self, event, facts):
+    def hear(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "waiting":
             if self.outcome == "failed":
-                self.last = f"taken out: {' '.join(filter(None, (device_names.colons(self.mac), self.device_name)))} FAILED: {self.why}"
+                board = " ".join(filter(None, (device_names.colons(self.mac), self.device_name)))
+                self.last = f"taken out: {board} FAILED: {self.why}"
             self.step, self.part = "waiting", None
             self.mac = self.device_name = self.outcome = self.why = ""
             return
@@ -69,11 +74,12 @@ class Tally:
     passed: int = 0
     already: int = 0
     failed: int = 0
-    reds: dict = field(default_factory=dict)  # MAC or bay -> (bay, MAC, DeviceName, why) of boards still red
+    # MAC or bay -> (bay, MAC, DeviceName, why) of boards still red
+    reds: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
-    finished: deque = field(default_factory=deque)
+    finished: deque[float] = field(default_factory=deque)
 
-    def count(self, outcome, now):
+    def count(self, outcome: str, now: float) -> None:
         if outcome == "done":
             self.passed += 1
             self.finished.append(now)
@@ -82,14 +88,14 @@ class Tally:
         else:
             self.failed += 1
 
-    def judge(self, row):
+    def judge(self, row: Row) -> None:
         """Keep why a board or a bay is red, until the same one is green."""
         if row.outcome in ("failed", "broken"):
             self.reds[row.mac or row.bay] = row.bay, row.mac, row.device_name, row.why
         else:
             self.reds.pop(row.mac, None)
 
-    def an_hour(self, now):
+    def an_hour(self, now: float) -> float:
         """Boards an hour: over the last hour, or over the station's life when that is shorter."""
         while self.finished and now - self.finished[0] > RATE_WINDOW:
             self.finished.popleft()
@@ -97,25 +103,47 @@ class Tally:
         return len(self.finished) * 3600 / span
 
 
-class Station:
-    """Runs the bays until they end (`settings.once`) or until stopped. `screen` has hear(...) and close()."""
+class Screen(Protocol):
+    """What shows an operator the bays; `tools.line.station.screen` has three of them."""
 
-    def __init__(self, places, settings, screen, journal=None, after=None, clock=utc_now):
+    def hear(self, at: str, row: Row, event: str, facts: Mapping[str, Any], tally: Tally) -> None:
+        """A bay said something; `row` is the bay as it stands after it."""
+
+    def tick(self, rows: Mapping[str, Row], tally: Tally) -> None:
+        """A moment has passed."""
+
+    def close(self, rows: Mapping[str, Row], tally: Tally) -> None:
+        """The station ends."""
+
+
+class Station:
+    """Runs the bays until they end (`settings.once`) or until stopped. See `Screen`."""
+
+    def __init__(
+        self,
+        places: Sequence[Bay] | None,
+        settings: worker.Settings,
+        screen: Screen,
+        *,
+        journal: str | None = None,
+        after: Callable[[str, str], None] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self.places = places  # Bays, or None: every USB port that is plugged in
         self.settings = settings
         self.screen = screen
         self.journal = journal
         self.after = after  # called with (device name, mac) of each board that is done
         self.tally = Tally()
-        self.rows = {}
+        self.rows: dict[str, Row] = {}
         self._clock = clock
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tools.line.station.worker"])
-        self._workers = {}  # bay -> (process, pipe)
-        self._deaths = {}
+        self._workers: dict[Bay, tuple[BaseProcess, connection.Connection]] = {}
+        self._deaths: dict[Bay, int] = {}
         self._stops = 0
 
-    def run(self):
+    def run(self) -> int:
         """Returns 0 when every board of this run is good, 1 when one failed or a bay broke, 130 after
         Ctrl-C.
         """
@@ -238,5 +266,5 @@ class Station:
                 os.fsync(file.fileno())
 
 
-def now_text():
+def now_text() -> str:
     return datetime.datetime.now().strftime("%H:%M:%S")

@@ -20,8 +20,10 @@ import stat
 import tomllib
 from dataclasses import dataclass, field, replace
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from tools.errors import UserError
-from tools.line import job
+from tools.line import job_signature
 
 PLACE = "/etc/aliot/station.toml"
 ROOT = 0  # whose file it is
@@ -40,24 +42,24 @@ class Bay:
 @dataclass(frozen=True)
 class Station:
     name: str
-    job_key: object = None  # Ed25519 public key; None: a desk, where nothing is pinned
+    job_key: Ed25519PublicKey | None = None  # None: a desk, where nothing is pinned
     ledger: str | None = field(default=None, repr=False)
     key_file: str | None = None
-    bays: tuple = ()
+    bays: tuple[Bay, ...] = ()
     path: str | None = None  # None: there is no file
     own: bool = False  # the file is at its place on this machine
 
     @property
-    def desk(self):
+    def desk(self) -> bool:
         return self.job_key is None
 
     @property
-    def fixed(self):
+    def fixed(self) -> bool:
         """Whether the file alone decides about ledger, key and bays."""
         return self.own or not self.desk
 
 
-def find(named=None, place=PLACE):
+def find(named: str | None = None, place: str = PLACE) -> Station:
     """The Station of this machine: from `place` if it is there, else from the file `named`, else a bare
     desk.
     """
@@ -99,7 +101,7 @@ def _out_of_reach(path):
             )
 
 
-def read(path):
+def read(path: str) -> Station:
     """The Station in a file, wherever it is."""
     try:
         with open(path, "rb") as file:
@@ -108,15 +110,19 @@ def read(path):
         raise UserError(f"station file {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"station file {path}: {error}") from None
-    for key, value in table.items():
-        if key not in FORM or not isinstance(value, FORM[key]):
+    for name, value in table.items():
+        if name not in FORM or not isinstance(value, FORM[name]):
             raise UserError(
-                f"station file {path}: {key} is no setting, or has the wrong kind of value; "
+                f"station file {path}: {name} is no setting, or has the wrong kind of value; "
                 f"there are {', '.join(FORM)}"
             )
     if not table.get("name"):
         raise UserError(f"station file {path}: name is missing")
-    key = job.public_key(table["job_key"], f"station file {path}: job_key") if "job_key" in table else None
+    key = (
+        job_signature.public_key(table["job_key"], f"station file {path}: job_key")
+        if "job_key" in table
+        else None
+    )
     return Station(
         table["name"][:64],
         key,

@@ -7,15 +7,21 @@ on: it never burns a second identity into it, and no identity is lost.
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from tools.errors import UserError
 from tools.line import device_names, identities
+from tools.line.identities import Burnable
+from tools.line.job import Job
 from tools.line.ledger import transitions
-from tools.line.station.wire import Rejected
+from tools.line.ledger.entries import Identity, Who
+from tools.line.ledger.ledger import Ledger
+from tools.line.station.wire import Chip, Held, Rejected, Tested, Wifi, Wire
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
 LONGEST = 1000  # characters of a reason
+Tell = Callable[..., None]  # (step, **facts)
 CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
 
 
@@ -29,7 +35,17 @@ class Result:
     why: str | None = None
 
 
-def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=0):
+def visit(
+    wire: Wire,
+    ledger: Ledger,
+    job: Job,
+    who: Who,
+    tell: Tell,
+    *,
+    wifi: Wifi | None = None,
+    chip_name: str | None = None,
+    flash_needed: int = 0,
+) -> Result:
     """Bring one board through. `tell(step, **facts)` hears of each step; returns Result.
 
     `chip_name` and `flash_needed` (bytes): what the job's board has. Raises
@@ -53,21 +69,37 @@ def visit(wire, ledger, job, who, tell, wifi=None, chip_name=None, flash_needed=
         ledger.note_failure(chip.mac if chip else None, who, why)
         tell("failed", why=why)
         return Result("failed", chip.mac if chip else None, None, why)
-    return _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
+    return _bring_through(_Visit(wire, ledger, job, who, tell, wifi), chip, held, product, row)
 
 
-def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row):
+@dataclass(frozen=True)
+class _Visit:
+    """The parties to a visit; see `visit`."""
+
+    wire: Wire
+    ledger: Ledger
+    job: Job
+    who: Who
+    tell: Tell
+    wifi: Wifi | None = field(repr=False)
+
+    def progress(self, step: str, part: float) -> None:
+        self.tell(step, part=part)
+
+
+def _bring_through(at, chip, held, product, row):
+    tell, ledger, job, who = at.tell, at.ledger, at.job, at.who
     tell("reserved", device_name=row.device_name, state=row.state)
     try:
         wanted = _wanted(job, product, row)
-        changed = wire.flash(job, lambda step, part: tell(step, part=part))
+        changed = at.wire.flash(job, at.progress)
         tell("flashed", **changed)
         if row.state == transitions.DONE and same(held, wanted) and not changed["written"]:
             tell("already")
             return Result("already", chip.mac, row.device_name)
-        row = _burn(wire, ledger, job, who, tell, held, wanted, row)
-        _prove(wire, job, chip, wanted, row, wifi, tell)
-        ledger.move(row, "finish", who, job.firmware_hash, job.image_hash)
+        row = _burn(at, held, wanted, row)
+        _prove(at, chip, wanted, row)
+        ledger.move(row, "finish", who, firmware=job.firmware_hash, image=job.image_hash)
     except Rejected as error:
         with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
             ledger.move(ledger_row(ledger, row), "fail", who, note=_line(error))
@@ -77,20 +109,21 @@ def _bring_through(wire, ledger, job, who, tell, wifi, chip, held, product, row)
     return Result("done", chip.mac, row.device_name)
 
 
-def _burn(wire, ledger, job, who, tell, held, wanted, row):
+def _burn(at, held, wanted, row):
     """Up to `verified`: burn what the board does not hold yet, take for written what it holds already."""
+    wire, ledger, job, who, tell = at.wire, at.ledger, at.job, at.who, at.tell
     issued = ledger.issued(row)
     if not same(held, wanted) or lacks_issued(held, issued):
         if row.state != transitions.RESERVED:
             row = ledger.move(row, "rework", who)
         row = ledger.begin_write(row, who)
         tell("burn", part=0.0)
-        wire.burn(wanted, issued, job.replace, lambda step, part: tell(step, part=part))
+        wire.burn(wanted, issued, job.replace, at.progress)
     elif row.state == transitions.DONE:
         row = ledger.move(row, "rework", who, note="new firmware or files")
     if row.state == transitions.RESERVED:
         row = ledger.begin_write(row, who) if not row.touched else row
-        row = ledger.move(row, "write", who, job.firmware_hash, job.image_hash)
+        row = ledger.move(row, "write", who, firmware=job.firmware_hash, image=job.image_hash)
         tell("written")
     if row.state == transitions.WRITTEN:
         if not same(wire.held(), wanted):
@@ -107,13 +140,13 @@ def _wanted(job, product, row):
         raise Rejected(f"{row.device_name} cannot be burned: {error}") from None
 
 
-def _prove(wire, job, chip, wanted, row, wifi, tell):
+def _prove(at, chip, wanted, row):
     """The self-test, and that nothing of the line stays on the board."""
-    tell("self-test")
-    tested = wire.self_test(job, wifi, lambda step, part: tell(step, part=part))
-    problem = judge(tested, job, chip, wanted) or judge_name(tested, wanted, row)
+    at.tell("self-test")
+    tested = at.wire.self_test(at.job, at.wifi, at.progress)
+    problem = judge(tested, at.job, chip, wanted) or judge_name(tested, wanted, row)
     if problem is None:
-        problem = wire.left_over(job, wifi)
+        problem = at.wire.left_over(at.job, at.wifi)
     if problem:
         raise Rejected(problem)
 
@@ -123,20 +156,19 @@ def _line(error):
     return device_names.printable(str(error))[:LONGEST]
 
 
-def ledger_row(ledger, row):
+def ledger_row(ledger: Ledger, row: Identity) -> Identity:
     """The row as the ledger has it now, with this visit's number, so that a later visit is never failed by
     this one.
     """
-    from dataclasses import replace
-
     found = ledger.find(product_key=row.product_key, device_name=row.device_name)
+    assert found is not None
     return replace(found, attempt=row.attempt)
 
 
 # -- what is decided without any board -----------------------------------------------------------------
 
 
-def fit(chip, chip_name, flash_needed):
+def fit(chip: Chip, chip_name: str | None, flash_needed: int) -> None:
     """Rejected when the job cannot go onto this chip."""
     if chip_name and chip.name != chip_name:
         raise Rejected(f"this is an {chip.name}, the job is for an {chip_name}")
@@ -146,17 +178,17 @@ def fit(chip, chip_name, flash_needed):
         raise Rejected(f"its flash has {chip.flash_size >> 20} MB, the job needs {flash_needed >> 20} MB")
 
 
-def same(held, wanted):
+def same(held: Held, wanted: Burnable) -> bool:
     """Whether the board's burned record says just what is wanted, its generation apart, on every medium."""
     return held.whole and held.burned == wanted.fields()
 
 
-def lacks_issued(held, issued):
+def lacks_issued(held: Held, issued: Mapping[int, bytes] | None) -> bool:
     """Whether the ledger keeps an issued secret that the board does not hold."""
     return bool(issued) and held.issued is None
 
 
-def judge(tested, job, chip, wanted):
+def judge(tested: Tested, job: Job, chip: Chip, wanted: Burnable) -> str | None:
     """What the self-test's state lines say against the board, or None."""
     if tested.ended:
         return tested.ended
@@ -166,9 +198,9 @@ def judge(tested, job, chip, wanted):
         return f"no state line within {job.seconds:g} s: the application does not start, or prints none{last}"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
-    for field, value in (("product_key", wanted.product_key), ("way", wanted.way)):
-        if value is not None and boot.get(field, value) != value:
-            return f"the board runs with {field} {boot.get(field)}, not {value}"
+    for name, value in (("product_key", wanted.product_key), ("way", wanted.way)):
+        if value is not None and boot.get(name, value) != value:
+            return f"the board runs with {name} {boot.get(name)}, not {value}"
     if boot.get("way") is None:
         return "the board found no identity in its flash"
     sick = [f"{medium} {boot[medium]}" for medium in MEDIA if boot.get(medium, "ok") != "ok"]
@@ -178,18 +210,18 @@ def judge(tested, job, chip, wanted):
     if extra:
         return f"the board trusts a root that the job does not name: {', '.join(extra)}"
     if job.until == "connected" and tested.last("connected") is None:
-        last = tested.lines[-1]
-        why = f" ({last['reason']})" if last.get("reason") else ""
-        return f"not connected within {job.seconds:g} s; last state: {last.get('aliot')}{why}"
+        end = tested.lines[-1]
+        why = f" ({end['reason']})" if end.get("reason") else ""
+        return f"not connected within {job.seconds:g} s; last state: {end.get('aliot')}{why}"
     return None
 
 
-def judge_name(tested, wanted, row):
+def judge_name(tested: Tested, wanted: Burnable, row: Identity) -> str | None:
     """What the platform's name for a certificate says against the ledger's, or None."""
     if wanted.way != "x509":
         return None
     for line in tested.lines:
-        told = line.get("product_key"), line.get("device_name")
+        told = line.get("product_key", ""), line.get("device_name", "")
         if all(told) and told != (row.product_key, row.device_name):
             return (
                 f"the platform knows this certificate as {'/'.join(told)}, the ledger as "

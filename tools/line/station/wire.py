@@ -4,8 +4,12 @@
 of a real or emulated chip, the tests with a scripted board.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Callable, Protocol
+from typing import Any, Protocol
+
+from tools.line.identities import Burnable
+from tools.line.job import Job
 
 
 class Pulled(Exception):
@@ -36,9 +40,9 @@ class Held:
     `whole`: every medium that can hold the burned record does.
     """
 
-    burned: dict | None = field(default=None, repr=False)
+    burned: dict[int, bytes] | None = field(default=None, repr=False)
     generation: int = 0
-    issued: dict | None = field(default=None, repr=False)
+    issued: dict[int, bytes] | None = field(default=None, repr=False)
     whole: bool = True
 
 
@@ -49,15 +53,17 @@ class Tested:
     `said`: its other lines; `ended`: what ended its application, in one line.
     """
 
-    lines: tuple
-    said: tuple = ()
+    lines: tuple[dict[str, Any], ...]
+    said: tuple[str, ...] = ()
     ended: str | None = None
 
-    def last(self, state):
+    def last(self, state: str) -> dict[str, Any] | None:
         return next((line for line in reversed(self.lines) if line.get("aliot") == state), None)
 
 
 Progress = Callable[[str, float], None]  # step in a word, part done (0 to 1)
+Wifi = tuple[str, str]  # its name, its password
+Flashed = dict[str, Any]  # "written" and "kept": bytes; "saved": where files of the board's went, if any
 
 
 class Wire(Protocol):
@@ -69,20 +75,22 @@ class Wire(Protocol):
     def held(self) -> Held:
         """Decode the identity on the board, from NVS and the file system."""
 
-    def flash(self, job, progress: Progress) -> dict:
+    def flash(self, job: Job, progress: Progress) -> Flashed:
         """Bring firmware and files to what the job says, nothing else; returns {"written": bytes, "kept":
         bytes}.
         """
 
-    def burn(self, identity, issued, replace, progress: Progress) -> int:
+    def burn(
+        self, identity: Burnable, issued: Mapping[int, bytes] | None, replace: bool, progress: Progress
+    ) -> int:
         """Write the burned record (and `issued` fields, if not None), read back and compare; the
         generation.
         """
 
-    def self_test(self, job, wifi, progress: Progress) -> Tested:
+    def self_test(self, job: Job, wifi: Wifi | None, progress: Progress) -> Tested:
         """Reset, follow the console until the job's state; `wifi` (name, password) goes over in RAM only."""
 
-    def left_over(self, job, wifi) -> str | None:
+    def left_over(self, job: Job, wifi: Wifi | None) -> str | None:
         """What the line would leave behind on the board: its Wi-Fi, or a root that the job does not name."""
 
     def close(self) -> None:

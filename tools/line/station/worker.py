@@ -11,16 +11,22 @@ import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+
+import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line.ledger.clock import utc_now
+from tools.line.job import Job
 from tools.line.ledger.connection import Patience
 from tools.line.ledger.entries import Who
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import utc_now
+from tools.line.ledger.seal import Key
 from tools.line.station import bays
-from tools.line.station.visit import visit
-from tools.line.station.wire import Pulled, Rejected
+from tools.line.station.station_file import Bay
+from tools.line.station.visit import Tell, visit
+from tools.line.station.wire import Pulled, Rejected, Wifi
 
 WIRE = "tools.line.station.port_wire:PortWire"
 
@@ -29,13 +35,13 @@ WIRE = "tools.line.station.port_wire:PortWire"
 class Settings:
     """What a worker is told, through its pipe. Times in seconds."""
 
-    job: object
-    url: object  # SQLAlchemy URL
-    key: object
+    job: Job
+    url: sa.URL
+    key: Key | None
     who: Who
     chip: str | None = None
     flash_size: int = 0
-    wifi: tuple | None = field(default=None, repr=False)
+    wifi: Wifi | None = field(default=None, repr=False)
     once: bool = False  # one board, then end
     poll: float = 0.25  # between looks for a board
     settle: float = 2.0  # how long a port is away before its board is gone: a reset takes USB ports away too
@@ -46,7 +52,7 @@ class Settings:
 class Worker:
     """The life of one bay. `tell(event, **facts)` reaches the station."""
 
-    def __init__(self, bay, settings, tell, stopping):
+    def __init__(self, bay: Bay, settings: Settings, tell: Tell, stopping: threading.Event) -> None:
         self.bay = bay
         self.settings = settings
         self.tell = tell
@@ -55,7 +61,7 @@ class Worker:
         self._wire = getattr(importlib.import_module(module), name)
         self._away = None  # why the board went away last, told once
 
-    def run(self):
+    def run(self) -> None:
         """Serve boards until told to stop (or one board, with `once`)."""
         settings = self.settings
         patience = Patience(limit=settings.patience, told=lambda line: self.tell("ledger", why=line))
@@ -93,9 +99,9 @@ class Worker:
                 settings.job,
                 settings.who,
                 self._progress,
-                settings.wifi,
-                settings.chip,
-                settings.flash_size,
+                wifi=settings.wifi,
+                chip_name=settings.chip,
+                flash_needed=settings.flash_size,
             )
             self.tell(
                 "result",
@@ -141,7 +147,7 @@ class Worker:
             self.stopping.wait(self.settings.poll)
 
 
-def main(bay, settings, pipe):
+def main(bay: Bay, settings: Settings, pipe: Connection) -> None:
     """The process's entry. Messages to the station: (event, facts); from it: "stop"."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the station decides when a board in work is left
     os.dup2(2, 1)  # what a library prints must not get between the station's own lines

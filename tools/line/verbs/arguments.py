@@ -1,17 +1,24 @@
 """What every sub-verb starts from: the station file, the ledger and its key, and who is at work."""
 
+import argparse
 import getpass
 import os
 
+import sqlalchemy as sa
+
 from tools.errors import UserError
+from tools.line import job_signature
+from tools.line.job import Job
 from tools.line.ledger import connection, seal
 from tools.line.ledger.connection import URL_VARIABLE, Patience
 from tools.line.ledger.entries import Who
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.seal import Key
 from tools.line.station import bays, station_file
+from tools.line.station.station_file import Bay, Station
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that say which ledger, and who."""
     group = parser.add_argument_group("ledger")
     group.add_argument(
@@ -33,11 +40,16 @@ def add_arguments(parser):
     group.add_argument("--station-file", metavar="FILE", help=f"on a machine without {station_file.PLACE}")
 
 
-def station(args):
+def station(args: argparse.Namespace) -> Station:
     return station_file.find(args.station_file, station_file.PLACE)
 
 
-def who(args, at=None):
+def load_job(path: str, at: Station) -> Job:
+    """The job in a file, signed with the key that the station pins; on a desk, where none is, any job."""
+    return job_signature.load_unsigned(path) if at.job_key is None else job_signature.load(path, at.job_key)
+
+
+def who(args: argparse.Namespace, at: Station | None = None) -> Who:
     name = args.operator or os.environ.get("ALIOT_OPERATOR") or _login()
     return Who((at or station(args)).name, name[:64])
 
@@ -49,7 +61,7 @@ def _login():
         return "unknown"
 
 
-def url(args, at, job=None):
+def url(args: argparse.Namespace, at: Station, job: Job | None = None) -> sa.URL:
     """The ledger's URL by the order of the help text; a password may not come from the command line.
 
     On a station its file decides, and where that names none, the job, whose signature was checked.
@@ -68,14 +80,14 @@ def url(args, at, job=None):
     return connection.parse_url(found)
 
 
-def key(args, at):
+def key(args: argparse.Namespace, at: Station) -> Key | None:
     if at.fixed:
         _fixed(at, args.key_file, "--key-file", 'key_file = "FILE"')
         return seal.find_key(at.key_file, environ={})
     return seal.find_key(args.key_file or at.key_file)
 
 
-def places(args, at):
+def places(args: argparse.Namespace, at: Station) -> tuple[Bay, ...]:
     """The bays that the command line or the station file names; () for every USB port."""
     if at.fixed:
         _fixed(at, args.bay, "--bay", "bays = [ ... ]")
@@ -91,7 +103,9 @@ def _fixed(at, given, option, setting):
         )
 
 
-def open_ledger(args, job=None, with_key=True, patience=Patience()):
+def open_ledger(
+    args: argparse.Namespace, job: Job | None = None, with_key: bool = True, patience: Patience = Patience()
+) -> Ledger:
     """The open Ledger that the arguments, the job and the station file say."""
     at = station(args)
     return Ledger.open(url(args, at, job), key(args, at) if with_key else None, patience)

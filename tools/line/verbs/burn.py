@@ -1,5 +1,6 @@
 """`line burn`: the station."""
 
+import argparse
 import json
 import os
 
@@ -7,17 +8,19 @@ from tools import boards
 from tools.errors import UserError
 from tools.flash.settings import PASSWORD, SSID
 from tools.image.journal import state
-from tools.line import identities, job
-from tools.line.ledger.clock import utc_now
+from tools.line import identities, job_contents
+from tools.line.job import Job
 from tools.line.ledger.ledger import Ledger
+from tools.line.ledger.schema import utc_now
 from tools.line.reports import labels
 from tools.line.station import bays, screen
+from tools.line.station.station_file import Station
 from tools.line.verbs import arguments
 
 WIFI_VARIABLES = (SSID, PASSWORD)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("job", help="the signed job file; on a desk without a station file, unsigned too")
     parser.add_argument(
@@ -49,16 +52,16 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     from tools.line.station import station, worker
 
     at = arguments.station(args)
-    wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+    wanted = arguments.load_job(args.job, at)
     places = arguments.places(args, at) or None
     url, key, who = arguments.url(args, at, wanted), arguments.key(args, at), arguments.who(args, at)
     wanted.check_time(utc_now())
     check_roots(wanted)
-    wanted = job.with_tree(wanted)
+    wanted = job_contents.with_tree(wanted)
     chosen = labels.settings(wanted.label) if args.labels else None
     board = boards.load(wanted.board)
     with Ledger.open(url, key) as ledger:
@@ -91,17 +94,21 @@ def run(args):
 
     view = screen.Lines() if args.plain and not args.json else screen.choose(args.json, title(wanted, at))
     return station.Station(
-        places, settings, view, args.journal or journal(at), label if args.labels else None
+        places,
+        settings,
+        view,
+        journal=args.journal or journal(at),
+        after=label if args.labels else None,
     ).run()
 
 
-def title(wanted, at):
+def title(wanted: Job, at: Station) -> str:
     return f"{wanted.name}: {wanted.product_key} on {wanted.board}, station {at.name}" + (
         "" if wanted.checked else f" (signed by {wanted.signature})" if wanted.signer else " (UNSIGNED JOB)"
     )
 
 
-def check_roots(wanted):
+def check_roots(wanted: Job) -> None:
     """UserError for a root in the job's file tree that the job does not name: it would stay on every
     board.
     """
@@ -114,7 +121,7 @@ def check_roots(wanted):
             )
 
 
-def wifi(args, wanted):
+def wifi(args: argparse.Namespace, wanted: Job) -> tuple[str, str] | None:
     """(name, password) for the self-test, or None. From a file or the environment; never an argument."""
     if not wanted.wifi:
         return None
@@ -136,7 +143,7 @@ def wifi(args, wanted):
     return found
 
 
-def journal(at):
+def journal(at: Station) -> str:
     folder = state()
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -1,11 +1,12 @@
 """`line demo`."""
 
+import argparse
 import os
 
 from tools.demo.line import Demo
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", default=os.path.join("build", "line-demo"), help="made anew (default %(default)s)"
     )
@@ -16,5 +17,5 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     Demo(os.path.abspath(args.folder), lambda line: print(line, flush=True), not args.no_firmware).run()

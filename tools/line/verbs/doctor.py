@@ -1,11 +1,11 @@
 """`line doctor`."""
 
+import argparse
 import json
 import os
 from dataclasses import asdict
 
 from tools.errors import UserError
-from tools.line import job
 from tools.line.station import bays, checks
 from tools.line.verbs import arguments
 from tools.line.verbs.burn import journal
@@ -13,14 +13,14 @@ from tools.line.verbs.burn import journal
 WORDS = {True: "ok  ", False: "BAD ", None: "note"}
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("job", nargs="?", help="look at this job's files and product too")
     parser.add_argument("--bay", action="append", metavar="NAME=PORT", default=[])
     parser.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     findings = list(_findings(args))
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings]))
@@ -55,7 +55,7 @@ def _findings(args):
     wanted = None
     if args.job:
         try:
-            wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+            wanted = arguments.load_job(args.job, at)
             yield from checks.firmware(wanted)
         except UserError as error:
             yield checks.Finding("job", False, str(error), "no board is burned with it")

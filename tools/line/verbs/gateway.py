@@ -1,5 +1,7 @@
 """`line gateway`: which products the sub-devices of a gateway have."""
 
+import argparse
+
 from tools.errors import UserError
 from tools.image.identity import own
 from tools.line.intake import tables
@@ -7,7 +9,7 @@ from tools.line.verbs import arguments
 from tools.secrets import mask
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="the gateway's own product")
     what = parser.add_mutually_exclusive_group()
@@ -20,7 +22,7 @@ def add_arguments(parser):
     what.add_argument("--none", action="store_true", help="it is no gateway any more")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     subs = tables.sub_products(tables.load(args.sub)) if args.sub else ()
     with arguments.open_ledger(args) as ledger:
         if args.sub or args.none:

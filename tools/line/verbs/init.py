@@ -1,19 +1,21 @@
 """`line init`."""
 
+import argparse
+
 from tools.errors import UserError
 from tools.line.ledger import connection, seal
 from tools.line.ledger.ledger import Ledger
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument(
         "--plain", action="store_true", help="store secrets unsealed; only for a ledger on a sealed disk"
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     at = arguments.station(args)
     url = arguments.url(args, at)
     made = None

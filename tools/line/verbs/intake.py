@@ -1,5 +1,6 @@
 """`line intake`."""
 
+import argparse
 import json
 import os
 
@@ -7,7 +8,7 @@ from tools.line.intake import tables
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument(
         "source",
@@ -28,7 +29,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     if os.path.isdir(args.source):
         sheet = tables.read_folder(args.source, args.product)
     else:

@@ -1,18 +1,19 @@
 """`line job keygen | sign | show`."""
 
+import argparse
 import json
 import os
 
 from tools import files
 from tools.errors import UserError
-from tools.line import job
+from tools.line import job, job_signature
 from tools.line.station import station_file
 from tools.line.verbs import arguments
 
 PASSPHRASE = "ALIOT_JOB_PASSPHRASE"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="job_verb", metavar="keygen | sign | show", required=True)
     keygen = subparsers.add_parser(
         "keygen", help="make a signing key; its public half goes into station files"
@@ -31,12 +32,12 @@ def add_arguments(parser):
     show.add_argument("--json", action="store_true")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return {"keygen": _keygen, "sign": _sign, "show": _show}[args.job_verb](args)
 
 
 def _keygen(args):
-    name = job.keygen(args.key, os.environ.get(PASSPHRASE))
+    name = job_signature.keygen(args.key, os.environ.get(PASSPHRASE))
     print(
         f"made key {name}: {args.key} (private, keep it off the stations), "
         f"{args.key}.pub (into station files)"
@@ -48,22 +49,22 @@ def _sign(args):
     out = args.out or f"{stem}.signed{suffix}"
     if os.path.abspath(out) == os.path.abspath(args.job):
         raise UserError("--out is the job itself; the signed job is another file")
-    key = job.private_key(args.key, os.environ.get(PASSPHRASE))
-    files.write(out, job.sign(args.job, key), job.mode(job.load_unsigned(args.job)))
-    print(f"signed {out} with key {job.fingerprint(key.public_key())}")
+    key = job_signature.private_key(args.key, os.environ.get(PASSPHRASE))
+    files.write(out, job_signature.sign(args.job, key), job.mode(job_signature.load_unsigned(args.job)))
+    print(f"signed {out} with key {job_signature.fingerprint(key.public_key())}")
 
 
 def _show(args):
     if args.key:
         try:
             with open(args.key) as file:
-                public = job.public_key(file.read(), args.key)
+                public = job_signature.public_key(file.read(), args.key)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{args.key} cannot be read: {getattr(error, 'strerror', 'not text')}") from None
-        found = job.load(args.job, public)
+        found = job_signature.load(args.job, public)
     else:
         at = arguments.station(args)
-        found = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+        found = arguments.load_job(args.job, at)
     table = job.shown(found)
     if args.json:
         print(json.dumps(table))

@@ -10,9 +10,11 @@ line security plan | show | burn | verify     eFuses
 line doctor | demo                            what is wrong with this station; a line without hardware
 """
 
+import argparse
 import importlib
 
-# sub-verb -> (module, help); the module has add_arguments(parser) and run(args), or a table of its own
+# sub-verb -> (module or module:verb, help); the module has add_arguments(parser) and run(args), one of several verbs
+# add_VERB(parser) and run_VERB(args)
 SUBVERBS = {
     "init": ("tools.line.verbs.init", "make a ledger, and the key that seals its secrets"),
     "intake": (
@@ -23,18 +25,21 @@ SUBVERBS = {
     "gateway": ("tools.line.verbs.gateway", "say which products a gateway's sub-devices have"),
     "names": ("tools.line.verbs.names", "make DeviceNames, and the CSVs that pre-register them"),
     "burn": ("tools.line.verbs.burn", "the station: burn every board that is plugged in"),
-    "status": ("tools.line.verbs.status", "how many identities are where"),
-    "report": ("tools.line.verbs.report", "what the line did, as CSV, JSON or one HTML page"),
-    "labels": ("tools.line.verbs.labels", "labels with QR codes for finished boards"),
-    "inspect": ("tools.line.verbs.inspect", "everything the ledger knows of one board or name"),
-    "void": ("tools.line.verbs.void", "take an identity out of use, or undo that"),
-    "release": ("tools.line.verbs.release", "give back an identity that never began to be written"),
+    "status": ("tools.line.verbs.results:status", "how many identities are where"),
+    "report": ("tools.line.verbs.results:report", "what the line did, as CSV, JSON or one HTML page"),
+    "labels": ("tools.line.verbs.results:labels", "labels with QR codes for finished boards"),
+    "inspect": ("tools.line.verbs.one_identity:inspect", "everything the ledger knows of one board or name"),
+    "void": ("tools.line.verbs.one_identity:void", "take an identity out of use, or undo that"),
+    "release": (
+        "tools.line.verbs.one_identity:release",
+        "give back an identity that never began to be written",
+    ),
     "restore": ("tools.line.verbs.restore", "put a board's own identity back onto it"),
     "job": ("tools.line.verbs.job", "keys for jobs, signing and showing them"),
-    "backup": ("tools.line.verbs.backup", "copy the ledger while stations work"),
-    "restore-ledger": ("tools.line.verbs.restore_ledger", "bring a backup back to an empty place"),
-    "replay": ("tools.line.verbs.replay", "tell a ledger from a backup what was burned since"),
-    "rekey": ("tools.line.verbs.rekey", "seal every secret with a new key"),
+    "backup": ("tools.line.verbs.upkeep:backup", "copy the ledger while stations work"),
+    "restore-ledger": ("tools.line.verbs.upkeep:restore_ledger", "bring a backup back to an empty place"),
+    "replay": ("tools.line.verbs.upkeep:replay", "tell a ledger from a backup what was burned since"),
+    "rekey": ("tools.line.verbs.upkeep:rekey", "seal every secret with a new key"),
     "security": ("tools.line.verbs.security", "eFuses and flash encryption: plan, show, burn, verify"),
     "demo": (
         "tools.line.verbs.demo",
@@ -44,13 +49,15 @@ SUBVERBS = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="subverb", metavar="SUBVERB", required=True)
-    for name, (module, text) in SUBVERBS.items():
+    for name, (place, text) in SUBVERBS.items():
         sub = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.set_defaults(module=module)
-        importlib.import_module(module).add_arguments(sub)
+        module, _, verb = place.partition(":")
+        loaded = importlib.import_module(module)
+        getattr(loaded, f"add_{verb or 'arguments'}")(sub)
+        sub.set_defaults(run_subverb=getattr(loaded, f"run_{verb}" if verb else "run"))
 
 
-def run(args):
-    return importlib.import_module(args.module).run(args)
+def run(args: argparse.Namespace) -> int | None:
+    return args.run_subverb(args)

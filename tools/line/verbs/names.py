@@ -1,14 +1,15 @@
 """`line names`: DeviceNames into the ledger, and the CSVs to upload to the console."""
 
+import argparse
 from dataclasses import replace
 
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line.intake import tables
+from tools.line.intake import name_lists, tables
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY", help="a product taken in with 'line product'")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -27,20 +28,20 @@ def add_arguments(parser):
     parser.add_argument(
         "--piece",
         type=int,
-        default=tables.PIECE,
-        help=f"names in one CSV (default {tables.PIECE}; the console takes {tables.PIECE_X509} "
+        default=name_lists.PIECE,
+        help=f"names in one CSV (default {name_lists.PIECE}; the console takes {name_lists.PIECE_X509} "
         "for a product with X.509)",
     )
 
 
-def run(args):
-    if not 1 <= args.piece <= tables.PIECE:
-        raise UserError(f"--piece is 1 to {tables.PIECE}: the console drops what is beyond")
+def run(args: argparse.Namespace) -> None:
+    if not 1 <= args.piece <= name_lists.PIECE:
+        raise UserError(f"--piece is 1 to {name_lists.PIECE}: the console drops what is beyond")
     with arguments.open_ledger(args) as ledger:
         product = ledger.product(args.product_key)
         made = _names(args, product)
-        taken = tables.take_names(ledger, replace(product, secret=None), made, arguments.who(args))
-    paths = tables.write_pieces(made, args.out, f"{args.product_key}-names", args.piece)
+        taken = name_lists.take_names(ledger, replace(product, secret=None), made, arguments.who(args))
+    paths = name_lists.write_pieces(made, args.out, f"{args.product_key}-names", args.piece)
     print(f"{taken.new} DeviceNames taken in, {taken.known} known already; upload to the console:")
     for path in paths:
         print(f"  {path}")
@@ -58,7 +59,9 @@ def _names(args, product):
             + ("say --count" if args.count is None else "say --macs")
         )
     if args.macs:
-        return [device_names.of_mac(product.name_rule, mac) for mac in tables.macs(tables.load(args.macs))]
+        return [
+            device_names.of_mac(product.name_rule, mac) for mac in name_lists.macs(tables.load(args.macs))
+        ]
     if args.count < 1 or args.first < 0 or args.width < 1:
         raise UserError("--count and --width are at least 1, --first at least 0")
     return [

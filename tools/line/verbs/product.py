@@ -1,5 +1,6 @@
 """`line product`: a product certificate, whose devices register themselves."""
 
+import argparse
 import getpass
 import os
 import sys
@@ -14,7 +15,7 @@ from tools.line.verbs import arguments
 VARIABLE = "ALIOT_PRODUCT_SECRET"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("product_key", metavar="KEY")
     parser.add_argument(
@@ -35,7 +36,7 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     secret = read_secret()
     if args.id2:
         id2.check_token(secret.reveal())
@@ -47,7 +48,7 @@ def run(args):
     print(f"product {args.product_key}: {'taken in' if new else 'known already'}, named by rule {args.rule}")
 
 
-def read_secret():
+def read_secret() -> Secret:
     """The ProductSecret from the environment, a prompt, or a line on standard input; never an argument."""
     text = os.environ.get(VARIABLE)
     if not text:

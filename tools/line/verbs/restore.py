@@ -1,10 +1,11 @@
 """`line restore`: the identity that the ledger has for a board, put back onto it."""
 
+import argparse
 import contextlib
 
 from tools import boards
 from tools.errors import UserError
-from tools.line import device_names, identities, job
+from tools.line import device_names, identities
 from tools.line.intake import board_backup
 from tools.line.station.port_wire import PortWire
 from tools.line.station.visit import lacks_issued, same
@@ -12,7 +13,7 @@ from tools.line.station.wire import Pulled, Rejected
 from tools.line.verbs import arguments
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
     parser.add_argument("job", help="the job that says the endpoint; its firmware and files are left alone")
     parser.add_argument(
@@ -30,9 +31,9 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     at = arguments.station(args)
-    wanted = job.load_unsigned(args.job) if at.desk else job.load(args.job, at.job_key)
+    wanted = arguments.load_job(args.job, at)
     who = arguments.who(args, at)
     with arguments.open_ledger(args, wanted) as ledger:
         row = _own(ledger, args.mac)
@@ -42,7 +43,7 @@ def run(args):
         issued = ledger.issued(row)
         identity = identities.wanted(wanted, product, row)
         with contextlib.closing(PortWire(args.port, wanted)) as wire:
-            return _put_back(wire, ledger, who, row, identity, issued, args)
+            return _put_back(wire, ledger, who, row, identity=identity, issued=issued, args=args)
 
 
 def _own(ledger, mac):
@@ -55,7 +56,7 @@ def _own(ledger, mac):
     return row
 
 
-def _put_back(wire, ledger, who, row, identity, issued, args):
+def _put_back(wire, ledger, who, row, *, identity, issued, args):
     try:
         chip = wire.identify()
         if chip.mac != row.mac:

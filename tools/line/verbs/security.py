@@ -1,13 +1,14 @@
 """`line security plan | show | burn | verify`."""
 
+import argparse
 import json
 import sys
 
 from tools.errors import UserError
-from tools.line import security
+from tools.line import efuses, security
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(
         dest="security_verb", metavar="plan | show | burn | verify", required=True
     )
@@ -56,7 +57,7 @@ def _keys(parser):
     parser.add_argument("--signing-key", metavar="FILE", help="public key (PEM) of the image's signature")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> None:
     return {"plan": _plan, "show": _show, "burn": _burn, "verify": _verify}[args.security_verb](args)
 
 
@@ -64,15 +65,21 @@ def _fuses(args, made=None):
     chip = made.chip if made and args.chip == "auto" else args.chip
     if args.virt and chip == "auto":
         raise UserError("virtual eFuses are of no chip by themselves: say --chip")
-    return security.Fuses(chip, args.port, args.virt)
+    return efuses.Fuses(chip, args.port, args.virt)
 
 
 def _plan(args):
     with _fuses(args) as fuses:
         made = security.plan(
-            fuses.chip, fuses.mac, args.measures, args.own_build, args.flash_key, args.signing_key, args.image
+            fuses.chip,
+            fuses.mac,
+            args.measures,
+            own_build=args.own_build,
+            flash_key=args.flash_key,
+            signing_key=args.signing_key,
+            signed_image=args.image,
         )
-        security.check(fuses, made)
+        efuses.check(fuses, made)
     for offset, image, out in args.encrypt:
         if not args.flash_key:
             raise UserError("--encrypt needs --flash-key")
@@ -120,7 +127,7 @@ def _show(args):
 def _burn(args):
     made = security.load(args.plan)
     with _fuses(args, made) as fuses:
-        security.check(fuses, made)
+        efuses.check(fuses, made)
         _print(made)
         if not args.really:
             print("dry run: nothing was burned; --really burns it, for ever")
@@ -128,15 +135,15 @@ def _burn(args):
         print(f"None of this can ever be undone. Type '{made.word}' to burn it: ", end="", flush=True)
         if sys.stdin.readline().strip() != made.word:
             raise UserError("not confirmed, nothing was burned")
-        security.burn(fuses, made, args.flash_key, args.signing_key)
+        efuses.burn(fuses, made, args.flash_key, args.signing_key)
     with _fuses(args, made) as fuses:
-        _report(security.verify(fuses, made))
+        _report(efuses.verify(fuses, made))
 
 
 def _verify(args):
     made = security.load(args.plan)
     with _fuses(args, made) as fuses:
-        _report(security.verify(fuses, made))
+        _report(efuses.verify(fuses, made))
 
 
 def _report(missing):

@@ -1,4 +1,4 @@
-"""Certificates and IDs whose device has another one now: boards that still hold them are known, and nobody else gets them."""
+"""Certificates and IDs whose device has another one now: boards that hold them are known, nobody else gets one."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,109 @@
+"""The files that a job names, read once, and what of them goes onto a board."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tools.errors import UserError
+from tools.flash import file_list as files
+from tools.flash import leaks
+from tools.image import application, config
+from tools.image import device_files as firmware
+from tools.image import flash_image as layouts
+from tools.line.job import Job, read
+
+
+def contents(job: Job) -> dict[str, bytes]:
+    """{name: bytes} of every file that a job names: firmware, each root, each file of the tree.
+
+    These bytes are what is verified and what goes onto boards: no path of a job is read a second time.
+    """
+    found = {}
+    if job.firmware:
+        found["firmware"] = read(job.firmware)
+    if job.config:
+        found["config"] = read(job.config)
+    for root in job.roots:
+        found[_free("root " + os.path.basename(root), found)] = read(root)
+    if job.files:
+        if not os.path.isdir(job.files):
+            raise UserError(f"there is no folder {job.files}")
+        found.update({f"file {name}": data for name, data in application.read(job.files).sources.items()})
+    return found
+
+
+def _free(name, taken):
+    """`name`, or with the first number behind it that is free: two roots may have one file name."""
+    numbers = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(other for other in numbers if other not in taken)
+
+
+def hashes(job: Job) -> dict[str, str]:
+    """{name: SHA-256 hex} of every file that a job names, see `contents`."""
+    return digests(contents(job))
+
+
+def digests(held: Mapping[str, bytes]) -> dict[str, str]:
+    """{name: SHA-256 hex} of those files."""
+    return {name: hashlib.sha256(data).hexdigest() for name, data in held.items()}
+
+
+def with_tree(job: Job) -> Job:
+    """The Job with the files that it brings onto a board: the release's, compiled, and over them its own.
+
+    A job with neither firmware nor files brings none: it burns identities into
+    boards that run already. UserError when a file holds something like a secret.
+    """
+    if not job.firmware and not job.files:
+        return job
+    everything = contents(job) if job.held is None else job.held
+    own = {name[5:]: data for name, data in everything.items() if name.startswith("file ")}
+    leaks.refuse(own)
+    tree, sources = firmware.compile_tree(), {}
+    with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
+        if job.files:
+            brought = {f"/{name}": data for name, data in own.items() if not name.endswith(".py")}
+            brought.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
+            sources.update(dict.fromkeys(brought, files.FILES))
+            tree.update(brought)
+        held = {name[5:]: data for name, data in everything.items() if name.startswith("root ")}
+        if job.config:
+            if config.PATH in tree:
+                raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
+            tree[config.PATH] = _config(folder, os.path.basename(job.config), everything["config"])
+            sources[config.PATH] = files.CONFIG
+        roots = _roots(os.path.join(folder, "roots"), held, tree)
+        sources.update(dict.fromkeys(roots, files.ROOT))
+        tree.update(roots)
+    return replace(job, held=everything, tree=tree, sources=sources)
+
+
+def _config(folder, name, data):
+    """What a board reads of a config.json, checked by the board's own table."""
+    path = os.path.join(_lay_out(folder, {name: data}), name)
+    try:
+        return json.dumps(config.read(path), ensure_ascii=False).encode()
+    except UserError as error:
+        raise UserError(str(error).replace(path, name)) from None
+
+
+def _roots(folder, held, tree):
+    """{path on the board: DER bytes} of every root of the files `held` {file name: bytes}, beside what is in `tree`."""
+    _lay_out(folder, held)
+    try:
+        return layouts.root_files([os.path.join(folder, name) for name in held], tree)
+    except UserError as error:
+        raise UserError(str(error).replace(folder + os.sep, "")) from None
+
+
+def _lay_out(folder, held):
+    """The folder, made with those files {path in it: bytes}: the compiler works on files."""
+    os.makedirs(folder, exist_ok=True)
+    for name, data in held.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "xb") as file:
+            file.write(data)
+    return folder
