@@ -211,7 +211,7 @@ class Instance:
             if session is None:
                 return
         product_key, device_name = subdevice or peer.names
-        self.journal.message("up", product_key, device_name, topic, payload, qos)
+        self.journal.message("up", product_key, device_name, topic, payload, qos=qos)
         if self.answered_rrpc(topic, payload):
             return
         if subdevice is None and self.gateways.take(peer, packet):
@@ -235,7 +235,7 @@ class Instance:
         """Sends one reply; by a switch it needs no subscription (direct.md 7)."""
         always = not self.config.switches.replies_need_subscription
         outcome = self.sessions.deliver(session, topic, payload, 0, always, "reply")
-        self.journal.message("down", *session.key[:2], topic, payload, 0, outcome)
+        self.journal.message("down", *session.key[:2], topic, payload, qos=0, outcome=outcome)
 
     def send_down(
         self, product_key: str, device_name: str, topic: str, payload: bytes, qos: int, echo: bool = False
@@ -249,7 +249,9 @@ class Instance:
             outcome = self.sessions.deliver(session, topic, payload, qos)
             outcomes[outcome] += 1
             if not echo or outcome != "dropped":
-                self.journal.message("down", product_key, device_name, topic, payload, qos, outcome)
+                self.journal.message(
+                    "down", product_key, device_name, topic, payload, qos=qos, outcome=outcome
+                )
         return outcomes
 
     def broadcast(self, product_key: str, topic: str, payload: bytes, qos: int) -> dict[str, int]:

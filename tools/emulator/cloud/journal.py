@@ -27,7 +27,15 @@ class Journal:
         self.events.append(entry)
 
     def message(
-        self, direction: str, pk: str, dn: str, topic: str, payload: bytes, qos: int, outcome: str = "taken"
+        self,
+        direction: str,
+        pk: str,
+        dn: str,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        outcome: str = "taken",
     ) -> None:
         """Notes one message: `direction` "up" from the device or "down" to it."""
         self.number += 1
