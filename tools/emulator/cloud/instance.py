@@ -91,7 +91,7 @@ class Instance:
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
 
-    def account(self, product_key: str, device_name: str) -> Account:
+    def account(self, product_key: str | None, device_name: str | None) -> Account:
         """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
         product = self.registry.products.get(product_key)
         may_come = product is not None and (product.preregistration_free or product.auth == "id2")

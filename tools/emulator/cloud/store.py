@@ -67,12 +67,12 @@ class Store:
     def save_product(self, pk: str, body: dict[str, Any]) -> None:
         self.db.execute("INSERT OR REPLACE INTO product VALUES (?, ?)", (pk, json.dumps(body)))
 
-    def devices(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def devices(self) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
         """Yields (pk, dn, body) of every device ever seen."""
         for pk, dn, body in self.db.execute("SELECT pk, dn, body FROM device"):
             yield pk, dn, json.loads(body)
 
-    def save_devices(self, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+    def save_devices(self, rows: Iterable[tuple[str, str, dict[str, Any] | None]]) -> None:
         """Writes (pk, dn, body) rows in one transaction."""
         with self.transaction():
             self.db.executemany(
@@ -80,7 +80,7 @@ class Store:
                 [(pk, dn, json.dumps(body)) for pk, dn, body in rows],
             )
 
-    def save_device(self, pk: str, dn: str, body: dict[str, Any]) -> None:
+    def save_device(self, pk: str, dn: str, body: dict[str, Any] | None) -> None:
         self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
 
     def identities(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ def auth_centre(host: str) -> str | None:
     return found[1] if found else GLOBAL if host == GLOBAL_AUTH_HOST else None
 
 
-def mqtt_centre(host: str) -> str | None:
+def mqtt_centre(host: str | None) -> str | None:
     """The region whose MQTT endpoint `host` is, or None for a name that has no region."""
     found = MQTT.fullmatch((host or "").lower())
     return found and found[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import signing
 
@@ -27,7 +28,7 @@ class Tokens:
             if device.tokens
         }
 
-    def find(self, iot_id: str) -> Device | None:
+    def find(self, iot_id: str | None) -> Device | None:
         """The device whose iotId it is, or None."""
         device = self.devices.get(iot_id)
         return device if device and self.registry.find(*device.key) is device else None
@@ -41,7 +42,7 @@ class Tokens:
         self.registry.save(device)
         return device.iot_id, token
 
-    def lives(self, issued: tuple[str, float], now: float) -> bool:
+    def lives(self, issued: Sequence[Any], now: float) -> bool:
         return now < issued[1] + self.seconds
 
     def good(self, device: Device, token: str, now: float) -> bool:
