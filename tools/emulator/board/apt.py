@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.errors import UserError
@@ -28,7 +29,14 @@ SIGNED = dict.fromkeys(
 )
 
 
-def fetch(suite, packages, dest, keyring, components="main", dependencies=True):
+def fetch(
+    suite: str,
+    packages: Sequence[str],
+    dest: Path,
+    keyring: str,
+    components: str = "main",
+    dependencies: bool = True,
+) -> dict[str, str | None]:
     """Unpack `packages` of `suite` into the folder `dest`; returns {package: version}.
 
     `dest` appears only when it is complete (unpacked beside it, then renamed).
@@ -53,7 +61,7 @@ def fetch(suite, packages, dest, keyring, components="main", dependencies=True):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def mirrors(work):
+def mirrors(work: Path) -> list[str]:
     """Base addresses of the archives that the machine's apt uses, the likeliest first."""
     lists = work / "none"
     (lists / "partial").mkdir(parents=True, exist_ok=True)
@@ -61,13 +69,14 @@ def mirrors(work):
     return mirrors_of(uris)
 
 
-def mirrors_of(uris):
+def mirrors_of(uris: str) -> list[str]:
     """The base addresses in what `apt-get --print-uris update` prints.
 
     Updates and security suites of the same archive repeat its address or have
     one of their own, which lacks other suites; those go last.
     """
-    main, beside = [], []
+    main: list[str] = []
+    beside: list[str] = []
     for base, suite in re.findall(r"^'(\S+?)/+dists/(\S+?)/(?:InRelease|main/binary-)", uris, re.M):
         kind = beside if re.search(r"-(security|updates|backports|pgdg)", suite) else main
         kind.append(base)
@@ -138,7 +147,7 @@ class _Apt:
         return {package: self.version(package) for package in packages}
 
 
-def candidate(suite, package, work, keyring, components="main"):
+def candidate(suite: str, package: str, work: Path, keyring: str, components: str = "main") -> str | None:
     """The version of `package` that `suite` has in the machine's archive, or None."""
     shutil.rmtree(work, ignore_errors=True)
     try:

@@ -84,24 +84,24 @@ class BoardError(Exception):
 class Boot:
     """What a board did from one start to its end."""
 
-    lines: list = field(default_factory=list)  # of its console, without line ends
-    states: list = field(default_factory=list)  # its state lines, parsed
+    lines: list[str] = field(default_factory=list)  # of its console, without line ends
+    states: list[dict] = field(default_factory=list)  # its state lines, parsed
     reason: str | None = None  # "reset", "soft reset", "raw reset", "deep sleep", "watchdog", "power cut",
     #                             "exit" (main.py ended), "failed" (with an error), "stopped", "timeout"
     operations: int = 0  # erases and programs of flash
     reads: int = 0  # blocks that littlefs read, from power-on or the last reset
-    marks: list = field(default_factory=list)  # (state, reads so far) of each state line
-    heap: dict = field(
+    marks: list[tuple[dict, int]] = field(default_factory=list)  # (state, reads so far) of each state line
+    heap: dict[str, int] = field(
         default_factory=dict
     )  # bytes in the state that `measure` names: port, used, free; with
     #    `memory` also gc, what Python holds as a chip counts, and c_free, c_largest, c_min of the C heap
     seconds: float = 0.0
 
-    def state(self, name):
+    def state(self, name: str) -> dict[str, object] | None:
         """The last state line of that name, or None."""
         return next((state for state in reversed(self.states) if state["aliot"] == name), None)
 
-    def reads_at(self, name):
+    def reads_at(self, name: str) -> int | None:
         """`reads` when the last state line of that name passed, or None."""
         return next((reads for state, reads in reversed(self.marks) if state == name), None)
 
@@ -127,6 +127,7 @@ class Board:
     def __init__(
         self,
         flash,
+        *,
         mac=MAC,
         cloud=None,
         heap=None,
@@ -166,7 +167,9 @@ class Board:
 
     # --- power and reset
 
-    def boot(self, timeout=60, cut_at=None, torn=False, until=None):
+    def boot(
+        self, timeout: float = 60, cut_at: int | None = None, torn: bool = False, until: object = None
+    ) -> Boot:
         """Power on, run until the state `until` (or the end), power off; returns the `Boot`.
 
         `until` may be a name or a function of a state line. `cut_at`: power
@@ -185,7 +188,17 @@ class Board:
                 break
         return self._finish(reason)
 
-    def start(self, cause=1, cut_at=None, torn=False, console=None, ended=None, follow=False, raw=False):
+    def start(
+        self,
+        *,
+        cause: int = 1,
+        cut_at: int | None = None,
+        torn: bool = False,
+        console: object = None,
+        ended: object = None,
+        follow: bool | str = False,
+        raw: bool = False,
+    ) -> None:
         """Power on (cause 1), or go on after a reset with that cause: clock and RTC memory are kept.
 
         With `console`, a function of bytes, the REPL answers on the console when
@@ -205,7 +218,7 @@ class Board:
         (self.folder / "heap").unlink(missing_ok=True)
         (self.folder / "count").write_bytes(bytes(8))
         settings = self._settings(cause, cut_at, torn, console is not None, raw)
-        started = queue.Queue()
+        started: queue.Queue = queue.Queue()
         # the process is the thread's child: it ends with it, however this program ends
         threading.Thread(
             target=self._follow,
@@ -216,28 +229,28 @@ class Board:
         if failed:
             raise failed
 
-    def power_off(self):
+    def power_off(self) -> Boot | None:
         """Power goes, now; returns the `Boot` that was running."""
         return self._finish("stopped")
 
-    def reset(self):
+    def reset(self) -> None:
         """The reset button: stops the board and starts it again; clock and RTC memory stay."""
         self._finish("stopped")
         self._powered = True
         self.start(cause=2)
 
     @property
-    def on(self):
+    def on(self) -> bool:
         return self._process is not None
 
     @property
-    def operations(self):
+    def operations(self) -> int:
         """Flash operations since the last start."""
         return self._counts()[0]
 
     # --- watching
 
-    def wait_for(self, state, timeout=60):
+    def wait_for(self, state: object, timeout: float = 60) -> dict:
         """The next state line of that name (or for which the function holds), as a dict; BoardError if none."""
         wanted = state if callable(state) else lambda line: line["aliot"] == state
         ends = time.monotonic() + timeout
@@ -249,7 +262,7 @@ class Board:
                 raise BoardError(f"the board ended ({value}) before it was '{state}':\n{self._tail()}")
         raise BoardError(f"the board was not '{state}' within {timeout} seconds:\n{self._tail()}")
 
-    def wait_line(self, text, timeout=60):
+    def wait_line(self, text: str, timeout: float = 60) -> str:
         """The next console line that has `text` in it. BoardError if none comes."""
         ends = time.monotonic() + timeout
         while (left := ends - time.monotonic()) > 0:
@@ -260,7 +273,7 @@ class Board:
                 raise BoardError(f"the board ended ({value}) before it printed '{text}':\n{self._tail()}")
         raise BoardError(f"the board did not print '{text}' within {timeout} seconds:\n{self._tail()}")
 
-    def wait(self, timeout=60):
+    def wait(self, timeout: float = 60) -> str:
         """Wait until the process has ended by itself; returns the reason. BoardError if it does not."""
         ends = time.monotonic() + timeout
         while (left := ends - time.monotonic()) > 0:
@@ -270,7 +283,7 @@ class Board:
                 return value
         raise BoardError(f"the board still ran after {timeout} seconds:\n{self._tail()}")
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         """Bytes to the console, Ctrl-C among them as on a chip: in its place when the prompt reads, else at once.
 
         A signal is only sent when a program runs that does not read its console; see `interrupt`.
@@ -304,7 +317,7 @@ class Board:
 
     # --- surroundings
 
-    def access_point(self, name=None, password=""):
+    def access_point(self, name: str | bytes | None = None, password: str = "") -> None:
         """Put an access point into reach: only its name (text or bytes) and password let the board join. None: out of reach.
 
         A board for which this was never called joins whatever it asks for.
@@ -488,7 +501,7 @@ def _state(text):
     return found if isinstance(found, dict) and isinstance(found.get("aliot"), str) else None
 
 
-_running = weakref.WeakSet()
+_running: weakref.WeakSet = weakref.WeakSet()
 
 
 @atexit.register

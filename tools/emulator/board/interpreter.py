@@ -5,6 +5,8 @@ distribution's package, unpacked into .cache (no root) and started through the
 loader and libraries that came with it, so that the host's may be older.
 """
 
+from __future__ import annotations
+
 import functools
 import json
 import os
@@ -12,6 +14,8 @@ import platform
 import re
 import shutil
 import subprocess
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,26 +50,26 @@ print("%s %d.%d.%d %d %d %d %d" % ((sys.implementation[0],) + tuple(sys.implemen
 class Interpreter:
     """How to start MicroPython: `command()` gives the words, `environment()` what goes with them."""
 
-    argv: tuple  # what stands before the interpreter's own arguments
+    argv: tuple[str, ...]  # what stands before the interpreter's own arguments
     version: str
     why: str  # one sentence: why this one is used
     faketime: str | None = None  # a libfaketime that this process can load
     loader: bool = False  # argv starts with a dynamic loader of its own
     rom: bool = True  # it can run code from a ROM file system (1.25 and later)
 
-    def command(self, *arguments, faketime=False):
+    def command(self, *arguments: object, faketime: bool = False) -> list[str]:
         """The words of a command line; with `faketime` the clock can be set (see board/clock.py)."""
         if faketime and self.loader:
-            return [self.argv[0], "--preload", self.faketime, *self.argv[1:], *map(str, arguments)]
+            return [self.argv[0], "--preload", str(self.faketime), *self.argv[1:], *map(str, arguments)]
         return [*self.argv, *map(str, arguments)]
 
-    def environment(self, faketime=False):
+    def environment(self, faketime: bool = False) -> dict[str, str]:
         """Variables to add for such a process."""
-        return {"LD_PRELOAD": self.faketime} if faketime and not self.loader else {}
+        return {"LD_PRELOAD": str(self.faketime)} if faketime and not self.loader else {}
 
 
 @functools.lru_cache(maxsize=1)
-def find():
+def find() -> Interpreter:
     """The interpreter to use; fetched on the first call if need be. Raises UserError."""
     named = os.environ.get("MICROPYTHON")
     if named:
@@ -81,7 +85,7 @@ def find():
 
 
 @functools.lru_cache(maxsize=1)
-def host_faketime():
+def host_faketime() -> str:
     """Path of a libfaketime for the host's own programs (CPython); fetched if it is not installed."""
     for pattern in (
         "lib/*/faketime/libfaketime.so.1",
@@ -103,12 +107,12 @@ def host_faketime():
     return _one(root, "usr/lib/**/libfaketime.so.1")
 
 
-def at(path):
+def at(path: str) -> Interpreter:
     """The interpreter of a path; raises UserError if it cannot serve."""
     return _host(path, "as asked for")
 
 
-def probe(argv):
+def probe(argv: Sequence[str]) -> tuple[str, bool]:
     """(version, whether it has a ROM file system) of what `argv` starts; UserError if it cannot serve."""
     name = argv[-1]
     try:
@@ -159,7 +163,7 @@ def _fetched(passed_over):
     )
 
 
-def start_words(root):
+def start_words(root: Path) -> tuple[str, ...]:
     """The command that starts the interpreter unpacked under `root` with its own loader and libraries."""
     libc = Path(_one(root, "**/libc.so.6"))
     loader = sorted(libc.parent.glob("ld-linux*.so.*")) or sorted(root.glob("**/ld-linux*.so.*"))
@@ -202,14 +206,14 @@ def _os_release():
         return {}
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--run", dest="start", nargs="...", metavar="ARG", help="start it with the arguments that follow"
     )
 
 
-def run(args):
+def run(args: Namespace) -> None:
     interpreter = find()
     if args.start is not None:
         command = interpreter.command(*args.start)

@@ -8,14 +8,16 @@ a system call, as nearly every program on a board does most of the time.
 
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 BUSY = 1.0  # seconds after which a program that never waits is signalled all the same
 _LOOK = 0.0005
 
 
-def interrupt(process, wanted):
+def interrupt(process: subprocess.Popen[bytes], wanted: Callable[[], bool]) -> None:
     """SIGINT to a child `process`, as soon as it waits, at the latest after BUSY seconds; while `wanted()` holds."""
     ends = time.monotonic() + BUSY
     proc = Path("/proc", str(process.pid))

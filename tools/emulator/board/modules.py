@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import threading
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,7 +40,7 @@ LOOSE = ("start.mpy", "_chip.mpy")
 _FOLDING = threading.Lock()  # ast.parse in several threads at once fails on CPython 3.11 (gh-106905)
 
 
-def port(rom=True, mqtt=None):
+def port(rom: bool = True, mqtt: str | Path | None = None) -> tuple[Path, Path]:
     """(folder to start from, path of the port's firmware): for the Unix port of MicroPython.
 
     The firmware is a ROM file system that is executed in place, so that the
@@ -70,7 +71,7 @@ def _folded_once(texts):
     return fold(dict(texts), INTERNAL)
 
 
-def tree(*folders, optimisation=0):
+def tree(*folders: str | Path, optimisation: int = 0) -> Path:
     """One folder with the .mpy of every module in `folders` (and .der and .json files as they are)."""
     sources = {}
     for folder in map(Path, folders):
@@ -80,7 +81,12 @@ def tree(*folders, optimisation=0):
     return compiled(sources, optimisation)
 
 
-def compiled(sources, optimisation, finish=lambda folder: None, call=str):
+def compiled(
+    sources: Mapping[str, Path | bytes],
+    optimisation: int,
+    finish: Callable[[Path], object] = lambda folder: None,
+    call: Callable[[str], str] = str,
+) -> Path:
     """A folder in .cache with `sources` {name: path or bytes}, each .py as .mpy; made once.
 
     `call(name)` is what tracebacks call a module, `finish(folder)` arranges what was compiled.
@@ -121,7 +127,7 @@ def _stem(name):
     return Path(name).stem
 
 
-def into_rom(folder):
+def into_rom(folder: Path) -> None:
     """Part compiled modules into what starts the port and the rest, as a folder and as a ROM image."""
     names = [path.name for path in folder.iterdir()]
     for part in ("rom", "start"):
@@ -131,7 +137,7 @@ def into_rom(folder):
     (folder / "rom.romfs").write_bytes(romfs(folder / "rom"))
 
 
-def romfs(folder):
+def romfs(folder: Path) -> bytes:
     """The ROM file system image of a folder."""
     writer = VfsRomWriter()
     _add(writer, Path(folder))

@@ -28,7 +28,7 @@ PINNED = {
 TIMEOUT = 300  # seconds for pip
 
 
-def folder(version=VERSION):
+def folder(version: str = VERSION) -> Path:
     """A folder that holds `umqtt/simple.py` of that version, fetched on the first call; raises UserError."""
     package, module = PINNED[version]
     root = CACHE / f"umqtt-{version}"
@@ -40,7 +40,7 @@ def folder(version=VERSION):
     return root
 
 
-def others():
+def others() -> dict[str, Path]:
     """{version: folder} of further umqtt.simple sources that the environment offers.
 
     ALIOT_UMQTT may name folders, joined by ':', each with an `umqtt/simple.py`

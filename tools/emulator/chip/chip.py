@@ -35,6 +35,7 @@ class Chip:
         model,
         nor,
         efuses,
+        *,
         style="bridge",
         application=None,
         faults=None,
@@ -62,17 +63,17 @@ class Chip:
 
     # --- power and reset
 
-    def power_on(self):
+    def power_on(self) -> None:
         """Power comes: it boots from flash."""
         self.cut = None
         self._start("power", download=False)
 
-    def power_off(self):
+    def power_off(self) -> None:
         """Power goes, whatever it was doing."""
         self._stop()
         self.state = OFF
 
-    def set_lines(self, dtr=None, rts=None):
+    def set_lines(self, dtr: bool | None = None, rts: bool | None = None) -> None:
         """The host set DTR or RTS (True: on)."""
         self._react(self.pins.set(dtr, rts))
         if self.pins.rising:
@@ -173,11 +174,11 @@ class Chip:
 
     # --- the line
 
-    def set_baud(self, rate):
+    def set_baud(self, rate: int) -> None:
         """The host's rate."""
         self._host_baud = rate
 
-    def receive(self, data):
+    def receive(self, data: bytes) -> None:
         """Bytes from the host."""
         if self.state == RUNNING and self._application is not None:
             self._application.write(data)

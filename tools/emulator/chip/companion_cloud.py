@@ -1,7 +1,10 @@
 """An emulated cloud beside an emulated board, and an identity for it, for people who want to play."""
 
+from __future__ import annotations
+
 import json
 import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +25,7 @@ class Playground:
     cert: Path
     config: Path
 
-    def words(self, url):
+    def words(self, url: str) -> Iterator[str]:
         """What to type in another shell."""
         yield "in another shell:"
         yield f"  make flash PORT={url} ROOT={self.root} CERT={self.cert} CONFIG={self.config}"
@@ -30,7 +33,7 @@ class Playground:
 
 
 @contextmanager
-def open_at(folder, mac):
+def open_at(folder: str | Path, mac: str) -> Iterator[Playground]:
     """Run a cloud in `folder` that knows one product with dynamic registration; its secrets are made here."""
     folder = Path(folder)
     (folder / "cloud").mkdir(parents=True, exist_ok=True)

@@ -52,14 +52,14 @@ class Port:
     signature = "aliot emulated board"
     modem_state = 0  # CTS, DSR, RI and CD of a dev board's bridge are not wired
 
-    def set_baud(self, rate):
+    def set_baud(self, rate: int) -> int:
         """The rate from now on; gives back the rate that holds."""
         return rate
 
-    def set_lines(self, dtr=None, rts=None):
+    def set_lines(self, dtr: bool | None = None, rts: bool | None = None) -> None:
         """A line changed."""
 
-    def purge(self, received, transmitted):
+    def purge(self, received: bool, transmitted: bool) -> None:
         """Drop what was received from the chip and not yet sent on, or taken for it and not yet delivered."""
 
 
@@ -90,16 +90,16 @@ class ComPort:
             self.replies += bytes([IAC, command, option])
 
     @property
-    def suspended(self):
+    def suspended(self) -> bool:
         """Whether the client asked for no more data for now."""
         return self._suspended
 
     @staticmethod
-    def escape(data):
+    def escape(data: bytes) -> bytes:
         """Data for the client as it goes over the network."""
         return bytes(data).replace(b"\xff", b"\xff\xff")
 
-    def feed(self, received):
+    def feed(self, received: bytes) -> bytes:
         """The data for the serial port among the bytes received."""
         received = bytes(received)
         if self._announced and self._state == _DATA and IAC not in received:

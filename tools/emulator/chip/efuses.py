@@ -8,6 +8,7 @@ can prepare a board's eFuses or look at them afterwards.
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 from reedsolo import RSCodec
 
@@ -55,7 +56,7 @@ _GUARDED = {
 }
 
 
-def parse_mac(text):
+def parse_mac(text: str) -> bytes:
     """The six bytes of "24:0a:c4:00:00:01"; UserError when it is not a MAC that a board may have."""
     parts = text.split(":")
     if len(parts) != 6 or any(
@@ -83,21 +84,21 @@ class Efuses:
             self._factory(mac or bytes.fromhex("240ac4000001"))
 
     @property
-    def mac(self):
+    def mac(self) -> bytes:
         """The six bytes of the base MAC."""
         if self.model.name == "esp32":
             return struct.pack(">HI", self._word(0, 2) & 0xFFFF, self._word(0, 1))
         return struct.pack(">HI", self._word(1, 1) & 0xFFFF, self._word(1, 0))
 
-    def owns(self, address):
+    def owns(self, address: int) -> bool:
         """Whether the address lies in the controller."""
         return 0 <= address - self.model.efuse < self.model.efuse_size
 
-    def read(self, address):
+    def read(self, address: int) -> int:
         """A register of the controller."""
         return struct.unpack_from("<I", self._space, address - self.model.efuse)[0]
 
-    def write(self, address, value):
+    def write(self, address: int, value: int) -> None:
         """Write a register; a command in it is carried out at once."""
         offset = address - self.model.efuse
         if any(block.read <= offset < block.read + 4 * block.words for block in self.model.blocks):
@@ -108,7 +109,7 @@ class Efuses:
             struct.pack_into("<I", self._space, offset, 0)
 
     @property
-    def security(self):
+    def security(self) -> dict[str, Any]:
         """What the ROM knows about this chip's security, by name (TRM, "eFuse Controller")."""
         word = self._word
         if self.model.name == "esp32":
@@ -135,7 +136,7 @@ class Efuses:
             ),
         }
 
-    def burn(self, block, word, value):
+    def burn(self, block: int, word: int, value: int) -> None:
         """Set bits of a block as the factory or a test would, past the write protection; saved."""
         self._or(block, word, value)
         self._save()

@@ -5,6 +5,8 @@ length (2), value (4), data, status: four bytes from the ROM, two from the stub.
 Pure but for the flash: no line, no clock.
 """
 
+from __future__ import annotations
+
 import struct
 import zlib
 
@@ -41,7 +43,7 @@ class Refused(Exception):
 class Events(list):
     """What a frame led to, in order: ("send", frame), ("baud", rate), ("run", cause) and ("rom", None)."""
 
-    def send(self, frame):
+    def send(self, frame: bytes) -> None:
         self.append(("send", frame))
 
 
@@ -83,7 +85,7 @@ class Loader:
             0xD3: self._run_user_code,
         }
 
-    def frame(self, frame):
+    def frame(self, frame: bytes) -> Events:
         """The `Events` of one frame. Frames that are no request are ignored, as the chip does."""
         events = Events()
         if self._stream is not None:

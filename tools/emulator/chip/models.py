@@ -4,7 +4,10 @@ Sources: Espressif's technical reference manuals (registers, eFuses), boot logs
 of boards (banners), esptool 5.6 (which registers are read).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,15 @@ class Model:
     efuse_size: int  # bytes of its register space, as `espefuse --virt` keeps it
     efuse_command: int
     efuse_config: int
-    blocks: tuple
+    blocks: tuple[EfuseBlock, ...]
     security_info: bool  # whether its ROM answers GET_SECURITY_INFO
     api_version: int
-    watchdog: tuple | None  # (WDTCONFIG0, WDTWPROTECT) of the RTC watchdog that esptool resets with
+    watchdog: tuple[int, int] | None  # (WDTCONFIG0, WDTWPROTECT) of the RTC watchdog that esptool resets with
     banner: str  # what its ROM prints first
-    reset_names: dict  # cause -> what the ROM prints for it
+    reset_names: dict[str, str]  # cause -> what the ROM prints for it
     boot_flash: str
     boot_download: str
-    fixed: dict  # registers that always read the same
+    fixed: dict[int, int]  # registers that always read the same
 
 
 _ESP32_BLOCKS = (
@@ -53,7 +56,7 @@ _ESP32_BLOCKS = (
     EfuseBlock(0x78, 8, 0xD8, 9, 2),
 )
 # what the ESP32-S3 and the ESP32-C3 have in common
-_NEWER = {
+_NEWER: dict[str, Any] = {
     "bootloader": 0x0,
     "spi": 0x60002000,
     "spi_address_high": False,

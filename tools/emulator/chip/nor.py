@@ -46,25 +46,25 @@ class Nor:
         self.cut_at = cut_at
 
     @property
-    def jedec(self):
+    def jedec(self) -> int:
         """The answer to command 0x9F as a register shows it: manufacturer in the lowest byte."""
         return _MANUFACTURER | _TYPE << 8 | (self.size.bit_length() - 1) << 16
 
-    def close(self):
+    def close(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def read(self, offset, size):
+    def read(self, offset: int, size: int) -> bytes:
         """`size` bytes at `offset`; OutOfRange beyond the end."""
         self._check(offset, size)
         return os.pread(self._file, size, offset)
 
-    def md5(self, offset, size):
+    def md5(self, offset: int, size: int) -> bytes:
         """The MD5 digest of a region."""
         return hashlib.md5(self.read(offset, size)).digest()
 
-    def program(self, offset, data):
+    def program(self, offset: int, data: bytes) -> None:
         """Clear the bits that are 0 in `data`, page by page."""
         self._check(offset, len(data))
         at = 0
@@ -73,7 +73,7 @@ class Nor:
             self._program_page(offset + at, data[at : at + count])
             at += count
 
-    def erase(self, offset, size=SECTOR):
+    def erase(self, offset: int, size: int = SECTOR) -> None:
         """Set all bits in the sectors that the region touches."""
         first, end = offset - offset % SECTOR, offset + size
         self._check(first, end - first)

@@ -22,7 +22,7 @@ class Bridge:
         self.dtr = self.rts = False
         self._held = False
 
-    def set(self, dtr=None, rts=None):
+    def set(self, dtr: bool | None = None, rts: bool | None = None) -> str | None:
         """A line changes; what that does to the chip."""
         self.dtr = self.dtr if dtr is None else dtr
         self.rts = self.rts if rts is None else rts
@@ -35,11 +35,11 @@ class Bridge:
         return DOWNLOAD if self.dtr else RUN
 
     @property
-    def rising(self):
+    def rising(self) -> bool:
         """EN was let go, but the capacitor holds it: `settle()` is due after SETTLE seconds."""
         return self._held and self.rts and self.dtr
 
-    def settle(self):
+    def settle(self) -> str | None:
         """EN has risen, with GPIO0 high."""
         if not self.rising:
             return None
@@ -56,7 +56,7 @@ class Usb:
         self.dtr = self.rts = False
         self._download = False
 
-    def set(self, dtr=None, rts=None):
+    def set(self, dtr: bool | None = None, rts: bool | None = None) -> str | None:
         before = (self.dtr, self.rts)
         self.dtr = self.dtr if dtr is None else dtr
         self.rts = self.rts if rts is None else rts
@@ -66,7 +66,7 @@ class Usb:
             return DOWNLOAD if self._download else RUN
         return None
 
-    def settle(self):
+    def settle(self) -> str | None:
         return None
 
 

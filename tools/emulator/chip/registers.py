@@ -9,7 +9,7 @@ _RDID, _RDSFDP = 0x9F, 0x5A
 _STATUS = {0x05: 0x00, 0x35: 0x02, 0x15: 0x60}  # status registers 1 to 3 of an idle W25Q
 
 
-def sfdp(size):
+def sfdp(size: int) -> bytes:
     """The discoverable parameters of the flash (JESD216): header, parameter header, its first two words."""
     header = b"SFDP" + bytes([0x06, 0x01, 0x00, 0xFF])
     table = bytes([0x00, 0x06, 0x01, 0x02, 0x80, 0x00, 0x00, 0xFF])
@@ -26,7 +26,7 @@ class Registers:
         self._memory = {}
         self.baud = 115200  # what the UART divider shows
 
-    def read(self, address):
+    def read(self, address: int) -> int:
         """The value at an address; 0 where nothing was ever written."""
         model = self._model
         if address == _MAGIC:
@@ -39,7 +39,7 @@ class Registers:
             return _CRYSTAL // self.baud
         return self._memory.get(address, 0)
 
-    def write(self, address, value, mask=0xFFFFFFFF):
+    def write(self, address: int, value: int, mask: int = 0xFFFFFFFF) -> None:
         """Write the bits of `mask`."""
         value = self.read(address) & ~mask | value & mask
         if self._efuses.owns(address):

@@ -1,21 +1,29 @@
 """What the ROM and the second-stage bootloader print, and what they find in flash."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tools import partitions
+
+if TYPE_CHECKING:
+    from tools.emulator.chip.models import Model
+    from tools.emulator.chip.nor import Nor
 
 IMAGE_MAGIC = 0xE9
 _TRIES = 8  # lines before the watchdog resets a chip that finds no bootloader
 
 
-def banner(model, cause, download=False):
+def banner(model: Model, cause: str, download: bool = False) -> bytes:
     """The ROM's first lines; `cause` is a key of the model's `reset_names`."""
     boot = model.boot_download if download else model.boot_flash
     text = f"{model.banner}rst:{model.reset_names[cause]},boot:{boot}\r\n"
     return (text + ("waiting for download\r\n" if download else "")).encode()
 
 
-def obstacle(model, nor, encrypted=False):
+def obstacle(model: Model, nor: Nor, encrypted: bool = False) -> bytes | None:
     """What the chip prints instead of starting an application, or None when it would start one.
 
     The ROM wants an image where the bootloader lies, the bootloader a partition
@@ -40,7 +48,7 @@ def obstacle(model, nor, encrypted=False):
     return None
 
 
-def application(nor, rows):
+def application(nor: Nor, rows: Iterable[partitions.Partition]) -> partitions.Partition | None:
     """The first app partition that begins with an image, or None."""
     apps = sorted(
         (row for row in rows if row.type == partitions.APP and row.end <= nor.size),

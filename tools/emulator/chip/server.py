@@ -26,7 +26,7 @@ class Server:
         self.connection = None
         self._server = None
 
-    async def start(self, host="127.0.0.1", port=0):
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listens; the port that was taken is in `port`. OSError when it cannot be had."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), host, port)
@@ -36,7 +36,7 @@ class Server:
         self.chip.later = loop.call_later
         return self.port
 
-    async def stop(self):
+    async def stop(self) -> None:
         """Closes the connection and the listening socket."""
         self.drop()
         if self._server:
@@ -44,7 +44,7 @@ class Server:
             await self._server.wait_closed()
             self._server = None
 
-    def drop(self):
+    def drop(self) -> None:
         """The port goes away under its client."""
         if self.connection is not None:
             self.connection.abort()
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol, Port):
 
     # --- asyncio
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         if self._server.connection is not None or self._server.busy or self._chip.state == "off":
             self._refuse(BUSY)
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol, Port):
         self._out.deliver = self._put
         self._reply()
 
-    def connection_lost(self, error):
+    def connection_lost(self, error: Exception | None) -> None:
         self._leave()
 
     def _refuse(self, reason):
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol, Port):
             self._server.connection = None
             self._chip.set_lines(dtr=False, rts=False)
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         if self._option is None:
             return
         payload = self._option.feed(data)
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol, Port):
             if self._in.waiting > _HIGH:
                 self._transport.pause_reading()
 
-    def abort(self):
+    def abort(self) -> None:
         """Cut the connection now."""
         if self._transport is not None:
             self._transport.abort()
@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol, Port):
 
     # --- between network and chip
 
-    def transmit(self, data):
+    def transmit(self, data: bytes) -> None:
         """Bytes from the chip."""
         self._out.put(data, self._option.baud)
 
@@ -151,14 +151,14 @@ class Connection(asyncio.Protocol, Port):
 
     # --- what the option asks of the port
 
-    def set_baud(self, rate):
+    def set_baud(self, rate: int) -> int:
         self._chip.set_baud(rate)
         return rate
 
-    def set_lines(self, dtr=None, rts=None):
+    def set_lines(self, dtr: bool | None = None, rts: bool | None = None) -> None:
         self._chip.set_lines(dtr, rts)
 
-    def purge(self, received, transmitted):
+    def purge(self, received: bool, transmitted: bool) -> None:
         if received:
             self._out.clear()
         if transmitted:
@@ -177,7 +177,7 @@ class Line:
         self.deliver = None
         self.waiting = 0
 
-    def put(self, data, baud):
+    def put(self, data: bytes, baud: int) -> None:
         """Bytes that are ready to go at this moment."""
         if self._wire.limit is None and not self._held and not self._queue:
             self.deliver(data)
@@ -189,13 +189,13 @@ class Line:
             self.waiting += len(piece)
         self._next()
 
-    def hold(self, held):
+    def hold(self, held: bool) -> None:
         """Keep back what is ready, or let it go on."""
         self._held = held
         if not held:
             self._next()
 
-    def clear(self):
+    def clear(self) -> None:
         """Drop what has not arrived yet."""
         self._queue.clear()
         self.waiting = 0

@@ -3,7 +3,7 @@
 _END, _ESC = b"\xc0", b"\xdb"
 
 
-def encode(frame):
+def encode(frame: bytes) -> bytes:
     """The bytes on the line for one frame."""
     return _END + frame.replace(_ESC, b"\xdb\xdd").replace(_END, b"\xdb\xdc") + _END
 
@@ -14,7 +14,7 @@ class Decoder:
     def __init__(self):
         self._rest = None  # None: nothing seen since the last delimiter that could open a frame
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes. Bytes before the first delimiter are noise and dropped."""
         parts = bytes(data).split(_END)
         if self._rest is None:

@@ -9,7 +9,7 @@ class Software:
     """Makes the processes of one chip. `cloud`: run directory of an emulated cloud, or None."""
 
     def __init__(
-        self, nor, mac, cloud=None, heap=None, interpreter=None, hosts=None, folder=None, memory=None
+        self, nor, mac, *, cloud=None, heap=None, interpreter=None, hosts=None, folder=None, memory=None
     ):
         self._nor = nor
         self.board = Board(

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tools.emulator.chip.chip import Chip
 from tools.emulator.chip.efuses import Efuses, parse_mac
@@ -11,6 +13,7 @@ from tools.emulator.chip.nor import Nor
 from tools.emulator.chip.server import Server
 from tools.emulator.chip.software import Software
 
+T = TypeVar("T")
 # for the environment of a process whose esptool speaks to many of them at once
 PATIENT = {"ESPTOOL_CFGFILE": str(Path(__file__).with_name("esptool.cfg"))}
 
@@ -26,6 +29,7 @@ class Bench:
     def __init__(
         self,
         flash,
+        *,
         chip="esp32",
         mac="24:0a:c4:00:00:01",
         efuses=None,
@@ -48,11 +52,11 @@ class Bench:
             model,
             self.nor,
             Efuses(model, parse_mac(mac), efuses),
-            style,
-            self.software,
-            faults,
-            self.log.append,
-            boot_blank,
+            style=style,
+            application=self.software,
+            faults=faults,
+            log=self.log.append,
+            boot_blank=boot_blank,
         )
         self.server = Server(self.chip, limit, busy, renumber)
         self._ready = threading.Event()
@@ -60,7 +64,7 @@ class Bench:
         self._thread = threading.Thread(target=self._serve, name="emulated chip", daemon=True)
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"rfc2217://127.0.0.1:{self.server.port}"
 
     def __enter__(self):
@@ -77,7 +81,7 @@ class Bench:
         self._loop.close()
         self.nor.close()
 
-    def call(self, function, *args):
+    def call(self, function: Callable[..., T], *args: Any) -> T:
         """The result of `function(*args)`, run in the chip's thread."""
 
         async def run():

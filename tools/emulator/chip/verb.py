@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
@@ -29,7 +30,7 @@ FAULTS = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--flash", metavar="FILE", required=True, help="its flash; made blank when it is not there"
     )
@@ -94,7 +95,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print what happens as JSON lines")
 
 
-def run(args):
+def run(args: Namespace) -> int | None:
     host, at = _address(args.listen)
     faults = dict(map(_fault, args.fault))
     mac = parse_mac(args.mac)
@@ -125,11 +126,11 @@ def run(args):
             model,
             nor,
             Efuses(model, mac, args.efuses),
-            args.reset,
-            software,
-            faults,
-            lambda text: tell("event", text),
-            args.boot_blank,
+            style=args.reset,
+            application=software,
+            faults=faults,
+            log=lambda text: tell("event", text),
+            boot_blank=args.boot_blank,
         )
         server = Server(chip, args.baud_limit, busy="busy" in faults)
         asyncio.run(_serve(chip, server, host, at, lambda port: _ready(tell, host, port, args, play)))

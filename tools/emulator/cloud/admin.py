@@ -1,5 +1,10 @@
 """The admin API: JSON over HTTP on loopback, what the console and the cloud's own API do for a person."""
 
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud import faults
 from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, route
 from tools.emulator.cloud.centres import console as of_centres
@@ -12,6 +17,11 @@ from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
 from tools.emulator.cloud.x509 import console as of_x509
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.link import Link
+    from tools.emulator.cloud.registry import Device, Product
+    from tools.emulator.cloud.web import Request, Response
+
 BODY_MAX = 16 * 1024 * 1024
 
 
@@ -21,7 +31,7 @@ class AdminApp:
     def __init__(self, server):
         self.server, self.instance = server, server.instance
 
-    def peer(self, link):
+    def peer(self, link: Link) -> HttpPeer:
         link.settle()
         return HttpPeer(link, self, BODY_MAX)
 
@@ -35,7 +45,7 @@ class AdminApp:
         except ValueError as error:
             return answer_json({"error": f"bad request: {error}"}, 400)
 
-    def dispatch(self, request):
+    def dispatch(self, request: Request) -> Response | Awaitable[Response]:
         methods = []
         for method, _, expression, function in ROUTES:
             found = expression.fullmatch(request.path)
@@ -47,13 +57,13 @@ class AdminApp:
             raise BadRequest(405, f"{request.path} takes {', '.join(methods)}")
         raise BadRequest(404, f"{request.path} is not known; GET / lists what is")
 
-    def product(self, pk):
+    def product(self, pk: str) -> Product:
         product = self.instance.registry.products.get(pk)
         if product is None:
             raise BadRequest(404, f"no product {pk}")
         return product
 
-    def device(self, pk, dn):
+    def device(self, pk: str, dn: str) -> Device:
         device = self.product(pk).devices.get(dn)
         if device is None:
             raise BadRequest(404, f"no device {dn} in product {pk}")
@@ -61,12 +71,12 @@ class AdminApp:
 
 
 @route("GET", "/")
-def index(app, request):
+def index(app: AdminApp, request: Request) -> dict[str, Any]:
     return {"routes": [f"{method} {pattern}" for method, pattern, _, _ in ROUTES]}
 
 
 @route("GET", "/products")
-def list_products(app, request):
+def list_products(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     shown = request.query.get("secret") == "1"
     return [
         {
@@ -84,7 +94,7 @@ def list_products(app, request):
 
 
 @route("POST", "/products/{pk}/dynamic_registration")
-def set_dynamic_registration(app, request, pk):
+def set_dynamic_registration(app: AdminApp, request: Request, pk: str) -> dict[str, Any]:
     product = app.product(pk)
     enabled = body(request, enabled=bool)["enabled"]
     if enabled and product.auth != "secret":
@@ -94,7 +104,7 @@ def set_dynamic_registration(app, request, pk):
 
 
 @route("POST", "/products/{pk}/devices")
-def create_devices(app, request, pk):
+def create_devices(app: AdminApp, request: Request, pk: str) -> list[dict[str, Any]]:
     product = app.product(pk)
     names = body(request, device_names=list)["device_names"]
     for name in names:
@@ -112,7 +122,7 @@ def create_devices(app, request, pk):
 
 
 @route("GET", "/devices")
-def list_devices(app, request):
+def list_devices(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     return [
         {
             "product_key": device.product_key,
@@ -125,7 +135,7 @@ def list_devices(app, request):
 
 
 @route("GET", "/devices/{pk}/{dn}")
-def show_device(app, request, pk, dn):
+def show_device(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, Any]:
     device, shown = app.device(pk, dn), request.query.get("secret") == "1"
     sessions = app.instance.sessions.of(pk, dn)
     online = {session.key[2] for session in sessions if session.peer}
@@ -170,31 +180,31 @@ def show_device(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/reset")
-def reset(app, request, pk, dn):
+def reset(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     app.instance.registry.reset(app.device(pk, dn))
     return {"done": "reset"}
 
 
 @route("POST", "/devices/{pk}/{dn}/disable")
-def disable(app, request, pk, dn):
+def disable(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     app.instance.disable(app.device(pk, dn))
     return {"done": "disable"}
 
 
 @route("POST", "/devices/{pk}/{dn}/enable")
-def enable(app, request, pk, dn):
+def enable(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     app.instance.enable(app.device(pk, dn))
     return {"done": "enable"}
 
 
 @route("POST", "/devices/{pk}/{dn}/delete")
-def delete(app, request, pk, dn):
+def delete(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     app.instance.delete(app.device(pk, dn))
     return {"done": "delete"}
 
 
 @route("POST", "/devices/{pk}/{dn}/kick")
-def kick(app, request, pk, dn):
+def kick(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     device, values = app.device(pk, dn), body(request)
     if app.instance.is_subdevice(device):
         return of_gateways.kick(app, device, values)
@@ -206,7 +216,7 @@ def kick(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/clients")
-def clients(app, request, pk, dn):
+def clients(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     device, values = app.device(pk, dn), body(request)
     if values == {"clear": True}:
         app.instance.clear_units(device)
@@ -220,7 +230,7 @@ def clients(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/property")
-def set_property(app, request, pk, dn):
+def set_property(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, Any]:
     request_id, outcomes = app.instance.request(
         app.device(pk, dn),
         "thing/service/property/set",
@@ -232,7 +242,7 @@ def set_property(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/service/{service}")
-def call_service(app, request, pk, dn, service):
+def call_service(app: AdminApp, request: Request, pk: str, dn: str, service: str) -> dict[str, Any]:
     values = body(request, params=dict)
     request_id, outcomes = app.instance.request(
         app.device(pk, dn),
@@ -245,7 +255,7 @@ def call_service(app, request, pk, dn, service):
 
 
 @route("POST", "/devices/{pk}/{dn}/rrpc")
-def call_rrpc(app, request, pk, dn):
+def call_rrpc(app: AdminApp, request: Request, pk: str, dn: str) -> Awaitable[Response]:
     device, values = app.device(pk, dn), body(request)
     topic = values.get("topic")
     if topic is not None and (not isinstance(topic, str) or not topic.startswith("/")):
@@ -262,7 +272,7 @@ def call_rrpc(app, request, pk, dn):
     return call()
 
 
-def qos_of(values):
+def qos_of(values: dict[str, Any]) -> int:
     qos = values.get("qos", 0)
     if type(qos) is not int or qos not in (0, 1):
         raise BadRequest(400, "qos must be 0 or 1")
@@ -270,7 +280,7 @@ def qos_of(values):
 
 
 @route("POST", "/publish")
-def publish(app, request):
+def publish(app: AdminApp, request: Request) -> dict[str, int]:
     values = body(request, topic=str)
     topic, qos = values["topic"], qos_of(values)
     if "payload_hex" in values:
@@ -289,7 +299,7 @@ def publish(app, request):
     return app.instance.send_down(*found, topic, payload, qos)
 
 
-def whole(query):
+def whole(query: dict[str, str]) -> int:
     """Takes `after` out of `query`: the number of the last entry seen."""
     number = whole_number(query.pop("after", "0"))
     if number is None:
@@ -298,7 +308,7 @@ def whole(query):
 
 
 @route("GET", "/messages")
-def messages(app, request):
+def messages(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     query = dict(request.query)
     after = whole(query)
     unknown = set(query) - {"pk", "dn", "direction", "topic"}
@@ -310,13 +320,13 @@ def messages(app, request):
 
 
 @route("GET", "/log")
-def events(app, request):
+def events(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     query = dict(request.query)
     return app.instance.journal.select_events(whole(query), **query)
 
 
 @route("GET", "/stats")
-def stats(app, request):
+def stats(app: AdminApp, request: Request) -> dict[str, Any]:
     listeners = {
         listener.where: {
             "accepted": listener.accepted,
@@ -330,12 +340,12 @@ def stats(app, request):
 
 
 @route("GET", "/faults")
-def armed(app, request):
+def armed(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     return [fault.show() for fault in app.instance.faults.armed]
 
 
 @route("POST", "/faults")
-def arm(app, request):
+def arm(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     values = request.json()
     made = [faults.read(one) for one in (values if isinstance(values, list) else [values])]
     app.instance.faults.armed += made
@@ -343,6 +353,6 @@ def arm(app, request):
 
 
 @route("DELETE", "/faults")
-def disarm(app, request):
+def disarm(app: AdminApp, request: Request) -> dict[str, str]:
     app.instance.faults.armed.clear()
     return {"done": "cleared"}

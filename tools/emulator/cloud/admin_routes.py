@@ -1,12 +1,14 @@
 """The admin API's routes: how a function becomes one, and what it may expect of a request."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from tools.emulator.cloud.web import BadRequest
 from tools.secrets import mask
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "")
-ROUTES = []
+ROUTES: list[tuple[str, str, re.Pattern[str], Callable[..., Any]]] = []
 
 
 def route(method, pattern):

@@ -4,11 +4,19 @@
 knows gets no answer.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.web import compact
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.instance import Thing
 
 SUCCESS, BAD_REQUEST, BAD_PARAMETER = 200, 400, 460
 NO_FEATURE, LONG_TEXT = 6304, 6310
@@ -16,12 +24,18 @@ NO_FEATURE, LONG_TEXT = 6304, 6310
 PROPERTY = re.compile(r"(?:[A-Za-z0-9_]{1,50}:)?[A-Za-z0-9_]{1,50}")
 
 
-def envelope(request_id, method, params, **more):
+def envelope(request_id: str, method: str, params: object, **more: Any) -> bytes:
     """A request from the platform to a device, with `more` keys beside the usual four."""
     return compact({"id": request_id, "version": "1.0", "params": params, "method": method, **more})
 
 
-def reply(request, code=SUCCESS, data=None, message="success", method=""):
+def reply(
+    request: dict[str, Any],
+    code: int = SUCCESS,
+    data: object = None,
+    message: str = "success",
+    method: str = "",
+) -> bytes:
     """The reply to `request`, its id verbatim; all six keys, which satisfies every SDK."""
     return compact(
         {
@@ -35,7 +49,7 @@ def reply(request, code=SUCCESS, data=None, message="success", method=""):
     )
 
 
-def parse(payload):
+def parse(payload: bytes) -> dict[str, Any] | None:
     """The JSON object in `payload`, or None."""
     try:
         value = json.loads(payload)
@@ -44,12 +58,14 @@ def parse(payload):
     return value if isinstance(value, dict) else None
 
 
-def wants_reply(request):
+def wants_reply(request: dict[str, Any]) -> bool:
     system = request.get("sys")
     return not (isinstance(system, dict) and system.get("ack") == 0)
 
 
-def post_property(thing, request, limits):
+def post_property(
+    thing: Thing, request: dict[str, Any], limits: SimpleNamespace
+) -> tuple[int, dict[str, Any], str]:
     params = request.get("params")
     if not isinstance(params, dict) or len(params) > limits.properties:
         return BAD_PARAMETER, {}, "request parameter error"
@@ -61,7 +77,7 @@ def post_property(thing, request, limits):
     return SUCCESS, {}, "success"
 
 
-def misfit(thing, values, limits):
+def misfit(thing: Thing, values: dict[str, Any], limits: SimpleNamespace) -> tuple[int, str] | None:
     """(code, message) when no thing model could have these properties beside those that `thing` has, else None."""
     names = [name for name in values if name not in thing.properties]
     wrong = [name for name in names if not PROPERTY.fullmatch(name)]
@@ -74,22 +90,26 @@ def misfit(thing, values, limits):
     return None
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """What a property is now, without its time."""
     return value["value"] if isinstance(value, dict) and "value" in value else value
 
 
-def post_event(thing, request, limits):
+def post_event(
+    thing: Thing, request: dict[str, Any], limits: SimpleNamespace
+) -> tuple[int, dict[str, Any], str]:
     if not isinstance(request.get("params"), dict):
         return BAD_PARAMETER, {}, "request parameter error"
     return SUCCESS, {}, "success"
 
 
-def accept(thing, request, limits):
+def accept(thing: Thing, request: dict[str, Any], limits: SimpleNamespace) -> tuple[int, dict[str, Any], str]:
     return SUCCESS, {}, "success"
 
 
-def get_desired(thing, request, limits):
+def get_desired(
+    thing: Thing, request: dict[str, Any], limits: SimpleNamespace
+) -> tuple[int, dict[str, Any], str]:
     return SUCCESS, {}, "success"
 
 
@@ -110,7 +130,7 @@ METHODS = {
 STUBS = (accept, get_desired)
 
 
-def gap(topic):
+def gap(topic: str) -> str | None:
     """What is missing here of the service that a device asks on its own `topic`, in words; None when nothing is."""
     family, *levels = topic.split("/")[1:]
     if family not in ("sys", "ota", "shadow", "ext") or topic.endswith("_reply") or "/rrpc/" in topic:
@@ -124,7 +144,9 @@ def gap(topic):
     return "nothing answers"
 
 
-def method_of(tail):
+def method_of(
+    tail: str,
+) -> Callable[[Thing, dict[str, Any], SimpleNamespace], tuple[int, dict[str, Any], str]] | None:
     if tail in METHODS:
         return METHODS[tail]
     levels = tail.split("/")
@@ -133,7 +155,9 @@ def method_of(tail):
     return None
 
 
-def answer_system(thing, topic, payload, limits):
+def answer_system(
+    thing: Thing, topic: str, payload: bytes, limits: SimpleNamespace
+) -> list[tuple[str, bytes]]:
     """The reply to a request on /sys/{pk}/{dn}/..., as a list of (topic, payload)."""
     tail = topic.split("/", 4)[4]
     method = method_of(tail)
@@ -148,17 +172,19 @@ def answer_system(thing, topic, payload, limits):
     return [(topic + "_reply", reply(request, code, data, message, tail.replace("/", ".")))]
 
 
-def answer_ntp(topic, payload, now):
+def answer_ntp(topic: str, payload: bytes, now: float) -> list[tuple[str, bytes]]:
     """The NTP topic: times in the type, number or text, that the request used."""
     request = parse(payload) or {}
     sent = request.get("deviceSendTime")
-    moment = int(now * 1000)
+    moment: int | str = int(now * 1000)
     moment = moment if isinstance(sent, (int, float)) else str(moment)
     body = {"deviceSendTime": sent, "serverRecvTime": moment, "serverSendTime": moment}
     return [(topic.removesuffix("request") + "response", compact(body))]
 
 
-def answers(thing, topic, payload, limits, wall=time.time):
+def answers(
+    thing: Thing, topic: str, payload: bytes, limits: SimpleNamespace, wall: Callable[[], float] = time.time
+) -> list[tuple[str, bytes]]:
     """What the platform answers when `thing` publishes on its own `topic`: (topic, payload) pairs."""
     if topic.startswith("/ext/ntp/"):
         return answer_ntp(topic, payload, wall())

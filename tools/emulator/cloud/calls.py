@@ -1,9 +1,16 @@
 """Requests over HTTPS: what makes one up, its form, the codes and their texts (direct.md 2.4, 6)."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Product, Registry
+
+T = TypeVar("T", bound="Asked")
 # code -> text; 6288, 6292, 6600 and 6100 in a registration, 5001 and 6200 are inferred (direct.md 2.4, 11)
 MESSAGES = {
     200: "success",
@@ -40,7 +47,7 @@ class Call:
     read: Callable
     verdict: Callable
     carry_out: Callable
-    events: tuple
+    events: tuple[str, str]
     way: str | None = None
 
 
@@ -48,23 +55,30 @@ class Call:
 class Asked:
     """The form of one request, the product and device that it names, and the centre that was asked."""
 
-    fields: dict
+    fields: dict[str, str]
     well_formed: bool  # a form in which each name is once
-    product: object = None
-    device: object = None
+    product: Any = None
+    device: Any = None
     centre: str | None = None
 
     @property
-    def names(self):
+    def names(self) -> tuple[str | None, str | None]:
         return self.fields.get("productKey"), self.fields.get("deviceName")
 
-    def complete(self, needed, known):
+    def complete(self, needed: Iterable[str], known: Iterable[str]) -> bool:
         """Whether it has all that is `needed`, nothing but what is `known`, and nothing empty."""
         fields = self.fields
         return self.well_formed and set(needed) <= set(fields) <= set(known) and all(fields.values())
 
 
-def read_form(body, registry, served, centre=None, kind=Asked):
+def read_form(
+    body: bytes,
+    registry: Registry,
+    served: Callable[[Product], bool],
+    centre: str | None = None,
+    *,
+    kind: type[T],
+) -> T:
     """What a form-encoded `body` asks; `served(product)` says whether the request is for such products."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
@@ -77,5 +91,5 @@ def read_form(body, registry, served, centre=None, kind=Asked):
     return asked
 
 
-def message(code):
+def message(code: int) -> str:
     return MESSAGES.get(code, "request error")

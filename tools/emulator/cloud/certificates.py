@@ -7,7 +7,12 @@ restart starts fast.
 import json
 import ssl
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from tools import files
 from tools.emulator.cloud.centres.host_names import served
@@ -23,7 +28,7 @@ DAY = 86400
 FILES = ("ca.pem", "ca.der", "ca.key.pem", "server.pem", "server.key.pem", "server.json")
 
 
-def host_names(*regions):
+def host_names(*regions: str) -> list[str]:
     """The names a server certificate of an instance with centres in `regions` covers."""
     return sorted(
         {
@@ -43,13 +48,13 @@ class Contexts:
         self.contexts, self.made = {}, set()
         prepare(self.folder, names)
 
-    def get(self, kind=None):
+    def get(self, kind: str | None = None) -> ssl.SSLContext:
         """The context serving the certificate `kind`: None, or one of `faults.CERTIFICATES`."""
         if kind not in self.contexts:
             self.contexts[kind] = self.context(self.chain(kind))
         return self.contexts[kind]
 
-    def chain(self, kind):
+    def chain(self, kind: str | None) -> Path:
         """The file with the certificate `kind`, made if it is not there yet."""
         name = "server.pem" if kind is None else f"server-{kind}.pem"
         if kind is not None and name not in self.made:
@@ -57,7 +62,7 @@ class Contexts:
             self.made.add(name)
         return self.folder / name
 
-    def context(self, chain):
+    def context(self, chain: Path) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.maximum_version = ssl.TLSVersion.TLSv1_3 if self.tls13 else ssl.TLSVersion.TLSv1_2
@@ -75,11 +80,11 @@ class Contexts:
         return context
 
 
-def note_name(connection, name, context):
+def note_name(connection: Any, name: str | None, context: ssl.SSLContext) -> None:
     connection.asked_name = name
 
 
-def prepare(folder, names):
+def prepare(folder: Path, names: Sequence[str]) -> None:
     """Makes what is missing in `folder`: the CA once, the server's certificate when it must change."""
     try:
         if not all((folder / name).exists() for name in FILES[:3]):
@@ -94,7 +99,7 @@ def prepare(folder, names):
         ) from None
 
 
-def serves(folder, names):
+def serves(folder: Path, names: Sequence[str]) -> bool:
     """Whether the server certificate there covers `names` for another month."""
     try:
         about = json.loads((folder / "server.json").read_text())
@@ -107,25 +112,25 @@ def serves(folder, names):
         return False
 
 
-def new_key():
+def new_key() -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def key_bytes(key):
+def key_bytes(key: RSAPrivateKey) -> bytes:
     from cryptography.hazmat.primitives import serialization as form
 
     return key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
 
 
-def read_key(path):
+def read_key(path: Path) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    return load_pem_private_key(path.read_bytes(), None)
+    return cast("RSAPrivateKey", load_pem_private_key(path.read_bytes(), None))
 
 
-def distinguished(common_name):
+def distinguished(common_name: str) -> x509.Name:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -137,7 +142,14 @@ def distinguished(common_name):
     )
 
 
-def certificate(subject, public_key, issuer, issuer_key, days, extensions):
+def certificate(
+    subject: x509.Name,
+    public_key: RSAPublicKey,
+    issuer: x509.Name,
+    issuer_key: RSAPrivateKey,
+    days: tuple[float, float],
+    extensions: Iterable[tuple[x509.ExtensionType, bool]],
+) -> x509.Certificate:
     """A signed certificate; `days` is (from, to), counted from now."""
     import datetime
 
@@ -159,7 +171,7 @@ def certificate(subject, public_key, issuer, issuer_key, days, extensions):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def authority(key):
+def authority(key: RSAPrivateKey) -> x509.Certificate:
     from cryptography import x509
 
     from tools.certificates import key_usage
@@ -179,7 +191,7 @@ def authority(key):
     )
 
 
-def make_authority(folder):
+def make_authority(folder: Path) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     key = new_key()
@@ -190,7 +202,13 @@ def make_authority(folder):
     (folder / "server.json").unlink(missing_ok=True)
 
 
-def server_certificate(public_key, names, root, root_key, days):
+def server_certificate(
+    public_key: RSAPublicKey,
+    names: Sequence[str],
+    root: x509.Certificate,
+    root_key: RSAPrivateKey,
+    days: tuple[float, float],
+) -> x509.Certificate:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -212,13 +230,13 @@ def server_certificate(public_key, names, root, root_key, days):
     )
 
 
-def read_authority(folder):
+def read_authority(folder: Path) -> tuple[x509.Certificate, RSAPrivateKey]:
     from cryptography import x509
 
     return x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()), read_key(folder / "ca.key.pem")
 
 
-def make_server(folder, names):
+def make_server(folder: Path, names: Sequence[str]) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     root, root_key = read_authority(folder)
@@ -231,7 +249,7 @@ def make_server(folder, names):
     )
 
 
-def make_wrong(folder, kind, names, file_name):
+def make_wrong(folder: Path, kind: str, names: Sequence[str], file_name: str) -> None:
     """A certificate that a client must refuse, for the server's key."""
     from cryptography.hazmat.primitives.serialization import Encoding
 

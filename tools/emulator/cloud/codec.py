@@ -5,7 +5,11 @@ such input raises `Malformed`, and the decoder must not be used afterwards.
 Section numbers in square brackets are those of the MQTT 3.1.1 standard.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 MAX_REMAINING = 268_435_455
 PROTOCOLS = {("MQTT", 4), ("MQIsdp", 3)}
@@ -41,7 +45,7 @@ class Connect:
     protocol: str = "MQTT"
     level: int = 4
 
-    def encode(self):
+    def encode(self) -> bytes:
         flags = self.clean_session << 1
         body = text(self.client_id)
         if self.will:
@@ -62,7 +66,7 @@ class Connack:
     code: int = 0
     session_present: bool = False
 
-    def encode(self):
+    def encode(self) -> bytes:
         return bytes((0x20, 2, self.session_present, self.code))
 
 
@@ -75,10 +79,10 @@ class Publish:
     retain: bool = False
     dup: bool = False
 
-    def encode(self):
+    def encode(self) -> bytes:
         head = text(self.topic)
         if self.qos:
-            head += self.packet_id.to_bytes(2, "big")
+            head += cast(int, self.packet_id).to_bytes(2, "big")
         return packet(0x30 | self.dup << 3 | self.qos << 1 | self.retain, head + self.payload)
 
 
@@ -89,7 +93,7 @@ class Ack:
     kind: str
     packet_id: int
 
-    def encode(self):
+    def encode(self) -> bytes:
         return packet(ACK_HEADS[self.kind], self.packet_id.to_bytes(2, "big"))
 
 
@@ -99,9 +103,9 @@ ACK_HEADS = {"puback": 0x40, "pubrec": 0x50, "pubrel": 0x62, "pubcomp": 0x70, "u
 @dataclass(frozen=True, slots=True)
 class Subscribe:
     packet_id: int
-    topics: tuple  # of (filter, qos)
+    topics: tuple[tuple[str, int], ...]  # of (filter, qos)
 
-    def encode(self):
+    def encode(self) -> bytes:
         body = b"".join(text(topic) + bytes((qos,)) for topic, qos in self.topics)
         return packet(0x82, self.packet_id.to_bytes(2, "big") + body)
 
@@ -109,40 +113,45 @@ class Subscribe:
 @dataclass(frozen=True, slots=True)
 class Suback:
     packet_id: int
-    codes: tuple
+    codes: tuple[int, ...]
 
-    def encode(self):
+    def encode(self) -> bytes:
         return packet(0x90, self.packet_id.to_bytes(2, "big") + bytes(self.codes))
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
     packet_id: int
-    topics: tuple
+    topics: tuple[str, ...]
 
-    def encode(self):
+    def encode(self) -> bytes:
         return packet(0xA2, self.packet_id.to_bytes(2, "big") + b"".join(map(text, self.topics)))
 
 
 @dataclass(frozen=True, slots=True)
 class Pingreq:
-    def encode(self):
+    def encode(self) -> bytes:
         return b"\xc0\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class Pingresp:
-    def encode(self):
+    def encode(self) -> bytes:
         return b"\xd0\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    def encode(self):
+    def encode(self) -> bytes:
         return b"\xe0\x00"
 
 
-def length(n):
+Packet = (
+    Connect | Connack | Publish | Ack | Subscribe | Suback | Unsubscribe | Pingreq | Pingresp | Disconnect
+)
+
+
+def length(n: int) -> bytes:
     """The remaining length of 0 to 268,435,455 as 1 to 4 bytes [2.2.3]."""
     if not 0 <= n <= MAX_REMAINING:
         raise ValueError(f"a packet cannot hold {n} bytes")
@@ -154,15 +163,15 @@ def length(n):
             return bytes(out)
 
 
-def packet(head, body):
+def packet(head: int, body: bytes) -> bytes:
     return bytes((head,)) + length(len(body)) + body
 
 
-def blob(data):
+def blob(data: bytes) -> bytes:
     return len(data).to_bytes(2, "big") + data
 
 
-def text(value):
+def text(value: str) -> bytes:
     return blob(value.encode())
 
 
@@ -175,26 +184,26 @@ class Reader:
         self.data = data
         self.at = 0
 
-    def left(self):
+    def left(self) -> int:
         return len(self.data) - self.at
 
-    def take(self, n):
+    def take(self, n: int) -> bytes:
         if self.left() < n:
             raise Malformed("a packet ends inside a field")
         piece = self.data[self.at : self.at + n]
         self.at += n
         return piece
 
-    def byte(self):
+    def byte(self) -> int:
         return self.take(1)[0]
 
-    def word(self):
+    def word(self) -> int:
         return int.from_bytes(self.take(2), "big")
 
-    def blob(self):
+    def blob(self) -> bytes:
         return self.take(self.word())
 
-    def text(self):
+    def text(self) -> str:
         try:
             value = self.blob().decode()
         except UnicodeDecodeError:
@@ -203,18 +212,18 @@ class Reader:
             raise Malformed("a string holds U+0000")
         return value
 
-    def packet_id(self):
+    def packet_id(self) -> int:
         value = self.word()
         if not value:
             raise Malformed("packet id 0")
         return value
 
-    def end(self):
+    def end(self) -> None:
         if self.left():
             raise Malformed("bytes after the last field")
 
 
-def read_connect(flags, body):
+def read_connect(flags: int, body: Reader) -> Connect:
     protocol, level = body.text(), body.byte()
     if protocol not in PROTOCOL_NAMES:
         raise Malformed("not MQTT")
@@ -235,20 +244,20 @@ def read_connect(flags, body):
     return Connect(client_id, username, password, keep_alive, bool(bits & 2), will, protocol, level)
 
 
-def read_connack(flags, body):
+def read_connack(flags: int, body: Reader) -> Connack:
     present, code = body.byte(), body.byte()
     if present > 1:
         raise Malformed("reserved CONNACK flags set")
     return Connack(code, bool(present))
 
 
-def topic_name(topic):
+def topic_name(topic: str) -> str:
     if not topic or "+" in topic or "#" in topic:
         raise Malformed("a topic name is empty or holds a wildcard")
     return topic
 
 
-def topic_filter(topic):
+def topic_filter(topic: str) -> str:
     """`topic` if it is a filter as [4.7] wants it."""
     levels = topic.split("/")
     whole = all(level in ("+", "#") for level in levels if "+" in level or "#" in level)
@@ -257,7 +266,7 @@ def topic_filter(topic):
     return topic
 
 
-def read_publish(flags, body):
+def read_publish(flags: int, body: Reader) -> Publish:
     qos = flags >> 1 & 3
     if qos == 3 or (flags & 8 and not qos):
         raise Malformed("PUBLISH flags contradict each other")
@@ -266,7 +275,7 @@ def read_publish(flags, body):
     return Publish(topic, body.take(body.left()), qos, packet_id, bool(flags & 1), bool(flags & 8))
 
 
-def read_subscribe(flags, body):
+def read_subscribe(flags: int, body: Reader) -> Subscribe:
     packet_id, topics = body.packet_id(), []
     while body.left():
         topic, qos = topic_filter(body.text()), body.byte()
@@ -278,14 +287,14 @@ def read_subscribe(flags, body):
     return Subscribe(packet_id, tuple(topics))
 
 
-def read_suback(flags, body):
+def read_suback(flags: int, body: Reader) -> Suback:
     packet_id, codes = body.packet_id(), tuple(body.take(body.left()))
     if not codes or not set(codes) <= {0, 1, 2, 0x80}:
         raise Malformed("SUBACK without codes or with unknown ones")
     return Suback(packet_id, codes)
 
 
-def read_unsubscribe(flags, body):
+def read_unsubscribe(flags: int, body: Reader) -> Unsubscribe:
     packet_id, topics = body.packet_id(), []
     while body.left():
         topics.append(topic_filter(body.text()))
@@ -294,12 +303,12 @@ def read_unsubscribe(flags, body):
     return Unsubscribe(packet_id, tuple(topics))
 
 
-def reads_ack(kind):
+def reads_ack(kind: str) -> Callable[[int, Reader], Ack]:
     return lambda flags, body: Ack(kind, body.packet_id())
 
 
 # type -> (flags it must carry, or None where they mean something; reader)
-READERS = {
+READERS: dict[int, tuple[int | None, Callable[[int, Reader], Packet]]] = {
     1: (0, read_connect),
     2: (0, read_connack),
     3: (None, read_publish),
@@ -317,7 +326,7 @@ READERS = {
 }
 
 
-def check_head(head):
+def check_head(head: int) -> None:
     """Raises `Malformed` for a first byte that begins no packet."""
     wanted, reader = READERS.get(head >> 4, (None, None))
     if reader is None:
@@ -326,7 +335,7 @@ def check_head(head):
         raise Malformed("reserved flags of a fixed header")
 
 
-def read_packet(head, data):
+def read_packet(head: int, data: bytes) -> Packet:
     """One whole packet from its first byte and its body; raises `Malformed`."""
     check_head(head)
     body = Reader(data)
@@ -348,7 +357,7 @@ class Decoder:
         self.limit = limit
         self.buffer = bytearray()
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> Iterator[Packet]:
         """Yields the packets that `data` completes, in order; raises `Malformed` after the good ones."""
         self.buffer += data
         while (found := self.header()) is not None:
@@ -359,7 +368,7 @@ class Decoder:
             del self.buffer[:end]
             yield read_packet(head, body)
 
-    def header(self):
+    def header(self) -> tuple[int, int] | None:
         """(where the body starts, where it ends) of the first packet, None if its header is incomplete."""
         value = 0
         if self.buffer:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tools.emulator.cloud.config import load
@@ -23,27 +24,27 @@ OPTIONS = {
 }
 
 
-def port(text):
+def port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
         raise ValueError
     return number
 
 
-def path(text):
+def path(text: str) -> Path:
     """A path; an empty one, as an unset variable leaves it, would mean the current folder."""
     if not text:
         raise ValueError
     return Path(text)
 
 
-def host(text):
+def host(text: str) -> str:
     if not text:
         raise ValueError
     return text
 
 
-def add_arguments(parser):
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config", required=True, type=path, metavar="FILE", help="instance, products, devices (TOML)"
     )
@@ -70,7 +71,7 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="say what is served in one line of JSON")
 
 
-def run(args):
+def run(args: Namespace) -> None:
     config = load(args.config)
     warning = raise_file_limit()
     if warning:
@@ -81,7 +82,7 @@ def run(args):
     asyncio.run(serve(server, args))
 
 
-async def serve(server, args):
+async def serve(server: Server, args: Namespace) -> None:
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.set_exception_handler(
         Shortage(server.instance.journal, lambda line: print(line, file=sys.stderr, flush=True))
@@ -98,14 +99,14 @@ async def serve(server, args):
         await server.stop()
 
 
-def await_end(loop, done):
+def await_end(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
     """Sets `done` when standard input ends; on a thread, since a file or /dev/null cannot be polled."""
     while os.read(0, 4096):
         pass
     loop.call_soon_threadsafe(done.set)
 
 
-def announce(server, args):
+def announce(server: Server, args: Namespace) -> None:
     if args.json:
         line = json.dumps({"ready": str(args.run_dir), "ports": server.ports})
     else:

@@ -1,10 +1,15 @@
 """cloud.toml: read, checked, and turned into `Config`. Every fault in it is one line with key and line."""
 
+from __future__ import annotations
+
 import difflib
 import re
 import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud.id2.identities import STATES
 from tools.emulator.cloud.id2.keys import KEY_TYPES
@@ -13,6 +18,9 @@ from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING, OrderOf, SomeOf
 from tools.errors import UserError
 from tools.host_names import REGIONS
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.setting import Figure, Switch
 
 AUTHS = ("secret", "x509", "id2")
 NODES = ("direct", "gateway", "subdevice")
@@ -51,8 +59,8 @@ class ProductSeed:
     dynamic_registration: bool
     preregistration_free: bool
     centre: str | None
-    devices: tuple
-    identities: tuple = ()
+    devices: tuple[DeviceSeed, ...]
+    identities: tuple[IdentitySeed, ...] = ()
     whitelist: bool = False
     provisioning_quota: int | None = None
     private_ca: bool = True
@@ -68,8 +76,8 @@ class Config:
     kind: str
     instance_id: str | None
     region: str
-    centres: tuple
-    products: tuple
+    centres: tuple[str, ...]
+    products: tuple[ProductSeed, ...]
     switches: SimpleNamespace
     timing: SimpleNamespace
     limits: SimpleNamespace
@@ -82,10 +90,11 @@ class Source:
         self.name = name
         self.lines = text.splitlines()
 
-    def line(self, table, key):
+    def line(self, table: tuple[str | int, ...], key: str) -> int | None:
         """The line of `key` in a table named by a tuple such as ("product", 2, "device", 1)."""
-        wanted, counts, current = tuple(table), {}, ()
-        header_line = None
+        wanted, current = tuple(table), cast(tuple[str | int, ...], ())
+        counts: dict[tuple[str | int, ...], int] = {}
+        header_line: int | None = None
         for number, line in enumerate(self.lines, 1):
             header = re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\- ]+?)\s*\]", line)
             if header:
@@ -95,8 +104,8 @@ class Source:
                 return number
         return header_line
 
-    def path(self, header, counts):
-        names, path = header[2].split("."), ()
+    def path(self, header: re.Match[str], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
+        names, path = header[2].split("."), cast(tuple[str | int, ...], ())
         for depth, name in enumerate(names):
             last, path = depth == len(names) - 1, (*path, name)
             if header[1] == "[[" and last:
@@ -105,7 +114,7 @@ class Source:
                 path = (*path, counts[path])
         return path
 
-    def error(self, table, key, text):
+    def error(self, table: tuple[str | int, ...], key: str, text: str) -> UserError:
         number = self.line(table, key)
         place = f"{self.name}, line {number}" if number else self.name
         dotted = ".".join(part for part in (*table, key) if part and not isinstance(part, int))
@@ -123,10 +132,10 @@ class Table:
             if key not in keys:
                 raise self.error(key, f"is not known here; {hint(key, keys)}")
 
-    def error(self, key, text):
+    def error(self, key: str, text: str) -> UserError:
         return self.source.error(self.path, key, text)
 
-    def get(self, key, kind, default=None, needed=False):
+    def get(self, key: str, kind: type, default: Any = None, needed: bool = False) -> Any:
         if key not in self.values:
             if needed:
                 raise self.error(key, "is missing")
@@ -136,25 +145,25 @@ class Table:
             raise self.error(key, f"must be {KINDS[kind]}")
         return value
 
-    def choice(self, key, allowed, default):
+    def choice(self, key: str, allowed: Collection[str], default: str) -> str:
         value = self.get(key, type(default), default)
         if value not in allowed:
             raise self.error(key, f"{value!r} is not one of {', '.join(map(repr, allowed))}")
         return value
 
-    def matching(self, key, pattern, rule, needed=False):
+    def matching(self, key: str, pattern: re.Pattern[str], rule: str, needed: bool = False) -> Any:
         value = self.get(key, str, needed=needed)
         if value is not None and not pattern.fullmatch(value):
             raise self.error(key, rule)
         return value
 
-    def tables(self, key):
+    def tables(self, key: str) -> list[tuple[tuple[str | int, ...], dict[str, Any]]]:
         """(path, values) of each table of the array `key`, counted from 1."""
         found = self.get(key, list, [])
         return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
 
 
-def hint(key, keys):
+def hint(key: str, keys: Collection[str]) -> str:
     """What may have been meant by `key`: all that is known, or of very many the nearest."""
     if len(keys) <= KEYS_SHOWN:
         return f"known are {', '.join(keys)}"
@@ -172,7 +181,7 @@ KINDS = {
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
-def load(path):
+def load(path: Path) -> Config:
     """The `Config` of the file at `path`; raises UserError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -183,7 +192,7 @@ def load(path):
     return parse(text, path.name)
 
 
-def parse(text, name="cloud.toml"):
+def parse(text: str, name: str = "cloud.toml") -> Config:
     """The `Config` that `text` says; raises UserError naming key and line."""
     try:
         values = tomllib.loads(text)
@@ -194,7 +203,7 @@ def parse(text, name="cloud.toml"):
     source = Source(name, text)
     top = Table(source, (), values, ("instance", "product", "switches", "timing", "limits"))
     kind, instance_id, region, centres = instance(source, top)
-    seen = {}
+    seen: dict[str, Any] = {}
     products = tuple(product(source, path, values, seen, centres) for path, values in top.tables("product"))
     return Config(
         kind,
@@ -208,7 +217,7 @@ def parse(text, name="cloud.toml"):
     )
 
 
-def instance(source, top):
+def instance(source: Source, top: Table) -> tuple[str, str | None, str, tuple[str, ...]]:
     table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region", "centres"))
     kind = table.choice("kind", ("enterprise", "public"), "public")
     instance_id = table.matching(
@@ -221,7 +230,7 @@ def instance(source, top):
     return kind, instance_id, region, tuple(dict.fromkeys((region, *others)))
 
 
-def centre(table, centres):
+def centre(table: Table, centres: Collection[str]) -> str | None:
     """Where devices are at home, or None: one of the centres of the instance."""
     region = table.get("centre", str)
     if region not in (None, *centres):
@@ -229,7 +238,13 @@ def centre(table, centres):
     return region
 
 
-def product(source, path, values, seen, centres):
+def product(
+    source: Source,
+    path: tuple[str | int, ...],
+    values: dict[str, Any],
+    seen: dict[str, Any],
+    centres: Collection[str],
+) -> ProductSeed:
     table = Table(
         source,
         path,
@@ -250,7 +265,8 @@ def product(source, path, values, seen, centres):
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
-    seen[key] = names = set()
+    names: set[str] = set()
+    seen[key] = names
     auth = table.choice("auth", AUTHS, "secret")
     dynamic = table.get("dynamic_registration", bool, False)
     free = table.get("preregistration_free", bool, False)
@@ -265,7 +281,7 @@ def product(source, path, values, seen, centres):
     if auth == "id2" and secret is not None:
         check_token(table, secret)
     devices = tuple(device(source, path, values, names, centres) for path, values in table.tables("device"))
-    bound = set()
+    bound: set[str] = set()
     identities = tuple(
         identity(source, path, values, seen, bound) for path, values in table.tables("identity")
     )
@@ -291,14 +307,16 @@ def product(source, path, values, seen, centres):
     )
 
 
-def check_token(table, secret):
+def check_token(table: Table, secret: str) -> None:
     try:
         provisioning_key(secret)
     except ValueError as error:
         raise table.error("product_secret", str(error)) from None
 
 
-def identity(source, path, values, seen, bound):
+def identity(
+    source: Source, path: tuple[str | int, ...], values: dict[str, Any], seen: dict[str, Any], bound: set[str]
+) -> IdentitySeed:
     table = Table(source, path, values, ("id2", "id2_key", "id2_type", "state", "device_name"))
     id2 = table.matching("id2", ID2, "must be 24 to 48 digits 0-9 A-F, not all of them F")
     if id2 is not None and id2 in seen:
@@ -320,7 +338,13 @@ def identity(source, path, values, seen, bound):
     )
 
 
-def device(source, path, values, names, centres):
+def device(
+    source: Source,
+    path: tuple[str | int, ...],
+    values: dict[str, Any],
+    names: set[str],
+    centres: Collection[str],
+) -> DeviceSeed:
     table = Table(source, path, values, ("device_name", "device_secret", "centre"))
     name = table.matching("device_name", DEVICE_NAME, NAME_RULE, needed=True)
     if name in names:
@@ -333,12 +357,12 @@ def device(source, path, values, names, centres):
     )
 
 
-def switch_values(source, values):
+def switch_values(source: Source, values: dict[str, Any]) -> dict[str, Any]:
     table = Table(source, ("switches",), values, tuple(SWITCHES))
     return {name: switch_value(table, name, switch) for name, switch in SWITCHES.items()}
 
 
-def switch_value(table, name, switch):
+def switch_value(table: Table, name: str, switch: Switch) -> Any:
     value = table.values.get(name, switch.default)
     if isinstance(switch.allowed, OrderOf):
         if not isinstance(value, (list, tuple)) or sorted(map(str, value)) != sorted(switch.allowed.names):
@@ -355,18 +379,20 @@ def switch_value(table, name, switch):
     return value
 
 
-def some_of(table, name, allowed, value):
+def some_of(table: Table, name: str, allowed: Collection[str], value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not set(map(str, value)) <= set(allowed):
         raise table.error(name, f"must be a list out of {', '.join(allowed)}")
     return tuple(value)
 
 
-def figure_values(source, name, figures, values):
+def figure_values(
+    source: Source, name: str, figures: Mapping[str, Figure], values: dict[str, Any]
+) -> dict[str, Any]:
     table = Table(source, (name,), values, tuple(figures))
     return {key: figure_value(table, key, figure) for key, figure in figures.items()}
 
 
-def figure_value(table, key, figure):
+def figure_value(table: Table, key: str, figure: Figure) -> Any:
     value = table.values.get(key, figure.default)
     fits = type(value) in ((int,) if figure.whole else (int, float)) and figure.low <= value < float("inf")
     if not fits:

@@ -5,7 +5,11 @@ shape bytes (delay, trickle, cut) count from the first byte of the answer at
 that stage and stay on that connection. README.md lists all.
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from tools.emulator.cloud.itls.faults import SPOILS, framings
 
@@ -57,7 +61,7 @@ class Parameter:
     default: object = None
     low: int = 0
     high: int = 2**31
-    choices: tuple = ()
+    choices: tuple[str, ...] = ()
 
 
 PROCESSED = {"processed": Parameter(bool, True)}
@@ -143,17 +147,17 @@ class Fault:
     skip: int = 0
     pk: str | None = None
     dn: str | None = None
-    parameters: dict = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name):
         return self.parameters[name]
 
     @property
-    def unprocessed(self):
+    def unprocessed(self) -> bool:
         """Whether it strikes before the request takes effect."""
         return self.kind in ENDING and not self.parameters["processed"]
 
-    def show(self):
+    def show(self) -> dict[str, Any]:
         return {
             "where": self.where,
             "when": self.when,
@@ -166,7 +170,7 @@ class Fault:
         }
 
 
-def read(values):
+def read(values: dict[str, Any]) -> Fault:
     """The `Fault` that a JSON object asks for; raises ValueError saying what is wrong."""
     if not isinstance(values, dict):
         raise ValueError("a fault is a JSON object")
@@ -188,7 +192,7 @@ def read(values):
         when,
         kind,
         whole(values, "times", Parameter(default=1, low=1), optional=True),
-        whole(values, "after", Parameter(default=0)),
+        whole(values, "after", Parameter(default=0)) or 0,
         typed(values, "pk", Parameter(str)),
         typed(values, "dn", Parameter(str)),
     )
@@ -202,14 +206,14 @@ def read(values):
     return fault
 
 
-def choose(values, name, allowed):
+def choose(values: dict[str, Any], name: str, allowed: Collection[str]) -> str:
     value = values.pop(name, None)
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
     return value
 
 
-def whole(values, name, parameter, optional=False):
+def whole(values: dict[str, Any], name: str, parameter: Parameter, optional: bool = False) -> int | None:
     """A whole number; `null` means None where `optional`, or where the default is None."""
     value = values.pop(name, parameter.default)
     if value is None and (optional or parameter.default is None):
@@ -219,7 +223,7 @@ def whole(values, name, parameter, optional=False):
     return value
 
 
-def typed(values, name, parameter):
+def typed(values: dict[str, Any], name: str, parameter: Parameter) -> Any:
     value = values.pop(name, parameter.default)
     if value is not None and type(value) is not parameter.type:
         raise ValueError(f"{name}: {value!r} is not a {parameter.type.__name__}")
@@ -235,7 +239,7 @@ class Faults:
         self.journal = journal
         self.armed = []
 
-    def take(self, where, when, pk=None, dn=None):
+    def take(self, where: str, when: str, pk: str | None = None, dn: str | None = None) -> Fault | None:
         """The fault that strikes now, or None; one that names a device strikes no other."""
         for fault in self.armed:
             if (fault.where, fault.when) != (where, when):

@@ -1,12 +1,21 @@
 """The HTTPS side of the platform: registration, authentication before MQTT, bootstrap (direct.md 2, 6)."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import registration
 from tools.emulator.cloud.calls import message
 from tools.emulator.cloud.centres import bootstrap, guider, host_names
 from tools.emulator.cloud.mqtt import spoiled
 from tools.emulator.cloud.web import HttpPeer, Response, answer_json
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.calls import Call
+    from tools.emulator.cloud.faults import Fault
+    from tools.emulator.cloud.link import Link
+    from tools.emulator.cloud.web import Request
 
 BODY_MAX = 64 * 1024
 # path -> (whether regions have it, whether the global host has it, what it is)
@@ -25,7 +34,7 @@ class HttpsApp:
     def __init__(self, instance):
         self.instance = instance
 
-    def peer(self, link):
+    def peer(self, link: Link) -> HttpPeer:
         return HttpPeer(link, self, BODY_MAX)
 
     def __call__(self, request, link):
@@ -37,13 +46,13 @@ class HttpsApp:
             return answer_json({"code": 405, "message": f"use {call.method}"}, 405)
         return self.serve(call, call.read(request, centre, self.instance), link)
 
-    def centre(self, request, link):
+    def centre(self, request: Request, link: Link) -> str:
         """Which centre is asked: by the Host header, else by the TLS name; the instance's own if neither."""
         host = request.headers.get("host", "").rsplit(":", 1)[0]
         found = host_names.auth_centre(host) or host_names.auth_centre(link.server_name or "")
         return found or self.instance.config.region
 
-    def serve(self, call, asked, link):
+    def serve(self, call: Call, asked: Any, link: Link) -> Response | None:
         fault = link.take(call.stage, *asked.names)
         if fault and fault.unprocessed:
             link.arm(fault)
@@ -59,7 +68,7 @@ class HttpsApp:
         response.chunked = bool(fault) and fault.kind == "chunked"
         return response
 
-    def note(self, call, asked, code):
+    def note(self, call: Call, asked: Any, code: int) -> None:
         done, refused = call.events
         known = asked.product is not None
         self.instance.journal.event(
@@ -72,7 +81,7 @@ class HttpsApp:
             code=code,
         )
 
-    def success(self, call, asked, link, fault):
+    def success(self, call: Call, asked: Any, link: Link, fault: Fault | None) -> Response:
         data = call.carry_out(asked, self.instance, link)
         if fault and fault.kind in IN_DATA:
             body = b'{"code":200,"data":%b,"message":"success"}' % spoiled(data, fault)
@@ -81,13 +90,13 @@ class HttpsApp:
             return Response(200, spoiled({"code": 200, "data": data, "message": "success"}, fault))
         return answer_json({"code": 200, "data": data, "message": "success"})
 
-    def refusal(self, code):
+    def refusal(self, code: int) -> Response:
         return answer_json(
             {"code": code, "message": message(code)}, self.instance.config.switches.https_status
         )
 
 
-def find(path, centre):
+def find(path: str, centre: str) -> Call | None:
     """The `Call` that `centre` has at `path`, or None."""
     if centre == host_names.GLOBAL and REGION_PATH.fullmatch(path):
         return bootstrap.REGION
@@ -95,7 +104,7 @@ def find(path, centre):
     return call if (of_global if centre == host_names.GLOBAL else of_regions) else None
 
 
-def refused_by(fault):
+def refused_by(fault: Fault) -> Response:
     """The answer of a `refuse` or `status` fault."""
     if fault.kind == "status":
         body = fault["body"]

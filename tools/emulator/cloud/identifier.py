@@ -1,5 +1,7 @@
 """What a CONNECT says about who connects: the client identifier and the user name (direct.md 1.1)."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 
@@ -13,10 +15,10 @@ class ClientIdentifier:
     """`client_id` before the first pipe, `extra` the keys and values between the pipes."""
 
     client_id: str
-    extra: dict
+    extra: dict[str, str]
 
 
-def parse_client_identifier(text):
+def parse_client_identifier(text: str) -> ClientIdentifier:
     """Splits `{clientId}|key=value,...|`; raises ValueError for what is not of this form.
 
     The list runs from the first pipe to the last, so that a value may hold a
@@ -31,12 +33,12 @@ def parse_client_identifier(text):
     return ClientIdentifier(client_id, {key: value for key, equals, value in pairs if equals})
 
 
-def whole_number(text):
+def whole_number(text: str) -> int | None:
     """The number that decimal digits say, or None for any other text and for more than 18 digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def parse_username(text):
+def parse_username(text: str | None) -> tuple[str, str]:
     """(DeviceName, ProductKey) of `{dn}&{pk}`; raises ValueError. Neither may hold `&` (direct.md 1.4)."""
     device_name, ampersand, product_key = (text or "").partition("&")
     if not ampersand or not DEVICE_NAME.fullmatch(device_name) or not PRODUCT_KEY.fullmatch(product_key):

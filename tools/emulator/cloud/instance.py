@@ -1,10 +1,13 @@
 """One platform instance: what a login, a registration, a message or the console brings about."""
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import json
 import time
 from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import alink, login, topics
 from tools.emulator.cloud import journal as log
@@ -18,6 +21,15 @@ from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.sessions import Sessions
 from tools.emulator.cloud.x509.certificates import Certificates
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Connect, Publish
+    from tools.emulator.cloud.id2.identities import Identity
+    from tools.emulator.cloud.link import Link
+    from tools.emulator.cloud.login import Verdict
+    from tools.emulator.cloud.mqtt import MqttPeer
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.sessions import Session
+
 
 class Account:
     """What one device has used: connections, handshakes, bytes each way on the wire, TLS included."""
@@ -26,17 +38,17 @@ class Account:
         self.connections = self.handshakes = self.bytes_in = self.bytes_out = 0
         self.links = set()
 
-    def begin(self, link):
+    def begin(self, link: Link) -> None:
         self.connections += 1
         self.handshakes += link.tls is not None
         self.links.add(link)
 
-    def end(self, link):
+    def end(self, link: Link) -> None:
         self.links.discard(link)
         self.bytes_in += link.bytes_in
         self.bytes_out += link.bytes_out
 
-    def show(self):
+    def show(self) -> dict[str, Any]:
         return {
             "connections": self.connections,
             "tls_handshakes": self.handshakes,
@@ -79,7 +91,7 @@ class Instance:
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
 
-    def account(self, product_key, device_name):
+    def account(self, product_key: str | None, device_name: str | None) -> Account:
         """The `Account` of a device; only devices that exist, or may come to be, have one that is kept."""
         product = self.registry.products.get(product_key)
         may_come = product is not None and (product.preregistration_free or product.auth == "id2")
@@ -87,12 +99,12 @@ class Instance:
             return Account()
         return self.accounts.setdefault((product_key, device_name), Account())
 
-    def thing(self, product_key, device_name):
+    def thing(self, product_key: str, device_name: str) -> Thing:
         return self.things.setdefault((product_key, device_name), Thing())
 
     # ---- logins and registrations
 
-    def decide(self, connect, link):
+    def decide(self, connect: Connect, link: Link) -> Verdict:
         """The `login.Verdict` on a CONNECT, rate of connects included."""
         if link.listener.transport == "itls":
             return self.paced(id2_login.decide(connect, link.tls.identity, self))
@@ -102,7 +114,7 @@ class Instance:
             )
         )
 
-    def paced(self, verdict):
+    def paced(self, verdict: Verdict) -> Verdict:
         """`verdict`, or a refusal for a device that connects too often."""
         policy = self.config.switches.connect_rate
         if (
@@ -119,20 +131,20 @@ class Instance:
             )
         return verdict
 
-    def too_often(self, key):
+    def too_often(self, key: tuple[str, str]) -> bool:
         now, tries = self.monotonic(), self.attempts.setdefault(key, deque())
         while tries and tries[0] <= now - 60:
             tries.popleft()
         tries.append(now)
         return len(tries) > self.config.limits.connects_per_minute
 
-    def register(self, verdict):
+    def register(self, verdict: Verdict) -> tuple[tuple[str, ...], dict[str, str]]:
         """Carries out an accepted registration; returns (topics of the push, its fields in order)."""
         product = self.registry.products[verdict.product_key]
         names = {"productKey": verdict.product_key, "deviceName": verdict.device_name}
         if verdict.way == "register":
             issued = {"deviceSecret": self.registry.issue(product.devices[verdict.device_name])}
-            to = ("/ext/register",)
+            to: tuple[str, ...] = ("/ext/register",)
         else:
             _, unit = self.registry.issue_unit(product, verdict.device_name, self.wall())
             issued = {"clientId": unit.client_id, "deviceToken": unit.token}
@@ -141,7 +153,7 @@ class Instance:
         first = self.config.switches.push_order == "secret_first"
         return to, (issued | names if first else names | issued)
 
-    def go_online(self, peer, verdict, clean):
+    def go_online(self, peer: MqttPeer, verdict: Verdict, clean: bool) -> tuple[Session, bool]:
         """Activates, throws an older connection off, opens the session; returns (session, present)."""
         if verdict.way == "id2":
             id2_login.bind(peer.link.tls.identity, verdict, self)
@@ -156,19 +168,20 @@ class Instance:
         if older is not None:
             older.kick("the same device has connected again", self.config.switches.second_connect)
         session, present = self.sessions.open(key, clean, peer)
-        session.system = verdict.extra.get("_ss") == "1"
-        session.extension = whole_number(verdict.extra.get("ext", "")) or 0
+        extra = verdict.extra or {}
+        session.system = extra.get("_ss") == "1"
+        session.extension = whole_number(extra.get("ext", "")) or 0
         peer.note(
             "online",
             code=200,
             way=verdict.way,
             keep_alive=verdict.keep_alive,
             clean=clean,
-            sdk=verdict.extra.get("_v"),
+            sdk=extra.get("_v"),
         )
         return session, present
 
-    def go_offline(self, session):
+    def go_offline(self, session: Session) -> None:
         session.peer.note(
             "offline", bytes_in=session.peer.link.bytes_in, bytes_out=session.peer.link.bytes_out
         )
@@ -177,7 +190,7 @@ class Instance:
 
     # ---- messages
 
-    def uplink(self, peer, packet):
+    def uplink(self, peer: MqttPeer, packet: Publish) -> None:
         """A device has published. Foreign topics go no further than the log (direct.md 9)."""
         session, topic, payload, qos = peer.session, packet.topic, packet.payload, packet.qos
         own = topics.in_scope(topic, topics.PUBLISHES, *peer.names)
@@ -198,7 +211,7 @@ class Instance:
             if session is None:
                 return
         product_key, device_name = subdevice or peer.names
-        self.journal.message("up", product_key, device_name, topic, payload, qos)
+        self.journal.message("up", product_key, device_name, topic, payload, qos=qos)
         if self.answered_rrpc(topic, payload):
             return
         if subdevice is None and self.gateways.take(peer, packet):
@@ -210,7 +223,7 @@ class Instance:
             self.journal.event("not emulated", pk=product_key, dn=device_name, topic=topic, reason=missing)
         self.answer(session, topic, payload)
 
-    def answer(self, session, topic, payload):
+    def answer(self, session: Session, topic: str, payload: bytes) -> None:
         """Sends the platform's replies to the session that asked, if its connection is still there."""
         if session is None:
             return
@@ -218,13 +231,15 @@ class Instance:
         for answer_topic, answer in alink.answers(thing, topic, payload, self.config.limits, self.wall):
             self.reply(session, answer_topic, answer)
 
-    def reply(self, session, topic, payload):
+    def reply(self, session: Session, topic: str, payload: bytes) -> None:
         """Sends one reply; by a switch it needs no subscription (direct.md 7)."""
         always = not self.config.switches.replies_need_subscription
         outcome = self.sessions.deliver(session, topic, payload, 0, always, "reply")
-        self.journal.message("down", *session.key[:2], topic, payload, 0, outcome)
+        self.journal.message("down", *session.key[:2], topic, payload, qos=0, outcome=outcome)
 
-    def send_down(self, product_key, device_name, topic, payload, qos, echo=False):
+    def send_down(
+        self, product_key: str, device_name: str, topic: str, payload: bytes, qos: int, echo: bool = False
+    ) -> dict[str, int]:
         """A message towards a device, to each of its units; returns how often sent, kept and dropped.
 
         An `echo` of the device's own message is noted only where it is taken.
@@ -234,25 +249,35 @@ class Instance:
             outcome = self.sessions.deliver(session, topic, payload, qos)
             outcomes[outcome] += 1
             if not echo or outcome != "dropped":
-                self.journal.message("down", product_key, device_name, topic, payload, qos, outcome)
+                self.journal.message(
+                    "down", product_key, device_name, topic, payload, qos=qos, outcome=outcome
+                )
         return outcomes
 
-    def broadcast(self, product_key, topic, payload, qos):
+    def broadcast(self, product_key: str, topic: str, payload: bytes, qos: int) -> dict[str, int]:
         """A message to every device of a product that has subscribed (direct.md 7)."""
         total = {"sent": 0, "kept": 0, "dropped": 0}
         for key in [key for key in self.sessions.by_device if key[0] == product_key]:
-            for outcome, count in self.send_down(*key, topic, payload, qos).items():
+            for outcome, count in self.send_down(key[0], key[1], topic, payload, qos).items():
                 total[outcome] += count
         return total
 
-    def request(self, device, tail, method, params, qos=0, more=None):
+    def request(
+        self,
+        device: Device,
+        tail: str,
+        method: str,
+        params: object,
+        qos: int = 0,
+        more: dict[str, Any] | None = None,
+    ) -> tuple[str, dict[str, int]]:
         """The platform asks a device something on /sys/{pk}/{dn}/`tail`; returns (id, outcomes)."""
         request_id = str(next(self.numbers))
         topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
         payload = alink.envelope(request_id, method, params, **more or {})
         return request_id, self.send_down(device.product_key, device.device_name, topic, payload, qos)
 
-    def demand_bootstrap(self, device, command):
+    def demand_bootstrap(self, device: Device, command: int) -> tuple[str, dict[str, int]]:
         """Asks a device to bootstrap anew (`command` 0, direct.md 6.2); returns (id, outcomes)."""
         inside = self.config.switches.bootstrap_notice == "params"
         return self.request(
@@ -263,7 +288,7 @@ class Instance:
             more={} if inside else {"cmd": command},
         )
 
-    async def call(self, device, payload, topic=None):
+    async def call(self, device: Device, payload: bytes, topic: str | None = None) -> bytes | None:
         """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late)."""
         message_id = str(10**18 + next(self.numbers))
         if topic is None:
@@ -281,7 +306,7 @@ class Instance:
         finally:
             del self.rrpc[answered]
 
-    def answered_rrpc(self, topic, payload):
+    def answered_rrpc(self, topic: str, payload: bytes) -> bool:
         future = self.rrpc.get(topic)
         if future is not None and not future.done():
             future.set_result(payload)
@@ -289,16 +314,16 @@ class Instance:
 
     # ---- the console
 
-    def kick(self, device, reason, client_id=None, how="close"):
+    def kick(self, device: Device, reason: str, client_id: str | None = None, how: str = "close") -> None:
         """Closes the connections of a device, or of one unit of it."""
         for session in self.sessions.of(device.product_key, device.device_name):
             if session.peer and client_id in (None, session.key[2]):
                 session.peer.kick(reason, how)
 
-    def is_subdevice(self, device):
+    def is_subdevice(self, device: Device) -> bool:
         return self.registry.node(device.product_key) == "subdevice"
 
-    def disable(self, device):
+    def disable(self, device: Device) -> None:
         if self.is_subdevice(device):
             self.gateways.disable(device)
             return
@@ -306,14 +331,14 @@ class Instance:
         self.registry.set_disabled(device, True)
         self.kick(device, "disabled")
 
-    def enable(self, device):
+    def enable(self, device: Device) -> None:
         if self.is_subdevice(device):
             self.gateways.enable(device)
             return
         self.registry.set_disabled(device, False)
         self.request(device, "thing/enable", "thing.enable", {})
 
-    def delete(self, device):
+    def delete(self, device: Device) -> None:
         if self.is_subdevice(device):
             self.gateways.delete(device)
             return
@@ -324,7 +349,7 @@ class Instance:
         self.gateways.release(device.key)
         self.forget(device)
 
-    def set_identity_state(self, identity, state):
+    def set_identity_state(self, identity: Identity, state: str) -> None:
         """The ID2 console's doing; one that is not active any more loses its connection."""
         self.id2.identities.set_state(identity, state)
         if state == "active":
@@ -333,7 +358,7 @@ class Instance:
             if getattr(peer.link.tls, "identity", None) is identity:
                 peer.kick(f"its identity is {state}")
 
-    def forget(self, device):
+    def forget(self, device: Device) -> None:
         """Nothing is left of a device that was deleted."""
         if self.registry.find(*device.key) is device:
             self.registry.delete(device)
@@ -341,13 +366,13 @@ class Instance:
         self.things.pop((device.product_key, device.device_name), None)
         self.id2.identities.release(*device.key)
 
-    def keep_unit(self, device, client_id):
+    def keep_unit(self, device: Device, client_id: str) -> None:
         self.registry.keep_unit(device, client_id)
         for session in self.sessions.of(device.product_key, device.device_name):
             if session.peer and session.key[2] != client_id:
                 session.peer.kick("another ClientID is the valid one")
 
-    def clear_units(self, device):
+    def clear_units(self, device: Device) -> None:
         cleared = set(device.units)
         self.registry.clear_units(device)
         for session in self.sessions.of(device.product_key, device.device_name):
@@ -356,7 +381,7 @@ class Instance:
                     session.peer.kick("its ClientID was cleared")
                 self.sessions.wipe(session)
 
-    def status(self, device):
+    def status(self, device: Device) -> str:
         """What the console shows: inactive, online, offline or disabled (direct.md 1.8)."""
         if device.disabled:
             return "disabled"
@@ -365,6 +390,6 @@ class Instance:
         return "inactive" if device.activated_at is None else "offline"
 
 
-def text_payload(value):
+def text_payload(value: object) -> bytes:
     """Bytes of what an admin call names as payload: text as it is, anything else as compact JSON."""
     return value.encode() if isinstance(value, str) else json.dumps(value, separators=(",", ":")).encode()

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from typing import Any
 
 # codes of the console's device log (direct.md 1.8, 7)
 KICKED, NOT_ALLOWED, OFFLINE, NOT_ACTIVATED = 400, 9236, 9201, 9200
@@ -18,14 +19,24 @@ class Journal:
         self.messages = deque(maxlen=messages)
         self.held = 0
 
-    def event(self, name, **fields):
+    def event(self, name: str, **fields: Any) -> None:
         """Notes one event; fields that are None are left out."""
         self.number += 1
         entry = {"seq": self.number, "time": round(self.wall(), 3), "event": name}
         entry.update((key, value) for key, value in fields.items() if value is not None)
         self.events.append(entry)
 
-    def message(self, direction, pk, dn, topic, payload, qos, outcome="taken"):
+    def message(
+        self,
+        direction: str,
+        pk: str,
+        dn: str,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        outcome: str = "taken",
+    ) -> None:
         """Notes one message: `direction` "up" from the device or "down" to it."""
         self.number += 1
         if len(self.messages) == self.messages.maxlen:
@@ -37,7 +48,7 @@ class Journal:
         while self.held > HELD_BYTES:
             self.held -= len(self.messages.popleft()[6])
 
-    def select_events(self, after=0, **wanted):
+    def select_events(self, after: int = 0, **wanted: str) -> list[dict[str, Any]]:
         """Events with a number above `after` whose fields equal `wanted` as text."""
         return [
             entry
@@ -45,7 +56,14 @@ class Journal:
             if entry["seq"] > after and all(str(entry.get(key)) == value for key, value in wanted.items())
         ]
 
-    def select_messages(self, after=0, pk=None, dn=None, direction=None, topic=None):
+    def select_messages(
+        self,
+        after: int = 0,
+        pk: str | None = None,
+        dn: str | None = None,
+        direction: str | None = None,
+        topic: str | None = None,
+    ) -> list[dict[str, Any]]:
         wanted = (direction, pk, dn, topic)
         return [
             show(message)
@@ -55,7 +73,7 @@ class Journal:
         ]
 
 
-def show(message):
+def show(message: tuple[Any, ...]) -> dict[str, Any]:
     seq, moment, direction, pk, dn, topic, payload, qos, outcome = message
     entry = {
         "seq": seq,

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 import struct
+from typing import Any
 
 LINGER_SECONDS = 1.0  # how long the end of the peer is awaited after our own FIN
 BACKLOG = 4096  # connections that wait to be accepted
@@ -28,10 +29,10 @@ class Alert(Exception):
 class Handler:
     """What a `Link` carries. `received` gets plaintext; `lost` comes once, at the end."""
 
-    def received(self, data):
+    def received(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def lost(self):
+    def lost(self) -> None:
         pass
 
 
@@ -51,10 +52,10 @@ class Listener:
         self.server = None
 
     @property
-    def transport(self):
+    def transport(self) -> str:
         return "tls" if self.contexts else "tcp"
 
-    async def start(self, host, port):
+    async def start(self, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
         # asyncio's backlog is also how often it tries in a row, each time in vain when no file can be opened any more
         self.server = await loop.create_server(lambda: self.connection(loop), host, port, backlog=1)
@@ -63,14 +64,14 @@ class Listener:
                 same.listen(BACKLOG)
         return self.server.sockets[0].getsockname()[1]
 
-    def connection(self, loop):
+    def connection(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
         return Link(self, loop)
 
-    def examine(self, tls):
+    def examine(self, tls: Any) -> object:
         """What a client has proved about itself in a finished handshake, here nothing; may raise `Alert`."""
         return None
 
-    def stop(self):
+    def stop(self) -> None:
         if self.server:
             self.server.close()
         for link in list(self.links):
@@ -93,7 +94,7 @@ class Link(asyncio.Protocol):
 
     # ---- the beginning
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.listener.links.add(self)
         self.listener.accepted += 1
@@ -107,27 +108,27 @@ class Link(asyncio.Protocol):
         if not self.listener.contexts:
             self.handler = self.listener.make_handler(self)
 
-    def resume(self):
+    def resume(self) -> None:
         if not self.ended and not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def expire(self):
+    def expire(self) -> None:
         """Nobody has logged in or asked within the time allowed."""
         if not self.deaf:
             self.listener.journal.event("expired", where=self.listener.where)
             self.abort()
 
-    def settle(self):
+    def settle(self) -> None:
         """The handler knows who this is; the deadline of the beginning is off."""
         self.deadline.cancel()
 
-    def identify(self, traffic):
+    def identify(self, traffic: Any) -> None:
         """Puts this connection on a device's account."""
         if self.traffic is None:
             self.traffic = traffic
             traffic.begin(self)
 
-    def take(self, when, pk=None, dn=None):
+    def take(self, when: str, pk: str | None = None, dn: str | None = None) -> Any:
         return (
             self.listener.faults.take(self.listener.where, when, pk, dn)
             if self.listener.faults.armed
@@ -136,7 +137,7 @@ class Link(asyncio.Protocol):
 
     # ---- in
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         self.bytes_in += len(data)
         if self.deaf or self.ended:
             return
@@ -149,7 +150,7 @@ class Link(asyncio.Protocol):
         if self.handshaken or self.shake():
             self.decrypt()
 
-    def hello(self):
+    def hello(self) -> bool:
         """The first bytes of a TLS client: chooses the certificate, arms what strikes in the handshake."""
         fault = self.take("handshake")
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -162,13 +163,13 @@ class Link(asyncio.Protocol):
         self.arm(fault)
         return not (self.ended or self.deaf)
 
-    def wrap(self, fault):
+    def wrap(self, fault: Any) -> Any:
         """The server's end of TLS on this connection."""
         asked = fault["certificate"] if fault and fault.kind == "certificate" else None
         context = self.listener.contexts.get(asked)
         return context.wrap_bio(self.incoming, self.outgoing, server_side=True)
 
-    def shake(self):
+    def shake(self) -> bool:
         try:
             self.tls.do_handshake()
             self.proof = self.listener.examine(self.tls)
@@ -196,7 +197,7 @@ class Link(asyncio.Protocol):
         self.handler = self.listener.make_handler(self)
         return True
 
-    def shake_failed(self, reason, detail):
+    def shake_failed(self, reason: str, detail: str | None) -> bool:
         if not self.listener.alerts:
             self.outgoing.read()
         self.flush()
@@ -211,10 +212,10 @@ class Link(asyncio.Protocol):
         self.close()
         return False
 
-    def name(self):
+    def name(self) -> str | None:
         return getattr(self.tls, "asked_name", None)
 
-    def decrypt(self):
+    def decrypt(self) -> None:
         while not self.ended and not self.deaf:
             try:
                 data = self.tls.read(65536)
@@ -228,10 +229,10 @@ class Link(asyncio.Protocol):
                 return
             self.handler.received(data)
 
-    def eof_received(self):
+    def eof_received(self) -> bool:
         return False
 
-    def connection_lost(self, error):
+    def connection_lost(self, error: Exception | None) -> None:
         self.ended = True
         self.deadline.cancel()
         self.listener.links.discard(self)
@@ -242,7 +243,7 @@ class Link(asyncio.Protocol):
 
     # ---- out
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         """Sends plaintext, through the fault that is armed."""
         if self.ended or self.deaf:
             return
@@ -251,7 +252,7 @@ class Link(asyncio.Protocol):
         else:
             self.emit(data)
 
-    def emit(self, data):
+    def emit(self, data: bytes) -> None:
         if self.ended or self.deaf:
             return
         if self.tls is None:
@@ -263,17 +264,17 @@ class Link(asyncio.Protocol):
                 view = view[self.tls.write(view) :]
         self.flush()
 
-    def flush(self):
+    def flush(self) -> None:
         if self.outgoing.pending:
             self.send_raw(self.outgoing.read())
 
-    def send_raw(self, data):
+    def send_raw(self, data: bytes) -> None:
         if self.raw_shaper:
             self.raw_shaper.write(data)
         else:
             self.put(data)
 
-    def put(self, data):
+    def put(self, data: bytes) -> None:
         """Hands bytes to the socket."""
         if self.transport.is_closing():
             return
@@ -285,7 +286,7 @@ class Link(asyncio.Protocol):
 
     # ---- faults
 
-    def arm(self, fault):
+    def arm(self, fault: Any) -> bool:
         """Lets `fault` strike; returns whether the answer at its stage is still to be sent."""
         if fault.kind in SHAPERS:
             self.shaper = SHAPERS[fault.kind](self, self.emit, fault)
@@ -296,16 +297,16 @@ class Link(asyncio.Protocol):
             return False
         return fault.kind != "silent"
 
-    def hang(self):
+    def hang(self) -> None:
         """Half open: the socket stays, nothing is said or heard on it any more."""
         self.deaf = True
 
-    def end(self, how):
+    def end(self, how: str) -> None:
         {"close": self.cut, "reset": self.reset, "open": self.hang}[how]()
 
     # ---- the end
 
-    def close(self):
+    def close(self) -> None:
         """Ends in good order, once what a fault holds back is out."""
         if self.ended or self.deaf:
             return
@@ -319,7 +320,7 @@ class Link(asyncio.Protocol):
             self.flush()
         self.cut()
 
-    def cut(self):
+    def cut(self) -> None:
         """FIN without a TLS goodbye; input is thrown away until the peer ends, so that no RST overtakes."""
         self.ended = True
         if self.transport.is_closing():
@@ -327,7 +328,7 @@ class Link(asyncio.Protocol):
         self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def reset(self):
+    def reset(self) -> None:
         """RST."""
         self.ended = True
         connection = self.transport.get_extra_info("socket")
@@ -335,7 +336,7 @@ class Link(asyncio.Protocol):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    def abort(self):
+    def abort(self) -> None:
         self.ended = True
         self.transport.abort()
 
@@ -348,10 +349,10 @@ class Shaper:
         self.held = bytearray()
         self.when_empty = None
 
-    def busy(self):
+    def busy(self) -> bool:
         return bool(self.held)
 
-    def emptied(self):
+    def emptied(self) -> None:
         if self.when_empty and not self.held:
             todo, self.when_empty = self.when_empty, None
             todo()
@@ -364,7 +365,7 @@ class Cut(Shaper):
         super().__init__(link, out, fault)
         self.left = fault["bytes"]
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         piece = bytes(data[: self.left])
         self.left -= len(piece)
         if piece:
@@ -378,7 +379,7 @@ class Delay(Shaper):
 
     due = None
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         if self.due is None:
             self.due = self.link.loop.call_later(self.fault["ms"] / 1000, self.release)
         if self.due is False:
@@ -386,7 +387,7 @@ class Delay(Shaper):
         else:
             self.held += data
 
-    def release(self):
+    def release(self) -> None:
         self.due = False
         data, self.held = bytes(self.held), bytearray()
         self.out(data)
@@ -398,12 +399,12 @@ class Trickle(Shaper):
 
     timer = None
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         self.held += data
         if self.timer is None:
             self.drip()
 
-    def drip(self):
+    def drip(self) -> None:
         size = self.fault["bytes"]
         piece, self.held = bytes(self.held[:size]), self.held[size:]
         self.timer = self.link.loop.call_later(self.fault["ms"] / 1000, self.drip) if self.held else None

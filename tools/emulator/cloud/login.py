@@ -4,17 +4,25 @@
 about (a secret issued, a unit activated) is the instance's business.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tools.emulator.cloud import signing
 from tools.emulator.cloud.centres.host_names import mqtt_centre, mqtt_hosts
 from tools.emulator.cloud.codec import PROTOCOLS
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username, whole_number
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Connect
+    from tools.emulator.cloud.config import Config
+    from tools.emulator.cloud.registry import Registry
+
 KEEP_ALIVE = (30, 1200)  # seconds, direct.md 1.6
 REGISTRATIONS = ("register", "regnwl")
 # authType -> securemode by transport; direct.md 1.3. The third row's "2" is what SDKs send to register.
-SECUREMODES = {
+SECUREMODES: dict[str, dict[str, tuple[str, ...]]] = {
     "": {"tls": ("2",), "tcp": ("3",)},
     "connwl": {"tls": ("-2", "2"), "tcp": ()},
 }
@@ -37,7 +45,7 @@ class Verdict:
     product_key: str = ""
     device_name: str = ""
     client_id: str = ""
-    extra: dict = None
+    extra: dict[str, str] | None = None
     keep_alive: int = 0
 
 
@@ -47,7 +55,14 @@ class Refused(Exception):
         self.code = code
 
 
-def decide(connect, transport, server_name, registry, instance, now):
+def decide(
+    connect: Connect,
+    transport: str,
+    server_name: str | None,
+    registry: Registry,
+    instance: Config,
+    now: float,
+) -> Verdict:
     """The `Verdict` on a CONNECT packet.
 
     `transport` is "tls" or "tcp", `server_name` the TLS name asked for or
@@ -56,7 +71,7 @@ def decide(connect, transport, server_name, registry, instance, now):
     return judge(Case(connect, transport, server_name, registry, instance, now))
 
 
-def judge(case):
+def judge(case: Case) -> Verdict:
     """The `Verdict` of a `Case`."""
     try:
         case.check_protocol()
@@ -85,7 +100,7 @@ class Case:
         self.product_key = self.device_name = ""
         self.keep_alive = connect.keep_alive
 
-    def check_protocol(self):
+    def check_protocol(self) -> None:
         connect = self.connect
         if (connect.protocol, connect.level) in PROTOCOLS:
             if connect.will and self.switches.will != "ignored":
@@ -95,7 +110,7 @@ class Case:
             raise Refused(None, "MQTT 5 needs an Enterprise instance")
         raise Refused(1, f"protocol level {connect.level} is not accepted")
 
-    def check_identifier(self):
+    def check_identifier(self) -> None:
         try:
             parsed = parse_client_identifier(self.connect.client_id)
         except ValueError as error:
@@ -114,12 +129,12 @@ class Case:
             self.check_keep_alive()
 
     @property
-    def way(self):
+    def way(self) -> str:
         if not self.auth_type:
             return "guided" if self.extra["securemode"] in GUIDED.values() else "device"
         return self.auth_type if self.auth_type in REGISTRATIONS else "unit"
 
-    def resolve_auth_type(self):
+    def resolve_auth_type(self) -> str:
         """authType, with the contradiction of direct.md 10.6 settled by its switch."""
         given, wanted = self.extra.get("authType", ""), self.switches.connwl_auth_type
         if given == "regnwl" and "random" not in self.extra and wanted in ("regnwl", "either"):
@@ -128,7 +143,7 @@ class Case:
             raise Refused(self.switches.bad_client_id, "authType is not one of register, regnwl, connwl")
         return given
 
-    def check_securemode(self):
+    def check_securemode(self) -> None:
         mode = self.extra["securemode"]
         if self.auth_type in REGISTRATIONS:
             if self.transport != "tls":
@@ -139,17 +154,17 @@ class Case:
         elif self.switches.securemode == "checked" and mode not in self.fitting_modes():
             raise Refused(self.switches.bad_client_id, f"securemode does not fit {self.transport.upper()}")
 
-    def fitting_modes(self):
+    def fitting_modes(self) -> tuple[str, ...]:
         if self.way == "guided":
             return (GUIDED[self.transport],)
         return SECUREMODES[self.auth_type][self.transport]
 
-    def check_method(self):
+    def check_method(self) -> None:
         self.method = signing.method(self.extra.get("signmethod", "hmacmd5"))
         if self.method is None:
             raise Refused(self.switches.unknown_signmethod, "signmethod is not known")
 
-    def check_keep_alive(self):
+    def check_keep_alive(self) -> None:
         low, high = KEEP_ALIVE
         below, above = self.switches.keep_alive_low, self.switches.keep_alive_high
         if self.keep_alive < low and below != "clamp":
@@ -158,7 +173,7 @@ class Case:
             raise Refused(above, f"keep alive {self.keep_alive} is above {high} s")
         self.keep_alive = min(max(self.keep_alive, low), high)
 
-    def check_username(self):
+    def check_username(self) -> None:
         try:
             self.device_name, self.product_key = parse_username(self.connect.username)
         except ValueError as error:
@@ -173,7 +188,7 @@ class Case:
             raise self.bad_login("the password is wrong") from None
         self.device = self.product.devices.get(self.device_name)
 
-    def check_host(self):
+    def check_host(self) -> None:
         asked = self.server_name
         if (
             self.switches.host == "checked"
@@ -182,7 +197,7 @@ class Case:
         ):
             raise self.bad_login("the host is another product's or instance's")
 
-    def check_guided(self):
+    def check_guided(self) -> None:
         """A connect with what /auth/devicename gave, direct.md 6.1."""
         self.device = self.registry.tokens.find(self.connect.username)
         if self.device is None:
@@ -195,16 +210,16 @@ class Case:
         self.check_centre()
         self.check_enabled()
 
-    def check_centre(self):
+    def check_centre(self) -> None:
         """Whether the device is at home where it connects, as far as the host's name says where (1.7)."""
         asked, refusal = mqtt_centre(self.server_name), self.switches.homed_elsewhere
         if asked and refusal != "accepted" and asked != self.registry.homes.of(self.device):
             raise Refused(refusal, f"the device is at home in another centre than {asked}")
 
-    def bad_login(self, reason):
+    def bad_login(self, reason: str) -> Refused:
         return Refused(self.switches.bad_login, reason)
 
-    def check_device(self):
+    def check_device(self) -> None:
         """A connect with the DeviceSecret, direct.md 1.2."""
         if self.device is None:
             raise self.bad_login("no such device")
@@ -217,7 +232,7 @@ class Case:
         self.check_centre()
         self.check_enabled()
 
-    def check_timestamp(self):
+    def check_timestamp(self) -> None:
         window = self.switches.timestamp_minutes
         text = self.extra.get("timestamp")
         if window and text is not None:
@@ -225,11 +240,11 @@ class Case:
             if moment is None or abs(self.now - moment / 1000) > window * 60:
                 raise self.bad_login("the timestamp is outside its window")
 
-    def check_enabled(self):
+    def check_enabled(self) -> None:
         if self.device is not None and self.device.disabled:
             raise Refused(self.switches.disabled, "the device is disabled")
 
-    def check_unit(self):
+    def check_unit(self) -> None:
         """A preregistration-free connect, direct.md 4."""
         refused = self.switches.connwl_refused
         unit = self.device and self.device.units.get(self.client_id)
@@ -245,7 +260,7 @@ class Case:
                 else f"{self.instance.limits.units} units are active",
             )
 
-    def check_proof(self):
+    def check_proof(self) -> None:
         """What both registrations prove: the ProductSecret and the right instance, direct.md 3."""
         fields = {
             "deviceName": self.device_name,
@@ -260,7 +275,7 @@ class Case:
         ):
             raise self.bad_login("instanceId is missing or another instance's")
 
-    def check_register(self):
+    def check_register(self) -> None:
         self.check_proof()
         refused = self.switches.register_refused
         if not self.product.dynamic_registration:
@@ -271,7 +286,7 @@ class Case:
         if not self.registry.may_register(self.device):
             raise Refused(refused, "6289 the device is already active")
 
-    def check_regnwl(self):
+    def check_regnwl(self) -> None:
         self.check_proof()
         refused, instance = self.switches.regnwl_refused, self.instance
         if instance.kind != "enterprise" or instance.region not in self.switches.regnwl_regions:

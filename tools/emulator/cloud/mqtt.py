@@ -1,5 +1,11 @@
 """One MQTT connection: its packets, timers and limits, and the faults that strike at its answers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
 from tools.emulator.cloud import journal as log
 from tools.emulator.cloud import login, topics
 from tools.emulator.cloud.codec import (
@@ -20,6 +26,13 @@ from tools.emulator.cloud.codec import (
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
 from tools.emulator.cloud.link import Handler
 from tools.emulator.cloud.web import compact
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Packet
+    from tools.emulator.cloud.faults import Fault
+    from tools.emulator.cloud.login import Verdict
+    from tools.emulator.cloud.registry import Registry
+    from tools.emulator.cloud.sessions import Session
 
 SPOILING = ("wrong_json", "wrong_device", "oversize")  # faults of what a push says
 HEAD_ROOM = 4096  # bytes that a PUBLISH may have beside its payload before it is refused unread
@@ -45,7 +58,7 @@ class MqttPeer(Handler):
 
     # ---- in
 
-    def received(self, data):
+    def received(self, data: bytes) -> None:
         try:
             for packet in self.decoder.feed(data):
                 self.take(packet)
@@ -56,7 +69,7 @@ class MqttPeer(Handler):
         except Malformed as error:
             self.over(f"malformed: {error}")
 
-    def take(self, packet):
+    def take(self, packet: Any) -> None:
         kind = type(packet)
         if self.session is None and not self.registering:
             if kind is not Connect:
@@ -69,7 +82,7 @@ class MqttPeer(Handler):
             return self.over(f"unexpected {kind.__name__.upper()}")
         return handler(self, packet)
 
-    def while_registering(self, packet):
+    def while_registering(self, packet: Any) -> None:
         """A registration connection carries nothing but its push (direct.md 3)."""
         if isinstance(packet, Pingreq):
             self.send(Pingresp(), "ping")
@@ -78,19 +91,19 @@ class MqttPeer(Handler):
         elif not isinstance(packet, Ack):
             self.over("a registration connection takes no requests")
 
-    def over(self, reason, code=None):
+    def over(self, reason: str, code: int | None = None) -> None:
         """Ends the connection and says so in the log."""
         self.note("closed by the platform", reason=reason, code=code)
         self.link.close()
 
-    def note(self, event, **fields):
+    def note(self, event: str, **fields: Any) -> None:
         self.instance.journal.event(
             event, where=self.link.listener.where, pk=self.names[0], dn=self.names[1], **fields
         )
 
     # ---- CONNECT
 
-    def connect(self, packet):
+    def connect(self, packet: Connect) -> None:
         stage, self.names = self.claim(packet)
         fault = self.link.take(stage, *self.names)
         if fault and fault.unprocessed:
@@ -110,23 +123,23 @@ class MqttPeer(Handler):
             return self.register(verdict, fault)
         return self.go_online(packet, verdict, fault)
 
-    def claim(self, packet):
+    def claim(self, packet: Connect) -> tuple[str, tuple[str | None, str | None]]:
         """(stage, (pk, dn)) that faults at the answer to this CONNECT are chosen by."""
         return said(packet, self.instance.registry)
 
-    def decide(self, packet):
+    def decide(self, packet: Connect) -> Verdict:
         return self.instance.decide(packet, self.link)
 
-    def greet(self):
+    def greet(self) -> None:
         """What the platform says by itself between CONNACK and the messages that wait: here nothing."""
 
-    def refuse(self, connack, reason, fault):
+    def refuse(self, connack: Connack, reason: str, fault: Fault | None) -> None:
         self.note("refused", code=connack.code, reason=reason)
         if fault is None or self.link.arm(fault):
             self.link.write(connack.encode())
             self.link.close()
 
-    def register(self, verdict, fault):
+    def register(self, verdict: Verdict, fault: Fault | None) -> None:
         """Accepted registration: the secret is in the store before the CONNACK goes out."""
         self.registering = True
         topics_, fields = self.instance.register(verdict)
@@ -156,7 +169,7 @@ class MqttPeer(Handler):
                 ).encode()
             )
 
-    def go_online(self, packet, verdict, fault):
+    def go_online(self, packet: Connect, verdict: Verdict, fault: Fault | None) -> None:
         self.session, present = self.instance.go_online(self, verdict, packet.clean_session)
         self.keep_alive = verdict.keep_alive * self.config.timing.keep_alive_factor
         self.heard = self.loop.time()
@@ -167,7 +180,7 @@ class MqttPeer(Handler):
         self.greet()
         self.instance.sessions.resume(self.session)
 
-    def watch(self):
+    def watch(self) -> None:
         """Drops the link after 1.5 keep-alive intervals of silence (direct.md 1.6)."""
         if self.link.deaf:
             return None
@@ -180,7 +193,7 @@ class MqttPeer(Handler):
 
     # ---- while online
 
-    def publish(self, packet):
+    def publish(self, packet: Publish) -> None:
         self.heard = self.loop.time()
         switches, limits = self.config.switches, self.config.limits
         for broken, policy, reason in (
@@ -198,10 +211,10 @@ class MqttPeer(Handler):
         if fault and fault.unprocessed:
             return self.link.arm(fault)
         if packet.qos and (fault is None or self.link.arm(fault)):
-            self.link.write(Ack("puback", packet.packet_id).encode())
+            self.link.write(Ack("puback", cast(int, packet.packet_id)).encode())
         self.instance.uplink(self, packet)
 
-    def too_fast(self, topic, qos, limits):
+    def too_fast(self, topic: str, qos: int, limits: SimpleNamespace) -> bool:
         """Counts a message to its device, which is a sub-device if one is online here (direct.md 8)."""
         second = int(self.loop.time())
         if second != self.second:
@@ -212,7 +225,7 @@ class MqttPeer(Handler):
         sent[qos] += 1
         return sent[qos] > (limits.uplink_qos0, limits.uplink_qos1)[qos]
 
-    def subscribe(self, packet):
+    def subscribe(self, packet: Subscribe) -> None:
         self.heard = self.loop.time()
         fault = self.link.take("subscribe", *self.names)
         if fault and fault.unprocessed:
@@ -228,7 +241,7 @@ class MqttPeer(Handler):
         if fault is None or self.link.arm(fault):
             self.link.write(Suback(packet.packet_id, codes).encode())
 
-    def grant(self, topic, qos):
+    def grant(self, topic: str, qos: int) -> int:
         """The SUBACK code for one filter (direct.md 1.5, 9)."""
         switches = self.config.switches
         if qos == 2:
@@ -247,7 +260,7 @@ class MqttPeer(Handler):
             self.instance.sessions.save(session)
         return qos
 
-    def subscriber(self, topic):
+    def subscriber(self, topic: str) -> Session | None:
         """The session a filter belongs to: its own, that of a sub-device online here, or None."""
         if topics.in_scope(topic, topics.SUBSCRIBES, *self.names):
             return self.session
@@ -255,36 +268,36 @@ class MqttPeer(Handler):
         key = gateways.speaks_for(self, topic, topics.SUBSCRIBES)
         return key and gateways.session_of(self, key)
 
-    def unsubscribe(self, packet):
+    def unsubscribe(self, packet: Unsubscribe) -> None:
         for topic in packet.topics:
             session = self.subscriber(topic) or self.session
             self.instance.sessions.unsubscribe(session, topic)
         self.send(Ack("unsuback", packet.packet_id), "subscribe")
 
-    def ping(self, packet):
+    def ping(self, packet: Pingreq) -> None:
         self.heard = self.loop.time()
         self.send(Pingresp(), "ping")
 
-    def acknowledged(self, packet):
+    def acknowledged(self, packet: Ack) -> None:
         self.heard = self.loop.time()
         if packet.kind == "puback":
             self.instance.sessions.acknowledge(self.session, packet.packet_id)
         else:
             self.over("QoS 2")
 
-    def disconnect(self, packet):
+    def disconnect(self, packet: Disconnect) -> None:
         self.note("disconnected")
         self.link.close()
 
     # ---- out
 
-    def send(self, packet, stage):
+    def send(self, packet: Packet, stage: str) -> None:
         """Sends one packet through the fault that strikes at `stage`."""
         fault = self.link.take(stage, *self.names)
         if fault is None or self.link.arm(fault):
             self.link.write(packet.encode())
 
-    def kick(self, reason, how="close"):
+    def kick(self, reason: str, how: str = "close") -> None:
         """Throws the device off without a packet (direct.md 1.8)."""
         self.note("kicked", reason=reason, code=log.KICKED)
         self.leave()
@@ -293,7 +306,7 @@ class MqttPeer(Handler):
         else:
             self.link.close()
 
-    def leave(self):
+    def leave(self) -> None:
         session, self.session = self.session, None
         self.registering = True  # whatever still comes is not a CONNECT
         if session is not None and session.peer is self:
@@ -301,11 +314,11 @@ class MqttPeer(Handler):
         if self.timer:
             self.timer.cancel()
 
-    def lost(self):
+    def lost(self) -> None:
         self.leave()
 
 
-PACKETS = {
+PACKETS: dict[type, Callable[[MqttPeer, Any], None]] = {
     Publish: MqttPeer.publish,
     Subscribe: MqttPeer.subscribe,
     Unsubscribe: MqttPeer.unsubscribe,
@@ -315,9 +328,10 @@ PACKETS = {
 }
 
 
-def said(packet, registry):
+def said(packet: Connect, registry: Registry) -> tuple[str, tuple[str | None, str | None]]:
     """(stage, (pk, dn)) that a CONNECT claims, before anything is checked: what faults are chosen by."""
-    stage, names = "connect", (None, None)
+    stage = "connect"
+    names: tuple[str | None, str | None] = (None, None)
     device = registry.tokens.find(packet.username)
     if device is not None:
         return stage, device.key
@@ -331,7 +345,7 @@ def said(packet, registry):
     return stage, names
 
 
-def spoiled(fields, fault):
+def spoiled(fields: dict[str, Any], fault: Fault | None) -> bytes:
     """The JSON of a registration's or an authentication's result, spoiled as `fault` says (None: not)."""
     if fault is None:
         return compact(fields)

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import tenacity
@@ -58,7 +60,7 @@ class Cloud:
         stop=tenacity.stop_after_delay(START_SECONDS),
         reraise=True,
     )
-    def start(self):
+    def start(self) -> None:
         """Starts the process, on the ports it had before if it ran before; raises `CloudError`."""
         command = [
             sys.executable,
@@ -93,7 +95,7 @@ class Cloud:
             raise (PortTaken if taken else CloudError)(*last or ["the cloud said nothing"])
         self.ports = json.loads(line)["ports"]
 
-    def stop(self):
+    def stop(self) -> None:
         """Ends the process in good order."""
         if self.process is None:
             return
@@ -106,16 +108,16 @@ class Cloud:
         self.process.stdout.close()
         self.process = None
 
-    def kill(self):
+    def kill(self) -> None:
         """Ends the process at once, as a crash would."""
         self.process.kill()
         self.stop()
 
-    def restart(self):
+    def restart(self) -> None:
         self.stop()
         self.start()
 
-    def admin(self, method, path, body=None):
+    def admin(self, method: str, path: str, body: object = None) -> Any:
         """One admin call; the answer's JSON. The caller quotes the levels of `path`; raises `CloudError`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=START_SECONDS)
         try:
@@ -129,33 +131,33 @@ class Cloud:
             raise CloudError(answer.get("error", f"HTTP {response.status}"))
         return answer
 
-    def device(self, product_key, device_name, secret=False):
+    def device(self, product_key: str, device_name: str, secret: bool = False) -> dict[str, Any]:
         """What the console shows of a device; with `secret` unmasked."""
         path = f"/devices/{quote(product_key, safe='')}/{quote(device_name, safe='')}"
         return self.admin("GET", path + ("?secret=1" if secret else ""))
 
-    def act(self, product_key, device_name, action, body=None):
+    def act(self, product_key: str, device_name: str, action: str, body: object = None) -> Any:
         """POST /devices/{pk}/{dn}/{action}."""
         path = f"/devices/{quote(product_key, safe='')}/{quote(device_name, safe='')}/{action}"
         return self.admin("POST", path, body)
 
-    def arm(self, *faults):
+    def arm(self, *faults: dict[str, Any]) -> list[dict[str, Any]]:
         """Arms faults, each a dict as in the README."""
         return self.admin("POST", "/faults", list(faults))
 
-    def advance(self, seconds):
+    def advance(self, seconds: float) -> float:
         """Puts the cloud's clock ahead; returns its time in Unix seconds."""
         return self.admin("POST", "/clock", {"advance": seconds})["time"]
 
 
-def toml(config):
+def toml(config: Mapping[str, Any]) -> str:
     """A cloud.toml of the dict `config`: tables, and arrays of tables for lists of dicts."""
-    lines = []
+    lines: list[str] = []
     write_table(lines, (), config)
     return "\n".join(lines) + "\n"
 
 
-def write_table(lines, path, table):
+def write_table(lines: list[str], path: tuple[str, ...], table: Mapping[str, Any]) -> None:
     for key, value in table.items():
         if not is_table(value):
             lines.append(f"{key} = {literal(value)}")
@@ -168,10 +170,10 @@ def write_table(lines, path, table):
             write_table(lines, (*path, key), one)
 
 
-def is_table(value):
+def is_table(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
-def literal(value):
+def literal(value: object) -> str:
     """A TOML value; JSON's text, numbers, booleans and lists are TOML's."""
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools.emulator.cloud.admin import AdminApp
@@ -44,7 +45,7 @@ class Server:
         mutual = Mutual(self.run_dir, host_names(*config.centres), tls13, self.instance.certificates)
         self.listeners = self.make_listeners(contexts, mutual)
 
-    def make_listeners(self, contexts, mutual):
+    def make_listeners(self, contexts: Contexts, mutual: Mutual) -> list[Listener]:
         def listener(where, make_handler, tls, kind=Listener):
             return kind(
                 where,
@@ -70,7 +71,7 @@ class Server:
             listener("admin", AdminApp(self).peer, None),
         ]
 
-    async def start(self):
+    async def start(self) -> None:
         """Opens all ports, then writes ready.json; raises UserError."""
         for listener in self.listeners:
             host = "127.0.0.1" if listener.where == "admin" else self.host
@@ -86,7 +87,7 @@ class Server:
         fresh.replace(self.ready_path)
 
     @contextlib.contextmanager
-    def port_errors(self, name, host):
+    def port_errors(self, name: str, host: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -101,7 +102,7 @@ class Server:
                 f"cannot listen on {host}: that is no host name; name another with --host"
             ) from None
 
-    async def stop(self):
+    async def stop(self) -> None:
         for listener in self.listeners:
             listener.stop()
         if self.ntp:
@@ -112,7 +113,7 @@ class Server:
         os.close(self.lock)
 
 
-def lock(run_dir):
+def lock(run_dir: Path) -> int:
     """Takes the run directory for this process; returns the open lock file."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -157,7 +158,7 @@ class Shortage:
         self.last = now
 
 
-def raise_file_limit(wanted=WANTED_FILES):
+def raise_file_limit(wanted: int = WANTED_FILES) -> str | None:
     """Raises the limit of open files to the hard one; returns a line about it when that is below `wanted`, else None."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     goal = wanted if hard == resource.RLIM_INFINITY else hard

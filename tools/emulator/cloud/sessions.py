@@ -1,7 +1,10 @@
 """MQTT sessions: subscriptions, QoS 1 on its way, what waits for an offline device (direct.md 1.5)."""
 
+from __future__ import annotations
+
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.codec import Publish
@@ -15,7 +18,7 @@ EXTENSIONS = {"/ext/rrpc/": RRPC, "/ext/error/": ERROR}
 class Waiting:
     """One QoS 1 message for `owner`; `row` is its id in the store, None when it is not kept."""
 
-    owner: object
+    owner: Session
     topic: str
     payload: bytes
     time: float
@@ -31,25 +34,25 @@ class Session:
     `gateway` session whose connection carries it; that one has it in `carried`.
     """
 
-    key: tuple
+    key: tuple[str, str, str]
     persistent: bool = False
-    filters: dict = field(default_factory=dict)
-    waiting: deque = field(default_factory=deque)
-    flying: dict = field(default_factory=dict)
+    filters: dict[str, Any] = field(default_factory=dict)
+    waiting: deque[Waiting] = field(default_factory=deque)
+    flying: dict[int, Any] = field(default_factory=dict)
     next_id: int = 1
-    peer: object = None
+    peer: Any = None
     system: bool = False  # _ss=1
-    left: set = field(default_factory=set)  # filters of UNSUBSCRIBE that hold against _ss=1
+    left: set[str] = field(default_factory=set)  # filters of UNSUBSCRIBE that hold against _ss=1
     extension: int = 0  # the `ext` bits
-    gateway: object = None
-    carried: dict = field(default_factory=dict)
+    gateway: Session | None = None
+    carried: dict[tuple[str, str, str], Session] = field(default_factory=dict)
 
     @property
-    def line(self):
+    def line(self) -> Session:
         """The session whose connection it is: its own, or the gateway's."""
         return self.gateway or self
 
-    def takes(self, topic, now, strict=RRPC | ERROR):
+    def takes(self, topic: str, now: float, strict: int = RRPC | ERROR) -> bool:
         """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`).
 
         `strict` are the `ext` bits that a subscription needs as well.
@@ -65,7 +68,7 @@ class Session:
             return True
         return any(start <= now and topics.matches(one, topic) for one, start in self.filters.items())
 
-    def packet_id(self):
+    def packet_id(self) -> int:
         while self.next_id in self.flying:
             self.next_id = self.next_id % 65535 + 1
         chosen, self.next_id = self.next_id, self.next_id % 65535 + 1
@@ -91,19 +94,19 @@ class Sessions:
             if session is not None:
                 session.waiting.append(Waiting(session, topic, payload, time, row))
 
-    def get(self, key):
+    def get(self, key: tuple[str, str, str]) -> Session:
         units = self.by_device.setdefault(key[:2], {})
         if key[2] not in units:
             units[key[2]] = Session(key)
         return units[key[2]]
 
-    def of(self, product_key, device_name):
+    def of(self, product_key: str, device_name: str) -> list[Session]:
         return list(self.by_device.get((product_key, device_name), {}).values())
 
-    def live(self):
+    def live(self) -> list[Session]:
         return [session for units in self.by_device.values() for session in units.values() if session.peer]
 
-    def open(self, key, clean, peer):
+    def open(self, key: tuple[str, str, str], clean: bool, peer: Any) -> tuple[Session, bool]:
         """Attaches `peer`; returns (session, whether an earlier one was taken up)."""
         session = self.get(key)
         if clean:
@@ -115,7 +118,7 @@ class Sessions:
             self.save(session)
         return session, present
 
-    def wipe(self, session, filters=True):
+    def wipe(self, session: Session, filters: bool = True) -> None:
         """Forgets messages, and the filters too if they go with the session."""
         if session.persistent or self.permanent:
             self.store.drop_session(session.key)
@@ -126,7 +129,7 @@ class Sessions:
             session.filters.clear()
         self.save(session)
 
-    def close(self, session):
+    def close(self, session: Session) -> None:
         """The connection is gone; a clean session goes with it."""
         if session.gateway is not None:
             self.put_down(session)
@@ -135,37 +138,37 @@ class Sessions:
         if not session.persistent:
             self.wipe(session, not self.permanent)
 
-    def take_up(self, session, gateway):
+    def take_up(self, session: Session, gateway: Session) -> None:
         """The sub-device's `session` is carried by the connection of `gateway`, a session, from here on."""
         session.gateway = gateway
         gateway.carried[session.key] = session
 
-    def put_down(self, session):
+    def put_down(self, session: Session) -> None:
         """It is not carried any more; what the gateway has not acknowledged for it waits again."""
-        gateway, session.gateway = session.gateway, None
+        gateway, session.gateway = cast(Session, session.gateway), None
         del gateway.carried[session.key]
         mine = [number for number, waiting in gateway.flying.items() if waiting.owner is session]
         session.waiting.extendleft([gateway.flying.pop(number) for number in mine][::-1])
 
-    def resume(self, session):
+    def resume(self, session: Session) -> None:
         """After the CONNACK: what was never acknowledged goes out again, then what waits."""
         for packet_id, waiting in session.flying.items():
             session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id, dup=True), "deliver")
         self.flush(session)
 
-    def forget(self, product_key, device_name):
+    def forget(self, product_key: str, device_name: str) -> None:
         """The device was deleted."""
         for session in self.of(product_key, device_name):
             self.wipe(session)
         self.by_device.pop((product_key, device_name), None)
 
-    def save(self, session):
+    def save(self, session: Session) -> None:
         if session.persistent or self.permanent and session.filters:
             self.store.save_session(
                 session.key, {"filters": list(session.filters), "clean": not session.persistent}
             )
 
-    def subscribe(self, session, topic):
+    def subscribe(self, session: Session, topic: str) -> bool:
         """Adds one filter; False when the device has all it may have."""
         session.left.discard(topic)
         if topic not in session.filters:
@@ -174,14 +177,22 @@ class Sessions:
             session.filters[topic] = self.monotonic() + self.timing.subscribe_seconds
         return True
 
-    def unsubscribe(self, session, topic):
+    def unsubscribe(self, session: Session, topic: str) -> None:
         """Takes one filter away; by a switch from what the device gets by itself, too."""
         session.filters.pop(topic, None)
         if self.unsubscribes and session.system and len(session.left) < self.limits.subscriptions:
             session.left.add(topic)
         self.save(session)
 
-    def deliver(self, session, topic, payload, qos, always=False, stage="deliver"):
+    def deliver(
+        self,
+        session: Session,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        always: bool = False,
+        stage: str = "deliver",
+    ) -> str:
         """Sends, or keeps, one message for a session that takes it: "sent", "kept" or "dropped"."""
         if not always and not session.takes(topic, self.monotonic(), self.strict):
             return "dropped"
@@ -198,7 +209,7 @@ class Sessions:
         self.flush(session)
         return "sent"
 
-    def flush(self, session):
+    def flush(self, session: Session) -> None:
         """Sends what waits, as far as unacknowledged messages leave room."""
         oldest, line = self.wall() - self.timing.offline_seconds, session.line
         while session.waiting and session.peer and len(line.flying) < self.limits.unacknowledged:
@@ -210,7 +221,7 @@ class Sessions:
             line.flying[packet_id] = waiting
             session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id), "deliver")
 
-    def acknowledge(self, session, packet_id):
+    def acknowledge(self, session: Session, packet_id: int) -> None:
         waiting = session.flying.pop(packet_id, None)
         if waiting is not None:
             self.drop(waiting)
@@ -219,6 +230,6 @@ class Sessions:
                 if other.waiting:
                     self.flush(other)
 
-    def drop(self, waiting):
+    def drop(self, waiting: Waiting) -> None:
         if waiting.row is not None:
             self.store.drop_message(waiting.row)

@@ -1,14 +1,15 @@
 """What a switch and a figure are; `switches.py` and `gateway/switches.py` have the tables."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Switch:
     """`allowed` is a tuple of values, a `range` of whole numbers, or one of the two classes below."""
 
-    default: object
-    allowed: object
+    default: Any
+    allowed: Any
     source: str
     says: str
 

@@ -4,18 +4,19 @@ import asyncio
 import calendar
 import struct
 import time
+from typing import Any
 
 EPOCH_1900 = 2_208_988_800
 CLIENT, SERVER = 3, 4
 
 
-def stamp(seconds):
+def stamp(seconds: float) -> bytes:
     """Unix seconds as a 64-bit NTP time stamp; the era wraps in 2036 as on the wire."""
     whole = int(seconds // 1)
     return struct.pack("!II", (whole + EPOCH_1900) % 2**32, int((seconds - whole) * 2**32))
 
 
-def reply(request, now, year=None, kiss=False):
+def reply(request: bytes, now: float, year: int | None = None, kiss: bool = False) -> bytes | None:
     """The answer to a 48-byte client request, None for anything else; `year` moves the time told."""
     if len(request) < 48 or request[0] & 7 != CLIENT:
         return None
@@ -38,11 +39,11 @@ class Sntp(asyncio.DatagramProtocol):
         self.faults, self.journal, self.wall = faults, journal, wall
         self.transport = None
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
-    def datagram_received(self, data, address):
-        fault = self.faults.take("ntp", "request") if self.faults.armed else None
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        fault: Any = self.faults.take("ntp", "request") if self.faults.armed else None
         kind = fault.kind if fault else None
         answer = reply(data, self.wall(), fault["year"] if kind == "wrong_year" else None, kind == "kiss")
         self.journal.event("ntp", answered=answer is not None and kind != "silent")
@@ -55,6 +56,6 @@ class Sntp(asyncio.DatagramProtocol):
         else:
             self.send(answer, address)
 
-    def send(self, answer, address):
+    def send(self, answer: bytes, address: tuple[str, int]) -> None:
         if not self.transport.is_closing():
             self.transport.sendto(answer, address)

@@ -8,6 +8,9 @@ import contextlib
 import json
 import os
 import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from tools.errors import UserError
 
@@ -29,7 +32,7 @@ CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 FORMAT = 4  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
 
 
-def owned(path):
+def owned(path: Path) -> None:
     """Makes the file readable by its owner only, before a secret is in it; what SQLite adds beside it follows its mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     for name in (path, f"{path}-wal", f"{path}-shm"):
@@ -55,21 +58,21 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"cannot use {path}: {error}; remove it or name another run directory") from None
 
-    def close(self):
+    def close(self) -> None:
         self.db.close()
 
-    def products(self):
+    def products(self) -> dict[str, dict[str, Any]]:
         return {pk: json.loads(body) for pk, body in self.db.execute("SELECT pk, body FROM product")}
 
-    def save_product(self, pk, body):
+    def save_product(self, pk: str, body: dict[str, Any]) -> None:
         self.db.execute("INSERT OR REPLACE INTO product VALUES (?, ?)", (pk, json.dumps(body)))
 
-    def devices(self):
+    def devices(self) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
         """Yields (pk, dn, body) of every device ever seen."""
         for pk, dn, body in self.db.execute("SELECT pk, dn, body FROM device"):
             yield pk, dn, json.loads(body)
 
-    def save_devices(self, rows):
+    def save_devices(self, rows: Iterable[tuple[str, str, dict[str, Any] | None]]) -> None:
         """Writes (pk, dn, body) rows in one transaction."""
         with self.transaction():
             self.db.executemany(
@@ -77,51 +80,51 @@ class Store:
                 [(pk, dn, json.dumps(body)) for pk, dn, body in rows],
             )
 
-    def save_device(self, pk, dn, body):
+    def save_device(self, pk: str, dn: str, body: dict[str, Any] | None) -> None:
         self.db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (pk, dn, json.dumps(body)))
 
-    def identities(self):
+    def identities(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields (ID, body) of every ID2."""
         for id2, body in self.db.execute("SELECT id2, body FROM identity ORDER BY rowid"):
             yield id2, json.loads(body)
 
-    def save_identity(self, id2, body):
+    def save_identity(self, id2: str, body: dict[str, Any]) -> None:
         self.db.execute(
             "INSERT INTO identity VALUES (?, ?) ON CONFLICT (id2) DO UPDATE SET body = excluded.body",
             (id2, json.dumps(body)),
         )
 
-    def licences(self):
+    def licences(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields (ProductKey, body) of every ID2 product."""
         for pk, body in self.db.execute("SELECT pk, body FROM licence"):
             yield pk, json.loads(body)
 
-    def save_licence(self, pk, body):
+    def save_licence(self, pk: str, body: dict[str, Any]) -> None:
         self.db.execute("INSERT OR REPLACE INTO licence VALUES (?, ?)", (pk, json.dumps(body)))
 
-    def authorities(self):
+    def authorities(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields (name, body) of each registered CA, first registered first."""
         for name, body in self.db.execute("SELECT name, body FROM authority ORDER BY rowid"):
             yield name, json.loads(body)
 
-    def save_authority(self, name, body):
+    def save_authority(self, name: str, body: dict[str, Any]) -> None:
         self.db.execute(
             "INSERT INTO authority VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
             (name, json.dumps(body)),
         )
 
-    def drop_authority(self, name):
+    def drop_authority(self, name: str) -> None:
         """Forgets a CA and what is bound under it."""
         with self.transaction():
             self.db.execute("DELETE FROM authority WHERE name = ?", (name,))
             self.db.execute("DELETE FROM binding WHERE authority = ?", (name,))
 
-    def bindings(self):
+    def bindings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yields (name of the CA, serial, body)."""
         for name, serial, body in self.db.execute("SELECT authority, serial, body FROM binding"):
             yield name, serial, json.loads(body)
 
-    def save_bindings(self, rows):
+    def save_bindings(self, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
         """Writes (name of the CA, serial, body) rows in one transaction."""
         with self.transaction():
             self.db.executemany(
@@ -129,20 +132,20 @@ class Store:
                 [(name, serial, json.dumps(body)) for name, serial, body in rows],
             )
 
-    def drop_bindings(self, keys):
+    def drop_bindings(self, keys: Iterable[tuple[str, str]]) -> None:
         with self.transaction():
             self.db.executemany("DELETE FROM binding WHERE authority = ? AND serial = ?", keys)
 
-    def setting(self, name):
+    def setting(self, name: str) -> Any:
         """One value of the instance, or None."""
         found = self.db.execute("SELECT body FROM setting WHERE name = ?", (name,)).fetchone()
         return found and json.loads(found[0])
 
-    def save_setting(self, name, value):
+    def save_setting(self, name: str, value: object) -> None:
         self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     @contextlib.contextmanager
-    def transaction(self):
+    def transaction(self) -> Iterator[None]:
         """What is written inside is written together; one inside another is part of it."""
         if self.db.in_transaction:
             yield
@@ -151,31 +154,31 @@ class Store:
         with self.db:
             yield
 
-    def sessions(self):
+    def sessions(self) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         """Yields (pk, dn, unit, body)."""
         for pk, dn, unit, body in self.db.execute("SELECT pk, dn, unit, body FROM session"):
             yield pk, dn, unit, json.loads(body)
 
-    def save_session(self, key, body):
+    def save_session(self, key: tuple[str, str, str], body: dict[str, Any]) -> None:
         self.db.execute("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)", (*key, json.dumps(body)))
 
-    def drop_session(self, key):
+    def drop_session(self, key: tuple[str, str, str]) -> None:
         """Forgets the session `key` = (pk, dn, unit) and its messages."""
         with self.transaction():
             self.db.execute("DELETE FROM session WHERE pk = ? AND dn = ? AND unit = ?", key)
             self.db.execute("DELETE FROM message WHERE pk = ? AND dn = ? AND unit = ?", key)
 
-    def messages(self):
+    def messages(self) -> Iterator[tuple[int, tuple[str, str, str], str, bytes, float]]:
         """Yields (id, (pk, dn, unit), topic, payload, time) in the order they were kept."""
         for row in self.db.execute("SELECT id, pk, dn, unit, topic, payload, time FROM message ORDER BY id"):
             yield row[0], row[1:4], row[4], bytes(row[5]), row[6]
 
-    def keep_message(self, key, topic, payload, time):
+    def keep_message(self, key: tuple[str, str, str], topic: str, payload: bytes, time: float) -> int:
         """Stores one QoS 1 message for the session `key`; returns its id."""
         return self.db.execute(
             "INSERT INTO message (pk, dn, unit, topic, payload, time) VALUES (?, ?, ?, ?, ?, ?)",
             (*key, topic, payload, time),
         ).lastrowid
 
-    def drop_message(self, message_id):
+    def drop_message(self, message_id: int) -> None:
         self.db.execute("DELETE FROM message WHERE id = ?", (message_id,))

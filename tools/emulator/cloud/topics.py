@@ -1,5 +1,8 @@
 """Which topics are a device's own, and how filters match (direct.md 1.5, 7). Pure."""
 
+from collections.abc import Iterable
+from types import SimpleNamespace
+
 # {pk} and {dn} stand for the device's own names; a last `#` for one level or more.
 PUBLISHES = (
     "/{pk}/{dn}/user/#",
@@ -30,13 +33,13 @@ PLATFORM = ("broadcast", "ext", "ota", "shadow", "sys")
 SYSTEM = tuple(rule for rule in SUBSCRIBES if rule not in ("/{pk}/{dn}/user/#", "/broadcast/{pk}/#"))
 
 
-def in_scope(topic, rules, product_key, device_name):
+def in_scope(topic: str, rules: Iterable[str], product_key: str, device_name: str) -> bool:
     """Whether `topic`, a name or a filter, stays inside one of `rules` for this device."""
     levels = topic.split("/")
     return any(covers(rule.split("/"), levels, product_key, device_name) for rule in rules)
 
 
-def covers(rule, levels, product_key, device_name):
+def covers(rule: list[str], levels: list[str], product_key: str, device_name: str) -> bool:
     own = {"{pk}": product_key, "{dn}": device_name}
     for index, part in enumerate(rule):
         if part == "#":
@@ -46,7 +49,7 @@ def covers(rule, levels, product_key, device_name):
     return len(levels) == len(rule)
 
 
-def matches(topic_filter, topic):
+def matches(topic_filter: str, topic: str) -> bool:
     """Whether the subscription `topic_filter` takes in `topic` (MQTT 3.1.1, 4.7)."""
     if "+" not in topic_filter and "#" not in topic_filter:
         return topic_filter == topic
@@ -61,14 +64,14 @@ def matches(topic_filter, topic):
     return len(levels) == len(wanted)
 
 
-def fits(topic, limits):
+def fits(topic: str, limits: SimpleNamespace) -> bool:
     """Whether `topic` keeps to the length allowed, a custom one to the slashes too (application.md 4)."""
     if len(topic.encode()) > limits.topic_bytes:
         return False
     return topic.count("/") <= limits.topic_slashes or topic.split("/", 2)[1] in PLATFORM
 
 
-def device_of(topic):
+def device_of(topic: str) -> tuple[str, str] | None:
     """(ProductKey, DeviceName) that a topic names, or None: where a published message goes."""
     levels = topic.split("/")
     at = {"sys": 2, "shadow": 3, "ota": 4, "ext": 3}.get(levels[1] if len(levels) > 1 else "", 1)

@@ -1,9 +1,13 @@
 """HTTP/1.1 as a server speaks it on a `Link`: requests in, one answer each, every byte under control."""
 
+from __future__ import annotations
+
 import asyncio
 import json
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tools.emulator.cloud.identifier import whole_number
@@ -32,11 +36,11 @@ REASONS = {
 class Request:
     method: str
     path: str
-    query: dict
-    headers: dict  # lower-case names
+    query: dict[str, str]
+    headers: dict[str, str]  # lower-case names
     body: bytes = b""
 
-    def json(self):
+    def json(self) -> Any:
         """The body as JSON, {} if there is none; raises ValueError."""
         try:
             return json.loads(self.body) if self.body else {}
@@ -50,11 +54,11 @@ class Response:
 
     status: int = 200
     body: bytes = b""
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     chunked: bool = False
     close: bool = False
 
-    def encode(self):
+    def encode(self) -> bytes:
         headers = {
             "Server": "Tengine",
             "Date": formatdate(usegmt=True),
@@ -68,7 +72,7 @@ class Response:
             pieces = (body[:half], body[half:])
             body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
         else:
-            headers["Content-Length"] = len(body)
+            headers["Content-Length"] = str(len(body))
         headers["Connection"] = "close" if self.close else "keep-alive"
         lines = [
             f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
@@ -77,12 +81,12 @@ class Response:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def compact(value):
+def compact(value: object) -> bytes:
     """JSON without a blank, as old clients need it (direct.md 3); half a character becomes `?`."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def answer_json(value, status=200, **more):
+def answer_json(value: object, status: int = 200, **more: Any) -> Response:
     return Response(status, compact(value), **more)
 
 
@@ -92,7 +96,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-def parse_head(data):
+def parse_head(data: bytes) -> tuple[Request, int]:
     """(`Request`, length of its body) from the bytes before the empty line; raises `BadRequest`."""
     try:
         first, *lines = data.decode("latin-1").split("\r\n")
@@ -129,12 +133,12 @@ class HttpPeer(Handler):
         self.missing = 0
         self.busy = None
 
-    def received(self, data):
+    def received(self, data: bytes) -> None:
         self.buffer += data
         if self.busy is None:
             self.serve()
 
-    def serve(self):
+    def serve(self) -> None:
         try:
             while self.busy is None and not self.link.ended and self.complete():
                 request, self.request = self.request, None
@@ -146,7 +150,7 @@ class HttpPeer(Handler):
             self.link.write(answer_json({"error": str(error)}, error.status, close=True).encode())
             self.link.close()
 
-    def complete(self):
+    def complete(self) -> bool:
         """Whether a whole request is in the buffer."""
         if self.request is None:
             end = self.buffer.find(b"\r\n\r\n")
@@ -165,19 +169,19 @@ class HttpPeer(Handler):
                 self.link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return len(self.buffer) >= self.missing
 
-    def respond(self, request):
+    def respond(self, request: Request) -> None:
         response = self.app(request, self.link)
         if asyncio.iscoroutine(response):
             self.busy = asyncio.ensure_future(self.later(request, response))
         else:
             self.send(request, response)
 
-    async def later(self, request, response):
+    async def later(self, request: Request, response: Awaitable[Response]) -> None:
         self.send(request, await response)
         self.busy = None
         self.serve()
 
-    def send(self, request, response):
+    def send(self, request: Request, response: Response) -> None:
         if response is None:
             return
         response.close = response.close or request.headers.get("connection", "").lower() == "close"
@@ -189,6 +193,6 @@ class HttpPeer(Handler):
         if response.close:
             self.link.close()
 
-    def lost(self):
+    def lost(self) -> None:
         if self.busy is not None:
             self.busy.cancel()

@@ -1,9 +1,17 @@
 """/auth/bootstrap, of a region and the global one: where a device connects, unsigned (direct.md 6.2)."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from tools.emulator.cloud.calls import Call, read_form
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tools.emulator.cloud.calls import Asked, Call, read_form
 from tools.emulator.cloud.centres import homes
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.instance import Instance
+    from tools.emulator.cloud.link import Link
+    from tools.emulator.cloud.web import Request
 
 FIELDS = ("productKey", "deviceName", "clientId", "resources")
 NEEDED = ("productKey", "deviceName")
@@ -18,11 +26,11 @@ class RegionAsked:
     names = (None, None)
 
 
-def read(request, centre, instance):
-    return read_form(request.body, instance.registry, homes.served, centre)
+def read(request: Request, centre: str, instance: Instance) -> Asked:
+    return read_form(request.body, instance.registry, homes.served, centre, kind=Asked)
 
 
-def verdict(asked, instance):
+def verdict(asked: Asked, instance: Instance) -> int:
     if not asked.complete(NEEDED, FIELDS):
         return 460
     if asked.device is None:
@@ -30,25 +38,25 @@ def verdict(asked, instance):
     return homes.verdict(asked.device, asked.centre, instance, True) or 200
 
 
-def carry_out(asked, instance, link):
+def carry_out(asked: Asked, instance: Instance, link: Link) -> dict[str, Any]:
     found = homes.resources(asked.fields, asked.device, instance)
     return {"resources": with_ip(found, instance, link)}
 
 
-def read_region(request, centre, instance):
+def read_region(request: Request, centre: str, instance: Instance) -> RegionAsked:
     return RegionAsked(request.path.rsplit("/", 1)[1])
 
 
-def verdict_region(asked, instance):
+def verdict_region(asked: RegionAsked, instance: Instance) -> int:
     known = asked.region in instance.config.centres
     return 200 if known else instance.config.switches.bootstrap_region
 
 
-def carry_out_region(asked, instance, link):
+def carry_out_region(asked: RegionAsked, instance: Instance, link: Link) -> dict[str, Any]:
     return {"resources": with_ip({"mqtt": homes.endpoint(asked.region, None, instance)}, instance, link)}
 
 
-def with_ip(resources, instance, link):
+def with_ip(resources: dict[str, Any], instance: Instance, link: Link) -> dict[str, Any]:
     """`resources`, with the address that the client has reached if the switch says so."""
     if not instance.config.switches.bootstrap_ip:
         return resources

@@ -1,8 +1,17 @@
 """POST /auth/devicename: iotId, iotToken and where to connect (direct.md 6.1)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud import calls, signing
 from tools.emulator.cloud.centres import homes
 from tools.emulator.cloud.checks import first_refusal
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.instance import Instance
+    from tools.emulator.cloud.link import Link
+    from tools.emulator.cloud.web import Request
 
 FIELDS = (
     "productKey",
@@ -23,27 +32,27 @@ class Asked(calls.Asked):
     """One request for a token."""
 
     @property
-    def method(self):
+    def method(self) -> str | None:
         """The method of the signature, hmacmd5 if none is named; None if there is no such."""
         return signing.method(self.fields.get("signmethod", "hmacmd5"))
 
 
-def read(request, centre, instance):
-    return calls.read_form(request.body, instance.registry, homes.served, centre, Asked)
+def read(request: Request, centre: str, instance: Instance) -> Asked:
+    return calls.read_form(request.body, instance.registry, homes.served, centre, kind=Asked)
 
 
-def check_parameters(asked, instance):
+def check_parameters(asked: Asked, instance: Instance) -> int | None:
     strict = instance.config.switches.auth_surplus == 460
     return None if asked.complete(NEEDED, FIELDS if strict else asked.fields) else 460
 
 
-def check_type(asked, instance):
+def check_type(asked: Asked, instance: Instance) -> int | None:
     if asked.device is None:
         return None
     return 6200 if asked.product.auth != "secret" or asked.device.free else None
 
 
-def check_centre(asked, instance):
+def check_centre(asked: Asked, instance: Instance) -> int | None:
     if asked.device is None:
         return None
     switches = instance.config.switches
@@ -51,7 +60,7 @@ def check_centre(asked, instance):
     return homes.verdict(asked.device, asked.centre, instance, handed)
 
 
-def check_signature(asked, instance):
+def check_signature(asked: Asked, instance: Instance) -> int | None:
     if asked.device is None or asked.method is None:
         return None
     surplus = instance.config.switches.auth_surplus == "signed"
@@ -64,7 +73,7 @@ def check_signature(asked, instance):
     return None if good else 401
 
 
-def check_disabled(asked, instance):
+def check_disabled(asked: Asked, instance: Instance) -> int | None:
     disabled = asked.device is not None and asked.device.disabled
     return instance.config.switches.auth_disabled if disabled else None
 
@@ -80,12 +89,12 @@ CHECKS = {
 }
 
 
-def verdict(asked, instance):
+def verdict(asked: Asked, instance: Instance) -> int:
     """200, or the code of the first check that fails."""
     return first_refusal(instance.config.switches.auth_order, CHECKS, asked, instance) or 200
 
 
-def carry_out(asked, instance, link):
+def carry_out(asked: Asked, instance: Instance, link: Link) -> dict[str, Any]:
     """Issues the token, in the store before it is told; the `data` of the answer."""
     registry, now = instance.registry, instance.wall()
     if instance.config.switches.auth_activates:

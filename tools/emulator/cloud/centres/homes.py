@@ -1,6 +1,14 @@
 """Who is at home where: each device has one centre, and some centres hand on the others' devices."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud.centres.host_names import GLOBAL, mqtt_host
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.instance import Instance
+    from tools.emulator.cloud.registry import Device, Product
 
 
 class Homes:
@@ -16,18 +24,18 @@ class Homes:
             if device.centre
         }
 
-    def of(self, device):
+    def of(self, device: Device) -> str:
         """The region where `device` is at home; one that is no centre here counts as the instance's own."""
         found = device.centre or self.configured.get(device.key) or self.configured.get(device.product_key)
         return found if found in self.centres else self.own
 
 
-def served(product):
+def served(product: Product) -> bool:
     """Whether its devices ask themselves; sub-devices never do."""
     return product.node != "subdevice"
 
 
-def verdict(device, centre, instance, handed):
+def verdict(device: Device, centre: str | None, instance: Instance, handed: bool) -> int | None:
     """None if `centre` answers for `device`, which is at home there or `handed` on; else the code."""
     switches = instance.config.switches
     if instance.registry.homes.of(device) == centre or handed and centre in (GLOBAL, *switches.routers):
@@ -35,14 +43,14 @@ def verdict(device, centre, instance, handed):
     return switches.auth_elsewhere
 
 
-def endpoint(region, product_key, instance):
+def endpoint(region: str, product_key: str | None, instance: Instance) -> dict[str, Any]:
     """{"host", "port"} of MQTT in a region, as the switches have it."""
     switches = instance.config.switches
     named = product_key if switches.auth_host == "product" else None
     return {"host": mqtt_host(region, named), "port": switches.auth_port}
 
 
-def resources(fields, device, instance):
+def resources(fields: dict[str, str], device: Device, instance: Instance) -> dict[str, Any]:
     """The `resources` of an answer: those that were asked for, of which there is only mqtt."""
     if "mqtt" not in fields.get("resources", "mqtt").split(","):
         return {}

@@ -1,8 +1,15 @@
 """iotId and iotToken: what /auth/devicename gives out and a CONNECT shows (direct.md 6.1)."""
 
+from __future__ import annotations
+
 import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import signing
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Device
 
 TOKENS_MAX = 50  # of one device, if all of them are good
 
@@ -21,12 +28,12 @@ class Tokens:
             if device.tokens
         }
 
-    def find(self, iot_id):
+    def find(self, iot_id: str | None) -> Device | None:
         """The device whose iotId it is, or None."""
         device = self.devices.get(iot_id)
         return device if device and self.registry.find(*device.key) is device else None
 
-    def issue(self, device, now):
+    def issue(self, device: Device, now: float) -> tuple[str, str]:
         """(iotId, iotToken): the iotId is the device's, the token is fresh."""
         self.devices[device.iot_id] = device
         token = secrets.token_hex(16)
@@ -35,14 +42,14 @@ class Tokens:
         self.registry.save(device)
         return device.iot_id, token
 
-    def lives(self, issued, now):
+    def lives(self, issued: Sequence[Any], now: float) -> bool:
         return now < issued[1] + self.seconds
 
-    def good(self, device, token, now):
+    def good(self, device: Device, token: str, now: float) -> bool:
         """Whether `token` is one of the device's and alive."""
         return any(self.lives(one, now) and signing.same(token, one[0]) for one in device.tokens)
 
-    def void(self, device):
+    def void(self, device: Device) -> None:
         """No token that was given out is good any more."""
         device.tokens = []
         self.registry.save(device)

@@ -42,7 +42,7 @@ SESSION_ERROR = "device session error"  # 520 on /ext/error, gateway.md 9
 LOGINS = "rate limit, too many subDeviceOnline msg in one minute"  # 429 of one sub-device, gateway.md 8.4
 
 
-def message(code):
+def message(code: int) -> str:
     return MESSAGES.get(code, "request error")
 
 

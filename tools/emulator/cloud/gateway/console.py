@@ -1,14 +1,23 @@
 """The console's view of gateways: topology, wishes, sub-devices thrown off (gateway.md 6.4, 7, 9)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
 from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_items
 from tools.emulator.cloud.web import BadRequest
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.admin import AdminApp
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.web import Request
+
 KICKS = (427, 527, 520, 521, 522, 6401)  # codes of /ext/error, gateway.md 9
 
 
-def describe(app, device):
+def describe(app: AdminApp, device: Device) -> dict[str, Any]:
     """What `GET /devices/{pk}/{dn}` says more of a gateway or a sub-device."""
     gateways = app.instance.gateways
     node = app.instance.registry.node(device.product_key)
@@ -20,18 +29,18 @@ def describe(app, device):
     return {"node": node}
 
 
-def named(key):
+def named(key: tuple[str, str]) -> dict[str, str]:
     return {"product_key": key[0], "device_name": key[1]}
 
 
-def gateway_of(app, pk, dn):
+def gateway_of(app: AdminApp, pk: str, dn: str) -> Device:
     device = app.device(pk, dn)
     if app.instance.registry.node(pk) != "gateway":
         raise BadRequest(409, f"{dn} is no gateway, its product has node = {app.instance.registry.node(pk)}")
     return device
 
 
-def subdevices_of(app, request):
+def subdevices_of(app: AdminApp, request: Request) -> tuple[list[Device], list[dict[str, Any]]]:
     """The sub-devices that a body names as {"subdevices": [{"product_key", "device_name"}, ...]}."""
     values = body(request, subdevices=list)["subdevices"]
     if not values or not all(isinstance(one, dict) for one in values):
@@ -39,8 +48,8 @@ def subdevices_of(app, request):
     return [subdevice(app, one) for one in values], values
 
 
-def subdevice(app, values):
-    pk, dn = values.get("product_key"), values.get("device_name")
+def subdevice(app: AdminApp, values: dict[str, Any]) -> Device:
+    pk, dn = cast(str, values.get("product_key")), cast(str, values.get("device_name"))
     device = app.device(pk, dn)
     if not app.instance.is_subdevice(device):
         node = app.instance.registry.node(pk)
@@ -49,7 +58,7 @@ def subdevice(app, values):
 
 
 @route("GET", "/devices/{pk}/{dn}/topology")
-def show_topology(app, request, pk, dn):
+def show_topology(app: AdminApp, request: Request, pk: str, dn: str) -> list[dict[str, Any]]:
     gateway = gateway_of(app, pk, dn)
     return [
         {**named(device.key), "status": app.instance.status(device)}
@@ -58,7 +67,7 @@ def show_topology(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/topology")
-def attach(app, request, pk, dn):
+def attach(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     gateway, (devices, values) = gateway_of(app, pk, dn), subdevices_of(app, request)
     for device, one in zip(devices, values):
         if "sign" in one:
@@ -70,7 +79,7 @@ def attach(app, request, pk, dn):
     return {"done": "attach"}
 
 
-def prove(app, device, values):
+def prove(app: AdminApp, device: Device, values: dict[str, Any]) -> None:
     """Checks the sign of an item as the cloud's own API does (gateway.md 6.4); raises `BadRequest`."""
     fields = {key: value for key, value in values.items() if key not in ("product_key", "device_name")}
     wire = {"productKey": device.product_key, "deviceName": device.device_name, **fields}
@@ -84,7 +93,7 @@ def prove(app, device, values):
 
 
 @route("DELETE", "/devices/{pk}/{dn}/topology")
-def detach(app, request, pk, dn):
+def detach(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]:
     gateway, (devices, _) = gateway_of(app, pk, dn), subdevices_of(app, request)
     for device in devices:
         if device.gateway != gateway.key:
@@ -96,7 +105,7 @@ def detach(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/notify")
-def notify(app, request, pk, dn):
+def notify(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, Any]:
     gateway, (devices, _) = gateway_of(app, pk, dn), subdevices_of(app, request)
     pairs = [{"productKey": device.product_key, "deviceName": device.device_name} for device in devices]
     number, outcomes = app.instance.gateways.notices.add_notify(gateway.key, pairs)
@@ -104,19 +113,19 @@ def notify(app, request, pk, dn):
 
 
 @route("POST", "/devices/{pk}/{dn}/permit")
-def permit(app, request, pk, dn):
+def permit(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, Any]:
     gateway = gateway_of(app, pk, dn)
     number, outcomes = app.instance.gateways.notices.permit(gateway.key, body(request, params=dict)["params"])
     return {"id": number, **outcomes}
 
 
 @route("GET", "/devices/{pk}/{dn}/found")
-def show_found(app, request, pk, dn):
+def show_found(app: AdminApp, request: Request, pk: str, dn: str) -> list[dict[str, str]]:
     gateway = gateway_of(app, pk, dn)
     return [named(key) for key in app.instance.gateways.found.get(gateway.key, {})]
 
 
-def kick(app, device, values):
+def kick(app: AdminApp, device: Device, values: dict[str, Any]) -> dict[str, str]:
     """Forces a sub-device offline with a code on /ext/error of its gateway."""
     code = values.get("code", app.instance.config.switches.taken_over)
     if code not in KICKS:

@@ -1,12 +1,19 @@
 """What a gateway tells of its sub-devices: found ones, and their data in one message (gateway.md 7, 11)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud import alink
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import read_item, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.gateway.operation import Asking
 
-def list_found(asking, params):
+
+def list_found(asking: Asking, params: Any) -> dict[str, Any]:
     """list/found: devices that need not exist; the console shows them."""
     items = read_items(params, asking.limits.topology_items)
     for item in items:
@@ -18,7 +25,7 @@ def list_found(asking, params):
     return {}
 
 
-def pack_post(asking, params):
+def pack_post(asking: Asking, params: Any) -> dict[str, Any]:
     """property/pack/post: properties and events of the gateway and of its sub-devices."""
     if not isinstance(params, dict):
         raise Refused(460)
@@ -53,7 +60,7 @@ def pack_post(asking, params):
     return {}
 
 
-def count(parts, kind):
+def count(parts: Any, kind: str) -> int:
     """How many values of `kind` there are; a list of values counts each. Raises `Refused` with 460."""
     total = 0
     for part in parts:
@@ -64,6 +71,6 @@ def count(parts, kind):
     return total
 
 
-def last(value):
+def last(value: Any) -> Any:
     """The newest of a property's values in one message."""
     return value[-1] if isinstance(value, list) and value else value

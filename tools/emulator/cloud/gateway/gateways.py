@@ -1,5 +1,10 @@
 """The platform's side of gateways: who asks what, and what it brings about (gateway.md 14)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.alink import parse, reply, wants_reply
 from tools.emulator.cloud.gateway import discovery, presence, registration, topology
@@ -9,6 +14,13 @@ from tools.emulator.cloud.gateway.operation import Asking
 from tools.emulator.cloud.gateway.rates import Rates
 from tools.emulator.cloud.gateway.subdevice_link import Carried
 from tools.emulator.cloud.gateway.topology import CREATED, DISABLED, ENABLED, REMOVED, Topology
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Publish
+    from tools.emulator.cloud.instance import Thing
+    from tools.emulator.cloud.mqtt import MqttPeer
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.sessions import Session
 
 # levels after the gateway's own names -> (stage for faults, what carries it out)
 REQUESTS = {
@@ -41,12 +53,12 @@ class Gateways:
         self.rates = Rates(self.limits, lambda: instance.monotonic())
         self.found = {}
 
-    def thing(self, key):
+    def thing(self, key: tuple[str, str]) -> Thing:
         return self.instance.thing(*key)
 
     # ---- requests of a gateway
 
-    def take(self, peer, packet):
+    def take(self, peer: MqttPeer, packet: Publish) -> bool:
         """Serves a request on a gateway's own topic; returns whether it was one."""
         if self.registry.node(peer.names[0]) != "gateway":
             return False
@@ -58,27 +70,49 @@ class Gateways:
             return True
         known = tail.startswith(FAMILIES) and not tail.endswith("_reply")
         if known and self.switches.unknown_request == 6203:
-            self.reply(peer.session, packet.topic, parse(packet.payload) or {}, tail, 6203, {}, message(6203))
+            self.reply(
+                peer.session,
+                packet.topic,
+                parse(packet.payload) or {},
+                tail,
+                code=6203,
+                data={},
+                text=message(6203),
+            )
         return known
 
-    def serve(self, peer, packet, tail, stage, operation):
+    def serve(
+        self,
+        peer: MqttPeer,
+        packet: Publish,
+        tail: str,
+        stage: str,
+        operation: Callable[[Asking, Any], object],
+    ) -> None:
         fault = peer.link.take(stage, *peer.names)
         if fault and fault.unprocessed:
             peer.link.arm(fault)
             return
         request, session = parse(packet.payload), peer.session
         asking = Asking(self, session, stage)
+        data: Any
         if fault and fault.kind == "refuse":
             code, data, text = fault["code"], {}, fault["message"] or message(fault["code"])
         else:
             code, data, text = self.carry_out(asking, request, tail, operation)
         peer.note("gateway request", stage=stage, code=code)
         if code is not None and (not fault or fault.kind == "refuse" or peer.link.arm(fault)):
-            self.reply(session, packet.topic, request or {}, tail, code, data, text)
+            self.reply(session, packet.topic, request or {}, tail, code=code, data=data, text=text)
         for action in asking.after:
             action()
 
-    def carry_out(self, asking, request, tail, operation):
+    def carry_out(
+        self,
+        asking: Asking,
+        request: dict[str, Any] | None,
+        tail: str,
+        operation: Callable[[Asking, Any], object],
+    ) -> tuple[int | None, Any, str]:
         """(code, data, message) of the reply; a code of None asks for none."""
         try:
             if request is None:
@@ -90,7 +124,17 @@ class Gateways:
         except Refused as refusal:
             return refusal.code, {} if refusal.data is None else refusal.data, str(refusal)
 
-    def reply(self, session, topic, request, tail, code, data, text):
+    def reply(
+        self,
+        session: Session | None,
+        topic: str,
+        request: dict[str, Any],
+        tail: str,
+        *,
+        code: int,
+        data: object,
+        text: str,
+    ) -> None:
         if session is None or not wants_reply(request):
             return
         payload = reply(request, code, data, text, tail.replace("/", "."))
@@ -98,7 +142,9 @@ class Gateways:
 
     # ---- traffic of sub-devices
 
-    def speaks_for(self, peer, topic, rules=topics.PUBLISHES):
+    def speaks_for(
+        self, peer: MqttPeer, topic: str, rules: Iterable[str] = topics.PUBLISHES
+    ) -> tuple[str, str] | None:
         """The (ProductKey, DeviceName) of the sub-device that a gateway uses `topic` for, or None."""
         if self.registry.node(peer.names[0]) != "gateway":
             return None
@@ -107,11 +153,11 @@ class Gateways:
             return None
         return key if topics.in_scope(topic, rules, *key) else None
 
-    def session_of(self, peer, key):
+    def session_of(self, peer: MqttPeer, key: tuple[str, str]) -> Session | None:
         """The session of sub-device `key` that this gateway carries, or None."""
         return peer.session and peer.session.carried.get((*key, ""))
 
-    def uplink(self, peer, key, packet):
+    def uplink(self, peer: MqttPeer, key: tuple[str, str], packet: Publish) -> Session | None:
         """The session a message of sub-device `key` belongs to; None, and 520, without (gateway.md 11)."""
         session = self.session_of(peer, key)
         if packet.qos and self.switches.subdevice_qos1 == "drop":
@@ -124,7 +170,7 @@ class Gateways:
 
     # ---- sessions
 
-    def go_online(self, asking, entries):
+    def go_online(self, asking: Asking, entries: Iterable[tuple[Device, bool, dict[str, str]]]) -> None:
         """Opens sessions for (device, clean, extension of the clientId) entries."""
         gateway, opened = asking.session, []
         with self.sessions.store.transaction():
@@ -139,13 +185,13 @@ class Gateways:
                 opened.append(self.open(gateway, device, clean, extra))
         asking.later(lambda: self.resume(opened, gateway))
 
-    def resume(self, sessions, gateway):
+    def resume(self, sessions: Iterable[Session], gateway: Session) -> None:
         """Sends what has waited for the sub-devices that `gateway` carries."""
         for session in sessions:
             if session.gateway is gateway:
                 self.sessions.resume(session)
 
-    def open(self, gateway, device, clean, extra):
+    def open(self, gateway: Session, device: Device, clean: bool, extra: dict[str, str]) -> Session:
         session, _ = self.sessions.open((*device.key, ""), clean, None)
         session.peer = Carried(self, session, gateway)
         self.sessions.take_up(session, gateway)
@@ -157,34 +203,34 @@ class Gateways:
         session.peer.note("online", code=200, way="subdevice", clean=clean, sdk=extra.get("_v"))
         return session
 
-    def end(self, session, reason):
+    def end(self, session: Session, reason: str) -> None:
         """Ends a sub-device's session; nobody is told."""
         session.peer.note("offline", reason=reason)
         self.sessions.close(session)
 
-    def force_offline(self, session, code, reason):
+    def force_offline(self, session: Session, code: int, reason: str) -> None:
         """Ends a sub-device's session and tells its gateway why (gateway.md 9)."""
-        gateway = session.gateway.key[:2]
+        gateway = cast("Session", session.gateway).key[:2]
         session.peer.note("kicked", reason=reason, code=code)
         self.sessions.close(session)
         self.notices.error(gateway, code, session.key[:2])
 
-    def lost(self, session):
+    def lost(self, session: Session) -> None:
         """The connection of the gateway `session` is gone, and with it all that it carried."""
         with self.sessions.store.transaction():
             for one in list(session.carried.values()):
                 self.end(one, "the gateway is offline")
 
-    def online(self, device):
+    def online(self, device: Device) -> Session | None:
         """The session of a sub-device that is online, or None."""
         session = self.sessions.get((*device.key, ""))
         return session if session.peer else None
 
     # ---- topology
 
-    def attach(self, gateway, devices, own=False):
+    def attach(self, gateway: tuple[str, str], devices: list[Device], own: bool = False) -> None:
         """Attaches `devices` to `gateway`, taking them from others; `own` if the gateway asked itself."""
-        moved = {}
+        moved: dict[tuple[str, str], list[Device]] = {}
         for device in devices:
             if device.gateway not in (None, gateway):
                 moved.setdefault(device.gateway, []).append(device)
@@ -197,21 +243,21 @@ class Gateways:
         if not own or self.switches.own_changes:
             self.notices.change(gateway, CREATED, fresh)
 
-    def report_detached(self, devices, gateway):
+    def report_detached(self, devices: list[Device], gateway: tuple[str, str]) -> None:
         """Ends the sessions that `devices` still have at `gateway`, with 6401 (gateway.md 6)."""
         for device in devices:
             session = self.online(device)
-            if session and session.gateway.key[:2] == gateway:
+            if session and cast("Session", session.gateway).key[:2] == gateway:
                 self.force_offline(session, 6401, "detached")
 
-    def detach(self, devices, own=False):
+    def detach(self, devices: list[Device], own: bool = False) -> None:
         """Takes `devices`, all of one gateway, out of the topology; their sessions are not touched."""
         gateway = devices[0].gateway
         self.topology.detach(devices)
         if not own or self.switches.own_changes:
             self.notices.change(gateway, REMOVED, devices)
 
-    def remove(self, device):
+    def remove(self, device: Device) -> None:
         """Removes a sub-device from the cloud, telling nobody."""
         session = self.online(device)
         if session:
@@ -219,32 +265,32 @@ class Gateways:
         self.topology.forget(device)
         self.instance.forget(device)
 
-    def release(self, gateway):
+    def release(self, gateway: tuple[str, str]) -> None:
         """A gateway was deleted: its sub-devices are nobody's."""
         self.topology.detach(self.topology.of(gateway))
         self.found.pop(gateway, None)
 
     # ---- the console
 
-    def disable(self, device):
+    def disable(self, device: Device) -> None:
         self.registry.set_disabled(device, True)
         self.part(device, "thing/disable", 522, DISABLED)
 
-    def enable(self, device):
+    def enable(self, device: Device) -> None:
         """The sub-device is offline, so its gateway is told (gateway.md 10)."""
         self.registry.set_disabled(device, False)
         if device.gateway:
             self.notices.change(device.gateway, ENABLED, [device])
 
-    def delete(self, device):
+    def delete(self, device: Device) -> None:
         self.part(device, "thing/delete", 521, REMOVED)
         self.topology.forget(device)
         self.instance.forget(device)
 
-    def part(self, device, tail, code, status):
+    def part(self, device: Device, tail: str, code: int, status: int) -> None:
         """Tells sub-device and gateway in the order of the switch, and ends the session (gateway.md 10)."""
         session, gateway = self.online(device), device.gateway
-        carrier = session and session.gateway.key[:2]
+        carrier = session and cast("Session", session.gateway).key[:2]
         steps = {
             "notice": lambda: self.instance.request(device, tail, tail.replace("/", "."), {}),
             "error": lambda: session and self.notices.error(carrier, code, device.key),
@@ -257,7 +303,7 @@ class Gateways:
             self.sessions.close(session)
 
 
-def own_tail(topic, names):
+def own_tail(topic: str, names: tuple[str, str]) -> str:
     """What follows the gateway's own names in a /sys or /ext/session topic, or ""."""
     for prefix in ("/sys/{}/{}/", "/ext/session/{}/{}/"):
         start = prefix.format(*names)

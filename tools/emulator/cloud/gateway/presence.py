@@ -1,32 +1,43 @@
 """Sub-devices come online and go offline: login and logout, single and batch (gateway.md 8)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, cast
+
 from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import LOGINS, Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_item, read_items
 from tools.emulator.cloud.identifier import parse_client_identifier
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.gateway.operation import Asking
+    from tools.emulator.cloud.gateway.request import Item
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.sessions import Session
 
-def check_rate(asking, item, device, new):
+
+def check_rate(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     return 429 if item.key in asking.too_often else None
 
 
-def check_device(asking, item, device, new):
+def check_device(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     return 6100 if device is None and item.key not in asking.registry.deleted else None
 
 
-def check_deleted(asking, item, device, new):
+def check_deleted(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     return 521 if device is None and item.key in asking.registry.deleted else None
 
 
-def check_disabled(asking, item, device, new):
+def check_disabled(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     return asking.switches.login_disabled if device and device.disabled else None
 
 
-def check_attached(asking, item, device, new):
+def check_attached(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     return 6401 if device is None or device.gateway != asking.key else None
 
 
-def check_sign(asking, item, device, new):
+def check_sign(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     if device is None:
         return None
     method = method_of(item, asking.switches.subdevice_method)
@@ -37,7 +48,7 @@ def check_sign(asking, item, device, new):
     return 6287
 
 
-def check_count(asking, item, device, new):
+def check_count(asking: Asking, item: Item, device: Device | None, new: Collection[Any]) -> int | None:
     """`new` are the sub-devices of this request that are not online yet."""
     online = asking.session.carried
     if (*item.key, "") in online:
@@ -56,17 +67,17 @@ CHECKS = {
 }
 
 
-def check(asking, item, new, refuse):
+def check(asking: Asking, item: Item, new: Collection[Any], refuse: Callable[[Item, int], Exception]) -> None:
     """Lets `item` pass or raises `refuse(item, code)`."""
     if code := first_refusal(asking.switches.login_order, CHECKS, asking, item, asking.find(item), new):
         raise refuse(item, code)
 
 
-def login_fields(asking):
+def login_fields(asking: Asking) -> tuple[str, ...]:
     return ("sign", METHOD_KEY, *(("clientid",) if asking.switches.login_client_id == "required" else ()))
 
 
-def login(asking, params):
+def login(asking: Asking, params: Any) -> dict[str, str]:
     """combine/login, gateway.md 8.1."""
     if not isinstance(params, dict):
         raise Refused(460)
@@ -76,7 +87,7 @@ def login(asking, params):
     return item.pair
 
 
-def batch_login(asking, params):
+def batch_login(asking: Asking, params: Any) -> list[dict[str, str]]:
     """combine/batch_login, all or nothing; both places of signMethod are taken (gateway.md 8.2)."""
     if not isinstance(params, dict):
         raise Refused(460)
@@ -87,28 +98,28 @@ def batch_login(asking, params):
     return [item.pair for item in items]
 
 
-def text_of(code):
+def text_of(code: int) -> str | None:
     return LOGINS if code == 429 else None
 
 
-def log_in(asking, items, refuse):
+def log_in(asking: Asking, items: list[Item], refuse: Callable[[Item, int], Exception]) -> None:
     """Opens a session for each of `items`, or for none of them."""
     rates = asking.platform.rates
     asking.too_often = {item.key for item in items if asking.find(item) and rates.login(item.key)}
-    new = []
+    new: list[Item] = []
     for item in items:
         check(asking, item, new, refuse)
         if (*item.key, "") not in asking.session.carried:
             new.append(item)
-    entries = [(asking.find(item), clean(asking, item), extra(item)) for item in items]
+    entries = [(cast("Device", asking.find(item)), clean(asking, item), extra(item)) for item in items]
     asking.platform.go_online(asking, entries)
 
 
-def clean(asking, item):
+def clean(asking: Asking, item: Item) -> bool:
     return asking.switches.clean_session_missing if item.clean is None else item.clean
 
 
-def extra(item):
+def extra(item: Item) -> dict[str, str]:
     """The extension in a login's clientId, {} if there is none."""
     try:
         return parse_client_identifier(item.get("clientid") or "").extra
@@ -116,24 +127,24 @@ def extra(item):
         return {}
 
 
-def logout(asking, params):
+def logout(asking: Asking, params: Any) -> dict[str, str]:
     """combine/logout, gateway.md 8.3."""
     item = read_item(params)
     log_out(asking, [item], lambda item: Refused(520, item.pair))
     return item.pair
 
 
-def batch_logout(asking, params):
+def batch_logout(asking: Asking, params: Any) -> list[dict[str, str]]:
     """combine/batch_logout, all or nothing."""
     items = read_items(params, asking.limits.login_items)
     log_out(asking, items, lambda item: Refused(520, [item.pair]))
     return [item.pair for item in items]
 
 
-def log_out(asking, items, refuse):
+def log_out(asking: Asking, items: list[Item], refuse: Callable[[Item], Exception]) -> None:
     sessions = [asking.session.carried.get((*item.key, "")) for item in items]
     for item, session in zip(items, sessions):
         if session is None:
             raise refuse(item)
     for session in sessions:
-        asking.platform.end(session, "logged out")
+        asking.platform.end(cast("Session", session), "logged out")

@@ -1,9 +1,16 @@
 """What a gateway's request holds: items that name sub-devices, with their proof (gateway.md 4 to 8). Pure."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import signing
 from tools.emulator.cloud.gateway.codes import Refused
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Device
 
 METHOD_KEY = "signmethod"  # spelt signMethod by some; gateway.md 6.1
 UNSIGNED = ("sign", METHOD_KEY, "cleansession")
@@ -16,35 +23,37 @@ class Item:
 
     product_key: str
     device_name: str
-    fields: dict
+    fields: dict[str, Any]
     clean: bool | None = None
 
     @property
-    def key(self):
+    def key(self) -> tuple[str, str]:
         return self.product_key, self.device_name
 
     @property
-    def pair(self):
+    def pair(self) -> dict[str, str]:
         return {"productKey": self.product_key, "deviceName": self.device_name}
 
-    def get(self, name):
+    def get(self, name: str) -> Any:
         """A field by its name in lower case, or None."""
         return next((value for key, value in self.fields.items() if key.lower() == name), None)
 
-    def signed(self):
+    def signed(self) -> dict[str, Any]:
         """The fields that the sign covers: all that were sent but sign, method and cleanSession."""
         return {key: value for key, value in self.fields.items() if key.lower() not in UNSIGNED}
 
-    def proves(self, secret, method, **more):
+    def proves(self, secret: str, method: str, **more: Any) -> bool:
         """Whether the sign in it was made with `secret`; `more` are further signed fields."""
         return signing.matches(self.get("sign"), method, secret, self.signed() | more)
 
 
-def pair_of(device):
+def pair_of(device: Device) -> dict[str, str]:
     return {"productKey": device.product_key, "deviceName": device.device_name}
 
 
-def read_items(params, limit, needed=(), method=None):
+def read_items(
+    params: Any, limit: int, needed: Collection[str] = (), method: str | None = None
+) -> list[Item]:
     """The items of an array, one for each sub-device; raises `Refused` with 460.
 
     `needed` are fields, in lower case, that each item must have; `method` is
@@ -56,7 +65,7 @@ def read_items(params, limit, needed=(), method=None):
     return list({item.key: item for item in found}.values())
 
 
-def read_item(values, needed=(), method=None):
+def read_item(values: Any, needed: Collection[str] = (), method: str | None = None) -> Item:
     """One item; raises `Refused` with 460."""
     if not isinstance(values, dict):
         raise Refused(460)
@@ -71,7 +80,7 @@ def read_item(values, needed=(), method=None):
     return item
 
 
-def read_clean(value):
+def read_clean(value: object) -> bool | None:
     """cleanSession: text as the page has it, or a JSON boolean."""
     clean = value if isinstance(value, bool) else CLEAN.get(value) if isinstance(value, str) else None
     if clean is None:
@@ -79,7 +88,7 @@ def read_clean(value):
     return clean
 
 
-def text(value):
+def text(value: object) -> str:
     """A field's text: text as it is, a number in decimal digits; raises `Refused` with 460."""
     if isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value):
         return value
@@ -88,7 +97,7 @@ def text(value):
     raise Refused(460)
 
 
-def method_of(item, unknown):
+def method_of(item: Item, unknown: int) -> str:
     """The signing method of `item`; raises `Refused` with the code `unknown` for one that is not known."""
     method = signing.method(item.get(METHOD_KEY))
     if method is None:

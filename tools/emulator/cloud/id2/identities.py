@@ -1,8 +1,14 @@
 """Identities and licences, and what may become of them; every change is in the store on return."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from tools.emulator.cloud.id2.keys import KEY_TYPES, NUMBERS, Key
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.config import ProductSeed
 
 STATES = ("active", "inactive", "suspended", "discarded")
 DAY, BEIJING = 86_400, 8 * 3600  # a day of the quota is one of Beijing's calendar
@@ -28,10 +34,10 @@ class Identity:
     authentications: int = 0
 
     @property
-    def key(self):
+    def key(self) -> Key:
         return Key(self.key_type, bytes.fromhex(self.key_hex))
 
-    def today(self, now):
+    def today(self, now: float) -> int:
         """How many authentications it has had on the day of `now`, Unix seconds."""
         return self.authentications if self.day == day(now) else 0
 
@@ -44,7 +50,7 @@ class Licence:
     whitelist: bool
 
 
-def day(now):
+def day(now: float) -> int:
     return int(now + BEIJING) // DAY
 
 
@@ -65,7 +71,7 @@ class Identities:
         for seed in products:
             self.sow(seed)
 
-    def sow(self, product):
+    def sow(self, product: ProductSeed) -> None:
         """Creates what the configuration names and the store has never seen."""
         pk = product.product_key
         known = {one.seed for one in self.of(pk)}
@@ -77,25 +83,27 @@ class Identities:
             made.device_name = None if self.bound(pk, seed.device_name) else seed.device_name
             self.save(made)
 
-    def make(self, product_key, key_type, id2=None, key=None):
+    def make(
+        self, product_key: str, key_type: str, id2: str | None = None, key: bytes | None = None
+    ) -> Identity:
         """An `Identity`, with a fresh ID and key where none is given; not saved yet."""
         while id2 is None or id2 in self.by_id:
             id2 = self.random(12).hex().upper()
         key = key or self.random(KEY_TYPES[key_type].size)
         return Identity(id2, key.hex(), key_type, product_key)
 
-    def of(self, product_key):
+    def of(self, product_key: str) -> list[Identity]:
         return [one for one in self.by_id.values() if one.product_key == product_key]
 
-    def provisioned(self, product_key, fingerprint):
+    def provisioned(self, product_key: str, fingerprint: str) -> Identity | None:
         """The identity that a device with `fingerprint` has got, or None."""
         return self.by_fingerprint.get((product_key, fingerprint))
 
-    def bound(self, product_key, device_name):
+    def bound(self, product_key: str, device_name: str | None) -> Identity | None:
         """The identity that is bound to a DeviceName, or None."""
         return self.by_name.get((product_key, device_name))
 
-    def issue(self, product_key, number, fingerprint):
+    def issue(self, product_key: str, number: int, fingerprint: str) -> Identity:
         """Provisions one more identity of the key type `number`; takes it off the quota."""
         made = self.make(product_key, NUMBERS[number])
         made.fingerprint = fingerprint
@@ -107,7 +115,7 @@ class Identities:
             self.save(made)
         return made
 
-    def create(self, product_key, key_type, count):
+    def create(self, product_key: str, key_type: str, count: int) -> list[Identity]:
         """`count` fresh identities, in one transaction."""
         with self.store.transaction():
             made = [self.make(product_key, key_type) for _ in range(count)]
@@ -115,19 +123,19 @@ class Identities:
                 self.save(one)
         return made
 
-    def count(self, identity, now):
+    def count(self, identity: Identity, now: float) -> None:
         """One more authentication."""
         self.set_count(identity, now, identity.today(now) + 1)
 
-    def set_count(self, identity, now, count):
+    def set_count(self, identity: Identity, now: float, count: int) -> None:
         identity.day, identity.authentications = day(now), count
         self.save(identity)
 
-    def set_state(self, identity, state):
+    def set_state(self, identity: Identity, state: str) -> None:
         identity.state = state
         self.save(identity)
 
-    def bind(self, identity, device_name):
+    def bind(self, identity: Identity, device_name: str | None) -> None:
         """Binds `identity`, and no other of its product, to a DeviceName; None unbinds it."""
         with self.store.transaction():
             for one in (identity, self.bound(identity.product_key, device_name)):
@@ -138,13 +146,13 @@ class Identities:
             identity.device_name = device_name
             self.save(identity)
 
-    def release(self, product_key, device_name):
+    def release(self, product_key: str, device_name: str) -> None:
         """The device was deleted: whoever was bound to it is bound no more."""
         identity = self.bound(product_key, device_name)
         if identity is not None:
             self.bind(identity, None)
 
-    def enter(self, identity):
+    def enter(self, identity: Identity) -> None:
         """Makes `identity` known by all its names."""
         self.by_id[identity.id2] = identity
         if identity.device_name is not None:
@@ -152,10 +160,10 @@ class Identities:
         if identity.fingerprint is not None:
             self.by_fingerprint.setdefault((identity.product_key, identity.fingerprint), identity)
 
-    def save(self, identity):
+    def save(self, identity: Identity) -> None:
         self.enter(identity)
         body = asdict(identity)
         self.store.save_identity(body.pop("id2"), body)
 
-    def save_licence(self, product_key):
+    def save_licence(self, product_key: str) -> None:
         self.store.save_licence(product_key, asdict(self.licences[product_key]))

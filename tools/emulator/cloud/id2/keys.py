@@ -1,5 +1,7 @@
 """An ID² key: the key families that are symmetric, and the one primitive they share (id2.md 1.1, 2.2)."""
 
+from __future__ import annotations
+
 import hmac
 from dataclasses import dataclass, field
 
@@ -16,8 +18,8 @@ class KeyType:
     """`size` in bytes; `digit` is the hash's on the wire, `number` the type's in provisioning, or None."""
 
     size: int
-    cipher: type
-    hash: type = SHA256
+    cipher: type[AES] | type[TripleDES] | type[SM4]
+    hash: type[SHA256] | type[SM3] = SHA256
     digit: str = "2"
     number: int | None = None
 
@@ -41,15 +43,15 @@ class Key:
     value: bytes = field(repr=False)
 
     @property
-    def kind(self):
+    def kind(self) -> KeyType:
         return KEY_TYPES[self.type]
 
-    def encrypt(self, data):
+    def encrypt(self, data: bytes) -> bytes:
         """ECB with PKCS#5 padding; the device's `decrypt` takes it."""
         padder = PKCS7(self.kind.cipher.block_size).padder()
         return self.blocks(padder.update(data) + padder.finalize())
 
-    def decrypt(self, data):
+    def decrypt(self, data: bytes) -> bytes:
         """The inverse; raises ValueError where length or padding is wrong."""
         if not data or len(data) % (self.kind.cipher.block_size // 8):
             raise ValueError("not a whole number of blocks")
@@ -57,21 +59,21 @@ class Key:
         unpadder = PKCS7(self.kind.cipher.block_size).unpadder()
         return unpadder.update(decryptor.update(data) + decryptor.finalize()) + unpadder.finalize()
 
-    def blocks(self, data):
+    def blocks(self, data: bytes) -> bytes:
         """ECB without padding."""
         encryptor = self.cipher().encryptor()
         return encryptor.update(data) + encryptor.finalize()
 
-    def cipher(self):
+    def cipher(self) -> Cipher:
         value = self.value + self.value[:8] if self.type == "3DES_112" else self.value
         return Cipher(self.kind.cipher(value), ECB())
 
-    def sign(self, text):
+    def sign(self, text: str) -> bytes:
         """The signature of an ASCII string."""
         digest = Hash(self.kind.hash())
         digest.update(text.encode())
         return self.encrypt(digest.finalize())
 
-    def signed(self, text, signature):
+    def signed(self, text: str, signature: bytes) -> bool:
         """Whether `signature` is that of `text`."""
         return hmac.compare_digest(self.sign(text), signature)

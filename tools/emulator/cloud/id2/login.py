@@ -1,17 +1,27 @@
 """Whether a CONNECT inside iTLS is let in, and what that brings about (id2.md 6)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tools.emulator.cloud.identifier import parse_client_identifier, parse_username
 from tools.emulator.cloud.login import Case, Refused, judge
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Connect
+    from tools.emulator.cloud.id2.identities import Identity
+    from tools.emulator.cloud.instance import Instance
+    from tools.emulator.cloud.login import Verdict
 
 SECUREMODE, AUTHTYPE = "8", "id2"
 
 
-def decide(connect, identity, instance):
+def decide(connect: Connect, identity: Identity, instance: Instance) -> Verdict:
     """The `Verdict` on a CONNECT of a device that has proved `identity`; changes nothing."""
     return judge(Id2Case(connect, identity, instance))
 
 
-def bind(identity, verdict, instance):
+def bind(identity: Identity, verdict: Verdict, instance: Instance) -> None:
     """An accepted login: creates the DeviceName if it is new, and binds the identity to it."""
     product = instance.registry.products[verdict.product_key]
     if verdict.device_name not in product.devices:
@@ -29,7 +39,7 @@ class Id2Case(Case):
         super().__init__(connect, "itls", None, instance.registry, instance.config, instance.wall())
         self.identity, self.service = identity, instance.id2
 
-    def check_identifier(self):
+    def check_identifier(self) -> None:
         bad = self.switches.bad_client_id
         try:
             parsed = parse_client_identifier(self.connect.client_id)
@@ -42,7 +52,7 @@ class Id2Case(Case):
             raise Refused(bad, "iTLS needs securemode=8")
         self.check_keep_alive()
 
-    def check_username(self):
+    def check_username(self) -> None:
         try:
             self.device_name, self.product_key = parse_username(self.connect.username)
         except ValueError as error:
@@ -54,7 +64,7 @@ class Id2Case(Case):
             raise self.bad_login("a sub-device does not connect itself")
         self.device = self.product.devices.get(self.device_name)
 
-    def check_id2(self):
+    def check_id2(self) -> None:
         given, mode = self.extra.get("instanceId"), self.switches.id2_instance_id
         if (mode == "required" and not given) or (
             mode != "ignored" and given and self.instance.instance_id not in (None, given)
@@ -66,7 +76,7 @@ class Id2Case(Case):
         if self.switches.id2_binding == "first":
             self.check_binding()
 
-    def check_binding(self):
+    def check_binding(self) -> None:
         if self.identity.device_name not in (None, self.device_name):
             raise self.bad_login("the identity is bound to another DeviceName")
         bound = self.service.identities.bound(self.product_key, self.device_name)

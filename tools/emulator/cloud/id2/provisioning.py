@@ -1,5 +1,7 @@
 """One-time provisioning: the product's secret, the device's request, the answer (id2.md 1.4)."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
@@ -32,7 +34,7 @@ class Wish:
     fingerprint: bytes
 
 
-def provisioning_key(secret):
+def provisioning_key(secret: str) -> Key:
     """The AES `Key` in a product secret; raises ValueError for a secret that holds none."""
     if not SECRET.fullmatch(secret):
         raise ValueError(SECRET_RULE)
@@ -46,17 +48,17 @@ def provisioning_key(secret):
     return Key(name, value)
 
 
-def key_type(secret):
+def key_type(secret: str) -> int:
     """The number of the key type that a product secret asks for."""
     return int(secret[2])
 
 
-def is_of(request, key):
+def is_of(request: bytes, key: Key) -> bool:
     """Whether a request names the provisioning key `key` by its digest."""
     return request[4:36] == hashlib.sha256(key.value).digest()
 
 
-def read(request, key):
+def read(request: bytes, key: Key) -> Wish:
     """The `Wish` in a request that is of `key`; raises `Malformed`."""
     if len(request) > REQUEST_MAX or request[:4] != VERSION or len(request) < 84:
         raise Malformed("not a provisioning request")
@@ -69,7 +71,7 @@ def read(request, key):
     return Wish(report[0], report[1 : 1 + SESSION_KEY], report[1 + SESSION_KEY :])
 
 
-def answer(wish, id2, key):
+def answer(wish: Wish, id2: str, key: Key) -> bytes:
     """The response that gives `id2` and its `key`."""
     return (
         bytes((wish.key_type,))

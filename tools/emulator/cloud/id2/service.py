@@ -1,9 +1,12 @@
 """What the ID² service says to a hello: an identity, a challenge, yes, or an alert (id2.md 1.4, 4.8, 10.4)."""
 
+from __future__ import annotations
+
 import hmac
 import os
 import string
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.identities import Identities, Identity
@@ -11,6 +14,9 @@ from tools.emulator.cloud.id2.keys import NUMBERS
 from tools.emulator.cloud.identifier import PRODUCT_KEY
 from tools.emulator.cloud.itls import alerts
 from tools.emulator.cloud.itls.alerts import Alert
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Product
 
 CHALLENGE_SIZE = 32
 FINGERPRINT_MAX = 128
@@ -27,7 +33,7 @@ class Claim:
     code: bytes
 
     @property
-    def unprovisioned(self):
+    def unprovisioned(self) -> bool:
         return bool(self.id2) and not self.id2.strip(b"F")
 
 
@@ -71,7 +77,7 @@ class Service:
         self.greetings = {}  # the last ServerHello by ID, for the fault that replays it
         self.identities = Identities(config, store, lambda size: self.random(size))
 
-    def hear(self, talk, claim):
+    def hear(self, talk: Conversation, claim: Claim) -> Provisioned | Challenged | Accepted:
         """`Provisioned`, `Challenged` or `Accepted`; raises `Alert`."""
         if claim.unprovisioned:
             return self.provision(talk, claim)
@@ -86,7 +92,7 @@ class Service:
         self.identities.count(case.known, self.wall())
         return Accepted(case.known, case.code.signature if claim.code else b"")
 
-    def ask(self, talk, claim):
+    def ask(self, talk: Conversation, claim: Claim) -> Challenged:
         if talk.challenge is not None:
             raise Alert(alerts.UNEXPECTED, "a second hello without a code")
         if self.config.switches.id2_challenge == "hex":
@@ -96,7 +102,7 @@ class Service:
         talk.asked_at, talk.asked_id = self.monotonic(), claim.id2
         return Challenged(talk.challenge.encode())
 
-    def product(self, claim):
+    def product(self, claim: Claim) -> Product:
         """The product of a hello; raises `Alert` where it is none of ID²."""
         name = claim.product_key.decode("ascii", "replace")
         if not PRODUCT_KEY.fullmatch(name):
@@ -108,7 +114,7 @@ class Service:
 
     # ---- provisioning
 
-    def provision(self, talk, claim):
+    def provision(self, talk: Conversation, claim: Claim) -> Provisioned:
         product = self.product(claim)
         wish = self.wish(product, claim.code)
         if talk.provisioned:
@@ -120,7 +126,7 @@ class Service:
         talk.provisioned = True
         return Provisioned(provisioning.answer(wish, identity.id2, identity.key), identity.id2)
 
-    def wish(self, product, request):
+    def wish(self, product: Product, request: bytes) -> provisioning.Wish:
         key = provisioning.provisioning_key(product.secret)
         if not provisioning.is_of(request, key):
             raise Alert(alerts.GENERAL, "no provisioning request, or one of another product secret")
@@ -132,7 +138,7 @@ class Service:
             raise Alert(alerts.BAD_KEY_TYPE, f"key type {wish.key_type} is not what the product provisions")
         return wish
 
-    def again(self, product, fingerprint):
+    def again(self, product: Product, fingerprint: str) -> Identity | None:
         """The identity that this fingerprint has, as far as it gets that again."""
         policy = self.config.switches.id2_fingerprint_again
         found = self.identities.provisioned(product.product_key, fingerprint) if policy != "fresh" else None
@@ -140,7 +146,7 @@ class Service:
             return found
         raise Alert(policy, "the fingerprint has an identity already")
 
-    def fresh(self, product, wish, fingerprint):
+    def fresh(self, product: Product, wish: provisioning.Wish, fingerprint: str) -> Identity:
         licence = self.identities.licences[product.product_key]
         if licence.left is not None and licence.left <= 0:
             raise Alert(alerts.NO_QUOTA, "no licence is left")
@@ -161,14 +167,14 @@ class Case:
         self.found_code = None
 
     @property
-    def known(self):
+    def known(self) -> Identity:
         found = self.service.identities.by_id.get(self.claim.id2.decode("ascii", "replace"))
         if found is None:
             raise Alert(alerts.UNKNOWN_ID, "no such identity")
         return found
 
     @property
-    def code(self):
+    def code(self) -> codes.DeviceCode:
         if self.found_code is None:
             try:
                 self.found_code = codes.parse(self.claim.code)
@@ -176,25 +182,25 @@ class Case:
                 raise Alert(alerts.BAD_CODE, "the device code is malformed") from None
         return self.found_code
 
-    def product(self):
+    def product(self) -> None:
         self.service.product(self.claim)
 
-    def identity(self):
+    def identity(self) -> Identity:
         return self.known
 
-    def match(self):
+    def match(self) -> None:
         if self.known.product_key.encode() != self.claim.product_key:
             raise Alert(alerts.OTHER_PRODUCT, "the identity is bound to another product")
 
-    def state(self):
+    def state(self) -> None:
         if self.known.state in STATES:
             raise Alert(STATES[self.known.state], f"the identity is {self.known.state}")
 
-    def type(self):
+    def type(self) -> None:
         if self.code.type != codes.CHALLENGE:
             raise Alert(alerts.UNSUPPORTED, f"a device code of type {self.code.type}")
 
-    def challenge(self):
+    def challenge(self) -> None:
         service, talk, given = self.service, self.talk, self.code.server_random
         if len(given) != CHALLENGE_SIZE:
             raise Alert(alerts.BAD_RANDOM, f"a challenge of {len(given)} characters")
@@ -207,15 +213,15 @@ class Case:
         ):
             raise Alert(alerts.BAD_CHALLENGE, "the challenge is not this connection's, used, or too old")
 
-    def hash(self):
+    def hash(self) -> None:
         if self.code.digit != self.known.key.kind.digit:
             raise Alert(alerts.BAD_HASH, f"hash type {self.code.digit} is not that of the identity's key")
 
-    def signature(self):
+    def signature(self) -> None:
         if not self.code.holds(self.known.id2, self.known.key):
             raise Alert(alerts.BAD_CODE, "the device code is signed with another key")
 
-    def quota(self):
+    def quota(self) -> None:
         policy, limit = self.service.config.switches.id2_authentications, self.service.config.limits
         if policy != "off" and self.known.today(self.service.wall()) >= limit.authentications_per_day:
             raise Alert(policy, f"{limit.authentications_per_day} authentications on one day")

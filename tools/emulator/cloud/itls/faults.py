@@ -4,11 +4,20 @@ Each is a function that the README describes by its name. Those of `SPOILS` take
 of a HelloVerifyRequest, or (session, type, data) of a protected record; see `greet`, `verify` and `send`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.keys import Key
 from tools.emulator.cloud.itls import messages
 from tools.emulator.cloud.itls.messages import CHALLENGE, CODE, FRAGMENT, PREMASTER, PROVISIONED
 from tools.emulator.cloud.itls.records import BLOCK, HANDSHAKE, frame
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.itls.server_hello import Hello
+    from tools.emulator.cloud.itls.session import Session
 
 UNKNOWN, RENEGOTIATION, TICKET = 0x2FFF, 0xFF01, 0x0023
 CHANGE_CIPHER_SPEC = 20
@@ -19,7 +28,9 @@ WARNING = b"\x01\x64"  # a warning that says no_renegotiation
 # ---- ServerHello: functions of the `Hello` that is about to go out
 
 
-def code_over(hello, id2=None, random=None, wrong_end=False):
+def code_over(
+    hello: Hello, id2: str | None = None, random: bytes | None = None, wrong_end: bool = False
+) -> None:
     """Replaces the server code by one over another ID or random."""
     code = codes.server_code(
         id2 or hello.identity.id2, hello.identity.key, (random or hello.client_random).hex().upper()
@@ -27,13 +38,13 @@ def code_over(hello, id2=None, random=None, wrong_end=False):
     hello.set(CODE, (code[:-3] + "AAA" if wrong_end else code).encode())
 
 
-def replace_premaster(hello, premaster, text=None):
+def replace_premaster(hello: Hello, premaster: bytes, text: bytes | None = None) -> None:
     """Another premaster, or its ciphertext `text`; the keys are made of it as a careless device would."""
     hello.premaster = premaster
     hello.set(PREMASTER, hello.identity.key.encrypt(premaster) if text is None else text)
 
 
-def known_blocks(hello):
+def known_blocks(hello: Hello) -> None:
     """A premaster put together from the blocks that stand in the two codes (id2.md 7.2)."""
     key = hello.identity.key
     server = key.sign(inverted(hello.identity.id2) + hello.client_random.hex().upper())
@@ -42,31 +53,31 @@ def known_blocks(hello):
     replace_premaster(hello, key.decrypt(text), text)
 
 
-def plain_padding(hello):
+def plain_padding(hello: Hello) -> None:
     key, padding = hello.identity.key, bytes(BLOCK - 1) + bytes((BLOCK,))
     hello.set(PREMASTER, key.blocks(hello.premaster + padding))
 
 
-def other_key(hello):
+def other_key(hello: Hello) -> None:
     key = hello.identity.key
     hello.set(PREMASTER, Key(key.type, hello.random_bytes(len(key.value))).encrypt(hello.premaster))
 
 
-def no_premaster(hello):
+def no_premaster(hello: Hello) -> None:
     hello.drop(PREMASTER)
     hello.premaster = b""
 
 
-def two_fragments(hello):
+def two_fragments(hello: Hello) -> None:
     hello.set(FRAGMENT, b"\x02")
     hello.double(FRAGMENT)
 
 
-def inverted(id2):
+def inverted(id2: str) -> str:
     return id2.translate(codes.INVERSE)
 
 
-def put(name, value):
+def put(name: str, value: object) -> Callable[[Hello], None]:
     """Sets one field of the `Hello`."""
     return lambda hello: setattr(hello, name, value)
 
@@ -104,7 +115,7 @@ SERVER_HELLOS = {
 # ---- HelloVerifyRequest: functions of its one extension (number, value)
 
 
-def cut(value, size):
+def cut(value: bytes, size: int) -> bytes:
     return (value + b"0" * size)[:size]
 
 
@@ -126,13 +137,13 @@ CHALLENGES = {
 }
 
 
-def respond(one, change):
+def respond(one: tuple[int, bytes], change: Callable[[bytearray], object]) -> bytes:
     response = bytearray(one[1])
     change(response)
     return messages.hello_verify((one[0], bytes(response)))
 
 
-def flip(at):
+def flip(at: int) -> Callable[[bytearray], None]:
     def change(response):
         response[at] ^= 1
 
@@ -158,18 +169,18 @@ PROVISIONS = {
 # ---- protected records: functions of (session, type, data) that return whole records
 
 
-def sealed(session, kind, data):
+def sealed(session: Session, kind: int, data: bytes) -> bytes:
     return frame(kind, session.writing.seal(kind, data, session.random(BLOCK)))
 
 
-def wrong_mac(session, kind, data):
+def wrong_mac(session: Session, kind: int, data: bytes) -> bytes:
     writing = session.writing
     mac = writing.mac(kind, data)
     writing.sequence += 1
     return frame(kind, writing.close(data + bytes((mac[0] ^ 1,)) + mac[1:], session.random(BLOCK)))
 
 
-def padded(session, kind, data, blocks=0, spoiled=False):
+def padded(session: Session, kind: int, data: bytes, blocks: int = 0, spoiled: bool = False) -> bytes:
     """With `blocks` more of padding than needed, and one byte of it wrong if `spoiled`."""
     writing = session.writing
     text = data + writing.mac(kind, data)
@@ -181,32 +192,32 @@ def padded(session, kind, data, blocks=0, spoiled=False):
     return frame(kind, writing.encrypt(text + bytes(padding), session.random(BLOCK)))
 
 
-def skipped(session, kind, data):
+def skipped(session: Session, kind: int, data: bytes) -> bytes:
     session.writing.sequence += 1
     return sealed(session, kind, data)
 
 
-def uneven(session, kind, data):
+def uneven(session: Session, kind: int, data: bytes) -> bytes:
     whole = sealed(session, kind, data)
     return frame(kind, whole[5:-1])
 
 
-def huge(session, kind, data):
+def huge(session: Session, kind: int, data: bytes) -> bytes:
     return bytes((kind,)) + b"\x03\x03\xff\xff" + sealed(session, kind, data)[5:]
 
 
-def oversize(session, kind, data):
+def oversize(session: Session, kind: int, data: bytes) -> bytes:
     return frame(kind, session.writing.seal(kind, data + bytes(2**14 + 1), session.random(BLOCK)))
 
 
-def no_data(session, kind, data):
+def no_data(session: Session, kind: int, data: bytes) -> bytes:
     """Not even room for a MAC."""
     return frame(kind, session.random(2 * BLOCK))
 
 
 PROTECTED = {
     "wrong_mac": wrong_mac,
-    "wrong_padding": lambda *record: padded(*record, spoiled=True),
+    "wrong_padding": lambda session, kind, data: padded(session, kind, data, spoiled=True),
     "sequence": skipped,
     "uneven": uneven,
     "too_short": no_data,
@@ -228,7 +239,7 @@ RECORDS = PROTECTED | {
     "oversize": oversize,
     "hello_request": lambda session, kind, data: sealed(session, HANDSHAKE, HELLO_REQUEST),
 }
-SPOILS = {
+SPOILS: dict[str, dict[str, Callable[..., Any]]] = {
     "provision": PROVISIONS,
     "challenge": CHALLENGES,
     "server_hello": SERVER_HELLOS,
@@ -240,11 +251,11 @@ SPOILS = {
 # ---- framings: functions of (session, type, data) that return whole records in one write
 
 
-def plain_or_sealed(session, kind, data):
+def plain_or_sealed(session: Session, kind: int, data: bytes) -> bytes:
     return sealed(session, kind, data) if session.writing else frame(kind, data)
 
 
-def in_pieces(size):
+def in_pieces(size: Callable[[bytes], int]) -> Callable[[Session, int, bytes], bytes]:
     def cut_up(session, kind, data):
         pieces = [data[at : at + size(data)] for at in range(0, len(data), size(data))]
         return b"".join(plain_or_sealed(session, kind, piece) for piece in pieces)
@@ -258,12 +269,12 @@ FRAMINGS = {
     "warning_before": lambda session, kind, data: (
         plain_or_sealed(session, 21, WARNING) + plain_or_sealed(session, kind, data)
     ),
-    "long_padding": lambda *record: padded(*record, blocks=14),
+    "long_padding": lambda session, kind, data: padded(session, kind, data, blocks=14),
     "empty_before": lambda session, kind, data: sealed(session, kind, b"") + sealed(session, kind, data),
 }
 OF_PROTECTED = {"long_padding": ("finished", "record"), "empty_before": ("record",)}
 
 
-def framings(stage):
+def framings(stage: str) -> tuple[str, ...]:
     """The names of the framings that a stage has."""
     return tuple(name for name in FRAMINGS if stage in OF_PROTECTED.get(name, SPOILS))

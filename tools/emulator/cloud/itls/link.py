@@ -1,7 +1,16 @@
 """The port that speaks iTLS, MQTT inside."""
 
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud.itls.session import Session
 from tools.emulator.cloud.link import SHAPERS, Link, Listener
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.faults import Fault
 
 
 class ItlsListener(Listener):
@@ -9,24 +18,24 @@ class ItlsListener(Listener):
 
     transport = "itls"
 
-    def connection(self, loop):
+    def connection(self, loop: asyncio.AbstractEventLoop) -> ItlsLink:
         return ItlsLink(self, loop)
 
 
 class ItlsLink(Link):
     """A connection whose `tls` is an iTLS `Session`."""
 
-    def wrap(self, fault):
+    def wrap(self, fault: Fault | None) -> Session:
         return Session(self.listener.contexts, self.incoming, self.outgoing, self)
 
     @property
-    def gone(self):
+    def gone(self) -> bool:
         return self.ended or self.deaf
 
-    def note(self, event, **fields):
+    def note(self, event: str, **fields: Any) -> None:
         self.listener.journal.event(event, where=self.listener.where, **fields)
 
-    def strike(self, fault):
+    def strike(self, fault: Fault) -> bool:
         """Lets a fault strike that shapes or ends the connection; returns whether the answer is still due."""
         self.flush()
         if fault.kind in SHAPERS:
@@ -34,12 +43,12 @@ class ItlsLink(Link):
             return True
         return self.arm(fault)
 
-    def close_after(self):
+    def close_after(self) -> None:
         """Ends the connection once what is written now is on its way."""
         self.flush()
         self.close()
 
-    def later(self, ms, what):
+    def later(self, ms: int, what: Callable[[], object]) -> None:
         def act():
             if not self.gone:
                 what()
@@ -47,6 +56,6 @@ class ItlsLink(Link):
 
         self.loop.call_later(ms / 1000, act)
 
-    def put(self, data):
+    def put(self, data: bytes) -> None:
         if not self.gone:
             super().put(data)

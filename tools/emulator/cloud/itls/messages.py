@@ -1,5 +1,7 @@
 """Handshake messages: ClientHello read, HelloVerifyRequest, ServerHello and Finished written (id2.md 4)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from tools.emulator.cloud.itls.alerts import DECODE, ILLEGAL, VERSION, Alert
@@ -12,20 +14,22 @@ MESSAGE_MAX = 4096  # bytes of a handshake message; the longest hello that id2.m
 HEAD = 4
 
 
-def message(kind, body):
+def message(kind: int, body: bytes) -> bytes:
     return bytes((kind,)) + len(body).to_bytes(3, "big") + body
 
 
-def extension(number, value):
+def extension(number: int, value: bytes) -> bytes:
     return number.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
 
 
-def hello_verify(*extensions, version=PROTOCOL, before=b"", after=b""):
+def hello_verify(
+    *extensions: tuple[int, bytes], version: bytes = PROTOCOL, before: bytes = b"", after: bytes = b""
+) -> bytes:
     """No cookie and no outer length, unlike DTLS."""
     return message(HELLO_VERIFY, version + before + b"".join(extension(*one) for one in extensions) + after)
 
 
-def finished(verify):
+def finished(verify: bytes) -> bytes:
     return message(FINISHED, verify)
 
 
@@ -35,10 +39,10 @@ class Joiner:
     def __init__(self):
         self.buffer = bytearray()
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> None:
         self.buffer += data
 
-    def next(self):
+    def next(self) -> tuple[int, bytes] | None:
         """(type, whole message) or None; raises `Alert` for one that is too long."""
         if len(self.buffer) < HEAD:
             return None
@@ -58,21 +62,21 @@ class Bytes:
     def __init__(self, data):
         self.data, self.at = data, 0
 
-    def take(self, size):
+    def take(self, size: int) -> bytes:
         if self.at + size > len(self.data):
             raise Alert(DECODE, "a ClientHello ends too early")
         self.at += size
         return self.data[self.at - size : self.at]
 
-    def number(self, size):
+    def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")
 
-    def vector(self, size):
+    def vector(self, size: int) -> bytes:
         """A field whose length stands before it in `size` bytes."""
         return self.take(self.number(size))
 
     @property
-    def left(self):
+    def left(self) -> int:
         return len(self.data) - self.at
 
 
@@ -82,12 +86,12 @@ class ClientHello:
 
     random: bytes
     session_id: bytes
-    suites: tuple
+    suites: tuple[int, ...]
     methods: bytes
-    extensions: dict
+    extensions: dict[int, bytes]
 
     @classmethod
-    def parse(cls, whole):
+    def parse(cls, whole: bytes) -> ClientHello:
         """The hello in a handshake message; raises `Alert`."""
         fields = Bytes(whole[HEAD:])
         if fields.take(2) != PROTOCOL:
@@ -109,7 +113,7 @@ class ClientHello:
         return cls(random, session_id, numbers, methods, extensions)
 
     @staticmethod
-    def parse_extensions(fields):
+    def parse_extensions(fields: Bytes) -> dict[int, bytes]:
         found = {}
         while fields.left:
             number = fields.number(2)
@@ -119,14 +123,14 @@ class ClientHello:
         return found
 
     @property
-    def key_group(self):
+    def key_group(self) -> bytes:
         return self.extensions[KEY_ID][:4]
 
     @property
-    def id2(self):
+    def id2(self) -> bytes:
         return self.extensions[KEY_ID][4:]
 
-    def same_as(self, other):
+    def same_as(self, other: ClientHello) -> bool:
         """Whether nothing but random and authentication code differs."""
 
         def kept(hello):

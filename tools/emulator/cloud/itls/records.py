@@ -19,7 +19,7 @@ BLOCK = 16
 BAD = "a record's padding or MAC is wrong"
 
 
-def frame(kind, body):
+def frame(kind: int, body: bytes) -> bytes:
     return bytes((kind,)) + PROTOCOL + len(body).to_bytes(2, "big") + body
 
 
@@ -29,10 +29,10 @@ class Reader:
     def __init__(self):
         self.buffer = bytearray()
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> None:
         self.buffer += data
 
-    def next(self):
+    def next(self) -> tuple[int, bytes] | None:
         """(type, body) of the next whole record, or None; raises `Alert` as soon as a header is wrong."""
         head = self.buffer[:HEAD]
         if head and head[0] not in KINDS:
@@ -60,26 +60,26 @@ class Protection:
     hash: str
     sequence: int = 0
 
-    def mac(self, kind, data):
+    def mac(self, kind: int, data: bytes) -> bytes:
         head = self.sequence.to_bytes(8, "big") + bytes((kind,)) + PROTOCOL + len(data).to_bytes(2, "big")
         return hmac.digest(self.mac_key, head + data, self.hash)
 
-    def seal(self, kind, data, iv):
+    def seal(self, kind: int, data: bytes, iv: bytes) -> bytes:
         """The protected body of a record with `data`."""
         sealed = self.close(data + self.mac(kind, data), iv)
         self.sequence += 1
         return sealed
 
-    def close(self, text, iv):
+    def close(self, text: bytes, iv: bytes) -> bytes:
         """Pads and encrypts what holds its MAC already."""
         padding = BLOCK - 1 - len(text) % BLOCK
         return self.encrypt(text + bytes((padding,)) * (padding + 1), iv)
 
-    def encrypt(self, text, iv):
+    def encrypt(self, text: bytes, iv: bytes) -> bytes:
         encryptor = Cipher(AES(self.key), CBC(iv)).encryptor()
         return iv + encryptor.update(text) + encryptor.finalize()
 
-    def open(self, kind, body):
+    def open(self, kind: int, body: bytes) -> bytes:
         """The data in a protected body; raises the same `Alert` whatever is wrong with it."""
         size = hmac.new(self.mac_key, digestmod=self.hash).digest_size
         if len(body) % BLOCK or len(body) < BLOCK + size + 1:

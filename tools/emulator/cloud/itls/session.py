@@ -1,7 +1,11 @@
 """The server's end of one iTLS connection, over memory buffers as `ssl.SSLObject` is (id2.md 4)."""
 
+from __future__ import annotations
+
 import hmac
 import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
@@ -22,6 +26,10 @@ from tools.emulator.cloud.itls.records import (
 from tools.emulator.cloud.itls.server_hello import Hello
 from tools.emulator.cloud.itls.suites import derive
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.faults import Fault
+    from tools.emulator.cloud.itls.suites import Suite
+
 PREMASTER_SIZE = 48
 
 
@@ -30,10 +38,10 @@ class Alone:
 
     gone = False
 
-    def take(self, stage, pk, dn):
+    def take(self, stage: str, pk: str, dn: str) -> None:
         return None
 
-    def note(self, event, **fields):
+    def note(self, event: str, **fields: Any) -> None:
         pass
 
 
@@ -62,13 +70,13 @@ class Session:
 
     # ---- what `ssl.SSLObject` offers
 
-    def version(self):
+    def version(self) -> str:
         return "iTLS"
 
-    def cipher(self):
+    def cipher(self) -> tuple[str, str, int] | None:
         return (self.suite.name, self.version(), self.suite.key * 8) if self.suite else None
 
-    def do_handshake(self):
+    def do_handshake(self) -> None:
         """Raises `ssl.SSLWantReadError` until both Finished are exchanged."""
         self.pump(lambda: self.state == "open")
         if self.closed:
@@ -76,7 +84,7 @@ class Session:
         if self.state != "open":
             raise ssl.SSLWantReadError
 
-    def read(self, size):
+    def read(self, size: int) -> bytes:
         """Up to `size` bytes of plaintext; b"" once the peer has closed."""
         self.pump(lambda: self.plain)
         if not self.plain and not self.closed:
@@ -85,13 +93,13 @@ class Session:
         del self.plain[:size]
         return data
 
-    def write(self, data):
+    def write(self, data: bytes) -> int:
         for at in range(0, len(data), self.fragment):
             fault = self.strike("record")
             self.say("record", DATA, bytes(data[at : at + self.fragment]), fault)
         return len(data)
 
-    def unwrap(self):
+    def unwrap(self) -> None:
         """Says goodbye, unless the connection has failed."""
         if self.state == "open":
             self.send(ALERT, bytes((alerts.WARNING, alerts.CLOSE)))
@@ -99,7 +107,7 @@ class Session:
 
     # ---- in
 
-    def pump(self, enough):
+    def pump(self, enough: Callable[[], object]) -> None:
         """Deals with whole records as long as there are any and it is not `enough`."""
         self.reader.feed(self.incoming.read())
         try:
@@ -112,7 +120,7 @@ class Session:
             self.fail(alert)
             raise
 
-    def fail(self, alert):
+    def fail(self, alert: Alert) -> None:
         """Tells the peer, unless it was the peer that said so."""
         told = self.state == "over"
         self.around.note("alert received" if told else "alert sent", code=alert.code, reason=alert.reason)
@@ -122,7 +130,7 @@ class Session:
             self.send(ALERT, bytes((alerts.FATAL, alert.code)))
         self.state = "over"
 
-    def take(self, kind, body):
+    def take(self, kind: int, body: bytes) -> None:
         if kind == ALERT and self.state == "finished" and len(body) == 2:
             return self.take_alert(body)  # the device refuses the ServerHello, it has no keys yet
         if self.reading:
@@ -141,7 +149,7 @@ class Session:
             self.take_message(*found)
         return None
 
-    def take_alert(self, body):
+    def take_alert(self, body: bytes) -> None:
         """A fatal one ends it, a goodbye closes, other warnings are ignored (id2.md 4.8)."""
         if len(body) != 2 or body[0] not in (alerts.WARNING, alerts.FATAL):
             raise Alert(alerts.DECODE, "an alert is malformed")
@@ -151,7 +159,7 @@ class Session:
             raise Alert(code, f"the device sent alert {code}")
         self.closed = self.closed or code == alerts.CLOSE
 
-    def take_message(self, kind, whole):
+    def take_message(self, kind: int, whole: bytes) -> None:
         if self.state == "hello" and kind == messages.CLIENT_HELLO:
             self.take_hello(ClientHello.parse(whole), whole)
         elif self.state == "finished" and kind == messages.FINISHED:
@@ -161,7 +169,7 @@ class Session:
 
     # ---- the handshake
 
-    def take_hello(self, hello, whole):
+    def take_hello(self, hello: messages.ClientHello, whole: bytes) -> None:
         hello_checks.check(hello, self.first_hello, self.switches)
         suite = hello_checks.choose(hello, self.switches)
         self.first_hello = hello
@@ -186,13 +194,20 @@ class Session:
         )
         return self.greet(hello, whole, suite, answer.device_signature, fault)
 
-    def verify(self, stage, extension, fault):
+    def verify(self, stage: str, extension: tuple[int, bytes], fault: Fault | None) -> None:
         """A HelloVerifyRequest."""
-        spoiled = fault and fault.kind == "spoil"
-        answer = (faults.SPOILS[stage][fault["what"]] if spoiled else messages.hello_verify)(extension)
+        spoiled = fault if fault and fault.kind == "spoil" else None
+        answer = (faults.SPOILS[stage][spoiled["what"]] if spoiled else messages.hello_verify)(extension)
         self.say(stage, HANDSHAKE, answer, None if spoiled else fault)
 
-    def greet(self, hello, whole, suite, device_signature, fault):
+    def greet(
+        self,
+        hello: messages.ClientHello,
+        whole: bytes,
+        suite: Suite,
+        device_signature: bytes,
+        fault: Fault | None,
+    ) -> None:
         """The ServerHello: keys are made, and the device's next record must be protected."""
         if self.joiner.buffer:
             raise Alert(alerts.UNEXPECTED, "bytes after the hello that ends the clear")
@@ -211,7 +226,7 @@ class Session:
         self.reading = Protection(self.keys.client_mac, self.keys.client_key, suite.hash)
         self.say("server_hello", HANDSHAKE, answer, fault)
 
-    def greeting(self, hello, suite, device_signature):
+    def greeting(self, hello: messages.ClientHello, suite: Suite, device_signature: bytes) -> Hello:
         identity, random = self.identity, self.random(32)
         session_id = self.random(32) if self.switches.itls_session_id == "random" else b""
         premaster = self.random(PREMASTER_SIZE)
@@ -238,7 +253,7 @@ class Session:
             self.random,
         )
 
-    def take_finished(self, whole):
+    def take_finished(self, whole: bytes) -> None:
         expected = messages.finished(self.keys.verify(b"client", self.transcript))
         if not hmac.compare_digest(expected, whole) or self.joiner.buffer:
             raise Alert(alerts.DECODE, "the device's Finished is wrong")
@@ -255,12 +270,12 @@ class Session:
             fault,
         )
 
-    def start_writing(self):
+    def start_writing(self) -> None:
         self.writing = Protection(self.keys.server_mac, self.keys.server_key, self.suite.hash)
 
     # ---- out
 
-    def strike(self, stage, claim=None):
+    def strike(self, stage: str, claim: Claim | None = None) -> Fault | None:
         """The fault that strikes at `stage`, if any."""
         if claim is None:
             return self.around.take(stage, self.identity.product_key, self.identity.device_name)
@@ -268,7 +283,7 @@ class Session:
         known = self.service.identities.by_id.get(id2)
         return self.around.take(stage, product_key, known and known.device_name)
 
-    def say(self, stage, kind, data, fault):
+    def say(self, stage: str, kind: int, data: bytes, fault: Fault | None) -> None:
         """Sends one answer, as `fault` has it."""
         if fault is None:
             self.send(kind, data)
@@ -283,7 +298,7 @@ class Session:
         elif self.around.strike(fault):
             self.send(kind, data)
 
-    def interrupt(self, kind, data, fault):
+    def interrupt(self, kind: int, data: bytes, fault: Fault) -> None:
         """An alert goes out, and then the answer, nothing, or the end."""
         if self.state == "open" and kind == HANDSHAKE and self.switches.itls_early_alert == "plain":
             self.put(frame(ALERT, bytes((fault["level"], fault["code"]))))
@@ -295,22 +310,22 @@ class Session:
             self.state = "over"
             self.around.close_after()
 
-    def hold(self, kind, data, fault):
+    def hold(self, kind: int, data: bytes, fault: Fault) -> None:
         """Keeps the record until the next one, which then goes out in the same segment, or for so long."""
         sealed = frame(kind, self.writing.seal(kind, data, self.random(BLOCK)))
         self.held += sealed
         self.around.later(fault["ms"], self.release)
 
-    def release(self):
+    def release(self) -> None:
         held, self.held = bytes(self.held), bytearray()
         if held:
             self.outgoing.write(held)
 
-    def send(self, kind, data):
+    def send(self, kind: int, data: bytes) -> None:
         if self.writing:
             data = self.writing.seal(kind, data, self.random(BLOCK))
         self.put(frame(kind, data))
 
-    def put(self, data):
+    def put(self, data: bytes) -> None:
         self.release()
         self.outgoing.write(data)

@@ -1,5 +1,7 @@
 """Cipher suites, and the keys of a connection (id2.md 3.1, 4.5)."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ class Suite:
     hash: str
 
     @property
-    def mac(self):
+    def mac(self) -> int:
         """Bytes of a MAC, and of its key."""
         return hashlib.new(self.hash).digest_size
 
@@ -42,12 +44,12 @@ class Keys:
     client_key: bytes = field(repr=False)
     server_key: bytes = field(repr=False)
 
-    def verify(self, side, transcript):
+    def verify(self, side: bytes, transcript: bytes) -> bytes:
         """The 12 bytes of the Finished of `side`, b"client" or b"server", over handshake messages."""
         return prf(self.master, side + b" finished", hashlib.sha256(transcript).digest(), 12)
 
 
-def prf(secret, label, seed, size):
+def prf(secret: bytes, label: bytes, seed: bytes, size: int) -> bytes:
     """P_SHA256 of RFC 5246, section 5."""
     seed = block = label + seed
     out = b""
@@ -57,7 +59,7 @@ def prf(secret, label, seed, size):
     return out[:size]
 
 
-def derive(suite, premaster, client_random, server_random):
+def derive(suite: Suite, premaster: bytes, client_random: bytes, server_random: bytes) -> Keys:
     """The `Keys` of a connection."""
     master = prf(premaster, b"master secret", client_random + server_random, 48)
     sizes = (suite.mac, suite.mac, suite.key, suite.key)

@@ -1,10 +1,17 @@
 """The association file: ProductKey, DeviceName and CertSN by row, and its checks (x509.md 3.2). Pure."""
 
+from __future__ import annotations
+
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tools.emulator.cloud.x509 import serials
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Product
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
 
@@ -25,7 +32,7 @@ class Row:
     serial: str
 
 
-def rows(text, most):
+def rows(text: str, most: int) -> list[tuple[int, list[str]]]:
     """[(line, fields)] after the header; raises `Unusable` for no header, no rows or more than `most`."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     found = []
@@ -45,7 +52,12 @@ def rows(text, most):
     return found[1:]
 
 
-def check(text, most, product_of, refusal):
+def check(
+    text: str,
+    most: int,
+    product_of: Callable[[str], Product],
+    refusal: Callable[[str, str, str], str | None],
+) -> list[Row]:
     """The `Row`s of a file that is good in all its rows; raises `Unusable` with all that are not.
 
     `product_of(pk)` gives a product that may have X.509 devices, or raises
@@ -58,7 +70,8 @@ def check(text, most, product_of, refusal):
         product = product_of(first)
     except ValueError as error:
         raise Unusable(str(error)) from None
-    good, bad, seen = [], [], {}
+    good, bad = [], []
+    seen: dict[tuple[str, str], int] = {}
     for line, fields in found:
         try:
             row = read(line, fields, first, product)
@@ -74,7 +87,7 @@ def check(text, most, product_of, refusal):
     return good
 
 
-def read(line, fields, product_key, product):
+def read(line: int, fields: list[str], product_key: str, product: Product) -> Row:
     if len(fields) != len(HEADER):
         raise ValueError(f"there are {len(fields)} fields, not {len(HEADER)}")
     if fields[0] != product_key:
@@ -84,7 +97,7 @@ def read(line, fields, product_key, product):
     return Row(line, product_key, fields[1], serials.normal(fields[2]))
 
 
-def repeated(row, seen):
+def repeated(row: Row, seen: dict[tuple[str, str], int]) -> None:
     """Notes a row in `seen`; raises ValueError if its serial or its device was there before."""
     for value, text in (
         (("serial", row.serial), f"CertSN {row.serial}"),

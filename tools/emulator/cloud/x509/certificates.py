@@ -1,11 +1,22 @@
 """The CAs of the account and the serials bound to devices; every change is in the store before it returns."""
 
+from __future__ import annotations
+
 import base64
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
 
 from tools.emulator.cloud.x509 import serials
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.registry import Product
+    from tools.emulator.cloud.x509.mutual import Proof
+    from tools.emulator.cloud.x509.registering import Asked
 
 ACTIVE, DISABLED, DELETED = "active", "disabled", "deleted"
 CODE_BYTES = 32  # a registration code is 64 hex digits
@@ -25,12 +36,12 @@ class Authority:
     active: bool = True
 
     @cached_property
-    def certificate(self):
+    def certificate(self) -> x509.Certificate:
         from tools.emulator.cloud.x509 import reading
 
         return reading.certificate(self.der)
 
-    def show(self):
+    def show(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "serial": self.serial,
@@ -52,14 +63,14 @@ class Binding:
     state: str = ACTIVE
 
     @property
-    def key(self):
+    def key(self) -> tuple[str, str]:
         return self.authority, self.serial
 
     @property
-    def device(self):
+    def device(self) -> tuple[str, str]:
         return self.product_key, self.device_name
 
-    def show(self):
+    def show(self) -> dict[str, str]:
         return asdict(self)
 
 
@@ -79,21 +90,21 @@ class Certificates:
         for name, serial, body in self.store.bindings():
             self.keep(Binding(name, serial, **body))
 
-    def keep(self, binding):
+    def keep(self, binding: Binding) -> None:
         self.bindings[binding.key] = binding
         self.by_device.setdefault(binding.device, {})[binding.key] = binding
 
-    def drop(self, binding):
+    def drop(self, binding: Binding) -> None:
         del self.bindings[binding.key]
         del self.by_device[binding.device][binding.key]
 
-    def of(self, device):
+    def of(self, device: tuple[str, str]) -> list[Binding]:
         """The bindings of a (ProductKey, DeviceName)."""
         return list(self.by_device.get(device, {}).values())
 
     # ---- CAs
 
-    def code(self):
+    def code(self) -> str:
         """The registration code that the console shows: the same until it is used up, or too old."""
         code, made = self.store.setting("registration_code") or (None, 0)
         life, now = self.config.timing.registration_code_seconds, self.instance.wall()
@@ -101,12 +112,12 @@ class Certificates:
             code = self.fresh_code()
         return code
 
-    def fresh_code(self):
+    def fresh_code(self) -> str:
         code = secrets.token_hex(CODE_BYTES)
         self.store.save_setting("registration_code", [code, self.instance.wall()])
         return code
 
-    def register(self, asked):
+    def register(self, asked: Asked) -> Authority:
         """Registers the CA of a `registering.Asked`; raises `registering.Refused`. The code is used up."""
         from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -130,18 +141,18 @@ class Certificates:
         self.authorities[made.name] = made
         return made
 
-    def save_authority(self, authority):
+    def save_authority(self, authority: Authority) -> None:
         body = asdict(authority) | {"der": base64.b64encode(authority.der).decode()}
         self.store.save_authority(body.pop("name"), body)
 
-    def set_active(self, authority, active):
+    def set_active(self, authority: Authority, active: bool) -> None:
         """Deactivating ends the connections that rest on the CA."""
         authority.active = active
         self.save_authority(authority)
         if not active:
             self.end(lambda proof: proof.authority == authority.name, "its CA was deactivated")
 
-    def remove(self, authority):
+    def remove(self, authority: Authority) -> None:
         """The CA and all that was bound under it are gone."""
         self.store.drop_authority(authority.name)
         del self.authorities[authority.name]
@@ -151,7 +162,7 @@ class Certificates:
 
     # ---- bindings
 
-    def product(self, product_key):
+    def product(self, product_key: str) -> Product:
         """A product whose devices may be bound; raises ValueError."""
         product = self.instance.registry.products.get(product_key)
         if product is None:
@@ -161,7 +172,7 @@ class Certificates:
             raise ValueError(f"product {product_key} authenticates by {how}, not by X.509 with a private CA")
         return product
 
-    def taken(self, authority, serial):
+    def taken(self, authority: Authority, serial: str) -> str | None:
         """Why `serial` of `authority` is not free to be bound, or None."""
         wide = self.config.switches.x509_serial_unique == "account"
         for name in self.authorities if wide else (authority.name,):
@@ -171,7 +182,7 @@ class Certificates:
                 return f"CertSN {serial} is bound to {taken.device_name}{where} already"
         return None
 
-    def refusal(self, authority, device, serial):
+    def refusal(self, authority: Authority, device: tuple[str, str], serial: str) -> str | None:
         """Why a row of an association file may not bind `serial` to `device`, or None."""
         if self.config.switches.x509_second_serial == "refuse":
             for other in self.of(device):
@@ -179,7 +190,7 @@ class Certificates:
                     return f"device {device[1]} has the certificate {other.serial} already"
         return self.taken(authority, serial)
 
-    def associate(self, authority, text):
+    def associate(self, authority: Authority, text: str) -> int:
         """Binds all rows of an association file, or none; raises `association.Unusable`; their number."""
         from tools.emulator.cloud.x509 import association
 
@@ -196,7 +207,7 @@ class Certificates:
         self.exchange(replaced, made)
         return len(made)
 
-    def exchange(self, old, new):
+    def exchange(self, old: Iterable[Binding], new: Iterable[Binding]) -> None:
         """Takes bindings out and puts others in, in one step."""
         with self.store.transaction():
             self.store.drop_bindings([one.key for one in old])
@@ -210,7 +221,7 @@ class Certificates:
         for one in old:
             self.end_of(one, "another certificate was bound in its place")
 
-    def replace(self, binding, serial):
+    def replace(self, binding: Binding, serial: str) -> Binding:
         """Another serial of the same CA for the device of `binding`; raises `Conflict`."""
         if binding.state == DELETED:
             raise Conflict(f"device {binding.device_name} was deleted")
@@ -221,7 +232,7 @@ class Certificates:
         self.exchange([binding], [made])
         return made
 
-    def set_state(self, binding, state):
+    def set_state(self, binding: Binding, state: str) -> None:
         """Disabling a binding ends the connection that was made with its certificate."""
         if binding.state == DELETED:
             raise Conflict(f"device {binding.device_name} was deleted")
@@ -230,7 +241,7 @@ class Certificates:
         if state == DISABLED:
             self.end_of(binding, "its certificate was disabled")
 
-    def deleted(self, device):
+    def deleted(self, device: tuple[str, str]) -> None:
         """The device is gone: its serials are free, and open nothing until they are bound anew."""
         found = self.of(device)
         for binding in found:
@@ -240,10 +251,10 @@ class Certificates:
 
     # ---- connections
 
-    def end_of(self, binding, reason):
+    def end_of(self, binding: Binding, reason: str) -> None:
         self.end(lambda proof: (proof.authority, proof.serial) == binding.key, reason)
 
-    def end(self, fits, reason):
+    def end(self, fits: Callable[[Proof], bool], reason: str) -> None:
         """Ends the connections whose `Proof` fits; sub-devices go with their gateway."""
         for session in self.instance.sessions.live():
             proof = session.peer.link.proof if session.peer and session.gateway is None else None
@@ -251,6 +262,6 @@ class Certificates:
                 session.peer.kick(reason)
 
 
-def row(binding):
+def row(binding: Binding) -> tuple[str, str, dict[str, Any]]:
     body = asdict(binding)
     return body.pop("authority"), body.pop("serial"), body

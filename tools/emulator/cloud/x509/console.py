@@ -1,12 +1,23 @@
 """The console's side of X.509: registering CAs, association files, and what ends a certificate."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
 from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.web import BadRequest, answer_json
 from tools.emulator.cloud.x509 import serials
 from tools.emulator.cloud.x509.certificates import ACTIVE, DISABLED, Conflict
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.admin import AdminApp
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.web import Request, Response
+    from tools.emulator.cloud.x509.certificates import Authority, Binding
 
-def describe(app, device):
+
+def describe(app: AdminApp, device: Device) -> dict[str, Any]:
     """What `GET /devices/{pk}/{dn}` says more of a device of an X.509 product."""
     if app.instance.registry.products[device.product_key].auth != "x509":
         return {}
@@ -18,21 +29,21 @@ def describe(app, device):
     }
 
 
-def authority_of(app, ca):
+def authority_of(app: AdminApp, ca: str) -> Authority:
     found = app.instance.certificates.authorities.get(ca)
     if found is None:
         raise BadRequest(404, f"no CA {ca}")
     return found
 
 
-def serial_of(text):
+def serial_of(text: str) -> str:
     try:
         return serials.normal(text)
     except ValueError as error:
         raise BadRequest(400, str(error)) from None
 
 
-def binding_of(app, ca, serial):
+def binding_of(app: AdminApp, ca: str, serial: str) -> Binding:
     name, serial = authority_of(app, ca).name, serial_of(serial)
     found = app.instance.certificates.bindings.get((name, serial))
     if found is None:
@@ -40,7 +51,7 @@ def binding_of(app, ca, serial):
     return found
 
 
-def texts(values, known):
+def texts(values: dict[str, Any], known: Collection[str]) -> dict[str, str]:
     """`values`, an object of texts out of `known`; raises `BadRequest`."""
     for name, value in values.items():
         if name not in known:
@@ -51,17 +62,17 @@ def texts(values, known):
 
 
 @route("GET", "/registration_code")
-def show_code(app, request):
+def show_code(app: AdminApp, request: Request) -> dict[str, Any]:
     return {"code": app.instance.certificates.code()}
 
 
 @route("GET", "/cas")
-def list_authorities(app, request):
+def list_authorities(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     return [one.show() for one in app.instance.certificates.authorities.values()]
 
 
 @route("POST", "/cas")
-def register(app, request):
+def register(app: AdminApp, request: Request) -> dict[str, Any] | Response:
     from tools.emulator.cloud.x509.registering import Asked, Refused
 
     values = texts(
@@ -75,25 +86,25 @@ def register(app, request):
 
 
 @route("POST", "/cas/{ca}/deactivate")
-def deactivate(app, request, ca):
+def deactivate(app: AdminApp, request: Request, ca: str) -> dict[str, str]:
     app.instance.certificates.set_active(authority_of(app, ca), False)
     return {"done": "deactivate"}
 
 
 @route("POST", "/cas/{ca}/activate")
-def activate(app, request, ca):
+def activate(app: AdminApp, request: Request, ca: str) -> dict[str, str]:
     app.instance.certificates.set_active(authority_of(app, ca), True)
     return {"done": "activate"}
 
 
 @route("DELETE", "/cas/{ca}")
-def remove(app, request, ca):
+def remove(app: AdminApp, request: Request, ca: str) -> dict[str, str]:
     app.instance.certificates.remove(authority_of(app, ca))
     return {"done": "remove"}
 
 
 @route("POST", "/cas/{ca}/association")
-def associate(app, request, ca):
+def associate(app: AdminApp, request: Request, ca: str) -> dict[str, Any] | Response:
     from tools.emulator.cloud.x509.association import Unusable
 
     authority, values = authority_of(app, ca), texts(body(request, csv=str), ("csv", "file"))
@@ -107,22 +118,22 @@ def associate(app, request, ca):
 
 
 @route("GET", "/cas/{ca}/bindings")
-def list_bindings(app, request, ca):
+def list_bindings(app: AdminApp, request: Request, ca: str) -> list[dict[str, str]]:
     name = authority_of(app, ca).name
     return [one.show() for one in app.instance.certificates.bindings.values() if one.authority == name]
 
 
 @route("POST", "/cas/{ca}/bindings/{serial}/disable")
-def disable(app, request, ca, serial):
+def disable(app: AdminApp, request: Request, ca: str, serial: str) -> dict[str, str]:
     return change(app, binding_of(app, ca, serial), DISABLED)
 
 
 @route("POST", "/cas/{ca}/bindings/{serial}/enable")
-def enable(app, request, ca, serial):
+def enable(app: AdminApp, request: Request, ca: str, serial: str) -> dict[str, str]:
     return change(app, binding_of(app, ca, serial), ACTIVE)
 
 
-def change(app, binding, state):
+def change(app: AdminApp, binding: Binding, state: str) -> dict[str, str]:
     try:
         app.instance.certificates.set_state(binding, state)
     except Conflict as problem:
@@ -131,7 +142,7 @@ def change(app, binding, state):
 
 
 @route("POST", "/cas/{ca}/bindings/{serial}/replace")
-def replace(app, request, ca, serial):
+def replace(app: AdminApp, request: Request, ca: str, serial: str) -> dict[str, str]:
     binding, values = binding_of(app, ca, serial), body(request, serial=str)
     try:
         return app.instance.certificates.replace(binding, serial_of(values["serial"])).show()

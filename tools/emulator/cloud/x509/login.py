@@ -1,14 +1,23 @@
 """Whether a CONNECT of a client with a certificate is let in (x509.md 4). Pure, as `cloud.login` is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tools.emulator.cloud import login
 from tools.emulator.cloud.identifier import CLIENT_ID_MAX, parse_client_identifier, parse_username
 from tools.emulator.cloud.login import KEEP_ALIVE, Refused, Verdict
 from tools.emulator.cloud.x509.certificates import DELETED, DISABLED
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.codec import Connect
+    from tools.emulator.cloud.x509.certificates import Certificates
+    from tools.emulator.cloud.x509.mutual import Proof
+
 NAMELESS = (None, "", "&")  # user names of the first CONNECT
 
 
-def decide(connect, proof, certificates, now):
+def decide(connect: Connect, proof: Proof, certificates: Certificates, now: float) -> Verdict:
     """The `login.Verdict` on a CONNECT over a connection with `proof`."""
     case = Case(connect, proof, certificates, now)
     try:
@@ -39,7 +48,7 @@ class Case(login.Case):
             self.product_key, self.device_name = self.binding.device
         self.device = self.registry.find(self.product_key, self.device_name)
 
-    def check_identifier(self):
+    def check_identifier(self) -> None:
         """No list is needed; what there is of one must be good."""
         text, bad = self.connect.client_id, self.switches.bad_client_id
         try:
@@ -56,22 +65,22 @@ class Case(login.Case):
         if self.extra.get("authType") and self.switches.x509_auth_type == "refused":
             raise Refused(bad, "there is no authType for X.509")
 
-    def check_securemode(self):
+    def check_securemode(self) -> None:
         rule, mode = self.switches.x509_securemode, self.extra.get("securemode")
         if rule != "ignored" and mode != "2" and not (mode is None and rule == "if_present"):
             raise Refused(self.switches.bad_client_id, "securemode must be 2")
 
-    def check_keep_alive(self):
+    def check_keep_alive(self) -> None:
         (low, high), rule = KEEP_ALIVE, self.switches.x509_keep_alive
         if not low <= self.keep_alive <= high and rule != "clamp":
             raise Refused(rule, f"keep alive {self.keep_alive} is not from {low} to {high} s")
         self.keep_alive = min(max(self.keep_alive, low), high)
 
-    def refused(self, switch, reason):
+    def refused(self, switch: str, reason: str) -> Refused:
         code = getattr(self.switches, switch)
         return Refused(None if code == "close" else code, reason)
 
-    def check_binding(self):
+    def check_binding(self) -> None:
         if self.authority is None or not self.authority.active:
             # with "alert" only a CA that went between handshake and CONNECT comes here
             switch = "x509_unknown" if self.switches.x509_inactive_ca == "alert" else "x509_inactive_ca"
@@ -85,7 +94,7 @@ class Case(login.Case):
         if self.registry.products[self.product_key].auth != "x509":
             raise self.refused("x509_unknown", "the product does not authenticate by X.509")
 
-    def check_identity(self):
+    def check_identity(self) -> None:
         """A user name, if there is one, must be that of the certificate's device."""
         username, rule = self.connect.username, self.switches.x509_identity
         if username in NAMELESS or rule == "ignored":
@@ -97,6 +106,6 @@ class Case(login.Case):
         if claimed != self.binding.device:
             raise Refused(rule, "the certificate is another device's")
 
-    def check_device(self):
+    def check_device(self) -> None:
         if self.device.disabled:
             raise self.refused("x509_disabled", "the device is disabled")

@@ -5,12 +5,19 @@ certificate_expired or handshake_failure itself. What it cannot be told is
 checked at the end of the handshake, before the server's last flight is sent.
 """
 
+from __future__ import annotations
+
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.certificates import Contexts
 from tools.emulator.cloud.link import Alert, Listener
 from tools.emulator.cloud.x509 import serials
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.x509.certificates import Authority
 
 BAD_CERTIFICATE, UNSUPPORTED_CERTIFICATE, UNKNOWN_CA = 42, 43, 48
 
@@ -31,14 +38,14 @@ class Mutual(Contexts):
         super().__init__(folder, names, tls13)
         self.certificates, self.switches = certificates, certificates.config.switches
 
-    def get(self, kind=None):
+    def get(self, kind: str | None = None) -> ssl.SSLContext:
         return self.context(self.chain(kind))
 
-    def trusted(self):
+    def trusted(self) -> list[Authority]:
         deferred = self.switches.x509_inactive_ca != "alert"
         return [one for one in self.certificates.authorities.values() if one.active or deferred]
 
-    def context(self, chain):
+    def context(self, chain: Path) -> ssl.SSLContext:
         context = super().context(chain)
         context.verify_mode = ssl.CERT_REQUIRED
         # a registered CA is an anchor whoever has signed it (x509.md 2), and needs no keyUsage (x509.md 8)
@@ -49,7 +56,7 @@ class Mutual(Contexts):
             context.load_verify_locations(cadata=trusted)
         return context
 
-    def examine(self, tls):
+    def examine(self, tls: Any) -> Proof:
         """The `Proof` of a finished handshake; raises `Alert`."""
         from tools.emulator.cloud.x509 import reading
 
@@ -73,14 +80,14 @@ class MutualListener(Listener):
     """A port with `Mutual` contexts."""
 
     @property
-    def alerts(self):
+    def alerts(self) -> bool:  # type: ignore[override]  # a constant of other ports, a switch here
         return self.contexts.switches.x509_refusal == "alert"
 
-    def examine(self, tls):
+    def examine(self, tls: Any) -> Proof:
         return self.contexts.examine(tls)
 
 
-def verified_chain(tls):
+def verified_chain(tls: Any) -> list[bytes]:
     """The DER of each certificate from the client's to the anchor's."""
     if hasattr(tls, "get_verified_chain"):  # public since Python 3.13
         return tls.get_verified_chain()

@@ -35,5 +35,7 @@ class CertificatePeer(MqttPeer):
             return
         payload = spoiled({"productKey": self.names[0], "deviceName": self.names[1]}, content)
         number = self.session.packet_id() if switches.x509_push_qos else None
-        self.instance.journal.message("down", *self.names, TOPIC, payload, switches.x509_push_qos, "sent")
+        self.instance.journal.message(
+            "down", *self.names, TOPIC, payload, qos=switches.x509_push_qos, outcome="sent"
+        )
         self.link.write(Publish(TOPIC, payload, switches.x509_push_qos, number).encode())

@@ -1,10 +1,21 @@
 """Whether a CA may be registered: the checks of x509.md 2, in their order. Pure."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from cryptography import x509
 
 from tools.emulator.cloud.x509 import reading, serials
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.config import Config
+    from tools.emulator.cloud.x509.certificates import Authority
 
 NAMES = {
     "ascii": re.compile(r"[A-Za-z0-9_]{4,30}", re.ASCII),
@@ -32,7 +43,9 @@ class Asked:
     verification_file: str | None = None
 
 
-def check(asked, authorities, code, config, now):
+def check(
+    asked: Asked, authorities: Mapping[str, Authority], code: str, config: Config, now: float
+) -> x509.Certificate:
     """The CA certificate, if everything holds; raises `Refused` at the first check that does not.
 
     `authorities` are the CAs there are, by name; `code` is the current
@@ -49,7 +62,7 @@ def check(asked, authorities, code, config, now):
     return found
 
 
-def check_name(name, authorities, switches):
+def check_name(name: str, authorities: Mapping[str, Authority], switches: SimpleNamespace) -> None:
     if not NAMES[switches.x509_ca_name].fullmatch(name):
         letters = "letters, digits and _" + (
             "" if switches.x509_ca_name == "ascii" else " or Chinese characters"
@@ -59,7 +72,7 @@ def check_name(name, authorities, switches):
         raise Refused("name", f"there is a CA {name} already")
 
 
-def read(what, text, file):
+def read(what: str, text: str, file: str | None) -> x509.Certificate:
     """One uploaded certificate; raises `Refused` under the name `what`."""
     if file is not None and PurePath(file).suffix.lower() not in ENDINGS:
         raise Refused(what, f"{file} is not a {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]} file")
@@ -69,7 +82,7 @@ def read(what, text, file):
         raise Refused(what, f"the {what} file {error}") from None
 
 
-def check_dates(what, found, now):
+def check_dates(what: str, found: x509.Certificate, now: float) -> None:
     try:
         start, end = reading.validity(found)
     except ValueError:
@@ -80,7 +93,7 @@ def check_dates(what, found, now):
         raise Refused(what, f"the {what} certificate has expired")
 
 
-def check_authority(asked, switches, now):
+def check_authority(asked: Asked, switches: SimpleNamespace, now: float) -> x509.Certificate:
     """Step 3: the CA's own certificate."""
     found = read("CA", asked.certificate, asked.certificate_file)
     if not reading.is_rsa(found):
@@ -99,7 +112,7 @@ def check_authority(asked, switches, now):
     return found
 
 
-def check_verification(asked, authority, code, now):
+def check_verification(asked: Asked, authority: x509.Certificate, code: str, now: float) -> None:
     """Step 5: the proof that whoever asks holds the CA's key."""
     found = read("verification", asked.verification, asked.verification_file)
     if found.issuer != authority.subject:
