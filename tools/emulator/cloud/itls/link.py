@@ -1,7 +1,8 @@
 """The port that speaks iTLS, MQTT inside."""
 
 from tools.emulator.cloud.itls.session import Session
-from tools.emulator.cloud.link import SHAPERS, Link, Listener
+from tools.emulator.cloud.link import Link, Listener
+from tools.emulator.cloud.shapers import SHAPERS
 
 
 class ItlsListener(Listener):
