@@ -26,7 +26,7 @@ from host_tests.support.cloud.x509 import (
     pushed,
     root,
 )
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 CSV = VECTORS["csv"]
 HEADER = CSV["header"]
@@ -289,7 +289,7 @@ def test_requests_that_cannot_be(factory, method, path, body, status, text):
 
 @pytest.mark.parametrize("one", VECTORS["serial_numbers"], ids=lambda one: one["normal"])
 def test_the_normal_form_of_a_serial(one):
-    assert serials.of_number(one["decimal"]) == one["normal"]
+    assert serials.text(one["decimal"]) == one["normal"]
     for written in ("der_integer_bytes", "openssl_serial", "python_hex", "normal"):
         assert serials.normal(one[written]) == one["normal"]
 

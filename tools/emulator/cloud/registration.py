@@ -1,7 +1,7 @@
 """The HTTPS registration's verdict (direct.md 2): a table of checks in the order of a switch. Pure."""
 
 from tools.emulator.cloud import calls, signing
-from tools.emulator.cloud.checks import first_refusal
+from tools.emulator.cloud.setting import first_refusal
 
 FIELDS = ("productKey", "deviceName", "random", "sign", "signMethod")
 

@@ -2,7 +2,7 @@
 
 from tools.emulator.cloud import calls, signing
 from tools.emulator.cloud.centres import homes
-from tools.emulator.cloud.checks import first_refusal
+from tools.emulator.cloud.setting import first_refusal
 
 FIELDS = (
     "productKey",

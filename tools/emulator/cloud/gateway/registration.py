@@ -1,10 +1,10 @@
 """Sub-devices get their DeviceSecret through the gateway: both kinds, and the removal (gateway.md 4, 5)."""
 
 from tools.emulator.cloud import signing
-from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
+from tools.emulator.cloud.setting import first_refusal
 
 IOT_ID = 24  # characters of an iotId here; /auth/devicename has 32
 

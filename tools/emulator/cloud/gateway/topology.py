@@ -1,8 +1,8 @@
 """Which sub-device is attached to which gateway, and the requests that change it (gateway.md 6)."""
 
-from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, pair_of, read_items
+from tools.emulator.cloud.setting import first_refusal
 
 CREATED, REMOVED, ENABLED, DISABLED = 0, 1, 2, 8  # status of topo/change, gateway.md 7
 

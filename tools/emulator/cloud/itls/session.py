@@ -5,10 +5,9 @@ import ssl
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, faults, hello_checks, messages
+from tools.emulator.cloud.itls import alerts, faults, messages
 from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.hello_checks import FRAGMENTS
-from tools.emulator.cloud.itls.messages import ClientHello
+from tools.emulator.cloud.itls.messages import FRAGMENTS, ClientHello
 from tools.emulator.cloud.itls.records import (
     ALERT,
     BLOCK,
@@ -20,7 +19,7 @@ from tools.emulator.cloud.itls.records import (
     frame,
 )
 from tools.emulator.cloud.itls.server_hello import Hello
-from tools.emulator.cloud.itls.suites import derive
+from tools.emulator.cloud.itls.suites import choose, derive
 
 PREMASTER_SIZE = 48
 
@@ -162,8 +161,8 @@ class Session:
     # ---- the handshake
 
     def take_hello(self, hello, whole):
-        hello_checks.check(hello, self.first_hello, self.switches)
-        suite = hello_checks.choose(hello, self.switches)
+        messages.check_hello(hello, self.first_hello, self.switches)
+        suite = choose(hello, self.switches)
         self.first_hello = hello
         claim = Claim(
             hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2, hello.extensions[messages.CODE]

@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
 

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 ACTIVE, DISABLED, DELETED = "active", "disabled", "deleted"
 CODE_BYTES = 32  # a registration code is 64 hex digits
@@ -118,7 +118,7 @@ class Certificates:
         found = registering.check(asked, self.authorities, self.code(), self.config, now)
         made = Authority(
             asked.name,
-            serials.of_number(found.serial_number),
+            serials.text(found.serial_number),
             found.subject.rfc4514_string(),
             reading.validity(found)[1],
             now,

@@ -1,8 +1,8 @@
 """The console's side of X.509: registering CAs, association files, and what ends a certificate."""
 
+from tools import serials
 from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.web import BadRequest, answer_json
-from tools.emulator.cloud.x509 import serials
 from tools.emulator.cloud.x509.certificates import ACTIVE, DISABLED, Conflict
 
 

@@ -8,9 +8,9 @@ checked at the end of the handshake, before the server's last flight is sent.
 import ssl
 from dataclasses import dataclass
 
+from tools import serials
 from tools.emulator.cloud.certificates import Contexts
 from tools.emulator.cloud.link import Alert, Listener
-from tools.emulator.cloud.x509 import serials
 
 BAD_CERTIFICATE, UNSUPPORTED_CERTIFICATE, UNKNOWN_CA = 42, 43, 48
 
@@ -55,7 +55,7 @@ class Mutual(Contexts):
 
         try:
             found = reading.certificate(tls.getpeercert(binary_form=True))
-            serial = serials.of_number(found.serial_number)
+            serial = serials.text(found.serial_number)
         except ValueError as error:
             raise Alert(BAD_CERTIFICATE, f"the client's certificate {error}") from None
         if not reading.is_rsa(found):

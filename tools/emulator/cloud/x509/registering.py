@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tools.emulator.cloud.x509 import reading, serials
+from tools import serials
+from tools.emulator.cloud.x509 import reading
 
 NAMES = {
     "ascii": re.compile(r"[A-Za-z0-9_]{4,30}", re.ASCII),
@@ -92,7 +93,7 @@ def check_authority(asked, switches, now):
     ):
         raise Refused("CA", "the certificate of the CA is not self-signed")
     try:
-        serials.of_number(found.serial_number)
+        serials.text(found.serial_number)
     except ValueError as error:
         raise Refused("CA", f"the CA certificate cannot be used: {error}") from None
     check_dates("CA", found, now)
