@@ -9,12 +9,11 @@ import re
 
 from host_tests.bench.boards import WAYS, Stage
 from host_tests.bench.report import Bound, Column, Report, Table
-from tools.errors import UserError
+from host_tests.support.readme_table import replaced
 from tools.firmware import FOLDER
 from tools.image import device_files
 
 README = FOLDER / "README.md"
-BEGIN, END = "<!-- sizes: begin -->", "<!-- sizes: end -->"
 CORE_LIMIT = 25 * 1024  # 24 were aimed at; every setting, answer and flood that is checked costs some
 EVERY, LATE = "every way", "when it is needed"
 # in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
@@ -103,24 +102,16 @@ def purpose(module):
     return re.split(r"[.:;] |[.:;]$", text)[0]
 
 
-def replaced(text, table):
-    """The README's text with `table` between the markers; UserError when those are not there."""
-    found = re.fullmatch(f"(.*{BEGIN}\n).*?(\n?{END}.*)", text, re.DOTALL)
-    if not found or text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise UserError(f"{README.name} has not one line '{BEGIN}' before one line '{END}'")
-    return found[1] + table + "\n" + found[2].lstrip("\n")
-
-
 def up_to_date(sizes, seen):
     """Does firmware/README.md say the same?"""
     text = README.read_text()
-    return replaced(text, markdown(sizes, seen)) == text
+    return replaced(text, "sizes", markdown(sizes, seen)) == text
 
 
 def write():
     """Write the table of firmware/README.md anew; whether that changed it."""
     sizes, seen = device_files.sizes(), imported()
     before = README.read_text()
-    after = replaced(before, markdown(sizes, seen))
+    after = replaced(before, "sizes", markdown(sizes, seen))
     README.write_text(after)
     return before != after

@@ -6,8 +6,10 @@ from argparse import Namespace
 import pytest
 
 from host_tests.bench import boot, heap, link, parts, report, sizes, verb
+from host_tests.support.readme_table import replaced
 from tools.cli import main
 from tools.emulator.board.boot import Boot
+from tools.errors import UserError
 
 QUICK = report.Report(
     [
@@ -116,18 +118,20 @@ def test_each_of_the_two_is_first_in_every_other_round():
     assert sum(set(names) == {link.ALIOT, *link.SCRIPTS} for names in rounds) == 2
 
 
+BEGIN, END = "<!-- sizes: begin -->", "<!-- sizes: end -->"
+
+
 def test_the_table_is_replaced_between_the_markers():
-    text = f"# Head\n\n{sizes.BEGIN}\nold\nolder\n{sizes.END}\n\ntail\n"
-    assert sizes.replaced(text, "new") == f"# Head\n\n{sizes.BEGIN}\nnew\n{sizes.END}\n\ntail\n"
-    assert sizes.replaced(sizes.replaced(text, "new"), "new") == sizes.replaced(text, "new")
+    text = f"# Head\n\n{BEGIN}\nold\nolder\n{END}\n\ntail\n"
+    once = replaced(text, "sizes", "new")
+    assert once == f"# Head\n\n{BEGIN}\nnew\n{END}\n\ntail\n"
+    assert replaced(once, "sizes", "new") == once
 
 
-@pytest.mark.parametrize(
-    "text", ["no markers\n", f"{sizes.END}\n{sizes.BEGIN}\n", f"{sizes.BEGIN}\n" * 2 + sizes.END]
-)
+@pytest.mark.parametrize("text", ["no markers\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n" * 2 + END])
 def test_without_its_markers_a_readme_is_refused(text):
-    with pytest.raises(sizes.UserError, match="has not one line"):
-        sizes.replaced(text, "new")
+    with pytest.raises(UserError, match="there is not one line"):
+        replaced(text, "sizes", "new")
 
 
 def test_a_module_is_named_with_the_boots_that_import_it():

@@ -12,7 +12,8 @@ import pytest
 
 from tools.emulator.board import interpreter as interpreters
 from tools.emulator.board import modules
-from tools.emulator.board.boot import _SOCKET_CALLS, Board
+from tools.emulator.board.boot import Board
+from tools.emulator.board.launch import SOCKET_CALLS
 
 # forgets all that Python has put in front of the interpreter's own modules
 FRESH = "import sys, builtins\nsys.path[:] = []\nsys.modules.clear()\ndel builtins.__import__\n"
@@ -201,7 +202,7 @@ c = ffi.open(None).func
 calls = c("i", "system", "s"), c("i", "open", "si"), c("i", "socket", "iii"), c("i", "connect", "iPi")
 there = usocket.getaddrinfo("127.0.0.1", {port})[0][-1]
 import jail
-jail.confine(c, {str(tmp_path / "board")!r}, None, ["127.0.0.1:1"], {_SOCKET_CALLS.get(os.uname().machine)!r})
+jail.confine(c, {str(tmp_path / "board")!r}, None, ["127.0.0.1:1"], {SOCKET_CALLS.get(os.uname().machine)!r})
 system, open, socket, connect = calls
 print("system", system("touch {tmp_path}/board/ran"))
 print("secret", open({str(tmp_path / "secret")!r}, 0), "own", open({str(tmp_path / "board" / "own")!r}, 0o102) >= 0)
@@ -218,7 +219,7 @@ print("unix", socket(1, 1, 0), "connect", connect(socket(2, 1, 0), there, len(th
         timeout=60,
     )
     said = dict(re.findall(r"(\w+) (-?\w+)", done.stdout))
-    known = os.uname().machine in _SOCKET_CALLS
+    known = os.uname().machine in SOCKET_CALLS
     wanted = {"own": "True", **({"unix": "-1"} if known else {})}
     if _landlock():
         assert said["system"] != "0" and not (tmp_path / "board" / "ran").exists()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tools.emulator.chip import pins, slip
 from tools.emulator.chip.nor import PAGE, SECTOR, Nor, OutOfRange, PowerCut
-from tools.emulator.chip.wire import Wire
+from tools.emulator.chip.server import Wire
 from tools.errors import UserError
 
 # --- SLIP

@@ -18,6 +18,7 @@ from host_tests.support.cloud.centres import auth_form, auth_host
 from host_tests.support.cloud.client import DN, PK, Client, connect_packet, form, register_packet
 from host_tests.support.cloud.gateway import GDN, GPK, ONE, TWO, gateway_settings, pair, proxied
 from host_tests.support.cloud.x509 import HOST, XDN, XPK, Factory, first, pem, present, root, x509_settings
+from tools import serials
 from tools.emulator.cloud import (
     alink,
     calls,
@@ -38,7 +39,7 @@ from tools.emulator.cloud.instance import Instance, Thing
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.store import Store
 from tools.emulator.cloud.web import BadRequest, Request, parse_head
-from tools.emulator.cloud.x509 import association, registering, serials
+from tools.emulator.cloud.x509 import association, registering
 from tools.errors import UserError
 
 FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))

@@ -26,7 +26,7 @@ from host_tests.support.cloud.x509 import (
     pushed,
     root,
 )
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 CSV = VECTORS["csv"]
 HEADER = CSV["header"]
@@ -271,9 +271,9 @@ BAD_REQUESTS = [
     ("POST", f"/cas/{CA}/association", {"csv": 1}, 400, "csv must be a JSON str"),
     ("POST", f"/cas/{CA}/association", {"csv": "", "file": "a.xlsx"}, 400, "a.xlsx is not a .csv file"),
     ("POST", f"/cas/{CA}/bindings/xyz/disable", None, 400, "'xyz' is not hexadecimal"),
-    ("POST", f"/cas/{CA}/bindings/00/disable", None, 400, "a serial number is above zero"),
+    ("POST", f"/cas/{CA}/bindings/00/disable", None, 400, "serial number zero is refused"),
     ("POST", f"/cas/{CA}/bindings/ab/disable", None, 404, "no certificate AB is bound"),
-    ("POST", f"/cas/{CA}/bindings/1/replace", {"serial": ""}, 400, "'' is not hexadecimal"),
+    ("POST", f"/cas/{CA}/bindings/1/replace", {"serial": ""}, 400, "the serial number is empty"),
 ]
 
 
@@ -289,7 +289,7 @@ def test_requests_that_cannot_be(factory, method, path, body, status, text):
 
 @pytest.mark.parametrize("one", VECTORS["serial_numbers"], ids=lambda one: one["normal"])
 def test_the_normal_form_of_a_serial(one):
-    assert serials.of_number(one["decimal"]) == one["normal"]
+    assert serials.text(one["decimal"]) == one["normal"]
     for written in ("der_integer_bytes", "openssl_serial", "python_hex", "normal"):
         assert serials.normal(one[written]) == one["normal"]
 
@@ -380,8 +380,11 @@ def test_all_bad_rows_are_told_and_none_is_applied(maker):
         bad = {
             3: (("a1X509Other", XDN, "20"), "ProductKey 'a1X509Other' is another than in the first row"),
             5: ((XPK, "nobody", "21"), "there is no device 'nobody' in this product"),
-            6: ((XPK, XDN, "1.2E+5"), "'1.2E+5' is not hexadecimal"),
-            7: ((XPK, XDN, "0"), "a serial number is above zero"),
+            6: (
+                (XPK, XDN, "1.2E+5"),
+                "'1.2E+5' is a serial that a spreadsheet has rounded; take the file as it was written",
+            ),
+            7: ((XPK, XDN, "0"), "serial number zero is refused"),
             8: ((XPK, XDN, "b:0"), "CertSN B0 is bound to sensor-02 already"),
             9: ((XPK, XDN2, "01"), "CertSN 1 stands in line 2 already"),
             10: ((XPK, "more-00000", "22"), "DeviceName more-00000 stands in line 2 already"),

@@ -23,12 +23,10 @@ import atexit
 import fcntl
 import json
 import os
-import platform
 import queue
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import termios
@@ -38,13 +36,11 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import host_names
-from tools.emulator.board import interpreter as interpreters
-from tools.emulator.board import modules, umqtt
+from tools.emulator.board import launch
 from tools.emulator.board.clock import YEAR_2000, Clock
 from tools.emulator.board.interrupt import interrupt
+from tools.emulator.board.output import BoardError, Output
 from tools.errors import UserError
-from tools.firmware import FOLDER as FIRMWARE
 
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
@@ -61,23 +57,6 @@ ENDS = {
     -signal.SIGALRM: ("watchdog", 3),
     0: ("exit", None),
 }
-# machine -> (its number in linux/audit.h, that of the system call `socket`)
-_SOCKET_CALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
-_ENV = shutil.which("env") or "/usr/bin/env"
-CPYTHON = (
-    sys.executable,
-    "-I",
-    "-u",
-    "-X",
-    "utf8",
-    "-X",
-    f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
-    str(modules.PORT / "cpython" / "start.py"),
-)
-
-
-class BoardError(Exception):
-    """The board did not do what was waited for; the text ends with what it printed last."""
 
 
 @dataclass
@@ -162,7 +141,7 @@ class Board:
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
         self._sent = 0  # bytes to its console, from the start of the process
-        self._events = queue.Queue()
+        self._output = None  # what the console of `run` prints
         self._powered = False
 
     # --- power and reset
@@ -178,14 +157,10 @@ class Board:
         "timeout". A reset ends it; the next `boot` is a cold start.
         """
         self.start(cut_at=cut_at, torn=torn)
-        ends = time.monotonic() + timeout
-        wanted = until if callable(until) or until is None else lambda state: state["aliot"] == until
-        reason = "timeout"
-        while (left := ends - time.monotonic()) > 0:
-            kind, value = self._next(left)
-            if kind == "end" or kind == "state" and wanted and wanted(value):
-                reason = value if kind == "end" else "stopped"
-                break
+        try:
+            reason = self._output.until(until, timeout)
+        except TimeoutError:
+            reason = "timeout"
         return self._finish(reason)
 
     def start(
@@ -214,7 +189,7 @@ class Board:
         if cause == 1 or not self._powered:
             self._power_on()
         self.run = Boot()
-        self._events = queue.Queue()
+        self._output = Output(self.run, self.log)
         (self.folder / "heap").unlink(missing_ok=True)
         (self.folder / "count").write_bytes(bytes(8))
         settings = self._settings(cause, cut_at, torn, console is not None, raw)
@@ -252,36 +227,17 @@ class Board:
 
     def wait_for(self, state: object, timeout: float = 60) -> dict:
         """The next state line of that name (or for which the function holds), as a dict; BoardError if none."""
-        wanted = state if callable(state) else lambda line: line["aliot"] == state
-        ends = time.monotonic() + timeout
-        while (left := ends - time.monotonic()) > 0:
-            kind, value = self._next(left)
-            if kind == "state" and wanted(value):
-                return value
-            if kind == "end":
-                raise BoardError(f"the board ended ({value}) before it was '{state}':\n{self._tail()}")
-        raise BoardError(f"the board was not '{state}' within {timeout} seconds:\n{self._tail()}")
+        return self._output.wait_for(state, timeout)
 
     def wait_line(self, text: str, timeout: float = 60) -> str:
         """The next console line that has `text` in it. BoardError if none comes."""
-        ends = time.monotonic() + timeout
-        while (left := ends - time.monotonic()) > 0:
-            kind, value = self._next(left)
-            if kind in ("line", "state") and text in (value if kind == "line" else json.dumps(value)):
-                return value
-            if kind == "end":
-                raise BoardError(f"the board ended ({value}) before it printed '{text}':\n{self._tail()}")
-        raise BoardError(f"the board did not print '{text}' within {timeout} seconds:\n{self._tail()}")
+        return self._output.wait_line(text, timeout)
 
     def wait(self, timeout: float = 60) -> str:
         """Wait until the process has ended by itself; returns the reason. BoardError if it does not."""
-        ends = time.monotonic() + timeout
-        while (left := ends - time.monotonic()) > 0:
-            kind, value = self._next(left)
-            if kind == "end":
-                self._process = None
-                return value
-        raise BoardError(f"the board still ran after {timeout} seconds:\n{self._tail()}")
+        reason = self._output.wait(timeout)
+        self._process = None
+        return reason
 
     def send(self, data: bytes) -> None:
         """Bytes to the console, Ctrl-C among them as on a chip: in its place when the prompt reads, else at once.
@@ -318,9 +274,9 @@ class Board:
     # --- surroundings
 
     def access_point(self, name: str | bytes | None = None, password: str = "") -> None:
-        """Put an access point into reach: only its name (text or bytes) and password let the board join. None: out of reach.
+        """Put an access point into reach: only its name (text or bytes) and password let the board join.
 
-        A board for which this was never called joins whatever it asks for.
+        Without a name it goes out of reach. A board for which this was never called joins whatever it asks for.
         """
         name = name.encode() if isinstance(name, str) else name
         content = b"" if name is None else name + f"\n{password}\n".encode()
@@ -337,71 +293,21 @@ class Board:
         (self.folder / "joined").unlink(missing_ok=True)
 
     def _settings(self, cause, cut_at, torn, console, raw):
-        folder = self.folder
         if cause != 5:  # a soft reset leaves the ticks as they are
             self._ticks = None if self.ticks is None else time.monotonic_ns() // 1000 - self.ticks * 1000
-        settings = {
-            "flash": str(self.flash.resolve()),
-            "mac": self.mac,
-            "cause": cause,
-            "clock": str(folder / "clock"),
-            "ticks": self._ticks,
-            "rtc": str(folder / "rtc"),
-            "joined": str(folder / "joined"),
-            "count": str(folder / "count"),
-            "heap": str(folder / "heap"),
-            "routes": str(folder / "routes"),
-        }
-        if (folder / "air").exists():
-            settings["air"] = str(folder / "air")
-        settings.update({"measure": self.measure} if self.measure else {})
-        settings.update({"memory": self.memory} if self.memory else {})
-        if self.sealed:
-            settings.update({"sealed": str(folder), "socket": _SOCKET_CALLS.get(platform.machine())})
-        settings.update({"cut": cut_at, "torn": torn} if cut_at else {})
-        settings.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
-        (folder / "routes").write_text(host_names.text(self.cloud, self.hosts))
-        return settings
-
-    def _command(self, settings):
-        """(command, environment) that starts the process."""
-        file = self.folder / "settings.json"
-        if self.interpreter == "cpython":
-            settings["path"] = [str(FIRMWARE), str(self.umqtt or umqtt.folder())]
-            file.write_text(json.dumps(settings))
-            preload = {"LD_PRELOAD": interpreters.host_faketime()}
-            return ([*CPYTHON, str(file)], {**os.environ, **self.clock.environment(), **preload})
-        found = interpreters.at(self.interpreter) if self.interpreter else interpreters.find()
-        start, rom = modules.port(rom=found.rom, mqtt=self.umqtt)
-        settings["rom"] = str(rom)
-        file.write_text(json.dumps(settings))
-        command = found.command("-X", f"heapsize={self.heap}", "-m", "start", file, faketime=True)
-        return command, {
-            "MICROPYPATH": str(start),
-            **self.clock.environment(),
-            **found.environment(faketime=True),
-        }
+        return launch.settings(self, cause, self._ticks, cut_at, torn, console, raw)
 
     def _launch(self, cause, settings):
         if cause != 5:  # only a soft reset leaves the board joined to its access point
             (self.folder / "joined").unlink(missing_ok=True)
-        command, environment = self._command(settings)
-        self._process = subprocess.Popen(
-            [_ENV, "--ignore-signal=INT", *command],
-            env=environment,
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
+        self._process = launch.start(self, settings)
         self._sent = 0
         _running.add(self)
         return self._process
 
     def _follow(self, cause, settings, launched, console, ended, follow, started):
         """The board's thread: passes on what it prints, through the resets that `follow` asks for."""
-        run, events = self.run, self._events
+        run, output = self.run, self._output
         try:
             process = self._launch(cause, settings)
         except Exception as error:
@@ -409,7 +315,7 @@ class Board:
             return
         launched.put(None)
         while True:
-            self._read(process, run, events, console)
+            output.read(process.stdout, console)
             reason, cause = ENDS.get(process.wait(), ("failed", None))
             process.stdout.close()
             if process is not self._process:
@@ -426,36 +332,9 @@ class Board:
         run.reason = reason
         if ended:
             self._process = None
-        events.put(("end", reason))
+        output.end(reason)
         if ended:
             ended(reason)
-
-    def _read(self, process, run, events, console):
-        rest = b""
-        while data := os.read(process.stdout.fileno(), 65536):
-            if console:
-                console(data)
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._line(line, run, events)
-        if rest:
-            self._line(rest, run, events)
-
-    def _line(self, line, run, events):
-        text = line.decode("utf-8", "replace").rstrip("\r")
-        run.lines.append(text)
-        if self.log:
-            self.log(text)
-        state = _state(text)
-        if state:
-            run.states.append(state)
-        events.put(("state", state) if state else ("line", text))
-
-    def _next(self, seconds):
-        try:
-            return self._events.get(timeout=max(seconds, 0))
-        except queue.Empty:
-            return ("late", None)
 
     def _finish(self, reason):
         process, self._process = self._process, None
@@ -481,24 +360,10 @@ class Board:
         lines = (self.folder / "count").read_bytes()[8:].decode().splitlines()
         run.marks = [(name, int(reads)) for name, _, reads in (line.rpartition(" ") for line in lines)]
 
-    def _tail(self):
-        return "\n".join(self.run.lines[-20:])
-
     def _kill(self):
         process = self._process
         if process is not None and process.poll() is None:
             process.kill()
-
-
-def _state(text):
-    """The state line that `text` is, parsed, or None."""
-    if not text.startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("aliot"), str) else None
 
 
 _running: weakref.WeakSet = weakref.WeakSet()

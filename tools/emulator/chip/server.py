@@ -5,7 +5,6 @@ import contextlib
 from collections import deque
 
 from tools.emulator.chip.comport import ComPort, Port
-from tools.emulator.chip.wire import Wire
 
 _PIECE = 1024  # bytes that go over a limited wire in one go
 _HIGH, _LOW = 32768, 8192
@@ -214,3 +213,25 @@ class Line:
         self.waiting -= len(piece)
         self.deliver(piece)
         self._next()
+
+
+class Wire:
+    """How long bytes take on a serial wire, in one direction: ten bits a byte, one after the other.
+
+    `limit` is the fastest rate in bits a second, None for no limit at all.
+    """
+
+    BITS = 10  # start, eight data bits, stop
+
+    def __init__(self, limit=None):
+        self.limit = limit
+        self.free_at = 0.0  # when the last byte taken has left the wire
+        self.carried = 0  # bytes
+
+    def carry(self, count, now, baud):
+        """Take `count` bytes at time `now` (seconds); the time at which the last of them has arrived."""
+        self.carried += count
+        if self.limit is None:
+            return now
+        self.free_at = max(self.free_at, now) + count * self.BITS / min(baud, self.limit)
+        return self.free_at

@@ -2,7 +2,7 @@
 
 A fault strikes at a *stage* (`when`) of a listener (`where`). The kinds that
 shape bytes (delay, trickle, cut) count from the first byte of the answer at
-that stage and stay on that connection. README.md lists all.
+that stage and stay on that connection. faults.md lists all.
 """
 
 from __future__ import annotations

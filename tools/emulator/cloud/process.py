@@ -142,7 +142,7 @@ class Cloud:
         return self.admin("POST", path, body)
 
     def arm(self, *faults: dict[str, Any]) -> list[dict[str, Any]]:
-        """Arms faults, each a dict as in the README."""
+        """Arms faults, each a dict as in faults.md."""
         return self.admin("POST", "/faults", list(faults))
 
     def advance(self, seconds: float) -> float:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from tools.emulator.cloud import calls, signing
-from tools.emulator.cloud.checks import first_refusal
+from tools.emulator.cloud.setting import first_refusal
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance

@@ -159,7 +159,7 @@ class Shortage:
 
 
 def raise_file_limit(wanted: int = WANTED_FILES) -> str | None:
-    """Raises the limit of open files to the hard one; returns a line about it when that is below `wanted`, else None."""
+    """Raises the limit of open files to the hard one; a line about it if that is below `wanted`, or None."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     goal = wanted if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < goal:

@@ -1,4 +1,4 @@
-"""What a switch and a figure are; `switches.py` and `gateway/switches.py` have the tables."""
+"""What a switch and a figure are, and the walk in the order that a switch gives; the `switches.py` have the tables."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,3 +37,8 @@ class Figure:
     whole: bool
     source: str
     says: str
+
+
+def first_refusal(order, checks, *case):
+    """The code of the first check that fails, or None; `checks` maps a name to a function of `case`."""
+    return next((code for name in order if (code := checks[name](*case))), None)

@@ -33,7 +33,7 @@ FORMAT = 4  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: ce
 
 
 def owned(path: Path) -> None:
-    """Makes the file readable by its owner only, before a secret is in it; what SQLite adds beside it follows its mode."""
+    """Makes the file readable by its owner only, before a secret is in it; SQLite's other files follow."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     for name in (path, f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(FileNotFoundError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import calls, signing
 from tools.emulator.cloud.centres import homes
-from tools.emulator.cloud.checks import first_refusal
+from tools.emulator.cloud.setting import first_refusal
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance

@@ -11,8 +11,6 @@ from tools.emulator.cloud.gateway import discovery, presence, registration, topo
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.notices import Notices
 from tools.emulator.cloud.gateway.operation import Asking
-from tools.emulator.cloud.gateway.rates import Rates
-from tools.emulator.cloud.gateway.subdevice_link import Carried
 from tools.emulator.cloud.gateway.topology import CREATED, DISABLED, ENABLED, REMOVED, Topology
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class Gateways:
         self.switches, self.limits = instance.config.switches, instance.config.limits
         self.topology = Topology(self.registry)
         self.notices = Notices(instance)
-        self.rates = Rates(self.limits, lambda: instance.monotonic())
+        self.rates = presence.Rates(self.limits, lambda: instance.monotonic())
         self.found = {}
 
     def thing(self, key: tuple[str, str]) -> Thing:
@@ -311,3 +309,33 @@ def own_tail(topic: str, names: tuple[str, str]) -> str:
             tail = topic[len(start) :]
             return tail if tail.startswith("combine/") == start.startswith("/ext/") else ""
     return ""
+
+
+class Carried:
+    """The connection of a sub-device, where a direct device has an MQTT one: its gateway's (gateway.md 1, 11)."""
+
+    def __init__(self, platform, session, gateway):
+        self.platform, self.session, self.gateway = platform, session, gateway
+
+    @property
+    def link(self):
+        return self.gateway.peer.link
+
+    def send(self, packet, stage):
+        self.gateway.peer.send(packet, stage)
+
+    def note(self, event, **fields):
+        """Logs about the sub-device."""
+        pk, dn, _ = self.session.key
+        self.platform.instance.journal.event(
+            event,
+            where=self.link.listener.where,
+            pk=pk,
+            dn=dn,
+            gateway="/".join(self.gateway.key[:2]),
+            **fields,
+        )
+
+    def kick(self, reason, how="close"):
+        """The sub-device is thrown off; its gateway stays and is told (gateway.md 9)."""
+        self.platform.force_offline(self.session, self.platform.switches.taken_over, reason)

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, cast
 
-from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import LOGINS, Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_item, read_items
 from tools.emulator.cloud.identifier import parse_client_identifier
+from tools.emulator.cloud.setting import first_refusal
+
+MINUTE = 60
+
+
+class Rates:
+    """The platform's rates of logins (gateway.md 8.4, 12); `now()` gives seconds, `limits` are the configuration's."""
+
+    def __init__(self, limits, now):
+        self.limits, self.now = limits, now
+        self.of_subdevices, self.of_gateways = {}, {}
+
+    def login(self, key):
+        """Notes a login of one sub-device; or returns True, and does not, if it is too many in a minute."""
+        now, times = self.now(), self.of_subdevices.setdefault(key, deque())
+        while times and times[0] <= now - MINUTE:
+            times.popleft()
+        if len(times) >= self.limits.logins_per_minute:
+            return True
+        times.append(now)
+        return False
+
+    def logins(self, gateway, count):
+        """Notes `count` logins of a gateway; or returns True, and does not, if they are too many."""
+        second, taken = int(self.now()), 0
+        if self.of_gateways.get(gateway, (None,))[0] == second:
+            taken = self.of_gateways[gateway][1]
+        if taken + count > self.limits.logins_per_second:
+            return True
+        self.of_gateways[gateway] = (second, taken + count)
+        return False
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.gateway.operation import Asking

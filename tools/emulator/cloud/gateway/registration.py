@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud import signing
-from tools.emulator.cloud.checks import first_refusal
 from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
+from tools.emulator.cloud.setting import first_refusal
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.gateway.operation import Asking

@@ -1,6 +1,6 @@
 """What an armed fault makes of an answer: `SPOILS` break the protocol, `FRAMINGS` only look unusual.
 
-Each is a function that the README describes by its name. Those of `SPOILS` take a `Hello`, the extensions
+Each is a function that README.md describes by its name. Those of `SPOILS` take a `Hello`, the extensions
 of a HelloVerifyRequest, or (session, type, data) of a protected record; see `greet`, `verify` and `send`.
 """
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.itls.session import Session
-from tools.emulator.cloud.link import SHAPERS, Link, Listener
+from tools.emulator.cloud.link import Link, Listener
+from tools.emulator.cloud.shapers import SHAPERS
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.faults import Fault

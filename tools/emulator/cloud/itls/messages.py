@@ -1,10 +1,10 @@
-"""Handshake messages: ClientHello read, HelloVerifyRequest, ServerHello and Finished written (id2.md 4)."""
+"""Handshake messages: ClientHello read and checked, HelloVerifyRequest, ServerHello and Finished written (id2.md 4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.emulator.cloud.itls.alerts import DECODE, ILLEGAL, VERSION, Alert
+from tools.emulator.cloud.itls.alerts import BAD_KEY_TYPE, DECODE, HANDSHAKE, ILLEGAL, VERSION, Alert
 from tools.emulator.cloud.itls.records import PROTOCOL
 
 CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY, FINISHED = 1, 2, 3, 20
@@ -12,6 +12,9 @@ FRAGMENT, PRODUCT_KEY, KEY_ID, CODE, PREMASTER = 0x0001, 0x2000, 0x2001, 0x2002,
 CHALLENGE, PROVISIONED, EXTENDED_VERSION = 0x2010, 0x2011, 0x2020
 MESSAGE_MAX = 4096  # bytes of a handshake message; the longest hello that id2.md allows has about 1,000
 HEAD = 4
+FRAGMENTS = {1: 512, 2: 1024, 3: 2048, 4: 4096}  # max_fragment_length, RFC 6066
+KEY_GROUP, HELLO_VERSION = b"\x00\x10\x00\x10", b"\x00\x02\x01\x00"
+ID_SIZES = range(24, 49)
 
 
 def message(kind: int, body: bytes) -> bytes:
@@ -142,3 +145,21 @@ class ClientHello:
             )
 
         return kept(self) == kept(other)
+
+
+def check_hello(hello, first, switches):
+    """Raises `Alert` for a hello that will not do (id2.md 3.2, 4.2); `first` is the one before it here, or None."""
+    for number in (KEY_ID, CODE):
+        if number not in hello.extensions:
+            raise Alert(HANDSHAKE, f"extension {number:04x} is missing")
+    if len(hello.id2) not in ID_SIZES:
+        raise Alert(DECODE, "the key id has another length than 4 and 24 to 48")
+    fragment = hello.extensions.get(FRAGMENT)
+    if fragment is not None and (len(fragment) != 1 or fragment[0] not in FRAGMENTS):
+        raise Alert(ILLEGAL, "max_fragment_length is none of 1 to 4")
+    if switches.itls_key_group == "checked" and hello.key_group != KEY_GROUP:
+        raise Alert(BAD_KEY_TYPE, "another key group")
+    if switches.itls_version == "checked" and hello.extensions.get(EXTENDED_VERSION) != HELLO_VERSION:
+        raise Alert(VERSION, "another extended version")
+    if first and switches.itls_hellos == "same" and not hello.same_as(first):
+        raise Alert(ILLEGAL, "the second hello differs from the first")

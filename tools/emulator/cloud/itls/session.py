@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.id2 import codes
 from tools.emulator.cloud.id2.service import Challenged, Claim, Conversation, Provisioned
-from tools.emulator.cloud.itls import alerts, faults, hello_checks, messages
+from tools.emulator.cloud.itls import alerts, faults, messages
 from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.hello_checks import FRAGMENTS
-from tools.emulator.cloud.itls.messages import ClientHello
+from tools.emulator.cloud.itls.messages import FRAGMENTS, ClientHello
 from tools.emulator.cloud.itls.records import (
     ALERT,
     BLOCK,
@@ -24,7 +23,7 @@ from tools.emulator.cloud.itls.records import (
     frame,
 )
 from tools.emulator.cloud.itls.server_hello import Hello
-from tools.emulator.cloud.itls.suites import derive
+from tools.emulator.cloud.itls.suites import choose, derive
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.faults import Fault
@@ -170,8 +169,8 @@ class Session:
     # ---- the handshake
 
     def take_hello(self, hello: messages.ClientHello, whole: bytes) -> None:
-        hello_checks.check(hello, self.first_hello, self.switches)
-        suite = hello_checks.choose(hello, self.switches)
+        messages.check_hello(hello, self.first_hello, self.switches)
+        suite = choose(hello, self.switches)
         self.first_hello = hello
         claim = Claim(
             hello.extensions.get(messages.PRODUCT_KEY, b""), hello.id2, hello.extensions[messages.CODE]

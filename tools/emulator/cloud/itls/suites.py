@@ -6,6 +6,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+from tools.emulator.cloud.itls.alerts import HANDSHAKE, Alert
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -69,3 +71,11 @@ def derive(suite: Suite, premaster: bytes, client_random: bytes, server_random: 
         keys.append(block[:size])
         block = block[size:]
     return Keys(suite, master, *keys)
+
+
+def choose(hello, switches):
+    """The suite that the server likes best of those that the device has; raises `Alert`."""
+    for name in switches.itls_suites:
+        if SUITES[name].number in hello.suites:
+            return SUITES[name]
+    raise Alert(HANDSHAKE, "no common cipher suite")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Product

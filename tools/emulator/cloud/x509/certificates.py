@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from tools.emulator.cloud.x509 import serials
+from tools import serials
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Product
@@ -129,7 +129,7 @@ class Certificates:
         found = registering.check(asked, self.authorities, self.code(), self.config, now)
         made = Authority(
             asked.name,
-            serials.of_number(found.serial_number),
+            serials.text(found.serial_number),
             found.subject.rfc4514_string(),
             reading.validity(found)[1],
             now,

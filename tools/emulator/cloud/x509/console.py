@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from tools import serials
 from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.web import BadRequest, answer_json
-from tools.emulator.cloud.x509 import serials
 from tools.emulator.cloud.x509.certificates import ACTIVE, DISABLED, Conflict
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools import serials
 from tools.emulator.cloud.certificates import Contexts
 from tools.emulator.cloud.link import Alert, Listener
-from tools.emulator.cloud.x509 import serials
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.x509.certificates import Authority
@@ -62,7 +62,7 @@ class Mutual(Contexts):
 
         try:
             found = reading.certificate(tls.getpeercert(binary_form=True))
-            serial = serials.of_number(found.serial_number)
+            serial = serials.text(found.serial_number)
         except ValueError as error:
             raise Alert(BAD_CERTIFICATE, f"the client's certificate {error}") from None
         if not reading.is_rsa(found):

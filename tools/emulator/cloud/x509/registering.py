@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from tools.emulator.cloud.x509 import reading, serials
+from tools import serials
+from tools.emulator.cloud.x509 import reading
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.config import Config
@@ -105,7 +106,7 @@ def check_authority(asked: Asked, switches: SimpleNamespace, now: float) -> x509
     ):
         raise Refused("CA", "the certificate of the CA is not self-signed")
     try:
-        serials.of_number(found.serial_number)
+        serials.text(found.serial_number)
     except ValueError as error:
         raise Refused("CA", f"the CA certificate cannot be used: {error}") from None
     check_dates("CA", found, now)

@@ -80,11 +80,11 @@ SWITCHES = {
 
 TIMING = {
     "registration_code_seconds": Figure(
-        0, 0, False, "x509.md 2", "a registration code of a CA is good for this long; 0: until it is used"
+        0, 0, False, "2", "a registration code of a CA is good for this long; 0: until it is used"
     ),
 }
 
 LIMITS = {
-    "authorities": Figure(10, 1, True, "x509.md 2", "registered CAs of the account"),
-    "association_rows": Figure(10_000, 1, True, "x509.md 1", "rows of an association file"),
+    "authorities": Figure(10, 1, True, "2", "registered CAs of the account"),
+    "association_rows": Figure(10_000, 1, True, "1", "rows of an association file"),
 }

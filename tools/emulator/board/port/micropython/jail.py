@@ -175,7 +175,8 @@ def _readable(path):
 def confine(libc, folder, rom, ways, call):
     """Leave nothing of the host but `folder`, the ports of `ways`, and to be read the folder `rom`, if there is one.
 
-    `libc` makes functions of the C library. `call` is (machine, number of the system call `socket`), or None where it is not known.
+    `libc` makes functions of the C library. `call` is (machine, number of the system call `socket`), or None where it
+    is not known.
     """
     import uctypes
 

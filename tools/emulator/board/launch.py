@@ -1,0 +1,87 @@
+"""The process of an emulated board: the settings that it reads, its command and its surroundings."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+from tools import host_names
+from tools.emulator.board import interpreter as interpreters
+from tools.emulator.board import modules, umqtt
+from tools.firmware import FOLDER as FIRMWARE
+
+# machine -> (its number in linux/audit.h, that of the system call `socket`)
+SOCKET_CALLS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+_ENV = shutil.which("env") or "/usr/bin/env"
+CPYTHON = (
+    sys.executable,
+    "-I",
+    "-u",
+    "-X",
+    "utf8",
+    "-X",
+    f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
+    str(modules.PORT / "cpython" / "start.py"),
+)
+
+
+def settings(board, cause, ticks, cut_at, torn, console, raw):
+    """What the process of `board` reads at its start; writes the file of its routes.
+
+    `cause` is that of the reset, `ticks` the host's microseconds at which the board's begin (None: the host's own);
+    the rest is as for `Board.start`.
+    """
+    folder = board.folder
+    found = {
+        "flash": str(board.flash.resolve()),
+        "mac": board.mac,
+        "cause": cause,
+        "ticks": ticks,
+        **{name: str(folder / name) for name in ("clock", "rtc", "joined", "count", "heap", "routes")},
+    }
+    if (folder / "air").exists():
+        found["air"] = str(folder / "air")
+    found.update({"measure": board.measure} if board.measure else {})
+    found.update({"memory": board.memory} if board.memory else {})
+    if board.sealed:
+        found.update({"sealed": str(folder), "socket": SOCKET_CALLS.get(platform.machine())})
+    found.update({"cut": cut_at, "torn": torn} if cut_at else {})
+    found.update({"console": True} if console else {}, **({"raw": True} if raw else {}))
+    (folder / "routes").write_text(host_names.text(board.cloud, board.hosts))
+    return found
+
+
+def start(board, settings):
+    """The process of `board`, started in its folder, with pipes to its console."""
+    command, environment = _command(board, settings)
+    return subprocess.Popen(
+        [_ENV, "--ignore-signal=INT", *command],
+        env=environment,
+        cwd=board.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+    )
+
+
+def _command(board, settings):
+    """(command, environment) that starts the process."""
+    file = board.folder / "settings.json"
+    if board.interpreter == "cpython":
+        settings["path"] = [str(FIRMWARE), str(board.umqtt or umqtt.folder())]
+        file.write_text(json.dumps(settings))
+        preload = {"LD_PRELOAD": interpreters.host_faketime()}
+        return ([*CPYTHON, str(file)], {**os.environ, **board.clock.environment(), **preload})
+    found = interpreters.at(board.interpreter) if board.interpreter else interpreters.find()
+    rooms, rom = modules.port(rom=found.rom, mqtt=board.umqtt)
+    settings["rom"] = str(rom)
+    file.write_text(json.dumps(settings))
+    command = found.command("-X", f"heapsize={board.heap}", "-m", "start", file, faketime=True)
+    return command, {
+        "MICROPYPATH": str(rooms),
+        **board.clock.environment(),
+        **found.environment(faketime=True),
+    }
