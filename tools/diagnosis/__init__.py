@@ -1,3 +1,3 @@
 """What to look at when something is refused: `explain`, `doctor`."""
 
-import tools.firmware  # noqa: F401 - the modules here import `aliot`, which it makes importable
+from tools import firmware  # noqa: F401 (its modules take `aliot` from there, whichever of them is first)
