@@ -5,6 +5,7 @@ import re
 
 from rich.console import Console
 
+from host_tests.support.paths import ROOT
 from tools.demo import centres, direct, gateways, id2, verb, x509
 from tools.demo.scene import Figures, Stage
 
@@ -34,6 +35,17 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     assert "ResetThing" in story and "restore" in story
     assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
     assert "per product, preregistration-free" in _text(verb.table(stage.figures))
+    shown_in_the_readme(story)
+
+
+def shown_in_the_readme(story):
+    """The README's eight lines of output come in this order; secrets of a run differ."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    lines = re.search(r"```\n(  burn .*?)```", readme, re.S)[1].splitlines()
+    assert len(lines) == 8
+    printed = iter(re.sub(r"\*{4}\w{4}", "****", story).splitlines())
+    for line in lines:
+        assert re.sub(r"\*{4}\w{4}", "****", line) in printed, line
 
 
 def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
