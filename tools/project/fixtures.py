@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 
 from tools.emulator.board.boot import Board, BoardError
-from tools.emulator.cloud.process import Cloud, CloudError
+from tools.emulator.cloud.process import Cloud
 from tools.errors import UserError
 from tools.flash import file_list, leaks
-from tools.image import application, flash_image, identity, release
+from tools.image import application, config, flash_image, identity, release
 
 SECONDS = 30.0  # to wait, where a test does not say how long
 
@@ -122,7 +122,8 @@ class ProjectBoard(Board):
         try:
             return super().wait_for(state, timeout)
         except BoardError as error:
-            pytest.fail(_first_line(error))
+            problem = _first_line(error)
+        pytest.fail(problem)
 
     def wait_line(self, text: str, timeout: float = SECONDS) -> str | dict[str, Any]:
         """The next line of the console that has `text` in it; a state line as a dict."""
@@ -130,7 +131,8 @@ class ProjectBoard(Board):
         try:
             return super().wait_line(text, timeout)
         except BoardError as error:
-            pytest.fail(_first_line(error))
+            problem = _first_line(error)
+        pytest.fail(problem)
 
     def console(self) -> str:
         """What the board has printed, with the places of tracebacks as those of the sources."""
@@ -140,11 +142,8 @@ class ProjectBoard(Board):
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[ProjectCloud]:
     """An emulated cloud that runs, and knows the device that `board` is."""
-    try:
-        with ProjectCloud(tmp_path / "cloud") as running:
-            yield running
-    except CloudError as error:
-        pytest.fail(f"the emulated cloud: {error}", pytrace=False)
+    with ProjectCloud(tmp_path / "cloud") as running:
+        yield running
 
 
 @pytest.fixture
@@ -154,16 +153,19 @@ def board(cloud: ProjectCloud, pytestconfig: pytest.Config, tmp_path: Path) -> I
         made = ProjectBoard(image(pytestconfig.rootpath, cloud), cloud=cloud.run_dir, folder=tmp_path / "board")
         made.start(follow=True)
     except UserError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield made
     made.power_off()
 
 
 def image(folder: Path, cloud: ProjectCloud) -> bytes:
-    """The flash of a blank board after `make flash FILES=folder CERT=`, with the cloud's root. UserError."""
-    own = application.read(folder)
+    """The flash of a blank board after `make flash FILES= CONFIG= CERT= ROOT=` with what is in `folder`. UserError."""
+    own, settings = application.read(folder), folder / "config.json"
     leaks.refuse(own.sources)
-    tree = file_list.decide(file_list.wanted(own, [cloud.ca_pem]), lambda path: None).onto({})
+    wanted = file_list.wanted(own, [cloud.ca_pem])
+    if settings.is_file():
+        wanted = wanted.with_config(config.encoded(config.read(settings)))
+    tree = file_list.decide(wanted, lambda path: None).onto({})
     return flash_image.build(identity=identity.parse(cloud.burned()), files=tree, with_firmware=False)
 
 

@@ -22,8 +22,7 @@ def run(args: argparse.Namespace) -> None:
     made = create(folder)
     name = shlex.quote(str(folder))
     print(f"{folder}: {', '.join(made)}")
-    print(f"  python -m tools test {name}   runs its test on an emulated board")
-    print(f"  make flash FILES={name}   puts it onto a plugged-in board; CERT=cert.json burns an identity too")
+    print(f"'python -m tools test {name}' runs its test; its README.md says how to bring it to a board")
 
 
 def create(folder: Path) -> list[str]:
