@@ -58,9 +58,7 @@ def defined(body):
 
 
 TREES = {dotted(path): ast.parse(path.read_text()) for path in sorted((FOLDER / "aliot").rglob("*.py"))}
-CLASSES = {
-    node.name: node for tree in TREES.values() for node in tree.body if isinstance(node, ast.ClassDef)
-}
+CLASSES = {node.name: node for tree in TREES.values() for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def members(node):
@@ -153,7 +151,9 @@ def same_class(stub, source, what):
             assert name in there or name in set_by_others, f"{what}.{name}"
     of_the_bases = set().union(*(inherited(CLASSES[base]) for base in bases)) if bases else set()
     inner = set(INNER.get(what, "").split())
-    assert open_names(members(source)) - here.keys() - of_the_bases == inner, f"{what}: in INNER, or in the stub"
+    assert open_names(members(source)) - here.keys() - of_the_bases == inner, (
+        f"{what}: in INNER, or in the stub"
+    )
 
 
 def test_every_row_of_inner_is_of_a_stub():

@@ -58,7 +58,9 @@ class ProjectCloud(Cloud):
         self._waited_for: dict[str, int] = {}  # topic -> number of the last message that a test has got
         device = {"device_name": self.device_name, "device_secret": self.device_secret}
         product = {"product_key": self.product_key, "auth": "secret", "node": "direct", "device": [device]}
-        super().__init__({"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}, run_dir)
+        super().__init__(
+            {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}, run_dir
+        )
 
     def burned(self) -> dict[str, str]:
         """The identity of the device, as a cert.json has it."""
@@ -72,7 +74,9 @@ class ProjectCloud(Cloud):
         """What the device has published so far, to one topic or to all."""
         wanted = None if topic is None else self.full_topic(topic)
         found = self.admin("GET", f"/messages?direction=up&pk={self.product_key}&dn={self.device_name}")
-        return [_message(one) for one in found if one["outcome"] == "taken" and wanted in (None, one["topic"])]
+        return [
+            _message(one) for one in found if one["outcome"] == "taken" and wanted in (None, one["topic"])
+        ]
 
     def wait_for(self, topic: str, timeout: float = SECONDS) -> Message:
         """The next message that the device publishes to `topic`: each call gives a later one."""
@@ -110,7 +114,9 @@ class ProjectCloud(Cloud):
     def _delivered(self, topic: str, outcomes: dict[str, Any]) -> None:
         __tracebackhide__ = True
         if not outcomes["sent"]:
-            pytest.fail(f"the device did not get what was sent to {topic}: it is offline, or has not subscribed")
+            pytest.fail(
+                f"the device did not get what was sent to {topic}: it is offline, or has not subscribed"
+            )
 
 
 class ProjectBoard(Board):
@@ -150,7 +156,9 @@ def cloud(tmp_path: Path) -> Iterator[ProjectCloud]:
 def board(cloud: ProjectCloud, pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[ProjectBoard]:
     """An emulated board that was flashed with the application and has just booted."""
     try:
-        made = ProjectBoard(image(pytestconfig.rootpath, cloud), cloud=cloud.run_dir, folder=tmp_path / "board")
+        made = ProjectBoard(
+            image(pytestconfig.rootpath, cloud), cloud=cloud.run_dir, folder=tmp_path / "board"
+        )
         made.start(follow=True)
     except UserError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -22,7 +22,8 @@ def run(args: argparse.Namespace) -> None:
     made = create(folder)
     name = shlex.quote(str(folder))
     print(f"{folder}: {', '.join(made)}")
-    print(f"'python -m tools test {name}' runs its test; its README.md says how to bring it to a board")
+    print("  its README.md says how to bring it to a board; its test runs by")
+    print(f"  python -m tools test {name}")
 
 
 def create(folder: Path) -> list[str]:

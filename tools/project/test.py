@@ -9,7 +9,10 @@ import pytest
 from tools.errors import UserError
 
 PLUGIN = "tools.project.fixtures"
-CONFIGURATIONS = ("pytest.ini", "pyproject.toml")  # of the folder itself; those of the folders above do not count
+CONFIGURATIONS = (
+    "pytest.ini",
+    "pyproject.toml",
+)  # of the folder itself; those of the folders above do not count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,17 @@ def arguments(folder: Path) -> list[str]:
     """What makes pytest run the tests of `folder`, wherever it lies, with the fixtures."""
     own = (folder / name for name in CONFIGURATIONS if (folder / name).is_file())
     configuration = str(next(own, os.devnull))
-    return ["-p", PLUGIN, "-c", configuration, "--rootdir", str(folder), "--import-mode", "importlib", str(folder)]
+    return [
+        "-p",
+        PLUGIN,
+        "-c",
+        configuration,
+        "--rootdir",
+        str(folder),
+        "--import-mode",
+        "importlib",
+        str(folder),
+    ]
 
 
 def _is_test(path: Path) -> bool:
