@@ -1,4 +1,4 @@
-"""The stubs beside the package say what its sources have: names, classes, arguments; and mypy reads programs by them."""
+"""The stubs beside the package name what its sources have, arguments too; and mypy reads programs by them."""
 
 import ast
 import json

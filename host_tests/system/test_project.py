@@ -1,4 +1,4 @@
-"""An application's folder, anywhere: `new` makes it, `test` runs its tests on an emulated board, and says what failed."""
+"""An application's folder, anywhere: `new` makes it, `test` runs its tests and shows the console of a failure."""
 
 import shutil
 import subprocess

@@ -1,1 +1,1 @@
-"""An application's own folder: made by `new`, its tests run by `test` on an emulated board against an emulated cloud."""
+"""The folder of an application: `new` makes one, `test` runs its tests on an emulated board and cloud."""
