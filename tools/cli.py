@@ -15,6 +15,11 @@ from tools.errors import UserError
 
 # verb -> (module, one line of help)
 VERBS = {
+    "new": ("tools.project.new", "make a folder for an application: main.py, config.json, a test"),
+    "test": (
+        "tools.project.test",
+        "run an application's tests, on an emulated board against an emulated cloud",
+    ),
     "demo": ("tools.demo.verb", "show every way in on emulated boards against an emulated cloud"),
     "interpreter": (
         "tools.emulator.board.interpreter",

@@ -88,6 +88,8 @@ BAD = [
     *([verb, *NO_PORT] for verb in ON_A_BOARD),
     *(["restore", "--from", file, *NO_PORT] for file in FILES[:5]),
     *(["boards", "--firmware", file, "ESP32_GENERIC"] for file in ("missing", "folder", "text")),
+    *(["new", file] for file in ("good.json", "good.json/below", ".")),
+    *(["test", file] for file in ("missing", "good.json", "folder")),
     ["boards", "NO_SUCH_BOARD"],
     ["image", "--out", "out.bin", "--board", "NO_SUCH_BOARD"],
     ["image", "--out", "folder"],

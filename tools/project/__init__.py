@@ -1,0 +1,1 @@
+"""The folder of an application: `new` makes one, `test` runs its tests on an emulated board and cloud."""
