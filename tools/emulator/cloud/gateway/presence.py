@@ -41,6 +41,7 @@ class Rates:
         self.of_gateways[gateway] = (second, taken + count)
         return False
 
+
 if TYPE_CHECKING:
     from tools.emulator.cloud.gateway.operation import Asking
     from tools.emulator.cloud.gateway.request import Item
