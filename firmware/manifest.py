@@ -1,6 +1,7 @@
 """Freezes aliot into a MicroPython build of your own: FROZEN_MANIFEST=firmware/manifest.py.
 
-What is read as files stays files: copy boot.py to the board, aliot/advice.txt to /aliot, aliot/roots/*.der to /aliot/roots.
+What is read as files stays files: copy boot.py to the board, aliot/advice.txt to /aliot, aliot/roots/*.der to
+/aliot/roots.
 """
 
 metadata(description="An identity on Alibaba Cloud IoT Platform", version="0.1.0", license="MIT")

@@ -22,8 +22,8 @@ class Device:
     config    dict of settings (aliot.settings), by default what /config.json has. `endpoint` in it goes before the
               burned one; `timeout` ms bound each of: registration, connect (TLS and CONNACK included), subscribe, a
               QoS 1 publish; poll() feeds the `watchdog`, and no call outlasts it, DNS apart
-    network   Wifi (aliot.wifi), Wired (aliot.wired), or what has their name, up(), join() and problem(); by default the Wi-Fi
-              that config names
+    network   Wifi (aliot.wifi), Wired (aliot.wired), or what has their name, up(), join() and problem(); by default the
+              Wi-Fi that config names
     store     aliot.store.Store with media of one's own, for tests
 
     Topics: one that begins with / is complete; `user/...` is completed to /{pk}/{dn}/user/..., any other to

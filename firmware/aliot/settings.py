@@ -122,7 +122,7 @@ def read(path=FILE):
 
 
 def wrong(config):
-    """Names of the settings that break their rule; those of the endpoint, and what is none of it, as `endpoint.name`."""
+    """Names of the settings that break their rule; the endpoint's, and what is none of it, as `endpoint.name`."""
     found = [name for name in RULES if name in config and not _right(config[name], *RULES[name])]
     override = config.get("endpoint")
     if isinstance(override, dict):

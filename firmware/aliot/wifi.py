@@ -24,7 +24,7 @@ class Wifi:
         return self.station.isconnected()
 
     def join(self):
-        """Start to join; does not wait. What is refused at once (no ssid, a password below 8 characters): see `problem`."""
+        """Start to join; does not wait. What is refused at once (no ssid, a password under 8 characters): `problem`."""
         self.fault = None if self.ssid else "no ssid is set"
         try:
             self.station.active(True)

@@ -1,4 +1,4 @@
-"""Answers what the platform asks: properties to set, a service to call; direct.md 7. Copy it to the board as /main.py."""
+"""Answers the platform: properties to set, a service to call; direct.md 7. Copy it to the board as /main.py."""
 
 import json
 

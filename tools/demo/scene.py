@@ -165,7 +165,9 @@ class Stage:
             self.line(board, '"acknowledged", "code": 200')
             self.say("posted", "Uptime and FreeMemory with QoS 1: PUBACK, and code 200 from the platform")
         self.say("power", "cut, without warning")
-        heap = board.power_off().heap
+        ran = board.power_off()
+        assert ran is not None  # it was started
+        heap = ran.heap
         after = self._traffic(name, offline=True)
         taken = {key: after[key] - before[key] for key in after}
         self.figures.append(

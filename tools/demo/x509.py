@@ -17,6 +17,7 @@ def play(stage: Stage) -> None:
     stage.title("X.509: a private CA, a certificate per board")
     made = certificate(stage)
     stem = stage.folder / "x509-board"
+    assert made.key_pem is not None  # the key was made here, not by a CSR's owner
     stem.with_suffix(".cer").write_bytes(made.certificate_pem)
     stem.with_suffix(".key").write_bytes(made.key_pem)
     board = stage.burn({"certificate": f"{stem.name}.cer", "private_key": f"{stem.name}.key"}, "x509")

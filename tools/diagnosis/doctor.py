@@ -104,7 +104,7 @@ def examine(args: argparse.Namespace) -> list[Finding]:
     if who and device is not None and device.method:
         findings += registration(network, who, device, where, probes.roots(PUBLIC, extra), args.timeout)
     if isinstance(where, Told):
-        assert who
+        assert who and device is not None
         more, known = asked(network, who, device, where, extra, args)
         findings += more
         if not known:
@@ -116,7 +116,7 @@ def examine(args: argparse.Namespace) -> list[Finding]:
         ("TCP", lambda: tcp(network, host, port)),
         ("TLS", lambda: tls(network, host, port, trusted)),
     )
-    if findings[-1].ok and who:
+    if findings[-1].ok and who and device is not None:
         findings.append(login(network, who, device, where, trusted, args))
     return findings
 

@@ -10,7 +10,7 @@ from tools.flash.flasher import Done, Flasher, NvsFull
 from tools.flash.loader import Loader
 from tools.flash.micropython_images import Stock
 
-Progress = Callable[[str, int, int], None]  # what is written, part done, of how much
+Progress = Callable[[str, float, float], object]  # what is written, part done, of how much
 
 
 @dataclass(frozen=True)

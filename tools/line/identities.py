@@ -162,8 +162,8 @@ def check_job(job: "Job", product: Product) -> None:
 def shown(secrets: Mapping[str, Secret]) -> dict[str, str]:
     """What may be shown of sealed fields {name: Secret}, by name: secrets masked, a certificate by its facts."""
     masked = {key: secret.reveal() if key in _OPEN else str(secret) for key, secret in secrets.items()}
-    if "certificate" in secrets:
-        fields = {key: secret.reveal() for key, secret in secrets.items()}
-        masked |= certified.described(certificate(fields))
+    der = certificate({key: secret.reveal() for key, secret in secrets.items()})
+    if der is not None:
+        masked |= certified.described(der)
         masked["private_key"] = "****"
     return masked

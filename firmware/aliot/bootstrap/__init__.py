@@ -38,11 +38,11 @@ class Token(Credential):
 
 
 class Told(Endpoint):
-    """An Endpoint whose host and port the platform tells. Its rarer steps are modules of this package, dropped after use."""
+    """An Endpoint whose host and port the platform tells. Its rarer steps are modules here, dropped after use."""
 
-    own = None  # the credential that is in flash
-    token = None  # a Token
-    told = None  # (host, port); None: to be asked
+    own = None  # type: Credential | None  # the one that is in flash
+    token = None  # type: Token | None
+    told = None  # type: tuple | None  # (host, port); None: to be asked
     since = 0  # when, in seconds since 1970; 0: by a clock that was not set
     renewed = 0  # when the token was asked for
     notice = None  # id of the last notice that was followed

@@ -9,7 +9,7 @@ _TIMES = const(0x3FFFFF)
 
 
 def noted(now, logins):
-    """A request that was answered at `now` (ms), as a number that takes no heap: the last 70 minutes' ms, and logins."""
+    """A request that was answered at `now` (ms), as a number that takes no heap: the last 70 minutes' ms, logins."""
     return (now & _TIMES) << 8 | logins
 
 

@@ -79,9 +79,9 @@ class SoftwareElement:
 class Quota:
     """How often a device may do what costs: `limit` times in any 24 hours, across resets (id2.md 1.4, 1.6).
 
-    So in any calendar day of any time zone. In NVS lies a blob under `key`: the last times, u32 LE each. Where the clock stands behind what is kept (it was never set, or
-    it was wrong), what is kept counts from now on, so that the limit holds but no wait is longer than a day.
-    Without NVS it counts until the next reset.
+    So in any calendar day of any time zone. In NVS lies a blob under `key`: the last times, u32 LE each. Where the
+    clock stands behind what is kept (it was never set, or was wrong), what is kept counts from now on, so that the
+    limit holds but no wait is longer than a day. Without NVS it counts until the next reset.
     """
 
     def __init__(self, key, limit):

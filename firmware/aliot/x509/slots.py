@@ -14,7 +14,7 @@ from aliot.store import Store
 
 
 class Slots(Store):
-    """The records of the board whose burned record has this generation, on the media of another Store if one is given."""
+    """The records of the board whose burned record has this generation, on another Store's media if one is given."""
 
     def __init__(self, generation, store=None):
         super().__init__(store and store.media)

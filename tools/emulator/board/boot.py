@@ -39,7 +39,7 @@ from pathlib import Path
 from tools.emulator.board import launch
 from tools.emulator.board.clock import YEAR_2000, Clock
 from tools.emulator.board.interrupt import interrupt
-from tools.emulator.board.output import BoardError, Output
+from tools.emulator.board.output import BoardError, Output, State, Wanted
 from tools.errors import UserError
 
 MAC = "24:0a:c4:00:00:01"
@@ -147,7 +147,7 @@ class Board:
     # --- power and reset
 
     def boot(
-        self, timeout: float = 60, cut_at: int | None = None, torn: bool = False, until: object = None
+        self, timeout: float = 60, cut_at: int | None = None, torn: bool = False, until: Wanted | None = None
     ) -> Boot:
         """Power on, run until the state `until` (or the end), power off; returns the `Boot`.
 
@@ -225,12 +225,12 @@ class Board:
 
     # --- watching
 
-    def wait_for(self, state: object, timeout: float = 60) -> dict:
+    def wait_for(self, state: Wanted, timeout: float = 60) -> State:
         """The next state line of that name (or for which the function holds), as a dict; BoardError if none."""
         return self._output.wait_for(state, timeout)
 
-    def wait_line(self, text: str, timeout: float = 60) -> str:
-        """The next console line that has `text` in it. BoardError if none comes."""
+    def wait_line(self, text: str, timeout: float = 60) -> str | State:
+        """The next console line that has `text` in it, a state line as a dict. BoardError if none comes."""
         return self._output.wait_line(text, timeout)
 
     def wait(self, timeout: float = 60) -> str:

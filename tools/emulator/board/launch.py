@@ -6,10 +6,14 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from tools import host_names
 from tools.emulator.board import interpreter as interpreters
 from tools.emulator.board import modules, umqtt
+from tools.emulator.board.clock import Clock
 from tools.firmware import FOLDER as FIRMWARE
 
 # machine -> (its number in linux/audit.h, that of the system call `socket`)
@@ -27,14 +31,33 @@ CPYTHON = (
 )
 
 
-def settings(board, cause, ticks, cut_at, torn, console, raw):
+class Board(Protocol):
+    """What a process is started from: of a `boot.Board`, which says what each is."""
+
+    folder: Path
+    flash: Path
+    mac: str
+    heap: str
+    clock: Clock
+    sealed: bool
+    interpreter: str | None
+    umqtt: str | Path | None
+    cloud: str | Path | None
+    hosts: Mapping[str, Mapping[int, tuple[str, int]]] | None
+    measure: str | None
+    memory: str | None
+
+
+def settings(
+    board: Board, cause: int, ticks: int | None, cut_at: int | None, torn: bool, console: bool, raw: bool
+) -> dict[str, Any]:
     """What the process of `board` reads at its start; writes the file of its routes.
 
     `cause` is that of the reset, `ticks` the host's microseconds at which the board's begin (None: the host's own);
     the rest is as for `Board.start`.
     """
     folder = board.folder
-    found = {
+    found: dict[str, Any] = {
         "flash": str(board.flash.resolve()),
         "mac": board.mac,
         "cause": cause,
@@ -53,7 +76,7 @@ def settings(board, cause, ticks, cut_at, torn, console, raw):
     return found
 
 
-def start(board, settings):
+def start(board: Board, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
     """The process of `board`, started in its folder, with pipes to its console."""
     command, environment = _command(board, settings)
     return subprocess.Popen(

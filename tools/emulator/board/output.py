@@ -4,10 +4,22 @@ import json
 import os
 import queue
 import time
+from collections.abc import Callable
+from typing import IO, Any, Protocol
+
+State = dict[str, Any]  # a state line, parsed
+Wanted = str | Callable[[State], bool]  # the name of a state, or a function that holds for it
 
 
 class BoardError(Exception):
     """The board did not do what was waited for; the text ends with what it printed last."""
+
+
+class Run(Protocol):
+    """What is kept of a start: the part of a `boot.Boot` that the console fills."""
+
+    lines: list[str]
+    states: list[State]
 
 
 class Output:
@@ -16,13 +28,13 @@ class Output:
     A thread of the board's calls `read` and `end`; the others take what came, each line once.
     """
 
-    def __init__(self, run, log=None):
+    def __init__(self, run: Run, log: Callable[[str], object] | None = None) -> None:
         self.run, self.log = run, log
-        self._events = queue.Queue()
+        self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
 
     # --- the board's side
 
-    def read(self, stream, console=None):
+    def read(self, stream: IO[bytes], console: Callable[[bytes], object] | None = None) -> None:
         """Take all that comes from `stream`, until its end; `console` is called with the bytes."""
         rest = b""
         while data := os.read(stream.fileno(), 65536):
@@ -34,7 +46,7 @@ class Output:
         if rest:
             self._line(rest)
 
-    def end(self, reason):
+    def end(self, reason: str) -> None:
         """The process has ended."""
         self._events.put(("end", reason))
 
@@ -50,7 +62,7 @@ class Output:
 
     # --- waiting
 
-    def until(self, state, timeout):
+    def until(self, state: Wanted | None, timeout: float) -> str:
         """Why a run ends: "stopped" at a state of that name (or for which the function holds), else its own reason.
 
         `state` may be None. TimeoutError when neither comes in `timeout` seconds.
@@ -62,7 +74,7 @@ class Output:
                 return "stopped"
         raise TimeoutError
 
-    def wait_for(self, state, timeout):
+    def wait_for(self, state: Wanted, timeout: float) -> State:
         for kind, value in self._coming(timeout):
             if kind == "state" and _is(state, value):
                 return value
@@ -70,7 +82,7 @@ class Output:
                 raise BoardError(f"the board ended ({value}) before it was '{state}':\n{self._tail()}")
         raise BoardError(f"the board was not '{state}' within {timeout} seconds:\n{self._tail()}")
 
-    def wait_line(self, text, timeout):
+    def wait_line(self, text: str, timeout: float) -> str | State:
         for kind, value in self._coming(timeout):
             if kind in ("line", "state") and text in (value if kind == "line" else json.dumps(value)):
                 return value
@@ -78,7 +90,7 @@ class Output:
                 raise BoardError(f"the board ended ({value}) before it printed '{text}':\n{self._tail()}")
         raise BoardError(f"the board did not print '{text}' within {timeout} seconds:\n{self._tail()}")
 
-    def wait(self, timeout):
+    def wait(self, timeout: float) -> str:
         for kind, value in self._coming(timeout):
             if kind == "end":
                 return value

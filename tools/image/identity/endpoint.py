@@ -13,8 +13,8 @@ from tools.image.identity import spellings
 METHODS = ("https", "mqtt", "regnwl")
 NAME_RULES = ("mac", "MAC", "mac:", "MAC:")
 SIGN_METHODS = ("hmacsha256", "hmacsha1", "hmacmd5")
-AUTHS: tuple[str, ...] = settings.ENDPOINT["auth"][0]
-BOOTSTRAPS: tuple[str, ...] = settings.ENDPOINT["bootstrap"][0]
+AUTHS = tuple(settings.ENDPOINT["auth"][0])
+BOOTSTRAPS = tuple(settings.ENDPOINT["bootstrap"][0])
 
 SECRET = (r"[!-~]{6,64}", "6 to 64 printable characters without spaces")
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"

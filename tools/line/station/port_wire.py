@@ -178,7 +178,7 @@ class PortWire:
                 identity.fields(),
                 loader.mac,
                 self.folder,
-                issued=issued,
+                issued=None if issued is None else dict(issued),
                 replace=replace,
                 tell=lambda step, part: progress("burn", part),
             )
@@ -259,8 +259,10 @@ class PortWire:
             loader = self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
             loader.start()
             found = contents.look(loader, self._board, {**job.tree, CONFIG: b""})
-            nvs = loader.read(found.layout.nvs.offset, found.layout.nvs.size)
-            config = found.files.get(CONFIG, b"")
+            area = found.layout.nvs
+            assert area is not None  # `look` gives a layout that has one
+            nvs = loader.read(area.offset, area.size)
+            config = found.files.get(CONFIG) or b""
             loader.reset()
         for what, data in (("config.json", config), ("NVS", nvs)):
             if any(text and text.encode() in data for text in wifi):
