@@ -16,7 +16,6 @@ from tools.ca import authority, issue, keys
 from tools.ca.authority import Authority
 
 PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
-
 PASSPHRASE = "a passphrase for tests only"
 CHEAP = 2**10  # scrypt cost: tests open the key hundreds of times
 

@@ -10,7 +10,6 @@ from tools.flash import file_list
 from tools.image import flash_image, littlefs
 
 GOLDEN = Path(__file__).parent / "golden"
-
 LAYOUT = boards.load("ESP32_GENERIC").layout
 
 

@@ -21,7 +21,6 @@ FILES = {
 }
 
 PRODUCT = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"})
-
 ELSEWHERE = identity.parse(
     {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "method": "mqtt"}
 )

@@ -16,9 +16,7 @@ from tools.line.ledger.entries import Product, Who
 from tools.line.ledger.ledger import Ledger
 
 WHO = Who("hall-2", "lin")
-
 WIFI = {"ALIOT_WIFI_SSID": "line-net", "ALIOT_WIFI_PASSWORD": "line-password"}
-
 FLASH = 4 << 20
 
 

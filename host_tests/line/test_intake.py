@@ -17,7 +17,6 @@ from tools.line.intake import tables
 from tools.line.ledger.ledger import Ledger
 
 THOUSAND = [(PRODUCT, f"dev{n:05d}", secret(n)) for n in range(1000)]
-
 COLUMNS = ("product_key", "device_name", "device_secret")
 
 

@@ -76,7 +76,6 @@ TWO_BOARDS = (
 )
 
 LONG = "lamp-0004-with-a-name-of-32-chars"
-
 BAYS = {  # what each bay heard
     "1": [
         ("identify", {}),

@@ -17,7 +17,6 @@ from tools.line.ledger.ledger import Ledger
 from tools.line.ledger.seal import Key
 
 KEY = Key(bytes(range(32)))
-
 SCALE = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 
 

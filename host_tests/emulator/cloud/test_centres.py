@@ -25,9 +25,7 @@ from host_tests.support.cloud.client import DN, DS, HOST, PK, VECTORS, connect_p
 from tools.emulator.cloud.store import Store
 
 VECTOR = VECTORS["bootstrap-c-2.3.0"]["outputs"]
-
 REGION_PATH = "/auth/bootstrap/regionId/"
-
 NOTICE = f"/sys/{PK}/{DN}/thing/bootstrap/notify"
 
 

@@ -11,9 +11,7 @@ from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
 from tools.errors import UserError
 
 PRODUCT = '[[product]]\nproduct_key = "a1"\n'
-
 DEVICE = "  [[product.device]]\n  device_name = "
-
 CONFIGS = [
     (
         "y = 1",

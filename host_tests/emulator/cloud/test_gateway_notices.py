@@ -21,7 +21,6 @@ from host_tests.support.cloud.gateway import (
 )
 
 NAMED = {"product_key": ONE[0], "device_name": ONE[1]}
-
 CHANGE, ERROR = f"/sys/{GPK}/{GDN}/thing/topo/change", f"/ext/error/{GPK}/{GDN}"
 
 

@@ -39,7 +39,6 @@ def verify(cloud, stage, what):
 
 
 RESPONSE = 89
-
 VERIFIES = {
     ("challenge", "short_challenge"): lambda found: [len(value) for _, value in found] == [31],
     ("challenge", "long_challenge"): lambda found: [len(value) for _, value in found] == [33],

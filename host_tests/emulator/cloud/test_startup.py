@@ -160,7 +160,6 @@ def test_a_run_directory_that_was_damaged(tmp_path, config):
 
 
 PRODUCT = '[[product]]\nproduct_key = "a1"\n'
-
 DEVICE = "  [[product.device]]\n  device_name = "
 
 

@@ -6,7 +6,6 @@ from host_tests.support.cloud.x509 import CA, PUSH, VECTORS, XDN, XDN2, XPK, Fac
 from tools.emulator.cloud.x509 import serials
 
 CSV = VECTORS["csv"]
-
 HEADER = CSV["header"]
 
 
