@@ -169,6 +169,7 @@ def tell(times, traffic, in_use, least):
             Bound(".mpy of ID² and iTLS, all files", whole, code.BOUND, " bytes"),
         ],
         [
-            f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, {whole} with what refusals mean"
+            f"{loaded} bytes of .mpy with a burned identity, {loaded + empty} without one, "
+            f"{whole} with what refusals mean"
         ],
     )

@@ -1,4 +1,4 @@
-"""Burning gateways, X.509 and ID² identities: what is kept, what is given up, and power cuts at every flash operation."""
+"""Burning gateways, X.509 and ID² identities: what is kept, what is given up, and power cuts at every operation."""
 
 import importlib.util
 import shutil
