@@ -238,7 +238,7 @@ def test_a_signed_job_at_a_desk_is_signed_and_not_checked(folder):
     assert job.shown(found)["signed by"] == f"key {name}, not checked: no key is pinned here"
     assert f"signed by key {name}, not checked" in burn.title(found, station_file.Station("desk"))
     assert "signed with key" in list(checks.firmware(found))[-1].found
-    assert "(UNSIGNED LAMP_JOB)" in burn.title(
+    assert "(UNSIGNED JOB)" in burn.title(
         job.load_unsigned(str(folder / "job.toml")), station_file.Station("desk")
     )
 
