@@ -20,7 +20,10 @@ ENTRIES = (
     nvs.Entry("nvs.net80211", "sta.ssid", "blob", b"\x04\0\0\0home" + bytes(28)),
     *(nvs.Entry(f"app{i // 20}", f"k{i}", "blob", bytes([i]) * 900) for i in range(45)),
 )
-FULL = "NVS of 24 KB has no room for what this board holds, 46 entries of other firmware (app0, app1, app2, nvs.net80211)"
+FULL = (
+    "NVS of 24 KB has no room for what this board holds, "
+    "46 entries of other firmware (app0, app1, app2, nvs.net80211)"
+)
 DROP = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
 
 

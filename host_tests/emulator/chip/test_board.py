@@ -55,7 +55,8 @@ def test_what_is_typed_on_the_port_reaches_nothing_of_the_machine(running):
     """On the port of `make board`, by the console: what host_tests/emulator/board/test_sealed.py tries in a program."""
     for attack in (
         "import ffi; ffi.open(None).func('i', 'system', 's')('id')",
-        "import sys, builtins; sys.modules.clear(); sys.path.clear(); del builtins.__import__; import os; os.system('id')",
+        "import sys, builtins; sys.modules.clear(); sys.path.clear(); del builtins.__import__; "
+        "import os; os.system('id')",
         "import vfs; vfs.VfsPosix('/')",
         "import _chip",
         f"import socket; socket.socket().connect(('127.0.0.1', {running.server.port}))",
