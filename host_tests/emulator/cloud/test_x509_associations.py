@@ -11,7 +11,7 @@ HEADER = CSV["header"]
 
 @pytest.mark.parametrize("one", VECTORS["serial_numbers"], ids=lambda one: one["normal"])
 def test_the_normal_form_of_a_serial(one):
-    assert serials.of_number(one["decimal"]) == one["normal"]
+    assert serials.text(one["decimal"]) == one["normal"]
     for written in ("der_integer_bytes", "openssl_serial", "python_hex", "normal"):
         assert serials.normal(one[written]) == one["normal"]
 
