@@ -2,7 +2,14 @@
 
 import os
 
+import hypothesis
 import pytest
+
+# a slow machine is no failure
+hypothesis.settings.register_profile(
+    "host", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("host")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.link import order
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support import id2
-from host_tests.system.id2 import test_sizes as code
+from host_tests.system.id2 import test_memory as code
 from tools.emulator.board.boot import Board
 from tools.emulator.cloud.process import Cloud
 from tools.image import flash_image, identity, release

@@ -22,5 +22,5 @@ PARTS = {
         "host_tests.bench.gateways",
         "100 and 1,500 sub-devices of a gateway online again after a reconnect",
     ),
-    "ca": ("host_tests.bench.certificates", "certificates issued by the private CA"),
+    "ca": ("host_tests.bench.issuing", "certificates issued by the private CA"),
 }

@@ -1,16 +1,19 @@
-"""The bench's own arithmetic; what it measures is nobody's test."""
+"""The bench's own arithmetic, and its load on the cloud, small; `make bench` holds 5,000 and 500."""
 
 import json
+import os
 from argparse import Namespace
 
 import pytest
 
-from host_tests.bench import boot, heap, link, parts, report, sizes, verb
+from host_tests.bench import boot, heap, link, load_itls, parts, report, sizes, verb
+from host_tests.bench.load import measure
 from host_tests.support.readme_table import replaced
 from tools.cli import main
 from tools.emulator.board.boot import Boot
 from tools.errors import UserError
 
+FACTOR = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 QUICK = report.Report(
     [
         report.Table(
@@ -210,3 +213,15 @@ def test_every_part_is_there():
 
     for module, text in parts.PARTS.values():
         assert callable(importlib.import_module(module).report) and text
+
+
+def test_many_devices_are_held_at_once_over_tcp_and_tls():
+    tcp, tls = (max(20, int(count * FACTOR)) for count in (300, 30))
+    rows = measure(min(tcp, 5000), min(tls, 500), 20)
+    assert [row["count"] for row in rows] == [min(tcp, 5000), min(tls, 500), 20]
+
+
+def test_devices_with_an_id2_are_held_at_once():
+    count = max(20, min(500, round(20 * FACTOR)))
+    rows = load_itls.table(count / 500).rows
+    assert [row[:2] for row in rows] == [("D003", count), ("D004", count)]

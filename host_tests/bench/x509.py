@@ -76,7 +76,8 @@ class Stage:
 
 
 def boots(stage, way, count):
-    """[(ms from "connecting" to "connected", bytes sent, received), ...] of `count` first boots, up to CONNACK."""
+    """[(ms from "connecting" to "connected", bytes sent, bytes received), ...] of `count` first boots,
+    up to CONNACK."""
     found = []
     for _ in range(count):
         board = stage.board(way)
@@ -110,7 +111,7 @@ def tell(figures, in_use, least, made):
     columns = ("to connected, ms", ".0f"), ("sent", ".0f"), ("received", ".0f"), ("heap in use, KB", ".1f")
     table = Table(
         f"Medians of {len(next(iter(figures.values())))} first boots: "
-        "a new board until its first property is acknowledged",
+        f"a new board until its first property is acknowledged",
         [Column("link"), *(Column(*column) for column in columns), Column("smallest heap, KB")],
     )
     for name, rows in figures.items():

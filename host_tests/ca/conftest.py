@@ -12,9 +12,10 @@ import pytest
 
 from host_tests.support.paths import VECTORS
 from tools import cli
-from tools.ca import authority, keys
+from tools.ca import authority, issue, keys
 from tools.ca.authority import Authority
 
+PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 PASSPHRASE = "a passphrase for tests only"
 CHEAP = 2**10  # scrypt cost: tests open the key hundreds of times
 
@@ -161,3 +162,12 @@ def vectors():
 def campaign():
     """How much more than usual the long campaigns do: ALIOT_CAMPAIGN, 1 by default."""
     return float(os.environ.get("ALIOT_CAMPAIGN", "1"))
+
+
+@pytest.fixture
+def pair(ca, pool, tmp_path):
+    """A device's certificate and key as files."""
+    issued = issue.issue(ca, PRODUCT, DEVICE, key=pool[0])
+    (tmp_path / "dev.cer").write_bytes(issued.certificate_pem)
+    (tmp_path / "dev.key").write_bytes(issued.key_pem)
+    return issued

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from host_tests.ca.conftest import DEVICE, PRODUCT
 from tools import certificates
 from tools.ca import check, issue
 from tools.ca.check import Checker
 
-PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 CODE = "c7cdfde6" * 8
 DAY = 86400
 

@@ -6,13 +6,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from host_tests.ca.conftest import DEVICE, PRODUCT
 from tools.ca import issue, keys
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import nvs
 from tools.image.identity import pair as credential
 
-PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 FORMS = {
     "PKCS#1 PEM": (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL),
     "PKCS#1 DER": (serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL),

@@ -4,12 +4,11 @@ import random
 
 import pytest
 
+from host_tests.ca.conftest import DEVICE, PRODUCT
 from tools import certificates
 from tools.ca import check, device_list, issue, keys
 from tools.ca.check import Checker
 from tools.errors import UserError
-
-PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 
 
 def mutations(data, count, seed):

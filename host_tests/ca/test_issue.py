@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from host_tests.ca.conftest import DEVICE, PRODUCT
 from tools import serials
 from tools.ca import delivery, keys
 from tools.ca.issue import finish, issue, issue_many
@@ -17,7 +18,6 @@ from tools.errors import UserError
 
 DAY = 86400
 DER = serialization.Encoding.DER
-PRODUCT, DEVICE = "a1X509ProdK", "sensor-01"
 
 
 def request(key, name="whatever"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.ca import names
-from tools.ca.names import Stem
+from tools.image.identity.pair import Stem
 
 
 @pytest.mark.parametrize("name", ["abcd", "A_1b", "x" * 30, "工厂证书"])

@@ -1,4 +1,4 @@
-"""The demo tells the whole story, and no secret."""
+"""The demos: each tells the whole story, and no secret; that of the line goes without the firmware it fetches."""
 
 import io
 import re
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from host_tests.support.paths import ROOT
 from tools.demo import centres, direct, gateways, id2, verb, x509
+from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
 
 
@@ -152,3 +153,19 @@ def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
         and len(lines) == 2
         and lines[1].startswith(" " * 12 + "board (")
     )
+
+
+def test_the_demo_ends_with_every_board_online_and_every_identity_once(tmp_path):
+    said = []
+
+    def say(line):
+        said.append(line)
+        print(line)  # shown when it fails
+
+    assert line_demo.Demo(str(tmp_path / "demo"), say, firmware=False).run() == line_demo.BAYS
+    text = "\n".join(said)
+    assert "lost power at flash operation" in text and "is pulled out" in text and "killed (SIGKILL)" in text
+    assert "8 boards, 8 identities, each once" in text
+    assert (tmp_path / "demo" / "report.html").exists() and len(
+        list((tmp_path / "demo" / "labels").iterdir())
+    ) == 8

@@ -323,8 +323,9 @@ def test_what_a_board_prints_cannot_drive_a_terminal():
         (
             ["doctor", "--port", "/dev/none"],
             "error: the board on /dev/none does not answer with aliot's firmware (mpremote: "
-            "failed to access /dev/none (it may be in use by another program)): flash it first, "
-            "or close the program that has the port\n",
+            "failed to access /dev/none (it may be in use by another program)): flash it first, or close "
+            "the program that has the "
+            "port\n",
         ),
     ],
 )

@@ -157,8 +157,8 @@ def test_neither_the_secret_nor_a_whole_signature_shows(explain):
                 "auth": "https",
             },
             [],
-            "error: cert.json: auth https signs with a DeviceSecret, and method regnwl issues none: "
-            "register by https or mqtt\n",
+            "error: cert.json: auth https signs with a DeviceSecret, and method "
+            "regnwl issues none: register by https or mqtt\n",
         ),
         (
             "{",

@@ -21,8 +21,8 @@ ENTRIES = (
     *(nvs.Entry(f"app{i // 20}", f"k{i}", "blob", bytes([i]) * 900) for i in range(45)),
 )
 FULL = (
-    "NVS of 24 KB has no room for what this board holds, 46 entries of other firmware "
-    "(app0, app1, app2, nvs.net80211)"
+    "NVS of 24 KB has no room for what this board holds, "
+    "46 entries of other firmware (app0, app1, app2, nvs.net80211)"
 )
 DROP = "ARGS=--drop-nvs saves those entries to a file and leaves them out"
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from host_tests.flash.test_flash import _image
+from host_tests.flash.flashed import _image
 from host_tests.support.flashing import field_board
 from tools import boards
 from tools.errors import UserError

@@ -1,98 +1,29 @@
-"""Burning into a flash, cut at every operation: no identity is lost, and the old one never comes back."""
-
-import random
+"""Burning into a flash: both media, generations, lost copies, journals, and records that do not fit."""
 
 import pytest
 
+from host_tests.image.burning import (
+    ELSEWHERE,
+    FOREIGN,
+    OTHER,
+    PRODUCT,
+    SECRET,
+    board,
+    burned,
+    copy,
+    holds,
+    on_files_only,
+    on_nvs_only,
+    registered,
+    untouched,
+    without_files,
+)
 from host_tests.support.nor import PowerCut
-from host_tests.support.nor_board import MAC, BoardFlash, Booted
-from host_tests.support.nvs_modules import campaign
+from host_tests.support.nor_board import MAC, Booted
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import burn, flash_image, identity, journal, littlefs, nvs, owner
+from tools.image import burn, journal, owner
 from tools.image.nvs import Entry
-
-FOREIGN = (
-    Entry("nvs.net80211", "sta.ssid", "blob", b"\4\0\0\0home" + bytes(28)),
-    Entry("phy", "cal", "u32", 1),
-    Entry("misc", "note", "string", "höflich"),
-    Entry("app", "count", "i64", -7),
-)
-FILES = {
-    "/boot.py": b"#",
-    "/main.py": b"import app",
-    "/config.json": b'{"ssid": "x"}',
-    "/user/data.txt": b"mine" * 700,
-    "/aliot/store.mpy": b"\0" * 1800,
-}
-PRODUCT = identity.parse({"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"})
-ELSEWHERE = identity.parse(
-    {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv", "method": "mqtt"}
-)
-OTHER = identity.parse(
-    {"product_key": "a1ZZZZZZZZZ", "device_name": "other", "device_secret": "0" * 31 + "1"}
-)
-SECRET = "2b" * 16
-
-
-def board(files=True, entries=FOREIGN, name="ESP32_GENERIC"):
-    made = BoardFlash(flash_image.assemble(flash_image.layout_of(name), entries, FILES if files else {}))
-    made.data[0x10000:0x11000] = b"application" + bytes(4085)
-    return made
-
-
-def burned(made, who, folder, **options):
-    return burn.burn(made, made.layout, who.fields(), MAC, folder, **options)
-
-
-def registered(folder, files=True, name="ESP32_GENERIC"):
-    """A board that was burned with PRODUCT, has booted and holds an issued secret on both media."""
-    made = board(files, name=name)
-    burned(made, PRODUCT, folder)
-    Booted(made).register(SECRET)
-    return made
-
-
-def on_nvs_only(made):
-    begin = made.layout.vfs.offset
-    image = flash_image.region(bytes(made.data), made.layout.vfs)
-    image = littlefs.update(image, {}, [flash_image.path_of("burned"), flash_image.path_of("issued")])
-    made.data[begin : begin + len(image)] = image
-    return made
-
-
-def without_files(made):
-    made.data[made.layout.vfs.offset :] = b"\xff" * made.layout.vfs.size
-    return made
-
-
-def on_files_only(made):
-    part = made.layout.nvs
-    kept = [e for e in nvs.read(flash_image.region(made.data, part)).entries if e.namespace != "aliot"]
-    made.data[part.offset : part.end] = nvs.write(kept, part.size)
-    return made
-
-
-def entries(made):
-    return nvs.read(flash_image.region(bytes(made.data), made.layout.nvs))
-
-
-def holds(made, who):
-    """Whether both media hold `who` burned, the same bytes."""
-    found = burn.look(made, made.layout)
-    copies = {found.data(medium, "burned") for medium in ("nvs", "littlefs")[: 1 + (found.vfs == "good")]}
-    return len(copies) == 1 and None not in copies and record.decode(*copies)[2] == who.fields()
-
-
-def untouched(made):
-    """The application, the user's files and the foreign NVS entries are as they were."""
-    assert bytes(made.data[0x10000:0x1000B]) == b"application"
-    assert set(entries(made).entries) >= set(FOREIGN)
-    image = flash_image.region(bytes(made.data), made.layout.vfs)
-    if not littlefs.is_blank(image):
-        tree = littlefs.read(image)
-        formatted = dict.fromkeys(FILES) | {"/boot.py": b"#"}
-        assert {path: tree.get(path) for path in FILES} in (FILES, formatted)
 
 
 def test_a_first_burn_goes_onto_both_media(tmp_path):
@@ -244,140 +175,6 @@ def test_a_damaged_journal_stops_in_one_line(tmp_path):
         burned(board(), PRODUCT, tmp_path)
 
 
-STATES = {
-    "blank": (lambda folder: board(), PRODUCT, None),
-    "blank file system": (lambda folder: board(files=False), PRODUCT, None),
-    "both media": (registered, ELSEWHERE, SECRET),
-    "NVS only": (lambda folder: on_nvs_only(registered(folder)), ELSEWHERE, SECRET),
-    "littlefs only": (lambda folder: on_files_only(registered(folder)), ELSEWHERE, SECRET),
-    "no file system": (lambda folder: without_files(registered(folder)), ELSEWHERE, SECRET),
-    "another identity": (registered, OTHER, None),
-    "another identity on NVS only": (lambda folder: on_nvs_only(registered(folder)), OTHER, None),
-    "OTA layout": (lambda folder: registered(folder, name="ESP32_GENERIC-OTA"), ELSEWHERE, SECRET),
-}
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_a_burn_cut_at_every_operation_ends_well(name, tmp_path):
-    """Cut, then burned again; or powered on between. A boot finds the old state or the new one, whole."""
-    make, who, secret = STATES[name]
-    start = make(tmp_path)
-    old = Booted(start.copy())
-    replace = who is OTHER
-    whole = start.copy()
-    before = whole.operations
-    burned(whole, who, tmp_path, replace=replace)
-    count = whole.operations - before
-    assert count
-    for operation in range(1, count + 1):
-        for torn in (0.0, 0.02, 0.5, 0.99):
-            made = start.copy()
-            made.cut(operation, torn)
-            with pytest.raises(PowerCut):
-                burned(made, who, tmp_path, replace=replace)
-            again = made.copy()
-            check_after_burn(again, who, secret, tmp_path, (operation, torn))
-            journaled = journal.load(tmp_path, MAC)
-            assert journaled is None
-            made = start.copy()
-            made.cut(operation, torn)
-            with pytest.raises(PowerCut):
-                burned(made, who, tmp_path, replace=replace)
-            check_boot(made, old, who, secret, name)
-            check_after_burn(made, who, secret, tmp_path, (operation, torn))
-    print(f"{name}: {count} operations, {count * 4} cuts")
-
-
-def check_boot(made, old, who, secret, name):
-    """The board starts, with the old identity and its secret or the new one; or waits for the burn."""
-    found = Booted(made)
-    if not found.fields:
-        assert name in ("blank", "blank file system", "no file system")
-    elif found.fields == who.fields():
-        assert found.secret == secret
-    else:
-        assert (found.fields, found.secret) == (old.fields, old.secret)
-
-
-def check_after_burn(made, who, secret, folder, cut):
-    report = burned(made, who, folder)  # without --replace: what was said once is kept in the journal
-    assert holds(made, who), cut
-    untouched(made)
-    found = Booted(made)
-    assert (found.generation, found.fields, found.secret) == (report.generation, who.fields(), secret), cut
-    for copy in burn.look(made, made.layout).copies:
-        assert owner.owner(copy.fields, MAC) == owner.owner(who.fields(), MAC)
-
-
-def test_a_file_system_that_a_cut_left_unreadable_is_mended_by_the_next_burn(tmp_path, monkeypatch):
-    """Where no harmless order of writes is found, the journal keeps the sectors as they were."""
-    monkeypatch.setattr(littlefs, "_fillers", lambda *_: iter(()))
-    monkeypatch.setattr(
-        littlefs, "_short", lambda memory, _: memory
-    )  # metadata that has grown, as on a board
-    start = registered(tmp_path)
-    whole = start.copy()
-    burned(whole, ELSEWHERE, tmp_path)
-    unreadable = 0
-    for operation in range(1, whole.operations + 1):
-        for torn in (0.0, 0.02, 0.5, 0.99):
-            made = start.copy()
-            made.cut(operation, torn)
-            with pytest.raises(PowerCut):
-                burned(made, ELSEWHERE, tmp_path)
-            unreadable += burn.look(made, made.layout).vfs == "unreadable"
-            check_after_burn(made, ELSEWHERE, SECRET, tmp_path, (operation, torn))
-    assert unreadable
-
-
-def test_finish_does_what_was_begun_and_nothing_without_a_journal(tmp_path):
-    made = registered(tmp_path)
-    assert burn.finish(made, made.layout, MAC, tmp_path) is None
-    made.cut(3)
-    with pytest.raises(PowerCut):
-        burned(made, OTHER, tmp_path, replace=True)
-    assert burn.finish(made, made.layout, MAC, tmp_path).generation
-    assert holds(made, OTHER) and journal.load(tmp_path, MAC) is None
-
-
-def test_a_secret_issued_after_the_cut_is_the_one_that_stays(tmp_path):
-    made = on_nvs_only(registered(tmp_path))
-    made.cut(2)
-    with pytest.raises(PowerCut):
-        burned(made, ELSEWHERE, tmp_path)
-    Booted(made).register("5d" * 16)
-    burned(made, ELSEWHERE, tmp_path)
-    assert Booted(made).secret == "5d" * 16
-
-
-@pytest.mark.parametrize("seed", range(campaign(12)))
-def test_random_burns_boots_cuts_and_losses_never_lose_an_identity(seed, tmp_path):
-    rng = random.Random(seed)
-    made = board()
-    identities, current, secret = [PRODUCT, ELSEWHERE, OTHER], None, None
-    for step in range(14):
-        who = rng.choice(identities)
-        same = current and owner.owner(who.fields(), MAC) == owner.owner(current.fields(), MAC)
-        if rng.random() < 0.5:
-            made.cut(rng.randrange(1, 8), rng.random())
-        try:
-            burned(made, who, tmp_path, replace=True)
-        except PowerCut:
-            if rng.random() < 0.5:
-                Booted(made)
-            burn.finish(made, made.layout, MAC, tmp_path)
-        made.cut_at = None
-        current, secret = who, secret if same else None
-        untouched(made)
-        if rng.random() < 0.3:
-            made = rng.choice([on_nvs_only, on_files_only])(made)
-        found = Booted(made)
-        assert (found.fields, found.secret) == (current.fields(), secret), (seed, step)
-        if who is not OTHER and secret is None and rng.random() < 0.7:
-            secret = f"{seed:02x}{step:02x}" * 8
-            found.register(secret)
-
-
 @pytest.mark.parametrize("name", ["ESP32_GENERIC", "ESP32_GENERIC-OTA"])
 def test_a_record_with_certificate_and_key_fits_beside_the_rest_and_is_burned_again(name, tmp_path):
     """The OTA layouts have 16 KB of NVS."""
@@ -404,36 +201,6 @@ def test_a_record_that_no_nvs_holds_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match="NVS is full"):
         burn.burn(made, made.layout, fields, MAC, tmp_path)
     assert bytes(made.data) == before and list(tmp_path.iterdir()) == []
-
-
-def test_no_cut_gives_an_entry_to_another_namespace(tmp_path):
-    """Old and new pages number their namespaces differently; they must never be read together."""
-    many = (
-        *(Entry(f"space{i}", "first", "u8", i) for i in range(9)),
-        Entry("space0", "big", "blob", bytes(3500)),
-        *(Entry(f"space{i}", "second", "u32", i) for i in range(9)),
-    )
-    ours = Entry("aliot", "burned", "blob", PRODUCT.to_record(5))
-    start = BoardFlash(
-        flash_image.assemble(flash_image.layout_of("ESP32_GENERIC"), (ours, *FOREIGN, *many), FILES)
-    )
-    start.data[0x10000:0x1000B] = b"application"
-    whole = start.copy()
-    burned(whole, ELSEWHERE, tmp_path)
-    for operation in range(1, whole.operations + 1):
-        made = start.copy()
-        made.cut(operation, 0.5)
-        with pytest.raises(PowerCut):
-            burned(made, ELSEWHERE, tmp_path)
-        found = [entry for entry in entries(made).entries if entry.namespace != "aliot"]
-        assert set(found) <= {*FOREIGN, *many}, operation
-        burned(made, ELSEWHERE, tmp_path)
-        assert {entry for entry in entries(made).entries if entry.namespace != "aliot"} == {*FOREIGN, *many}
-
-
-def copy(medium, name, generation, fields):
-    kind = record.BURNED if name == "burned" else record.ISSUED
-    return burn.Copy(medium, name, generation, fields, record.encode(kind, generation, fields))
 
 
 def issued_fields(secret, generation, who=PRODUCT):

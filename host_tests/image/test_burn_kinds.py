@@ -1,11 +1,11 @@
-"""Burning gateways, X.509 and ID² identities: what is kept, what is given up, power cuts at every flash operation."""
+"""Burning gateways, X.509 and ID² identities: what is kept, what is given up, and power cuts at every operation."""
 
 import importlib.util
 import shutil
 
 import pytest
 
-from host_tests.image.test_burn import PRODUCT, SECRET, board, burned, holds, registered, untouched
+from host_tests.image.burning import PRODUCT, SECRET, board, burned, holds, registered, untouched
 from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
 from host_tests.support import pairs
 from host_tests.support.nor import PowerCut

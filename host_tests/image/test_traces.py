@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from host_tests.image.test_burn import ELSEWHERE, SECRET, burned, holds, registered
+from host_tests.image.burning import ELSEWHERE, SECRET, burned, holds, registered
 from host_tests.support.nor import PowerCut
 from host_tests.support.nor_board import MAC, Booted
 from host_tests.support.paths import ROOT

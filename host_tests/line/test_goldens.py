@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.line.conftest import PRODUCT, board, secret
-from host_tests.line.test_ways import IDS, TOKEN, X509, pair
+from host_tests.line.conftest import IDS, PRODUCT, X509, board, pair, secret
+from host_tests.line.test_kinds_at_the_station import TOKEN
 from host_tests.support import pairs
 from tools import cli
 from tools.line import identities

@@ -45,7 +45,7 @@ from tools.emulator.board.launch import CPYTHON
 from tools.firmware import FOLDER as FIRMWARE
 from tools.image import flash_image
 
-INTERPRETERS = ("cpython", "micropython")
+INTERPRETERS = {"cpython": "cpython", "micropython": None}  # name -> what `Board` takes
 TIMEOUT = 120  # seconds for the rows of one function
 MARK = b"\x1e"
 

@@ -1,6 +1,5 @@
 """The NVS modules of the emulated board, and how long a campaign is.
 
-from host_tests.support.paths import ROOT
 They are loaded one by one: their folder also holds the chip's `socket` and
 `errno`, which must not come before Python's own here.
 """

@@ -36,6 +36,14 @@ def sources():
             yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
+class _Running(ast.NodeTransformer):
+    """Takes away what only a type checker imports."""
+
+    def visit_If(self, node):
+        checked = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if checked else self.generic_visit(node)
+
+
 def imports(trees):
     """{module: {module of tools that it imports, anywhere in it}}."""
     known = set(trees)
@@ -89,7 +97,8 @@ def test_the_lowest_files_stand_in_their_order(graph):
         assert not graph[f"tools.{name}"] & above, name
 
 
-def test_no_imports_go_in_a_circle(graph):
+def test_no_imports_go_in_a_circle():
+    graph = imports({name: _Running().visit(tree) for name, tree in sources()})
     done, path = set(), []
 
     def visit(module):

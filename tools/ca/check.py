@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools import certificates, files, serials
-from tools.ca import device_list, names, rules
+from tools.ca import device_list, rules
 from tools.certificates import Facts, Finding
 from tools.errors import UserError
+from tools.image.identity import pair
 
 if TYPE_CHECKING:
     from tools.ca.ledger import Ledger
@@ -148,7 +149,7 @@ def _kind_by_ending(path):
 
 def _is_device_stem(stem):
     try:
-        names.Stem.parse(stem)
+        pair.Stem.parse(stem)
     except ValueError:
         return False
     return True

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from tools import certificates, files, serials
-from tools.ca import names
 from tools.ca.authority import Authority
 from tools.ca.issue import Issued
 from tools.errors import UserError
+from tools.image.identity import pair
 
 _STAGED = re.compile(r"\.(?P<stem>.+)\.(?P<serial>[0-9A-F]+)(?P<ending>\.key|\.cer)")
 _PARTIAL = re.compile(r"\..+\.(key|cer)\.[0-9]+\.partial")
@@ -122,7 +122,7 @@ class Delivery:
         return row is not None and row.state == "issued"
 
     def _stem(self, product_key, device_name):
-        return str(names.Stem(product_key, device_name, self._ca.serial))
+        return str(pair.Stem(product_key, device_name, self._ca.serial))
 
     def _staged(self, stem, serial, ending):
         return self.folder / f".{stem}.{serial}{ending}"

@@ -12,6 +12,7 @@ from tools.ca import keys, names
 from tools.ca.authority import Authority, summary
 from tools.ca.keys import DeviceKey, pem
 from tools.errors import UserError
+from tools.image.identity import pair
 
 BATCH = 16  # devices whose serials are reserved, and then entered, in one transaction
 
@@ -32,7 +33,7 @@ class Issued:
     @property
     def stem(self) -> str:
         """The file name without ending, `[ProductKey]_[DeviceName]_[CA_SN]`."""
-        return str(names.Stem(self.product_key, self.device_name, self.ca_serial))
+        return str(pair.Stem(self.product_key, self.device_name, self.ca_serial))
 
     @property
     def certificate_pem(self) -> bytes:

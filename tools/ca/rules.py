@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tools import certificates, serials
 from tools.ca import association, device_list, names
 from tools.certificates import Facts, Finding
+from tools.image.identity import pair
 
 ENDINGS = (".cer", ".crt", ".pem")
 
@@ -73,7 +74,7 @@ def device_certificate(
 
 def _stem(stem, held, ca):
     try:
-        parsed = names.Stem.parse(stem)
+        parsed = pair.Stem.parse(stem)
     except ValueError as fault:
         return certificates.warning(str(fault))
     found = []

@@ -1,10 +1,9 @@
 import pytest
 
 from host_tests.support import peers
+from host_tests.support.device_tests import INTERPRETERS
 from tools.emulator.board.boot import Board
 from tools.image import flash_image
-
-INTERPRETERS = {"cpython": "cpython", "micropython": None}
 
 
 @pytest.fixture(params=list(INTERPRETERS))

@@ -100,8 +100,8 @@ def test_nothing_of_the_host_is_reached(sealed, peer):
         "    path, known = sys.path[:], dict(sys.modules)\n"
         "    try:\n        exec(text, {})\n        print('REACHED', name)\n"
         "    except Exception as error:\n        print('refused', name, type(error).__name__)\n"
-        "    sys.path[:] = path\n    sys.modules.clear()\n    sys.modules.update(known)\n"
-        "    builtins.__import__ = how\n"
+        "    sys.path[:] = path\n    sys.modules.clear()\n"
+        "    sys.modules.update(known)\n    builtins.__import__ = how\n"
     )
     attacks = {name: text.replace("PORT", str(port)) for name, text in ATTACKS.items()}
     boot = sealed(program.replace("ATTACKS", repr(attacks)))

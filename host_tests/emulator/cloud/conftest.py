@@ -2,9 +2,12 @@ import contextlib
 
 import pytest
 
+from host_tests.support.cloud import itls
 from host_tests.support.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
-from host_tests.support.cloud.client import Running, settings
-from host_tests.support.cloud.itls import Platform
+from host_tests.support.cloud.client import Running, connect_packet, settings
+from host_tests.support.cloud.gateway import Gateway, gateway_settings
+from host_tests.support.cloud.itls import ID2, KEY, OTHER
+from host_tests.support.cloud.itls_platform import Platform
 from host_tests.support.cloud.x509 import Factory, x509_settings
 from tools.emulator.cloud.certificates import host_names, prepare
 
@@ -98,3 +101,69 @@ def factory(maker):
     """A `Factory` at a cloud with default switches."""
     with maker() as made:
         yield made
+
+
+@pytest.fixture
+def device(run):
+    """`device(**settings)` gives (cloud, a connected client), closed at the end of the test."""
+    opened = []
+
+    def start(packet=None, where="mqtt_tcp", **changes):
+        cloud = run(**changes).__enter__()
+        client = cloud.mqtt(where)
+        opened.append((client, cloud))
+        return cloud, client.online(packet or connect_packet(mode="3"))
+
+    yield start
+    for client, cloud in opened:
+        client.link.close()
+        cloud.__exit__(None, None, None)
+
+
+@pytest.fixture
+def gateway(run):
+    """`gateway(**settings)` gives a gateway that is online; its cloud is `gateway.cloud`."""
+    opened = []
+
+    def start(extra_keys=None, **changes):
+        cloud = run(gateway_settings(**changes))
+        cloud.__enter__()
+        opened.append((Gateway(cloud, **({} if extra_keys is None else {"extra": extra_keys})), cloud))
+        return opened[-1][0]
+
+    yield start
+    for client, cloud in opened:
+        client.link.close()
+        cloud.__exit__(None, None, None)
+
+
+@pytest.fixture
+def itls_run(run):
+    """`itls_run(switches, **product)` gives a cloud with an ID2 product; a second one has the same state."""
+    return lambda switches=None, **product: run(text=itls.settings(switches, **product))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, certificates):
+    with Running(
+        itls.settings(identities=[{"id2": ID2, "id2_key": KEY}, OTHER]),
+        tmp_path_factory.mktemp("id2"),
+        certificates,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory, certificates):
+    """One cloud with an ID2 product for tests that arm faults; the key of its device is never logged."""
+    chosen = itls.settings({"id2_fingerprint_again": "fresh", "id2_binding": "free"})
+    with Running(chosen, tmp_path_factory.mktemp("faults"), certificates) as running:
+        yield running
+        assert KEY not in str(running.log())
+
+
+@pytest.fixture
+def armed(faulty):
+    """That cloud; each fault that a test arms must have struck by its end."""
+    yield faulty
+    assert faulty.admin("GET", "/faults") == []

@@ -29,11 +29,11 @@ LOGIN, BATCH = "combine/login", "combine/batch_login"
 GONE, OFF = (SPK, "sensor-99"), ("a1SwitchOff", "sensor-off")
 PATH = f"/sys/{'/'.join(ONE)}/thing/event/property/post"
 ELSEWHERE = {  # switches that have tests of their own
-    "system_topics": "test_gateway_traffic.py",
-    "moved_session": "test_gateway_traffic.py",
-    "taken_over": "test_gateway_traffic.py",
-    "login_rate": "test_gateway_traffic.py",
-    "error_notices": "test_messages.py",
+    "system_topics": "test_gateway_messages.py",
+    "moved_session": "test_gateway_notices.py",
+    "taken_over": "test_gateway_notices.py",
+    "login_rate": "test_gateway_limits.py",
+    "error_notices": "test_alink.py",
 }
 CASES = {}
 

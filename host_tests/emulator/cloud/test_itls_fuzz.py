@@ -17,11 +17,11 @@ from host_tests.support.cloud.itls import (
     ID2,
     KEY,
     Device,
-    Platform,
     connect_packet,
     message,
     wire,
 )
+from host_tests.support.cloud.itls_platform import Platform
 from tools.emulator.cloud.id2 import codes, provisioning
 from tools.emulator.cloud.id2.keys import Key
 from tools.emulator.cloud.itls.alerts import Alert

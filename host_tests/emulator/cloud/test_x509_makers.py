@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from host_tests.emulator.cloud.test_x509_console import CA_REFUSED, FILES, proofs
+from host_tests.emulator.cloud.test_x509_associations import FILES
+from host_tests.emulator.cloud.test_x509_cas import CA_REFUSED, proofs
 from host_tests.support.cloud.x509 import CA, HOST, PUSH, XDN, XDN2, XPK, client, first, pem, pushed
 from tools import certificates
 from tools.ca import association, authority, keys

@@ -6,7 +6,7 @@ from aliot import load, record
 from aliot.errors import AliotError
 from aliot.gateway.rows import ATTACHED, ONLINE, Rows
 from scripted import unhex
-from test_gateway import GATEWAY, Platform, sub
+from gateway_platform import GATEWAY, Platform, sub
 
 PATH = "/subs"
 

@@ -1,31 +1,16 @@
-"""What the iTLS client accepts of a server, and refuses, with the alert it sends (id2.md 4.2 to 4.6, 7)."""
+"""Handshakes of iTLS that a client accepts and refuses."""
 
 from binascii import a2b_base64
-
 from aliot.errors import AliotError, TimedOut
 from aliot.id2.codes import pad
-from aliot.id2.provisioning import EmptyElement, Provisioning
 from aliot.transport.itls.alerts import ItlsError
 from id2_script import Counted, Server, Wire, plain, session
 from scripted import raises, unhex
+from itls_server import CHALLENGE, D003, handshake, refused, run, sized, verify_request
 
 HEAP = "512K"  # recorded sessions, parsed
-D003 = "aes128_id2_suite_D003"
-CHALLENGE = b"55ACD6D75B7252B6D336AB5C7FD433FC"
 PADDING = b"\x10" * 16
 EXTENSIONS = {"code": 0x2002, "premaster": 0x2003, "fragment": 0x0001}
-
-
-def sized(number, data):
-    return bytes((number >> 8, number & 255, len(data) >> 8, len(data) & 255)) + data
-
-
-def handshake(kind, body):
-    return bytes((kind, 0, len(body) >> 8, len(body) & 255)) + body
-
-
-def verify_request(*extensions, version=b"\x03\x03", tail=b""):
-    return handshake(3, version + b"".join([sized(number, data) for number, data in extensions]) + tail)
 
 
 def server_hello(
@@ -58,29 +43,6 @@ def server_hello(
         + block
         + tail,
     )
-
-
-def run(recorded, script, suites=None, provisioning=None):
-    """(error or None, wire, stream) of a handshake over a script."""
-    wire = Wire(script)
-    stream = recorded.stream(wire, provisioning)
-    stream.suites = suites or stream.suites
-    try:
-        stream.handshake()
-    except AliotError as problem:
-        assert wire.closed == 1
-        return problem, wire, stream
-    return None, wire, stream
-
-
-def refused(recorded, script, alert, provisioning=None):
-    """The handshake must fail at this client with this alert, in clear."""
-    problem, wire, stream = run(recorded, script + [("any", None)], None, provisioning)
-    assert isinstance(problem, ItlsError) and problem.code == "itls" and problem.retry == "later", problem
-    assert problem.alert == alert, problem
-    assert wire.writes[-1] == b"\x15\x03\x03\x00\x02\x02" + bytes((alert,)), wire.writes[-1]
-    assert stream.keys is None
-    return wire
 
 
 def test_hellos_that_a_server_may_not_send():
@@ -344,76 +306,3 @@ def test_an_authentication_is_counted_before_it_is_made():
     recorded.credential.quota = Used()
     assert raises(AliotError, stream.handshake).code == "id2.quota"
     assert wire.closed == 1 and b"0~2~" not in b"".join(wire.writes)
-
-
-# Provisioning inside iTLS (id2.md 4.6).
-
-
-def first_connect(keep):
-    recorded = session("otp_first_connect_then_D003")
-    recorded.element = EmptyElement(keep)
-    asks = Provisioning(recorded.otp["product_secret"], recorded.otp["fingerprint_ascii"].encode())
-    asks.quota = Counted()
-    return recorded, asks
-
-
-def test_an_identity_is_kept_before_anything_more_is_said():
-    said = []
-    recorded, asks = first_connect(lambda made: said.append(len(wire.writes)))
-    wire = recorded.wire()
-    stream = recorded.stream(wire, asks)
-    stream.handshake()
-    assert said == [1] and asks.quota.spent == 1
-
-
-def test_an_identity_that_cannot_be_kept_is_not_used():
-    def fails(made):
-        raise AliotError("both media", "store", "later")
-
-    recorded, asks = first_connect(fails)
-    problem, wire, stream = run(recorded, recorded.wire().script[:2] + [("any", None)], None, asks)
-    assert problem.code == "store" and not recorded.element.is_provisioned()
-    assert wire.writes[1:] == [b"\x15\x03\x03\x00\x02\x02\x50"]
-
-
-def test_answers_to_a_request_that_are_refused():
-    response = unhex(session("otp_first_connect_then_D003").otp["otp_response_hex"])
-    kept = []
-    for answer in (
-        verify_request((0x2010, CHALLENGE)),  # a challenge for nobody
-        verify_request((0x2011, b"")),
-        verify_request((0x2011, response[:-1])),
-        verify_request((0x2011, response + b"\0")),
-        verify_request((0x2011, response), (0x2010, CHALLENGE)),
-        verify_request((0x2011, response[:24] + b"1" + response[25:])),
-    ):
-        recorded, asks = first_connect(kept.append)
-        refused(recorded, [("any", None), ("in", plain(22, answer))], 50, asks)
-    assert kept == []
-
-
-def test_an_identity_is_asked_for_once_in_a_connection():
-    recorded, asks = first_connect(lambda made: None)
-    script = recorded.wire().script
-    refused(recorded, script[:2] + [("any", None), script[1]], 50, asks)
-    assert asks.quota.spent == 1
-
-
-def test_a_device_with_an_identity_never_asks_for_one():
-    recorded = session(D003)
-    asks = Provisioning("i11abcdefghijklmnop0123456789ABC", b"demo-uid")
-    asks.quota = Counted()
-    problem, wire, stream = run(recorded, recorded.wire().script[:6], None, asks)
-    assert problem is None and asks.quota.spent == 0
-
-
-def test_requests_for_an_identity_are_capped():
-    recorded, asks = first_connect(lambda made: None)
-
-    class Used(Counted):
-        def spend(self):
-            raise AliotError("used up", "id2.quota", "later")
-
-    asks.quota = Used()
-    problem, wire, stream = run(recorded, [], None, asks)
-    assert problem.code == "id2.quota" and len(wire.writes) <= 1 and b"\x20\x11" not in b"".join(wire.writes)

@@ -29,6 +29,8 @@ HOST = f"{INSTANCE}.mqtt.iothub.aliyuncs.com"
 AUTH_HOST = "iot-auth.cn-shanghai.aliyuncs.com"
 VECTORS = {vector["name"]: vector for vector in json.loads((paths.VECTORS / "vectors.json").read_text())}
 WAIT = 20  # seconds; a bound for what must happen, never a pace
+T = f"/sys/{PK}/{DN}/"
+USER = f"/{PK}/{DN}/user/"
 
 
 def settings(switches=None, timing=None, limits=None, kind="enterprise", region="cn-shanghai", **product):
@@ -298,3 +300,30 @@ def registered(client, packet):
     assert client.login(packet) == 0
     push = client.read()
     return json.loads(push.payload), push
+
+
+def login(cloud, packet, where="mqtt_tls", host=HOST):
+    with Client(cloud.open(where, host)) as client:
+        return client.login(packet)
+
+
+FORM = "&".join(f"{key}={value}" for key, value in form().items())
+
+
+REQUEST = (
+    f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
+    f"Content-Length: {len(FORM)}\r\n\r\n{FORM}"
+)
+
+
+def publish(cloud, topic, payload="hello", qos=0):
+    return cloud.admin("POST", "/publish", {"topic": topic, "payload": payload, "qos": qos})
+
+
+def wait_offline(cloud, dn=DN):
+    """Returns once the cloud has seen the device's socket end."""
+    import time
+
+    limit = time.monotonic() + 20
+    while cloud.device(dn)["status"] == "online":
+        assert time.monotonic() < limit

@@ -18,6 +18,18 @@ ONE, TWO = (SUBS[0][:2], SUBS[1][:2])
 SECRETS = {sub[:2]: sub[2] for sub in SUBS}
 KEYS = {"id", "code", "data", "message", "method", "version"}
 CLIENT_MODE = "_ss=1,ext=3,"
+REGISTER, PROXY = "thing/sub/register", "thing/proxy/provisioning/product_register"
+ADD, DELETE, GET = "thing/topo/add", "thing/topo/delete", "thing/topo/get"
+LOGIN, BATCH, LOGOUT, BATCH_OUT = (
+    "combine/login",
+    "combine/batch_login",
+    "combine/logout",
+    "combine/batch_logout",
+)
+FOUND, PACK, UNREGISTER = "thing/list/found", "thing/event/property/pack/post", "thing/sub/unregister"
+GONE, OFF = (SPK, "sensor-99"), ("a1SwitchOff", "sensor-off")
+SYS, USER = f"/sys/{'/'.join(ONE)}/", f"/{'/'.join(ONE)}/user/"
+POST = SYS + "thing/event/property/post"
 
 
 def gateway_settings(switches=None, limits=None, extra=0, **product):
@@ -191,3 +203,27 @@ def topology(cloud, dn=GDN):
         (one["product_key"], one["device_name"])
         for one in cloud.admin("GET", f"/devices/{GPK}/{dn}/topology")
     ]
+
+
+def proxy(*items):
+    return {"proxieds": list(items)}
+
+
+def listed(*items, **more):
+    return {"deviceList": list(items), **more}
+
+
+def bound(gateway, key):
+    gateway.cloud.admin(
+        "POST",
+        f"/devices/{GPK}/{GDN2}/topology",
+        {"subdevices": [{"product_key": key[0], "device_name": key[1]}]},
+    )
+
+
+def act(cloud, key, action, body=None, **more):
+    return cloud.admin("POST", f"/devices/{'/'.join(key)}/{action}", body, **more)
+
+
+def send(cloud, topic, payload="hi", qos=0):
+    return cloud.admin("POST", "/publish", {"topic": topic, "payload": payload, "qos": qos})

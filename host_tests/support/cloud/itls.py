@@ -9,20 +9,14 @@ import hashlib
 import hmac
 import json
 import socket
-import ssl
 from dataclasses import dataclass
 
-import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from host_tests.support import paths
 from host_tests.support.cloud import client
-from tools.emulator.cloud import codec, config, faults
-from tools.emulator.cloud.instance import Instance
-from tools.emulator.cloud.itls.alerts import Alert
-from tools.emulator.cloud.itls.session import Alone, Session
-from tools.emulator.cloud.process import toml
-from tools.emulator.cloud.store import Store
+from host_tests.support.cloud.client import Client
+from tools.emulator.cloud import codec
 
 ITLS = json.loads((paths.VECTORS / "vectors_id2.json").read_text())
 TRANSCRIPTS = {one["name"]: one for one in ITLS["itls"]["transcripts"]}
@@ -40,6 +34,7 @@ FRAGMENT, PRODUCT, KEY_ID, CODE, PREMASTER, CHALLENGE, ISSUED, VERSION = (
     0x2011,
     0x2020,
 )
+BLANK = "F" * 48
 
 
 def settings(switches=None, identities=None, **product):
@@ -327,91 +322,6 @@ class Refused(Exception):
     """The cloud ended it: `args` is (alert,), None for an end without one."""
 
 
-class Dice:
-    """Randomness that was thrown before: each call must ask for what comes next."""
-
-    def __init__(self, *values):
-        self.values = list(values)
-
-    def __call__(self, size):
-        value = self.values.pop(0)
-        assert len(value) == size
-        return value
-
-
-class Struck(Alone):
-    """Around a session without a socket: faults that are armed strike."""
-
-    def __init__(self, faults):
-        self.faults = faults
-
-    def take(self, stage, pk, dn):
-        return self.faults.take("itls", stage, pk, dn)
-
-
-class Platform:
-    """A platform in this process without a socket, and one iTLS session after the other, by `connect`."""
-
-    def __init__(self, folder, switches=None, **product):
-        chosen = config.parse(toml(settings(switches, **product)))
-        self.now = 1_750_000_000.0
-        self.store = Store(folder / "state.sqlite")
-        self.instance = Instance(chosen, self.store, lambda: self.now, lambda: self.now)
-        self.service = self.instance.id2
-
-    def connect(self, *dice):
-        """A new connection, whose randomness is `dice` if there are any."""
-        if dice:
-            self.service.random = Dice(*dice)
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.session = Session(self.service, self.incoming, self.outgoing, Struck(self.instance.faults))
-        return self
-
-    def arm(self, when, what):
-        """The next answer at `when` is spoiled, by `what`."""
-        self.instance.faults.armed.append(
-            faults.read({"where": "itls", "when": when, "kind": "spoil", "what": what})
-        )
-
-    def handshake(self, record):
-        """What the platform sends when `record` comes."""
-        self.incoming.write(record)
-        try:
-            self.session.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        return self.outgoing.read()
-
-    def data(self, record):
-        self.incoming.write(record)
-        return self.session.read(65536)
-
-    def refused(self, record):
-        """The code of the alert that `record` is answered with; it is fatal, in clear, and all there is."""
-        with pytest.raises(Alert) as raised:
-            self.handshake(record)
-        sent = self.outgoing.read()
-        assert sent[:6] == record_head(ALERT, 2) + b"\x02" and len(sent) == 7 and sent[6] == raised.value.code
-        assert self.session.state == "over"
-        return sent[6]
-
-    def prove(self, device):
-        """Both hellos of `device` on a new connection; the ServerHello's extensions."""
-        device.take_challenge(self.connect().handshake(device.hello())[5:])
-        return device.take_server_hello(self.handshake(device.hello(device.code()))[5:])
-
-    def open(self, device):
-        """A whole handshake of `device`."""
-        self.prove(device)
-        device.take_finished(self.handshake(device.finished())[5:])
-        assert self.session.state == "open"
-        return self
-
-
-def record_head(kind, size):
-    return record(kind, bytes(size))[:5]
-
-
 def connect_packet(
     dn="device-01", pk=PK, extra="", mode="8", authtype="authtype=id2", keep_alive=300, **fields
 ):
@@ -426,3 +336,36 @@ def connect_packet(
             **fields,
         }
     )
+
+
+OTHER = {"id2": "4142434445464748494A4B4C", "id2_key": bytes(range(65, 97)).hex(), "id2_type": "AES_256"}
+
+
+def mqtt_client(cloud, device=None):
+    return Client(wire(cloud, device).handshake())
+
+
+def login_code(cloud, packet=None, device=None):
+    with mqtt_client(cloud, device) as one:
+        return one.login(packet or connect_packet())
+
+
+def arm(cloud, when, kind, **parameters):
+    cloud.arm("itls", when, kind, **parameters)
+
+
+def stages(cloud, one, until):
+    """Goes through the handshake, up to the answer of stage `until`; that answer, taken off its record."""
+    device = one.device
+    if until == "provision":
+        return one.ask(device.hello(issue_request()))
+    answer = one.ask(device.hello())
+    if until == "challenge":
+        return answer
+    device.take_challenge(answer)
+    answer = one.ask(device.hello(device.code()))
+    if until == "server_hello":
+        return answer
+    device.take_server_hello(answer)
+    one.socket.sendall(device.finished())
+    return None

@@ -3,9 +3,8 @@ import secrets
 import pytest
 
 from host_tests.support import fleet as boots
+from host_tests.support.device_tests import INTERPRETERS
 from tools.emulator.cloud.process import Cloud
-
-INTERPRETERS = {"cpython": "cpython", "micropython": None}
 
 
 @pytest.fixture(scope="session")

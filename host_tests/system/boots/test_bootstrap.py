@@ -5,8 +5,8 @@ import secrets
 import pytest
 
 from host_tests.support import fleet as boots
+from host_tests.support.device_tests import INTERPRETERS
 from host_tests.support.fleet import online
-from host_tests.system.boots.conftest import INTERPRETERS
 from tools.emulator.cloud.process import Cloud
 
 SHANGHAI, SINGAPORE, FRANKFURT, OREGON = "cn-shanghai", "ap-southeast-1", "eu-central-1", "us-west-1"

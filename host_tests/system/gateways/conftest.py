@@ -1,9 +1,8 @@
 import pytest
 
 from host_tests.support import gateways as sites
+from host_tests.support.device_tests import INTERPRETERS
 from tools.emulator.cloud.process import Cloud
-
-INTERPRETERS = {"cpython": "cpython", "micropython": None}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from host_tests.support import device_tests
-from host_tests.support.paths import DEVICE
+from host_tests.support.paths import DEVICE, VECTORS
 
 PATIENCE = 60  # seconds for one answer: a board that hangs fails its test
 
@@ -59,3 +59,32 @@ def board(request, tmp_path_factory):
     made = Board("id2_fuzz.py", request.param, tmp_path_factory.mktemp("board"))
     yield made
     made.off()
+
+
+def session(name):
+    """What the client drew, and what the server sent, in hex."""
+    rows = json.loads((VECTORS / "vectors_id2.json").read_text())["itls"]["transcripts"]
+    row = next(row for row in rows if row["name"] == name)
+    sent = [r for r in row["records"] if r["direction"] == "client_to_server"]
+    received = [r["record_hex"] for r in row["records"] if r["direction"] == "server_to_client"]
+    hellos = [r["record_hex"][22:86] for r in sent if r["message"] == "ClientHello"]
+    given = row["inputs"]
+    return {
+        "product_key": given["product_key"],
+        "id2": given["id2"],
+        "key": given["id2_key_hex"],
+        "draws": [
+            hellos[0],
+            given["device_random_ascii"],
+            hellos[1],
+            *(r["iv_hex"] for r in sent if "iv_hex" in r),
+        ],
+        "received": "".join(received),
+        "connect": next(r["plaintext_hex"] for r in sent if r["content_type"] == 23),
+    }
+
+
+def provisioning():
+    """A request's session key, the answer to it, and the ID in that answer."""
+    row = json.loads((VECTORS / "vectors_id2.json").read_text())["otp_provisioning"]["responses"][0]
+    return {"session_key": row["session_key_hex"], "response": row["response_hex"], "id": row["issued_id2"]}

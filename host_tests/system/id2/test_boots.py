@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from host_tests.support import id2 as boards
+from host_tests.support.device_tests import INTERPRETERS
 from host_tests.support.id2 import BURNED, EMPTY, LISTED, ends, online
 from host_tests.system.boots.test_bad_flash import full
 from tools.emulator.cloud.process import Cloud
@@ -24,7 +25,7 @@ def cloud(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["cpython", None], ids=["cpython", "micropython"])
+@pytest.fixture(params=INTERPRETERS.values(), ids=INTERPRETERS.keys())
 def units(request, cloud, tmp_path):
     made = boards.Units(cloud, tmp_path, request.param)
     yield made

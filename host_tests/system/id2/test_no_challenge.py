@@ -6,6 +6,7 @@ After a hello a client waits for a HelloVerifyRequest, and anything else ends wi
 import pytest
 
 from host_tests.support import id2 as boards
+from host_tests.support.device_tests import INTERPRETERS
 from host_tests.support.id2 import BURNED, EMPTY, PATIENCE, ends
 from tools.emulator.cloud.process import Cloud
 
@@ -24,7 +25,7 @@ def cloud(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(params=["cpython", None], ids=["cpython", "micropython"])
+@pytest.fixture(params=INTERPRETERS.values(), ids=INTERPRETERS.keys())
 def units(request, cloud, tmp_path):
     made = boards.Units(cloud, tmp_path, request.param)
     yield made

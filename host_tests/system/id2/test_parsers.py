@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host_tests.system.id2.session import session
+from host_tests.system.id2.conftest import session
 
 CAMPAIGN = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 NAME = "aes128_id2_suite_D003"

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from host_tests.support import paths
 
-DEVICE = paths.DEVICE / "x509_script.py"
+BOOTS, RENEWAL, RECEIVED = (paths.DEVICE / f"x509_{name}.py" for name in ("boots", "renewal", "received"))
 NOW = datetime.datetime.fromtimestamp(1_800_000_000, datetime.UTC)  # as in the script
 DAY = datetime.timedelta(days=1)
 HEAP = (

@@ -1,20 +1,34 @@
-"""The X.509 way on both interpreters: the functions of host_tests/firmware/device/x509_script.py, each on one board."""
+"""The X.509 way on both interpreters: the functions of x509_boots.py and x509_renewal.py, each on one board."""
 
 import pytest
 
 from host_tests.support import device_tests
-from host_tests.system.x509.conftest import DEVICE, HEAP
+from host_tests.system.x509.conftest import BOOTS, HEAP, RENEWAL
 
-CASES = [case.function for case in device_tests.read(DEVICE, DEVICE.parent)[0]]
+
+def functions(path):
+    return [case.function for case in device_tests.read(path, path.parent)[0]]
 
 
 @pytest.fixture(scope="module", params=device_tests.INTERPRETERS)
-def board(request):
-    with device_tests.conversation(DEVICE, request.param, heap=HEAP) as ask:
+def boots(request):
+    with device_tests.conversation(BOOTS, request.param, heap=HEAP) as ask:
         yield ask
 
 
-@pytest.mark.parametrize("function", CASES)
-def test_on_a_board(board, made_by, function):
-    failed = board(function, made_by)
+@pytest.fixture(scope="module", params=device_tests.INTERPRETERS)
+def renewal(request):
+    with device_tests.conversation(RENEWAL, request.param, heap=HEAP) as ask:
+        yield ask
+
+
+@pytest.mark.parametrize("function", functions(BOOTS))
+def test_a_boot(boots, made_by, function):
+    failed = boots(function, made_by)
+    assert failed is None, failed
+
+
+@pytest.mark.parametrize("function", functions(RENEWAL))
+def test_a_renewal(renewal, made_by, function):
+    failed = renewal(function, made_by)
     assert failed is None, failed

@@ -6,11 +6,11 @@ import secrets
 
 import pytest
 
+from host_tests.support.device_tests import INTERPRETERS
 from host_tests.support.x509 import PRODUCT, Factory, config, names, online
 from host_tests.system.boots.test_bad_flash import full
 from tools.emulator.cloud.process import Cloud
 
-INTERPRETERS = {"cpython": "cpython", "micropython": None}
 # what a person would wait minutes for comes at once
 IMPATIENT = """
 def impatient(state, told):

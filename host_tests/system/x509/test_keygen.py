@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import NameOID
 
 from host_tests.support import device_tests
-from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
+from host_tests.system.x509.conftest import HEAP, RECEIVED, hexed
 
-SCRIPT = DEVICE.with_name("x509_keygen.py")
+SCRIPT = RECEIVED.with_name("x509_keygen.py")
 BITS = 1024  # a key of 2048 takes the bench's time
 
 
@@ -90,7 +90,7 @@ def test_a_request_with_another_bit_is_not_verified(made, tmp_path):
 def test_a_certificate_for_it_goes_with_the_key_on_a_board(made, maker):
     key = serialization.load_der_private_key(made[0], None)
     pair = hexed(maker.certificate(key), key)
-    with device_tests.conversation(DEVICE, "micropython", heap=HEAP) as ask:
+    with device_tests.conversation(RECEIVED, "micropython", heap=HEAP) as ask:
         assert ask("pair", pair) is None
         assert ask("sound", pair) is None
 

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from host_tests.support import device_tests
-from host_tests.system.x509.conftest import DEVICE, HEAP, hexed
+from host_tests.system.x509.conftest import HEAP, RECEIVED, hexed
 
 COUNT = 40  # examples of each in CI
 
 
 @pytest.fixture(scope="module", params=device_tests.INTERPRETERS)
 def board(request):
-    with device_tests.conversation(DEVICE, request.param, heap=HEAP) as ask:
+    with device_tests.conversation(RECEIVED, request.param, heap=HEAP) as ask:
 
         def told(function, value):
             failed = ask(function, value)

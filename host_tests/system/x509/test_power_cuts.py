@@ -1,8 +1,8 @@
 """Power goes at every flash operation while the identity is kept, and while a new certificate takes over.
 
 The platform is played on the board, so that all operations can be cut; the whole way is in test_end_to_end.py.
-The firmware is the release, in a heap as every board has it. After any cut the next boot connects: with the
-identity or asking for it, with the old certificate or the new one.
+The firmware is the release, in a heap as every board has it. After any cut the next boot connects:
+with the identity or asking for it, with the old certificate or the new one.
 """
 
 import random

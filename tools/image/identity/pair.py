@@ -1,9 +1,10 @@
 """A certificate and its key as a board is given them: DER, PKCS#1, checked as a pair (x509.md 9.2)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tools import certificates, files, serials
 from tools.errors import UserError
 from tools.firmware import record
+from tools.image.identity import endpoint
 
 SLOT = (record.CERTIFICATE, record.PRIVATE_KEY)  # the tags of a record that hold a pair
 NAMES = ("the certificate", "the key")
+_STEM = re.compile(r"([A-Za-z0-9]{1,20})_(.+)_([0-9A-F]{1,40})")
 _LIMIT = 1 << 16
 
 
@@ -28,6 +31,34 @@ class Pair:
         """The fields of a burned record that hold this pair, by tag."""
         certificate, key = slot
         return {certificate: self.certificate_der, key: self.key_der}
+
+
+@dataclass(frozen=True)
+class Stem:
+    """`[ProductKey]_[DeviceName]_[CA_SN]`, the name of a certificate's and a key's file without its ending.
+
+    A colon, which Windows refuses in a file name, is written %3A; no DeviceName
+    holds a percent sign, so two names never become one file.
+    """
+
+    product_key: str
+    device_name: str
+    ca_serial: str
+
+    def __str__(self) -> str:
+        return f"{self.product_key}_{self.device_name.replace(':', '%3A')}_{self.ca_serial}"
+
+    @classmethod
+    def parse(cls, stem: str) -> Self:
+        """The parts of such a name; ValueError if it does not follow the pattern."""
+        match = _STEM.fullmatch(stem)
+        if not match:
+            raise ValueError("the file name is not [ProductKey]_[DeviceName]_[CA_SN]")
+        device_name = match[2].replace("%3A", ":")
+        fault = endpoint.wrong("device_name", device_name, "DeviceName")
+        if fault:
+            raise ValueError(f"the file name is not [ProductKey]_[DeviceName]_[CA_SN]: {fault}")
+        return cls(match[1], device_name, match[3])
 
 
 def load(certificate_path: Path | str, key_path: Path | str, now: float) -> Pair:

@@ -4,10 +4,10 @@ import os
 import time
 from collections.abc import Iterator
 
-from tools.ca.names import Stem
 from tools.errors import UserError
 from tools.image.identity import endpoint
 from tools.image.identity import pair as credential
+from tools.image.identity.pair import Stem
 from tools.line import identities
 
 CERTIFICATE, KEY = ".cer", ".key"
