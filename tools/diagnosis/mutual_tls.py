@@ -18,7 +18,7 @@ from tools import files
 from tools.diagnosis import probes
 from tools.diagnosis.checks import SOON, Finding, along, dns, look, tcp, tls
 from tools.errors import UserError
-from tools.image.identity import pair as credential
+from tools.image.identity import pair as certificate_pair
 from tools.image.identity.x509 import X509
 from tools.secrets import write as write_private
 
@@ -65,12 +65,12 @@ def walk(
 
 def certificate(who: X509, now: float) -> str:
     """Whose certificate it is, and how long it holds; Refusal when no board can connect with it and its key."""
-    facts = credential.describe(who.certificate, now)
+    facts = certificate_pair.describe(who.certificate, now)
     if "fault" in facts:
         raise probes.Refusal(facts["fault"], NEW)
     shown = f"{facts['subject']}, serial {facts['serial']}, issued by {facts['issuer']}"
     try:
-        credential.check(who.certificate, who.private_key, now, ("it", "the key"))
+        certificate_pair.check(who.certificate, who.private_key, now, ("it", "the key"))
     except UserError as error:
         dated = NEW if facts["not_after"] <= now else EARLY if facts["not_before"] > now else TOGETHER
         raise probes.Refusal(f"{shown}; {str(error).removeprefix('it: ')}", dated) from None
@@ -85,7 +85,7 @@ class Client:
         self, network: probes.Network, who: X509, where: Endpoint, trusted: Mapping[str, str]
     ) -> None:
         self.network, self.who, self.where, self.trusted = network, who, where, trusted
-        self.serial = credential.describe(who.certificate, time.time()).get("serial")
+        self.serial = certificate_pair.describe(who.certificate, time.time()).get("serial")
 
     def present(self, context: ssl.SSLContext) -> None:
         """Give a TLS context the pair, by way of a file, since ssl takes nothing else.

@@ -15,8 +15,7 @@ from pathlib import Path
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
-from tools.flash import backup, plan
-from tools.flash import file_list as files
+from tools.flash import backup, file_list, plan
 from tools.flash.contents import Contents
 from tools.flash.file_list import Change, Wanted
 from tools.flash.loader import Loader
@@ -63,7 +62,7 @@ class NvsFull(UserError):
 
 
 class Flasher:
-    """One board being flashed, `wanted` (`files.Wanted`) onto it. `tell(words, done, total)` hears of each step;
+    """One board being flashed, `wanted` (`file_list.Wanted`) onto it. `tell(words, done, total)` hears of each step;
     `folder` keeps journals, `backups` the user's files that are written over.
 
     `drop`: NVS entries of other firmware are left out.
@@ -110,7 +109,7 @@ class Flasher:
         if todo.move or rescue is not None:
             self._entries, tree = self._carried(rescue)
             self._check_nvs(self._entries, records or {}, rescue)
-            change = files.decide(
+            change = file_list.decide(
                 self._wanted, tree.get, lambda: [p for p in tree if p.startswith("/aliot/")]
             )
             self._tree = change.onto(tree)
@@ -138,7 +137,7 @@ class Flasher:
 
     def _rescue(self):
         """All of the board, with the list that is true whatever becomes of its files."""
-        tree = {**self._contents.tree(), files.LIST: self._change.during}
+        tree = {**self._contents.tree(), file_list.LIST: self._change.during}
         return backup.Rescue(self._contents.found.nvs.entries, tree)
 
     def _carried(self, rescue):
@@ -181,7 +180,7 @@ class Flasher:
         assert self._change
         return Done(
             tuple(part.name for part in todo.parts),
-            tuple(sorted(path for path in (self._tree or self._change.put) if path != files.LIST)),
+            tuple(sorted(path for path in (self._tree or self._change.put) if path != file_list.LIST)),
             loader.bytes_written - before,
             tuple(self.notes),
             self._change,
@@ -191,7 +190,7 @@ class Flasher:
     def _save(self):
         """The user's files that are written over are on this machine before anything is written."""
         if self._change.saved:
-            self._saved = files.save(self._loader.mac, self._change.saved, self._backups)
+            self._saved = file_list.save(self._loader.mac, self._change.saved, self._backups)
 
     def _keep_in_nvs(self):
         """Records that only littlefs has: a burn of the same identity puts them on both media."""
@@ -240,11 +239,11 @@ class Flasher:
         image = _Overlay(self._contents.found.image)
         first = [path for path in change.remove if _in_the_way(path, change.put)]
         if change.put or change.remove:
-            yield from self._added(image, {files.LIST: change.during})
+            yield from self._added(image, {file_list.LIST: change.during})
         yield from self._removed(image, first)
         yield from self._added(image, change.put)
         yield from self._removed(image, [path for path in change.remove if path not in first])
-        yield from self._added(image, {files.LIST: change.after})
+        yield from self._added(image, {file_list.LIST: change.after})
 
     def _added(self, image, put):
         """Each folder's files in one go where that can be done safely, else each file by itself."""
@@ -324,8 +323,8 @@ def _united(rescue, contents):
     entries.update(((e.namespace, e.key, e.type), e) for e in (() if now.faults else now.entries))
     there = contents.tree()
     tree = {**rescue.tree, **there}
-    if files.LIST in tree:
-        tree[files.LIST] = files.united(rescue.tree.get(files.LIST), there.get(files.LIST))
+    if file_list.LIST in tree:
+        tree[file_list.LIST] = file_list.united(rescue.tree.get(file_list.LIST), there.get(file_list.LIST))
     generation = None
     for name in burn.NAMES:
         kind = record.BURNED if name == layouts.BURNED else record.ISSUED

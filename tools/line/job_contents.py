@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tools.errors import UserError
-from tools.flash import file_list as files
-from tools.flash import leaks
-from tools.image import application, config
-from tools.image import device_files as firmware
+from tools.flash import file_list, leaks
+from tools.image import application, config, device_files
 from tools.image import flash_image as layouts
 from tools.line.job import Job, read
 
@@ -62,21 +60,21 @@ def with_tree(job: Job) -> Job:
     everything = contents(job) if job.held is None else job.held
     own = {name[5:]: data for name, data in everything.items() if name.startswith("file ")}
     leaks.refuse(own)
-    tree, sources = firmware.compile_tree(), {}
+    tree, sources = device_files.compile_tree(), {}
     with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
         if job.files:
             brought = {f"/{name}": data for name, data in own.items() if not name.endswith(".py")}
-            brought.update(firmware.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
-            sources.update(dict.fromkeys(brought, files.FILES))
+            brought.update(device_files.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
+            sources.update(dict.fromkeys(brought, file_list.FILES))
             tree.update(brought)
         held = {name[5:]: data for name, data in everything.items() if name.startswith("root ")}
         if job.config:
             if config.PATH in tree:
                 raise UserError(f"job {job.name} has a config and files/config.json: leave one of them away")
             tree[config.PATH] = _config(folder, os.path.basename(job.config), everything["config"])
-            sources[config.PATH] = files.CONFIG
+            sources[config.PATH] = file_list.CONFIG
         roots = _roots(os.path.join(folder, "roots"), held, tree)
-        sources.update(dict.fromkeys(roots, files.ROOT))
+        sources.update(dict.fromkeys(roots, file_list.ROOT))
         tree.update(roots)
     return replace(job, held=everything, tree=tree, sources=sources)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tools import host_names
 from tools.errors import UserError
-from tools.qemu import name_server as names
+from tools.qemu.name_server import reply
 
 # port's name in the cloud's ready.json -> its address here
 ADDRESSES = {
@@ -171,7 +171,7 @@ class Network:
             self.asked.append(name)
             return self._find(name)
 
-        return names.reply(query, find)
+        return reply(query, find)
 
     async def _carry(self, service, reader, writer):
         """One connection, carried to the cloud's port; an end or a reset of one side is one of the other."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
-from tools.flash.verbs import image as build
+from tools.flash.verbs import image as image_verb
 from tools.image import flash_image, identity
 from tools.qemu import applications, scenarios
 from tools.qemu.machine import Machine, MachineError
@@ -62,7 +62,7 @@ class Player:
         made = flash_image.build(
             BOARD, who, files=files, roots=roots, config=config, with_firmware=with_firmware
         )
-        return build.with_firmware(made, BOARD, self.settings.firmware)
+        return image_verb.with_firmware(made, BOARD, self.settings.firmware)
 
     def machine(self, image: bytes, name: Path | str) -> Machine:
         return Machine(self.settings.qemu, self.folder / name, image, self.settings.extra)

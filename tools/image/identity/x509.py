@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tools import files as disk
+from tools import files
 from tools.errors import UserError
 from tools.image.identity import base
-from tools.image.identity import pair as credential
+from tools.image.identity import pair as certificate_pair
 
 _LIMIT = 1 << 16  # bytes of a file
 _FIELD = 4000  # bytes of a record's field
@@ -39,17 +39,17 @@ class X509(base.Identity):
         for name in ("certificate", "private_key"):
             if name not in values:
                 raise UserError(f"{name} is missing: an X.509 identity is a certificate and its key")
-        files = [
+        sources = [
             (_data(values[name], folder), _name(values[name], name))
             for name in ("certificate", "private_key")
         ]
-        (certificate, key), names = zip(*files)
+        (certificate, key), names = zip(*sources)
         pair = (
-            credential.read(certificate, key, names)
+            certificate_pair.read(certificate, key, names)
             if now is None
-            else credential.check(certificate, key, now, names)
+            else certificate_pair.check(certificate, key, now, names)
         )
-        for (_, name), der in zip(files, (pair.certificate_der, pair.key_der)):
+        for (_, name), der in zip(sources, (pair.certificate_der, pair.key_der)):
             if len(der) > _FIELD:
                 raise UserError(f"{name} has {len(der)} bytes, a board's record has {_FIELD} for it")
         return cls(**{**values, "certificate": pair.certificate_der, "private_key": pair.key_der})
@@ -64,7 +64,7 @@ class X509(base.Identity):
             raise UserError(f"{name} is not the name of a file")
 
     def fields(self) -> dict[int, bytes]:
-        return super().fields() | credential.Pair(self.certificate, self.private_key).fields()
+        return super().fields() | certificate_pair.Pair(self.certificate, self.private_key).fields()
 
     def masked(self) -> dict[str, object]:
         shown = super().masked()
@@ -78,7 +78,7 @@ class X509(base.Identity):
 
 
 def _data(value, folder):
-    return value if isinstance(value, bytes) else disk.read(Path(folder) / value, _LIMIT)
+    return value if isinstance(value, bytes) else files.read(Path(folder) / value, _LIMIT)
 
 
 def _name(value, field_name):
@@ -95,7 +95,7 @@ def described(certificate: bytes, now: float | None = None) -> dict[str, str]:
     import time
 
     now = time.time() if now is None else now
-    facts = credential.describe(certificate, now)
+    facts = certificate_pair.describe(certificate, now)
     if "fault" in facts:
         return {"certificate": f"{len(certificate)} bytes: {facts['fault']}"}
     return {

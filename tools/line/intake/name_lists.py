@@ -7,7 +7,8 @@ from pathlib import Path
 from tools import spreadsheet
 from tools.errors import UserError
 from tools.image.identity import spellings
-from tools.line import device_names as names
+from tools.line.device_names import check as check_name
+from tools.line.device_names import mac as mac_of
 from tools.line.intake.tables import BadRows, Taken
 from tools.line.ledger.entries import Product, Who
 from tools.line.ledger.ledger import Ledger
@@ -47,7 +48,7 @@ def macs(data: bytes) -> list[str]:
     for number, cells in rows[head:]:
         cell = cells[at] if at < len(cells) else ""
         try:
-            mac = names.mac(cell)
+            mac = mac_of(cell)
         except UserError as error:
             was = spreadsheet.mangled(cell, 12)
             bad.append((number, f"'{spellings.shown(cell)}' {was}" if was else str(error)))
@@ -77,7 +78,7 @@ def _mac_column(rows):
 
 def _is_mac(cell):
     try:
-        return bool(names.mac(cell))
+        return bool(mac_of(cell))
     except UserError:
         return False
 
@@ -85,7 +86,7 @@ def _is_mac(cell):
 def take_names(ledger: Ledger, product: Product, device_names: Sequence[str], who: Who) -> Taken:
     """Take DeviceNames without secrets in, for a product whose devices register; returns Taken."""
     for name in device_names:
-        names.check(name)
+        check_name(name)
     rows: list[tuple[str, dict[str, str]]] = [(name, {}) for name in device_names]
     taken = ledger.add_batches({product.product_key: rows}, who, products=[product])
     return Taken(taken.new, taken.known, [])

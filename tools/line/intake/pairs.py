@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from tools.errors import UserError
 from tools.image.identity import endpoint
+<<<<<<< ours
 from tools.image.identity import pair as credential
 from tools.image.identity.pair import Stem
+=======
+from tools.image.identity import pair as certificate_pair
+>>>>>>> theirs
 from tools.line import identities
 
 CERTIFICATE, KEY = ".cer", ".key"
@@ -19,7 +23,7 @@ def load(certificate: str, key: str, now: float | None = None) -> dict[str, str]
 
 
 def _pair(certificate, key, now):
-    pair = credential.load(certificate, key, now)
+    pair = certificate_pair.load(certificate, key, now)
     for path, der in ((certificate, pair.certificate_der), (key, pair.key_der)):
         if len(der) > 4000:
             raise UserError(

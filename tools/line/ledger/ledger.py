@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tools.errors import UserError
-from tools.line import device_names as names
+from tools.line import device_names
 from tools.line.ledger import (
     allocation,
     changes,
@@ -146,7 +146,7 @@ class Ledger:
     ) -> Identity | None:
         """The identity that a MAC holds, or of that name, or None."""
         if mac is not None:
-            condition = holdings.of_mac(names.mac(mac))
+            condition = holdings.of_mac(device_names.mac(mac))
         else:
             condition = holdings.of_name(product_key, device_name)
         row = self.connection.read(lambda c: holdings.find(c, condition))
@@ -159,7 +159,7 @@ class Ledger:
         macs: Sequence[str] | None = None,
     ) -> Identities:
         """All identities, or those of one product, some states, some MACs; by id, without secrets."""
-        macs = [names.mac(mac) for mac in macs] if macs else None
+        macs = [device_names.mac(mac) for mac in macs] if macs else None
         rows = self.connection.read(lambda c: holdings.all_identities(c, product_key, states, macs))
         return [self._identity(row) for row in rows]
 
@@ -178,7 +178,7 @@ class Ledger:
         self, mac: str | None = None, device_name: str | None = None, since: str | None = None
     ) -> Events:
         """Events in their order, as dicts; of one board, one DeviceName, or since a moment (text stamp)."""
-        mac = None if mac is None else names.mac(mac)
+        mac = None if mac is None else device_names.mac(mac)
         rows = self.connection.read(lambda c: holdings.history(c, mac, device_name, since))
         return [dict(row._mapping) for row in rows]
 
@@ -221,15 +221,15 @@ class Ledger:
 
         return unique(self.connection, self._by(who, work))
 
-    def known_secrets(self, product_key: str, device_names: Sequence[str]) -> dict[str, Fields]:
+    def known_secrets(self, product_key: str, names: Sequence[str]) -> dict[str, Fields]:
         """{device name: {field: secret text}} of those names that the ledger has."""
-        found = self.connection.read(lambda c: holdings.stored_secrets(c, product_key, device_names))
+        found = self.connection.read(lambda c: holdings.stored_secrets(c, product_key, names))
         return {
             name: sealed.open_fields(self.seal, product_key, name, stored) for name, stored in found.items()
         }
 
     def holders(self, columns: Sequence[Mapping[str, str | None]]) -> dict[tuple[str, ...], tuple[str, str]]:
-        """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
+        """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`identities.public`) that the ledger has."""
         return self.connection.read(lambda c: marks.holders(c, columns))
 
     # -- the station -------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class Ledger:
         Returns the Identity with its secrets open and a new `attempt`. UserError
         when none is free, or when the board holds an identity of another product.
         """
-        mac = names.mac(mac)
+        mac = device_names.mac(mac)
         token = new_token()
         if replace:
             holds = None
@@ -289,7 +289,7 @@ class Ledger:
 
     def note_failure(self, mac: str | None, who: Who, note: str) -> None:
         """A board that failed before it got an identity: an event, so that the yield counts it."""
-        mac = names.mac(mac) if mac else None
+        mac = device_names.mac(mac) if mac else None
         self.connection.write(self._by(who, lambda t: changes.reject(t, mac, note), new_token()))
 
     def start_job(self, job: "Job", who: Who) -> None:
@@ -302,7 +302,7 @@ class Ledger:
 
         Returns whether anything changed. UserError when the ledger says otherwise.
         """
-        mac = names.mac(mac)
+        mac = device_names.mac(mac)
         found = self.find(product_key=product_key, device_name=device_name)
         if found is not None and found.mac == mac:
             return False
@@ -330,7 +330,7 @@ class Ledger:
             return self._step(identity, "reopen", who, changes.reopen, note)
         except exc.IntegrityError:
             raise UserError(
-                f"board {names.colons(identity.last_mac or '')} holds another identity now; void that one first"
+                f"board {device_names.colons(identity.last_mac or '')} holds another identity now; void that one first"
             ) from None
 
     # -- issued secrets ----------------------------------------------------------------------------

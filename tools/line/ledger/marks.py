@@ -1,4 +1,4 @@
-"""Certificates and IDs are each in a ledger once (`ways.mark`); those that were replaced count too."""
+"""Certificates and IDs are each in a ledger once (`identities.mark`); those that were replaced count too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tools.errors import UserError
-from tools.line import identities as ways
+from tools.line.identities import mark as mark_of
 from tools.line.ledger.holdings import AT_ONCE
 from tools.line.ledger.schema import identities, replaced
 from tools.line.ledger.transaction import Transaction
@@ -15,7 +15,7 @@ from tools.line.ledger.transaction import Transaction
 def holders(
     c: sa.Connection, columns: Sequence[Mapping[str, str | None]]
 ) -> dict[tuple[str, ...], tuple[str, str]]:
-    """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`ways.public`) that the ledger has."""
+    """{mark: (ProductKey, DeviceName)} of those certificates and IDs (`identities.public`) that the ledger has."""
     found: dict[tuple[str, ...], tuple[str, str]] = {}
     for column, wanted in (
         (identities.c.serial, [one["serial"] for one in columns if one["serial"]]),
@@ -24,8 +24,8 @@ def holders(
         for start in range(0, len(wanted), AT_ONCE):
             query = sa.select(identities).where(column.in_(wanted[start : start + AT_ONCE]))
             for row in c.execute(query):
-                found[ways.mark(row._asdict()) or ()] = row.product_key, row.device_name
-    marks = {"/".join(mark): mark for mark in map(ways.mark, columns) if mark}
+                found[mark_of(row._asdict()) or ()] = row.product_key, row.device_name
+    marks = {"/".join(mark): mark for mark in map(mark_of, columns) if mark}
     wanted = list(marks)
     for start in range(0, len(wanted), AT_ONCE):
         query = sa.select(identities.c.product_key, identities.c.device_name, replaced.c.mark).join(replaced)
@@ -38,7 +38,7 @@ def check(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """UserError when a certificate or an ID is another's already, in the ledger or in these rows."""
     taken = holders(c, rows)
     for row in rows:
-        mark = ways.mark(row)
+        mark = mark_of(row)
         if mark is None:
             continue
         owner = row["product_key"], row["device_name"]

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from tools.errors import UserError
 from tools.line import device_names
-from tools.line import identities as ways
+from tools.line.identities import mark as mark_of
+from tools.line.identities import public
 from tools.line.ledger import holdings, marks, sealed, transitions
 from tools.line.ledger.entries import Product, Rows, Taken
 from tools.line.ledger.schema import identities, products
@@ -133,8 +134,8 @@ def _renew(t, product_key, name, fields):
     row = holdings.find_to_change(t.c, holdings.of_name(product_key, name))
     if row.state == transitions.VOID:
         raise UserError(f"{name} of {product_key} is void; 'line void --undo' takes it back into use first")
-    columns = ways.public(fields)
-    old, new = ways.mark(row._mapping), ways.mark(columns)
+    columns = public(fields)
+    old, new = mark_of(row._mapping), mark_of(columns)
     marks.replace(t, row.id, old, new)
     t.execute(
         identities.update()
@@ -157,4 +158,4 @@ def _renew(t, product_key, name, fields):
 
 
 def _public(product_key, name, fields):
-    return {"product_key": product_key, "device_name": name, **ways.public(fields)}
+    return {"product_key": product_key, "device_name": name, **public(fields)}
