@@ -434,6 +434,7 @@ class Flood(Stream):
 
 def flooded(packet):
     """A client in such a flood, whose clock is the flood's."""
+    import aliot.incoming
     import aliot.mqtt
     import aliot.ticks
 
@@ -442,7 +443,7 @@ def flooded(packet):
     made.set_callback(lambda topic, message: None)
     made.connect()
     aliot.ticks.ticks_ms = lambda: stream.now
-    aliot.mqtt.ticks_ms = lambda: stream.now
+    aliot.mqtt.ticks_ms = aliot.incoming.ticks_ms = lambda: stream.now
     return made, stream
 
 
