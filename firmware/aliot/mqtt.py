@@ -16,13 +16,13 @@ from struct import pack
 from time import ticks_add, ticks_diff, ticks_ms
 
 from aliot import load
-from aliot.errors import LinkError, ProtocolError, TimedOut
+from aliot.errors import LinkError, ProtocolError
+from aliot.incoming import receive, stalled
 from aliot.ticks import Deadline
 from micropython import const
 from umqtt.simple import MQTTClient
 
 _HELD = const(1024)  # a packet up to this length is one write
-_LEAST = const(512)  # of a message that the heap does not hold: topic and id
 _QUEUE = const(16)  # messages that may wait while a handler runs
 _TOPIC = const(128)  # bytes; direct.md 1.5
 _CONNACK = const(0x20)
@@ -45,7 +45,7 @@ class Client(MQTTClient):
     granted = b""  # the last SUBACK
     torn = False  # a part of a packet was sent, the rest not yet
     busy = False  # a handler runs
-    kind = 0  # of the packet that is coming in
+    kind = 0  # of the packet that is coming in (aliot.incoming)
     body = None
     size = 0  # bytes of its body: all,
     left = 0  # and still to come
@@ -79,7 +79,7 @@ class Client(MQTTClient):
             + _string(self.user)
             + _string(self.pswd),
         )
-        packet = self._packet(True)
+        packet = receive(self, True)
         stream.deadline = None
         if self.kind != _CONNACK or self.size != 2 or packet[0] > 1:
             raise ProtocolError("no CONNACK")
@@ -140,7 +140,7 @@ class Client(MQTTClient):
     def poll(self, ms):
         """Handle one packet, waiting at most ms for its beginning; False when there was none."""
         if not self.queue and not self.stream.ready(ms):
-            self._stalled()
+            stalled(self)
             return False
         self.wait_msg(False)
         return True
@@ -156,7 +156,7 @@ class Client(MQTTClient):
         if self.queue and not self.busy:
             self._deliver(*self.queue.pop(0))
             return
-        packet = self._packet(wait)
+        packet = receive(self, wait)
         if packet is None:
             return
         kind = self.kind
@@ -269,70 +269,6 @@ class Client(MQTTClient):
             self.pid = self.pid % 65535 + 1
             if self.pid not in self.waiting:
                 return self.pid
-
-    # A packet is put together from what is there, so that a peer that stops in its middle blocks nobody.
-
-    def _packet(self, wait):
-        """The next packet's body, of `kind` and `size`; None when it is not whole and `wait` is False."""
-        stream = self.stream
-        deadline = stream.deadline or Deadline(self.timeout)
-        while True:
-            if wait:
-                left = ticks_diff(deadline.end, ticks_ms())
-                if left <= 0 or not stream.ready(left):  # others may come without end
-                    raise TimedOut("no answer")
-            if self._arrived():
-                break
-            if not wait:
-                return None
-        self.heard = ticks_ms()
-        body = self.body
-        self.body = None
-        return body
-
-    def _arrived(self):
-        """Take in what there is of a packet; whether it is whole."""
-        head = self.head
-        while self.body is None:
-            count = self.stream.readinto(head if not self.left else memoryview(head)[1:])
-            if not count:
-                return False
-            if not self.left:
-                self.kind = head[0]
-                self.size = self.shift = 0
-                self.left = 1
-                self.began = ticks_ms()
-                if count == 1:
-                    continue
-            byte = head[1]
-            self.size |= (byte & 0x7F) << self.shift
-            self.shift += 7
-            if byte < 0x80:
-                size = self.left = self.size
-                try:
-                    short = size == 2 and self.kind & 0xF0 != _PUBLISH
-                    self.body = self.rest if short else bytearray(min(size, self.limit))
-                except MemoryError:
-                    self.body = bytearray(min(size, _LEAST))
-            elif self.shift > 21:
-                raise ProtocolError("malformed length")
-        while self.left:
-            at = self.size - self.left
-            view = self.body
-            if at or len(view) > self.size:
-                view = memoryview(view)[at : self.size] if at < len(view) else bytearray(min(self.left, 64))
-            count = self.stream.readinto(view)
-            if not count:
-                return False
-            self.left -= count
-            if self.left:
-                self._stalled()
-        return True
-
-    def _stalled(self):
-        """TimedOut when a packet has begun and takes too long."""
-        if self.left and ticks_diff(ticks_ms(), self.began) > self.timeout:
-            raise TimedOut("half a packet")
 
 
 def _age(then):

@@ -23,8 +23,8 @@ from tools.image.joining import Joined, Joiner, JoinError, Module, replaced
 PACKAGE = "aliot"
 LONGEST = 16  # characters of a text that is folded
 UNITS = {
-    "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session mqtt wifi "
-    "device",
+    "aliot": "aliot ticks errors log clock sign login endpoint roots transport.tls credentials session "
+    "incoming mqtt wifi device",
     "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",

@@ -6,6 +6,7 @@ Not tests by themselves: host_tests/system/boots/test_day.py asks for `days({"se
 import time
 
 import aliot.device
+import aliot.incoming
 import aliot.log
 import aliot.mqtt
 import aliot.ticks
@@ -56,7 +57,7 @@ class World:
         self.outages = self.online = self.calm = self.heard = self.delivered = 0
         self.twin = 0  # until when the device stays away, since it suspects one
         self.next()
-        aliot.ticks.ticks_ms = aliot.mqtt.ticks_ms = self.ticks
+        aliot.ticks.ticks_ms = aliot.incoming.ticks_ms = aliot.mqtt.ticks_ms = self.ticks
         aliot.device.sleep_ms = self.sleep
         aliot.transport.tls.connect = self.connect
         sntp.synchronize = lambda servers: True

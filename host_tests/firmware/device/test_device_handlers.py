@@ -175,13 +175,14 @@ def test_what_cannot_be_sent_is_refused_before_a_byte_is():
 def test_a_board_that_was_online_for_weeks_comes_back_within_its_waits():
     import time
 
+    import aliot.incoming
     import aliot.mqtt
     import aliot.ticks
 
     period = time.ticks_add(0, -1) + 1
     for days in (1, 5, 7, 8, 12, 13, 30, 59):
         at = [0]
-        aliot.ticks.ticks_ms = aliot.mqtt.ticks_ms = lambda: at[0] % period
+        aliot.ticks.ticks_ms = aliot.incoming.ticks_ms = aliot.mqtt.ticks_ms = lambda: at[0] % period
 
         def sleep(ms):
             at[0] += max(1, ms)

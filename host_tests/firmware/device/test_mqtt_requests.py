@@ -251,7 +251,7 @@ def flooded(packet):
     made.set_callback(lambda topic, message: None)
     made.connect()
     aliot.ticks.ticks_ms = lambda: stream.now
-    aliot.mqtt.ticks_ms = lambda: stream.now
+    aliot.mqtt.ticks_ms = aliot.incoming.ticks_ms = lambda: stream.now
     return made, stream
 
 

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 from tools.errors import UserError
 from tools.image.identity import endpoint
-<<<<<<< ours
-from tools.image.identity import pair as credential
-from tools.image.identity.pair import Stem
-=======
 from tools.image.identity import pair as certificate_pair
->>>>>>> theirs
+from tools.image.identity.pair import Stem
 from tools.line import identities
 
 CERTIFICATE, KEY = ".cer", ".key"
