@@ -3,7 +3,7 @@
 import errno
 import threading
 import time
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import serial
 import serial.rfc2217
@@ -56,7 +56,7 @@ def open_port(name: str, baud: int = 115200, timeout: float = 3.0) -> Port:
     """An open pyserial port; UserError when it cannot be had."""
     try:
         if name.startswith("rfc2217://"):
-            port = NetworkPort()
+            port: Any = NetworkPort()
             port.port, port.baudrate, port.timeout = name, baud, timeout
         else:
             port = serial.serial_for_url(
