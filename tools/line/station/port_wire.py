@@ -328,9 +328,7 @@ def _stock(board, job):
 
 
 def held_of(found: contents.Contents) -> Held:
-    """What the looked-at contents hold, as the station asks it. A record that one medium lacks is
-    not held.
-    """
+    """The identity on the board. `whole`: every medium has the newest burned record."""
     burned, issued = (burn.newest(found.copies, name) for name in (BURNED, ISSUED))
     media = {"nvs"} | ({"littlefs"} if found.found.vfs == "good" else set())
     there = {c.medium for c in found.copies if burned and c.name == BURNED and c.data == burned.data}
