@@ -108,7 +108,7 @@ SOAKED = $(addprefix host_tests/,$(addprefix system/,boots/test_power_cuts.py bo
   firmware/test_parsers.py image/test_nvs.py \
   $(addprefix emulator/,cloud/test_codec.py cloud/test_fuzz.py board/test_nvs.py))
 
-soak: setup  ## the long campaigns: 10,000 power cuts, a million fuzzed inputs, days of session time; ALIOT_CAMPAIGN=
+soak: setup  ## the long campaigns: 13,000 power cuts, a million fuzzed inputs, months of session time; ALIOT_CAMPAIGN=
 	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-165} $(PY) -m pytest $(PARALLEL) --timeout 86400 --durations 20 $(SOAKED)
 
 LOCK = uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
