@@ -1,10 +1,7 @@
 """The configuration of a cloud: what is wrong with it is one line, and every switch is documented."""
 
-import json
-
 import pytest
 
-from host_tests.support.paths import ROOT
 from tools.emulator.cloud.config import load, parse
 from tools.emulator.cloud.process import toml
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
@@ -195,26 +192,3 @@ def test_every_switch_and_figure_can_be_set_to_its_default_and_an_empty_file_is_
     }
     assert parse(toml(tables)) == empty
     assert (empty.kind, empty.region, empty.products) == ("public", "cn-shanghai", ())
-
-
-def test_the_readme_of_the_folder_names_every_switch_figure_route_and_fault():
-    from tools.emulator.cloud import admin, faults
-    from tools.emulator.cloud.itls.faults import SPOILS, framings
-
-    text = (ROOT / "tools" / "emulator" / "cloud" / "README.md").read_text()
-    for table in (SWITCHES, TIMING, LIMITS):
-        for name, entry in table.items():
-            default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
-            assert f"| `{name}` | `{json.dumps(default)}` |" in text, name
-    for method, pattern, _, _ in admin.ROUTES:
-        assert f"`{method} {pattern}`" in text, pattern
-    for kind, (stages, parameters) in faults.KINDS.items():
-        assert f"| `{kind}` |" in text, kind
-        for name in parameters:
-            assert f"`{name}`" in text, name
-    for stage, spoils in SPOILS.items():
-        for what in (*spoils, *framings(stage)):
-            assert f"`{what}`" in text, what
-    for stages in faults.STAGES.values():
-        for stage in stages:
-            assert f"`{stage}`" in text, stage

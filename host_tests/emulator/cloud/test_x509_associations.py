@@ -102,8 +102,11 @@ def test_all_bad_rows_are_told_and_none_is_applied(maker):
         bad = {
             3: (("a1X509Other", XDN, "20"), "ProductKey 'a1X509Other' is another than in the first row"),
             5: ((XPK, "nobody", "21"), "there is no device 'nobody' in this product"),
-            6: ((XPK, XDN, "1.2E+5"), "'1.2E+5' is not hexadecimal"),
-            7: ((XPK, XDN, "0"), "a serial number is above zero"),
+            6: (
+                (XPK, XDN, "1.2E+5"),
+                "'1.2E+5' is a serial that a spreadsheet has rounded; take the file as it was written",
+            ),
+            7: ((XPK, XDN, "0"), "serial number zero is refused"),
             8: ((XPK, XDN, "b:0"), "CertSN B0 is bound to sensor-02 already"),
             9: ((XPK, XDN2, "01"), "CertSN 1 stands in line 2 already"),
             10: ((XPK, "more-00000", "22"), "DeviceName more-00000 stands in line 2 already"),
