@@ -7,6 +7,7 @@ A board without a list was flashed by an older release: all but /aliot and an un
 /config.json is the user's, whether settings were merged into it or it was put whole.
 """
 
+import argparse
 import hashlib
 import json
 import time
@@ -87,6 +88,20 @@ class Change:
         """The files of `tree` {path: bytes} after the change, the list among them."""
         stay = {path: data for path, data in tree.items() if path not in self.remove}
         return {**stay, **self.put, LIST: self.after}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say what is to be among a board's files."""
+    parser.add_argument(
+        "--root",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="extra root certificate, DER or PEM; may be given again",
+    )
+    parser.add_argument(
+        "--files", metavar="DIR", help="files of an application, put over those of the release"
+    )
 
 
 def wanted(

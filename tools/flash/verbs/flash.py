@@ -33,19 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--firmware", metavar="FILE", help="a stock MicroPython .bin; by default the pinned release"
     )
-    parser.add_argument(
-        "--root",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="extra root certificate, DER or PEM; may be given again",
-    )
+    file_list.add_arguments(parser)
     parser.add_argument("--cert", metavar="FILE", help="burn this identity too, as 'burn' does")
     parser.add_argument("--config", metavar="FILE", help="the board's config.json: all that is to be in it")
     parser.add_argument("--wifi", action="store_true", help="ask for the Wi-Fi's name and password")
-    parser.add_argument(
-        "--files", metavar="DIR", help="files of an application, put over those of the release"
-    )
     parser.add_argument(
         "--app", action="store_true", help="only the files: leave bootloader and application alone"
     )

@@ -12,16 +12,7 @@ from tools.image import application, flash_image, identity
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", default="ESP32_GENERIC", help="a folder of boards/ (default %(default)s)")
     parser.add_argument("--cert", metavar="FILE", help="identity to burn, as JSON")
-    parser.add_argument(
-        "--root",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="extra root certificate, DER or PEM; may be given again",
-    )
-    parser.add_argument(
-        "--files", metavar="DIR", help="files of an application, put over those of the release"
-    )
+    file_list.add_arguments(parser)
     parser.add_argument("--config", metavar="FILE", help="config.json for the board (Wi-Fi, endpoint)")
     parser.add_argument(
         "--firmware",

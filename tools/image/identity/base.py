@@ -12,9 +12,12 @@ from tools.secrets import mask
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """A checked identity. Secrets do not show when it is printed. NAMES: its fields in JSON, in order."""
+    """A checked identity. Secrets do not show when it is printed. NAMES: its fields in JSON, in
+    order; NEEDED: those that no identity of the kind is without.
+    """
 
     NAMES: ClassVar[tuple[str, ...]] = endpoint.ENDPOINT
+    NEEDED: ClassVar[tuple[str, ...]] = ()
     TITLE: ClassVar[str] = "an identity"
     if TYPE_CHECKING:  # a kind has them as fields or as something it works out
 
@@ -42,13 +45,16 @@ class Identity:
 
     @classmethod
     def checked(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """`values` themselves when each is a field of this kind and right by itself."""
+        """`values` themselves when each is a field of this kind and right by itself, and none is missing."""
         for name, value in values.items():
             if name not in cls.NAMES:
                 raise UserError(
                     f"'{name}' is not a field of {cls.TITLE}; there are {', '.join(sorted(cls.NAMES))}"
                 )
             cls.check(name, value)
+        for name in cls.NEEDED:
+            if name not in values:
+                raise UserError(f"{name} is missing")
         return values
 
     @classmethod

@@ -35,6 +35,7 @@ class Id2(base.Identity):
         "port",
         "sign_method",
     )
+    NEEDED = ("product_key",)
     TITLE = "an ID² identity"
     way = "id2"
 
@@ -52,8 +53,6 @@ class Id2(base.Identity):
     ) -> Self:
         """The identity of a dict of fields; UserError for what is wrong or does not go together."""
         cls.checked(values)
-        if "product_key" not in values:
-            raise UserError("product_key is missing")
         values = base.named(values)
         if "product_secret" in values:
             if {"id2", "id2_key", "id2_type"} & values.keys():

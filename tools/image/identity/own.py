@@ -33,6 +33,7 @@ class Own(base.Identity):
         *endpoint.ENDPOINT,
         "sub_products",
     )
+    NEEDED = ("product_key",)
 
     product_key: str
     device_name: str | None = None
@@ -50,10 +51,8 @@ class Own(base.Identity):
     def parse(
         cls, values: dict[str, Any], folder: Path | str | None = None, now: float | None = None
     ) -> Self:
-        """The identity of a dict of fields; UserError for what is wrong or does not go together."""
+        """The identity of a dict of fields, its sub-devices' products among them; UserError for what is wrong."""
         cls.checked(values)
-        if "product_key" not in values:
-            raise UserError("product_key is missing")
         if "sub_products" in values:
             products = tuple(
                 (one["product_key"], one.get("product_secret")) for one in values["sub_products"]
