@@ -1,6 +1,6 @@
-"""`doctor --port`: the board itself goes the way, over its console (mpremote), registration and login included.
+"""`doctor --port`: the board itself connects, told over its console (mpremote), registration and login included.
 
-A script (on_board.py) lets it; what the board says of its own states is read here, stretch by stretch.
+The script is board_script.py; what the board reports of its own states is read here.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Runs on a board, sent over its console: the board goes the way to the platform as it always does.
+"""A script for a board, sent over its console: the board connects to the platform as it always does.
 
 Its own state lines tell the host what became of it (tools.diagnosis.board). Nothing is called but what the firmware
 documents, since a board has the release, whose other names are short; and little, since this is compiled beside it.

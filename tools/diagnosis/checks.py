@@ -1,4 +1,4 @@
-"""What was found on a stretch of the way, and the stretches that every board has."""
+"""A check's finding, and the checks of the route to the platform that every board shares."""
 
 import ssl
 from collections.abc import Callable, Mapping

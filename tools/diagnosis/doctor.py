@@ -1,4 +1,4 @@
-"""The verb `doctor`: the way from here to the platform, stretch by stretch, each green or red with one line of advice.
+"""The verb `doctor` checks the route to the platform, step by step: each is green or red, with one line of advice.
 
 From here it registers nothing. The registration switch shows in the code that a wrong signature is refused with:
 direct.md 9 checks product and switch before it. A board on a port goes the whole way, as it always does.

@@ -1,4 +1,4 @@
-"""The way of a board with an ID²: to the iTLS endpoint and no further, since an authentication costs; id2.md 1.6, 6."""
+"""Checks for an ID²: as far as the iTLS endpoint's port, since an authentication costs; id2.md 1.6, 6."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The way of a board with an X.509 certificate: mutual TLS, and a CONNECT that names nobody; x509.md 4."""
+"""Checks for an X.509 certificate: mutual TLS, and a CONNECT that names nobody; x509.md 4."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""One look at one stretch of the way to the platform: a name, a connection, a certificate, a clock, an answer."""
+"""Probes of the route to the platform, one thing each: a name, a connection, a certificate, a clock, an answer."""
 
 import contextlib
 import datetime

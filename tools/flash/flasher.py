@@ -1,4 +1,4 @@
-"""Carrying out a plan: what is written, in which order, so that power may go at any point.
+"""The `Flasher` carries out a plan: what is written, in which order, so that power may go at any point.
 
 Before the first byte all that could refuse is asked (`check`). Then what only
 the file system knows goes into NVS; then bootloader, table and application;

@@ -1,4 +1,4 @@
-"""What a burn leaves on both media, decided from the good records that were found on the board. Pure."""
+"""Decides which records a burn leaves on both media, from the good ones that the board has. Pure."""
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence

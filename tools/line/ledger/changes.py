@@ -1,4 +1,4 @@
-"""Steps of one identity: what each changes, and how it is stored with its event.
+"""Changes of one identity's state: what each sets, and how it is stored with its event.
 
 A change is a function of the identity's row that gives the state after it and
 the columns that it sets; it raises `transitions.Refused`.

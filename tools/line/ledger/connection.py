@@ -1,4 +1,4 @@
-"""The way to the ledger's database: SQLite or PostgreSQL, transactions, and patience when it goes away."""
+"""The ledger's database, SQLite or PostgreSQL: connections, transactions, and patience when it goes away."""
 
 import contextlib
 import os
