@@ -90,7 +90,7 @@ class ProjectCloud(Cloud):
                     return message
             if late:
                 pytest.fail(f"the device published nothing to {topic} within {timeout:g} seconds")
-            time.sleep(0.05)
+            time.sleep(0.05)  # the admin API has no event to wait for
 
     def set_properties(self, params: dict[str, Any]) -> None:
         """Set properties, as the platform's console does it (application.md 2)."""
