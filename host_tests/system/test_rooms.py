@@ -25,7 +25,17 @@ THEIRS = {
 # who starts them
 STARTERS = ("demo", "qemu", "project")
 VERBS = ("tools.cli", "tools.line.verbs.demo")  # verbs that start a room above their own
-BASE_ORDER = ("errors", "files", "secrets", "serials", "certificates", "host_names", "partitions", "boards")
+BASE_ORDER = (
+    "errors",
+    "files",
+    "secrets",
+    "toml_table",
+    "serials",
+    "certificates",
+    "host_names",
+    "partitions",
+    "boards",
+)
 
 
 def sources():

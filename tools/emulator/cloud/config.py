@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from tools import toml_table
 from tools.emulator.cloud.id2.identities import STATES
 from tools.emulator.cloud.id2.keys import KEY_TYPES
 from tools.emulator.cloud.id2.provisioning import provisioning_key
@@ -18,6 +17,7 @@ from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING, OrderOf, SomeOf
 from tools.errors import UserError
 from tools.host_names import REGIONS
+from tools.toml_table import Table
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.setting import Figure, Switch
@@ -26,8 +26,21 @@ AUTHS = ("secret", "x509", "id2")
 NODES = ("direct", "gateway", "subdevice")
 ID2 = re.compile(r"(?!F+\Z)[0-9A-F]{24,48}")
 OF_ID2 = ("identity", "whitelist", "provisioning_quota")
+OF_PRODUCT = (
+    "product_key",
+    "product_secret",
+    "auth",
+    "node",
+    "dynamic_registration",
+    "preregistration_free",
+    "centre",
+    "device",
+    *OF_ID2,
+    "private_ca",
+)
+OF_DEVICE = ("device_name", "device_secret", "centre")
+OF_IDENTITY = ("id2", "id2_key", "id2_type", "state", "device_name")
 SECRET = re.compile(r"[\x21-\x7e]{1,64}")
-KEYS_SHOWN = 30  # a table with more keys than this is not listed in an error
 FIGURE_MAX = 10**9  # 31 years, or 1 GB: what no limit or time needs to be above
 INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
@@ -83,142 +96,38 @@ class Config:
     limits: SimpleNamespace
 
 
-class Source:
-    """The text of the file, to tell in which line a key stands."""
-
-    def __init__(self, name, text):
-        self.name = name
-        self.lines = text.splitlines()
-
-    def line(self, table: tuple[str | int, ...], key: str) -> int | None:
-        """The line of `key` in a table named by a tuple such as ("product", 2, "device", 1)."""
-        wanted, current = tuple(table), cast(tuple[str | int, ...], ())
-        counts: dict[tuple[str | int, ...], int] = {}
-        header_line: int | None = None
-        for number, line in enumerate(self.lines, 1):
-            header = re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\- ]+?)\s*\]", line)
-            if header:
-                current = self.path(header, counts)
-                header_line = number if current == wanted else header_line
-            elif current == wanted and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
-                return number
-        return header_line
-
-    def path(self, header: re.Match[str], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
-        names, path = header[2].split("."), cast(tuple[str | int, ...], ())
-        for depth, name in enumerate(names):
-            last, path = depth == len(names) - 1, (*path, name)
-            if header[1] == "[[" and last:
-                counts[path] = counts.get(path, 0) + 1
-            if path in counts:
-                path = (*path, counts[path])
-        return path
-
-    def error(self, table: tuple[str | int, ...], key: str, text: str) -> UserError:
-        number = self.line(table, key)
-        place = f"{self.name}, line {number}" if number else self.name
-        dotted = ".".join(part for part in (*table, key) if part and not isinstance(part, int))
-        return UserError(f"{place}: {dotted}: {text}")
-
-
-class Table:
-    """One TOML table; each key is taken once and what is left over is refused."""
-
-    def __init__(self, source, path, values, keys):
-        self.source, self.path, self.values = source, path, values
-        if not isinstance(values, dict):
-            raise source.error(path, "", "must be a table")
-        for key in values:
-            if key not in keys:
-                raise self.error(key, f"is not known here; {hint(key, keys)}")
-
-    def error(self, key: str, text: str) -> UserError:
-        return self.source.error(self.path, key, text)
-
-    def get(self, key: str, kind: type, default: Any = None, needed: bool = False) -> Any:
-        if key not in self.values:
-            if needed:
-                raise self.error(key, "is missing")
-            return default
-        value = self.values[key]
-        if type(value) is not kind:
-            raise self.error(key, f"must be {KINDS[kind]}")
-        return value
-
-    def choice(self, key: str, allowed: Collection[str], default: str) -> str:
-        value = self.get(key, type(default), default)
-        if value not in allowed:
-            raise self.error(key, f"{value!r} is not one of {', '.join(map(repr, allowed))}")
-        return value
-
-    def matching(self, key: str, pattern: re.Pattern[str], rule: str, needed: bool = False) -> Any:
-        value = self.get(key, str, needed=needed)
-        if value is not None and not pattern.fullmatch(value):
-            raise self.error(key, rule)
-        return value
-
-    def tables(self, key: str) -> list[tuple[tuple[str | int, ...], dict[str, Any]]]:
-        """(path, values) of each table of the array `key`, counted from 1."""
-        found = self.get(key, list, [])
-        return [((*self.path, key, number), values) for number, values in enumerate(found, 1)]
-
-
-def hint(key: str, keys: Collection[str]) -> str:
-    """What may have been meant by `key`: all that is known, or of very many the nearest."""
-    if len(keys) <= KEYS_SHOWN:
-        return f"known are {', '.join(keys)}"
-    near = difflib.get_close_matches(key, keys, 3)
-    return f"is {' or '.join(near)} meant?" if near else "README.md beside the cloud's sources lists what is"
-
-
-KINDS = {
-    int: "a whole number",
-    str: "a string",
-    bool: "true or false",
-    list: "an array of tables",
-    dict: "a table",
-}
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
 def load(path: Path) -> Config:
     """The `Config` of the file at `path`; raises UserError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name a cloud.toml with --config") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text") from None
     return parse(text, path.name)
 
 
-def parse(text: str, name: str = "cloud.toml") -> Config:
+def parse(text: str | bytes, name: str = "cloud.toml") -> Config:
     """The `Config` that `text` says; raises UserError naming key and line."""
-    try:
-        values = tomllib.loads(text)
-    except RecursionError:
-        raise UserError(f"{name} cannot be read: something in it is nested too deeply") from None
-    except ValueError as error:
-        raise UserError(f"{name} is not valid TOML: {error}") from None
-    source = Source(name, text)
-    top = Table(source, (), values, ("instance", "product", "switches", "timing", "limits"))
-    kind, instance_id, region, centres = instance(source, top)
+    top = toml_table.parse(text, name, ("instance", "product", "switches", "timing", "limits"))
+    kind, instance_id, region, centres = instance(top)
     seen: dict[str, Any] = {}
-    products = tuple(product(source, path, values, seen, centres) for path, values in top.tables("product"))
+    products = tuple(product(table, seen, centres) for table in top.tables("product", OF_PRODUCT))
     return Config(
         kind,
         instance_id,
         region,
         centres,
         products,
-        SimpleNamespace(**switch_values(source, top.get("switches", dict, {}))),
-        SimpleNamespace(**figure_values(source, "timing", TIMING, top.get("timing", dict, {}))),
-        SimpleNamespace(**figure_values(source, "limits", LIMITS, top.get("limits", dict, {}))),
+        SimpleNamespace(**switch_values(top)),
+        SimpleNamespace(**figure_values(top, "timing", TIMING)),
+        SimpleNamespace(**figure_values(top, "limits", LIMITS)),
     )
 
 
-def instance(source: Source, top: Table) -> tuple[str, str | None, str, tuple[str, ...]]:
-    table = Table(source, ("instance",), top.get("instance", dict, {}), ("kind", "id", "region", "centres"))
+def instance(top: Table) -> tuple[str, str | None, str, tuple[str, ...]]:
+    table = top.table("instance", ("kind", "id", "region", "centres"))
     kind = table.choice("kind", ("enterprise", "public"), "public")
     instance_id = table.matching(
         "id", INSTANCE_ID, "must be letters, digits and - only, such as iot-06z00abc"
@@ -238,30 +147,7 @@ def centre(table: Table, centres: Collection[str]) -> str | None:
     return region
 
 
-def product(
-    source: Source,
-    path: tuple[str | int, ...],
-    values: dict[str, Any],
-    seen: dict[str, Any],
-    centres: Collection[str],
-) -> ProductSeed:
-    table = Table(
-        source,
-        path,
-        values,
-        (
-            "product_key",
-            "product_secret",
-            "auth",
-            "node",
-            "dynamic_registration",
-            "preregistration_free",
-            "centre",
-            "device",
-            *OF_ID2,
-            "private_ca",
-        ),
-    )
+def product(table: Table, seen: dict[str, Any], centres: Collection[str]) -> ProductSeed:
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
@@ -275,21 +161,19 @@ def product(
             "dynamic_registration" if dynamic else "preregistration_free",
             f'needs auth = "secret", not {auth!r}',
         )
-    if auth != "id2" and (wrong := next((name for name in OF_ID2 if name in values), None)):
+    if auth != "id2" and (wrong := next((name for name in OF_ID2 if name in table.values), None)):
         raise table.error(wrong, f'needs auth = "id2", not {auth!r}')
     secret = table.matching("product_secret", SECRET, "must be 1 to 64 visible ASCII characters")
     if auth == "id2" and secret is not None:
         check_token(table, secret)
-    devices = tuple(device(source, path, values, names, centres) for path, values in table.tables("device"))
+    devices = tuple(device(one, names, centres) for one in table.tables("device", OF_DEVICE))
     bound: set[str] = set()
-    identities = tuple(
-        identity(source, path, values, seen, bound) for path, values in table.tables("identity")
-    )
+    identities = tuple(identity(one, seen, bound) for one in table.tables("identity", OF_IDENTITY))
     quota = table.get("provisioning_quota", int)
     if quota is not None and quota < 0:
         raise table.error("provisioning_quota", "must be at least 0")
     private = table.get("private_ca", bool, True)
-    if auth != "x509" and "private_ca" in values:
+    if auth != "x509" and "private_ca" in table.values:
         raise table.error("private_ca", f'needs auth = "x509", not {auth!r}')
     return ProductSeed(
         key,
@@ -314,10 +198,7 @@ def check_token(table: Table, secret: str) -> None:
         raise table.error("product_secret", str(error)) from None
 
 
-def identity(
-    source: Source, path: tuple[str | int, ...], values: dict[str, Any], seen: dict[str, Any], bound: set[str]
-) -> IdentitySeed:
-    table = Table(source, path, values, ("id2", "id2_key", "id2_type", "state", "device_name"))
+def identity(table: Table, seen: dict[str, Any], bound: set[str]) -> IdentitySeed:
     id2 = table.matching("id2", ID2, "must be 24 to 48 digits 0-9 A-F, not all of them F")
     if id2 is not None and id2 in seen:
         raise table.error("id2", f"{id2} is there twice")
@@ -338,14 +219,7 @@ def identity(
     )
 
 
-def device(
-    source: Source,
-    path: tuple[str | int, ...],
-    values: dict[str, Any],
-    names: set[str],
-    centres: Collection[str],
-) -> DeviceSeed:
-    table = Table(source, path, values, ("device_name", "device_secret", "centre"))
+def device(table: Table, names: set[str], centres: Collection[str]) -> DeviceSeed:
     name = table.matching("device_name", DEVICE_NAME, NAME_RULE, needed=True)
     if name in names:
         raise table.error("device_name", f"{name} is there twice in this product")
@@ -357,8 +231,8 @@ def device(
     )
 
 
-def switch_values(source: Source, values: dict[str, Any]) -> dict[str, Any]:
-    table = Table(source, ("switches",), values, tuple(SWITCHES))
+def switch_values(top: Table) -> dict[str, Any]:
+    table = top.table("switches", tuple(SWITCHES))
     return {name: switch_value(table, name, switch) for name, switch in SWITCHES.items()}
 
 
@@ -385,10 +259,8 @@ def some_of(table: Table, name: str, allowed: Collection[str], value: Any) -> tu
     return tuple(value)
 
 
-def figure_values(
-    source: Source, name: str, figures: Mapping[str, Figure], values: dict[str, Any]
-) -> dict[str, Any]:
-    table = Table(source, (name,), values, tuple(figures))
+def figure_values(top: Table, name: str, figures: Mapping[str, Figure]) -> dict[str, Any]:
+    table = top.table(name, tuple(figures))
     return {key: figure_value(table, key, figure) for key, figure in figures.items()}
 
 
