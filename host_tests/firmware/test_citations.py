@@ -9,6 +9,7 @@ import pytest
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
+from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
 
 SELF = Path(__file__).resolve()  # its examples are wrong on purpose
@@ -28,10 +29,16 @@ DOCUMENT = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.md\b")
 # a file of a test's own; two documents in repositories of others, which are sources of a page
 ELSEWHERE = {"aliot__notes.md", "cn.zh-CN/设备接入/设备安全认证/使用ID²认证.md", "OTA安全升级.md"}
 # the tables of the emulated cloud, and the page that a number counts from which stands there alone
-OTHERS = {"gateway.md": of_gateways, "id2.md": of_id2, "x509.md": of_x509}
-TABLES = {
-    page: module.SWITCHES | getattr(module, "TIMING", {}) | module.LIMITS for page, module in OTHERS.items()
-}
+OTHERS = (
+    ("gateway.md", of_gateways),
+    ("id2.md", of_id2),
+    ("x509.md", of_x509),
+    ("application.md", of_thing),
+)
+TABLES = {}
+for name, module in OTHERS:
+    rows = module.SWITCHES | getattr(module, "TIMING", {}) | module.LIMITS
+    TABLES[name] = TABLES.get(name, {}) | rows
 TABLES["direct.md"] = {
     name: entry
     for name, entry in (SWITCHES | TIMING | LIMITS).items()

@@ -15,6 +15,7 @@ from host_tests.support.cloud.client import (
     registered,
     unit_packet,
 )
+from tools.emulator.cloud import alink
 from tools.emulator.cloud.codec import Ack, Publish, Unsubscribe
 
 POST = T + "thing/event/property/post"
@@ -35,7 +36,7 @@ def property_post(request_id="1", params=None, **more):
 def test_property_post_is_answered_with_its_id_verbatim(device):
     cloud, client = device()
     client.subscribe(POST + "_reply")
-    for request_id in ("1", "4294967295", "1|exp-topic|/sys/x_reply", 123, ""):
+    for request_id in ("1", "4294967295", "1|exp-topic|/sys/x_reply", 123, "", 1.5, None):
         client.send(Publish(POST, property_post(request_id)))
         assert json.loads(client.read().payload) == {
             "code": 200,
@@ -60,7 +61,7 @@ def test_property_post_is_answered_with_its_id_verbatim(device):
         (b"\xff", 400),
         (b'{"id":"1"}', 460),
         (property_post(params=[1]), 460),
-        (property_post(params={f"p{n}": n for n in range(201)}), 460),
+        (property_post(params={f"p{n}": n for n in range(201)}), 6106),
         (property_post(params={f"p{n}": n for n in range(200)}), 200),
         (property_post(params={}), 200),
     ],
@@ -368,3 +369,12 @@ def test_a_device_has_as_many_properties_as_a_model_and_its_answer_comes_whole(d
     answer = json.loads(client.read().payload)
     assert (answer["code"], answer["message"]) == (6304, "tsl parse: params not exist -> one_more")
     assert len(cloud.device()["properties"]) == 900 and cloud.device()["properties"]["p0"] == "x" * 10_240
+
+
+@pytest.mark.parametrize(
+    "written", ["1e3", "-0", "1.0", '"\\u0031\\/"', '"é"', "[1, 2]", "123456789012345678901", '{"a" :1}']
+)
+def test_an_id_is_echoed_byte_for_byte(written):
+    for payload in (f'{{"id":{written},"params":{{}}}}', f' {{ "id" : 5 , "x":[{{}}], "id" : {written} }} '):
+        answer = alink.reply(alink.parse(payload.encode()))
+        assert f'"id":{written},'.encode() in answer and json.loads(answer)["code"] == 200

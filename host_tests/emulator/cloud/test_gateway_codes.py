@@ -38,7 +38,7 @@ from host_tests.support.cloud.gateway import (
     topology,
 )
 from tools.emulator.cloud import codec
-from tools.emulator.cloud.gateway.codes import MESSAGES
+from tools.emulator.cloud.codes import MESSAGES
 
 DIRECT = ("a1DirectPkX", "direct")
 

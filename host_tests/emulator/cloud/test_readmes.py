@@ -16,6 +16,7 @@ from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.itls.faults import SPOILS, framings
 from tools.emulator.cloud.setting import OrderOf, SomeOf, Switch
+from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
 
 FOLDER = ROOT / "tools" / "emulator" / "cloud"
@@ -27,13 +28,14 @@ MODULES = {
     "centres": (of_centres, "direct.md"),
     "gateway": (of_gateways, "gateway.md"),
     "id2": (of_id2, "id2.md"),
+    "thing": (of_thing, "application.md"),
     "x509": (of_x509, "x509.md"),
 }
 ROOMS = {
     (folder, kind): (getattr(module, kind), page)
     for folder, (module, page) in MODULES.items()
     for kind in KINDS
-    if hasattr(module, kind)
+    if getattr(module, kind, None)
 }
 OWN = {
     (".", kind): (

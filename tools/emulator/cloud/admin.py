@@ -174,7 +174,7 @@ def show_device(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, 
             }
             for session in sessions
         ],
-        "properties": app.instance.thing(pk, dn).properties,
+        "properties": app.instance.things.values(device.key),
         "traffic": app.instance.account(pk, dn).show(),
     }
 

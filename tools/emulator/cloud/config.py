@@ -14,7 +14,7 @@ from tools.emulator.cloud.id2.identities import STATES
 from tools.emulator.cloud.id2.keys import KEY_TYPES
 from tools.emulator.cloud.id2.provisioning import provisioning_key
 from tools.emulator.cloud.identifier import DEVICE_NAME, PRODUCT_KEY
-from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING, OrderOf, SomeOf
+from tools.emulator.cloud.switches import LIMITS, PRODUCT_KEYS, SWITCHES, TIMING, OrderOf, SomeOf
 from tools.errors import UserError
 from tools.host_names import REGIONS
 from tools.toml_table import Table
@@ -77,6 +77,7 @@ class ProductSeed:
     whitelist: bool = False
     provisioning_quota: int | None = None
     private_ca: bool = True
+    more: Mapping[str, Any] = field(default_factory=dict)  # what the keys of PRODUCT_KEYS were read to
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,18 @@ def load(path: Path) -> Config:
         text = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name a cloud.toml with --config") from None
-    return parse(text, path.name)
+    return parse(text, path.name, path.parent)
 
 
-def parse(text: str | bytes, name: str = "cloud.toml") -> Config:
-    """The `Config` that `text` says; raises UserError naming key and line."""
+def parse(text: str | bytes, name: str = "cloud.toml", folder: Path | None = None) -> Config:
+    """The `Config` that `text` says; raises UserError naming key and line. Paths in it begin at `folder`."""
     top = toml_table.parse(text, name, ("instance", "product", "switches", "timing", "limits"))
     kind, instance_id, region, centres = instance(top)
     seen: dict[str, Any] = {}
-    products = tuple(product(table, seen, centres) for table in top.tables("product", OF_PRODUCT))
+    products = tuple(
+        product(table, seen, centres, folder or Path())
+        for table in top.tables("product", (*OF_PRODUCT, *PRODUCT_KEYS))
+    )
     return Config(
         kind,
         instance_id,
@@ -147,7 +151,7 @@ def centre(table: Table, centres: Collection[str]) -> str | None:
     return region
 
 
-def product(table: Table, seen: dict[str, Any], centres: Collection[str]) -> ProductSeed:
+def product(table: Table, seen: dict[str, Any], centres: Collection[str], folder: Path) -> ProductSeed:
     key = table.matching("product_key", PRODUCT_KEY, "must be 1 to 20 letters and digits", needed=True)
     if key in seen:
         raise table.error("product_key", f"{key} is there twice")
@@ -188,6 +192,7 @@ def product(table: Table, seen: dict[str, Any], centres: Collection[str]) -> Pro
         table.get("whitelist", bool, False),
         quota,
         private,
+        {name: read(table, name, folder) for name, read in PRODUCT_KEYS.items()},
     )
 
 

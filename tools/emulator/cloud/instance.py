@@ -18,7 +18,10 @@ from tools.emulator.cloud.id2.service import Service
 from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
+from tools.emulator.cloud.requests import Requests
+from tools.emulator.cloud.server_messages import ServerMessages
 from tools.emulator.cloud.sessions import Sessions
+from tools.emulator.cloud.thing.things import Things
 from tools.emulator.cloud.x509.certificates import Certificates
 
 if TYPE_CHECKING:
@@ -57,13 +60,6 @@ class Account:
         }
 
 
-class Thing:
-    """What a device has told about itself; lives as long as the cloud's process."""
-
-    def __init__(self):
-        self.properties = {}
-
-
 class Clock:
     """The cloud's wall clock in Unix seconds, which the admin may put `ahead` of the true one."""
 
@@ -83,10 +79,12 @@ class Instance:
         self.faults = Faults(self.journal)
         self.registry = Registry(config, store)
         self.sessions = Sessions(store, config, self.wall, monotonic)
-        self.accounts, self.things = {}, {}
-        self.attempts = {}
+        self.accounts, self.attempts = {}, {}
         self.rrpc = {}
         self.numbers = itertools.count(1)
+        self.server_messages = ServerMessages(self.wall)
+        self.requests = Requests(self)
+        self.things = Things(self)
         self.gateways = Gateways(self)
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
@@ -98,9 +96,6 @@ class Instance:
         if product is None or not (may_come or device_name in product.devices):
             return Account()
         return self.accounts.setdefault((product_key, device_name), Account())
-
-    def thing(self, product_key: str, device_name: str) -> Thing:
-        return self.things.setdefault((product_key, device_name), Thing())
 
     # ---- logins and registrations
 
@@ -218,18 +213,7 @@ class Instance:
             return
         if topic.startswith(f"/{product_key}/{device_name}/") and self.config.switches.custom_echo:
             self.send_down(product_key, device_name, topic, payload, qos, echo=True)
-        missing = alink.gap(topic)
-        if missing:
-            self.journal.event("not emulated", pk=product_key, dn=device_name, topic=topic, reason=missing)
-        self.answer(session, topic, payload)
-
-    def answer(self, session: Session, topic: str, payload: bytes) -> None:
-        """Sends the platform's replies to the session that asked, if its connection is still there."""
-        if session is None:
-            return
-        thing = self.thing(*session.key[:2])
-        for answer_topic, answer in alink.answers(thing, topic, payload, self.config.limits, self.wall):
-            self.reply(session, answer_topic, answer)
+        self.requests.take(session, (product_key, device_name), topic, payload)
 
     def reply(self, session: Session, topic: str, payload: bytes) -> None:
         """Sends one reply; by a switch it needs no subscription (direct.md 7)."""
@@ -363,7 +347,7 @@ class Instance:
         if self.registry.find(*device.key) is device:
             self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)
-        self.things.pop((device.product_key, device.device_name), None)
+        self.store.forget_states(*device.key)
         self.id2.identities.release(*device.key)
 
     def keep_unit(self, device: Device, client_id: str) -> None:

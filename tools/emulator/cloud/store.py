@@ -26,10 +26,12 @@ CREATE TABLE IF NOT EXISTS licence (pk TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS authority (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS binding (authority TEXT, serial TEXT, body TEXT NOT NULL,
                                     PRIMARY KEY (authority, serial)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (pk TEXT, dn TEXT, kind TEXT, body TEXT NOT NULL,
+                                  PRIMARY KEY (pk, dn, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 4  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens
+FORMAT = 5  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens; 5: state
 
 
 def owned(path: Path) -> None:
@@ -143,6 +145,26 @@ class Store:
 
     def save_setting(self, name: str, value: object) -> None:
         self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    def state(self, pk: str, dn: str, kind: str) -> Any:
+        """What a room keeps under `kind` for a device, or for a product (`dn` ""); None if there is nothing."""
+        found = self.db.execute(
+            "SELECT body FROM state WHERE pk = ? AND dn = ? AND kind = ?", (pk, dn, kind)
+        ).fetchone()
+        return found and json.loads(found[0])
+
+    def save_state(self, pk: str, dn: str, kind: str, body: object) -> None:
+        """Keeps `body`, JSON, under `kind`; None forgets it."""
+        if body is None:
+            self.db.execute("DELETE FROM state WHERE pk = ? AND dn = ? AND kind = ?", (pk, dn, kind))
+        else:
+            self.db.execute(
+                "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", (pk, dn, kind, json.dumps(body))
+            )
+
+    def forget_states(self, pk: str, dn: str) -> None:
+        """The device was deleted."""
+        self.db.execute("DELETE FROM state WHERE pk = ? AND dn = ?", (pk, dn))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """One switch for each thing that the platform's documents leave open.
 
 `SWITCHES` names them with default, what else they may be, and the place in
-direct.md (of gateways: gateway.md, of ID2: id2.md, of X.509: x509.md) that leaves it open. They are set in
+its page that leaves it open (direct.md, and the page of each folder's subject). They are set in
 the `[switches]` table of cloud.toml. `TIMING` and `LIMITS` are the documented
 figures, in tables of their own so that tests need not wait and need not send
 256 KB.
@@ -11,6 +11,7 @@ from tools.emulator.cloud.centres import switches as of_centres
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
+from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
 from tools.host_names import REGIONS
 
@@ -191,6 +192,7 @@ SWITCHES = (
     | of_centres.SWITCHES
     | of_gateways.SWITCHES
     | of_id2.SWITCHES
+    | of_thing.SWITCHES
     | of_x509.SWITCHES
 )
 
@@ -216,6 +218,7 @@ TIMING = (
     }
     | of_centres.TIMING
     | of_id2.TIMING
+    | of_thing.TIMING
     | of_x509.TIMING
 )
 
@@ -231,13 +234,12 @@ LIMITS = (
         "connects_per_minute": Figure(5, 1, True, "8", "connects of a device, if connect_rate is on"),
         "uplink_qos0": Figure(30, 1, True, "8", "QoS 0 messages a second of a device, if uplink_rate is on"),
         "uplink_qos1": Figure(10, 1, True, "8", "QoS 1 messages a second of a device, if uplink_rate is on"),
-        "properties": Figure(200, 1, True, "8", "properties in one report"),
-        "features": Figure(300, 1, True, "application.md 2", "names of properties of a device (6304)"),
-        "text_characters": Figure(
-            10_240, 1, True, "application.md 2", "characters in a property that is a text (6310)"
-        ),
     }
     | of_gateways.LIMITS
     | of_id2.LIMITS
+    | of_thing.LIMITS
     | of_x509.LIMITS
 )
+
+# key of a [[product]] -> what reads it: (Table, key, folder of cloud.toml) -> the value in `ProductSeed.more`
+PRODUCT_KEYS = of_thing.PRODUCT_KEYS

@@ -74,7 +74,12 @@ def fits(topic: str, limits: SimpleNamespace) -> bool:
 def device_of(topic: str) -> tuple[str, str] | None:
     """(ProductKey, DeviceName) that a topic names, or None: where a published message goes."""
     levels = topic.split("/")
-    at = {"sys": 2, "shadow": 3, "ota": 4, "ext": 3}.get(levels[1] if len(levels) > 1 else "", 1)
+    at = place_of(levels)
     if levels[0] or len(levels) < at + 2:
         return None
     return levels[at], levels[at + 1]
+
+
+def place_of(levels: list[str]) -> int:
+    """The index of the level in which the ProductKey stands."""
+    return {"sys": 2, "shadow": 3, "ota": 4, "ext": 3}.get(levels[1] if len(levels) > 1 else "", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud.admin_routes import body, route
-from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_items
 from tools.emulator.cloud.web import BadRequest
 

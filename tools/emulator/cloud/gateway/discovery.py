@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import alink
-from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.gateway.request import read_item, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
 
@@ -44,19 +43,15 @@ def pack_post(asking: Asking, params: Any) -> dict[str, Any]:
         device = asking.find(item)
         if device is None or device.gateway != asking.key:
             raise Refused(6401)
+    things = asking.platform.instance.things
     told = [
-        (
-            asking.platform.thing(key),
-            {name: last(value) for name, value in part.get("properties", {}).items()},
-        )
+        (key, {name: last(value) for name, value in part.get("properties", {}).items()})
         for key, part in zip([asking.key, *(item.key for item in items)], whole)
     ]
-    for thing, properties in told:
-        fault = alink.misfit(thing, properties, asking.limits)
-        if fault:
-            raise Refused(fault[0], text=fault[1])
-    for thing, properties in told:
-        thing.properties.update((name, alink.plain(value)) for name, value in properties.items())
+    for key, properties in told:
+        things.check(key, properties)
+    for key, properties in told:
+        things.update(key, properties)
     return {}
 
 

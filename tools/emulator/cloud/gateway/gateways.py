@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.alink import parse, reply, wants_reply
+from tools.emulator.cloud.codes import Refused, message
 from tools.emulator.cloud.gateway import discovery, presence, registration, topology
-from tools.emulator.cloud.gateway.codes import Refused, message
 from tools.emulator.cloud.gateway.notices import Notices
 from tools.emulator.cloud.gateway.operation import Asking
 from tools.emulator.cloud.gateway.topology import CREATED, DISABLED, ENABLED, REMOVED, Topology
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.codec import Publish
-    from tools.emulator.cloud.instance import Thing
     from tools.emulator.cloud.mqtt import MqttPeer
     from tools.emulator.cloud.registry import Device
     from tools.emulator.cloud.sessions import Session
@@ -50,9 +49,6 @@ class Gateways:
         self.notices = Notices(instance)
         self.rates = presence.Rates(self.limits, lambda: instance.monotonic())
         self.found = {}
-
-    def thing(self, key: tuple[str, str]) -> Thing:
-        return self.instance.thing(*key)
 
     # ---- requests of a gateway
 

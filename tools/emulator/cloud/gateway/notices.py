@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.alink import envelope
-from tools.emulator.cloud.gateway.codes import SESSION_ERROR, message
+from tools.emulator.cloud.codes import SESSION_ERROR, message
 from tools.emulator.cloud.gateway.request import pair_of
 from tools.emulator.cloud.web import compact
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.codes import Refused
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.gateway.gateways import Gateways

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, cast
 
-from tools.emulator.cloud.gateway.codes import LOGINS, Refused
+from tools.emulator.cloud.codes import LOGINS, Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, read_item, read_items
 from tools.emulator.cloud.identifier import parse_client_identifier
 from tools.emulator.cloud.setting import first_refusal

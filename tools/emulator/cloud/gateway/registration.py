@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud import signing
-from tools.emulator.cloud.gateway.codes import Refused, message
+from tools.emulator.cloud.codes import Refused, message
 from tools.emulator.cloud.gateway.request import METHOD_KEY, pair_of, read_items
 from tools.emulator.cloud.identifier import DEVICE_NAME
 from tools.emulator.cloud.setting import first_refusal

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import signing
-from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.codes import Refused
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Device

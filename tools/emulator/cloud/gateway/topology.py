@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from tools.emulator.cloud.gateway.codes import Refused
+from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.gateway.request import METHOD_KEY, method_of, pair_of, read_items
 from tools.emulator.cloud.setting import first_refusal
 

@@ -1,0 +1,251 @@
+"""What devices ask on their own topics: one table of handlers, which the rooms of the cloud fill.
+
+`Requests.add` takes a topic pattern and a handler `(request, device, record)`.
+A pattern is what follows `/sys/{pk}/{dn}/`, or a whole topic with `{pk}` and
+`{dn}` in it; `+` stands for one level. The handler of an Alink request
+returns the `data` of a good reply (None: `{}`) or raises `codes.Refused`; the
+reply goes out when its state is stored. Handlers of the form "raw" get the
+bytes, and publish what they answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tools.emulator.cloud import alink, topics
+from tools.emulator.cloud.alink import Body
+from tools.emulator.cloud.codes import Refused, message
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.instance import Instance
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.sessions import Session
+
+ALINK, RAW = "alink", "raw"
+SYSTEM = "/sys/{pk}/{dn}/"
+Handler = Callable[["Request", "Device", "Record"], Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table. `gap` is the log's reason of `not emulated`, None for what is emulated."""
+
+    pattern: str
+    handler: Handler
+    form: str
+    gap: str | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One message of a device. `levels` are those that `+` stood for; `body` is {} unless the form is Alink."""
+
+    topic: str
+    levels: tuple[str, ...]
+    payload: bytes
+    body: dict[str, Any]
+
+    @property
+    def params(self) -> Any:
+        return self.body.get("params")
+
+    @property
+    def tail(self) -> str:
+        """What follows the device's names in a /sys topic."""
+        return self.topic.split("/", 4)[-1]
+
+    def objects(self) -> dict[str, Any]:
+        """`params`, which must be an object; raises `Refused` with 460."""
+        return self.expect(dict)
+
+    def array(self) -> list[Any]:
+        """`params`, which must be an array; raises `Refused` with 460."""
+        return self.expect(list)
+
+    def expect(self, kind: type) -> Any:
+        if not isinstance(self.params, kind):
+            raise Refused(460)
+        return self.params
+
+
+@dataclass
+class Record:
+    """What one request brings about beside its reply. `session` is that of the device that asked."""
+
+    instance: Instance
+    device: Device
+    session: Session
+    after: list[Callable[[], object]] = field(default_factory=list)
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Notes an event of this device for `GET /log`."""
+        self.instance.journal.event(name, pk=self.device.product_key, dn=self.device.device_name, **fields)
+
+    def message(self, tail: str, body: dict[str, Any]) -> None:
+        """A message to the business server on `/{pk}/{dn}/` + `tail` (application.md 15)."""
+        self.instance.server_messages.add(self.device, tail, body)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Answers on `topic`, QoS 0, to the session that asked; fault stage `reply`."""
+        self.instance.reply(self.session, topic, payload)
+
+    def later(self, action: Callable[[], object]) -> None:
+        """Does `action` once the reply is out."""
+        self.after.append(action)
+
+
+class Requests:
+    """The table of `instance`, and the replies to the platform's own requests that are waited for."""
+
+    def __init__(self, instance: Instance):
+        self.instance = instance
+        self.entries: dict[str, Entry] = {}
+        self.waiting: dict[tuple[str, str], list[asyncio.Future[Body]]] = {}
+        self.add("/ext/ntp/{pk}/{dn}/request", answer_ntp, RAW)
+        for pattern in STUBS:
+            self.add(pattern, accept, gap="it is answered, and nothing is kept")
+
+    def add(self, pattern: str, handler: Handler, form: str = ALINK, gap: str | None = None) -> None:
+        """Lets `handler` answer `pattern`; a later one takes the place of an earlier one."""
+        whole = pattern if pattern.startswith("/") else SYSTEM + pattern
+        self.entries[whole] = Entry(whole, handler, form, gap)
+
+    def find(self, topic: str, key: tuple[str, str]) -> tuple[Entry, tuple[str, ...]] | None:
+        """(entry, levels that `+` stood for) of a device's own `topic`; patterns without `+` come first."""
+        own = neutral(topic, key)
+        if own in self.entries:
+            return self.entries[own], ()
+        levels = own.split("/")
+        for pattern, entry in self.entries.items():
+            parts = pattern.split("/")
+            if len(parts) == len(levels) and all(a in ("+", b) for a, b in zip(parts, levels)):
+                return entry, tuple(b for a, b in zip(parts, levels) if a == "+")
+        return None
+
+    def take(self, session: Session | None, key: tuple[str, str], topic: str, payload: bytes) -> None:
+        """A device has published on its own `topic`; `session` is None when its connection is over."""
+        device = self.instance.registry.find(*key)
+        if device is None:
+            return
+        if topic.endswith("_reply") and topic.startswith("/sys/"):
+            self.answered(topic, payload)
+        found = self.find(topic, key)
+        missing = gap(topic) if found is None else found[0].gap
+        if missing:
+            self.instance.journal.event("not emulated", pk=key[0], dn=key[1], topic=topic, reason=missing)
+        if found is not None and session is not None:
+            self.serve(found[0], found[1], Record(self.instance, device, session), topic, payload)
+
+    def serve(
+        self, entry: Entry, levels: tuple[str, ...], record: Record, topic: str, payload: bytes
+    ) -> None:
+        store = self.instance.store
+        if entry.form == RAW:
+            with store.transaction():
+                entry.handler(Request(topic, levels, payload, {}), record.device, record)
+        else:
+            body = alink.parse(payload)
+            code, data, text = self.outcome(entry, levels, record, topic, payload, body)
+            if alink.wants_reply(body or {}) and code is not None:
+                method = topic.split("/", 4)[-1].replace("/", ".")
+                record.publish(topic + "_reply", alink.reply(body or {}, code, data, text, method))
+        for action in record.after:
+            action()
+
+    def outcome(
+        self,
+        entry: Entry,
+        levels: tuple[str, ...],
+        record: Record,
+        topic: str,
+        payload: bytes,
+        body: Body | None,
+    ) -> tuple[int | None, Any, str]:
+        """(code, data, message) of the reply to an Alink request; a code of None asks for none."""
+        if body is None:
+            return alink.BAD_REQUEST, {}, message(alink.BAD_REQUEST)
+        try:
+            with self.instance.store.transaction():
+                data = entry.handler(Request(topic, levels, payload, body), record.device, record)
+            return alink.SUCCESS, data, "success"
+        except Refused as refusal:
+            record.event("refused request", topic=topic, code=refusal.code, reason=str(refusal))
+            return refusal.code, refusal.data, str(refusal)
+
+    # ---- the platform asks
+
+    def answered(self, topic: str, payload: bytes) -> None:
+        """A `_reply` of a device, for whoever waits for it; ids are matched by their text."""
+        body = alink.parse(payload)
+        for future in self.waiting.get((topic, str((body or Body()).get("id"))), ()):
+            if body is not None and not future.done():
+                future.set_result(body)
+
+    async def ask(
+        self, device: Device, tail: str, params: object, seconds: float, qos: int = 0, **more: Any
+    ) -> tuple[str, Body | None]:
+        """Asks a device on its /sys topic `tail`; (id, its reply), None when it is offline or too late.
+
+        `more` are keys of the envelope, among them `id` and `version`.
+        """
+        topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
+        number = str(more.pop("id", None) or next(self.instance.numbers))
+        payload = alink.envelope(number, tail.replace("/", "."), params, **more)
+        future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        waiting = self.waiting.setdefault((topic + "_reply", number), [])
+        waiting.append(future)
+        try:
+            outcome = self.instance.send_down(*device.key, topic, payload, qos)
+            if not outcome["sent"]:
+                return number, None
+            return number, await asyncio.wait_for(future, seconds)
+        except TimeoutError:
+            return number, None
+        finally:
+            waiting.remove(future)
+            if not waiting:
+                self.waiting.pop((topic + "_reply", number), None)
+
+
+def neutral(topic: str, key: tuple[str, str]) -> str:
+    """`topic` with {pk} and {dn} where the names of its device stand."""
+    levels = topic.split("/")
+    at = topics.place_of(levels)
+    if tuple(levels[at : at + 2]) == key:
+        levels[at : at + 2] = "{pk}", "{dn}"
+    return "/".join(levels)
+
+
+def gap(topic: str) -> str | None:
+    """Why nothing happens on a `topic` that is not in the table; None for one that asks nothing."""
+    family = topic.split("/", 2)[1]
+    if family not in topics.PLATFORM or topic.endswith("_reply") or "/rrpc/" in topic:
+        return None
+    return "nothing answers"
+
+
+def accept(request: Request, device: Device, record: Record) -> None:
+    """Success, and nothing is kept."""
+
+
+def answer_ntp(request: Request, device: Device, record: Record) -> None:
+    """The NTP topic: times in the type, number or text, that the request used (application.md 8)."""
+    sent = (alink.parse(request.payload) or Body()).get("deviceSendTime")
+    moment: int | str = int(record.instance.wall() * 1000)
+    moment = moment if isinstance(sent, (int, float)) else str(moment)
+    body = {"deviceSendTime": sent, "serverRecvTime": moment, "serverSendTime": moment}
+    record.publish(request.topic.removesuffix("request") + "response", alink.compact(body))
+
+
+# answered with success so that a device goes on; nobody here keeps what they say
+STUBS = (
+    "thing/property/desired/get",
+    "thing/property/desired/delete",
+    "thing/deviceinfo/update",
+    "thing/deviceinfo/delete",
+    "thing/awss/enrollee/match",
+    "thing/reset",
+)

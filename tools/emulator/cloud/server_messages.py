@@ -1,0 +1,93 @@
+"""What a business server gets of the platform: messages on topics of the rule engine (application.md 15)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tools.emulator.cloud.admin_routes import route
+from tools.emulator.cloud.identifier import whole_number
+from tools.emulator.cloud.web import BadRequest, answer_json
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.admin import AdminApp
+    from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.web import Request, Response
+
+KEPT = 50_000  # messages for those who ask late
+WAIT_MAX = 60  # seconds that one request may wait
+
+
+class ServerMessages:
+    """The last messages, in order. `sink`, if set, gets each of them as it comes."""
+
+    def __init__(self, wall: Callable[[], float]):
+        self.wall = wall
+        self.number = 0
+        self.kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.sinks: list[Callable[[dict[str, Any]], object]] = []
+
+    def add(self, device: Device, tail: str, body: dict[str, Any]) -> None:
+        """A message of `device` on `/{pk}/{dn}/` + `tail`; its iotId and names are put in front."""
+        names = {
+            "iotId": device.iot_id,
+            "productKey": device.product_key,
+            "deviceName": device.device_name,
+        }
+        self.send(f"/{device.product_key}/{device.device_name}/{tail}", names | body)
+
+    def send(self, topic: str, body: dict[str, Any]) -> None:
+        """A message on any topic."""
+        self.number += 1
+        entry = {"seq": self.number, "time": int(self.wall() * 1000), "topic": topic, "body": body}
+        self.kept.append(entry)
+        for sink in list(self.sinks):
+            sink(entry)
+
+    def after(self, number: int, topic: str | None = None) -> list[dict[str, Any]]:
+        """Messages with a number above `number`, all or those of one `topic`."""
+        return [one for one in self.kept if one["seq"] > number and topic in (None, one["topic"])]
+
+    async def wait(self, number: int, topic: str | None, seconds: float) -> list[dict[str, Any]]:
+        """The same, once there is one; [] after `seconds`."""
+        found = self.after(number, topic)
+        if found or not seconds:
+            return found
+        come = asyncio.Event()
+
+        def notice(entry):
+            if topic in (None, entry["topic"]):
+                come.set()
+
+        self.sinks.append(notice)
+        try:
+            await asyncio.wait_for(come.wait(), seconds)
+        except TimeoutError:
+            return []
+        finally:
+            self.sinks.remove(notice)
+        return self.after(number, topic)
+
+
+def line(entry: dict[str, Any]) -> str:
+    """One message as a line of JSON."""
+    return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+@route("GET", "/server_messages")
+def server_messages(app: AdminApp, request: Request) -> Any:
+    query = dict(request.query)
+    after, wait = whole_number(query.pop("after", "0")), whole_number(query.pop("wait", "0"))
+    topic = query.pop("topic", None)
+    if after is None or wait is None or wait > WAIT_MAX or query:
+        raise BadRequest(
+            400, f"the query may have after=NUMBER, wait=SECONDS (at most {WAIT_MAX}), topic=TOPIC"
+        )
+
+    async def answer() -> Response:
+        return answer_json(await app.instance.server_messages.wait(after, topic, wait))
+
+    return answer()
