@@ -27,6 +27,7 @@ INNER = {
     "aliot.sign": "hmac",
     "aliot.store": "owner",
     "aliot.store.Store": "media found issued save newest after copy write",
+    "aliot.thing.outbox.Outbox": "next numbers ids sizes places times file add mark remove",
     "aliot.wifi.Wifi": "fault ssid password station",
     "aliot.x509": "TOPIC clear Pair X509Certificate burned",
 }
