@@ -53,12 +53,9 @@ class _Recorder(Loader):
         self.done.append(("md5", offset, size))
         return super().md5(offset, size)
 
-    def _sector(self, at):
-        before = self.bytes_read
-        data = super()._sector(at)
-        if self.bytes_read != before:
-            self.done.append(("read", at, loaders.SECTOR))
-        return data
+    def _fetch(self, at, size):
+        self.done.append(("read", at, size))
+        return super()._fetch(at, size)
 
     def write_all(self, regions):
         self.done += [("write", offset, bytes(data)) for offset, data in regions]

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.boards import Board
+from tools.errors import UserError
 from tools.flash import backup, contents, file_list, plan
 from tools.flash.flasher import Done, Flasher, NvsFull
 from tools.flash.loader import Loader
 from tools.flash.micropython_images import Stock
+from tools.image import config, littlefs
 
 Progress = Callable[[str, float, float], object]  # what is written, part done, of how much
 
@@ -29,9 +31,22 @@ class Seen:
         return self.held.who(mac) or (self.rescue.who(mac) if self.rescue else None)
 
 
-def look(loader: Loader, board: Board, expected: Mapping[str, bytes], folder: Path | str | None) -> Seen:
-    """What is on the board at `loader`. `expected`: {path: bytes} that is likely on it; `folder`: of journals."""
-    return Seen(contents.look(loader, board, expected), backup.load_rescue(loader.mac, folder))
+def look(loader: Loader, board: Board, wanted: file_list.Wanted, folder: Path | str | None) -> Seen:
+    """What is on the board at `loader`. `wanted` is likely on it already; `folder`: of journals."""
+    vfs = board.layout.vfs
+    if vfs and loader.size >= vfs.offset + vfs.size and loader.read(vfs.offset, 1) != b"\xff":
+        loader.expect(_as_flashed(wanted, vfs.size))
+    held = contents.look(loader, board, {config.PATH: b"", **wanted.tree})
+    return Seen(held, backup.load_rescue(loader.mac, folder))
+
+
+def _as_flashed(wanted, size):
+    """The sectors of the file system that a flash of `wanted` makes on a blank board."""
+    try:
+        image = littlefs.build(file_list.decide(wanted, lambda path: None).onto({}), size)
+    except UserError:
+        return []  # it does not fit, which is said where it is to be written
+    return [image[at : at + littlefs.BLOCK] for at in range(0, len(image), littlefs.BLOCK)]
 
 
 def flash_board(

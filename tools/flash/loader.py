@@ -2,7 +2,8 @@
 
 A sector that is read is kept, so that looking twice costs nothing. Before a
 sector is read its MD5 is asked for: one that is blank, or that somebody
-`expect`s, need not come over the wire.
+`expect`s, need not come over the wire, and of one that is blank but for its
+beginning only that does.
 """
 
 import hashlib
@@ -19,7 +20,9 @@ from tools.errors import UserError
 from tools.flash import port as ports
 
 SECTOR = 4096
+_HEAD = 1024  # bytes: directories and NVS pages mostly hold less
 _BLANK = b"\xff" * SECTOR
+_BLANK_TAIL = hashlib.md5(_BLANK[_HEAD:]).hexdigest()
 _CHIPS = {"ESP32": "esp32", "ESP32-S3": "esp32s3", "ESP32-C3": "esp32c3"}
 START_BAUD = 115200
 _NOTHING = (0, 0xFFFFFF)  # the id of a flash chip that does not drive the line
@@ -139,11 +142,16 @@ class Loader:
         if at not in self._sectors:
             known = self._expected.get(self.md5(at, SECTOR))
             if known is None:
-                with self._words():
-                    known = self._esp.read_flash(at, SECTOR)
-                self.bytes_read += SECTOR
+                size = _HEAD if self.md5(at + _HEAD, SECTOR - _HEAD) == _BLANK_TAIL else SECTOR
+                known = self._fetch(at, size).ljust(SECTOR, b"\xff")
             self._sectors[at] = known
         return self._sectors[at]
+
+    def _fetch(self, at, size):
+        with self._words():
+            data = self._esp.read_flash(at, size)
+        self.bytes_read += size
+        return data
 
     def md5(self, offset: int, size: int) -> str:
         """The MD5 of a region, in hex, computed on the chip."""

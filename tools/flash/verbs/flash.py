@@ -126,7 +126,9 @@ def _flash(args, say, loader, board, *, image, tree, chosen, who):
         whole = file_list.decide(tree, lambda path: None).onto({})
         littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
         erase(loader, board, say, backups=args.backups, confirm=args.confirm, folder=args.journal)
-    seen = look(loader, board, {**tree.tree, CONFIG_PATH: b""}, args.journal)
+    given = settings.merged(None, chosen, whole=bool(args.config))
+    expected = tree if given is None else tree.with_config(given)
+    seen = look(loader, board, expected, args.journal)
     if args.app and not seen.held.runs(loader):
         more = f" FILES={args.files}" if args.files else ""
         raise UserError(
@@ -135,7 +137,7 @@ def _flash(args, say, loader, board, *, image, tree, chosen, who):
     if journal.load(args.journal, loader.mac):
         burn.finish(loader, seen.held.layout, loader.mac, args.journal)
         say("an interrupted burn of this board was finished")
-        seen = look(loader, board, {**tree.tree, CONFIG_PATH: b""}, args.journal)
+        seen = look(loader, board, expected, args.journal)
     leaks.refuse(tree.tree, seen.held.copies)
     records = _records(seen.held, who, loader.mac)  # refused before anything is written
     before = seen.file(CONFIG_PATH)
