@@ -103,13 +103,15 @@ NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 def load(path: Path) -> Config:
     """The `Config` of the file at `path`; raises UserError."""
     try:
-        text = path.read_bytes()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name a cloud.toml with --config") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text") from None
     return parse(text, path.name, path.parent)
 
 
-def parse(text: str | bytes, name: str = "cloud.toml", folder: Path | None = None) -> Config:
+def parse(text: str, name: str = "cloud.toml", folder: Path | None = None) -> Config:
     """The `Config` that `text` says; raises UserError naming key and line. Paths in it begin at `folder`."""
     top = toml_table.parse(text, name, ("instance", "product", "switches", "timing", "limits"))
     kind, instance_id, region, centres = instance(top)
