@@ -1,12 +1,13 @@
 """The cache folder of the checkout: what is fetched or built once, by whoever asks first."""
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 FOLDER = Path(__file__).resolve().parent.parent / ".cache"
 
@@ -15,8 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / ".cache"
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock file `path` for as long as the block runs; others wait. Its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tools.errors import UserError
 
 PRIVATE = 0o600
@@ -95,13 +97,13 @@ def locked(path: Path | str, message: str) -> Iterator[None]:
 
     The kernel lets go of it when the process ends, however that happens.
     """
+    lock = FileLock(path, mode=PRIVATE)
     with told(f"write {path}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
-    try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire(blocking=False)
+        except Timeout:
             raise UserError(message) from None
+    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tools.emulator.cloud.admin import AdminApp
 from tools.emulator.cloud.certificates import Contexts, host_names
@@ -110,24 +111,22 @@ class Server:
         await asyncio.sleep(0)
         self.ready_path.unlink(missing_ok=True)
         self.store.close()
-        os.close(self.lock)
+        self.lock.release()
 
 
-def lock(run_dir: Path) -> int:
-    """Takes the run directory for this process; returns the open lock file."""
+def lock(run_dir: Path) -> FileLock:
+    """Takes the run directory for this process; returns the lock, which is to be released."""
+    held = FileLock(run_dir / "lock", mode=0o600, thread_local=False)
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        held.acquire(blocking=False)
+    except Timeout:
+        raise UserError(f"another cloud is running in {run_dir}; stop it or name another --run-dir") from None
     except OSError as error:
         raise UserError(
             f"cannot use the run directory {run_dir}: {error.strerror}; name another with --run-dir"
         ) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UserError(f"another cloud is running in {run_dir}; stop it or name another --run-dir") from None
-    return descriptor
+    return held
 
 
 class Shortage:
