@@ -86,7 +86,7 @@ def asker(instance):
 )
 def test_alink_payloads_of_all_sorts_have_json_replies_that_echo_the_id(asker, topic, payload):
     request = alink.parse(payload)
-    for answer in asker.send(topic, payload):
+    for answer in asker.publish(topic, payload):
         value = json.loads(answer.payload)
         if "code" in value:
             assert value["code"] in MESSAGES

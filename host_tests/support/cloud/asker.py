@@ -25,31 +25,42 @@ class Asker:
     def __init__(self, instance, product_key, device_name):
         self.instance, self.key = instance, (product_key, device_name)
         self.came = []
-        link = SimpleNamespace(take=lambda *_: None, listener=SimpleNamespace(where="mqtt_tcp"))
-        peer = SimpleNamespace(
-            send=lambda packet, stage: self.came.append(packet),
-            names=self.key,
-            link=link,
-            note=lambda event, **fields: None,
+        listener = SimpleNamespace(where="mqtt_tcp")
+        self.link = SimpleNamespace(
+            take=lambda when, pk, dn: instance.faults.take("mqtt_tcp", when, pk, dn), listener=listener
         )
-        self.session, _ = instance.sessions.open((*self.key, ""), True, peer)
-        peer.session = self.session
+        self.names = self.key
+        self.session, _ = instance.sessions.open((*self.key, ""), True, self)
         self.session.system, self.session.extension = True, 3
+
+    # ---- what the platform sees of its connection
+
+    def send(self, packet, stage):
+        """Takes one packet from the platform."""
+        self.came.append(packet)
+
+    def note(self, event, **fields):
+        self.instance.journal.event(event, pk=self.key[0], dn=self.key[1], **fields)
+
+    def kick(self, reason, how="close"):
+        self.session.peer = None
+
+    # ---- what the test does
 
     def topic(self, tail):
         return tail if tail.startswith("/") else f"/sys/{'/'.join(self.key)}/{tail}"
 
-    def send(self, tail, payload):
+    def publish(self, tail, payload):
         """Publishes bytes on a topic, or below /sys/{pk}/{dn}/; the packets that came of it."""
         before = len(self.came)
         packet = Publish(self.topic(tail), payload)
-        self.instance.uplink(self.session.peer, packet)
+        self.instance.uplink(self, packet)
         return self.came[before:]
 
     def ask(self, tail, params, number="1", **more):
-        """The JSON of the reply to an Alink request, or None; anything else that came is left in `came`."""
+        """The JSON of the reply to an Alink request, or None."""
         body = {"id": number, "version": "1.0", "params": params, **more}
-        found = self.send(tail, json.dumps(body).encode())
+        found = self.publish(tail, json.dumps(body).encode())
         replies = [packet for packet in found if packet.topic == self.topic(tail) + "_reply"]
         assert len(replies) <= 1
         return json.loads(replies[0].payload) if replies else None

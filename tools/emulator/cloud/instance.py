@@ -21,6 +21,7 @@ from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.requests import Requests
 from tools.emulator.cloud.server_messages import ServerMessages
 from tools.emulator.cloud.sessions import Sessions
+from tools.emulator.cloud.thing.packs import Packs
 from tools.emulator.cloud.thing.things import Things
 from tools.emulator.cloud.x509.certificates import Certificates
 
@@ -85,6 +86,7 @@ class Instance:
         self.server_messages = ServerMessages(self.wall)
         self.requests = Requests(self)
         self.things = Things(self)
+        self.packs = Packs(self)
         self.gateways = Gateways(self)
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)

@@ -166,7 +166,9 @@ class Requests:
     ) -> tuple[int | None, Any, str]:
         """(code, data, message) of the reply to an Alink request; a code of None asks for none."""
         if body is None:
-            return alink.BAD_REQUEST, {}, message(alink.BAD_REQUEST)
+            code = self.instance.config.switches.not_json
+            record.event("refused request", topic=topic, code=code, reason=message(code))
+            return code, {}, message(code)
         try:
             with self.instance.store.transaction():
                 data = entry.handler(Request(topic, levels, payload, body), record.device, record)

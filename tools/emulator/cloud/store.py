@@ -29,9 +29,12 @@ CREATE TABLE IF NOT EXISTS binding (authority TEXT, serial TEXT, body TEXT NOT N
 CREATE TABLE IF NOT EXISTS state (pk TEXT, dn TEXT, kind TEXT, body TEXT NOT NULL,
                                   PRIMARY KEY (pk, dn, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS point (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, kind TEXT, name TEXT, time INTEGER,
+                                  body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS point_of ON point (pk, dn, kind, name, time);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 5  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens; 5: state
+FORMAT = 5  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens; 5: state and points
 
 
 def owned(path: Path) -> None:
@@ -164,7 +167,37 @@ class Store:
 
     def forget_states(self, pk: str, dn: str) -> None:
         """The device was deleted."""
-        self.db.execute("DELETE FROM state WHERE pk = ? AND dn = ?", (pk, dn))
+        with self.transaction():
+            self.db.execute("DELETE FROM state WHERE pk = ? AND dn = ?", (pk, dn))
+            self.db.execute("DELETE FROM point WHERE pk = ? AND dn = ?", (pk, dn))
+
+    def add_points(
+        self, pk: str, dn: str, kind: str, points: Iterable[tuple[str, int, object]], oldest: int
+    ) -> None:
+        """Adds (name, Unix ms, body) to the history of a device; what is older than `oldest` goes."""
+        rows = [(pk, dn, kind, name, time, json.dumps(body)) for name, time, body in points]
+        with self.transaction():
+            self.db.executemany(
+                "INSERT INTO point (pk, dn, kind, name, time, body) VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
+            self.db.executemany(
+                "DELETE FROM point WHERE pk = ? AND dn = ? AND kind = ? AND name = ? AND time < ?",
+                {(pk, dn, kind, name, oldest) for _, _, _, name, _, _ in rows},
+            )
+
+    def points(
+        self, key: tuple[str, str, str], name: str | None, start: int, end: int, limit: int
+    ) -> list[tuple[str, int, Any]]:
+        """The oldest `limit` (name, time, body) from `start` to `end` (ms, included) of `key` = (pk, dn, kind).
+
+        They come by their time, and those of one time as they were added; `name` None stands for all.
+        """
+        which = "pk = ? AND dn = ? AND kind = ? AND time BETWEEN ? AND ?" + (" AND name = ?" if name else "")
+        found = self.db.execute(
+            f"SELECT name, time, body FROM point WHERE {which} ORDER BY time, id LIMIT ?",
+            (*key, start, end, *([name] if name else []), limit),
+        )
+        return [(one, time, json.loads(body)) for one, time, body in found]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

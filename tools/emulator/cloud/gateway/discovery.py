@@ -43,15 +43,7 @@ def pack_post(asking: Asking, params: Any) -> dict[str, Any]:
         device = asking.find(item)
         if device is None or device.gateway != asking.key:
             raise Refused(6401)
-    things = asking.platform.instance.things
-    told = [
-        (key, {name: last(value) for name, value in part.get("properties", {}).items()})
-        for key, part in zip([asking.key, *(item.key for item in items)], whole)
-    ]
-    for key, properties in told:
-        things.check(key, properties)
-    for key, properties in told:
-        things.update(key, properties)
+    asking.platform.instance.packs.take([asking.key, *(item.key for item in items)], whole)
     return {}
 
 
@@ -64,8 +56,3 @@ def count(parts: Any, kind: str) -> int:
             raise Refused(460)
         total += sum(len(value) if isinstance(value, list) else 1 for value in values.values())
     return total
-
-
-def last(value: Any) -> Any:
-    """The newest of a property's values in one message."""
-    return value[-1] if isinstance(value, list) and value else value
