@@ -10,12 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from tools import partitions
+from tools.chips import CHIPS
 from tools.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent.parent / "boards"
 
-# chip -> (offset of its bootloader, the chip id in the header of its images)
-CHIPS = {"esp32": (0x1000, 0), "esp32s3": (0x0, 9), "esp32c3": (0x0, 5)}
 RESETS = ("bridge", "usb", "auto")
 MODES = {"qio": 0, "qout": 1, "dio": 2, "dout": 3}
 _KINDS = {
@@ -179,9 +178,9 @@ def _check_board(board):
     ):
         if value not in allowed:
             raise UserError(f"{what} '{value}' is not one of {', '.join(allowed)}")
-    if board.bootloader != CHIPS[board.chip][0]:
+    if board.bootloader != CHIPS[board.chip].bootloader:
         raise UserError(
-            f"offsets.bootloader: {board.chip} starts its bootloader at 0x{CHIPS[board.chip][0]:x}"
+            f"offsets.bootloader: {board.chip} starts its bootloader at 0x{CHIPS[board.chip].bootloader:x}"
         )
     if board.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", board.sha256):
         raise UserError("micropython.sha256 is not 64 lower-case hex digits")
@@ -207,8 +206,8 @@ def compare(board: Board, image: bytes) -> list[str]:
     if len(image) < 16 or image[0] != _MAGIC:
         return ["it does not begin with an ESP image"]
     chip = int.from_bytes(image[12:14], "little")
-    if chip != CHIPS[board.chip][1]:
-        other = next((name for name, (_, number) in CHIPS.items() if number == chip), f"chip id {chip}")
+    if chip != CHIPS[board.chip].image_id:
+        other = next((name for name, one in CHIPS.items() if one.image_id == chip), f"chip id {chip}")
         return [f"it is an image for {other}, not for {board.chip}"]
     if image[2] != MODES[board.flash_mode]:
         found.append(f"its bootloader has flash mode {image[2]}, not {board.flash_mode}")

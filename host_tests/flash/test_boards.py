@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from tools import boards, partitions
+from tools.chips import CHIPS
 from tools.cli import main
 from tools.errors import UserError
 
@@ -104,6 +105,10 @@ def test_a_board_that_is_not_there_is_told_with_those_that_are(capsys):
     assert main(["boards", "../ESP32_GENERIC"]) == 1
     assert "ESP32_GENERIC_S3-OTA" in capsys.readouterr().err
     assert main(["boards", "--json"]) == 0
+
+
+def test_the_board_that_a_chip_takes_is_for_that_chip():
+    assert {boards.load(chip.board).chip: chip for chip in CHIPS.values()} == CHIPS
 
 
 def test_every_board_file_is_data_only():

@@ -4,10 +4,9 @@ import os
 
 import pytest
 
+from tools.chips import CHIPS
 from tools.errors import UserError
 from tools.line import efuses, security
-
-CHIPS = tuple(security.STEPS)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import struct
 
 from tools import boards, partitions
+from tools.chips import CHIPS
 from tools.emulator.chip.nor import SECTOR, Nor
 from tools.flash import file_list as owned
 from tools.image import device_files, flash_image, identity, littlefs, nvs
@@ -20,7 +21,7 @@ USER_FILES = {
 def stock_bin(board="ESP32_GENERIC", mark=b"A", size=9000, rows=None):
     """A small image laid out as a stock one: the headers that the ROM and the tools look at, then `mark`."""
     board = boards.load(board)
-    chip = boards.CHIPS[board.chip][1]
+    chip = CHIPS[board.chip].image_id
     header = (
         bytes([0xE9, 1, boards.MODES[board.flash_mode], 0x20])
         + struct.pack("<I", 0x40080000)

@@ -34,6 +34,7 @@ BASE_ORDER = (
     "certificates",
     "host_names",
     "partitions",
+    "chips",
     "boards",
 )
 

@@ -16,6 +16,7 @@ import serial
 from esp_pylib.logger import EspLog, EspLogBase
 from esptool.util import FatalError, flash_size_bytes
 
+from tools import chips
 from tools.errors import UserError
 from tools.flash import port as ports
 
@@ -23,7 +24,6 @@ SECTOR = 4096
 _HEAD = 1024  # bytes: directories and NVS pages mostly hold less
 _BLANK = b"\xff" * SECTOR
 _BLANK_TAIL = hashlib.md5(_BLANK[_HEAD:]).hexdigest()
-_CHIPS = {"ESP32": "esp32", "ESP32-S3": "esp32s3", "ESP32-C3": "esp32c3"}
 START_BAUD = 115200
 _NOTHING = (0, 0xFFFFFF)  # the id of a flash chip that does not drive the line
 
@@ -76,7 +76,7 @@ class Loader:
 
     def _identify(self):
         esp = self._esp
-        self.chip = _CHIPS.get(esp.CHIP_NAME, esp.CHIP_NAME)
+        self.chip = chips.NAMES.get(esp.CHIP_NAME, esp.CHIP_NAME)
         self.title = esp.CHIP_NAME
         self.security = self._security()
         self.mac = None if esp.secure_download_mode else ":".join(f"{byte:02x}" for byte in esp.read_mac())

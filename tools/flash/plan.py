@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools import boards
+from tools.chips import CHIPS
 from tools.errors import UserError
 from tools.flash import file_list as owned
 from tools.flash.contents import Contents
 from tools.flash.micropython_images import Part, Stock
 
-NAMES = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}
 UPDATE, WHOLE = "update", "whole"
 
 
@@ -37,17 +37,17 @@ class Plan:
 
 def board_for(chip: str) -> str:
     """The board to take for a chip when none is named; UserError for a chip that has none."""
-    if chip not in NAMES:
+    if chip not in CHIPS:
         raise UserError(
             f"the board is an {chip}, which no board here is for; boards/README.md says how to add one"
         )
-    return NAMES[chip]
+    return CHIPS[chip].board
 
 
 def refuse(board: boards.Board, chip: str, size: int | None, security: Sequence[str]) -> None:
     """UserError when this chip must not be flashed as this board. `size`: of its flash, None: not known yet."""
     if chip != board.chip:
-        instead = f": say BOARD={NAMES[chip]}" if chip in NAMES else ""
+        instead = f": say BOARD={CHIPS[chip].board}" if chip in CHIPS else ""
         raise UserError(f"the board is an {chip}, but {board.name} is for an {board.chip}{instead}")
     if security:
         raise UserError(

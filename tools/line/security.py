@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 from tools import secrets
+from tools.chips import CHIPS
 from tools.errors import UserError
 
 MEASURES = ("secure-boot", "encryption", "jtag", "download")  # the order in which they are burned
@@ -36,62 +37,6 @@ STOCK = {
 }
 
 
-# chip -> measure -> steps: ("efuses", {name: value}), ("key", block, purpose), ("digest", block, purpose).
-# The values are ESP-IDF's for release mode (its pages on flash encryption and secure boot v2 for each chip).
-STEPS: dict[str, dict[str, list[tuple[Any, ...]]]] = {
-    "esp32": {
-        "secure-boot": [("digest", "BLOCK2", None), ("efuses", {"ABS_DONE_1": 1})],
-        "encryption": [
-            ("key", "flash_encryption", None),
-            (
-                "efuses",
-                {
-                    "FLASH_CRYPT_CONFIG": 0xF,
-                    "FLASH_CRYPT_CNT": 0x7F,
-                    "DISABLE_DL_ENCRYPT": 1,
-                    "DISABLE_DL_DECRYPT": 1,
-                    "DISABLE_DL_CACHE": 1,
-                },
-            ),
-        ],
-        "jtag": [("efuses", {"JTAG_DISABLE": 1})],
-        "download": [("efuses", {"UART_DOWNLOAD_DIS": 1})],
-    },
-    "esp32s3": {
-        "secure-boot": [
-            ("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
-            ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1}),
-        ],
-        "encryption": [
-            ("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
-            (
-                "efuses",
-                {
-                    "SPI_BOOT_CRYPT_CNT": 7,
-                    "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1,
-                    "DIS_DOWNLOAD_ICACHE": 1,
-                    "DIS_DOWNLOAD_DCACHE": 1,
-                },
-            ),
-        ],
-        "jtag": [("efuses", {"DIS_PAD_JTAG": 1, "DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7})],
-        "download": [("efuses", {"DIS_DIRECT_BOOT": 1, "DIS_DOWNLOAD_MODE": 1})],
-    },
-    "esp32c3": {
-        "secure-boot": [
-            ("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"),
-            ("efuses", {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1}),
-        ],
-        "encryption": [
-            ("key", "BLOCK_KEY0", "XTS_AES_128_KEY"),
-            ("efuses", {"SPI_BOOT_CRYPT_CNT": 7, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1, "DIS_DOWNLOAD_ICACHE": 1}),
-        ],
-        "jtag": [("efuses", {"DIS_PAD_JTAG": 1, "DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7})],
-        "download": [("efuses", {"DIS_DIRECT_BOOT": 1, "DIS_DOWNLOAD_MODE": 1})],
-    },
-}
-
-
 @dataclass(frozen=True)
 class Plan:
     """What will be burned into one chip. Keys are named by the SHA-256 of their files, never held."""
@@ -99,7 +44,7 @@ class Plan:
     chip: str
     mac: str
     measures: tuple[str, ...]
-    steps: tuple[list[Any], ...]  # [kind, ...] as in STEPS, JSON's own types
+    steps: tuple[list[Any], ...]  # [kind, ...] as in `chips.Chip.security`, JSON's own types
     files: dict[str, str] = field(default_factory=dict)  # "key", "digest" -> SHA-256 hex
     warnings: tuple[str, ...] = ()
 
@@ -142,8 +87,8 @@ def plan(
     `own_build`: the firmware is an own build for flash encryption. `flash_key`,
     `signing_key`, `signed_image`: files; the image must be signed with the key.
     """
-    if chip not in STEPS:
-        raise UserError(f"there is no plan for an {chip}; there are {', '.join(STEPS)}")
+    if chip not in CHIPS:
+        raise UserError(f"there is no plan for an {chip}; there are {', '.join(CHIPS)}")
     unknown = [measure for measure in measures if measure not in MEASURES]
     if unknown or not measures:
         raise UserError(
@@ -164,7 +109,7 @@ def plan(
             raise UserError(STOCK["secure-boot"] + "; name the signed bootloader or application with --image")
         check_signature(signing_key, signed_image)
     for measure in measures:
-        steps += [list(step) for step in STEPS[chip][measure]]
+        steps += [list(step) for step in CHIPS[chip].security[measure]]
         if measure == "download":
             warnings.append(STOCK["download"])
     if chip == "esp32" and {"download", "secure-boot"} & set(measures):

@@ -72,7 +72,7 @@ def test_identification(chip, mode, esptool):
     else:
         assert (
             said.status == 0
-            and f"Chip ID: {chip.chip.model.chip_id}" in said
+            and f"Chip ID: {chip.chip.model.chip.image_id}" in said
             and "Secure Boot: Disabled" in said
         )
 

@@ -159,8 +159,7 @@ class Efuses:
                 (0, 5): 1 << 20 | 1 << 24,
             }  # revision bit 1, v3.1
         else:
-            minor = {"esp32s3": 2, "esp32c3": 3}[self.model.name]
-            words = {(1, 0): low, (1, 1): high, (1, 3): minor << 18 | 1 << 24, (2, 4): 1}
+            words = {(1, 0): low, (1, 1): high, (1, 3): self.model.minor_revision << 18 | 1 << 24, (2, 4): 1}
         for (block, word), value in words.items():
             self._or(block, word, value)
         self._save()

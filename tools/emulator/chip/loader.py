@@ -197,7 +197,7 @@ class Loader:
                 known["crypt_count"],
                 *known["purposes"],
                 0,
-                self._model.chip_id,
+                self._model.chip.image_id,
                 self._model.api_version,
             ),
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tools.chips import CHIPS, Chip
+
 
 @dataclass(frozen=True)
 class EfuseBlock:
@@ -23,12 +25,10 @@ class EfuseBlock:
 
 @dataclass(frozen=True)
 class Model:
-    """One chip. Addresses are absolute, offsets from the base before them."""
+    """One chip, with what only its emulation needs. Addresses are absolute, offsets from the base before them."""
 
-    name: str
-    chip_id: int
+    name: str  # of its row in `tools.chips`
     magic: int  # what 0x40001000 reads
-    bootloader: int  # where in flash its ROM looks for a bootloader
     spi: int  # base of the SPI controller of the flash, then offsets in it
     spi_address_high: bool  # a 24-bit address lies in the upper bits of the address register
     spi_user2: int
@@ -47,6 +47,11 @@ class Model:
     boot_flash: str
     boot_download: str
     fixed: dict[int, int]  # registers that always read the same
+    minor_revision: int = 0  # burned at the factory into the newer chips' BLOCK1
+
+    @property
+    def chip(self) -> Chip:
+        return CHIPS[self.name]
 
 
 _ESP32_BLOCKS = (
@@ -57,7 +62,6 @@ _ESP32_BLOCKS = (
 )
 # what the ESP32-S3 and the ESP32-C3 have in common
 _NEWER: dict[str, Any] = {
-    "bootloader": 0x0,
     "spi": 0x60002000,
     "spi_address_high": False,
     "spi_user2": 0x20,
@@ -86,9 +90,7 @@ _NEWER: dict[str, Any] = {
 MODELS = {
     "esp32": Model(
         name="esp32",
-        chip_id=0,
         magic=0x00F01D83,
-        bootloader=0x1000,
         spi=0x3FF42000,
         spi_address_high=True,
         spi_user2=0x24,
@@ -121,7 +123,6 @@ MODELS = {
     "esp32s3": Model(
         **_NEWER,
         name="esp32s3",
-        chip_id=9,
         magic=0x00000009,
         efuse=0x60007000,
         api_version=0,
@@ -130,11 +131,11 @@ MODELS = {
         boot_flash="0x8 (SPI_FAST_FLASH_BOOT)",
         boot_download="0x0 (DOWNLOAD(USB/UART0))",
         fixed={0x60004038: 0x08},
+        minor_revision=2,
     ),
     "esp32c3": Model(
         **_NEWER,
         name="esp32c3",
-        chip_id=5,
         magic=0x1B31506F,
         efuse=0x60008800,
         api_version=3,
@@ -143,5 +144,6 @@ MODELS = {
         boot_flash="0xd (SPI_FAST_FLASH_BOOT)",
         boot_download="0x5 (DOWNLOAD(USB/UART0/1))",
         fixed={0x60004038: 0x0D},
+        minor_revision=3,
     ),
 }

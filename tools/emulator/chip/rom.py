@@ -30,7 +30,7 @@ def obstacle(model: Model, nor: Nor, encrypted: bool = False) -> bytes | None:
     table and an image in an app partition. With flash encryption on, what
     esptool wrote as plain data is noise to it.
     """
-    word = nor.read(model.bootloader, 4)
+    word = nor.read(model.chip.bootloader, 4)
     if encrypted:
         word = hashlib.md5(word).digest()[:3] + b"\0"
     if word[0] != IMAGE_MAGIC:

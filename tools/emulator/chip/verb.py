@@ -8,6 +8,8 @@ from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
+from tools import boards
+from tools.chips import CHIPS
 from tools.emulator.board import modules
 from tools.emulator.board.boot import RELEASES, ROOMY, SEALED
 from tools.emulator.chip import companion_cloud
@@ -187,7 +189,7 @@ def _address(text):
 def _size(megabytes, chip, file):
     """Bytes of flash; None for what an existing file has. A new one has what the generic board of the chip has."""
     if megabytes is None:
-        return None if file.exists() and file.stat().st_size else (8 if chip == "esp32s3" else 4) << 20
+        return None if file.exists() and file.stat().st_size else boards.load(CHIPS[chip].board).flash_size
     if megabytes << 20 not in SIZES:
         sizes = ", ".join(str(size >> 20) for size in SIZES)
         raise UserError(f"--flash-size {megabytes} is not one of {sizes}")

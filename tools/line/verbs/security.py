@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 
+from tools.chips import CHIPS
 from tools.errors import UserError
 from tools.line import efuses, security
 
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _chip(parser):
     parser.add_argument("--port", help="serial port or pyserial URL")
     parser.add_argument("--virt", metavar="FILE", help="virtual eFuses in a file (with --chip)")
-    parser.add_argument("--chip", choices=security.STEPS, default="auto")
+    parser.add_argument("--chip", choices=CHIPS, default="auto")
 
 
 def _keys(parser):
