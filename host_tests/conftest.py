@@ -1,9 +1,13 @@
-"""What all host tests share: how large their campaigns are, and the figures that these print at the end."""
+"""What all host tests share: clouds and boards, how large campaigns are, and the figures printed at the end."""
 
 import os
 
 import hypothesis
 import pytest
+
+from host_tests.support.device_tests import INTERPRETERS
+from host_tests.support.fleet import Direct, Fleet
+from tools.emulator.cloud.process import Cloud
 
 # a slow machine is no failure
 hypothesis.settings.register_profile(
@@ -18,6 +22,44 @@ def state_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="module")
+def cloud_config(request):
+    """The cloud.toml of a module's cloud: its `CLOUD`, or what its `FLEET` needs."""
+    found = getattr(request.module, "CLOUD", None)
+    return getattr(request.module, "FLEET", Direct).config() if found is None else found
+
+
+@pytest.fixture(scope="module")
+def cloud(cloud_config, tmp_path_factory):
+    """The emulated cloud of a module, a process of its own."""
+    with Cloud(cloud_config, tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture(params=INTERPRETERS.values(), ids=INTERPRETERS.keys())
+def interpreter(request):
+    """What `Board` takes for each of the two interpreters."""
+    return request.param
+
+
+@pytest.fixture
+def board(interpreter, tmp_path):
+    """`board(image, **options)`: a board without a cloud; its power ends with the test."""
+    made = Fleet(None, tmp_path, interpreter)
+    yield made.add
+    made.off()
+
+
+@pytest.fixture
+def fleet(request, cloud, interpreter, tmp_path):
+    """The module's `FLEET` on one of the two interpreters. No board and no log of the cloud shows a secret."""
+    made = getattr(request.module, "FLEET", Direct)(cloud, tmp_path, interpreter)
+    yield made
+    made.off()
+    cloud.admin("DELETE", "/faults")
+    assert not made.leaked()
 
 
 @pytest.fixture(scope="session")

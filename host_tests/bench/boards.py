@@ -1,19 +1,13 @@
 """One emulated cloud for the bench, and boards that run aliot or a bare umqtt.simple script against it."""
 
-import hashlib
-import hmac
-import itertools
-import json
 import secrets
-import tempfile
 from pathlib import Path
 
-from tools.emulator.board.boot import Board
-from tools.emulator.cloud.process import Cloud
-from tools.image import flash_image, identity
+from host_tests.support.cloud.client import sign
+from host_tests.support.fleet import INSTANCE, REGION, Fleet, mac_of
+from tools.image.device_files import compile_module
 
 FOLDER = Path(__file__).resolve().parent / "board"
-INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 HOST, PORT = f"{INSTANCE}.mqtt.iothub.aliyuncs.com", 8883
 REGISTERED, FREE = "a1BenchReg1", "a1BenchFree"
 UNIQUE = "bench-unique"  # the device whose secret is burned
@@ -24,50 +18,26 @@ WAYS = {
     "regnwl": "preregistration-free",
 }
 WIFI = {"ssid": "bench", "password": "password"}
-GENERATION = 1_800_000_000
+SECRETS = {
+    REGISTERED: secrets.token_hex(8),
+    FREE: secrets.token_hex(8),
+    UNIQUE: secrets.token_hex(16),
+}
 
 
-class Stage:
-    """`with Stage() as stage`: a cloud, and boards of any way whose devices exist there."""
+class BenchFleet(Fleet):
+    """`with BenchFleet.started() as fleet`: a cloud, and boards of any way whose devices exist there."""
 
-    def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="aliot-bench-")
-        self.folder = Path(self._folder.name)
-        self.secrets = {
-            REGISTERED: secrets.token_hex(8),
-            FREE: secrets.token_hex(8),
-            UNIQUE: secrets.token_hex(16),
-        }
-        self.cloud = Cloud(self._config(), self.folder / "cloud")
-        self._images, self._number = {}, itertools.count(1)
-
-    def __enter__(self):
-        self.cloud.start()
-        return self
-
-    def __exit__(self, *_):
-        self.cloud.stop()
-        self._folder.cleanup()
-
-    def _config(self):
-        return {
-            "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
-            "limits": {"units": 5},
-            "product": [
-                {
-                    "product_key": REGISTERED,
-                    "product_secret": self.secrets[REGISTERED],
-                    "dynamic_registration": True,
-                    "device": [{"device_name": UNIQUE, "device_secret": self.secrets[UNIQUE]}],
-                },
-                {
-                    "product_key": FREE,
-                    "product_secret": self.secrets[FREE],
-                    "dynamic_registration": True,
-                    "preregistration_free": True,
-                },
-            ],
-        }
+    @staticmethod
+    def config():
+        unique = {"device_name": UNIQUE, "device_secret": SECRETS[UNIQUE]}
+        products = [
+            {"product_key": key, "product_secret": SECRETS[key], "dynamic_registration": True}
+            for key in (REGISTERED, FREE)
+        ]
+        products[0]["device"] = [unique]
+        products[1]["preregistration_free"] = True
+        return {**Fleet.config(), "limits": {"units": 5}, "product": products}
 
     # --- boards
 
@@ -76,55 +46,30 @@ class Stage:
 
         `files` replace files of the image, `wrong` burns a secret that the cloud does not know.
         """
-        number = next(self._number)
-        name = f"240ac4{secrets.token_hex(3)}"
+        name, product = f"240ac4{secrets.token_hex(3)}", FREE if way == "regnwl" else REGISTERED
         if way in ("https", "mqtt"):
-            self.cloud.admin("POST", f"/products/{REGISTERED}/devices", {"device_names": [name]})
-        key = (way, wrong, *sorted((files or {}).items()))
-        if key not in self._images:
-            self._images[key] = flash_image.build(
-                identity=self._identity(way, wrong),
-                roots=[self.cloud.ca_der],
-                config=WIFI,
-                generation=GENERATION,
-                files=files,
-            )
-        board = self._started(self._images[key], name, number, options)
-        board.product_key = FREE if way == "regnwl" else REGISTERED
-        board.device_name = UNIQUE if way == "unique" else name
-        return board
+            self.device(product, name)
+        image = self.image(self._identity(way, wrong), files=files, config=WIFI)
+        return self.add(image, product, UNIQUE if way == "unique" else name, mac_of(name), **options)
 
     def bare(self, style, tail, files=None, **options):
         """A board without aliot: its main.py is the script of that style, then `tail`."""
         text = self._names() + (FOLDER / f"{style}.py").read_text() + tail
-        image = flash_image.build(
-            roots=[self.cloud.ca_der],
-            with_firmware=False,
-            files={"/main.py": text.encode(), "/boot.py": b"", **(files or {})},
-        )
-        return self._started(image, f"240ac4{secrets.token_hex(3)}", next(self._number), options)
-
-    def _started(self, image, name, number, options):
-        mac = ":".join(name[at : at + 2] for at in range(0, 12, 2))
-        return Board(
-            image, mac=mac, cloud=self.cloud.run_dir, folder=self.folder / f"board{number}", **options
-        )
+        files = {"/boot.py": b"", **(files or {})}
+        return self.add(self.image(None, text, files, with_firmware=False), **options)
 
     def _identity(self, way, wrong):
         key = FREE if way == "regnwl" else REGISTERED
         fields = {"region": REGION, "instance": INSTANCE, "product_key": key}
         if way == "unique":
-            fields.update(device_name=UNIQUE, device_secret="0" * 32 if wrong else self.secrets[UNIQUE])
+            fields.update(device_name=UNIQUE, device_secret="0" * 32 if wrong else SECRETS[UNIQUE])
         else:
-            fields.update(product_secret="0" * 16 if wrong else self.secrets[key], method=way)
-        path = self.folder / f"{way}.json"
-        path.write_text(json.dumps(fields))
-        return identity.load(path)
+            fields.update(product_secret="0" * 16 if wrong else SECRETS[key], method=way)
+        return self.loaded(fields)
 
     def _names(self):
         """The constants that a script begins with: where it connects and as whom. direct.md 1.1, 1.2."""
-        signed = f"clientId{UNIQUE}deviceName{UNIQUE}productKey{REGISTERED}"
-        password = hmac.new(self.secrets[UNIQUE].encode(), signed.encode(), hashlib.sha256).hexdigest()
+        password = sign(SECRETS[UNIQUE], f"clientId{UNIQUE}deviceName{UNIQUE}productKey{REGISTERED}")
         names = {
             "HOST": HOST,
             "PORT": PORT,
@@ -151,6 +96,4 @@ class Stage:
 
 def device_module(name):
     """{path: bytes} of a module in the folder `board`, compiled, for a flash image."""
-    from tools.image.device_files import compile_module
-
     return {f"/{name}.mpy": compile_module((FOLDER / f"{name}.py").read_bytes(), f"{name}.py")}

@@ -10,7 +10,7 @@ Flash reads are the blocks that littlefs reads from power-on; a chip reads the s
 import time
 from statistics import median
 
-from host_tests.bench.boards import WAYS, Stage
+from host_tests.bench.boards import WAYS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.firmware import FOLDER
 
@@ -50,9 +50,9 @@ ENDS = {
 
 def report(scale=1.0):
     boots = max(3, round(BOOTS * scale))
-    with Stage() as stage:
-        taken = measure(stage, boots)
-        reads = count(stage)
+    with BenchFleet.started() as fleet:
+        taken = measure(fleet, boots)
+        reads = count(fleet)
     table = Table(
         f"Milliseconds, medians of {boots} boots in turn",
         [Column("boot"), *(Column(phase, ".0f") for phase in PHASES), Column("in all", ".0f")],
@@ -79,32 +79,32 @@ def bounds(reads):
     ]
 
 
-def count(stage):
+def count(fleet):
     """{boot: its Boot}: of main.py for the shortest and the longest way, of the least application, and of no aliot."""
     boots = {}
     for way in ("unique", "https"):
-        board = stage.board(way)
+        board = fleet.board(way)
         for which in ("first boot", "later boot"):
             boots[f"main.py, {WAYS[way]}, {which}"] = board.boot(until="connected")
-    board = stage.board("unique", {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()})
+    board = fleet.board("unique", {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()})
     board.boot(until="connected")
     boots[MINIMAL] = board.boot(until="connected")
-    boots["bare umqtt.simple, verified"] = stage.bare("verified", CONNECT).boot(until="connected")
+    boots["bare umqtt.simple, verified"] = fleet.bare("verified", CONNECT).boot(until="connected")
     return boots
 
 
-def measure(stage, boots):
+def measure(fleet, boots):
     """{boot: [{phase: milliseconds}, ...]}, taken in turn."""
     taken = {}
     files = {"/boot.py": MOUNTED + (FOLDER / "boot.py").read_bytes(), "/main.py": MAIN}
     for _ in range(boots):
         for way in WAYS:
             stamps = Stamps()
-            board = stage.board(way, files, log=stamps)
+            board = fleet.board(way, files, log=stamps)
             for which in ("first boot", "later boot"):
                 taken.setdefault(f"{WAYS[way]}, {which}", []).append(phases(board, stamps))
         stamps = Stamps()
-        bare = stage.bare("verified", CONNECT, {"/boot.py": MOUNTED}, log=stamps)
+        bare = fleet.bare("verified", CONNECT, {"/boot.py": MOUNTED}, log=stamps)
         taken.setdefault("bare umqtt.simple, verified", []).append(phases(bare, stamps))
     return taken
 

@@ -5,18 +5,12 @@ the board's next `connected` to the login of the last. Heap is what is in use, g
 online, against a gateway without sub-devices.
 """
 
-import itertools
 import json
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 from host_tests.bench.report import Bound, Column, Report, Table
-from tools.emulator.board.boot import Board
-from tools.emulator.cloud.process import Cloud
-from tools.image import flash_image, identity, release
+from host_tests.support.fleet import INSTANCE, REGION, Fleet
 
-INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 GATEWAYS, SENSORS = "a1BenchGate", "a1BenchSens"
 COUNTS = (100, 1500)
 SECONDS, HEAP, RAM = 10, 48, 16
@@ -76,12 +70,10 @@ while True:
 
 
 def report(scale=1.0):
-    with tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder:
-        with Cloud(config(), Path(folder) / "cloud") as cloud:
-            stage = Stage(cloud, Path(folder))
-            plain = stage.ready(None)["heap"]
-            empty = stage.ready(0)["heap"]
-            found = {count: stage.reconnect(count, max(1, round(scale))) for count in COUNTS}
+    with BenchGateways.started() as fleet:
+        plain = fleet.ready(None)["heap"]
+        empty = fleet.ready(0)["heap"]
+        found = {count: fleet.reconnect(count, max(1, round(scale))) for count in COUNTS}
     return Report([table(found, plain, empty)], bounds(found, empty))
 
 
@@ -141,27 +133,26 @@ def least(count, one):
     return -(-count // min(batch, 50))
 
 
-def config():
-    names = [{"device_name": f"{count}-sensor-{number:04}"} for count in COUNTS for number in range(count)]
-    return {
-        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
-        "switches": {"login_rate": "refuse", "uplink_rate": "drop"},
-        "product": [
-            {
-                "product_key": GATEWAYS,
-                "node": "gateway",
-                "device": [{"device_name": f"gateway-{count}"} for count in (None, 0, *COUNTS)],
-            },
-            {"product_key": SENSORS, "node": "subdevice", "dynamic_registration": True, "device": names},
-        ],
-    }
-
-
-class Stage:
+class BenchGateways(Fleet):
     """Boards whose application is a gateway of a number of sub-devices, or none."""
 
-    def __init__(self, cloud, folder):
-        self.cloud, self.folder, self._number = cloud, folder, itertools.count(1)
+    @staticmethod
+    def config():
+        names = [
+            {"device_name": f"{count}-sensor-{number:04}"} for count in COUNTS for number in range(count)
+        ]
+        return {
+            **Fleet.config(),
+            "switches": {"login_rate": "refuse", "uplink_rate": "drop"},
+            "product": [
+                {
+                    "product_key": GATEWAYS,
+                    "node": "gateway",
+                    "device": [{"device_name": f"gateway-{count}"} for count in (None, 0, *COUNTS)],
+                },
+                {"product_key": SENSORS, "node": "subdevice", "dynamic_registration": True, "device": names},
+            ],
+        }
 
     def ready(self, count):
         """The figures of a board that has its sub-devices online for the first time."""
@@ -174,7 +165,7 @@ class Stage:
             said(board, "ready")
             found = []
             for _ in range(times):
-                self.cloud.act(GATEWAYS, board.name, "kick", {})
+                self.cloud.act(GATEWAYS, board.device_name, "kick", {})
                 found.append(said(board, "again"))
             return min(found, key=lambda one: one["ms"])
 
@@ -189,15 +180,8 @@ class Stage:
             "region": REGION,
             "instance": INSTANCE,
         }
-        # it speaks of what is inside: by the names that the release has for it
-        main = release.build().shortened(MAIN.format(count=count, sensors=SENSORS)).encode()
-        image = flash_image.build(
-            identity=identity.parse(fields), roots=[self.cloud.ca_der], files={"/main.py": main}
-        )
-        board = Board(
-            image, cloud=self.cloud.run_dir, folder=self.folder / f"board{next(self._number)}", heap="512K"
-        )
-        board.name = name
+        program = self.inside(MAIN.format(count=count, sensors=SENSORS))
+        board = self.add(self.image(self.loaded(fields), program), GATEWAYS, name, heap="512K")
         board.start()
         try:
             yield board

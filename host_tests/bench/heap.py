@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from host_tests.bench.boards import WAYS, Stage
+from host_tests.bench.boards import WAYS, BenchFleet
 from host_tests.bench.link import SCRIPTS
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.emulator.board.boot import BoardError
@@ -41,9 +41,9 @@ class Case:
 
 
 def report(scale=1.0):
-    with Stage() as stage, ThreadPoolExecutor(2) as pool:
-        in_use = {name: used(board) for name, board in boards(stage)}
-        cases = list(all_cases(stage))
+    with BenchFleet.started() as fleet, ThreadPoolExecutor(2) as pool:
+        in_use = {name: used(board) for name, board in boards(fleet)}
+        cases = list(all_cases(fleet))
         least = list(pool.map(lambda case: smallest(case.passes, LOW, HIGH), cases))
         ways = [case for case in cases if case.kind == "way"] * max(1, round(SURE * scale))
         passed = list(pool.map(lambda case: case.passes(HEAP), ways))
@@ -93,14 +93,14 @@ def worst(cases, least, kind):
 # --- what is tried
 
 
-def boards(stage):
+def boards(fleet):
     """(name, board) whose heap in use is measured when it is connected: one for each way and each script."""
     for way, text in WAYS.items():
-        yield text, stage.board(way, heap=f"{HEAP}K", measure="connected")
+        yield text, fleet.board(way, heap=f"{HEAP}K", measure="connected")
     minimal = {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()}
-    yield MINIMAL, stage.board("unique", minimal, heap=f"{HEAP}K", measure="connected")
+    yield MINIMAL, fleet.board("unique", minimal, heap=f"{HEAP}K", measure="connected")
     for style, text in SCRIPTS.items():
-        yield text, stage.bare(style, BARE, heap=f"{HEAP}K", measure="connected")
+        yield text, fleet.bare(style, BARE, heap=f"{HEAP}K", measure="connected")
 
 
 def used(board):
@@ -111,25 +111,25 @@ def used(board):
     return boot.heap
 
 
-def all_cases(stage):
+def all_cases(fleet):
     """Every Case."""
     for way, text in WAYS.items():
-        yield Case(f"first boot, {text}", "way", lambda kb, way=way: posts(stage.board(way, heap=f"{kb}K")))
+        yield Case(f"first boot, {text}", "way", lambda kb, way=way: posts(fleet.board(way, heap=f"{kb}K")))
     for style, text in SCRIPTS.items():
-        yield Case(text, "script", lambda kb, style=style: posts(stage.bare(style, BARE, heap=f"{kb}K")))
+        yield Case(text, "script", lambda kb, style=style: posts(fleet.bare(style, BARE, heap=f"{kb}K")))
     for way, text in WAYS.items():
         yield Case(
             f"refused, {text}",
             "fault",
-            lambda kb, way=way: refused(stage.board(way, wrong=True, heap=f"{kb}K")),
+            lambda kb, way=way: refused(fleet.board(way, wrong=True, heap=f"{kb}K")),
         )
     for way in ("https", "regnwl"):
         yield Case(
             f"boot after a power cut while storing, {WAYS[way]}",
             "fault",
-            lambda kb, way=way: recovers(stage, way, kb),
+            lambda kb, way=way: recovers(fleet, way, kb),
         )
-    yield Case("connection lost and made again", "fault", lambda kb: returns(stage, kb))
+    yield Case("connection lost and made again", "fault", lambda kb: returns(fleet, kb))
 
 
 def posts(board):
@@ -147,9 +147,9 @@ def refused(board):
     return stepwise(board, told)
 
 
-def recovers(stage, way, kb):
+def recovers(fleet, way, kb):
     """Does a boot after a power cut in the middle of storing post, in that heap?"""
-    board = stage.board(way, heap=f"{HEAP}K")
+    board = fleet.board(way, heap=f"{HEAP}K")
     cut = board.boot(until="connected", cut_at=2, torn=True, timeout=PATIENCE)
     if cut.reason != "power cut":
         raise RuntimeError("\n".join(cut.lines))
@@ -157,13 +157,13 @@ def recovers(stage, way, kb):
     return posts(board)
 
 
-def returns(stage, kb):
+def returns(fleet, kb):
     """Is a connection that the cloud ends made again, and does the board post again?"""
-    board = stage.board("https", heap=f"{kb}K")
+    board = fleet.board("https", heap=f"{kb}K")
 
     def again():
         board.wait_line(ACKNOWLEDGED, PATIENCE)
-        stage.cloud.act(board.product_key, board.device_name, "kick", {})
+        fleet.cloud.act(board.product_key, board.device_name, "kick", {})
         board.wait_for(lambda state: state["aliot"] == "offline", PATIENCE)
         board.wait_for("connected", PATIENCE)
         return not trouble(board, allowed="offline")

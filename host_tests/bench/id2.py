@@ -5,22 +5,17 @@ authentication is counted in flash as ever; only the bound of ten a day is lifte
 Python's heap (25 to 28 KB on a chip), iTLS within it.
 """
 
-import itertools
-import json
-import tempfile
+import secrets
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 
-from host_tests.bench.boards import FOLDER, GENERATION, WIFI, device_module
+from host_tests.bench.boards import FOLDER, WIFI, device_module
 from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.link import order
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support import id2
 from host_tests.system.id2 import test_memory as code
-from tools.emulator.board.boot import Board
-from tools.emulator.cloud.process import Cloud
-from tools.image import flash_image, identity, release
+from tools.image import release
 
 SECRET_KEY = "a1Id2Secret"  # the product whose devices connect by TLS
 ROUNDS, PUBLISHES, LEAST = 40, 20, 124
@@ -35,66 +30,48 @@ LINKS = {
 
 
 def report(scale=1.0):
-    config = id2.config()
-    config["product"].append({"product_key": SECRET_KEY, "auth": "secret"})
-    with (
-        tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder,
-        Cloud(config, Path(folder) / "cloud") as cloud,
-    ):
-        stage = Stage(cloud, Path(folder))
-        times = measure(stage, max(5, round(ROUNDS * scale)))
-        traffic = {name: wire(stage, way) for name, way in LINKS.items()}
-        in_use = {name: used(stage.board(way, heap=HEAP, measure="connected")) for name, way in LINKS.items()}
+    with BenchId2.started() as fleet:
+        times = measure(fleet, max(5, round(ROUNDS * scale)))
+        traffic = {name: wire(fleet, way) for name, way in LINKS.items()}
+        in_use = {name: used(fleet.board(way, heap=HEAP, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
-            least = dict(zip(LINKS, pool.map(stage.smallest, LINKS.values())))
+            least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
     return tell(times, traffic, in_use, least)
 
 
-class Stage:
+class BenchId2(id2.Id2Fleet):
     """Boards of both links on one cloud; each is a device of its own."""
 
-    def __init__(self, cloud, folder):
-        self.cloud, self.folder, self.number = cloud, folder, itertools.count(1)
-        self.units = id2.Units(cloud, folder, None)
+    @staticmethod
+    def config():
+        config = id2.id2_config()
+        config["product"].append({"product_key": SECRET_KEY, "auth": "secret"})
+        return config
 
     def board(self, way, files=None, **options):
-        number = next(self.number)
-        name = f"bench-{number:04}"
+        name = "bench-" + secrets.token_hex(4)
         if way == "device":
-            self.cloud.admin("POST", f"/products/{SECRET_KEY}/devices", {"device_names": [name]})
-            found = self.cloud.device(SECRET_KEY, name, secret=True)
-            fields = {"product_key": SECRET_KEY, "device_secret": found["device_secret"]}
+            fields = {"product_key": SECRET_KEY, "device_secret": self.device(SECRET_KEY, name)}
         elif way == "empty":
             fields = {"way": "id2", "product_key": id2.EMPTY, "product_secret": id2.TOKEN}
         else:
-            fields = {"way": "id2", "product_key": id2.BURNED, **self.units.identity(key_type=way)}
-        path = self.folder / f"{name}.json"
-        path.write_text(json.dumps({"device_name": name, **fields}))
-        image = flash_image.build(
-            identity=identity.load(path),
-            roots=[self.cloud.ca_der],
-            config=WIFI,
-            generation=GENERATION,
-            files=files,
-        )
-        mac = f"24:0a:c4:be:{number >> 8:02x}:{number & 255:02x}"
-        made = Board(image, mac=mac, cloud=self.cloud.run_dir, folder=self.folder / name, **options)
-        made.product_key, made.device_name = fields["product_key"], name
-        return made
+            fields = {"way": "id2", "product_key": id2.BURNED, **self.identity(key_type=way)}
+        image = self.image(self.loaded({"device_name": name, **fields}), files=files, config=WIFI)
+        return self.add(image, fields["product_key"], name, **options)
 
     def smallest(self, way):
         """The smallest heap, KB, in which three first boots in a row post."""
         return smallest(lambda kb: posts(self.board(way, heap=f"{kb}K")), 64, 192)
 
 
-def measure(stage, rounds):
+def measure(fleet, rounds):
     """{link: [(milliseconds to connect, QoS 1 round trips a second), ...]}, taken in turn."""
     program = (FOLDER / "aliot_orders.py").read_text()
     assert AGAIN in program
     free = program.replace(AGAIN, f"{AGAIN}\n    device.credential.quota.times = []")
     program, free = map(release.build().shortened, (program, free))
     boards = {
-        name: stage.board(
+        name: fleet.board(
             way,
             {"/main.py": (program if way == "device" else free).encode(), **device_module("stopwatch")},
             heap=HEAP,
@@ -117,13 +94,13 @@ def measure(stage, rounds):
     return figures
 
 
-def wire(stage, way):
+def wire(fleet, way):
     """(bytes sent, bytes received) of a first boot until the first acknowledged property."""
-    board = stage.board(way, heap=HEAP)
+    board = fleet.board(way, heap=HEAP)
     board.start()
     board.wait_line('"acknowledged", "code": 200')
     board.power_off()
-    seen = stage.cloud.device(board.product_key, board.device_name)["traffic"]
+    seen = fleet.cloud.device(board.product_key, board.device_name)["traffic"]
     return seen["bytes_in"], seen["bytes_out"]
 
 

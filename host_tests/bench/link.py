@@ -8,7 +8,7 @@ fewer rounds.
 
 from statistics import median
 
-from host_tests.bench.boards import FOLDER, Stage, device_module
+from host_tests.bench.boards import FOLDER, BenchFleet, device_module
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.image import release
 
@@ -26,16 +26,16 @@ AGAINST = "one_write"
 
 
 def report(scale=1.0):
-    with Stage() as stage:
-        figures = measure(stage, max(SELDOM, round(ROUNDS * scale)))
-        suites = stage.suites()
+    with BenchFleet.started() as fleet:
+        figures = measure(fleet, max(SELDOM, round(ROUNDS * scale)))
+        suites = fleet.suites()
     return tell(figures, suites)
 
 
-def measure(stage, rounds, publishes=PUBLISHES):
+def measure(fleet, rounds, publishes=PUBLISHES):
     """{contender: [(its figure, aliot's of that round), ...]}; a figure is (ms to connect, QoS 1 a second)."""
     boards = {
-        ALIOT: stage.board(
+        ALIOT: fleet.board(
             "unique",
             {"/main.py": of_release("aliot_orders").encode(), **device_module("stopwatch")},
             heap=HEAP,
@@ -43,7 +43,7 @@ def measure(stage, rounds, publishes=PUBLISHES):
         )
     }
     for style in SCRIPTS:
-        boards[style] = stage.bare(
+        boards[style] = fleet.bare(
             style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"), heap=HEAP, ticks=None
         )
     figures = {name: [] for name in boards}

@@ -11,12 +11,11 @@ import hmac
 import os
 import ssl
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from host_tests.bench.report import Column, Report, Table
-from tools.emulator.cloud.process import Cloud
+from host_tests.support.fleet import running
 from tools.emulator.cloud.server import raise_file_limit
 
 PK, PS = "a1BENCHpk01", "BenchProductSec1"
@@ -161,7 +160,7 @@ def measure(tcp=5000, tls=500, registrations=500):
     warning = raise_file_limit()
     if warning:
         print(f"note: {warning}", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder, Cloud(CONFIG, folder) as cloud:
+    with running(CONFIG) as cloud:
         return asyncio.run(run(cloud, tcp, tls, registrations))
 
 

@@ -1,12 +1,11 @@
 """Devices with an ID2 on the emulated cloud: handshakes of iTLS a second, and what they cost on the wire."""
 
 import asyncio
-import tempfile
 
 from host_tests.bench.load import Load, connect, memory, timed
 from host_tests.bench.report import Column, Table
 from host_tests.support.cloud.itls import DATA, HANDSHAKE, Device
-from tools.emulator.cloud.process import Cloud
+from host_tests.support.fleet import running
 
 PK = "a1BENCHpk02"
 CONFIG = {"product": [{"product_key": PK, "auth": "id2"}]}
@@ -93,6 +92,6 @@ def table(scale=1.0):
     )
     for suite in ("D003", "D004"):
         config = {**CONFIG, "switches": {"itls_suites": [suite]}}
-        with tempfile.TemporaryDirectory() as folder, Cloud(config, folder) as cloud:
+        with running(config) as cloud:
             found.add(*asyncio.run(run(cloud, suite, max(20, round(500 * min(scale, 1))))))
     return found

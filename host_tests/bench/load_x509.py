@@ -2,13 +2,11 @@
 
 import asyncio
 import ssl
-import tempfile
-from pathlib import Path
 
 from host_tests.bench.load import Load, connect, memory, timed
 from host_tests.bench.report import Column, Table
 from host_tests.support.cloud.x509 import HOST, files, first, leaf, pem, proof, root
-from tools.emulator.cloud.process import Cloud
+from host_tests.support.fleet import running
 
 PK, PLAIN_PK, CA = "a1BENCHpk03", "a1BENCHpk04", "Bench_CA"
 CONFIG = {"product": [{"product_key": PK, "auth": "x509"}, {"product_key": PLAIN_PK}]}
@@ -91,10 +89,12 @@ def table(scale=1.0):
     )
     names = [f"bench_{number:05}" for number in range(max(20, round(300 * min(scale, 1))))]
     for what, product_key, where in (("plain TLS", PLAIN_PK, "mqtt_tls"), ("mutual TLS", PK, "x509")):
-        with tempfile.TemporaryDirectory() as folder, Cloud(CONFIG, folder) as cloud:
+        with running(CONFIG) as cloud:
             made = cloud.admin("POST", f"/products/{product_key}/devices?secret=1", {"device_names": names})
             if where == "x509":
-                devices = [(pair, HOST, first().encode()) for pair in issued(cloud, Path(folder), names)]
+                devices = [
+                    (pair, HOST, first().encode()) for pair in issued(cloud, cloud.run_dir.parent, names)
+                ]
             else:
                 devices = [
                     ((), PLAIN_HOST, connect(one["device_name"], one["device_secret"], 2, PLAIN_PK))

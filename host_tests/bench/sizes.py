@@ -7,7 +7,7 @@ The same table stands in firmware/README.md between two markers; a test keeps it
 import ast
 import re
 
-from host_tests.bench.boards import WAYS, Stage
+from host_tests.bench.boards import WAYS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support.readme_table import replaced
 from tools.firmware import FOLDER
@@ -56,13 +56,13 @@ def report(scale=1.0):
 
 def imported():
     """{way: the modules, named as by `firmware.sizes`, that its first boot imports up to "connected"}."""
-    with Stage() as stage:
-        return {way: of_boot(stage, way) for way in WAYS}
+    with BenchFleet.started() as fleet:
+        return {way: of_boot(fleet, way) for way in WAYS}
 
 
-def of_boot(stage, way):
+def of_boot(fleet, way):
     """The modules that one first boot of that way was seen to import."""
-    boot = stage.board(way, {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes()}, heap="112K").boot(
+    boot = fleet.board(way, {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes()}, heap="112K").boot(
         until="connected"
     )
     if not boot.state("connected"):

@@ -4,22 +4,16 @@ Both boards run the firmware's own main.py up to an acknowledged property. TLS i
 on a chip a client certificate takes another 0.9 KB there. A key is made on the Unix port; a chip takes far longer.
 """
 
-import itertools
-import json
-import tempfile
+import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 
-from host_tests.bench.boards import GENERATION, WIFI
+from host_tests.bench.boards import WIFI
 from host_tests.bench.heap import posts, smallest, used
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support import device_tests, x509
 from host_tests.support.paths import DEVICE
-from tools.emulator.board.boot import Board
-from tools.emulator.cloud.process import Cloud
-from tools.image import flash_image, identity
 
 SECRET_KEY = "a1TlsSecret"  # the product whose devices connect by plain TLS
 BOOTS, KEYS, BITS, HEAP = 9, 5, 2048, 112
@@ -28,59 +22,47 @@ KEYGEN = DEVICE / "x509_keygen.py"
 
 
 def report(scale=1.0):
-    config = x509.config()
-    config["product"].append({"product_key": SECRET_KEY})
-    with (
-        tempfile.TemporaryDirectory(prefix="aliot-bench-") as folder,
-        Cloud(config, Path(folder) / "cloud") as cloud,
-    ):
-        stage = Stage(cloud, Path(folder))
-        figures = {name: boots(stage, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
-        in_use = {name: used(stage.board(way, measure="connected")) for name, way in LINKS.items()}
+    with BenchX509.started() as fleet:
+        figures = {name: boots(fleet, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
+        in_use = {name: used(fleet.board(way, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
-            least = dict(zip(LINKS, pool.map(stage.smallest, LINKS.values())))
+            least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
     return tell(figures, in_use, least, keys(max(1, round(KEYS * scale))))
 
 
-class Stage:
+class BenchX509(x509.X509Fleet):
     """Boards of both links on one cloud; each is a device of its own."""
 
-    def __init__(self, cloud, folder):
-        self.cloud, self.folder, self.number = cloud, folder, itertools.count(1)
-        self.factory = x509.Factory(cloud, folder / "factory")
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.ca = x509.PrivateCa(self.cloud, self.folder / "ca")
+
+    @staticmethod
+    def config():
+        config = x509.X509Fleet.config()
+        config["product"].append({"product_key": SECRET_KEY})
+        return config
 
     def board(self, way, **options):
-        name = f"bench-{next(self.number):04}"
+        name, product = "bench-" + secrets.token_hex(4), x509.PRODUCT if way == "x509" else SECRET_KEY
         if way == "x509":
-            made = self.factory.issue(name)
-            (self.folder / f"{name}.cer").write_bytes(made.certificate_pem)
-            (self.folder / f"{name}.key").write_bytes(made.key_pem)
-            product, fields = x509.PRODUCT, {"certificate": f"{name}.cer", "private_key": f"{name}.key"}
+            burned = self.certified(self.ca.issue(name))
         else:
-            product = SECRET_KEY
-            self.cloud.admin("POST", f"/products/{product}/devices", {"device_names": [name]})
-            found = self.cloud.device(product, name, secret=True)
-            fields = {"product_key": product, "device_name": name, "device_secret": found["device_secret"]}
-        path = self.folder / f"{name}.json"
-        path.write_text(json.dumps(fields))
-        image = flash_image.build(
-            identity=identity.load(path), roots=[self.cloud.ca_der], config=WIFI, generation=GENERATION
-        )
-        made = Board(image, cloud=self.cloud.run_dir, folder=self.folder / name, **options)
-        made.product_key, made.device_name = product, name
-        return made
+            own = {"device_name": name, "device_secret": self.device(product, name)}
+            burned = self.loaded({"product_key": product, **own})
+        return self.add(self.image(burned, config=WIFI), product, name, **options)
 
     def smallest(self, way):
         """The smallest heap, KB, in which three first boots in a row post."""
         return smallest(lambda kb: posts(self.board(way, heap=f"{kb}K")), 64, 192)
 
 
-def boots(stage, way, count):
+def boots(fleet, way, count):
     """[(ms from "connecting" to "connected", bytes sent, bytes received), ...] of `count` first boots,
     up to CONNACK."""
     found = []
     for _ in range(count):
-        board = stage.board(way)
+        board = fleet.board(way)
         board.start()
         board.wait_for("connecting")
         began = time.perf_counter()
@@ -88,7 +70,7 @@ def boots(stage, way, count):
         took = (time.perf_counter() - began) * 1000
         board.wait_line('"acknowledged", "code": 200')
         board.power_off()
-        traffic = stage.cloud.device(board.product_key, board.device_name)["traffic"]
+        traffic = fleet.cloud.device(board.product_key, board.device_name)["traffic"]
         found.append((took, traffic["bytes_in"], traffic["bytes_out"]))
     return found
 

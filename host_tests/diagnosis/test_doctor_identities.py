@@ -13,34 +13,27 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from host_tests.support import id2
-from host_tests.support.x509 import PRODUCT, Factory, config
+from host_tests.support.fleet import running
+from host_tests.support.x509 import PRODUCT, PrivateCa, X509Fleet
 from tools import cli
 from tools.diagnosis import mutual_tls, probes
-from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 
+CLOUD = X509Fleet.config()
+CLOUD["product"] += id2.id2_config()["product"]
 HOST = "x509.itls.cn-shanghai.aliyuncs.com"
 WHOLE = ["availability", "clock", "certificate", "DNS", "TCP", "TLS", "login"]
 DAY = 86400
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    of_id2 = id2.config()["product"]
-    with Cloud(
-        {**config(), "product": config()["product"] + of_id2}, tmp_path_factory.mktemp("cloud")
-    ) as running:
-        yield running
+def ca(cloud, tmp_path_factory):
+    return PrivateCa(cloud, tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")
-def factory(cloud, tmp_path_factory):
-    return Factory(cloud, tmp_path_factory.mktemp("factory"))
-
-
-@pytest.fixture(scope="module")
-def made(factory):
-    return factory.issue("board-1")
+def made(ca):
+    return ca.issue("board-1")
 
 
 @pytest.fixture
@@ -88,8 +81,8 @@ def test_all_green_for_a_certificate(doctor, burned, made):
     assert f"CONNACK 0: the platform says that this is {PRODUCT} / board-1" in found["login"][1]
 
 
-def test_no_login_is_left_out_when_asked(doctor, burned, factory, cloud):
-    status, found = doctor(burned(factory.issue("board-2")), "--no-login")
+def test_no_login_is_left_out_when_asked(doctor, burned, ca, cloud):
+    status, found = doctor(burned(ca.issue("board-2")), "--no-login")
     assert status == 0 and list(found) == WHOLE and found["login"][:2] == (None, "left out, as asked")
     assert cloud.device(PRODUCT, "board-2")["status"] == "inactive"
 
@@ -115,8 +108,8 @@ def test_a_certificate_that_ends_soon(burned, made, monkeypatch):
     )
 
 
-def test_a_key_of_another_certificate(doctor, burned, made, factory):
-    status, found = doctor(burned(made, factory.issue("board-3")))
+def test_a_key_of_another_certificate(doctor, burned, made, ca):
+    status, found = doctor(burned(made, ca.issue("board-3")))
     assert status == 1 and found["certificate"][0] is False and "TLS" not in found
     assert (
         found["certificate"][1].endswith("the key is not the key of it")
@@ -125,7 +118,7 @@ def test_a_key_of_another_certificate(doctor, burned, made, factory):
 
 
 def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
-    stranger = Factory(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
+    stranger = PrivateCa(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
     made = stranger.issue("board-4", associated=False)
     status, found = doctor(burned(made))
     ok, said, advice = found["TLS"]
@@ -137,10 +130,10 @@ def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
 
 
 def test_a_certificate_that_is_refused_without_a_word(doctor, burned, tmp_path):
-    with Cloud(
-        config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}, tmp_path / "cloud"
+    with running(
+        X509Fleet.config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}
     ) as other:
-        stranger = Factory(other, tmp_path / "stranger", registered=False)
+        stranger = PrivateCa(other, tmp_path / "stranger", registered=False)
         made = stranger.issue("board-5", associated=False)
         _, found = doctor(burned(made), cloud=other)
         assert (
@@ -169,8 +162,8 @@ def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
     assert "revoked" in told.value.advice and "associated" in told.value.advice
 
 
-def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, factory, cloud):
-    made = factory.issue("board-6", associated=False)
+def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, ca, cloud):
+    made = ca.issue("board-6", associated=False)
     status, found = doctor(burned(made))
     assert (
         status == 1
@@ -178,9 +171,9 @@ def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, factory,
         and found["login"][:2] == (False, f"CONNACK 5; certificate {made.serial}")
     )
     assert "associate" in found["login"][2]
-    factory.associate((PRODUCT, "board-6", made.serial))
+    ca.associate((PRODUCT, "board-6", made.serial))
     assert doctor(burned(made))[1]["login"][0]
-    cloud.admin("POST", f"/cas/{factory.name}/bindings/{made.serial}/disable")
+    cloud.admin("POST", f"/cas/{ca.name}/bindings/{made.serial}/disable")
     assert doctor(burned(made))[1]["login"][1].startswith("CONNACK 5")
 
 
@@ -248,7 +241,7 @@ def test_the_key_lies_in_no_file_that_anybody_could_use(burned, made, tmp_path, 
 @pytest.fixture
 def unit(cloud, tmp_path):
     """`unit(**fields)`: the JSON file of a new ID² identity, with these fields in place of its own."""
-    made = id2.Units(cloud, tmp_path, None)
+    made = id2.Id2Fleet(cloud, tmp_path, None)
 
     def write(**fields):
         given = {} if "product_secret" in fields else made.identity()
@@ -294,8 +287,8 @@ def port(plugged_in):
     return lambda file, heap=None: plugged_in(identity.load(file), heap, files={"/main.py": b""})
 
 
-def test_a_board_with_a_certificate_walks_the_way_itself(doctor, burned, factory, port):
-    made = factory.issue("board-7")
+def test_a_board_with_a_certificate_walks_the_way_itself(doctor, burned, ca, port):
+    made = ca.issue("board-7")
     status, found = doctor(None, "--port", port(burned(made)))
     assert status == 0, found
     assert list(found) == ["identity", "roots", "network", "clock", "certificate", "TLS", "login"]
@@ -321,8 +314,8 @@ def test_a_board_with_an_id2_authenticates_once(doctor, unit, port, cloud):
     )
 
 
-def test_a_board_with_a_certificate_that_is_not_associated(doctor, burned, factory, port):
-    made = factory.issue("board-8", associated=False)
+def test_a_board_with_a_certificate_that_is_not_associated(doctor, burned, ca, port):
+    made = ca.issue("board-8", associated=False)
     status, found = doctor(None, "--port", port(burned(made)))
     ok, said, advice = found["login"]
     assert (

@@ -1,15 +1,13 @@
-"""A site for tests: products of gateways and of sub-devices, and boards with a gateway's application."""
+"""Boards that are gateways: products of gateways and of sub-devices, and a gateway's application."""
 
 import itertools
 import json
 import secrets
 import time
 
-from tools.emulator.board.boot import Board
-from tools.image import flash_image, identity
+from host_tests.support.fleet import INSTANCE, REGION, Fleet
 
 GATEWAYS, SENSORS, OFF = "a1GateWays1", "a1Sensors01", "a1SwitchOff"
-INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 PRODUCT_SECRET, GATEWAY_SECRET = secrets.token_hex(8), secrets.token_hex(8)
 # an application that does the lines of a test and then serves; PREPARE stands before the first connect
 MAIN = """
@@ -41,11 +39,11 @@ while True:
 """
 
 
-def config(switches=None, limits=None, count=8, extra=()):
+def gateway_config(switches=None, limits=None, count=8, extra=()):
     """The cloud.toml: `count` sensors that exist, and gateways that are made as they are needed."""
     names = [{"device_name": sensor(number)} for number in range(count)]
     return {
-        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
+        **Fleet.config(),
         "product": [
             {
                 "product_key": GATEWAYS,
@@ -89,30 +87,33 @@ def done(board, timeout=60):
     return json.loads(board.wait_line('"done"', timeout))
 
 
-def becomes(site, number, status, seconds=30):
+def becomes(fleet, number, status, seconds=30):
     ends = time.monotonic() + seconds
-    while site.status(number) != status:
-        assert time.monotonic() < ends, site.boards[-1].run.lines[-20:]
+    while fleet.status(number) != status:
+        assert time.monotonic() < ends, fleet.boards[-1].run.lines[-20:]
         time.sleep(0.02)
 
 
-class Site:
-    """Boards of one interpreter that are gateways of one cloud."""
+class GatewayFleet(Fleet):
+    """`board(steps)`: a gateway whose application does the lines of a test."""
 
-    def __init__(self, cloud, folder, interpreter=None):
-        self.cloud, self.folder, self.interpreter = cloud, folder, interpreter
-        self._number = itertools.count(1)
-        self.boards, self.said = [], []
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.secrets |= {PRODUCT_SECRET, GATEWAY_SECRET}
 
-    def gateway(
-        self, steps, prepare="", serve="", timeout=10000, payload=None, way="device", burned=None, **options
+    @staticmethod
+    def config():
+        return gateway_config(count=400)
+
+    def board(
+        self, steps, prepare="", serve="", timeout=10000, payload=None, kind="device", burned=None, **options
     ):
-        """A board that was never on, burned in that way, whose application does `steps`.
+        """A board that was never on, with an identity of that kind, whose application does `steps`.
 
-        `burned`: (DeviceName, Identity) of one that exists and has no secret of ours.
+        `burned`: (ProductKey, DeviceName, Identity) of one that exists and has no secret of ours.
         """
-        name, who = burned or self._burned(way)
-        main = MAIN.format(
+        product, name, burned = burned or (GATEWAYS, *self._burned(kind))
+        program = MAIN.format(
             sensors=SENSORS,
             timeout=timeout,
             payload=payload,
@@ -120,55 +121,35 @@ class Site:
             steps=_indented(steps),
             serve=_indented(serve or "pass"),
         )
-        image = flash_image.build(
-            identity=who,
-            roots=[self.cloud.ca_der],
-            files={"/main.py": main.encode()},
-            generation=1_800_000_000,
-        )
-        board = Board(
-            image,
-            cloud=self.cloud.run_dir,
-            folder=self.folder / f"board{next(self._number)}",
-            interpreter=self.interpreter,
-            log=self.said.append,
-            **options,
-        )
-        board.name = name
-        self.boards.append(board)
-        return board
+        return self.add(self.image(burned, program), product, name, **options)
 
-    def _burned(self, way):
+    def _burned(self, kind):
         """(DeviceName, Identity) of a new gateway with a secret."""
         name = "gw-" + secrets.token_hex(6)
-        self.cloud.admin("POST", f"/products/{GATEWAYS}/devices", {"device_names": [name]})
         fields = {"product_key": GATEWAYS, "device_name": name, "region": REGION, "instance": INSTANCE}
-        if way == "device":
-            fields["device_secret"] = self.cloud.device(GATEWAYS, name, secret=True)["device_secret"]
+        device_secret = self.device(GATEWAYS, name)
+        if kind == "device":
+            fields["device_secret"] = device_secret
         else:
-            fields.update(product_secret=GATEWAY_SECRET, method=way)
+            fields.update(product_secret=GATEWAY_SECRET, method=kind)
         fields["sub_products"] = [{"product_key": SENSORS, "product_secret": PRODUCT_SECRET}]
-        return name, identity.parse(fields)
+        return name, self.loaded(fields)
 
     def status(self, number):
         return self.cloud.device(SENSORS, sensor(number))["status"]
 
     def asked(self, board, stage):
         """The codes that the cloud has answered with to a gateway's requests of that kind."""
-        found = self.cloud.admin("GET", f"/log?event=gateway%20request&dn={board.name}&stage={stage}")
+        found = self.cloud.admin("GET", f"/log?event=gateway%20request&dn={board.device_name}&stage={stage}")
         return [event["code"] for event in found]
 
-    def told(self):
-        """The secrets that a console or the cloud's log has told; there must be none."""
-        known = {PRODUCT_SECRET, GATEWAY_SECRET}
+    def known(self):
+        """Those of the sub-devices too that have ever been on."""
+        known = super().known()
         for device in self.cloud.admin("GET", "/devices"):
-            if device["product_key"] != GATEWAYS and device["status"] == "inactive":
-                continue
-            known.add(
-                self.cloud.device(device["product_key"], device["device_name"], secret=True)["device_secret"]
-            )
-        text = "\n".join([*self.said, json.dumps(self.cloud.admin("GET", "/log"))])
-        return [secret for secret in known if secret and secret in text]
+            if device["status"] != "inactive":
+                known |= self.issued(device["product_key"], device["device_name"])
+        return known
 
 
 def _indented(text):

@@ -1,11 +1,10 @@
-"""Boards with an ID², and boards that ask for one, against an emulated cloud."""
+"""Boards with an ID², and boards that ask for one; and the sessions of the protocol's vectors."""
 
-import itertools
 import json
 import secrets
 
-from tools.emulator.board.boot import Board
-from tools.image import flash_image, identity, release
+from host_tests.support.fleet import Fleet, reaches
+from host_tests.support.paths import VECTORS
 
 BURNED, EMPTY, LISTED = "a1Id2Burned", "a1Id2Empty0", "a1Id2Listed"
 PATIENCE = 30  # seconds for a boot
@@ -24,7 +23,7 @@ while True:
 """
 
 
-def config(**switches):
+def id2_config(**switches):
     """The cloud.toml of a cloud with products that authenticate by ID²."""
     products = [{"product_key": key, "auth": "id2"} for key in (BURNED, EMPTY, LISTED)]
     products[1]["product_secret"] = TOKEN
@@ -36,13 +35,14 @@ def config(**switches):
     }
 
 
-class Units:
-    """`board(...)`: a board that was never on, on one of the two interpreters."""
+class Id2Fleet(Fleet):
+    """`board(identity)`: a board with an ID² burned, or one that asks for its own."""
 
-    def __init__(self, cloud, folder, interpreter):
-        self.cloud, self.folder, self.interpreter = cloud, folder, interpreter
-        self.number = itertools.count(1)
-        self.boards, self.said, self.secrets = [], [], {TOKEN}
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.secrets |= {TOKEN}
+
+    config = staticmethod(id2_config)
 
     def identity(self, product=BURNED, key_type="AES_128"):
         """A new identity of the platform's: {"id2", "id2_key", "id2_type"}."""
@@ -55,52 +55,41 @@ class Units:
 
     def board(self, fields=None, product=BURNED, name=None, first="", each="", heap=HEAP, **options):
         """A board with an identity burned, or with `fields` None one that asks for its identity."""
-        number = next(self.number)
         name = name or "unit-" + secrets.token_hex(6)
-        certificate = self.folder / "certificate.json"
-        values = {"way": "id2", "product_key": EMPTY if fields is None else product, "device_name": name}
-        certificate.write_text(json.dumps(values | ({"product_secret": TOKEN} if fields is None else fields)))
+        if fields is None:
+            product, fields = EMPTY, {"product_secret": TOKEN}
+        burned = self.loaded({"way": "id2", "product_key": product, "device_name": name, **fields})
         program = MAIN.format(first=first, each="\n".join(f"    {line}" for line in each.splitlines()))
-        if self.interpreter != "cpython":  # which runs the sources
-            program = release.build().shortened(program)
-        image = flash_image.build(
-            identity=identity.load(certificate),
-            files={"/main.py": program.encode()},
-            generation=1_800_000_000,
-        )
-        made = Board(
-            image,
-            mac="24:0a:" + secrets.token_bytes(4).hex(":"),
-            cloud=self.cloud.run_dir,
-            heap=heap,
-            folder=self.folder / f"board{number}",
-            interpreter=self.interpreter,
-            log=self.said.append,
-            **options,
-        )
-        made.product_key, made.device_name = values["product_key"], name
-        self.boards.append(made)
-        return made
+        return self.add(self.image(burned, self.inside(program)), product, name, heap=heap, **options)
 
-    def told(self):
-        """The secrets that a console or the cloud's log has told; there must be none."""
-        known = self.secrets | {
-            one["id2_key"] for one in self.cloud.admin("GET", "/identities?secret=1") if one["id2_key"]
-        }
-        log = (self.cloud.run_dir / "cloud.log").read_text(errors="replace")
-        text = "\n".join([*self.said, log, json.dumps(self.cloud.admin("GET", "/log"))])
-        return [secret for secret in known if secret in text]
-
-
-def online(board):
-    """One boot to "connected"; the `Boot`, which must have got there."""
-    boot = board.boot(until="connected", timeout=PATIENCE)
-    assert boot.reason == "stopped" and boot.state("connected"), f"{boot.reason}\n" + "\n".join(boot.lines)
-    return boot
+    def known(self):
+        identities = self.cloud.admin("GET", "/identities?secret=1")
+        return super().known() | {one["id2_key"] for one in identities}
 
 
 def ends(board, state):
     """One boot to that state; its line."""
-    boot = board.boot(until=state, timeout=PATIENCE)
-    assert boot.reason == "stopped", f"{boot.reason}\n" + "\n".join(boot.lines)
-    return boot.state(state)
+    return reaches(board, state, PATIENCE).state(state)
+
+
+def session(name):
+    """What the client drew, and what the server sent, in hex."""
+    rows = json.loads((VECTORS / "vectors_id2.json").read_text())["itls"]["transcripts"]
+    row = next(row for row in rows if row["name"] == name)
+    sent = [r for r in row["records"] if r["direction"] == "client_to_server"]
+    received = [r["record_hex"] for r in row["records"] if r["direction"] == "server_to_client"]
+    hellos = [r["record_hex"][22:86] for r in sent if r["message"] == "ClientHello"]
+    given = row["inputs"]
+    return {
+        "product_key": given["product_key"],
+        "id2": given["id2"],
+        "key": given["id2_key_hex"],
+        "draws": [
+            hellos[0],
+            given["device_random_ascii"],
+            hellos[1],
+            *(r["iv_hex"] for r in sent if "iv_hex" in r),
+        ],
+        "received": "".join(received),
+        "connect": next(r["plaintext_hex"] for r in sent if r["content_type"] == 23),
+    }

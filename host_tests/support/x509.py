@@ -1,15 +1,10 @@
-"""A maker with a CA of its own at the emulated cloud, and boards burned with what it issues; as x509.md 1 to 4 go."""
+"""A private CA at the emulated cloud, and boards burned with what it issues; as x509.md 1 to 4 go."""
 
-import itertools
-import json
-
+from host_tests.support.fleet import REGION, Fleet
 from tools.ca import association, authority, issue
 from tools.ca.keys import pem
-from tools.emulator.board.boot import Board
-from tools.image import flash_image, identity, release
 
 PRODUCT, CA_NAME = "a1X509Board", "Factory_CA"
-INSTANCE, REGION = "iot-06z00abc", "cn-shanghai"
 CHEAP = 2**10  # scrypt
 # an application that posts nothing; what comes after start() and before the loop is put in
 MAIN = """
@@ -26,23 +21,14 @@ while True:
 """
 
 
-def config():
-    """The cloud.toml of these tests."""
-    return {
-        "instance": {"kind": "enterprise", "id": INSTANCE, "region": REGION},
-        "product": [{"product_key": PRODUCT, "auth": "x509"}, {"product_key": "a1X509Other", "auth": "x509"}],
-    }
-
-
-class Factory:
-    """One CA, registered as in the console, in a folder; `board(name)` for a device that exists and is associated."""
+class PrivateCa:
+    """A CA in a folder, registered as in the console; `issue(name)` for a device that exists and is associated."""
 
     def __init__(self, cloud, folder, name=CA_NAME, registered=True):
         self.cloud, self.folder, self.name = cloud, folder, name
         folder.mkdir(parents=True, exist_ok=True)
         authority.create(folder / "ca", name, b"a passphrase for tests", cost=CHEAP)
         self.ca = authority.Authority(folder / "ca").unlock(b"a passphrase for tests")
-        self._number = itertools.count(1)
         if registered:
             self.register()
 
@@ -72,49 +58,23 @@ class Factory:
         piece = association.Piece(rows[0][0], 1, rows)
         self.cloud.admin("POST", f"/cas/{self.name}/association", {"csv": association.render(piece).decode()})
 
-    def image(self, made, config=None, timeout=15000, more="", again="pass", files=None, sources=False):
-        """The flash of a board with an issued certificate, burned by way of its JSON file.
 
-        Its application may look inside the firmware, whose names are those of the sources with `sources`.
-        """
-        stem = self.folder / f"board{next(self._number)}"
-        stem.with_suffix(".cer").write_bytes(made.certificate_pem)
-        stem.with_suffix(".key").write_bytes(made.key_pem)
-        stem.with_suffix(".json").write_text(
-            json.dumps(
-                {
-                    "certificate": stem.with_suffix(".cer").name,
-                    "private_key": stem.with_suffix(".key").name,
-                    "region": REGION,
-                }
-            )
-        )
-        settings = {"timeout": timeout, **(config or {})}
-        program = MAIN.format(config=settings, more=more, again=again)
-        program = program if sources else release.build().shortened(program)
-        return flash_image.build(
-            identity=identity.load(stem.with_suffix(".json")),
-            roots=[self.cloud.ca_der],
-            files={"/main.py": program.encode(), **(files or {})},
-            generation=1_800_000_000,
-        )
+class X509Fleet(Fleet):
+    """`board(issued)`: a board burned with an issued certificate, whose application posts nothing."""
 
-    def board(self, made, interpreter=None, options=None, **image):
-        return Board(
-            self.image(made, sources=interpreter == "cpython", **image),
-            cloud=self.cloud.run_dir,
-            interpreter=interpreter,
-            folder=self.folder / f"flash{next(self._number)}",
-            **(options or {}),
-        )
+    @staticmethod
+    def config():
+        products = [{"product_key": key, "auth": "x509"} for key in (PRODUCT, "a1X509Other")]
+        return {**Fleet.config(), "product": products}
 
+    def certified(self, made):
+        """The Identity of an `Issued`, by way of its files."""
+        return self.loaded({"region": REGION}, certificate=made.certificate_pem, private_key=made.key_pem)
 
-def names(boot):
-    return [state["aliot"] for state in boot.states]
+    def burned(self, made, config=None, timeout=15000, more="", again="pass", files=None):
+        """The flash of such a board; its application may look inside the firmware."""
+        program = MAIN.format(config={"timeout": timeout, **(config or {})}, more=more, again=again)
+        return self.image(self.certified(made), self.inside(program), files)
 
-
-def online(board, timeout=90):
-    """One boot to "connected"; the `Boot`, which must have got there."""
-    boot = board.boot(until="connected", timeout=timeout)
-    assert boot.reason == "stopped" and boot.state("connected"), f"{boot.reason}\n" + "\n".join(boot.lines)
-    return boot
+    def board(self, made, options=None, **image):
+        return self.add(self.burned(made, **image), made.product_key, made.device_name, **(options or {}))

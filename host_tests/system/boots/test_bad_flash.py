@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from host_tests.support.fleet import online
+from host_tests.support.fleet import MICROPYTHON, online
 from host_tests.support.paths import VECTORS
 from host_tests.system.boots.test_media import NVS, VFS, put, region
 from tools.image import littlefs, nvs
@@ -87,9 +87,10 @@ def test_an_nvs_that_is_not_initialised(fleet, way):
     assert not again.state("registering") and again.state("connected"), again.lines
 
 
-def test_a_board_of_a_kind_that_asks_where_to_connect_asks_at_each_boot_without_nvs(chips):
-    chips.endpoint = {"region": "cn-shanghai", "auth": "mqtt", "bootstrap": "region"}
-    board = chips.board("device", main=CLOSED)
+@MICROPYTHON
+def test_a_board_of_a_kind_that_asks_where_to_connect_asks_at_each_boot_without_nvs(fleet):
+    fleet.endpoint = {"region": "cn-shanghai", "auth": "mqtt", "bootstrap": "region"}
+    board = fleet.board("device", main=CLOSED)
     for _ in range(2):
         boot = board.boot(until="kept")
         assert boot.state("asking") and boot.state("kept")["nvs"] == "error -4353", boot.lines
@@ -129,10 +130,11 @@ def test_200_files_among_the_extra_roots(fleet):
     assert [name.partition(":")[0] for name in boot.state("boot")["roots"]] == ["ca.der"]
 
 
-def test_a_root_that_is_gone_when_the_board_connects_costs_one_try(chips):
+@MICROPYTHON
+def test_a_root_that_is_gone_when_the_board_connects_costs_one_try(fleet):
     """A file that was there at the start: the connect says so, and the next goes on without it."""
     gone = MAIN.replace("device.start()\n", "device.start()\nimport os\nos.remove('/roots/b.der')\n")
-    board = chips.board("device", main=gone)
+    board = fleet.board("device", main=gone)
     tree = littlefs.read(bytes(region(board, VFS)))
     put_files(board, {"/roots/b.der": tree["/roots/ca.der"]})
     boot = online(board)
@@ -145,9 +147,10 @@ def test_a_root_that_is_gone_when_the_board_connects_costs_one_try(chips):
 # --- settings
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in ROWS["files"]])
-def test_a_file_of_settings(chips, row):
-    board = chips.board("device", main=MAIN)
+def test_a_file_of_settings(fleet, row):
+    board = fleet.board("device", main=MAIN)
     put_files(board, {"/config.json": row["bytes"].encode("latin-1").ljust(row["pad"])})
     boot = online(board)
     said = [state for state in boot.states if state["aliot"] == "error"]

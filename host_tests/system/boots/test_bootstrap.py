@@ -4,10 +4,7 @@ import secrets
 
 import pytest
 
-from host_tests.support import fleet as boots
-from host_tests.support.device_tests import INTERPRETERS
-from host_tests.support.fleet import online
-from tools.emulator.cloud.process import Cloud
+from host_tests.support.fleet import MAIN, MICROPYTHON, Direct, names, online
 
 SHANGHAI, SINGAPORE, FRANKFURT, OREGON = "cn-shanghai", "ap-southeast-1", "eu-central-1", "us-west-1"
 PATIENT, SHORT = 15000, 1500  # ms: what a question or a connect may take; short where the fault is silence
@@ -15,41 +12,19 @@ ANSWERS = ("offline", "refused", "error")
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, product_secrets):
+def cloud_config():
     """Four centres in one; whoever was not moved is at home in Frankfurt."""
-    config = boots.config(product_secrets)
+    config = Direct.config()
     config["instance"]["centres"] = [SINGAPORE, FRANKFURT, OREGON]
     for product in config["product"]:
         product["centre"] = FRANKFURT
-    with Cloud(config, tmp_path_factory.mktemp("centres")) as running:
-        yield running
-
-
-@pytest.fixture(params=list(INTERPRETERS))
-def fleet(request, cloud, product_secrets, tmp_path):
-    yield from _fleet(cloud, product_secrets, tmp_path, INTERPRETERS[request.param])
-
-
-@pytest.fixture
-def chips(cloud, product_secrets, tmp_path):
-    yield from _fleet(cloud, product_secrets, tmp_path, None)
-
-
-def _fleet(cloud, product_secrets, folder, interpreter):
-    made = boots.Fleet(cloud, product_secrets, folder, interpreter)
-    yield made
-    cloud.admin("DELETE", "/faults")
-    assert not made.told()
+    return config
 
 
 def asking(fleet, auth="https", bootstrap="region", region=SINGAPORE, way="device", **options):
     """A board that was never on, burned with these settings."""
     fleet.endpoint = {"region": region, "auth": auth, "bootstrap": bootstrap}
     return fleet.board(way, **options)
-
-
-def names(boot):
-    return [state["aliot"] for state in boot.states]
 
 
 def at(region):
@@ -91,28 +66,31 @@ def test_a_board_is_sent_to_its_centre_and_after_a_power_cut_goes_there_directly
     assert bool(cloud.device(board.product_key, board.device_name)["iot_tokens"]) is (settings[0] == "https")
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("way, auth", [("https", "https"), ("mqtt", "https"), ("regnwl", "mqtt")])
-def test_what_was_issued_is_what_asks(chips, way, auth, cloud):
-    board = asking(chips, auth, "global", SHANGHAI, way)
+def test_what_was_issued_is_what_asks(fleet, way, auth, cloud):
+    board = asking(fleet, auth, "global", SHANGHAI, way)
     boot = board.boot(until="kept")
     assert names(boot).index("stored") < names(boot).index("asking"), boot.lines
-    assert boot.state("connected")["host"] == at(FRANKFURT) and chips.registrations(board) == 1
+    assert boot.state("connected")["host"] == at(FRANKFURT) and fleet.registrations(board) == 1
     goes_there_directly(board, FRANKFURT)
-    assert chips.registrations(board) == 1
+    assert fleet.registrations(board) == 1
 
 
-def test_settings_on_the_board_go_before_what_was_burned(chips):
-    main = boots.MAIN.format(
+@MICROPYTHON
+def test_settings_on_the_board_go_before_what_was_burned(fleet):
+    main = MAIN.format(
         config={"endpoint": {"auth": "https", "bootstrap": "region", "region": SINGAPORE}}, timeout=PATIENT
     )
-    chips.endpoint = {"region": SHANGHAI}
-    board = chips.board("device", main=main)
+    fleet.endpoint = {"region": SHANGHAI}
+    board = fleet.board("device", main=main)
     assert board.boot(until="kept").state("connected")["host"] == at(FRANKFURT)
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
-def test_power_cuts_at_every_flash_operation_of_a_bootstrap(chips, torn, tally):
-    board = asking(chips)
+def test_power_cuts_at_every_flash_operation_of_a_bootstrap(fleet, torn, tally):
+    board = asking(fleet)
     new = board.flash.read_bytes()
     whole = board.boot(until="kept").operations
     assert whole > 0
@@ -126,8 +104,9 @@ def test_power_cuts_at_every_flash_operation_of_a_bootstrap(chips, torn, tally):
     goes_there_directly(board, FRANKFURT)
 
 
-def test_power_cuts_while_it_is_thrown_away(chips, cloud, tally):
-    board = asking(chips, "mqtt")
+@MICROPYTHON
+def test_power_cuts_while_it_is_thrown_away(fleet, cloud, tally):
+    board = asking(fleet, "mqtt")
     board.boot(until="kept")
     kept = board.flash.read_bytes()
     refuse = {
@@ -163,8 +142,9 @@ def test_a_board_that_was_moved_hears_of_it_and_goes(fleet, cloud):
     goes_there_directly(board, OREGON)
 
 
-def test_a_board_that_was_moved_while_it_was_off_asks_anew(chips, cloud):
-    board = asking(chips, "mqtt")
+@MICROPYTHON
+def test_a_board_that_was_moved_while_it_was_off_asks_anew(fleet, cloud):
+    board = asking(fleet, "mqtt")
     board.boot(until="kept")
     cloud.admin("POST", f"/devices/{board.product_key}/{board.device_name}/centre", {"region": OREGON})
     refused = board.boot(until="refused")
@@ -176,9 +156,10 @@ def test_a_board_that_was_moved_while_it_was_off_asks_anew(chips, cloud):
     goes_there_directly(board, OREGON)
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("how", ["revoked", "expired"])
-def test_a_stale_token_is_asked_for_anew_in_the_same_boot(chips, cloud, how):
-    board = asking(chips)
+def test_a_stale_token_is_asked_for_anew_in_the_same_boot(fleet, cloud, how):
+    board = asking(fleet)
     board.boot(until="kept")
     if how == "revoked":
         cloud.admin("DELETE", f"/devices/{board.product_key}/{board.device_name}/tokens")
@@ -207,11 +188,12 @@ FAULTS = [
 ]
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("fault, code", FAULTS, ids=[f"{fault['kind']}-{code}" for fault, code in FAULTS])
 @pytest.mark.parametrize("when", ["auth", "bootstrap"])
-def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(chips, cloud, when, fault, code):
+def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(fleet, cloud, when, fault, code):
     silence = fault["kind"] in ("half_open", "trickle")
-    board = asking(chips, "https" if when == "auth" else "mqtt", timeout=SHORT if silence else PATIENT)
+    board = asking(fleet, "https" if when == "auth" else "mqtt", timeout=SHORT if silence else PATIENT)
     cloud.arm({"where": "https", "when": when, "pk": board.product_key, "dn": board.device_name, **fault})
     board.start()
     said = board.wait_for(lambda state: state["aliot"] in ANSWERS)
@@ -227,18 +209,20 @@ def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(chips, cloud,
         assert online(board).state("connecting")["host"] == at(FRANKFURT)
 
 
+@MICROPYTHON
 @pytest.mark.parametrize(
     "kind, code", [("wrong_host", "certificate.name"), ("untrusted", "certificate.untrusted")]
 )
-def test_a_centre_must_prove_its_name(chips, cloud, kind, code):
-    board = asking(chips)
+def test_a_centre_must_prove_its_name(fleet, cloud, kind, code):
+    board = asking(fleet)
     cloud.arm({"where": "https", "when": "handshake", "kind": "certificate", "certificate": kind})
     boot = board.boot(until=lambda state: state["aliot"] in ANSWERS)
     assert boot.states[-1].get("code") == code, "\n".join(boot.lines)
 
 
-def test_an_answer_in_chunks_is_one(chips, cloud):
-    board = asking(chips)
+@MICROPYTHON
+def test_an_answer_in_chunks_is_one(fleet, cloud):
+    board = asking(fleet)
     cloud.arm(
         {
             "where": "https",
@@ -251,11 +235,12 @@ def test_an_answer_in_chunks_is_one(chips, cloud):
     assert online(board).state("connected")["host"] == at(FRANKFURT)
 
 
-def test_a_board_of_another_kind_is_told_so(chips):
+@MICROPYTHON
+def test_a_board_of_another_kind_is_told_so(fleet):
     """A DeviceSecret that is wrong is refused by the centre, not by the broker."""
-    chips.endpoint = {"region": SINGAPORE, "auth": "https", "bootstrap": "region"}
-    board = chips.board(
-        "device", image=chips.image("device", name="never-made", device_secret=secrets.token_hex(16))
+    fleet.endpoint = {"region": SINGAPORE, "auth": "https", "bootstrap": "region"}
+    board = fleet.board(
+        "device", image=fleet.image("device", name="never-made", device_secret=secrets.token_hex(16))
     )
     boot = board.boot(until="refused")
     assert boot.state("refused")["code"] == "auth.5001" and "exists" in boot.state("refused")["advice"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.support.fleet import comes_back
+from host_tests.support.fleet import MICROPYTHON, comes_back
 from host_tests.system.boots.test_media import in_files, in_nvs
 
 PATIENT, SHORT = 15000, 1500  # ms: what a registration or connect may take; short where the fault is silence
@@ -91,18 +91,20 @@ def test_every_connack_code_of_a_registration(fleet, number):
 CODES = [400, 401, 429, 460, 500, 5005, 6100, 6204, 6250, 6280, 6287, 6288, 6289, 6292, 6600, 6619, 12345]
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("number", CODES)
-def test_every_registration_code(chips, number):
+def test_every_registration_code(fleet, number):
     board, said = strike(
-        chips, "https", {"where": "https", "when": "register", "kind": "refuse", "code": number}
+        fleet, "https", {"where": "https", "when": "register", "kind": "refuse", "code": number}
     )
     assert (said["aliot"], said["code"]) == ("refused", f"register.{number}") and (
         said["advice"] or number == 12345
     )
     assert "issued" not in in_nvs(board)
-    recovers(chips, board)
+    recovers(fleet, board)
 
 
+@MICROPYTHON
 @pytest.mark.parametrize(
     "fault",
     [
@@ -130,14 +132,14 @@ def test_every_registration_code(chips, number):
         ("https", "mqtt_tls", "connect"),
     ],
 )
-def test_an_answer_that_cannot_be_used(chips, way, where, when, fault):
+def test_an_answer_that_cannot_be_used(fleet, way, where, when, fault):
     if fault["kind"] == "status" and where != "https" or fault["kind"] in WITH_A_SECRET and when == "connect":
         fault = {"kind": "close", "processed": False}  # no such answer here: the request is lost instead
-    board, said = strike(chips, way, {"where": where, "when": when, **fault})
+    board, said = strike(fleet, way, {"where": where, "when": when, **fault})
     assert said["code"] and said["aliot"] in ("offline", "refused"), said
     if when != "connect":
         assert "issued" not in in_nvs(board) and "issued" not in in_files(board)
-    recovers(chips, board)
+    recovers(fleet, board)
 
 
 WITH_A_SECRET = ("wrong_json", "wrong_device", "oversize")
@@ -207,10 +209,11 @@ def test_it_recovers_by_itself_when_the_fault_goes(fleet):
     assert boot.reason == "stopped" and boot.state("offline") and boot.state("connected"), boot.lines
 
 
-def test_a_name_that_does_not_resolve(chips):
-    board = chips.board("https")
+@MICROPYTHON
+def test_a_name_that_does_not_resolve(fleet):
+    board = fleet.board("https")
     board.cloud = None
     boot = board.boot(until=lambda state: state["aliot"] in ANSWERS, timeout=90)
     assert boot.state("offline")["code"] == "dns" and boot.state("clock")["server"] is None
-    board.cloud = chips.cloud.run_dir
-    recovers(chips, board)
+    board.cloud = fleet.cloud.run_dir
+    recovers(fleet, board)

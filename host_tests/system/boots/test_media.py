@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.support.fleet import comes_back, online
+from host_tests.support.fleet import MICROPYTHON, comes_back, online
 from tools import boards
 from tools.firmware import record
 from tools.image import littlefs, nvs
@@ -99,9 +99,10 @@ def test_one_good_copy_is_enough_and_heals_the_other(fleet, way, loss):
     assert fleet.registrations(board) == 1
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("torn_too", [False, True], ids=["before", "torn"])
-def test_power_cuts_while_it_heals(chips, torn_too, tally):
-    board = chips.board("https")
+def test_power_cuts_while_it_heals(fleet, torn_too, tally):
+    board = fleet.board("https")
     online(board)
     for loss in (nvs_erased, files_gone):
         loss(board)
@@ -112,7 +113,7 @@ def test_power_cuts_while_it_heals(chips, torn_too, tally):
             assert board.boot(until="connected", cut_at=operation, torn=torn_too).reason == "power cut"
             assert not comes_back(board).state("registering")
             tally("power cuts")
-    assert chips.registrations(board) == 1
+    assert fleet.registrations(board) == 1
 
 
 @pytest.mark.parametrize("remove", [set_nvs, set_files], ids=["nvs", "littlefs"])

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from host_tests.support.fleet import MICROPYTHON
+
 BEGIN = """
 from aliot.device import Device
 from aliot.wifi import Wifi
@@ -29,25 +31,7 @@ def offline(code):
 @pytest.fixture
 def on(fleet):
     """`on(main, way)`: a board with that main.py; its power goes at the end."""
-    yield from boards(fleet)
-
-
-@pytest.fixture
-def chip(chips):
-    """The same on the MicroPython interpreter only, for what takes long."""
-    yield from boards(chips)
-
-
-def boards(fleet):
-    made = []
-
-    def board(program, way="device", **options):
-        made.append(fleet.board(way, main=program, **options))
-        return made[-1]
-
-    yield board
-    for one in made:
-        one.power_off()
+    return lambda program, way="device", **options: fleet.board(way, main=program, **options)
 
 
 def test_wifi_goes_and_comes_back(on):
@@ -76,10 +60,11 @@ def test_wifi_that_is_not_there_at_first(on):
     board.wait_for("connected")
 
 
-def test_two_boards_with_one_identity_see_that_they_are_twins(chip):
-    one = chip(main())
+@MICROPYTHON
+def test_two_boards_with_one_identity_see_that_they_are_twins(on):
+    one = on(main())
     image = one.flash.read_bytes()
-    other = chip(main(), image=image)
+    other = on(main(), image=image)
     for board in (one, other):
         board.start()
     said = one.wait_for(lambda state: state.get("code") == "twin", timeout=90)
@@ -143,9 +128,10 @@ device.subscribe("user/get", echo, 1)
     assert echoed == [f"message {number}" for number in range(5)]
 
 
-def test_a_message_that_the_heap_does_not_hold_is_passed_over(chip, chips):
+@MICROPYTHON
+def test_a_message_that_the_heap_does_not_hold_is_passed_over(on, fleet):
     """Of QoS 1 too: without an acknowledgement it would come for ever."""
-    board = chip(
+    board = on(
         main("""
 held = [bytes(4000)]
 def fill(size):
@@ -160,8 +146,8 @@ device.subscribe("user/get", lambda topic, payload: print("got", len(payload)), 
     )
     board.start()
     board.wait_for("connected")
-    publish(chips, board, "user/get", "x" * 15000, 1)
-    publish(chips, board, "user/get", "hello", 1)
+    publish(fleet, board, "user/get", "x" * 15000, 1)
+    publish(fleet, board, "user/get", "hello", 1)
     board.wait_line("got 5")
     assert not [line for line in board.power_off().lines if "15000" in line]
 
@@ -210,9 +196,10 @@ while True:
     board.wait_line("polled", timeout=60)
 
 
-def test_the_watchdog_is_fed_while_a_platform_is_silent(chip, cloud):
+@MICROPYTHON
+def test_the_watchdog_is_fed_while_a_platform_is_silent(on, cloud):
     """Four connects of 4 s each are longer than the watchdog's 8 s, and no single call is."""
-    board = chip(main(timeout=4000, watchdog=8000))
+    board = on(main(timeout=4000, watchdog=8000))
     cloud.arm({"where": "mqtt_tls", "when": "handshake", "kind": "half_open", "times": None})
     board.start()
     for _ in range(3):
@@ -221,8 +208,9 @@ def test_the_watchdog_is_fed_while_a_platform_is_silent(chip, cloud):
     board.wait_for("connected", timeout=90)
 
 
-def test_an_application_that_stops_polling_is_reset_by_the_watchdog(chip):
-    board = chip(
+@MICROPYTHON
+def test_an_application_that_stops_polling_is_reset_by_the_watchdog(on):
+    board = on(
         main(
             end="device.start()\nwhile not device.poll(10):\n    pass\nwhile True:\n    pass\n", watchdog=8000
         )
@@ -266,10 +254,11 @@ def flood():
         listener.close()
 
 
-def test_a_flood_of_tls_warnings_is_a_timeout_and_no_watchdog(chip, flood):
+@MICROPYTHON
+def test_a_flood_of_tls_warnings_is_a_timeout_and_no_watchdog(on, flood):
     """An attacker on the way needs no key for that: mbedTLS passes over each warning and reads on."""
     warning = bytes((21, 3, 3, 0, 2, 1, 90))
-    board = chip(
+    board = on(
         main(timeout=4000, watchdog=8000).replace(
             "{", '{"endpoint": {"host": "flood.example", "port": 8883}, ', 1
         ),

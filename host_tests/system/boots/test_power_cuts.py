@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from host_tests.support.fleet import WAYS, comes_back, online
+from host_tests.support.fleet import MICROPYTHON, WAYS, comes_back, online
 
 
 def test_a_first_boot_registers_once_and_no_later_boot_does(fleet):
@@ -20,12 +20,13 @@ def test_a_first_boot_registers_once_and_no_later_boot_does(fleet):
         assert fleet.registrations(board) == 1
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
 @pytest.mark.parametrize("way", WAYS)
-def test_at_every_flash_operation(chips, way, torn, tally):
-    whole = online(chips.board(way)).operations
+def test_at_every_flash_operation(fleet, way, torn, tally):
+    whole = online(fleet.board(way)).operations
     for operation in range(1, whole + 1):
-        board = chips.board(way)
+        board = fleet.board(way)
         cut = board.boot(until="connected", cut_at=operation, torn=torn)
         assert cut.reason == "power cut" and not cut.state("stored"), cut.lines
         comes_back(board)
@@ -33,12 +34,13 @@ def test_at_every_flash_operation(chips, way, torn, tally):
         tally("power cuts")
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("way", WAYS)
-def test_again_and_again_while_it_recovers(chips, way, campaign, tally):
+def test_again_and_again_while_it_recovers(fleet, way, campaign, tally):
     seed = random.randrange(2**32)
     draw = random.Random(seed)
     for _ in range(campaign(6)):
-        board = chips.board(way)
+        board = fleet.board(way)
         for _ in range(draw.randint(2, 12)):
             at = draw.randint(1, draw.choice((4, 12, 32)))
             boot = board.boot(until="connected", cut_at=at, torn=draw.random() < 0.5)

@@ -1,9 +1,9 @@
 """Every code that the platform may answer with reaches the application and the sub-device's state."""
 
-import json
+from host_tests.support.fleet import said
+from host_tests.support.gateways import GATEWAYS, GatewayFleet, done, fresh
 
-from host_tests.support.gateways import GATEWAYS, done, fresh
-
+FLEET = GatewayFleet
 REGISTER = (460, 401, 5005, 6288, 6100, 6619, 6402, 6203, 6292, 500, 5244, 6450)
 ATTACH = (460, 401, 6402, 6100, 6204, 6400, 6203, 6619, 500)
 LOGIN = {
@@ -32,22 +32,19 @@ say(app="logout", failed=told(gateway.logout(sub(numbers[0]))))
 """
 
 
-def said(board, app):
-    lines = [json.loads(line) for line in board.run.lines if line.startswith("{")]
-    return [line for line in lines if line.get("app") == app]
-
-
-def test_every_code(site, cloud):
+def test_every_code(fleet, cloud):
     numbers = fresh(1 + len(LOGIN))
-    board = site.gateway(STEPS.format(numbers=numbers, register=len(REGISTER), attach=len(ATTACH)))
+    board = fleet.board(STEPS.format(numbers=numbers, register=len(REGISTER), attach=len(ATTACH)))
     for stage, codes in (("sub_register", REGISTER), ("topo_add", (0, *ATTACH)), ("sub_login", (0, *LOGIN))):
         # the first of each makes the one sub-device that has to be online
         for code in codes:
-            fault = {"where": "mqtt_tls", "when": stage, "dn": board.name}
+            fault = {"where": "mqtt_tls", "when": stage, "dn": board.device_name}
             cloud.arm(
                 {**fault, "kind": "refuse", "code": code} if code else {**fault, "kind": "delay", "ms": 1}
             )
-    cloud.arm({"where": "mqtt_tls", "when": "sub_logout", "kind": "refuse", "code": 520, "dn": board.name})
+    cloud.arm(
+        {"where": "mqtt_tls", "when": "sub_logout", "kind": "refuse", "code": 520, "dn": board.device_name}
+    )
     board.start()
     done(board)
     assert [code[0][1] for code in said(board, "register")[0]["codes"]] == list(REGISTER)
@@ -56,23 +53,25 @@ def test_every_code(site, cloud):
     assert said(board, "logout")[0]["failed"] == []
 
 
-def test_throttled(site, cloud):
-    board = site.gateway(
+def test_throttled(fleet, cloud):
+    board = fleet.board(
         "say(app='one', failed=told(gateway.register(sub(*{0}))))\ngateway.register(sub(*{0}))".format(
             fresh(2)
         )
     )
-    cloud.arm({"where": "mqtt_tls", "when": "sub_register", "kind": "refuse", "code": 429, "dn": board.name})
+    cloud.arm(
+        {"where": "mqtt_tls", "when": "sub_register", "kind": "refuse", "code": 429, "dn": board.device_name}
+    )
     board.start()
     done(board)
     assert [one[1] for one in said(board, "one")[0]["failed"]] == [429, 429]
     failed = said(board, "failed")[0]
     assert failed["code"] == "gateway.429" and "a minute" in failed["advice"]
-    assert site.asked(board, "sub_register") == [429]
+    assert fleet.asked(board, "sub_register") == [429]
 
 
-def test_a_product_whose_registration_is_off_and_one_that_nobody_burned(site):
-    board = site.gateway(
+def test_a_product_whose_registration_is_off_and_one_that_nobody_burned(fleet):
+    board = fleet.board(
         """
 say(app="off", failed=told(gateway.register([("a1SwitchOff", "sensor-off")] + sub({0}))))
 gateway.register_with_product_secret([("a1Unknown01", "sensor-01")])
@@ -84,9 +83,9 @@ gateway.register_with_product_secret([("a1Unknown01", "sensor-01")])
     assert said(board, "failed")[0]["code"] == "gateway.product"
 
 
-def test_a_secret_that_is_void_is_told_with_its_way_out(site, cloud):
+def test_a_secret_that_is_void_is_told_with_its_way_out(fleet, cloud):
     (number,) = fresh(1)
-    board = site.gateway(
+    board = fleet.board(
         """
 name = sub({0})[0]
 gateway.bring_online([name])
@@ -101,5 +100,6 @@ say(app="mended", failed=told(gateway.bring_online([name])))
     assert done(board)["online"] == 1, board.run.lines
     assert said(board, "void")[0]["failed"] == [[f"sensor-{number:04}", 6287]]
     assert (
-        said(board, "mended")[0]["failed"] == [] and cloud.device(GATEWAYS, board.name)["status"] == "online"
+        said(board, "mended")[0]["failed"] == []
+        and cloud.device(GATEWAYS, board.device_name)["status"] == "online"
     )

@@ -2,8 +2,10 @@
 
 import pytest
 
-from host_tests.support.gateways import becomes, done, fresh
+from host_tests.support.fleet import MICROPYTHON
+from host_tests.support.gateways import GatewayFleet, becomes, done, fresh
 
+FLEET = GatewayFleet
 # every request that a gateway knows, some of them twice over what is left to be done
 EVERYTHING = """
 def again(action, *arguments):
@@ -34,12 +36,18 @@ STAGES = {
 
 
 @pytest.mark.parametrize("processed", [True, False], ids=["reply", "request"])
-def test_each_reply_is_lost_once(site, cloud, processed):
+def test_each_reply_is_lost_once(fleet, cloud, processed):
     numbers = fresh(3)
-    board = site.gateway(EVERYTHING.format(*numbers), timeout=300)
+    board = fleet.board(EVERYTHING.format(*numbers), timeout=300)
     cloud.arm(
         *[
-            {"where": "mqtt_tls", "when": stage, "kind": "silent", "processed": processed, "dn": board.name}
+            {
+                "where": "mqtt_tls",
+                "when": stage,
+                "kind": "silent",
+                "processed": processed,
+                "dn": board.device_name,
+            }
             for stage in STAGES
         ]
     )
@@ -48,25 +56,26 @@ def test_each_reply_is_lost_once(site, cloud, processed):
     assert said["online"] == 1 and said["stored"] == 3, board.run.lines
     through = next(line for line in board.run.lines if '"through"' in line)
     assert '"failed": []' in through and all(f"sensor-{number:04}" in through for number in numbers)
-    assert [site.status(number) for number in numbers] == ["online", "offline", "offline"]
+    assert [fleet.status(number) for number in numbers] == ["online", "offline", "offline"]
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("stages", [("sub_register", "proxy_register"), ("topo_add", "topo_delete")])
-def test_the_connection_is_lost_at_each_step(chips, cloud, stages):
+def test_the_connection_is_lost_at_each_step(fleet, cloud, stages):
     numbers = fresh(3)
-    board = chips.gateway(EVERYTHING.format(*numbers), timeout=300)
+    board = fleet.board(EVERYTHING.format(*numbers), timeout=300)
     for processed, stage in zip((True, False), stages):
         fault = {
             "where": "mqtt_tls",
             "when": stage,
             "kind": "close",
             "processed": processed,
-            "dn": board.name,
+            "dn": board.device_name,
         }
         cloud.arm(fault)
     board.start()
     said = done(board)
     assert said["stored"] == 3, board.run.lines
-    becomes(chips, numbers[0], "online")
-    assert [chips.status(number) for number in numbers[1:]] == ["offline", "offline"]
+    becomes(fleet, numbers[0], "online")
+    assert [fleet.status(number) for number in numbers[1:]] == ["offline", "offline"]
     assert len([state for state in board.run.states if state["aliot"] == "connected"]) == 3

@@ -1,11 +1,11 @@
 """As many sub-devices as the platform takes, through one board, with the platform's rates on."""
 
-import pytest
-
-from host_tests.support import gateways as sites
-from tools.emulator.cloud.process import Cloud
+from host_tests.support.fleet import MICROPYTHON
+from host_tests.support.gateways import GATEWAYS, GatewayFleet, gateway_config
 
 COUNT = 1500
+FLEET = GatewayFleet
+CLOUD = gateway_config({"login_rate": "refuse", "uplink_rate": "drop"}, count=COUNT + 1)
 STEPS = """
 import gc
 from aliot.errors import LinkError
@@ -22,16 +22,10 @@ failed = gateway.register(sub({count}))
 """
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    switches = {"login_rate": "refuse", "uplink_rate": "drop"}
-    with Cloud(sites.config(switches, count=COUNT + 1), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-def test_1500_are_registered_attached_online_and_after_a_power_cut_online_again(chips, cloud):
+@MICROPYTHON
+def test_1500_are_registered_attached_online_and_after_a_power_cut_online_again(fleet, cloud):
     # a payload that 30 items of a topology request fit into keeps the test short; the bench has the default
-    board = chips.gateway(STEPS.format(count=COUNT), payload=8000, heap="320K")
+    board = fleet.board(STEPS.format(count=COUNT), payload=8000, heap="320K")
     board.start()
     listed = board.wait_line('"listed"', 90)
     assert f'"listed": {COUNT}' in listed and f'"counted": [{COUNT}, {COUNT}]' in listed
@@ -41,6 +35,6 @@ def test_1500_are_registered_attached_online_and_after_a_power_cut_online_again(
     board.start()
     state = board.wait_for(lambda state: state["aliot"] == "subdevices", 90)
     assert state["online"] == state["attached"] == state["stored"] == COUNT
-    assert chips.asked(board, "sub_register") == chips.asked(board, "topo_add") == [200] * (COUNT // 250 * 9)
-    assert set(chips.asked(board, "sub_batch_login")) == {200}
-    assert cloud.device(sites.GATEWAYS, board.name)["subdevices"] == COUNT
+    assert fleet.asked(board, "sub_register") == fleet.asked(board, "topo_add") == [200] * (COUNT // 250 * 9)
+    assert set(fleet.asked(board, "sub_batch_login")) == {200}
+    assert cloud.device(GATEWAYS, board.device_name)["subdevices"] == COUNT

@@ -2,8 +2,10 @@
 
 import pytest
 
-from host_tests.support.gateways import SENSORS, done, fresh, sensor
+from host_tests.support.fleet import MICROPYTHON
+from host_tests.support.gateways import SENSORS, GatewayFleet, done, fresh, sensor
 
+FLEET = GatewayFleet
 ONLINE = """
 say(app="brought", failed=told(gateway.bring_online(sub({0}, {1}, {2}))))
 for name in sub({0}, {1}, {2}):
@@ -15,27 +17,28 @@ def properties(cloud, number):
     return cloud.device(SENSORS, sensor(number))["properties"]
 
 
-def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(site, cloud):
+def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(fleet, cloud):
     numbers = fresh(3)
-    board = site.gateway(ONLINE.format(*numbers))
+    board = fleet.board(ONLINE.format(*numbers))
     board.start()
     assert done(board)["online"] == 3, board.run.lines
-    assert [site.status(number) for number in numbers] == ["online"] * 3
+    assert [fleet.status(number) for number in numbers] == ["online"] * 3
     assert all("T" in str(properties(cloud, number)) for number in numbers)
     board.power_off()
     board.start()
     board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 3, 60)
-    assert site.asked(board, "sub_register") == site.asked(board, "topo_add") == [200]
-    assert site.asked(board, "sub_batch_login") == [200, 200]
+    assert fleet.asked(board, "sub_register") == fleet.asked(board, "topo_add") == [200]
+    assert fleet.asked(board, "sub_batch_login") == [200, 200]
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("way", ["https", "mqtt"])
-def test_a_gateway_that_registers_itself_first(chips, way):
+def test_a_gateway_that_registers_itself_first(fleet, way):
     numbers = fresh(3)
-    board = chips.gateway(ONLINE.format(*numbers), way=way)
+    board = fleet.board(ONLINE.format(*numbers), kind=way)
     board.start()
     assert done(board)["online"] == 3, board.run.lines
     board.power_off()
     board.start()
     board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 3, 60)
-    assert not board.run.state("registering") and chips.asked(board, "sub_register") == [200]
+    assert not board.run.state("registering") and fleet.asked(board, "sub_register") == [200]

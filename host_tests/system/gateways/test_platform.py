@@ -2,9 +2,10 @@
 
 import time
 
-from host_tests.support.gateways import GATEWAYS, SENSORS, becomes, done, fresh, names, sensor
-from host_tests.system.gateways.test_codes import said
+from host_tests.support.fleet import said
+from host_tests.support.gateways import GATEWAYS, SENSORS, GatewayFleet, becomes, done, fresh, names, sensor
 
+FLEET = GatewayFleet
 BRING = "gateway.bring_online(sub(*{0}))"
 WATCH = """
 def on_event(event, name, code):
@@ -29,30 +30,30 @@ def event(board, what, number, timeout=30):
     )
 
 
-def test_disabled_enabled_deleted_and_asked_for(site, cloud):
+def test_disabled_enabled_deleted_and_asked_for(fleet, cloud):
     one, two, three = fresh(3)
-    board = site.gateway(BRING.format([one, two]), prepare=WATCH)
+    board = fleet.board(BRING.format([one, two]), prepare=WATCH)
     board.start()
     assert done(board)["online"] == 2
     cloud.act(SENSORS, sensor(one), "disable")
     event(board, "disabled", one)
     cloud.act(SENSORS, sensor(one), "enable")
     event(board, "enabled", one)
-    becomes(site, one, "online")
+    becomes(fleet, one, "online")
     cloud.act(SENSORS, sensor(two), "delete")
     event(board, "deleted", two)
-    cloud.act(GATEWAYS, board.name, "notify", {"subdevices": names(three)})
+    cloud.act(GATEWAYS, board.device_name, "notify", {"subdevices": names(three)})
     event(board, "attach", three)
-    becomes(site, three, "online")
+    becomes(fleet, three, "online")
     board.power_off()
     board.start()
     state = board.wait_for(lambda state: state["aliot"] == "subdevices", 60)
     assert (state["stored"], state["online"]) == (2, 2)
 
 
-def test_a_property_is_set_and_a_custom_topic_answered(site, cloud):
+def test_a_property_is_set_and_a_custom_topic_answered(fleet, cloud):
     (number,) = fresh(1)
-    board = site.gateway(BRING.format([number]), prepare=WATCH)
+    board = fleet.board(BRING.format([number]), prepare=WATCH)
     board.start()
     done(board)
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(number)}/property", {"params": {"Switch": 1}})
@@ -69,33 +70,33 @@ def test_a_property_is_set_and_a_custom_topic_answered(site, cloud):
         time.sleep(0.02)
 
 
-def test_a_session_that_ended_in_the_cloud(site, cloud):
+def test_a_session_that_ended_in_the_cloud(fleet, cloud):
     """After 520 a sub-device logs in again by itself; one that another gateway took (427) is left alone."""
     taken, ended = fresh(2)
-    board = site.gateway(BRING.format([taken, ended]), prepare=WATCH)
+    board = fleet.board(BRING.format([taken, ended]), prepare=WATCH)
     board.start()
     done(board)
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(ended)}/kick", {"code": 520})
     event(board, "session", ended)
-    becomes(site, ended, "online")
+    becomes(fleet, ended, "online")
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(taken)}/kick", {"code": 427})
     assert event(board, "taken", taken)["code"] == 427
     assert board.wait_for("subdevices")["online"] == 1
-    assert site.status(taken) == "offline" and site.asked(board, "sub_login") == [200]
+    assert fleet.status(taken) == "offline" and fleet.asked(board, "sub_login") == [200]
 
 
-def test_what_had_no_session_is_sent_once_more(site, cloud):
+def test_what_had_no_session_is_sent_once_more(fleet, cloud):
     """The notice that a session ended was lost, so the gateway publishes; then the platform says 520."""
     number, other = fresh(2)
     topic = f"/{SENSORS}/{sensor(number)}/user/update"
     on_get = """
 gateway.subscribe("user/get", lambda *what: gateway.publish(sub({0})[0], "user/update", "word", 1))
 """.format(number)
-    board = site.gateway(BRING.format([number, other]), prepare=on_get)
+    board = fleet.board(BRING.format([number, other]), prepare=on_get)
     board.start()
     done(board)
     fault = {"where": "mqtt_tls", "when": "deliver", "kind": "silent"}
-    cloud.arm({**fault, "pk": GATEWAYS, "dn": board.name})
+    cloud.arm({**fault, "pk": GATEWAYS, "dn": board.device_name})
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(number)}/kick", {"code": 520})
     cloud.admin(
         "POST", "/publish", {"topic": f"/{SENSORS}/{sensor(other)}/user/get", "payload": "go", "qos": 0}
@@ -106,15 +107,15 @@ gateway.subscribe("user/get", lambda *what: gateway.publish(sub({0})[0], "user/u
     while not cloud.admin("GET", sent):
         assert time.monotonic() < ends, board.run.lines[-20:]
         time.sleep(0.02)
-    assert len(cloud.admin("GET", sent)) == 1 and site.asked(board, "sub_login") == [200]
+    assert len(cloud.admin("GET", sent)) == 1 and fleet.asked(board, "sub_login") == [200]
 
 
-def test_another_gateway_takes_a_subdevice_over(site, cloud):
+def test_another_gateway_takes_a_subdevice_over(fleet, cloud):
     (number,) = fresh(1)
-    first = site.gateway(BRING.format([number]), prepare=WATCH)
+    first = fleet.board(BRING.format([number]), prepare=WATCH)
     first.start()
     done(first)
-    second = site.gateway(
+    second = fleet.board(
         """
 say(app="refused", failed=told(gateway.register(sub({0}))))
 say(app="taken", failed=told(gateway.register_with_product_secret(sub({0})) + gateway.bring_online(sub({0}))))
@@ -128,5 +129,5 @@ say(app="taken", failed=told(gateway.register_with_product_secret(sub({0})) + ga
     state = first.wait_for(lambda state: state["aliot"] == "subdevices")
     assert (state["attached"], state["online"]) == (0, 0)
     assert (
-        site.status(number) == "online" and len(site.asked(first, "sub_login")) == 1
+        fleet.status(number) == "online" and len(fleet.asked(first, "sub_login")) == 1
     )  # and it does not fight

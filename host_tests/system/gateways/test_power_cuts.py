@@ -3,8 +3,10 @@
 Whatever happened, the next boot brings all of them online, and the one after it does so without registering.
 """
 
-from host_tests.support.gateways import done, fresh
+from host_tests.support.fleet import MICROPYTHON
+from host_tests.support.gateways import GatewayFleet, done, fresh
 
+FLEET = GatewayFleet
 BRING = "say(app='brought', failed=told(gateway.bring_online(sub(*{numbers}))))"
 
 
@@ -16,24 +18,25 @@ def online(board):
     return board.run
 
 
-def test_at_every_flash_operation(chips, campaign, tally):
-    whole = online(chips.gateway(BRING.format(numbers=fresh(3)))).operations
+@MICROPYTHON
+def test_at_every_flash_operation(fleet, campaign, tally):
+    whole = online(fleet.board(BRING.format(numbers=fresh(3)))).operations
     assert whole >= 4
     for operation in range(1, whole + 1):
         for torn in (False, True) if campaign(2) > 2 else (operation % 2 == 0,):
-            cut_at(chips, operation, torn)
+            cut_at(fleet, operation, torn)
             tally("power cuts")
 
 
-def cut_at(chips, operation, torn):
+def cut_at(fleet, operation, torn):
     numbers = fresh(3)
-    board = chips.gateway(BRING.format(numbers=numbers))
+    board = fleet.board(BRING.format(numbers=numbers))
     cut = board.boot(until="subdevices", cut_at=operation, torn=torn)
     assert cut.reason == "power cut", cut.lines
     online(board)
-    asked = len(chips.asked(board, "sub_register"))
+    asked = len(fleet.asked(board, "sub_register"))
     assert asked <= 2
     if operation % 4 == 0:
         online(board)
-        assert len(chips.asked(board, "sub_register")) == asked, "what was stored is not registered again"
+        assert len(fleet.asked(board, "sub_register")) == asked, "what was stored is not registered again"
     board.flash.unlink()

@@ -2,10 +2,11 @@
 
 import pytest
 
-from host_tests.support.gateways import GATEWAYS, done
-from host_tests.system.gateways.test_codes import said
+from host_tests.support.fleet import MICROPYTHON, said
+from host_tests.support.gateways import GATEWAYS, GatewayFleet, done
 from tools.emulator.board.boot import RELEASES
 
+FLEET = GatewayFleet
 LEAST = 12 * 1024  # bytes of the C heap that have to be free at any time
 HEAPS = """
 import gc, esp32
@@ -26,16 +27,17 @@ heaps()
 """
 
 
+@MICROPYTHON
 @pytest.mark.parametrize("release", RELEASES)
-def test_one_more_does_not_fit_and_what_fits_outlives_a_lost_connection_and_power(chips, cloud, release):
-    board = chips.gateway(FILL, prepare=HEAPS, memory=release)
+def test_one_more_does_not_fit_and_what_fits_outlives_a_lost_connection_and_power(fleet, cloud, release):
+    board = fleet.board(FILL, prepare=HEAPS, memory=release)
     board.start()
     stored = done(board, 120)["stored"]
     (memory,) = said(board, "memory")
     assert memory["code"] == "gateway.memory" and "PSRAM" in memory["advice"]
     assert stored >= 100 and memory["detail"] == f"{stored} sub-devices fit"
     assert [code for _, code in said(board, "asked")[0]["failed"]] == [401] * 3  # those secrets are none
-    cloud.act(GATEWAYS, board.name, "kick", {})
+    cloud.act(GATEWAYS, board.device_name, "kick", {})
     board.wait_for("offline")
     board.wait_for("connected")
     board.power_off()

@@ -4,11 +4,11 @@ import secrets
 
 import pytest
 
-from host_tests.support import id2 as boards
-from host_tests.support.device_tests import INTERPRETERS
-from host_tests.support.id2 import BURNED, EMPTY, LISTED, ends, online
+from host_tests.support.fleet import online
+from host_tests.support.id2 import BURNED, EMPTY, LISTED, Id2Fleet, ends, id2_config
 from host_tests.system.boots.test_bad_flash import full
-from tools.emulator.cloud.process import Cloud
+
+FLEET, CLOUD = Id2Fleet, id2_config(id2_authentications=161)
 
 SPEND = """
 if device.connected:
@@ -19,28 +19,14 @@ if device.connected:
 HOST = BURNED + ".itls.cn-shanghai.aliyuncs.com"
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with Cloud(boards.config(id2_authentications=161), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-@pytest.fixture(params=INTERPRETERS.values(), ids=INTERPRETERS.keys())
-def units(request, cloud, tmp_path):
-    made = boards.Units(cloud, tmp_path, request.param)
-    yield made
-    cloud.admin("DELETE", "/faults")
-    assert not made.told()
-
-
 def said(line):
     return line["code"], line["retry"]
 
 
 @pytest.mark.parametrize("key_type", ["AES_128", "AES_256"])
-def test_a_burned_identity_connects_and_its_name_registers_itself(units, cloud, key_type):
-    given = units.identity(key_type=key_type)
-    board = units.board(given)
+def test_a_burned_identity_connects_and_its_name_registers_itself(fleet, cloud, key_type):
+    given = fleet.identity(key_type=key_type)
+    board = fleet.board(given)
     first = online(board)
     assert first.state("boot")["way"] == "id2" and "issued" not in first.state("boot")
     assert (first.state("connected")["host"], first.state("connected")["port"]) == (HOST, 1883)
@@ -50,8 +36,8 @@ def test_a_burned_identity_connects_and_its_name_registers_itself(units, cloud, 
     assert cloud.admin("GET", f"/identities/{given['id2']}")["authentications_today"] == 2
 
 
-def test_a_board_without_identity_asks_for_one_once(units, cloud):
-    board = units.board()
+def test_a_board_without_identity_asks_for_one_once(fleet, cloud):
+    board = fleet.board()
     online(board)
     mac = board.mac.replace(":", "").upper()
     mine = [one for one in cloud.admin("GET", "/identities") if one["fingerprint"] == mac]
@@ -64,8 +50,8 @@ def test_a_board_without_identity_asks_for_one_once(units, cloud):
 
 
 @pytest.mark.parametrize("burned", [True, False])
-def test_an_nvs_without_room_is_named_and_no_reason_to_stop(units, cloud, burned):
-    board = units.board(units.identity() if burned else None)
+def test_an_nvs_without_room_is_named_and_no_reason_to_stop(fleet, cloud, burned):
+    board = fleet.board(fleet.identity() if burned else None)
     full(board)
     boot = online(board)
     assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
@@ -74,9 +60,9 @@ def test_an_nvs_without_room_is_named_and_no_reason_to_stop(units, cloud, burned
     assert len(cloud.admin("GET", "/identities")) == before
 
 
-def test_it_comes_back_after_an_outage_and_counts(units, cloud):
-    given = units.identity()
-    board = units.board(given)
+def test_it_comes_back_after_an_outage_and_counts(fleet, cloud):
+    given = fleet.identity()
+    board = fleet.board(given)
     board.start()
     try:
         board.wait_for("connected")
@@ -89,9 +75,9 @@ def test_it_comes_back_after_an_outage_and_counts(units, cloud):
     assert cloud.admin("GET", f"/identities/{given['id2']}")["authentications_today"] == 3
 
 
-def test_the_tenth_authentication_is_made_and_the_eleventh_is_not(units, cloud):
-    given = units.identity()
-    board = units.board(given, each=SPEND)
+def test_the_tenth_authentication_is_made_and_the_eleventh_is_not(fleet, cloud):
+    given = fleet.identity()
+    board = fleet.board(given, each=SPEND)
     ends(board, "spent")
     line = ends(board, "error")
     assert said(line) == ("id2.quota", "later") and "10 in 24 hours" in line["detail"]
@@ -99,18 +85,18 @@ def test_the_tenth_authentication_is_made_and_the_eleventh_is_not(units, cloud):
     assert cloud.admin("GET", f"/identities/{given['id2']}")["authentications_today"] == 1
 
 
-def test_the_platform_may_count_too(units, cloud):
-    given = units.identity()
+def test_the_platform_may_count_too(fleet, cloud):
+    given = fleet.identity()
     cloud.admin("POST", f"/identities/{given['id2']}/authentications", {"today": 10})
-    line = ends(units.board(given), "refused")
+    line = ends(fleet.board(given), "refused")
     assert said(line) == ("itls.161", "never") and "buy more" in line["advice"] and line["wait"] >= 3600
 
 
-def test_a_white_list_lets_its_names_in_and_no_other(units, cloud):
+def test_a_white_list_lets_its_names_in_and_no_other(fleet, cloud):
     name = "listed-" + secrets.token_hex(4)
     cloud.admin("POST", f"/products/{LISTED}/devices", {"device_names": [name]})
-    online(units.board(units.identity(LISTED), LISTED, name))
-    line = ends(units.board(units.identity(LISTED), LISTED), "refused")
+    online(fleet.board(fleet.identity(LISTED), LISTED, name))
+    line = ends(fleet.board(fleet.identity(LISTED), LISTED), "refused")
     assert said(line) == ("mqtt.4", "later") and "that the device exists" in line["advice"]
 
 
@@ -126,19 +112,19 @@ def test_a_white_list_lets_its_names_in_and_no_other(units, cloud):
         ({"product_key": "a1Id2Nobody"}, "itls.172", "no such product"),
     ],
 )
-def test_an_identity_that_is_refused_says_which_way_out(units, cloud, change, code, words):
-    given = units.identity()
+def test_an_identity_that_is_refused_says_which_way_out(fleet, cloud, change, code, words):
+    given = fleet.identity()
     if isinstance(change, str):
         cloud.admin("POST", f"/identities/{given['id2']}/state", {"state": change})
         change = {}
-    line = ends(units.board({**given, **change}), "refused")
+    line = ends(fleet.board({**given, **change}), "refused")
     assert said(line) == (code, "never") and words in line["advice"] and line["wait"] >= 3600
     assert line["detail"] == f"refused by the server ({code[5:]})"
 
 
-def test_an_identity_that_is_revoked_goes_offline_and_is_refused(units, cloud):
-    given = units.identity()
-    board = units.board(given)
+def test_an_identity_that_is_revoked_goes_offline_and_is_refused(fleet, cloud):
+    given = fleet.identity()
+    board = fleet.board(given)
     board.start()
     try:
         board.wait_for("connected")
@@ -149,9 +135,9 @@ def test_an_identity_that_is_revoked_goes_offline_and_is_refused(units, cloud):
         board.power_off()
 
 
-def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(units, cloud):
+def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(fleet, cloud):
     """The platform has given this board an identity; the board has lost its flash (id2.md 1.4)."""
-    board = units.board()
+    board = fleet.board()
     fresh = board.flash.read_bytes()
     online(board)
     board.flash.write_bytes(fresh)
@@ -163,9 +149,9 @@ def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(units, 
     )
 
 
-def test_without_licences_nothing_is_provisioned(units, cloud):
+def test_without_licences_nothing_is_provisioned(fleet, cloud):
     cloud.admin("POST", f"/products/{EMPTY}/quota", {"left": 0})
     try:
-        assert said(ends(units.board(), "refused")) == ("itls.161", "never")
+        assert said(ends(fleet.board(), "refused")) == ("itls.161", "never")
     finally:
         cloud.admin("POST", f"/products/{EMPTY}/quota", {"left": None})

@@ -1,8 +1,8 @@
 """The memory of a board that ID² and iTLS take: code, and the heap of a handshake on the Unix port of MicroPython."""
 
 from host_tests.support import device_tests
+from host_tests.support.id2 import session
 from host_tests.support.paths import DEVICE
-from host_tests.system.id2.conftest import session
 from tools.image import device_files, release
 
 CASE = DEVICE / "id2_session.py"

@@ -3,12 +3,9 @@
 After a hello a client waits for a HelloVerifyRequest, and anything else ends with a fatal alert (id2.md 4 and 10.2).
 """
 
-import pytest
+from host_tests.support.id2 import BURNED, EMPTY, PATIENCE, Id2Fleet, ends, id2_config
 
-from host_tests.support import id2 as boards
-from host_tests.support.device_tests import INTERPRETERS
-from host_tests.support.id2 import BURNED, EMPTY, PATIENCE, ends
-from tools.emulator.cloud.process import Cloud
+FLEET, CLOUD = Id2Fleet, id2_config(itls_hello_verify="left_out")
 
 UNEXPECTED = 10
 COUNT = """
@@ -19,26 +16,13 @@ device.watch(spent)
 """
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with Cloud(boards.config(itls_hello_verify="left_out"), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-@pytest.fixture(params=INTERPRETERS.values(), ids=INTERPRETERS.keys())
-def units(request, cloud, tmp_path):
-    made = boards.Units(cloud, tmp_path, request.param)
-    yield made
-    assert not made.told()
-
-
 def alerts(cloud):
     """The alerts that boards have sent."""
     return [event["code"] for event in cloud.admin("GET", "/log?event=alert%20received")]
 
 
-def test_a_burned_identity_is_not_proved_to_who_did_not_ask(units, cloud):
-    board = units.board(units.identity(), first=COUNT)
+def test_a_burned_identity_is_not_proved_to_who_did_not_ask(fleet, cloud):
+    board = fleet.board(fleet.identity(), first=COUNT)
     before = len(alerts(cloud))
     boot = board.boot(until="spent", timeout=PATIENCE)
     line = boot.state("offline")
@@ -49,9 +33,9 @@ def test_a_burned_identity_is_not_proved_to_who_did_not_ask(units, cloud):
     assert not any(one["device_name"] == board.device_name for one in cloud.admin("GET", "/devices"))
 
 
-def test_an_identity_that_was_given_before_is_kept(units, cloud):
+def test_an_identity_that_was_given_before_is_kept(fleet, cloud):
     """Provisioning has its HelloVerifyRequest in any case; the hello after it has none."""
-    board = units.board()
+    board = fleet.board()
     before = len(cloud.admin("GET", "/identities"))
     for _ in range(2):
         assert ends(board, "offline")["detail"] == "message (10)"

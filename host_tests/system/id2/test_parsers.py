@@ -2,10 +2,13 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host_tests.system.id2.conftest import session
+from host_tests.support import device_tests
+from host_tests.support.id2 import HEAP, session
+from host_tests.support.paths import DEVICE
 
 CAMPAIGN = float(os.environ.get("ALIOT_CAMPAIGN", "1"))
 NAME = "aes128_id2_suite_D003"
@@ -17,6 +20,18 @@ few = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@pytest.fixture(scope="module", params=device_tests.INTERPRETERS)
+def ask(request):
+    """`ask(function, value)` on a board that stays on; fails with what the board printed."""
+    with device_tests.conversation(DEVICE / "id2_fuzz.py", request.param, heap=HEAP) as conversation:
+
+        def run(function, value):
+            failed = conversation(function, value)
+            assert failed is None, failed
+
+        yield run
 
 
 def hexed(strategy):
@@ -43,11 +58,11 @@ def damaged(draw):
 
 @few
 @given(body=st.binary(max_size=400) | damaged().map(lambda text: bytes.fromhex(text)[47 + 9 : 47 + 292]))
-def test_any_server_hello(board, body):
+def test_any_server_hello(ask, body):
     message = b"\x02" + len(body).to_bytes(3, "big") + body
     record = b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
     if record != RECEIVED[47 : 47 + len(record)]:
-        board.ask("handshake", [SESSION, (RECEIVED[:47] + record + RECEIVED[47 + 292 :]).hex()])
+        ask("handshake", [SESSION, (RECEIVED[:47] + record + RECEIVED[47 + 292 :]).hex()])
 
 
 @few
@@ -56,14 +71,14 @@ def test_any_server_hello(board, body):
         st.tuples(st.integers(0, 65535) | st.sampled_from([1, 0x2002, 0x2003]), blob(100)), max_size=6
     )
 )
-def test_any_extensions(board, value):
-    board.ask("extensions", value)
+def test_any_extensions(ask, value):
+    ask("extensions", value)
 
 
 @few
 @given(value=st.tuples(blob(80) | blob(64, 64), blob(48, 48), blob(48, 48)))
-def test_any_premaster(board, value):
-    board.ask("premaster", value)
+def test_any_premaster(ask, value):
+    ask("premaster", value)
 
 
 @few
@@ -72,8 +87,8 @@ def test_any_premaster(board, value):
         st.sampled_from(["d001", "d002", "d003", "d004"]), st.integers(21, 23), blob(1024), blob(400)
     )
 )
-def test_any_record(board, value):
-    board.ask("record_body", value)
+def test_any_record(ask, value):
+    ask("record_body", value)
 
 
 @few
@@ -85,14 +100,14 @@ def test_any_record(board, value):
         st.integers(0, 423).map(lambda size: RECEIVED[:size].hex()),
     )
 )
-def test_any_server(board, received):
-    board.ask("handshake", [SESSION, received])
+def test_any_server(ask, received):
+    ask("handshake", [SESSION, received])
 
 
 @few
 @given(value=blob(110) | blob(89, 89) | blob(88, 88).map(lambda text: "01" + text))
-def test_any_provisioning_response(board, value):
-    board.ask("response", value)
+def test_any_provisioning_response(ask, value):
+    ask("response", value)
 
 
 @few
@@ -105,8 +120,8 @@ def test_any_provisioning_response(board, value):
         ),
     )
 )
-def test_any_product_secret(board, value):
-    board.ask("product_secret", value)
+def test_any_product_secret(ask, value):
+    ask("product_secret", value)
 
 
 @few
@@ -117,17 +132,17 @@ def test_any_product_secret(board, value):
         blob(20) | blob(600),
     )
 )
-def test_any_device_code(board, value):
-    board.ask("device_code", value)
+def test_any_device_code(ask, value):
+    ask("device_code", value)
 
 
 @few
 @given(value=blob(1100) | st.integers(0, 66).flatmap(lambda n: blob(16 * n, 16 * n)))
-def test_any_ciphertext(board, value):
-    board.ask("decrypt", value)
+def test_any_ciphertext(ask, value):
+    ask("decrypt", value)
 
 
 @few
 @given(value=st.tuples(blob(60) | blob(40, 40), st.lists(st.integers(0, 40000), max_size=40)))
-def test_any_count_and_clock(board, value):
-    board.ask("quota", value)
+def test_any_count_and_clock(ask, value):
+    ask("quota", value)

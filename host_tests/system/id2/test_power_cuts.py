@@ -7,17 +7,10 @@ with the power between answer and flash, and the board says so (test_boots.py).
 
 import itertools
 
-import pytest
+from host_tests.support.fleet import MICROPYTHON, online
+from host_tests.support.id2 import EMPTY, Id2Fleet, id2_config
 
-from host_tests.support import id2 as boards
-from host_tests.support.id2 import online
-from tools.emulator.cloud.process import Cloud
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with Cloud(boards.config(id2_fingerprint_again="same"), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
+FLEET, CLOUD = Id2Fleet, id2_config(id2_fingerprint_again="same")
 
 
 def given(cloud, board):
@@ -26,29 +19,28 @@ def given(cloud, board):
     return [one["id2"] for one in cloud.admin("GET", "/identities") if one["fingerprint"] == mac]
 
 
-def test_a_first_boot_is_cut_at_every_flash_operation(cloud, campaign, tmp_path, tally):
-    chips = boards.Units(cloud, tmp_path, None)
-    whole = online(chips.board()).operations
+@MICROPYTHON
+def test_a_first_boot_is_cut_at_every_flash_operation(fleet, cloud, campaign, tally):
+    whole = online(fleet.board()).operations
     assert whole > 10
     for operation, torn in itertools.product(range(1, whole + 1), (False, True)):
         if campaign(1) == 1 and operation % 2 == torn:
             continue  # either way at every second operation, unless the campaign is a long one
-        board = chips.board()
+        board = fleet.board()
         cut = board.boot(until="connected", cut_at=operation, torn=torn)
         assert cut.reason == "power cut", "\n".join(cut.lines)
         before = given(cloud, board)
         online(board)
         assert len(given(cloud, board)) == 1 and given(cloud, board)[: len(before)] == before
-        assert cloud.device(boards.EMPTY, board.device_name)["id2"] == given(cloud, board)[0]
+        assert cloud.device(EMPTY, board.device_name)["id2"] == given(cloud, board)[0]
         board.flash.unlink()
         tally("power cuts")
-    assert not chips.told()
 
 
-def test_cut_again_and_again_it_comes_back_within_its_requests(cloud, tmp_path, tally):
+@MICROPYTHON
+def test_cut_again_and_again_it_comes_back_within_its_requests(fleet, cloud, tally):
     """Four requests a day are all that a board makes; three of them may be lost with the power."""
-    chips = boards.Units(cloud, tmp_path, None)
-    board = chips.board()
+    board = fleet.board()
     for _ in range(3):
         cloud.arm({"where": "itls", "when": "provision", "kind": "half_open"})
         board.start()

@@ -7,10 +7,9 @@ import secrets
 
 import pytest
 
-from host_tests.support import device_tests, id2
-from host_tests.support.id2 import BURNED, EMPTY, TOKEN
+from host_tests.support import device_tests
+from host_tests.support.id2 import BURNED, EMPTY, HEAP, TOKEN, Id2Fleet, id2_config
 from host_tests.support.paths import DEVICE
-from tools.emulator.cloud.process import Cloud
 
 CASES = DEVICE / "id2_link.py"
 RECORDS = {
@@ -70,16 +69,14 @@ OTHERWISE = {
 
 
 @pytest.fixture(scope="module", params=["usual", "otherwise"])
-def cloud(request, tmp_path_factory):
-    switches = OTHERWISE if request.param == "otherwise" else {}
-    with Cloud(id2.config(**switches), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
+def cloud_config(request):
+    return id2_config(**(OTHERWISE if request.param == "otherwise" else {}))
 
 
 @pytest.fixture(scope="module", params=device_tests.INTERPRETERS)
 def link(request, cloud, tmp_path_factory):
     """link(stage, fault, expected): one connection, with that fault armed."""
-    given = id2.Units(cloud, tmp_path_factory.mktemp("units"), None).identity()
+    given = Id2Fleet(cloud, tmp_path_factory.mktemp("fleet")).identity()
 
     def link(stage, fault, expected, **more):
         value = {"port": cloud.ports["itls"], "expected": expected, **more}
@@ -98,7 +95,7 @@ def link(request, cloud, tmp_path_factory):
         assert failed is None, f"{stage} {fault}: {failed}"
         assert cloud.admin("GET", "/faults") == [], f"{stage} {fault} did not strike"
 
-    with device_tests.conversation(CASES, request.param, heap="124K") as ask:
+    with device_tests.conversation(CASES, request.param, heap=HEAP) as ask:
         link("challenge", None, "accepted")
         link("provision", None, "accepted")
         yield link

@@ -6,11 +6,11 @@ import secrets
 
 import pytest
 
-from host_tests.support.device_tests import INTERPRETERS
-from host_tests.support.x509 import PRODUCT, Factory, config, names, online
+from host_tests.support.fleet import MICROPYTHON, names, online, running
+from host_tests.support.x509 import PRODUCT, PrivateCa, X509Fleet
 from host_tests.system.boots.test_bad_flash import full
-from tools.emulator.cloud.process import Cloud
 
+FLEET = X509Fleet
 # what a person would wait minutes for comes at once
 IMPATIENT = """
 def impatient(state, told):
@@ -38,19 +38,8 @@ RENEW = """
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with Cloud(config(), tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def factory(cloud, tmp_path_factory):
-    return Factory(cloud, tmp_path_factory.mktemp("factory"))
-
-
-@pytest.fixture(params=list(INTERPRETERS))
-def interpreter(request):
-    return INTERPRETERS[request.param]
+def ca(cloud, tmp_path_factory):
+    return PrivateCa(cloud, tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture
@@ -68,9 +57,9 @@ def renewed(made):
     return {"/new.cer": made.certificate_der, "/new.key": made.key_der}
 
 
-def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter, named):
-    made = factory.issue(named)
-    board = factory.board(made, interpreter)
+def test_a_board_learns_who_it_is_once_and_stays_it(fleet, ca, cloud, named):
+    made = ca.issue(named)
+    board = fleet.board(made)
     first = online(board)
     assert names(first) == [
         "boot",
@@ -91,8 +80,8 @@ def test_a_board_learns_who_it_is_once_and_stays_it(factory, cloud, interpreter,
     assert (again.state("boot")["product_key"], again.state("boot")["device_name"]) == (PRODUCT, named)
 
 
-def test_an_nvs_without_room_is_named_and_no_reason_to_stop(factory, cloud, interpreter, named):
-    board = factory.board(factory.issue(named), interpreter)
+def test_an_nvs_without_room_is_named_and_no_reason_to_stop(fleet, ca, cloud, named):
+    board = fleet.board(ca.issue(named))
     full(board)
     boot = online(board)
     assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
@@ -101,10 +90,9 @@ def test_an_nvs_without_room_is_named_and_no_reason_to_stop(factory, cloud, inte
     assert not again.state("stored") and again.state("boot")["device_name"] == named
 
 
-def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
-    board = factory.board(
-        factory.issue(named),
-        interpreter,
+def test_it_is_an_ordinary_device(fleet, ca, cloud, named):
+    board = fleet.board(
+        ca.issue(named),
         more="sent = False",
         again="if device.connected and not sent:\n        sent = True\n"
         '        device.publish("user/update", "hello", 1)\n'
@@ -124,46 +112,46 @@ def test_it_is_an_ordinary_device(factory, cloud, interpreter, named):
     assert f"/{PRODUCT}/{named}/user/update" in topics
 
 
-def test_a_serial_that_is_not_associated_is_refused_until_it_is(factory, interpreter, named):
-    made = factory.issue(named, associated=False)
-    board = factory.board(made, interpreter)
+def test_a_serial_that_is_not_associated_is_refused_until_it_is(fleet, ca, named):
+    made = ca.issue(named, associated=False)
+    board = fleet.board(made)
     boot = board.boot(until="refused")
     said = boot.state("refused")
     assert said["code"] == "mqtt.5" and made.serial in said["detail"] and "associate" in said["advice"]
     assert said["wait"] >= 300 and not boot.state("stored")
-    factory.associate((PRODUCT, named, made.serial))
+    ca.associate((PRODUCT, named, made.serial))
     assert online(board).state("stored")
 
 
-def test_what_tls_refuses_is_told_as_such(factory, cloud, tmp_path, interpreter, named):
-    stranger = Factory(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
+def test_what_tls_refuses_is_told_as_such(fleet, cloud, tmp_path, named):
+    stranger = PrivateCa(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
     made = stranger.issue(named, associated=False)
-    boot = stranger.board(made, interpreter).boot(until=lambda state: "code" in state)
+    boot = fleet.board(made).boot(until=lambda state: "code" in state)
     said = boot.states[-1]
     assert said["code"] == "x509.refused" and said["wait"] >= 300 and made.serial in said["detail"], said
     assert "CA" in said["advice"]
 
 
-def test_a_revoked_certificate_ends_the_connection_and_is_refused(factory, cloud, interpreter, named):
-    made = factory.issue(named)
-    board = factory.board(made, interpreter)
+def test_a_revoked_certificate_ends_the_connection_and_is_refused(fleet, ca, cloud, named):
+    made = ca.issue(named)
+    board = fleet.board(made)
     board.start()
     board.wait_for("connected")
-    cloud.admin("POST", f"/cas/{factory.name}/bindings/{made.serial}/disable")
+    cloud.admin("POST", f"/cas/{ca.name}/bindings/{made.serial}/disable")
     board.wait_for("offline")
     assert board.wait_for("refused")["code"] == "mqtt.5"
     board.power_off()
-    cloud.admin("POST", f"/cas/{factory.name}/bindings/{made.serial}/enable")
+    cloud.admin("POST", f"/cas/{ca.name}/bindings/{made.serial}/enable")
     assert online(board).state("boot")["device_name"] == named
 
 
-def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(factory, cloud, interpreter, named):
-    made = factory.issue(named)
-    board = factory.board(made, interpreter, more=IMPATIENT)
+def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(fleet, ca, cloud, named):
+    made = ca.issue(named)
+    board = fleet.board(made, more=IMPATIENT)
     online(board)
     cloud.act(PRODUCT, named, "delete")
-    factory.issue(named + "-b", associated=False)
-    factory.associate((PRODUCT, named + "-b", made.serial))
+    ca.issue(named + "-b", associated=False)
+    ca.associate((PRODUCT, named + "-b", made.serial))
     boot = board.boot(until=lambda state: (state["aliot"], state.get("code")) == ("error", "x509.identity"))
     said = next(
         state for state in boot.states if (state["aliot"], state.get("code")) == ("error", "x509.identity")
@@ -184,8 +172,9 @@ def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(factory, clo
         ("half_open", "x509.push"),
     ],
 )
-def test_a_push_that_is_lost_or_spoiled_is_asked_for_again(factory, cloud, kind, code, named):
-    board = factory.board(factory.issue(named), config={"push": 200}, more=IMPATIENT)
+@MICROPYTHON
+def test_a_push_that_is_lost_or_spoiled_is_asked_for_again(fleet, ca, cloud, kind, code, named):
+    board = fleet.board(ca.issue(named), config={"push": 200}, more=IMPATIENT)
     cloud.admin("POST", "/faults", {"where": "x509", "when": "push", "kind": kind, "times": 1, "dn": named})
     boot = board.boot(until="connected", timeout=60)
     trouble = [state["code"] for state in boot.states if "code" in state]
@@ -194,50 +183,51 @@ def test_a_push_that_is_lost_or_spoiled_is_asked_for_again(factory, cloud, kind,
 
 def test_a_board_that_is_never_told_again_goes_on(tmp_path, named):
     """x509.md 11: whether the push comes on a reconnect is not known."""
-    with Cloud(config() | {"switches": {"x509_push": "unknown"}}, tmp_path / "cloud") as other:
-        maker = Factory(other, tmp_path / "factory")
-        board = maker.board(maker.issue(named))
+    with running(X509Fleet.config() | {"switches": {"x509_push": "unknown"}}) as other:
+        board = X509Fleet(other, tmp_path).board(PrivateCa(other, tmp_path / "ca").issue(named))
         assert online(board).state("stored")
         assert not online(board).state("stored")
 
 
-def test_a_new_certificate_takes_over_while_it_runs(factory, cloud, interpreter, named):
-    old = factory.issue(named)
-    new = factory.issue(named, renew=True)
-    board = factory.board(old, interpreter, more=WATCH, again=RENEW, files=renewed(new))
+def test_a_new_certificate_takes_over_while_it_runs(fleet, ca, cloud, named):
+    old = ca.issue(named)
+    new = ca.issue(named, renew=True)
+    board = fleet.board(old, more=WATCH, again=RENEW, files=renewed(new))
     boot = board.boot(until=lambda state: state.get("slot") == "renewed")
     assert boot.state("certificate")["serial"] == new.serial, boot.lines
-    cloud.admin("POST", f"/cas/{factory.name}/bindings/{old.serial}/disable")
+    cloud.admin("POST", f"/cas/{ca.name}/bindings/{old.serial}/disable")
     again = online(board)
     assert again.state("certificate")["serial"] == new.serial and not again.state("stored")
 
 
-def test_a_new_certificate_that_is_not_associated_does_no_harm(factory, cloud, interpreter, named):
-    old = factory.issue(named)
-    new = factory.issue(named, renew=True, associated=False)
-    board = factory.board(old, interpreter, more=WATCH, again=RENEW, files=renewed(new))
+def test_a_new_certificate_that_is_not_associated_does_no_harm(fleet, ca, cloud, named):
+    old = ca.issue(named)
+    new = ca.issue(named, renew=True, associated=False)
+    board = fleet.board(old, more=WATCH, again=RENEW, files=renewed(new))
     board.start()
     board.wait_for("connected")
     said = board.wait_for("error")
     assert said["code"] == "x509.trial" and "mqtt.5" in said["detail"] and said["wait"] <= 2
     assert board.wait_for("certificate")["serial"] == old.serial
     board.power_off()
-    factory.associate((PRODUCT, named, new.serial))
+    ca.associate((PRODUCT, named, new.serial))
     assert online(board).state("certificate")["serial"] == new.serial
 
 
 @pytest.mark.parametrize("state", ["connecting", "stored", "connected"])
-def test_a_cut_at_any_state(factory, state, named, tally):
-    board = factory.board(factory.issue(named))
+@MICROPYTHON
+def test_a_cut_at_any_state(fleet, ca, state, named, tally):
+    board = fleet.board(ca.issue(named))
     assert board.boot(until=state).state(state)
     assert online(board).state("certificate")
     tally("power cuts")
 
 
-def test_a_cut_at_flash_operations_of_the_push(factory, named, campaign, tally):
+@MICROPYTHON
+def test_a_cut_at_flash_operations_of_the_push(fleet, ca, named, campaign, tally):
     """Some of them with the whole network; all of them in test_power_cuts.py, without."""
-    image = factory.image(factory.issue(named))
-    board = factory.board(factory.issue(named + "-x"))
+    image = fleet.burned(ca.issue(named))
+    board = fleet.board(ca.issue(named + "-x"))
     board.flash.write_bytes(image)
     whole = online(board).operations
     for operation in random.sample(range(1, whole + 1), min(whole, campaign(4))):
@@ -249,9 +239,10 @@ def test_a_cut_at_flash_operations_of_the_push(factory, named, campaign, tally):
         tally("power cuts")
 
 
-def test_nothing_told_a_key(factory, cloud, named):
-    made = factory.issue(named)
-    board = factory.board(made)
+@MICROPYTHON
+def test_nothing_told_a_key(fleet, ca, cloud, named):
+    made = ca.issue(named)
+    board = fleet.board(made)
     text = "\n".join(online(board).lines) + (cloud.run_dir / "cloud.log").read_text(errors="replace")
     text += json.dumps(cloud.admin("GET", "/log"))
     for at in range(100, len(made.key_der) - 40, 100):
