@@ -7,7 +7,6 @@ import pytest
 
 from tools import cli
 from tools.diagnosis import board
-from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 
 KEY, SECRET = "a1Doctor001", secrets.token_hex(8)
@@ -19,32 +18,32 @@ SMART = {"product_key": SMART_KEY, "device_name": "lamp", "device_secret": DEVIC
 PRODUCT = {"product_key": KEY, "device_name": "byhttps", "product_secret": SECRET, "instance": INSTANCE}
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    devices = [
-        {"device_name": "unique", "device_secret": DEVICE_SECRET},
-        {"device_name": "byhttps"},
-        {"device_name": "walker"},
-    ]
-    config = {
-        "instance": {
-            "kind": "enterprise",
-            "id": INSTANCE,
-            "region": "cn-shanghai",
-            "centres": [SINGAPORE, FRANKFURT],
+CLOUD = {
+    "instance": {
+        "kind": "enterprise",
+        "id": INSTANCE,
+        "region": "cn-shanghai",
+        "centres": [SINGAPORE, FRANKFURT],
+    },
+    "product": [
+        {
+            "product_key": SMART_KEY,
+            "product_secret": SECRET,
+            "centre": FRANKFURT,
+            "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}],
         },
-        "product": [
-            {
-                "product_key": SMART_KEY,
-                "product_secret": SECRET,
-                "centre": FRANKFURT,
-                "device": [{"device_name": "lamp", "device_secret": DEVICE_SECRET}],
-            },
-            {"product_key": KEY, "product_secret": SECRET, "dynamic_registration": True, "device": devices},
-        ],
-    }
-    with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
-        yield running
+        {
+            "product_key": KEY,
+            "product_secret": SECRET,
+            "dynamic_registration": True,
+            "device": [
+                {"device_name": "unique", "device_secret": DEVICE_SECRET},
+                {"device_name": "byhttps"},
+                {"device_name": "walker"},
+            ],
+        },
+    ],
+}
 
 
 @pytest.fixture

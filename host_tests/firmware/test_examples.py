@@ -7,15 +7,16 @@ import urllib.request
 
 import pytest
 
-from tools.emulator.board.boot import MAC, Board
+from host_tests.support.fleet import Fleet
+from tools.emulator.board.boot import MAC
 from tools.emulator.chip import companion_cloud
-from tools.emulator.cloud.process import Cloud
 from tools.firmware import FOLDER
 from tools.image import flash_image
 from tools.image.identity import parse
 
 KEY, NAME, SECRET = "a1EXAMPLE01", "example_1", "0123456789abcdef0123456789abcdef"
 GATE_KEY, SUB_KEY = "a1EXAMPLEGW", "a1EXAMPLESB"
+FLEET = Fleet
 CLOUD = {
     "instance": {"kind": "enterprise", "id": "iot-06z00abc", "region": "cn-shanghai"},
     "product": [
@@ -41,39 +42,20 @@ CLOUD = {
 }
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with Cloud(CLOUD, tmp_path_factory.mktemp("cloud")) as running:
-        yield running
-
-
-@pytest.fixture(params=["micropython", "cpython"])
-def run(request, cloud, tmp_path):
+@pytest.fixture
+def run(fleet):
     """Starts a board with an example as its /main.py."""
-    started = []
 
     def start(example, key=KEY, config=None, files=None):
         burned = {"product_key": key, "device_name": NAME, "device_secret": SECRET}
-        image = flash_image.build(
-            identity=parse(burned),
-            roots=[cloud.ca_pem],
-            config={"ssid": "home", "password": "12345678", **(config or {})},
-            files={"/main.py": (FOLDER / "examples" / example).read_bytes(), **(files or {})},
-        )
-        board = Board(
-            image,
-            cloud=cloud.run_dir,
-            folder=tmp_path,
-            heap="112K",
-            interpreter="cpython" if request.param == "cpython" else None,
-        )
+        program = (FOLDER / "examples" / example).read_text()
+        config = {"ssid": "home", "password": "12345678", **(config or {})}
+        image = fleet.image(fleet.loaded(burned), program, files, config=config)
+        board = fleet.add(image, key, NAME, heap="112K")
         board.start()
-        started.append(board)
         return board
 
-    yield start
-    for board in started:
-        board.power_off()
+    return start
 
 
 def printed(board, text, seconds=30):
@@ -163,8 +145,8 @@ class Shipped:
             self.published(answer, f'"{number}"')
 
 
-@pytest.fixture(params=["micropython", "cpython"])
-def ship(request, tmp_path):
+@pytest.fixture
+def ship(board, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def start(program):
@@ -175,18 +157,12 @@ def ship(request, tmp_path):
                 config=json.loads(play.config.read_text()),
                 files={"/main.py": (FOLDER / program).read_bytes()},
             )
-            board = Board(
-                image,
-                mac=MAC,
-                cloud=play.cloud,
-                folder=tmp_path / "board",
-                interpreter="cpython" if request.param == "cpython" else None,
-            )
-            board.access_point("emulated")
-            board.start()
-            stack.callback(board.power_off)
-            board.wait_for("connected", timeout=30)
-            return Shipped(play, program, board)
+            made = board(image, mac=MAC, cloud=play.cloud)
+            made.access_point("emulated")
+            made.start()
+            stack.callback(made.power_off)
+            made.wait_for("connected", timeout=30)
+            return Shipped(play, program, made)
 
         yield start
 

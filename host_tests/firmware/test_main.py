@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from tools.emulator.board.boot import Board
 from tools.image import flash_image
 from tools.image.identity import parse
 
@@ -19,21 +18,16 @@ DEVICE = parse(
 WIFI = {"ssid": "home", "password": "a-wifi-password"}
 
 
-@pytest.fixture(params=["micropython", "cpython"])
-def run(request, tmp_path):
+@pytest.fixture
+def run(board):
     """Starts a board without a platform: no name resolves."""
-    started = []
 
     def start(identity=DEVICE, config=WIFI, files=None, **options):
-        image = flash_image.build(identity=identity, config=config, files=files)
-        board = Board(image, folder=tmp_path, interpreter="cpython" if request.param == "cpython" else None)
-        board.start(**options)
-        started.append(board)
-        return board
+        made = board(flash_image.build(identity=identity, config=config, files=files))
+        made.start(**options)
+        return made
 
-    yield start
-    for board in started:
-        board.power_off()
+    return start
 
 
 def until(condition, board, seconds=30):

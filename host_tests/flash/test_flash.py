@@ -7,26 +7,24 @@ import pytest
 from host_tests.flash.flashed import LAYOUT, _folder, _golden, _image
 from host_tests.support.flashing import MAC, field_board, records, stock_bin, what_is_kept
 from tools.cli import main
-from tools.emulator.cloud.process import Cloud
 from tools.flash import backup
 from tools.image import device_files as firmware
 from tools.image import flash_image, littlefs
 
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    product = {
-        "product_key": "a1MZxOdcBnO",
-        "product_secret": "h4I4dneEFp7EImTv",
-        "auth": "secret",
-        "node": "direct",
-        "dynamic_registration": True,
-        "preregistration_free": False,
-        "device": [{"device_name": MAC.replace(":", "")}, {"device_name": "240ac4000077"}],
-    }
-    config = {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}
-    with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
-        yield running
+CLOUD = {
+    "instance": {"kind": "public", "region": "cn-shanghai"},
+    "product": [
+        {
+            "product_key": "a1MZxOdcBnO",
+            "product_secret": "h4I4dneEFp7EImTv",
+            "auth": "secret",
+            "node": "direct",
+            "dynamic_registration": True,
+            "preregistration_free": False,
+            "device": [{"device_name": MAC.replace(":", "")}, {"device_name": "240ac4000077"}],
+        }
+    ],
+}
 
 
 def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(

@@ -6,35 +6,35 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from host_tests.line.conftest import PRODUCT, secret
 from host_tests.line.emulated_line import WHO, WIFI, Line, bench, burned_name, results
-from tools.ca import association, authority, keys
+from host_tests.support.x509 import register_ca
+from tools.ca import association, authority
 from tools.ca.issue import issue
-from tools.emulator.cloud.process import Cloud
 from tools.firmware import record
 from tools.image import burn, littlefs
 from tools.image import flash_image as layouts
 from tools.image.flash_file import FlashFile
 from tools.line.intake import tables
 
-
-@pytest.fixture
-def cloud(tmp_path):
-    config = {
-        "instance": {"kind": "public", "region": "cn-shanghai"},
-        "product": [
-            {
-                "product_key": PRODUCT,
-                "product_secret": "h4I4dneEFp7EImTv",
-                "auth": "secret",
-                "device": [{"device_name": f"dev{n:05d}", "device_secret": secret(n)} for n in range(10)],
-            }
-        ],
-    }
-    with Cloud(config, tmp_path / "cloud") as running:
-        yield running
+X509_PRODUCT = "a1X509Prod1"
+CLOUD = {
+    "instance": {"kind": "public", "region": "cn-shanghai"},
+    "product": [
+        {
+            "product_key": PRODUCT,
+            "product_secret": "h4I4dneEFp7EImTv",
+            "auth": "secret",
+            "device": [{"device_name": f"dev{n:05d}", "device_secret": secret(n)} for n in range(10)],
+        },
+        {
+            "product_key": X509_PRODUCT,
+            "product_secret": "h4I4dneEFp7EImTv",
+            "auth": "x509",
+            "device": [{"device_name": "sensor-1"}, {"device_name": "sensor-2"}],
+        },
+    ],
+}
 
 
 def test_a_blank_board_is_brought_online_on_the_line_s_wifi_and_keeps_nothing_of_it(tmp_path, cloud):
@@ -102,51 +102,28 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
     assert after == {**tree, "/own.txt": b"x", files.LIST: after[files.LIST]}
 
 
-def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path):
+def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path, cloud):
     """`ca issue`, the association file, `line intake`, `line burn` until connected: mutual TLS, and its own name."""
-    passphrase, key = b"a passphrase of this test", "a1X509Prod1"
+    passphrase, key = b"a passphrase of this test", X509_PRODUCT
     ca = authority.create(tmp_path / "ca", "Factory_CA", passphrase, cost=2**10).unlock(passphrase)
     (tmp_path / "issued").mkdir()
     for one in (issue(ca, key, name) for name in ("sensor-1", "sensor-2")):
         (tmp_path / "issued" / f"{one.stem}.cer").write_bytes(one.certificate_pem)
         (tmp_path / "issued" / f"{one.stem}.key").write_bytes(one.key_pem)
     ((path, _),) = association.write(ca, tmp_path / "out")
-    config = {
-        "instance": {"kind": "public", "region": "cn-shanghai"},
-        "product": [
-            {
-                "product_key": key,
-                "product_secret": "h4I4dneEFp7EImTv",
-                "auth": "x509",
-                "device": [{"device_name": "sensor-1"}, {"device_name": "sensor-2"}],
-            }
-        ],
-    }
-    with Cloud(config, tmp_path / "cloud") as cloud:
-        proof = ca.verification(cloud.admin("GET", "/registration_code")["code"])
-        cloud.admin(
-            "POST",
-            "/cas",
-            {
-                "name": "Factory_CA",
-                "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
-                "certificate_file": "ca.cer",
-                "verification_file": "verify.cer",
-                "verification": keys.pem("CERTIFICATE", proof).decode(),
-            },
-        )
-        cloud.admin("POST", "/cas/Factory_CA/association", {"file": path.name, "csv": path.read_text()})
-        line = Line(tmp_path, "connected", [cloud.ca_der], wifi=True)
-        job = tmp_path / "job.toml"
-        job.write_text(job.read_text().replace(PRODUCT, key))
-        with line.ledger() as ledger:
-            tables.take(ledger, tables.read_folder(tmp_path / "issued"), WHO)
-        with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
-            status, events = line.burn(board)
-            assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
-            assert cloud.admin("GET", f"/devices/{key}/sensor-1")["status"] != "inactive"
-            assert cloud.admin("GET", f"/devices/{key}/sensor-2")["status"] == "inactive"
-            again = results(line.burn(board)[1])
+    register_ca(cloud, ca, tmp_path / "ca" / "ca.cer")
+    cloud.admin("POST", "/cas/Factory_CA/association", {"file": path.name, "csv": path.read_text()})
+    line = Line(tmp_path, "connected", [cloud.ca_der], wifi=True)
+    job = tmp_path / "job.toml"
+    job.write_text(job.read_text().replace(PRODUCT, key))
+    with line.ledger() as ledger:
+        tables.take(ledger, tables.read_folder(tmp_path / "issued"), WHO)
+    with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
+        status, events = line.burn(board)
+        assert (status, results(events)) == (0, {"1": ("done", None)}), json.dumps(events[-5:])
+        assert cloud.admin("GET", f"/devices/{key}/sensor-1")["status"] != "inactive"
+        assert cloud.admin("GET", f"/devices/{key}/sensor-2")["status"] == "inactive"
+        again = results(line.burn(board)[1])
     assert again == {"1": ("already", None)}
     with FlashFile(tmp_path / "flash1.bin") as flash:
         copies = burn.look(flash, layouts.layout_of("ESP32_GENERIC")).copies

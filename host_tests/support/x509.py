@@ -21,6 +21,19 @@ while True:
 """
 
 
+def register_ca(cloud, ca, certificate, name=CA_NAME):
+    """Registers a CA, unlocked, with its certificate's file, as in the console."""
+    proof = ca.verification(cloud.admin("GET", "/registration_code")["code"])
+    asked = {
+        "name": name,
+        "certificate": certificate.read_text(),
+        "certificate_file": "ca.cer",
+        "verification": pem("CERTIFICATE", proof).decode(),
+        "verification_file": "verify.cer",
+    }
+    cloud.admin("POST", "/cas", asked)
+
+
 class PrivateCa:
     """A CA in a folder, registered as in the console; `issue(name)` for a device that exists and is associated."""
 
@@ -33,17 +46,7 @@ class PrivateCa:
             self.register()
 
     def register(self):
-        code = self.cloud.admin("GET", "/registration_code")["code"]
-        proof = pem("CERTIFICATE", self.ca.verification(code)).decode()
-        self.cloud.admin(
-            "POST",
-            "/cas",
-            {
-                "name": self.name,
-                "certificate": (self.folder / "ca/ca.cer").read_text(),
-                "verification": proof,
-            },
-        )
+        register_ca(self.cloud, self.ca, self.folder / "ca/ca.cer", self.name)
 
     def issue(self, name, product=PRODUCT, associated=True, **more):
         """An `Issued`; the device exists then, and with `associated` the cloud knows whose certificate it is."""

@@ -1,15 +1,7 @@
 import pytest
 
 from host_tests.support import peers
-from host_tests.support.device_tests import INTERPRETERS
-from tools.emulator.board.boot import Board
 from tools.image import flash_image
-
-
-@pytest.fixture(params=list(INTERPRETERS))
-def interpreter(request):
-    """What `Board` takes for each of the two interpreters."""
-    return INTERPRETERS[request.param]
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +16,9 @@ def image():
 
 
 @pytest.fixture
-def board(interpreter, image, tmp_path):
+def board(board, image):
     """`board(main, **options)`: a board that runs this text; switched off at the end."""
-    made = []
-
-    def make(main, files=None, **options):
-        made.append(
-            Board(image(main, files), interpreter=interpreter, folder=tmp_path / str(len(made)), **options)
-        )
-        return made[-1]
-
-    yield make
-    for one in made:
-        if one.on:
-            one.power_off()
+    return lambda main, files=None, **options: board(image(main, files), **options)
 
 
 @pytest.fixture
