@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from host_tests.support import id2
-from host_tests.support.fleet import running
 from host_tests.support.x509 import PRODUCT, PrivateCa, X509Fleet
 from tools import cli
 from tools.diagnosis import mutual_tls, probes
+from tools.emulator.cloud.process import Cloud
 from tools.image import identity
 
 CLOUD = X509Fleet.config()
@@ -130,9 +130,8 @@ def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
 
 
 def test_a_certificate_that_is_refused_without_a_word(doctor, burned, tmp_path):
-    with running(
-        X509Fleet.config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}
-    ) as other:
+    config = X509Fleet.config() | {"switches": {"x509_refusal": "close", "x509_unknown": "close"}}
+    with Cloud(config, tmp_path / "cloud") as other:
         stranger = PrivateCa(other, tmp_path / "stranger", registered=False)
         made = stranger.issue("board-5", associated=False)
         _, found = doctor(burned(made), cloud=other)

@@ -70,14 +70,14 @@ class X509Fleet(Fleet):
         products = [{"product_key": key, "auth": "x509"} for key in (PRODUCT, "a1X509Other")]
         return {**Fleet.config(), "product": products}
 
-    def certified(self, made):
+    def certified(self, made, **fields):
         """The Identity of an `Issued`, by way of its files."""
-        return self.loaded({"region": REGION}, certificate=made.certificate_pem, private_key=made.key_pem)
+        return self.loaded(fields, certificate=made.certificate_pem, private_key=made.key_pem)
 
     def burned(self, made, config=None, timeout=15000, more="", again="pass", files=None):
         """The flash of such a board; its application may look inside the firmware."""
         program = MAIN.format(config={"timeout": timeout, **(config or {})}, more=more, again=again)
-        return self.image(self.certified(made), self.inside(program), files)
+        return self.image(self.certified(made, region=REGION), self.inside(program), files)
 
     def board(self, made, options=None, **image):
         return self.add(self.burned(made, **image), made.product_key, made.device_name, **(options or {}))

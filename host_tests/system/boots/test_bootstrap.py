@@ -239,8 +239,7 @@ def test_an_answer_in_chunks_is_one(fleet, cloud):
 def test_a_board_of_another_kind_is_told_so(fleet):
     """A DeviceSecret that is wrong is refused by the centre, not by the broker."""
     fleet.endpoint = {"region": SINGAPORE, "auth": "https", "bootstrap": "region"}
-    board = fleet.board(
-        "device", image=fleet.image("device", name="never-made", device_secret=secrets.token_hex(16))
-    )
+    unknown = fleet.identity("device", "never-made", secrets.token_hex(16))
+    board = fleet.board("device", image=fleet.image(unknown, MAIN.format(config={"timeout": PATIENT})))
     boot = board.boot(until="refused")
     assert boot.state("refused")["code"] == "auth.5001" and "exists" in boot.state("refused")["advice"]
