@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from host_tests.flash.flashed import LAYOUT, _folder, _golden, _image
+from host_tests.flash.flashed import LAYOUT, _files, _folder, _golden, _image
 from host_tests.support.flashing import MAC, field_board, records, stock_bin, what_is_kept
 from tools.cli import main
 from tools.flash import backup
@@ -25,6 +25,9 @@ CLOUD = {
         }
     ],
 }
+TSL = """{"schema": "", "profile": {}, "properties": [
+    {"identifier": "On", "accessMode": "rw", "dataType": {"type": "bool", "specs": {"0": "off", "1": "on"}}}]}"""
+COUNTED = "1 property, 0 events, 0 services as a table of 18 bytes"
 
 
 def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(
@@ -187,16 +190,31 @@ def test_a_merged_image_holds_the_same_bytes_as_flash_writes_with_files(bench, t
     """FILES, ROOT and CONFIG included; each is refused for the same reasons."""
     app = _folder(
         tmp_path / "app",
-        {"main.py": "print('app')\n", "lamp/on.py": "x = 1\n", "a.csv": "1", ".git/HEAD": "r"},
+        {
+            "main.py": "print('app')\n",
+            "lamp/on.py": "x = 1\n",
+            "a.csv": "1",
+            ".git/HEAD": "r",
+            "model.json": TSL,
+        },
     )
     (tmp_path / "config.json").write_text('{"ssid": "shop", "password": "12345678"}')
     arguments = ["--files", str(app), "--config", str(tmp_path / "config.json")]
     whole = tmp_path / "whole.bin"
     line = ["image", "--firmware", str(tmp_path / "stock.bin"), "--out", str(whole), *arguments]
     assert main(line) == 0
-    assert "left out of FILES: .git" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "left out of FILES: .git" in printed and f"model.json: a TSL: {COUNTED}" in printed
     board = bench()
-    assert tool(board, "flash", *arguments).status == 0
+    flashed = tool(board, "flash", *arguments)
+    assert flashed.status == 0 and f"a TSL: {COUNTED}" in flashed.out
+    assert _files(board)["/model.json"].startswith(b"TSL1")
     assert _image(board) == whole.read_bytes()
+    (app / "model.json").write_text(TSL.replace("rw", "w"))
+    refusal = "model.json: properties[0].accessMode: neither r nor rw"
+    assert main(line) == 1 and refusal in capsys.readouterr().err
+    assert refusal in tool(board, "flash", *arguments).err
+    (app / "model.json").write_text('{"no": "TSL"}')
+    assert main(line) == 0 and "TSL" not in capsys.readouterr().out
     (app / "secret.py").write_text("DEVICE_SECRET = 'h4I4dneEFp7EImTvh4I4dneEFp7EImTv'\n")
     assert main(line) == 1 and "secret.py looks as if it held" in capsys.readouterr().err

@@ -87,6 +87,15 @@ def test_what_does_not_go_onto_boards_is_not_signed(folder, public):
         job_signature.load(path, public)
 
 
+def test_a_model_is_signed_as_it_is_exported_and_goes_onto_boards_as_a_table(folder, public):
+    text = '{"schema": "", "properties": [{"identifier": "On", "accessMode": "r", "dataType": {"type": "bool"}}]}'
+    (folder / "app" / "model.json").write_text(text)
+    found = job_signature.load(signed(folder), public)
+    assert found.held["file model.json"] == text.encode()
+    rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
+    assert job_contents.with_tree(replace(found, held=rootless)).tree["/model.json"].startswith(b"TSL1")
+
+
 CHANGES = {
     "firmware": lambda folder: (folder / "micropython.bin").write_bytes(b"another"),
     "root lab.der": lambda folder: (folder / "lab.der").write_bytes(b"another"),

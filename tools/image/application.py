@@ -1,17 +1,18 @@
 """An application's folder (FILES): what of it goes onto a board.
 
 Names that begin with a dot and __pycache__ stay on the host, and what the folder's .aliotignore says, in
-gitignore's syntax: git itself reads it.
+gitignore's syntax: git itself reads it. A product's model (TSL) in model.json goes there as a table (tools.image.tsl).
 """
 
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.image import device_files
+from tools.image import device_files, tsl
 
 IGNORE = ".aliotignore"
 
@@ -25,9 +26,22 @@ class Application:
     left_out: tuple[str, ...]
 
     def compiled(self) -> dict[str, bytes]:
-        """{path on the board: bytes}: a module as .mpy, boot.py, main.py and all else as it is."""
-        plain = {f"/{name}": data for name, data in self.sources.items() if not name.endswith(".py")}
-        return {**plain, **device_files.compile_tree(self.folder, names=self.sources)}
+        """{path on the board: bytes}: a module as .mpy, a TSL as a table, boot.py, main.py and all else as it is."""
+        return {**plain(self.sources), **device_files.compile_tree(self.folder, names=self.sources)}
+
+    def models(self) -> dict[str, str]:
+        """{name in the folder: what its table has, for people} of each TSL. UserError."""
+        return {name: table.describe() for name, table in _tables(self.sources).items()}
+
+
+def plain(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """{path on the board: bytes} of those files of an application {name: bytes} that are no Python. UserError."""
+    others = {f"/{name}": data for name, data in sources.items() if not name.endswith(".py")}
+    return {**others, **{f"/{name}": table.data for name, table in _tables(sources).items()}}
+
+
+def _tables(sources):
+    return {name: tsl.build(data, name) for name, data in sources.items() if tsl.is_tsl(name, data)}
 
 
 def read(folder: Path | str) -> Application:

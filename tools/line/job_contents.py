@@ -63,7 +63,7 @@ def with_tree(job: Job) -> Job:
     tree, sources = device_files.compile_tree(), {}
     with tempfile.TemporaryDirectory(prefix="aliot-job-") as folder:
         if job.files:
-            brought = {f"/{name}": data for name, data in own.items() if not name.endswith(".py")}
+            brought = application.plain(own)
             brought.update(device_files.compile_tree(_lay_out(os.path.join(folder, "files"), own), names=own))
             sources.update(dict.fromkeys(brought, file_list.FILES))
             tree.update(brought)

@@ -99,6 +99,8 @@ def run(args: argparse.Namespace) -> None:
             say(line)
         if own and own.left_out:
             say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
+        for name, described in own.models().items() if own else ():
+            say(f"  {name:28} a TSL: {described}")
         report = _flash(args, say, loader, board, image=image, tree=tree, chosen=chosen, who=who)
         seconds = time.monotonic() - started
         loader.reset()

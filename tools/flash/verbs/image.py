@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
             path.rpartition("/")[2] for path, source in wanted.sources.items() if source == file_list.ROOT
         ],
         "files": len(own.sources) if own else 0,
+        "models": own.models() if own else {},
         "left_out": list(own.left_out) if own else [],
         "firmware": list(boards.load(args.board).origin) if pinned else args.firmware,
         "warning": warned,
@@ -86,6 +87,7 @@ def _words(report):
         lines.append(f"  {name}: {value}")
     if report["files"]:
         lines.append(f"  files of FILES: {report['files']}")
+    lines += [f"  {name}: a TSL: {described}" for name, described in report["models"].items()]
     if report["left_out"]:
         lines.append(f"  left out of FILES: {', '.join(report['left_out'])}")
     if report["roots"]:
