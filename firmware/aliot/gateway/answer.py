@@ -3,7 +3,8 @@
 from aliot import load
 from aliot.gateway.text import plain
 from aliot.gateway.rates import held
-from aliot.gateway.replies import note, number, pairs
+from aliot.alink import number
+from aliot.gateway.replies import note, pairs
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
 from micropython import const

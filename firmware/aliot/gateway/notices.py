@@ -6,7 +6,8 @@ Runs inside a handler: it changes states in RAM and answers; flash, and the appl
 import json
 
 from aliot.gateway.rates import held
-from aliot.gateway.replies import note, number, pairs, parsed
+from aliot.alink import number, parsed
+from aliot.gateway.replies import note, pairs
 from aliot.gateway.rows import ATTACHED, DISABLED, GONE, ONLINE, REFUSED, TIMES, WANTED
 from aliot.ticks import uptime
 from micropython import const

@@ -1,27 +1,8 @@
 """What a platform says about sub-devices, whatever it is: read without trust, and noted for the application."""
 
-import json
-
 from micropython import const
 
 _EVENTS = const(32)  # that may wait for poll()
-
-
-def parsed(payload):
-    """A JSON object as a dict, None where the payload is something else."""
-    try:
-        found = json.loads(payload)
-    except (ValueError, TypeError, RuntimeError, MemoryError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def number(value):
-    """A code, which may come as text (gateway.md 2); -1 for what is none."""
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return -1
 
 
 def pairs(value):

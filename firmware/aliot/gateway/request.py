@@ -1,11 +1,9 @@
 """One request and its answer; gateway.md 2 and 15.6."""
 
-from aliot import feed
+from aliot import alink, feed, pace
 from aliot.errors import LinkError
-from aliot.gateway import pace
 from aliot.gateway.errors import GatewayError
 from aliot.gateway.rates import counted
-from aliot.gateway.replies import number, parsed
 from aliot.gateway.rows import TIMES
 from aliot.ticks import Deadline, uptime
 from micropython import const
@@ -34,6 +32,7 @@ def run(gateway):
         _serve(device, client, gateway.calm - uptime())  # the first logins after power on
     gateway.throttled = 0
     logins = len(gateway.batch) if login else 0
+    last = pace.paces(device)
     topic = "%s/%s/%s/%s" % (
         "/ext/session" if tail[0] == "c" else "/sys",
         device.product_key,
@@ -44,13 +43,13 @@ def run(gateway):
     for _ in range(_TRIES):
         _serve(device, client, 0)
         while True:
-            wait = pace.pause(gateway.paces, uptime(), logins)
+            wait = pace.pause(last, uptime(), logins)
             if not wait:
                 break
             _serve(device, client, wait)
         for row in gateway.batch if login else ():
             rows.put(row, TIMES, 2, counted(rows.get(row, TIMES, 2), uptime() // 1000))
-        gateway.id = gateway.id % 4294967295 + 1
+        gateway.id = pace.next_id(device)
         gateway.awaited = topic + "_reply"
         try:
             device.publish(topic, gateway.body + (',"id":"%d"}' % gateway.id).encode())
@@ -59,7 +58,7 @@ def run(gateway):
                 _serve(device, client, deadline.left())
         finally:
             gateway.awaited = None
-            gateway.paces.append(pace.noted(uptime(), logins))
+            last.append(pace.noted(uptime(), logins))
         if gateway.reply:
             return
     raise GatewayError("silent", tail)
@@ -75,6 +74,6 @@ def _serve(device, client, ms):
 
 def take(gateway, payload):
     """A message on the topic where the answer is awaited; one to another request is none."""
-    reply = parsed(payload)
-    if reply and number(reply.get("id")) == gateway.id:
+    reply = alink.parsed(payload)
+    if reply and alink.number(reply.get("id")) == gateway.id:
         gateway.reply = reply

@@ -2,7 +2,8 @@
 
 from aliot import load
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.replies import number, pairs
+from aliot.alink import number
+from aliot.gateway.replies import pairs
 from micropython import const
 
 _LISTED = const(50)  # at most without `each`

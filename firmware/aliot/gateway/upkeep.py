@@ -69,7 +69,6 @@ class Upkeep:
         self.spread = spread
         self.payload = payload
         self.rows = Rows(path, limit)
-        self.paces = []  # the requests of the last second, aliot.gateway.pace
         self.handlers = []
         self.watchers = []
         self.topics = {}  # custom ones to subscribe for each sub-device: topic -> QoS

@@ -5,7 +5,8 @@ import json
 from aliot.gateway.items import signed
 from aliot.gateway.pack import pair
 from aliot.gateway.proxy import proxied
-from aliot.gateway.replies import number, pairs, parsed
+from aliot.alink import number, parsed
+from aliot.gateway.replies import pairs
 
 HEAP = "256K"
 VECTORS = {

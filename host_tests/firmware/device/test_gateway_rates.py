@@ -1,6 +1,6 @@
 """No window of time holds more than the platform takes; gateway.md 12."""
 
-from aliot.gateway.pace import noted, pause
+from aliot.pace import noted, pause
 from aliot.gateway.rates import allowed, counted, held
 from test_session import Dice
 
