@@ -4,12 +4,11 @@ import argparse
 import hashlib
 import json
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tools import partitions
+from tools import partitions, toml_table
 from tools.chips import CHIPS
 from tools.errors import UserError
 
@@ -22,29 +21,18 @@ _KINDS = {
     for (kind, subtype), name in partitions.SUBTYPES.items()
 }
 _MAGIC = 0xE9
-_STRING, _NUMBER = (str, "a text"), (int, "a number")
-# section -> {key: (type, its words, whether it must be there)}
-_SCHEMA: dict[str, dict[str, tuple]] = {
-    "": {"description": (*_STRING, True), "chip": (*_STRING, True), "reset": (*_STRING, True)},
-    "flash": {"size": (*_NUMBER, True), "mode": (*_STRING, True)},
-    "offsets": {
-        name: (*_NUMBER, True) for name in ("bootloader", "partition_table", "application", "file_system")
-    },
-    "baud": {"console": (*_NUMBER, True), "flash": (*_NUMBER, True)},
-    "micropython": {
-        "release": (*_STRING, True),
-        "file": (*_STRING, False),
-        "sha256": (*_STRING, False),
-        "wheel": (dict, "a table", False),
-    },
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# section -> {key: kind}; all must be there but those of `_OPTIONAL`
+_SECTIONS: dict[str, dict[str, toml_table.Kind]] = {
+    "flash": {"size": int, "mode": str},
+    "offsets": {"bootloader": int, "partition_table": int, "application": int, "file_system": int},
+    "baud": {"console": int, "flash": int},
+    "micropython": {"release": str, "file": str, "sha256": str, "wheel": dict},
 }
-_WHEEL = {name: (*_STRING, True) for name in ("name", "version", "sha256", "path")}
-_ROW = {
-    "label": (*_STRING, True),
-    "kind": (*_STRING, True),
-    "offset": (*_NUMBER, True),
-    "size": (*_NUMBER, True),
-}
+_OPTIONAL = ("file", "sha256", "wheel")
+_TOP = {"description": str, "chip": str, "reset": str, **dict.fromkeys(_SECTIONS, dict), "partition": list}
+_WHEEL = {"name": str, "version": str, "sha256": str, "path": str}
+_ROW = {"label": str, "kind": str, "offset": int, "size": int}
 
 
 @dataclass(frozen=True)
@@ -102,102 +90,67 @@ def load(name: str, folder: Path | str = FOLDER) -> Board:
     """The `Board` of that name; UserError, in one line, for a name or a file that will not do."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name not in names(folder):
         raise UserError(f"board '{name}' is not known; there are {', '.join(names(folder))}")
-    path = Path(folder) / name / "board.toml"
-    try:
-        return parse(name, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"boards/{name}/board.toml is not TOML: {error}") from None
-    except UserError as error:
-        raise UserError(f"boards/{name}/board.toml: {error}") from None
+    return parse(name, (Path(folder) / name / "board.toml").read_bytes())
 
 
-def parse(name: str, values: dict) -> Board:
-    """The `Board` of a board.toml's values; UserError names the first thing that is wrong."""
-    sections = {section: values if not section else values.get(section, {}) for section in _SCHEMA}
-    for section, keys in _SCHEMA.items():
-        known = {*keys, *(_SCHEMA if not section else ()), *(("partition",) if not section else ())}
-        _check(section, sections[section], keys, known)
-    rows = values.get("partition", [])
-    if not isinstance(rows, list) or not rows:
-        raise UserError("there is no [[partition]]")
-    for number, row in enumerate(rows, 1):
-        _check(f"partition {number}", row, _ROW, set(_ROW))
-    flash, at, baud, release = (sections[key] for key in ("flash", "offsets", "baud", "micropython"))
-    wheel = release.get("wheel")
-    if wheel:
-        _check("micropython.wheel", wheel, _WHEEL, set(_WHEEL))
+def parse(name: str, text: str | bytes) -> Board:
+    """The `Board` of a board.toml's text; UserError names the first thing that is wrong, and its line."""
+    top = toml_table.parse(text, f"boards/{name}/board.toml", _TOP, _TOP)
+    sections = {
+        section: top.table(section, keys, keys.keys() - set(_OPTIONAL)) for section, keys in _SECTIONS.items()
+    }
+    flash, at, baud, release = (sections[key].values for key in ("flash", "offsets", "baud", "micropython"))
+    wheel = sections["micropython"].table("wheel", _WHEEL, _WHEEL).values if "wheel" in release else None
+    values = top.values
     board = Board(
         name,
         values["description"],
-        values["chip"],
-        values["reset"],
+        top.choice("chip", CHIPS),
+        top.choice("reset", RESETS),
         flash["size"],
-        flash["mode"],
+        sections["flash"].choice("mode", MODES),
         at["bootloader"],
         at["partition_table"],
         at["application"],
         at["file_system"],
-        tuple(map(_partition, rows)),
+        tuple(map(_partition, top.tables("partition", _ROW, _ROW))),
         baud["console"],
         baud["flash"],
         release["release"],
         release.get("file"),
-        release.get("sha256"),
+        sections["micropython"].matching("sha256", _SHA256, "must be 64 lower-case hex digits"),
         tuple(wheel[key] for key in _WHEEL) if wheel else None,
     )
-    _check_board(board)
+    _check_board(board, top, sections["offsets"], sections["flash"])
     return board
 
 
-def _check(section, values, keys, known):
-    if not isinstance(values, dict):
-        raise UserError(f"'{section}' is not a table")
-    where = f"{section}." if section else ""
-    for key in values:
-        if key not in known:
-            raise UserError(f"'{where}{key}' is not a key of a board")
-    for key, (kind, words, needed) in keys.items():
-        if key not in values:
-            if needed:
-                raise UserError(f"'{where}{key}' is missing")
-        elif not isinstance(values[key], kind) or isinstance(values[key], bool):
-            raise UserError(f"'{where}{key}' is not {words}")
+def _partition(table):
+    row = table.values
+    return partitions.Partition(
+        row["label"], *_KINDS[table.choice("kind", _KINDS)], row["offset"], row["size"]
+    )
 
 
-def _partition(row):
-    if row["kind"] not in _KINDS:
-        raise UserError(f"partition '{row['label']}' has kind '{row['kind']}'; there are {', '.join(_KINDS)}")
-    return partitions.Partition(row["label"], *_KINDS[row["kind"]], row["offset"], row["size"])
-
-
-def _check_board(board):
-    for value, allowed, what in (
-        (board.chip, CHIPS, "chip"),
-        (board.reset, RESETS, "reset"),
-        (board.flash_mode, MODES, "flash.mode"),
-    ):
-        if value not in allowed:
-            raise UserError(f"{what} '{value}' is not one of {', '.join(allowed)}")
+def _check_board(board, top, offsets, flash):
     if board.bootloader != CHIPS[board.chip].bootloader:
-        raise UserError(
-            f"offsets.bootloader: {board.chip} starts its bootloader at 0x{CHIPS[board.chip].bootloader:x}"
+        raise offsets.error(
+            "bootloader", f"{board.chip} starts its bootloader at 0x{CHIPS[board.chip].bootloader:x}"
         )
-    if board.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", board.sha256):
-        raise UserError("micropython.sha256 is not 64 lower-case hex digits")
     if board.flash_size % 0x100000 or board.flash_size <= 0:
-        raise UserError("flash.size is not a number of megabytes")
+        raise flash.error("size", "must be a number of megabytes")
     try:
         partitions.check(board.rows, board.flash_size)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise top.error("partition", str(error)) from None
     if not board.layout.nvs:
-        raise UserError("there is no partition 'nvs' of kind data/nvs")
+        raise top.error("partition", "there is no partition 'nvs' of kind data/nvs")
     if not any(row.type == partitions.APP and row.offset == board.application for row in board.rows):
-        raise UserError(f"no app partition begins at offsets.application 0x{board.application:x}")
+        raise offsets.error("application", f"no app partition begins at 0x{board.application:x}")
     vfs = board.layout.vfs
     if not vfs or vfs.offset != board.file_system:
         where = f"0x{vfs.offset:x}" if vfs else "nowhere"
-        raise UserError(f"offsets.file_system is 0x{board.file_system:x}, but the table puts it at {where}")
+        raise offsets.error("file_system", f"is 0x{board.file_system:x}, but the table puts it at {where}")
 
 
 def compare(board: Board, image: bytes) -> list[str]:

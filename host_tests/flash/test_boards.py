@@ -72,20 +72,32 @@ def test_who_is_trusted_for_the_stock_image_is_said(words, stock_image, capsys, 
 
 
 WRONG = {
-    "[flash]\nsize = 0x400000": ("[flash]\nsize = 'big'", "'flash.size' is not a number"),
-    'chip = "esp32"': ('chip = "esp8266"', "chip 'esp8266' is not one of"),
-    'reset = "bridge"': ('reset = "hard"', "reset 'hard' is not one of"),
-    'mode = "dio"': ('mode = "fast"', "flash.mode 'fast' is not one of"),
-    "bootloader = 0x1000": ("bootloader = 0x0", "starts its bootloader at 0x1000"),
-    "application = 0x10000": ("application = 0x20000", "no app partition begins at"),
-    "file_system = 0x200000": ("file_system = 0x210000", "the table puts it at 0x200000"),
+    "[flash]\nsize = 0x400000": ("[flash]\nsize = 'big'", ", line 6: flash.size: must be a whole number"),
+    'chip = "esp32"': ('chip = "esp8266"', ", line 2: chip: 'esp8266' is not one of 'esp32', 'esp32s3'"),
+    'reset = "bridge"': ('reset = "hard"', ", line 3: reset: 'hard' is not one of"),
+    'mode = "dio"': ('mode = "fast"', ", line 7: flash.mode: 'fast' is not one of"),
+    "bootloader = 0x1000": (
+        "bootloader = 0x0",
+        ", line 10: offsets.bootloader: esp32 starts its bootloader at 0x1000",
+    ),
+    "application = 0x10000": (
+        "application = 0x20000",
+        ", line 12: offsets.application: no app partition begins at 0x20000",
+    ),
+    "file_system = 0x200000": (
+        "file_system = 0x210000",
+        ", line 13: offsets.file_system: is 0x210000, but the table puts it at 0x200000",
+    ),
     "size = 0x6000": ("size = 0x6001", "is not made of whole sectors"),
     "offset = 0xF000": ("offset = 0xE000", "overlap"),
     'kind = "data/nvs"': ('kind = "data/fat"', "there is no partition 'nvs'"),
-    'label = "nvs"': ('colour = "red"', "'partition 1.colour' is not a key"),
-    "console = 115200": ("", "'baud.console' is missing"),
-    'sha256 = "1eb1': ('sha256 = "xyz1', "64 lower-case hex digits"),
-    "[baud]": ("[baud", "is not TOML"),
+    'kind = "data/phy"': ('kind = "data/phi"', ", line 23: partition.kind: 'data/phi' is not one of"),
+    'label = "nvs"': ('colour = "red"', ", line 16: partition.colour: is not known here; known are label,"),
+    "console = 115200": ("", ", line 33: baud.console: is missing"),
+    "[[partition]]": ("[[partitions]]", "partitions: is not known here; known are description, chip,"),
+    "[baud]\nconsole = 115200\nflash = 921600": ("", ": baud: is missing"),
+    'sha256 = "1eb1': ('sha256 = "xyz1', ", line 40: micropython.sha256: must be 64 lower-case hex digits"),
+    "[baud]": ("[baud", " is not valid TOML: "),
 }
 
 
@@ -99,6 +111,7 @@ def test_what_is_wrong_with_a_board_is_one_line(old, tmp_path):
     with pytest.raises(UserError) as refusal:
         boards.load("B", tmp_path)
     assert words in str(refusal.value) and "\n" not in str(refusal.value)
+    assert str(refusal.value).startswith("boards/B/board.toml")
 
 
 def test_a_board_that_is_not_there_is_told_with_those_that_are(capsys):
