@@ -36,14 +36,20 @@ class Source:
         self.lines = text.splitlines()
 
     def line(self, table: Path, key: str) -> int | None:
-        """The line of `key` in that table, else of the table's header; None where neither is found."""
+        """The line of `key` in that table, or where `key` begins as a table; else the header of that table.
+
+        None where there is neither.
+        """
         wanted, current = tuple(table), cast(Path, ())
+        begun = ((*wanted, key), (*wanted, key, 1))
         counts: dict[Path, int] = {}
         header_line: int | None = None
         for number, line in enumerate(self.lines, 1):
             header = re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\- ]+?)\s*\]", line)
             if header:
                 current = self._path(header, counts)
+                if current in begun:
+                    return number
                 header_line = number if current == wanted else header_line
             elif current == wanted and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
                 return number

@@ -94,7 +94,10 @@ WRONG = {
     'kind = "data/phy"': ('kind = "data/phi"', ", line 23: partition.kind: 'data/phi' is not one of"),
     'label = "nvs"': ('colour = "red"', ", line 16: partition.colour: is not known here; known are label,"),
     "console = 115200": ("", ", line 33: baud.console: is missing"),
-    "[[partition]]": ("[[partitions]]", "partitions: is not known here; known are description, chip,"),
+    "[[partition]]": (
+        "[[partitions]]",
+        ", line 15: partitions: is not known here; known are description, chip,",
+    ),
     "[baud]\nconsole = 115200\nflash = 921600": ("", ": baud: is missing"),
     'sha256 = "1eb1': ('sha256 = "xyz1', ", line 40: micropython.sha256: must be 64 lower-case hex digits"),
     "[baud]": ("[baud", " is not valid TOML: "),

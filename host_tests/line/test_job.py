@@ -162,20 +162,22 @@ def test_another_key_and_no_key_are_refused(folder, public):
 
 
 WRONG = {
-    "colour = 'red'": "colour is no setting of a job",
-    "name = 7": "name has the wrong kind",
-    "[[": "job.toml: ",
-    "board = 'X'\n[self_test]\nuntil = 'luck'": "until is one of boot, connected",
-    "board = 'X'\n[self_test]\nseconds = -1": "seconds is between",
-    "roots = [1]\nboard='X'": "roots is a list",
+    "colour = 'red'": "job.toml, line 3: colour: is not known here; known are name, product_key",
+    "name = 7": "job.toml, line 2: name: must be a string",
+    "[[": "job.toml is not valid TOML: ",
+    "board = 'X'\n[self_test]\nuntil = 'luck'": "line 5: self_test.until: 'luck' is not one of 'boot', 'connected'",
+    "board = 'X'\n[self_test]\nseconds = -1": "job.toml, line 5: self_test.seconds: must be above 0 and at most 3600",
+    "roots = [1]\nboard='X'": "job.toml, line 3: roots: must be a list of strings",
     "board = 'X'\n[endpoint]\nregion = 'Shang Hai'": "region 'Shang Hai' is not",
     "board = 'X'\n[endpoint]\nauth = 'http'": "auth is not one of mqtt, https",
     "board = 'X'\n[endpoint]\nbootstrap = 'near'": "bootstrap is not one of none, region, global",
-    "board = 'X'\n[endpoint]\nbootstrap = 1": "endpoint.bootstrap has the wrong kind of value",
+    "board = 'X'\n[endpoint]\nbootstrap = 1": "job.toml, line 5: endpoint.bootstrap: must be a string",
     "board = 'X'\n[endpoint]\nauth = 'https'\nmethod = 'regnwl'": "method regnwl issues none",
-    "name = 'x'": "board is missing",
+    "name = 'x'": "job.toml: board: is missing",
+    "board = 'X'\n[label]\ncolour = 1": "job.toml, line 5: label.colour: is not known here; known are format",
+    "board = 'X'\nnot_after = '2026-12-31'": "job.toml, line 4: not_after: must be a date",
     "board = 'X'\nfirmware = 'none.bin'": "none.bin cannot be read",
-    "board = 'X'\n[pinned]\nfirmware = 'aa'": "written by 'line job sign'",
+    "board = 'X'\n[pinned]\nfirmware = 'aa'": "job.toml, line 4: pinned: is written by 'line job sign'",
 }
 
 

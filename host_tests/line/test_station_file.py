@@ -128,11 +128,15 @@ def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("name = 1", "wrong kind"),
-        ("", "name is missing"),
-        ("x = 1", "no setting"),
+        ("name = 1", "s.toml, line 1: name: must be a string$"),
+        ("", "station file .*s.toml: name: is missing$"),
+        ("name = ''", "s.toml, line 1: name: must not be empty$"),
+        ("name = 'a'\nx = 1", "s.toml, line 2: x: is not known here; known are name, job_key"),
         ("name = 'a'\njob_key = 'x'", "no Ed25519"),
         ("name = 'a'\nbays = [{name = '1'}]", "a bay is"),
+        ("name = 'a'\n\n[[bays]]\nname = '1'", "s.toml, line 3: bays: a bay is"),
+        ("name = 'a'\nbays = [{name = 1, usb = '1'}]", "s.toml: bays.name: must be a string$"),
+        ("name = 'a'\nbays = [1]", "s.toml: bays: must be a table$"),
         ("name = 'a'\nbays = [{name = '1', usb = '1', port = '2'}]", "a bay is"),
     ],
 )

@@ -8,49 +8,46 @@ import datetime
 import hashlib
 import json
 import os
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools import toml_table
 from tools.errors import UserError
 from tools.image import identity
 from tools.line.ledger import connection
 
 SELF_TESTS = ("boot", "connected")
-# table -> {key: type}; "" is the top of the file
-FORM = {
-    "": {
-        "name": str,
-        "product_key": str,
-        "board": str,
-        "number": int,
-        "not_after": datetime.date,
-        "firmware": str,
-        "files": str,
-        "config": str,
-        "roots": list,
-        "ledger": str,
-        "replace": bool,
-        "endpoint": dict,
-        "self_test": dict,
-        "label": dict,
-        "pinned": dict,
-    },
-    "endpoint": {
-        "region": str,
-        "instance": str,
-        "host": str,
-        "port": int,
-        "register_host": str,
-        "sign_method": str,
-        "method": str,
-        "auth": str,
-        "bootstrap": str,
-    },
-    "self_test": {"until": str, "seconds": (int, float), "wifi": bool},
-    "label": {"format": str, "qr": str, "text": list},
+FORM: dict[str, toml_table.Kind] = {
+    "name": str,
+    "product_key": str,
+    "board": str,
+    "number": int,
+    "not_after": toml_table.DATE,
+    "firmware": str,
+    "files": str,
+    "config": str,
+    "roots": list,
+    "ledger": str,
+    "replace": bool,
+    "endpoint": dict,
+    "self_test": dict,
+    "label": dict,
+    "pinned": dict,
 }
+NEEDED = ("name", "product_key", "board")
+ENDPOINT = {
+    "region": str,
+    "instance": str,
+    "host": str,
+    "port": int,
+    "register_host": str,
+    "sign_method": str,
+    "method": str,
+    "auth": str,
+    "bootstrap": str,
+}
+SELF_TEST: dict[str, toml_table.Kind] = {"until": str, "seconds": toml_table.NUMBER, "wifi": bool}
+LABEL = {"format": str, "qr": str, "text": list}
 
 
 @dataclass(frozen=True)
@@ -118,34 +115,23 @@ def read(path: str) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def parse(body: bytes, path: str) -> dict[str, Any]:
-    """The tables of a job's text. UserError when it is no TOML."""
-    try:
-        return tomllib.loads(body.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is no text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: {error}") from None
+def parse(body: bytes, path: str) -> toml_table.Table:
+    """The table of a job's text. UserError when it is no TOML, or no job."""
+    return toml_table.parse(body, path, FORM, NEEDED)
 
 
-def checked(table: Mapping[str, Any], path: str, signer: str | None = None) -> Job:
+def checked(top: toml_table.Table, path: str, signer: str | None = None) -> Job:
     """The checked Job of a parsed file."""
-    _check_form(table, "", path)
-    for name in ("endpoint", "self_test", "label"):
-        _check_form(table.get(name, {}), name, path)
-    for name in ("name", "product_key", "board"):
-        if name not in table:
-            raise UserError(f"{path}: {name} is missing")
-    test = table.get("self_test", {})
-    if test.get("until", "boot") not in SELF_TESTS:
-        raise UserError(f"{path}: self_test.until is one of {', '.join(SELF_TESTS)}")
-    if not 0 < test.get("seconds", 60) <= 3600:
-        raise UserError(f"{path}: self_test.seconds is between 0 and 3600")
-    if any(not isinstance(root, str) for root in table.get("roots", [])):
-        raise UserError(f"{path}: roots is a list of DER files")
+    endpoint, test = top.table("endpoint", ENDPOINT), top.table("self_test", SELF_TEST)
+    until = test.choice("until", SELF_TESTS, "boot")
+    seconds = test.get("seconds", toml_table.NUMBER, 60)
+    if not 0 < seconds <= 3600:
+        raise test.error("seconds", "must be above 0 and at most 3600")
+    roots = top.strings("roots")
+    table = top.values
     if "config" in table and not ("firmware" in table or "files" in table):
-        raise UserError(f"{path}: config goes onto a board with firmware or files; name one of them")
-    _check_endpoint(table, path)
+        raise top.error("config", "goes onto a board with firmware or files; name one of them")
+    _check_endpoint(table["product_key"], endpoint)
     folder = os.path.dirname(os.path.abspath(path))
 
     def place(name):
@@ -158,14 +144,14 @@ def checked(table: Mapping[str, Any], path: str, signer: str | None = None) -> J
         firmware=place(table.get("firmware")),
         files=place(table.get("files")),
         config=place(table.get("config")),
-        roots=tuple(place(root) for root in table.get("roots", [])),
+        roots=tuple(map(place, roots)),
         ledger=table.get("ledger"),
-        endpoint=table.get("endpoint", {}),
-        until=test.get("until", "boot"),
-        seconds=float(test.get("seconds", 60)),
-        wifi=test.get("wifi", False),
+        endpoint=endpoint.values,
+        until=until,
+        seconds=float(seconds),
+        wifi=test.get("wifi", bool, False),
         replace=table.get("replace", False),
-        label=table.get("label", {}),
+        label=top.table("label", LABEL).values,
         pinned=table.get("pinned", {}),
         signer=signer,
         number=table.get("number"),
@@ -182,28 +168,18 @@ def _last_moment(day):
     return day.astimezone(datetime.UTC) if day.tzinfo else day.replace(tzinfo=datetime.UTC)
 
 
-def _check_form(table, name, path):
-    for key, value in table.items():
-        where = f"{path}: {name + '.' if name else ''}{key}"
-        if key not in FORM[name]:
-            raise UserError(f"{where} is no setting of a job; there are {', '.join(FORM[name])}")
-        kind = FORM[name][key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise UserError(f"{where} has the wrong kind of value")
-
-
-def _check_endpoint(table, path):
+def _check_endpoint(product_key, endpoint):
     """The endpoint's fields by the rules of an identity; the secret here is none."""
     probe = {
-        "product_key": table["product_key"],
+        "product_key": product_key,
         "product_secret": "x" * 16,
         "name_rule": "mac",
-        **table.get("endpoint", {}),
+        **endpoint.values,
     }
     try:
         identity.parse(probe)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{endpoint.source.name}: {error}") from None
 
 
 def mode(job: Job) -> int:

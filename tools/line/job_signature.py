@@ -102,8 +102,8 @@ def sign(path: str, key: Ed25519PrivateKey) -> bytes:
     if MARK in text:
         raise UserError(f"{path} is signed already; sign the file that it was made from")
     table = parse(text, path)
-    if "pinned" in table:
-        raise UserError(f"{path}: [pinned] is written by 'line job sign', not by hand")
+    if "pinned" in table.values:
+        raise table.error("pinned", "is written by 'line job sign', not by hand")
     job = checked(table, path)
     pinned = "".join(
         f"{json.dumps(name)} = {json.dumps(digest)}\n" for name, digest in sorted(hashes(job).items())
@@ -141,7 +141,7 @@ def load_unsigned(path: str) -> Job:
     """The Job in a file for a desk, where no station file pins a key; a signature is named, not checked."""
     body, _, line = read(path).partition(MARK)
     table = parse(body, path)
-    table.pop("pinned", None)
+    table.values.pop("pinned", None)
     job = checked(table, path, _signer(line) if line else None)
     held = contents(job)
     return replace(job, held=held, pinned=digests(held))

@@ -17,17 +17,18 @@ file may be named, jobs need not be signed.
 import os
 import socket
 import stat
-import tomllib
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from tools import toml_table
 from tools.errors import UserError
 from tools.line import job_signature
 
 PLACE = "/etc/aliot/station.toml"
 ROOT = 0  # whose file it is
 FORM = {"name": str, "job_key": str, "ledger": str, "key_file": str, "bays": list}
+BAY = {"name": str, "usb": str, "port": str}
 
 
 @dataclass(frozen=True)
@@ -105,43 +106,24 @@ def read(path: str) -> Station:
     """The Station in a file, wherever it is."""
     try:
         with open(path, "rb") as file:
-            table = tomllib.loads(file.read().decode("utf-8-sig"))
+            text = file.read()
     except OSError as error:
         raise UserError(f"station file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"station file {path}: {error}") from None
-    for name, value in table.items():
-        if name not in FORM or not isinstance(value, FORM[name]):
-            raise UserError(
-                f"station file {path}: {name} is no setting, or has the wrong kind of value; "
-                f"there are {', '.join(FORM)}"
-            )
-    if not table.get("name"):
-        raise UserError(f"station file {path}: name is missing")
-    key = (
-        job_signature.public_key(table["job_key"], f"station file {path}: job_key")
-        if "job_key" in table
-        else None
-    )
+    table = toml_table.parse(text, f"station file {path}", FORM, ("name",))
+    if not table.get("name", str):
+        raise table.error("name", "must not be empty")
+    key = table.get("job_key", str)
     return Station(
-        table["name"][:64],
-        key,
-        table.get("ledger"),
-        table.get("key_file"),
-        tuple(_bay(entry, path) for entry in table.get("bays", [])),
+        table.get("name", str)[:64],
+        job_signature.public_key(key, f"station file {path}: job_key") if key is not None else None,
+        table.get("ledger", str),
+        table.get("key_file", str),
+        tuple(map(_bay, table.tables("bays", BAY))),
         path,
     )
 
 
-def _bay(entry, path):
-    if (
-        not isinstance(entry, dict)
-        or not entry.get("name")
-        or set(entry) - {"name", "usb", "port"}
-        or ("usb" in entry) == ("port" in entry)
-        or not all(isinstance(v, str) for v in entry.values())
-    ):
-        raise UserError(
-            f"station file {path}: a bay is {{name = ..., usb = LOCATION}} or {{name = ..., port = URL}}"
-        )
-    return Bay(**entry)
+def _bay(table):
+    if not table.get("name", str) or ("usb" in table.values) == ("port" in table.values):
+        raise table.error("", "a bay is {name = ..., usb = LOCATION} or {name = ..., port = URL}")
+    return Bay(**table.values)
