@@ -139,7 +139,7 @@ def test_property_set_and_services_come_down_and_their_replies_are_noted(device)
     assert packet.topic == T + "thing/service/property/set"
     assert json.loads(packet.payload) == {
         "id": sent["id"],
-        "version": "1.0",
+        "version": "1.0.0",
         "params": {"Switch": 1},
         "method": "thing.service.property.set",
     }

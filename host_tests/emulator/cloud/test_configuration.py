@@ -4,7 +4,7 @@ import pytest
 
 from tools.emulator.cloud.config import load, parse
 from tools.emulator.cloud.process import toml
-from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
+from tools.emulator.cloud.switches import LIMITS, PRODUCT_KEYS, SWITCHES, TIMING
 from tools.errors import UserError
 
 PRODUCT = '[[product]]\nproduct_key = "a1"\n'
@@ -74,7 +74,7 @@ CONFIGS = [
         PRODUCT + 'name = "x"',
         "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
         "auth, node, dynamic_registration, preregistration_free, centre, device, "
-        "identity, whitelist, provisioning_quota, private_ca",
+        "identity, whitelist, provisioning_quota, private_ca, " + ", ".join(PRODUCT_KEYS),
     ),
     (
         PRODUCT + DEVICE + '"abc"',

@@ -96,10 +96,10 @@ def thing_settings(tsl=TSL, switches=None, timing=None, limits=None, **product):
 class World:
     """A platform whose clock stands until `now` (Unix seconds) is changed, and `device`, an `Asker` of it."""
 
-    def __init__(self, folder, tsl=TSL, **settings):
+    def __init__(self, folder, tsl=TSL, now=START, **settings):
         folder.mkdir(exist_ok=True)
         (folder / "model.json").write_text(json.dumps(tsl))
-        self.now = START
+        self.now = now
         self.instance = platform(folder, thing_settings(tsl, **settings), lambda: self.now)
         self.device = Asker(self.instance, PK, DN)
         self.numbers = itertools.count(1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import faults
-from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, route
+from tools.emulator.cloud import cloud_api, faults
+from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, qos_of, route
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
+from tools.emulator.cloud.thing import console as of_thing
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json
 from tools.emulator.cloud.x509 import console as of_x509
@@ -72,7 +73,10 @@ class AdminApp:
 
 @route("GET", "/")
 def index(app: AdminApp, request: Request) -> dict[str, Any]:
-    return {"routes": [f"{method} {pattern}" for method, pattern, _, _ in ROUTES]}
+    return {
+        "routes": [f"{method} {pattern}" for method, pattern, _, _ in ROUTES],
+        "calls": sorted(cloud_api.ACTIONS),
+    }
 
 
 @route("GET", "/products")
@@ -88,6 +92,7 @@ def list_products(app: AdminApp, request: Request) -> list[dict[str, Any]]:
             "preregistration_free": product.preregistration_free,
             "devices": len(product.devices),
             **of_id2.describe_product(app, product),
+            **of_thing.describe_product(app, product),
         }
         for product in app.instance.registry.products.values()
     ]
@@ -229,31 +234,6 @@ def clients(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, str]
     return {"done": "keep"}
 
 
-@route("POST", "/devices/{pk}/{dn}/property")
-def set_property(app: AdminApp, request: Request, pk: str, dn: str) -> dict[str, Any]:
-    request_id, outcomes = app.instance.request(
-        app.device(pk, dn),
-        "thing/service/property/set",
-        "thing.service.property.set",
-        body(request, params=dict)["params"],
-        qos_of(body(request)),
-    )
-    return {"id": request_id, **outcomes}
-
-
-@route("POST", "/devices/{pk}/{dn}/service/{service}")
-def call_service(app: AdminApp, request: Request, pk: str, dn: str, service: str) -> dict[str, Any]:
-    values = body(request, params=dict)
-    request_id, outcomes = app.instance.request(
-        app.device(pk, dn),
-        f"thing/service/{service}",
-        f"thing.service.{service}",
-        values["params"],
-        qos_of(values),
-    )
-    return {"id": request_id, **outcomes}
-
-
 @route("POST", "/devices/{pk}/{dn}/rrpc")
 def call_rrpc(app: AdminApp, request: Request, pk: str, dn: str) -> Awaitable[Response]:
     device, values = app.device(pk, dn), body(request)
@@ -270,13 +250,6 @@ def call_rrpc(app: AdminApp, request: Request, pk: str, dn: str) -> Awaitable[Re
         return answer_json({"payload": answer.decode(errors="replace"), "payload_hex": answer.hex()})
 
     return call()
-
-
-def qos_of(values: dict[str, Any]) -> int:
-    qos = values.get("qos", 0)
-    if type(qos) is not int or qos not in (0, 1):
-        raise BadRequest(400, "qos must be 0 or 1")
-    return qos
 
 
 @route("POST", "/publish")

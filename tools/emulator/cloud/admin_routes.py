@@ -35,3 +35,10 @@ def body(request, **kinds):
         if type(values.get(name)) is not kind:
             raise BadRequest(400, f"{name} must be a JSON {kind.__name__}")
     return values
+
+
+def qos_of(values):
+    qos = values.get("qos", 0)
+    if type(qos) is not int or qos not in (0, 1):
+        raise BadRequest(400, "qos must be 0 or 1")
+    return qos

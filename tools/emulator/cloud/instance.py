@@ -21,6 +21,8 @@ from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.requests import Requests
 from tools.emulator.cloud.server_messages import ServerMessages
 from tools.emulator.cloud.sessions import Sessions
+from tools.emulator.cloud.thing.desired import Desired
+from tools.emulator.cloud.thing.downlinks import Downlinks
 from tools.emulator.cloud.thing.packs import Packs
 from tools.emulator.cloud.thing.things import Things
 from tools.emulator.cloud.x509.certificates import Certificates
@@ -61,6 +63,10 @@ class Account:
         }
 
 
+# ids go up to 4294967295 (application.md 1) and are others after a restart: a thousand for each second
+IDS = 4_000_000
+
+
 class Clock:
     """The cloud's wall clock in Unix seconds, which the admin may put `ahead` of the true one."""
 
@@ -82,11 +88,11 @@ class Instance:
         self.sessions = Sessions(store, config, self.wall, monotonic)
         self.accounts, self.attempts = {}, {}
         self.rrpc = {}
-        self.numbers = itertools.count(1)
+        self.numbers = itertools.count(int(self.wall()) % IDS * 1000 + 1)
         self.server_messages = ServerMessages(self.wall)
         self.requests = Requests(self)
         self.things = Things(self)
-        self.packs = Packs(self)
+        self.packs, self.desired, self.downlinks = Packs(self), Desired(self), Downlinks(self)
         self.gateways = Gateways(self)
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)

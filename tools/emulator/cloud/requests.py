@@ -103,7 +103,7 @@ class Requests:
     def __init__(self, instance: Instance):
         self.instance = instance
         self.entries: dict[str, Entry] = {}
-        self.waiting: dict[tuple[str, str], list[asyncio.Future[Body]]] = {}
+        self.waiting: dict[tuple[str, str], list[Waiting]] = {}
         self.add("/ext/ntp/{pk}/{dn}/request", answer_ntp, RAW)
         for pattern in STUBS:
             self.add(pattern, accept, gap="it is answered, and nothing is kept")
@@ -182,34 +182,49 @@ class Requests:
     def answered(self, topic: str, payload: bytes) -> None:
         """A `_reply` of a device, for whoever waits for it; ids are matched by their text."""
         body = alink.parse(payload)
-        for future in self.waiting.get((topic, str((body or Body()).get("id"))), ()):
-            if body is not None and not future.done():
-                future.set_result(body)
+        for waiting in list(self.waiting.get((topic, str((body or Body()).get("id"))), ())):
+            if body is not None and not waiting.future.done():
+                waiting.future.set_result(body)
+
+    def expect(self, topic: str, number: str) -> Waiting:
+        """Waits for the reply to request `number` on `topic`, from now on; see `Waiting.within`."""
+        waiting = Waiting(self, (topic + "_reply", number), asyncio.get_running_loop().create_future())
+        self.waiting.setdefault(waiting.key, []).append(waiting)
+        return waiting
 
     async def ask(
         self, device: Device, tail: str, params: object, seconds: float, qos: int = 0, **more: Any
     ) -> tuple[str, Body | None]:
         """Asks a device on its /sys topic `tail`; (id, its reply), None when it is offline or too late.
 
-        `more` are keys of the envelope, among them `id` and `version`.
+        `more` are keys of the envelope, among them `version`.
         """
         topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
-        number = str(more.pop("id", None) or next(self.instance.numbers))
+        number = str(next(self.instance.numbers))
+        waiting = self.expect(topic, number)
         payload = alink.envelope(number, tail.replace("/", "."), params, **more)
-        future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        waiting = self.waiting.setdefault((topic + "_reply", number), [])
-        waiting.append(future)
+        outcome = self.instance.send_down(*device.key, topic, payload, qos)
+        return number, await waiting.within(seconds if outcome["sent"] else 0)
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A reply that is waited for under `key` = (its topic, the id as text)."""
+
+    requests: Requests
+    key: tuple[str, str]
+    future: asyncio.Future[Body]
+
+    async def within(self, seconds: float) -> Body | None:
+        """The reply, or None after `seconds`."""
         try:
-            outcome = self.instance.send_down(*device.key, topic, payload, qos)
-            if not outcome["sent"]:
-                return number, None
-            return number, await asyncio.wait_for(future, seconds)
+            return await asyncio.wait_for(self.future, seconds)
         except TimeoutError:
-            return number, None
+            return None
         finally:
-            waiting.remove(future)
-            if not waiting:
-                self.waiting.pop((topic + "_reply", number), None)
+            self.requests.waiting[self.key].remove(self)
+            if not self.requests.waiting[self.key]:
+                del self.requests.waiting[self.key]
 
 
 def neutral(topic: str, key: tuple[str, str]) -> str:
@@ -244,8 +259,6 @@ def answer_ntp(request: Request, device: Device, record: Record) -> None:
 
 # answered with success so that a device goes on; nobody here keeps what they say
 STUBS = (
-    "thing/property/desired/get",
-    "thing/property/desired/delete",
     "thing/deviceinfo/update",
     "thing/deviceinfo/delete",
     "thing/awss/enrollee/match",

@@ -186,15 +186,23 @@ class Store:
             )
 
     def points(
-        self, key: tuple[str, str, str], name: str | None, start: int, end: int, limit: int
+        self,
+        key: tuple[str, str, str],
+        name: str | None,
+        start: int,
+        end: int,
+        limit: int,
+        backward: bool = False,
     ) -> list[tuple[str, int, Any]]:
-        """The oldest `limit` (name, time, body) from `start` to `end` (ms, included) of `key` = (pk, dn, kind).
+        """The first `limit` (name, time, body) from `start` to `end` (ms, included) of `key` = (pk, dn, kind).
 
-        They come by their time, and those of one time as they were added; `name` None stands for all.
+        They come by their time, and those of one time as they were added, or all `backward`; `name` None
+        stands for every one.
         """
         which = "pk = ? AND dn = ? AND kind = ? AND time BETWEEN ? AND ?" + (" AND name = ?" if name else "")
+        order = "time DESC, id DESC" if backward else "time, id"
         found = self.db.execute(
-            f"SELECT name, time, body FROM point WHERE {which} ORDER BY time, id LIMIT ?",
+            f"SELECT name, time, body FROM point WHERE {which} ORDER BY {order} LIMIT ?",
             (*key, start, end, *([name] if name else []), limit),
         )
         return [(one, time, json.loads(body)) for one, time, body in found]
