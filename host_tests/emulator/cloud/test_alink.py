@@ -86,7 +86,7 @@ def test_ack_0_asks_for_no_reply(device):
     "tail, method",
     [
         ("thing/event/Alarm/post", "thing.event.Alarm.post"),
-        ("thing/property/desired/get", "thing.property.desired.get"),
+        ("thing/property/desired/delete", "thing.property.desired.delete"),
         ("thing/deviceinfo/update", "thing.deviceinfo.update"),
     ],
 )
@@ -294,7 +294,8 @@ MISSING = {
     f"/ota/device/inform/{PK}/{DN}": "nothing answers",
     f"/shadow/update/{PK}/{DN}": "nothing answers",
     T + "thing/deviceinfo/update": "it is answered, and nothing is kept",
-    T + "thing/property/desired/get": "it is answered, and nothing is kept",
+    T + "thing/reset": "it is answered, and nothing is kept",
+    T + "thing/property/desired/get": None,
     POST: None,
     T + "thing/event/alarm/post": None,
     T + "thing/service/property/set_reply": None,
