@@ -1,6 +1,6 @@
-"""A file system in memory whose power goes at a chosen flash operation, for device tests."""
+"""A flash in memory whose power goes at a chosen operation, for device tests: littlefs lies on it, mounted at '/'."""
 
-import os
+import vfs
 
 from micropython import const
 
@@ -8,26 +8,32 @@ _SECTOR = const(4096)
 
 
 class Flash:
-    """A block device of `blocks` sectors with littlefs on it, mounted at '/'.
+    """A block device of `blocks` sectors; a program of up to 128 bytes and an erase of a sector are an operation each.
 
     From `cut(operation, torn)` on nothing reaches the flash that comes after that operation, which itself is done not
-    at all or by half; what runs does not notice. `restart()` mounts what is in the flash then.
+    at all or by half; what runs does not notice. `restart()` mounts what is in the flash then. With `log` a list, each
+    operation leaves (where, bytes) there.
     """
 
     def __init__(self, blocks=16):
         self.data = bytearray(b"\xff" * (blocks * _SECTOR))
-        self.kept = None
+        self.kept = self.log = None
         self.operations = self.erases = self.cut_at = 0
         self.torn = False
-        os.VfsLfs2.mkfs(self)
+        vfs.VfsLfs2.mkfs(self)
         self.mount()
 
     def mount(self):
         try:
-            os.umount("/")
+            vfs.umount("/")
         except OSError:
             pass
-        os.mount(os.VfsLfs2(self), "/")
+        vfs.mount(vfs.VfsLfs2(self), "/")
+
+    def put(self, data):
+        """Other bytes in the flash, mounted."""
+        self.data[:] = data
+        self.mount()
 
     def cut(self, operation, torn=False):
         """Power goes at that operation from now; 1 is the next."""
@@ -40,14 +46,10 @@ class Flash:
         return self.kept is not None
 
     def restart(self):
-        """Power on again, or now; returns whether it had gone."""
-        gone = self.kept is not None
-        if gone:
-            self.data[:] = self.kept
+        """Power on again, or off and on."""
+        self.put(self.kept or self.data)
         self.kept = None
         self.cut_at = 0
-        self.mount()
-        return gone
 
     def readblocks(self, block, buffer, offset=0):
         at = block * _SECTOR + offset
@@ -57,7 +59,7 @@ class Flash:
         if offset is None:
             self.ioctl(6, block)
             offset = 0
-        self._put(block * _SECTOR + offset, buffer, 0)
+        self._do(block * _SECTOR + offset, buffer)
 
     def ioctl(self, command, argument):
         if command == 4:
@@ -66,11 +68,13 @@ class Flash:
             return _SECTOR
         if command == 6:
             self.erases += 1
-            self._put(argument * _SECTOR, b"\xff" * _SECTOR, 1)
+            self._do(argument * _SECTOR, b"\xff" * _SECTOR)
         return 0
 
-    def _put(self, at, data, erase):
+    def _do(self, at, data):
         self.operations += 1
+        if self.log is not None:
+            self.log.append((at, bytes(data)))
         if self.operations == self.cut_at:
             self.kept = bytearray(self.data)
             if self.torn:
