@@ -105,7 +105,7 @@ bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 
 # campaigns of random input: their figures are printed at the end
 SOAKED = $(addprefix host_tests/,$(addprefix system/,boots/test_power_cuts.py boots/test_received.py boots/test_day.py x509/test_parsers.py) \
-  firmware/test_parsers.py image/test_nvs.py \
+  firmware/test_parsers.py firmware/test_outbox.py firmware/test_model.py image/test_nvs.py \
   $(addprefix emulator/,cloud/test_codec.py cloud/test_fuzz.py board/test_nvs.py))
 
 soak: setup  ## the long campaigns: 13,000 power cuts, a million fuzzed inputs, months of session time; ALIOT_CAMPAIGN=

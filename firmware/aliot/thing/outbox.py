@@ -152,7 +152,7 @@ class Outbox:
         self.sizes.append(size)
         self.places.append(place)
         self.used += size
-        self.next = number + 1
+        self.next = max(self.next, number + 1)
 
     def mark(self, first, last, id):
         for at, number in enumerate(self.numbers):

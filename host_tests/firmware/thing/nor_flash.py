@@ -1,7 +1,6 @@
 """A flash in memory whose power goes at a chosen operation, for device tests: littlefs lies on it, mounted at '/'."""
 
 import vfs
-
 from micropython import const
 
 _SECTOR = const(4096)

@@ -193,6 +193,22 @@ def test_acknowledgements_are_written_with_the_next_write_or_in_eights():
     assert numbers(Outbox(path=PATH)) == [11, 12, 13]
 
 
+def test_a_number_is_never_given_twice():
+    clear()
+    outbox = Outbox(path=PATH)
+    for number in range(1, 40):
+        outbox.put("property", {"Text": "x" * 60}, NOW, number)
+        outbox.acknowledged(number)
+    outbox.flush()
+    outbox.put("property", {}, NOW, 40)
+    outbox.file.compact()
+    outbox.put("property", {}, NOW, 41)
+    outbox.acknowledged(41)
+    outbox.file.compact()
+    again = Outbox(path=PATH)
+    assert numbers(again) == [40] and again.put("property", {}, NOW) == 42
+
+
 def test_the_file_stays_small():
     clear()
     outbox = Outbox(20, 1024, PATH)
