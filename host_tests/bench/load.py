@@ -6,54 +6,34 @@ that the cloud's process has a core to itself where there are two.
 """
 
 import asyncio
-import hashlib
-import hmac
 import os
 import ssl
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 from host_tests.bench.report import Column, Report, Table
+from host_tests.support.cloud.client import AUTH_HOST, connect_packet, form
 from host_tests.support.fleet import running
 from tools.emulator.cloud.server import raise_file_limit
 
 PK, PS = "a1BENCHpk01", "BenchProductSec1"
-HOST, AUTH_HOST = "iot-bench01.mqtt.iothub.aliyuncs.com", "iot-auth.cn-shanghai.aliyuncs.com"
+HOST = "iot-bench01.mqtt.iothub.aliyuncs.com"
 CONFIG = {
     "instance": {"kind": "enterprise", "id": "iot-bench01"},
     "product": [{"product_key": PK, "product_secret": PS, "dynamic_registration": True}],
 }
 
 
-def sign(key, text):
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def field(data):
-    return len(data).to_bytes(2, "big") + data
-
-
-def packet(head, body):
-    """An MQTT packet with a body of less than 16 KB."""
-    length = bytes((len(body),)) if len(body) < 128 else bytes((len(body) & 127 | 128, len(body) >> 7))
-    return bytes((head,)) + length + body
-
-
 def connect(dn, secret, mode, pk=PK):
-    client_id = f"{dn}|securemode={mode},signmethod=hmacsha256|".encode()
-    password = sign(secret, f"clientId{dn}deviceName{dn}productKey{pk}").encode()
-    return packet(
-        0x10,
-        b"\x00\x04MQTT\x04\xc2\x04\xb0" + field(client_id) + field(f"{dn}&{pk}".encode()) + field(password),
-    )
+    """A signed CONNECT, encoded."""
+    return connect_packet(dn, pk, secret, client_id=dn, mode=mode, keep_alive=1200).encode()
 
 
 def registration(dn):
-    text = (
-        f"productKey={PK}&deviceName={dn}&random=1&sign={sign(PS, f'deviceName{dn}productKey{PK}random1')}"
-        "&signMethod=hmacsha256"
-    )
+    """The whole HTTPS request of a registration."""
+    text = urlencode(form(dn, PK, PS, random="1"))
     return (
         f"POST /auth/register/device HTTP/1.1\r\nHost: {AUTH_HOST}\r\nConnection: close\r\n"
         f"Content-Length: {len(text)}\r\n\r\n{text}"

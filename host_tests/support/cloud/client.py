@@ -168,12 +168,13 @@ def read_all(link):
 
 
 def sign(secret, content, method="sha256"):
+    """The HMAC of a text in hex, direct.md 1.2."""
     return hmac.new(secret.encode(), content.encode(), getattr(hashlib, method)).hexdigest()
 
 
 def connect_packet(dn=DN, pk=PK, secret=DS, client_id="dev", extra=None, mode="2", keep_alive=300, **fields):
     """A CONNECT signed with the DeviceSecret, hmacsha256."""
-    identifier = f"{client_id}|securemode={mode},signmethod=hmacsha256,{extra or ''}|"
+    identifier = f"{client_id}|securemode={mode},signmethod=hmacsha256{',' + extra if extra else ''}|"
     password = sign(secret, f"clientId{client_id}deviceName{dn}productKey{pk}")
     return codec.Connect(
         **{
