@@ -5,6 +5,7 @@ import os
 import hypothesis
 import pytest
 
+from host_tests.support.chips import bench, espefuse, esptool, plugged_in, quick_client, stock_image
 from host_tests.support.device_tests import INTERPRETERS
 from host_tests.support.fleet import Direct, Fleet
 from tools.emulator.cloud.process import Cloud

@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+from host_tests.bench import umqtt_scripts
 from host_tests.support.cloud.client import sign
 from host_tests.support.fleet import INSTANCE, REGION, Fleet, mac_of
 from tools.image.device_files import compile_module
@@ -54,7 +55,7 @@ class BenchFleet(Fleet):
 
     def bare(self, style, tail, files=None, **options):
         """A board without aliot: its main.py is the script of that style, then `tail`."""
-        text = self._names() + (FOLDER / f"{style}.py").read_text() + tail
+        text = self._names() + umqtt_scripts.STYLES[style] + tail
         files = {"/boot.py": b"", **(files or {})}
         return self.add(self.image(None, text, files, with_firmware=False), **options)
 

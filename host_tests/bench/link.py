@@ -10,6 +10,7 @@ from statistics import median
 
 from host_tests.bench.boards import FOLDER, BenchFleet, device_module
 from host_tests.bench.report import Bound, Column, Report, Table
+from host_tests.bench.umqtt_scripts import ORDERS
 from tools.image import release
 
 ROUNDS, PUBLISHES = 120, 20
@@ -43,9 +44,7 @@ def measure(fleet, rounds, publishes=PUBLISHES):
         )
     }
     for style in SCRIPTS:
-        boards[style] = fleet.bare(
-            style, (FOLDER / "orders.py").read_text(), device_module("stopwatch"), heap=HEAP, ticks=None
-        )
+        boards[style] = fleet.bare(style, ORDERS, device_module("stopwatch"), heap=HEAP, ticks=None)
     figures = {name: [] for name in boards}
     try:
         for name, board in boards.items():

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from host_tests.support.chips import bench, espefuse, esptool, quick_client, stock_image
 from host_tests.support.flashing import SECRET, field_board, stock_bin
 from tools.cli import main
 

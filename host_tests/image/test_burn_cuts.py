@@ -21,9 +21,8 @@ from host_tests.image.burning import (
     untouched,
     without_files,
 )
-from host_tests.support.nor import PowerCut
+from host_tests.support.nor import PowerCut, campaign
 from host_tests.support.nor_board import MAC, BoardFlash, Booted
-from host_tests.support.nvs_modules import campaign
 from tools.image import burn, flash_image, journal, littlefs, owner
 from tools.image.nvs import Entry
 

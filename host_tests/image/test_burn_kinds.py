@@ -8,9 +8,8 @@ import pytest
 from host_tests.image.burning import PRODUCT, SECRET, board, burned, holds, registered, untouched
 from host_tests.image.test_kinds import DEVICE, ID2, OTP, SUBS, X509
 from host_tests.support import pairs
-from host_tests.support.nor import PowerCut
+from host_tests.support.nor import PowerCut, campaign
 from host_tests.support.nor_board import MAC, _Files, _Nvs, store
-from host_tests.support.nvs_modules import campaign
 from tools.errors import UserError
 from tools.firmware import FOLDER, record
 from tools.flash import backup

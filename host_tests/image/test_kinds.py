@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host_tests.support import pairs
-from host_tests.support.nvs_modules import campaign
+from host_tests.support.nor import campaign
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image import config, identity

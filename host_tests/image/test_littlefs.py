@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from littlefs import LittleFS
 
-from host_tests.support.nvs_modules import campaign
+from host_tests.support.nor import campaign
 from tools.errors import UserError
 from tools.image import littlefs
 

@@ -10,8 +10,7 @@ from esp_idf_nvs_partition_gen import nvs_partition_gen as espressif
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from host_tests.support.nor import Nor
-from host_tests.support.nvs_modules import campaign, nvs_boot
+from host_tests.support.nor import Nor, campaign, nvs_boot
 from tools.errors import UserError
 from tools.image import nvs
 from tools.image.nvs import Entry

@@ -17,9 +17,10 @@ import serial.rfc2217
 from tools import boards
 from tools.emulator.chip.thread import Bench
 from tools.flash import micropython_images
+from tools.image import flash_image
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick_client(monkeypatch):
     quick = types.SimpleNamespace(**{name: getattr(time, name) for name in dir(time) if name[0] != "_"})
     quick.sleep = lambda seconds: time.sleep(min(seconds, 0.002))
@@ -27,7 +28,7 @@ def quick_client(monkeypatch):
 
 
 @pytest.fixture
-def bench(tmp_path):
+def bench(quick_client, tmp_path):
     """Makes chips on ports: `bench(chip="esp32c3")`; all are switched off at the end."""
     with contextlib.ExitStack() as stack:
 
@@ -36,6 +37,27 @@ def bench(tmp_path):
             return stack.enter_context(Bench(tmp_path / flash, **options))
 
         yield make
+
+
+@pytest.fixture
+def plugged_in(cloud, tmp_path):
+    """`plugged_in(identity, **image)`: the address of an emulated board that was burned with it, or with None.
+
+    `heap` is that of the board, `config` its settings.
+    """
+    with contextlib.ExitStack() as boards:
+
+        def plug_in(identity, heap=None, config=None, **image):
+            config = {"ssid": "lab", "password": "12345678", **(config or {})}
+            (tmp_path / "flash.bin").write_bytes(
+                flash_image.build(identity=identity, roots=[cloud.ca_der], config=config, **image)
+            )
+            board = Bench(
+                tmp_path / "flash.bin", software=True, boot_blank=True, cloud=cloud.run_dir, heap=heap
+            )
+            return boards.enter_context(board).url
+
+        yield plug_in
 
 
 class Said(str):

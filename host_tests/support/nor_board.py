@@ -3,8 +3,7 @@
 import sys
 import types
 
-from host_tests.support.nor import Nor
-from host_tests.support.nvs_modules import nvs, nvs_boot
+from host_tests.support.nor import Nor, nvs, nvs_boot
 from tools.firmware import record
 from tools.image import flash_image, littlefs
 

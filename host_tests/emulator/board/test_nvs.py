@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from host_tests.support.nor import Nor, PowerCut
-from host_tests.support.nvs_modules import campaign, nvs, nvs_boot, nvs_page
+from host_tests.support.nor import Nor, PowerCut, campaign, nvs, nvs_boot, nvs_page
 from tools.image import nvs as reader
 
 KEYS = st.sampled_from(["burned", "issued", "a", "fifteen-letters"])

@@ -1,17 +1,19 @@
-"""Runs the device tests of this folder on both interpreters (host_tests/support/device_tests.py)."""
+"""Runs the device tests of the folders `device` and `thing` on both interpreters (support/device_tests.py)."""
 
 from functools import lru_cache
 
-from host_tests.support.paths import VECTORS
 import pytest
 
-from tools.emulator.board import umqtt
 from host_tests.support import device_tests
+from host_tests.support.paths import VECTORS
+from tools.emulator.board import umqtt
+
+FOLDERS = ("device", "thing")
 
 
 def pytest_pycollect_makemodule(module_path, parent):
     """Never import a device test on the host."""
-    return DeviceFile.from_parent(parent, path=module_path)
+    return DeviceFile.from_parent(parent, path=module_path) if module_path.parent.name in FOLDERS else None
 
 
 class DeviceFile(pytest.File):

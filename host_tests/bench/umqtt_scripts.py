@@ -1,3 +1,9 @@
+"""Programs of a board without aliot: umqtt.simple as people use it, in three styles; and orders, which it takes then.
+
+The constants that they use (`ROOT`, `CLIENT_ID`, ...) stand above them on the board, see boards.py.
+"""
+
+START = """\
 import sys, time, network, ntptime, tls
 from umqtt.simple import MQTTClient
 
@@ -12,8 +18,16 @@ ntptime.host = "ntp.aliyun.com"
 ntptime.settime()
 print("clock")
 context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+"""
+ROOTS = """\
 with open(ROOT, "rb") as file:
     context.load_verify_locations(file.read())
+"""
+WRAPPED = """\
+sys.modules["ussl"] = context  # what umqtt.simple 1.3.4 wraps its socket with
+"""
+# umqtt.simple writes piece by piece; here a packet is one write
+ONE_WRITE = '''\
 
 
 class Packets:
@@ -46,4 +60,35 @@ class Secure:
 
 
 sys.modules["ussl"] = Secure()  # what umqtt.simple 1.3.4 wraps its socket with
+'''
+CLIENT = """\
 client = MQTTClient(CLIENT_ID, HOST, PORT, USER, PASSWORD, 300, True, {"server_hostname": HOST})
+"""
+UNVERIFIED = """\
+context.verify_mode = tls.CERT_NONE
+"""
+PLAIN_CLIENT = """\
+client = MQTTClient(CLIENT_ID, HOST, PORT, USER, PASSWORD, 300, True)
+"""
+STYLES = {
+    "verified": START + ROOTS + WRAPPED + CLIENT,
+    "unverified": START + UNVERIFIED + WRAPPED + PLAIN_CLIENT,
+    "one_write": START + ROOTS + ONE_WRITE + CLIENT,
+}
+# connects, publishes and disconnects whenever it is told to; see link.py
+ORDERS = """\
+import stopwatch
+
+PAYLOAD = b'{"id":"1","version":"1.0","params":{"Uptime":1234,"FreeMemory":56789}}'
+while True:
+    count = int(sys.stdin.readline())
+    stopwatch.arm()
+    client.connect()
+    connected = stopwatch.taken()
+    began = time.ticks_us()
+    for _ in range(count):
+        client.publish(TOPIC, PAYLOAD, False, 1)
+    published = time.ticks_diff(time.ticks_us(), began)
+    client.disconnect()
+    print("took %d %d" % (connected, published))
+"""

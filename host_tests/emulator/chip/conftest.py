@@ -1,1 +1,0 @@
-from host_tests.support.chips import bench, espefuse, esptool, quick_client, stock_image
