@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from host_tests.support.cloud import client
 from host_tests.support.cloud.client import DN, DS, PK, settings, sign
 from tools.emulator.cloud import codec
 
@@ -89,5 +90,4 @@ def token_packet(given, mode="-1", keep_alive=300, **fields):
 
 def login(cloud, packet, host=mqtt_host(FRANKFURT), where="mqtt_tls"):
     """The code of the CONNACK."""
-    with cloud.mqtt(where, host=host) as client:
-        return client.login(packet)
+    return client.login(cloud, packet, where, host)
