@@ -40,8 +40,7 @@ from pathlib import Path
 
 from host_tests.support.paths import VECTORS
 from tools.emulator.board import interpreter, modules, umqtt
-from tools.emulator.board.clock import Clock
-from tools.emulator.board.launch import CPYTHON
+from tools.emulator.board.launch import CPYTHON, Clock
 from tools.firmware import FOLDER as FIRMWARE
 from tools.image import flash_image
 

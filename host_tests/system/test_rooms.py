@@ -24,7 +24,7 @@ THEIRS = {
 }
 # who starts them
 STARTERS = ("demo", "qemu", "project")
-VERBS = ("tools.cli", "tools.line.verbs.demo")  # verbs that start a room above their own
+VERBS = ("tools.cli",)  # starts every room
 BASE_ORDER = (
     "errors",
     "files",

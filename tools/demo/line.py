@@ -5,6 +5,7 @@ signed job, one station. One board loses power in mid-burn, one cable is pulled
 out, and the station is killed in the middle and started again.
 """
 
+import argparse
 import contextlib
 import csv
 import json
@@ -269,3 +270,18 @@ class Demo:
                 f"{online} online"
             )
         self.say(f"{BAYS} boards, {len(names)} identities, each once; report and labels in {self.folder}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder", default=os.path.join("build", "line-demo"), help="made anew (default %(default)s)"
+    )
+    parser.add_argument(
+        "--no-firmware",
+        action="store_true",
+        help="boards that hold MicroPython already: files and identities only",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    Demo(os.path.abspath(args.folder), lambda line: print(line, flush=True), not args.no_firmware).run()

@@ -1,15 +1,23 @@
 """A check's finding, and the checks of the route to the platform that every board shares."""
 
+import argparse
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tools.diagnosis import probes
 from tools.image.identity import Identity
+from tools.image.identity.id2 import Id2
 
 SERVERS = ("ntp.aliyun.com", "ntp1.aliyun.com", "pool.ntp.org")
 TOLERANCE = 300  # seconds that a clock may be wrong
 SOON = 30  # days before a certificate's end that are worth a word
+ITLS_PORT = 1883
+TLS_PORTS = (443, 8883)  # a board takes ITLS_PORT for these
+BURNED = "not tried from here: each authentication is one of the ten that an ID has a day"
+ASKED_FOR = "not tried from here: it would take one of the product's identities"
+BOARD = "'doctor --port' has the board itself do it, at that price: one of ten a day"
 
 
 @dataclass(frozen=True)
@@ -80,3 +88,21 @@ def tls(
     stream.close()
     soon = f"; it ends in {days} days" if days < SOON else ""
     return f"chain, name and dates of {host} verified by {root}{soon}"
+
+
+def walk_id2(
+    network: probes.Network, who: Id2, extra: Sequence[Path | str], args: argparse.Namespace
+) -> list[Finding]:
+    """Checks for an ID², as far as the iTLS endpoint's port, since an authentication costs; id2.md 1.6, 6."""
+    host = who.host or f"{who.product_key}.itls.cn-shanghai.aliyuncs.com"
+    port = ITLS_PORT if who.port in (None, *TLS_PORTS) else who.port
+    found = along(("DNS", lambda: id2_host(network, host, port)), ("TCP", lambda: tcp(network, host, port)))
+    if found[-1].ok:
+        found.append(Finding("iTLS", None, BURNED if who.id2 else ASKED_FOR, BOARD))
+    return found
+
+
+def id2_host(network: probes.Network, host: str, port: int) -> str:
+    if ".iot-as-mqtt." in host or ".mqtt.iothub." in host:
+        raise probes.Refusal(f"{host} speaks TLS, not iTLS", "burn the host that the console shows for ID²")
+    return dns(network, host, port)

@@ -18,8 +18,8 @@ from aliot.endpoint import PUBLIC, Endpoint
 from aliot.settings import Settings
 from rich.console import Console
 
-from tools.diagnosis import itls, mutual_tls, probes, questions, signing
-from tools.diagnosis.checks import Finding, along, availability, clock, dns, look, tcp, tls
+from tools.diagnosis import mutual_tls, probes, questions, signing
+from tools.diagnosis.checks import Finding, along, availability, clock, dns, look, tcp, tls, walk_id2
 from tools.errors import UserError
 from tools.flash import port
 from tools.image import identity
@@ -27,8 +27,8 @@ from tools.image.identity import Identity
 
 OTHERS: dict[str, Callable[..., list[Finding]]] = {
     "x509": mutual_tls.walk,
-    "id2": itls.walk,
-}  # ways that sign nothing with a secret
+    "id2": walk_id2,
+}  # kinds that sign nothing with a secret
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,8 +37,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.emulator.board import launch
-from tools.emulator.board.clock import YEAR_2000, Clock
 from tools.emulator.board.interrupt import interrupt
+from tools.emulator.board.launch import YEAR_2000, Clock
 from tools.emulator.board.output import BoardError, Output, State, Wanted
 from tools.errors import UserError
 

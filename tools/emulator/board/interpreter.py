@@ -58,7 +58,7 @@ class Interpreter:
     rom: bool = True  # it can run code from a ROM file system (1.25 and later)
 
     def command(self, *arguments: object, faketime: bool = False) -> list[str]:
-        """The words of a command line; with `faketime` the clock can be set (see board/clock.py)."""
+        """The words of a command line; with `faketime` the clock can be set (see `launch.Clock`)."""
         if faketime and self.loader:
             return [self.argv[0], "--preload", str(self.faketime), *self.argv[1:], *map(str, arguments)]
         return [*self.argv, *map(str, arguments)]

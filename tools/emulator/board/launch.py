@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,6 @@ from typing import Any, Protocol
 from tools import host_names
 from tools.emulator.board import interpreter as interpreters
 from tools.emulator.board import modules, umqtt
-from tools.emulator.board.clock import Clock
 from tools.firmware import FOLDER as FIRMWARE
 
 # machine -> (its number in linux/audit.h, that of the system call `socket`)
@@ -29,6 +29,37 @@ CPYTHON = (
     f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
     str(modules.PORT / "cpython" / "start.py"),
 )
+YEAR_2000 = 946684800  # seconds since 1970; where a chip's clock begins
+
+
+class Clock:
+    """The clock of an emulated board, which its TLS reads too: libfaketime takes it from a file.
+
+    `file` holds how far the board's clock is from the host's, in seconds.
+    """
+
+    def __init__(self, file):
+        self.file = file
+
+    def set(self, seconds):
+        """Let the board's clock be at `seconds` since 1970."""
+        self.file.write_text(f"{seconds - int(time.time()):+d}\n")
+
+    def now(self):
+        """What the board's clock says, in seconds since 1970."""
+        return time.time() + int(self.file.read_text())
+
+    def environment(self):
+        """What the process needs beside the preloaded libfaketime; its ticks are not disturbed."""
+        return {
+            "TZ": "UTC0",
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DISABLE_SHM": "1",
+            "NO_FAKE_STAT": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
 
 
 class Board(Protocol):

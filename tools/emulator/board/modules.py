@@ -34,6 +34,7 @@ INTERNAL = (
     "nvs_boot",
     "nvs_page",
     "power",
+    "_ticks",
 )
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")

@@ -42,7 +42,7 @@ SUBVERBS = {
     "rekey": ("tools.line.verbs.upkeep:rekey", "seal every secret with a new key"),
     "security": ("tools.line.verbs.security", "eFuses and flash encryption: plan, show, burn, verify"),
     "demo": (
-        "tools.line.verbs.demo",
+        "tools.demo.line",
         "a whole line without hardware: eight emulated boards, two faults, a dead station",
     ),
     "doctor": ("tools.line.verbs.doctor", "what is wrong with this station, and what to do"),
