@@ -40,6 +40,12 @@ def test_at_every_flash_operation_of_random_calls(ask, campaign, tally):
         tally("outboxes cut at every flash operation")
 
 
+def test_a_file_that_was_spoiled_gives_nothing_that_was_not_put(ask, campaign, tally):
+    for seed in seeds(campaign(4)):
+        ask("spoiled", seed=seed, count=10)
+        tally("spoiled outboxes", 10)
+
+
 def test_a_full_file_system_refuses_and_loses_nothing(ask):
     ask("full")
 

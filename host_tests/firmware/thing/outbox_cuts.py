@@ -207,6 +207,38 @@ def after_cut(before, after):
     assert found.why_not(Outbox(*BOUNDS, path=PATH)) is None, "what was put after the cut is lost"
 
 
+def spoiled(value):
+    """Bytes of the file change, `count` times: what is found was put, in order, and the file takes more."""
+    random.seed(value["seed"])
+    draw = random.randrange
+    Flash(12)
+    for _ in range(value["count"]):
+        outbox = Outbox(*BOUNDS, path=PATH)
+        reference = Reference(*BOUNDS)
+        known = {}
+        for at in range(draw(1, 20)):
+            method, arguments = step(draw) if at else ("put", ("property", {}, NOW, 0))
+            act(outbox, reference, method, arguments)
+            known.update([(entry[0], entry[1:3]) for entry in reference.entries])
+        with open(PATH, "r+b") as file:
+            for _ in range(draw(1, 6)):
+                file.seek(draw(max(1, outbox.file.size)))
+                file.write(bytes([draw(256)]) * (1 + draw(3)))
+        after_spoiling(known)
+        os.remove(PATH)
+
+
+def after_spoiling(known):
+    outbox = Outbox(*BOUNDS, path=PATH)
+    found = outbox.head(1000)
+    numbers = [entry[0] for entry in found]
+    assert numbers == sorted(set(numbers)), numbers
+    assert all([list(entry[1:3]) == known[entry[0]] for entry in found]), found
+    number = outbox.put("alarm", {}, NOW)
+    kept = [entry[0] for entry in Outbox(*BOUNDS, path=PATH).head(1000)]
+    assert kept == (numbers + [number])[-len(kept) :], kept
+
+
 def full(value):
     """A file system that is full refuses a put; what was accepted stays, and there is room again after it was sent."""
     flash = Flash(6)
