@@ -263,6 +263,33 @@ def test_damaged_tables_give_nothing_but_errors_of_the_package(ask, campaign, ta
         tally("damaged models", len(tables))
 
 
+def test_whatever_an_application_or_the_platform_gives_is_a_value_or_a_refusal(ask, campaign, tally):
+    draw = random.Random(random.randrange(2**32))
+    names = [p["identifier"] for p in MODEL["properties"]] + ["Overheat", "Reset", "Ping", "", "Lamp"]
+    methods = ["property_value", "from_wire", "event", "service_inputs", "service_outputs"]
+    for _ in range(campaign(10)):
+        calls = [[draw.choice(methods), [draw.choice(names), anything(draw)]] for _ in range(100)]
+        ask("damaged", {"tables": [table()], "calls": calls, "good": True})
+        tally("values for a model", len(calls))
+
+
+def anything(draw, depth=0):
+    """What JSON may hold, likelier what the model knows."""
+    kind = draw.randrange(12 if depth < 4 else 8)
+    if kind < 4:
+        return draw.choice((0, 1, -1, 7, 2**31, -(2**31) - 1, 10**40, 10**400, None, True, False))
+    if kind < 6:
+        return draw.choice((0.5, -0.0, 1e300, 21.55, 1e-300, 125.0000001, -40.04))
+    if kind < 8:
+        return draw.choice(
+            ("", "1", "-1", "on", "1524448722000", "\u0000", "\u6e29" * 5, "x" * 2000, "\u0663")
+        )
+    if kind < 10:
+        return [anything(draw, depth + 1) for _ in range(draw.randrange(5))]
+    keys = ("lat", "on", "at", "Temp", "Since", "delay", "hard", "accepted", "", "x" * 300, "\u6e29")
+    return {draw.choice(keys): anything(draw, depth + 1) for _ in range(draw.randrange(4))}
+
+
 def spoiled(draw, whole):
     data = bytearray(whole)
     for _ in range(draw.choice((1, 3, 20, 200))):

@@ -50,7 +50,10 @@ def exactly(one, other):
 
 
 def damaged(value):
-    """Tables that are none give a result or an error of the package's, and nothing else."""
+    """Whatever tables and values are, they give a result or an error of the package's, and nothing else.
+
+    With `good` tables no value may make one look damaged.
+    """
     for table in value["tables"]:
         load(table)
         try:
@@ -58,7 +61,8 @@ def damaged(value):
         except AliotError:
             continue
         for method, arguments in value["calls"]:
-            answer(model, method, arguments)
+            found = answer(model, method, arguments)
+            assert not value.get("good") or found.get("raises") != "model", (method, arguments)
         model.close()
 
 
