@@ -66,6 +66,12 @@ def add_arguments(parser: ArgumentParser) -> None:
             metavar="PORT",
             help=f"{OPTIONS[name]}; 0 takes a free port",
         )
+    parser.add_argument(
+        "--events",
+        type=path,
+        metavar="FILE",
+        help="append what a business server gets to FILE, one message a line of JSON",
+    )
     parser.add_argument("--tls13", action="store_true", help="offer TLS 1.3 too; the chip speaks 1.2 at most")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
     parser.add_argument("--json", action="store_true", help="say what is served in one line of JSON")
@@ -79,6 +85,8 @@ def run(args: Namespace) -> None:
     server = Server(
         config, args.run_dir, args.host, {name: getattr(args, name) for name in PORTS}, args.tls13
     )
+    if args.events:
+        server.instance.server_messages.write_to(args.events)
     asyncio.run(serve(server, args))
 
 

@@ -79,6 +79,7 @@ ANSWERS = (
     *CENTRE_STAGES,
     *ITLS_STAGES,
 )
+MESSAGES = ("reply", "deliver")
 # what a refusal says unless its fault does: a CONNACK, the platform, iTLS
 CODE, PLATFORM_CODE, ALERT = 3, 500, 40
 # kind -> (stages, parameters)
@@ -113,6 +114,12 @@ KINDS = {
     "certificate": (("handshake",), {"certificate": Parameter(str, "expired", choices=CERTIFICATES)}),
     "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
     "kiss": (("request",), {}),
+    "late": (MESSAGES, {"ms": Parameter(int, 1000)}),
+    "twice": (MESSAGES, {"count": Parameter(int, 2, low=2, high=100)}),
+    "number_id": (MESSAGES, {}),
+    "wrong_id": (MESSAGES, {"id": Parameter(str)}),
+    "code": (("reply",), {"code": Parameter(int, PLATFORM_CODE), "message": Parameter(str)}),
+    "set": (("reply",), {"params": Parameter(dict)}),
     "alert": (
         ITLS_STAGES,
         {
@@ -147,6 +154,7 @@ class Fault:
     skip: int = 0
     pk: str | None = None
     dn: str | None = None
+    topic: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name):
@@ -166,6 +174,7 @@ class Fault:
             "after": self.skip,
             "pk": self.pk,
             "dn": self.dn,
+            "topic": self.topic,
             **self.parameters,
         }
 
@@ -195,6 +204,7 @@ def read(values: dict[str, Any]) -> Fault:
         whole(values, "after", Parameter(default=0)) or 0,
         typed(values, "pk", Parameter(str)),
         typed(values, "dn", Parameter(str)),
+        typed(values, "topic", Parameter(str)) if when in MESSAGES else None,
     )
     for name, parameter in KINDS[kind][1].items():
         fault.parameters[name] = (whole if parameter.type is int else typed)(values, name, parameter)
@@ -239,12 +249,16 @@ class Faults:
         self.journal = journal
         self.armed = []
 
-    def take(self, where: str, when: str, pk: str | None = None, dn: str | None = None) -> Fault | None:
-        """The fault that strikes now, or None; one that names a device strikes no other."""
+    def take(
+        self, where: str, when: str, pk: str | None = None, dn: str | None = None, topic: str | None = None
+    ) -> Fault | None:
+        """The fault that strikes now, or None; one that names a device, or a topic's end, strikes no other."""
         for fault in self.armed:
             if (fault.where, fault.when) != (where, when):
                 continue
             if fault.pk not in (None, pk) or fault.dn not in (None, dn):
+                continue
+            if fault.topic is not None and not (topic or "").endswith(fault.topic):
                 continue
             if fault.skip:
                 fault.skip -= 1

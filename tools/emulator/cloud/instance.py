@@ -23,6 +23,7 @@ from tools.emulator.cloud.server_messages import ServerMessages
 from tools.emulator.cloud.sessions import Sessions
 from tools.emulator.cloud.thing.desired import Desired
 from tools.emulator.cloud.thing.downlinks import Downlinks
+from tools.emulator.cloud.thing.lifecycle import Lifecycle
 from tools.emulator.cloud.thing.packs import Packs
 from tools.emulator.cloud.thing.things import Things
 from tools.emulator.cloud.x509.certificates import Certificates
@@ -91,6 +92,7 @@ class Instance:
         self.numbers = itertools.count(int(self.wall()) % IDS * 1000 + 1)
         self.server_messages = ServerMessages(self.wall)
         self.requests = Requests(self)
+        self.lifecycle = Lifecycle(self)
         self.things = Things(self)
         self.packs, self.desired, self.downlinks = Packs(self), Desired(self), Downlinks(self)
         self.gateways = Gateways(self)
@@ -182,6 +184,7 @@ class Instance:
             clean=clean,
             sdk=extra.get("_v"),
         )
+        self.lifecycle.online(session)
         return session, present
 
     def go_offline(self, session: Session) -> None:

@@ -130,9 +130,9 @@ class Link(asyncio.Protocol):
             self.traffic = traffic
             traffic.begin(self)
 
-    def take(self, when: str, pk: str | None = None, dn: str | None = None) -> Any:
+    def take(self, when: str, pk: str | None = None, dn: str | None = None, topic: str | None = None) -> Any:
         return (
-            self.listener.faults.take(self.listener.where, when, pk, dn)
+            self.listener.faults.take(self.listener.where, when, pk, dn, topic)
             if self.listener.faults.armed
             else None
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from tools.emulator.cloud import journal as log
-from tools.emulator.cloud import login, topics
+from tools.emulator.cloud import login, message_faults, topics
 from tools.emulator.cloud.codec import (
     Ack,
     Connack,
@@ -205,7 +206,9 @@ class MqttPeer(Handler):
                 return self.over(reason)
             if broken and policy == "drop":
                 return self.note("dropped", topic=packet.topic, reason=reason)
-        if switches.uplink_rate == "drop" and self.too_fast(packet.topic, packet.qos, limits):
+        if switches.uplink_rate != "off" and self.too_fast(packet.topic, packet.qos, limits):
+            if switches.uplink_rate == "refuse":
+                self.instance.requests.refuse(self.session, packet.topic, packet.payload, 429)
             return self.note("dropped", topic=packet.topic, reason="uplink rate", code=429)
         fault = self.link.take("publish", *self.names) if packet.qos else None
         if fault and fault.unprocessed:
@@ -293,9 +296,27 @@ class MqttPeer(Handler):
 
     def send(self, packet: Packet, stage: str) -> None:
         """Sends one packet through the fault that strikes at `stage`."""
-        fault = self.link.take(stage, *self.names)
-        if fault is None or self.link.arm(fault):
+        topic = packet.topic if isinstance(packet, Publish) else None
+        fault = self.link.take(stage, *self.names, topic)
+        if fault and isinstance(packet, Publish) and fault.kind in message_faults.KINDS:
+            self.spoil(packet, fault)
+        elif fault is None or self.link.arm(fault):
             self.link.write(packet.encode())
+
+    def spoil(self, packet: Publish, fault: Fault) -> None:
+        """Sends what `fault` makes of a message; the kind "set" asks the device for something before it."""
+        if fault.kind == "set":
+            found = topics.device_of(packet.topic)
+            device = found and self.instance.registry.find(*found)
+            if device:
+                tail = "thing/service/property/set"
+                self.instance.request(device, tail, tail.replace("/", "."), fault["params"] or {})
+        for seconds, payload in message_faults.deliveries(packet, fault):
+            data = dataclasses.replace(packet, payload=payload).encode()
+            if seconds:
+                self.loop.call_later(seconds, self.link.write, data)
+            else:
+                self.link.write(data)
 
     def kick(self, reason: str, how: str = "close") -> None:
         """Throws the device off without a packet (direct.md 1.8)."""

@@ -96,6 +96,7 @@ class Registry:
 
     def __init__(self, config, store):
         self.store = store
+        self.on_change = lambda action, device: None  # "create", "delete", "enable" or "disable"
         self.switches, self.limits = config.switches, config.limits
         kept = store.products()
         self.products = {
@@ -181,12 +182,15 @@ class Registry:
         self.store.save_devices([row(device) for device in devices])
         product.devices.update((device.device_name, device) for device in devices)
         self.deleted.difference_update(device.key for device in devices)
+        for device in devices:
+            self.on_change("create", device)
         return devices
 
     def delete(self, device: Device) -> None:
         self.store.save_device(device.product_key, device.device_name, None)
         del self.products[device.product_key].devices[device.device_name]
         self.deleted.add(device.key)
+        self.on_change("delete", device)
 
     def set_dynamic_registration(self, product: Product, enabled: bool) -> None:
         product.dynamic_registration = enabled
@@ -195,6 +199,7 @@ class Registry:
     def set_disabled(self, device: Device, disabled: bool) -> None:
         device.disabled = disabled
         self.save(device)
+        self.on_change("disable" if disabled else "enable", device)
 
     def assign(self, device: Device, region: str) -> None:
         """The device is at home in `region` from now on."""
@@ -255,6 +260,7 @@ class Registry:
             device = new_device(product.product_key, device_name, None)
             device.free = True
             product.devices[device_name] = device
+            self.on_change("create", device)
         unit = Unit(alphanumeric(24), alphanumeric(32), now)
         device.units[unit.client_id] = unit
         self.save(device)

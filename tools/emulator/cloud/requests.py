@@ -177,6 +177,14 @@ class Requests:
             record.event("refused request", topic=topic, code=refusal.code, reason=str(refusal))
             return refusal.code, refusal.data, str(refusal)
 
+    def refuse(self, session: Session | None, topic: str, payload: bytes, code: int) -> None:
+        """Answers an Alink request with `code`, unseen by its handler; anything else is passed over."""
+        key = topics.device_of(topic)
+        found, body = key and self.find(topic, key), alink.parse(payload)
+        if session and found and found[0].form == ALINK and body is not None and alink.wants_reply(body):
+            method = topic.split("/", 4)[-1].replace("/", ".")
+            self.instance.reply(session, topic + "_reply", alink.reply(body, code, {}, message(code), method))
+
     # ---- the platform asks
 
     def answered(self, topic: str, payload: bytes) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.admin_routes import route
 from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.web import BadRequest, answer_json
+from tools.errors import UserError
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.admin import AdminApp
@@ -22,13 +24,21 @@ WAIT_MAX = 60  # seconds that one request may wait
 
 
 class ServerMessages:
-    """The last messages, in order. `sink`, if set, gets each of them as it comes."""
+    """The last messages, in order; each of `sinks` gets them as they come."""
 
     def __init__(self, wall: Callable[[], float]):
         self.wall = wall
         self.number = 0
         self.kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.sinks: list[Callable[[dict[str, Any]], object]] = []
+
+    def write_to(self, path: Path) -> None:
+        """Appends each message from now on to the file at `path`, a line of JSON; raises UserError."""
+        try:
+            file = path.open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}; name another with --events") from None
+        self.sinks.append(lambda entry: file.write(json.dumps(entry) + "\n"))
 
     def add(self, device: Device, tail: str, body: dict[str, Any]) -> None:
         """A message of `device` on `/{pk}/{dn}/` + `tail`; its iotId and names are put in front."""
@@ -70,11 +80,6 @@ class ServerMessages:
         finally:
             self.sinks.remove(notice)
         return self.after(number, topic)
-
-
-def line(entry: dict[str, Any]) -> str:
-    """One message as a line of JSON."""
-    return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
 @route("GET", "/server_messages")

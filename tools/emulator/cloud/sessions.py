@@ -85,6 +85,7 @@ class Sessions:
         self.strict = RRPC | (ERROR if config.switches.error_notices == "ext" else 0)
         self.wall, self.monotonic = wall, monotonic
         self.by_device = {}
+        self.on_close = lambda session, peer: None  # what else is done when a session loses its connection
         for pk, dn, unit, body in store.sessions():
             session = self.get((pk, dn, unit))
             session.persistent = not body["clean"]
@@ -133,10 +134,11 @@ class Sessions:
         """The connection is gone; a clean session goes with it."""
         if session.gateway is not None:
             self.put_down(session)
-        session.peer, session.system = None, False
+        peer, session.peer, session.system = session.peer, None, False
         session.left.clear()
         if not session.persistent:
             self.wipe(session, not self.permanent)
+        self.on_close(session, peer)
 
     def take_up(self, session: Session, gateway: Session) -> None:
         """The sub-device's `session` is carried by the connection of `gateway`, a session, from here on."""

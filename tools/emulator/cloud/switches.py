@@ -184,9 +184,10 @@ SWITCHES = (
         ),
         "uplink_rate": Switch(
             "off",
-            ("off", "drop"),
+            ("off", "drop", "refuse"),
             "8",
-            "above 30 QoS 0 or 10 QoS 1 messages a second: taken, or dropped without an answer",
+            "above 30 QoS 0 or 10 QoS 1 messages a second: taken, dropped without an answer, "
+            "or dropped and requests answered with 429",
         ),
     }
     | of_centres.SWITCHES

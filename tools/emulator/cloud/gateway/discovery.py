@@ -21,6 +21,7 @@ def list_found(asking: Asking, params: Any) -> dict[str, Any]:
         if not DEVICE_NAME.fullmatch(item.device_name):
             raise Refused(6280)
     asking.platform.found.setdefault(asking.key, {}).update((item.key, item.pair) for item in items)
+    asking.platform.instance.lifecycle.found(asking.key, [item.pair for item in items])
     return {}
 
 

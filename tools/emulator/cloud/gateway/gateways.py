@@ -195,6 +195,7 @@ class Gateways:
         ]
         session.extension = gateway.extension
         session.peer.note("online", code=200, way="subdevice", clean=clean, sdk=extra.get("_v"))
+        self.instance.lifecycle.online(session)
         return session
 
     def end(self, session: Session, reason: str) -> None:
@@ -230,8 +231,10 @@ class Gateways:
                 moved.setdefault(device.gateway, []).append(device)
         fresh = [device for device in devices if device.gateway != gateway]
         self.topology.attach(gateway, fresh)
+        self.instance.lifecycle.topology("add", gateway, fresh)
         for former, gone in moved.items():
             self.notices.change(former, REMOVED, gone)
+            self.instance.lifecycle.topology("delete", former, gone)
             if self.switches.moved_session == "ends":
                 self.report_detached(gone, former)
         if not own or self.switches.own_changes:
@@ -248,6 +251,7 @@ class Gateways:
         """Takes `devices`, all of one gateway, out of the topology; their sessions are not touched."""
         gateway = devices[0].gateway
         self.topology.detach(devices)
+        self.instance.lifecycle.topology("delete", gateway, devices)
         if not own or self.switches.own_changes:
             self.notices.change(gateway, REMOVED, devices)
 
