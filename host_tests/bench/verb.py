@@ -25,6 +25,10 @@ PARTS = {
     "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "x509": ("host_tests.bench.x509", "mutual TLS beside plain TLS: bytes, heap; a key made on the board"),
     "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),
+    "things": (
+        "host_tests.bench.things",
+        "20,000 devices with 50 values each in the cloud, and its posts a second",
+    ),
     "flash": ("host_tests.bench.flash", "flashing the emulated board at 921600 baud, against esptool alone"),
     "line": (
         "host_tests.bench.line",

@@ -44,6 +44,8 @@ class Session:
     system: bool = False  # _ss=1
     left: set[str] = field(default_factory=set)  # filters of UNSUBSCRIBE that hold against _ss=1
     extension: int = 0  # the `ext` bits
+    second: int = 0  # that of `used`: messages and bytes sent
+    used: list[int] = field(default_factory=lambda: [0, 0])
     gateway: Session | None = None
     carried: dict[tuple[str, str, str], Session] = field(default_factory=dict)
 
@@ -52,17 +54,20 @@ class Session:
         """The session whose connection it is: its own, or the gateway's."""
         return self.gateway or self
 
-    def takes(self, topic: str, now: float, strict: int = RRPC | ERROR) -> bool:
+    def takes(
+        self, topic: str, now: float, strict: int = RRPC | ERROR, subscribed: tuple[str, ...] = ()
+    ) -> bool:
         """Whether the device gets `topic`: by a subscription in effect, or by itself (`_ss=1`).
 
-        `strict` are the `ext` bits that a subscription needs as well.
+        `strict` are the `ext` bits that a subscription needs as well, `subscribed` topics that only one brings.
         """
         bit = next((bit for prefix, bit in EXTENSIONS.items() if topic.startswith(prefix)), 0)
         missing = bit & ~self.extension
         if missing & strict:
             return False
         if self.system and not missing and topics.in_scope(topic, topics.SYSTEM, *self.key[:2]):
-            if not any(topics.matches(one, topic) for one in self.left):
+            alone = topics.in_scope(topic, subscribed, *self.key[:2])
+            if not alone and not any(topics.matches(one, topic) for one in self.left):
                 return True
         if self.filters.get(topic, now + 1) <= now:
             return True
@@ -84,6 +89,8 @@ class Sessions:
         self.unsubscribes = config.switches.implied_unsubscribe == "honoured"
         self.strict = RRPC | (ERROR if config.switches.error_notices == "ext" else 0)
         self.wall, self.monotonic = wall, monotonic
+        self.subscribed = () if config.switches.implied_replies else topics.SUBSCRIBED
+        self.paced = config.switches.downlink_rate == "drop"
         self.by_device = {}
         self.on_close = lambda session, peer: None  # what else is done when a session loses its connection
         for pk, dn, unit, body in store.sessions():
@@ -196,7 +203,9 @@ class Sessions:
         stage: str = "deliver",
     ) -> str:
         """Sends, or keeps, one message for a session that takes it: "sent", "kept" or "dropped"."""
-        if not always and not session.takes(topic, self.monotonic(), self.strict):
+        if not always and not session.takes(topic, self.monotonic(), self.strict, self.subscribed):
+            return "dropped"
+        if self.paced and session.peer and self.too_fast(session.line, len(payload)):
             return "dropped"
         if session.peer and not qos:
             session.peer.send(Publish(topic, payload), stage)
@@ -210,6 +219,14 @@ class Sessions:
             return "kept"
         self.flush(session)
         return "sent"
+
+    def too_fast(self, line: Session, size: int) -> bool:
+        """Counts a message to the connection of `line`; whether it is above the second's share (application.md 4)."""
+        second = int(self.monotonic())
+        if second != line.second:
+            line.second, line.used = second, [0, 0]
+        line.used = [line.used[0] + 1, line.used[1] + size]
+        return line.used[0] > self.limits.downlink_messages or line.used[1] > self.limits.downlink_bytes
 
     def flush(self, session: Session) -> None:
         """Sends what waits, as far as unacknowledged messages leave room."""

@@ -29,6 +29,14 @@ SUBSCRIBES = (
 )
 # how the platform's own topics begin; custom ones begin with a ProductKey
 PLATFORM = ("broadcast", "ext", "ota", "shadow", "sys")
+# replies of a device's own requests that official C clients subscribe to themselves, even with `_ss=1`
+SUBSCRIBED = (
+    "/sys/{pk}/{dn}/thing/file/download_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/init_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/send_reply",
+    "/sys/{pk}/{dn}/thing/file/upload/mqtt/cancel_reply",
+    "/sys/{pk}/{dn}/codec/topic/update_reply",
+)
 # what `_ss=1` subscribes a device to by itself
 SYSTEM = tuple(rule for rule in SUBSCRIBES if rule not in ("/{pk}/{dn}/user/#", "/broadcast/{pk}/#"))
 

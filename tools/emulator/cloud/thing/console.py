@@ -82,7 +82,7 @@ def get_property(app: AdminApp, request: Request, pk: str, dn: str) -> Awaitable
 def call_service(app: AdminApp, request: Request, pk: str, dn: str, service: str) -> Awaitable[Response]:
     values = body(request, params=dict)
     sync = values.get("sync")
-    if sync not in (None, True, False):
+    if not (sync is None or isinstance(sync, bool)):
         raise BadRequest(400, "sync must be true or false, or left out: as the model has it")
     wish, device = wish_of(values), app.device(pk, dn)
     return answered(app.instance.downlinks.invoke(device, service, values["params"], wish, sync))

@@ -52,6 +52,19 @@ SWITCHES = {
         "3.1",
         "a post whose time is before that of the current value: becomes current, or goes to the history only",
     ),
+    "implied_replies": Switch(
+        True,
+        (True, False),
+        "1",
+        "whether `_ss=1` brings the replies of thing/file and codec/topic/update too, which official C clients "
+        "subscribe to by themselves",
+    ),
+    "downlink_rate": Switch(
+        "off",
+        ("off", "drop"),
+        "4",
+        "above the messages or bytes a second of a connection: sent, or dropped without a word",
+    ),
     "not_json": Switch(6207, (6207, 400, 460), "1.2", "code for a request whose payload is no JSON object"),
 }
 
@@ -67,6 +80,12 @@ TIMING = {
 
 LIMITS = {
     "properties": Figure(200, 1, True, "3.2", "properties in one post (6106), and asked of desired (6104)"),
+    "downlink_messages": Figure(
+        50, 1, True, "4", "messages a second to a connection, if downlink_rate is on"
+    ),
+    "downlink_bytes": Figure(
+        1024 * 1024, 1, True, "4", "bytes of payload a second to a connection, if downlink_rate is on"
+    ),
     "features": Figure(300, 1, True, "2", "names of properties of a device without a model (6304)"),
     "text_characters": Figure(10_240, 1, True, "2", "characters in a property that is a text (6310)"),
     "batch_values": Figure(
