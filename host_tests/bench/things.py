@@ -6,14 +6,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from host_tests.bench.load import Load, memory
+from host_tests.bench.load import PK, Load, memory
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.emulator.cloud import config
 from tools.emulator.cloud.instance import Instance
 from tools.emulator.cloud.process import Cloud, toml
 from tools.emulator.cloud.store import Store
 
-PK = "a1BENCHpk01"  # the one that `load.connect` signs for
 DEVICES, PROPERTIES = 20_000, 50
 MEGABYTES, SECONDS = 600, 5  # what so many may take, and how long a start
 
