@@ -18,7 +18,7 @@ _PARTIAL = re.compile(r"\.(.+)\.[0-9]+\.partial")
 
 
 @contextlib.contextmanager
-def told(doing: str) -> Iterator[None]:
+def as_user_error(doing: str) -> Iterator[None]:
     """Turns an OSError into `cannot <doing>: <why>`."""
     try:
         yield
@@ -30,7 +30,7 @@ def write(path: Path | str, data: bytes, mode: int = PUBLIC) -> None:
     """Write `data` (bytes) to `path` at once: whole on disk with these permission bits, or not there."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{secrets.randbelow(10**9)}.partial")
-    with told(f"write {path}"):
+    with as_user_error(f"write {path}"):
         with _new(partial, mode) as stream:
             stream.write(data)
             stream.flush()
@@ -83,7 +83,7 @@ def sync_folder(folder: Path | str) -> None:
 
 def read(path: Path | str, limit: int) -> bytes:
     """The bytes of a file of at most `limit` bytes; UserError names the file and what is wrong."""
-    with told(f"read {path}"):
+    with as_user_error(f"read {path}"):
         with open(path, "rb") as stream:
             data = stream.read(limit + 1)
     if len(data) > limit:
@@ -98,7 +98,7 @@ def locked(path: Path | str, message: str) -> Iterator[None]:
     The kernel lets go of it when the process ends, however that happens.
     """
     lock = FileLock(path, mode=PRIVATE)
-    with told(f"write {path}"):
+    with as_user_error(f"write {path}"):
         try:
             lock.acquire(blocking=False)
         except Timeout:

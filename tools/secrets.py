@@ -16,7 +16,7 @@ def write(path: Path | str, data: bytes | str) -> None:
     """
     path = Path(path)
     data = data.encode() if isinstance(data, str) else data
-    with files.told(f"write {path}"):
+    with files.as_user_error(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
     files.sweep(path.parent, path.name)
     files.write(path, data, files.PRIVATE)
@@ -27,7 +27,7 @@ def folder(path: Path | str) -> Path:
     nothing of it, in whatever repository it lies. UserError when it cannot be made.
     """
     path = Path(path)
-    with files.told(f"make the folder {path}"):
+    with files.as_user_error(f"make the folder {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)

@@ -143,7 +143,7 @@ def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
     out = io.StringIO()
     stage = Stage.__new__(Stage)
     stage.console = Console(file=out, width=80, force_terminal=True, no_color=True, highlight=False)
-    stage.say(
+    stage.report(
         "TLS",
         "chain, dates and the name iot.example.aliyuncs.com verified by the board (TLSv1.2, ECDHE-RSA-AES128)",
     )

@@ -107,7 +107,7 @@ def test_what_no_terminal_takes_is_shown_as_its_escape():
         b"\x1b[0;32mI (29) boot\x1b[0m \x1b]0;title\x07\xff\n", b'{"aliot":"wifi","ssid":"\\ud83d\x7f"}\n'
     )
     assert shown == ["I (29) boot \\x1b]0;title\\x07\ufffd"]
-    assert console.words(states[0]) == "wifi (ssid \\ud83d\\x7f)"
+    assert console.describe(states[0]) == "wifi (ssid \\ud83d\\x7f)"
 
 
 def test_monitor_resets_the_board_and_shows_it_from_its_start(running, capsys):

@@ -58,7 +58,7 @@ def test_a_root_takes_no_place_of_another_file():
 
 def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
     names = [path.rpartition("/")[2] for path in flash_image.root_files([BUNDLE])]
-    assert "extra roots: roots.der, roots-2.der" in build._words(
+    assert "extra roots: roots.der, roots-2.der" in build._described(
         {
             "file": "x",
             "size": 0,

@@ -154,7 +154,7 @@ def test_a_ledger_that_goes_away_and_comes_back_is_waited_for(ledger, ledger_url
         elif len(told) == 2:
             postgres.start()
 
-    patience = Patience(limit=60, told=told.append, sleep=back)
+    patience = Patience(limit=60, report=told.append, sleep=back)
     with Ledger.open(ledger_url, key=key, patience=patience) as station:
         first = station.reserve(board(1), PRODUCT, WHO)
         away()

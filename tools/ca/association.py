@@ -87,7 +87,7 @@ def write(
     first = {product: ca.ledger.last_association(product) + 1 for product in {row[0] for row in rows}}
     pieces = cut(rows, first, most)
     out = Path(out)
-    with files.told(f"make {out}"):
+    with files.as_user_error(f"make {out}"):
         out.mkdir(parents=True, exist_ok=True)
     written = []
     for piece in pieces:

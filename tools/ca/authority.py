@@ -93,12 +93,12 @@ def create(
         organization=organization,
         country=country,
     )
-    with files.told(f"make {folder}"):
+    with files.as_user_error(f"make {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _fill(building, certificate, envelope.seal(key, passphrase, cost), now)
-        with files.told(f"make {folder}"):
+        with files.as_user_error(f"make {folder}"):
             os.rename(building, folder)
             files.sync_folder(folder.parent)
     finally:
@@ -116,7 +116,7 @@ def refuse_bad_request(folder: Path, name: str, bits: int, days: int, country: s
         raise UserError(f"--days is 1 to 36500, not {days}")
     if country is not None and not (len(country) == 2 and country.isascii() and country.isalpha()):
         raise UserError(f"--country is two letters such as CN, not {country!r}")
-    with files.told(f"make {folder}"):
+    with files.as_user_error(f"make {folder}"):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken:
         raise UserError(

@@ -80,7 +80,7 @@ class Delivery:
     def deliver(self, stem: str, serial: str) -> list[Path]:
         """Give a staged pair its names; returns the paths, certificate first."""
         final = [self._name(stem, serial, ending) for ending in (".key", ".cer")]
-        with files.told(f"write {self.folder}"):
+        with files.as_user_error(f"write {self.folder}"):
             files.sync_folder(self.folder)
         return [path for path in reversed(final) if path]
 
@@ -92,7 +92,7 @@ class Delivery:
             raise UserError(
                 f"{final} is there already and is never overwritten; move it away and run this again"
             )
-        with files.told(f"write {final}"):
+        with files.as_user_error(f"write {final}"):
             os.rename(staged, final)
         return final
 
@@ -132,13 +132,13 @@ class Delivery:
 def open_folder(path: Path | str, ca: Authority) -> Iterator[Delivery]:
     """A `Delivery` into the folder `path`, made if needed; UserError if another run writes there."""
     folder = Path(path)
-    with files.told(f"make {folder}"):
+    with files.as_user_error(f"make {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     with files.locked(
         folder / ".issuing", f"another 'ca issue' writes into {folder}; wait for it or name another --out"
     ):
         delivery = Delivery(folder, ca)
-        with files.told(f"write {folder}"):
+        with files.as_user_error(f"write {folder}"):
             delivery.finished = delivery.put_right()
         try:
             yield delivery

@@ -76,5 +76,5 @@ def play(stage: Stage) -> None:
         board = stage.burn(certificate, f"wrong{number}")
         board.start()
         refused = stage.until(board, "refused")
-        stage.say("advice", refused["advice"])
+        stage.report("advice", refused["advice"])
         board.power_off()

@@ -59,8 +59,8 @@ def _online(stage, board):
     since = stage.cloud.admin("GET", f"/log?event=online&dn={GATEWAY}")[-1]["seq"]
     asked = stage.cloud.admin("GET", f"/log?event=gateway%20request&dn={GATEWAY}&after={since}")
     if not any(event["stage"] == "sub_register" for event in asked):
-        stage.say("stored", "the three DeviceSecrets are in flash: none is registered again")
+        stage.report("stored", "the three DeviceSecrets are in flash: none is registered again")
     for event in asked:
         if event["stage"] in STAGES:
-            stage.say(*STAGES[event["stage"]])
-    stage.say("posted", "a Temperature of each, on its own topic, through the gateway's one connection")
+            stage.report(*STAGES[event["stage"]])
+    stage.report("posted", "a Temperature of each, on its own topic, through the gateway's one connection")

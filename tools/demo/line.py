@@ -35,11 +35,11 @@ CONNECTED_SECONDS = 60.0
 
 
 class Demo:
-    """Runs in `folder`, which is made anew; `say` hears of each step in one line."""
+    """Runs in `folder`, which is made anew; `report` hears of each step in one line."""
 
-    def __init__(self, folder: Path | str, say: Callable[[str], object], firmware: bool = True) -> None:
+    def __init__(self, folder: Path | str, report: Callable[[str], object], firmware: bool = True) -> None:
         self.folder = folder
-        self.say = say
+        self.report = report
         self.firmware = firmware
         self.product = "a1" + secrets.token_hex(8)[:9]
         self._pulled = self._cut = self._killed = False
@@ -50,16 +50,16 @@ class Demo:
         os.makedirs(self.folder)
         with contextlib.ExitStack() as stack:
             cloud = stack.enter_context(Cloud(self._config(), self._path("cloud")))
-            self.say(f"cloud: {self.product} in the emulated cloud, {BAYS} devices created")
+            self.report(f"cloud: {self.product} in the emulated cloud, {BAYS} devices created")
             self._export(cloud)
             self._line("init", "--key-file", self._path("ledger.key"))
             self._line("intake", self._path("devices.csv"), key=True)
             self._job(cloud)
             made = [stack.enter_context(self._board(number, cloud)) for number in range(1, BAYS + 1)]
-            self.say(f"boards: {BAYS} blank emulated boards on rfc2217://127.0.0.1")
+            self.report(f"boards: {BAYS} blank emulated boards on rfc2217://127.0.0.1")
             self._station_file(made)
             self._station(made, kill=True)
-            self.say("station: killed (SIGKILL) in the middle; started again")
+            self.report("station: killed (SIGKILL) in the middle; started again")
             status = self._station(made, kill=False)
             online = self._online(cloud)
             self._check(status, online)
@@ -171,14 +171,14 @@ class Demo:
         done = subprocess.run(
             [sys.executable, "-m", "tools", *command], env=self._environment(), text=True, capture_output=True
         )
-        self.say(
+        self.report(
             "$ "
             + " ".join(
                 os.path.relpath(word, self.folder) if os.path.isabs(word) else word for word in command
             )
         )
         for line in (done.stdout + done.stderr).splitlines():
-            self.say("  " + line.replace(self.folder, "."))
+            self.report("  " + line.replace(self.folder, "."))
         if done.returncode:
             raise UserError(f"the demo stopped: line {words[0]} failed")
         return done.stdout
@@ -223,12 +223,14 @@ class Demo:
     def _faults(self, event, made):
         if event["event"] == "flash" and event["bay"] == str(PULLED_BAY) and not self._pulled:
             self._pulled = True
-            self.say(f"fault: the cable of bay {PULLED_BAY} is pulled out in mid-flash, and plugged in again")
+            self.report(
+                f"fault: the cable of bay {PULLED_BAY} is pulled out in mid-flash, and plugged in again"
+            )
             made[PULLED_BAY - 1].call(made[PULLED_BAY - 1].server.drop)
         cut = made[CUT_BAY - 1]
         if not self._cut and cut.call(lambda: cut.chip.cut is not None):
             self._cut = True
-            self.say(
+            self.report(
                 f"fault: the board in bay {CUT_BAY} lost power at flash operation {CUT_AT}; it comes back"
             )
             threading.Timer(0.3, cut.call, (cut.chip.power_on,)).start()
@@ -237,7 +239,7 @@ class Demo:
         if event["event"] in ("reserved", "written", "pulled", "result", "died"):
             words = {"result": event.get("outcome", "").upper()}.get(event["event"], event["event"])
             why = f": {event['why']}" if event.get("why") else ""
-            self.say(f"  bay {event['bay']}: {words} {event.get('device_name') or ''}{why}")
+            self.report(f"  bay {event['bay']}: {words} {event.get('device_name') or ''}{why}")
 
     # --- after the line
 
@@ -253,14 +255,14 @@ class Demo:
             time.sleep(0.2)
 
     def _check(self, status, online):
-        self.say(f"cloud: {online} of {BAYS} boards online, on the site's own Wi-Fi")
+        self.report(f"cloud: {online} of {BAYS} boards online, on the site's own Wi-Fi")
         self._line("status")
         self._line("report", self._path("report.html"), self._path("report.csv"), self._path("report.json"))
         self._line("labels", "--out", self._path("labels"))
         report = json.load(open(self._path("report.json")))
         done = [row for row in report["boards"] if row["state"] == "done"]
         names, macs = {row["device_name"] for row in done}, {row["mac"] for row in done}
-        self.say(
+        self.report(
             f"faults: power cut {'seen' if self._cut else 'missed'}, "
             f"cable {'pulled' if self._pulled else 'not pulled'}"
         )
@@ -269,7 +271,7 @@ class Demo:
                 f"the demo did not end as it should: {len(names)} identities on {len(macs)} boards, "
                 f"{online} online"
             )
-        self.say(f"{BAYS} boards, {len(names)} identities, each once; report and labels in {self.folder}")
+        self.report(f"{BAYS} boards, {len(names)} identities, each once; report and labels in {self.folder}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

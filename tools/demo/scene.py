@@ -75,7 +75,7 @@ class Stage:
     def title(self, words: str) -> None:
         self.console.print(f"\n[bold]{words}[/bold]")
 
-    def say(self, word: str, words: str) -> None:
+    def report(self, word: str, words: str) -> None:
         style = narration.STYLES.get(word, "")
         self.console.print(f"  {word:<{INDENT - 2}}", style=style, end="")
         if self.console.is_terminal:  # a line that does not fit goes on under its own beginning
@@ -83,19 +83,19 @@ class Stage:
             words = ("\n" + " " * INDENT).join(line.plain.rstrip() for line in lines)
         self.console.print(words, markup=False, soft_wrap=True)
 
-    def _tell_log(self):
+    def _report_log(self):
         for event in self.cloud.admin("GET", f"/log?after={self._seen}"):
             self._seen = max(self._seen, event["seq"])
             told = narration.of_event(event)
             if told:
-                self.say(*told)
+                self.report(*told)
 
-    def _tell(self, state):
+    def _report(self, state):
         if state["aliot"] not in narration.BEFORE:
-            self._tell_log()
+            self._report_log()
         told = narration.of_state(state)
         if told:
-            self.say(*told)
+            self.report(*told)
 
     # --- boards
 
@@ -125,7 +125,7 @@ class Stage:
             for key, value in who.masked().items()
             if key not in ("way", "region", "instance")
         )
-        self.say("burn", shown)
+        self.report("burn", shown)
         return Board(
             image, cloud=self.cloud.run_dir, folder=self.folder / name, measure="connected", **options
         )
@@ -134,7 +134,7 @@ class Stage:
         """Tell what the board does until it reaches the state `name`; returns that state line."""
         while True:
             state = self._step(board.wait_for, lambda _: True)
-            self._tell(state)
+            self._report(state)
             if state["aliot"] == name:
                 return state
 
@@ -152,7 +152,7 @@ class Stage:
         Where the application is not main.py, `posts()` waits for its property and tells of it.
         """
         before = self._traffic(name)
-        self.say("power", f"on: {which} boot")
+        self.report("power", f"on: {which} boot")
         began = time.monotonic()
         board.start()
         self.until(board, "connected")
@@ -163,8 +163,8 @@ class Stage:
             posts()
         else:
             self.line(board, '"acknowledged", "code": 200')
-            self.say("posted", "Uptime and FreeMemory with QoS 1: PUBACK, and code 200 from the platform")
-        self.say("power", "cut, without warning")
+            self.report("posted", "Uptime and FreeMemory with QoS 1: PUBACK, and code 200 from the platform")
+        self.report("power", "cut, without warning")
         ran = board.power_off()
         assert ran is not None  # it was started
         heap = ran.heap

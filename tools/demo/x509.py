@@ -31,7 +31,7 @@ def certificate(stage: Stage) -> issue.Issued:
     folder, secret = stage.folder / "x509-ca", secrets.token_bytes(16)
     authority.create(folder, CA_NAME, secret)
     ca = authority.Authority(folder).unlock(secret)
-    stage.say("ca", f"{CA_NAME}: RSA 2048, serial {ca.serial}, its key encrypted on disk")
+    stage.report("ca", f"{CA_NAME}: RSA 2048, serial {ca.serial}, its key encrypted on disk")
     code = stage.cloud.admin("GET", "/registration_code")["code"]
     stage.cloud.admin(
         "POST",
@@ -42,10 +42,10 @@ def certificate(stage: Stage) -> issue.Issued:
             "verification": pem("CERTIFICATE", ca.verification(code)).decode(),
         },
     )
-    stage.say("console", f"{CA_NAME} registered, proved with a certificate for the code {code[:8]}...")
+    stage.report("console", f"{CA_NAME} registered, proved with a certificate for the code {code[:8]}...")
     made = issue.issue(ca, PRODUCT_KEY, DEVICE_NAME)
-    stage.say("issue", f"a certificate for {DEVICE_NAME}: serial {made.serial}")
+    stage.report("issue", f"a certificate for {DEVICE_NAME}: serial {made.serial}")
     piece = association.Piece(PRODUCT_KEY, 1, ((PRODUCT_KEY, DEVICE_NAME, made.serial),))
     stage.cloud.admin("POST", f"/cas/{CA_NAME}/association", {"csv": association.render(piece).decode()})
-    stage.say("console", "association file uploaded: 1 row")
+    stage.report("console", "association file uploaded: 1 row")
     return made

@@ -103,7 +103,7 @@ class Walk:
         )
         self.over = False
 
-    def say(self, stretch: str, ok: bool, found: str, advice: str = "") -> None:
+    def report(self, stretch: str, ok: bool, found: str, advice: str = "") -> None:
         self.found[stretch] = Finding(stretch, ok, printable(found), advice)
 
     def on_boot(self, state: dict[str, Any]) -> None:
@@ -113,9 +113,9 @@ class Walk:
         self.who = name(state)
         kind = KINDS.get(state["way"]) or ("registered" if state.get("issued") else "not registered yet")
         media = ", ".join(f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state)
-        self.say("identity", True, f"{self.who or 'not told yet who it is'}, {kind}; media: {media}")
+        self.report("identity", True, f"{self.who or 'not told yet who it is'}, {kind}; media: {media}")
         refused = state.get("roots_refused", ())
-        self.say(
+        self.report(
             "roots",
             not refused,
             f"extra: {', '.join(state['roots']) or 'none'}"
@@ -125,16 +125,18 @@ class Walk:
 
     def on_wifi(self, state: dict[str, Any]) -> None:
         if state["up"]:
-            self.say("network", True, f"joined {state['network']}" if state["network"] else "taken as given")
+            self.report(
+                "network", True, f"joined {state['network']}" if state["network"] else "taken as given"
+            )
         elif "code" in state:
-            self.say("network", False, f"{state['code']}: {state['detail']}", state["advice"])
+            self.report("network", False, f"{state['code']}: {state['detail']}", state["advice"])
             self.over = True
 
     def on_clock(self, state: dict[str, Any]) -> None:
         if state["server"]:
-            self.say("clock", True, f"{state['time']} by {state['server']}")
+            self.report("clock", True, f"{state['time']} by {state['server']}")
         else:
-            self.say("clock", False, "no SNTP server answered; counting from the build date", NO_CLOCK)
+            self.report("clock", False, "no SNTP server answered; counting from the build date", NO_CLOCK)
 
     def on_registering(self, state: dict[str, Any]) -> None:
         self.stage, self.method = "registration", state["method"]
@@ -144,21 +146,21 @@ class Walk:
             media = ", ".join(
                 f"{medium} {state[medium]}" for medium in ("littlefs", "nvs") if medium in state
             )
-            self.say("registration", True, f"registered by {self.method}; media: {media}")
+            self.report("registration", True, f"registered by {self.method}; media: {media}")
             self.stage = None
 
     def on_asking(self, state: dict[str, Any]) -> None:
         self.stage, self.asked = "asks", f"{state['path']} of {state['host']}"
 
     def on_guided(self, state: dict[str, Any]) -> None:
-        self.say("asks", True, f"{self.asked}: {state['host']}:{state['port']}")
+        self.report("asks", True, f"{self.asked}: {state['host']}:{state['port']}")
         self.stage = None
 
     def on_connecting(self, state: dict[str, Any]) -> None:
         self.place = f"{state['host']}:{state['port']}"
 
     def on_certificate(self, state: dict[str, Any]) -> None:
-        self.say(
+        self.report(
             "certificate",
             True,
             f"serial {state['serial']} ({state['slot']}), valid to {state['expires']}, "
@@ -167,12 +169,12 @@ class Walk:
 
     def on_connected(self, state: dict[str, Any]) -> None:
         self.linked()
-        self.say("login", True, f"CONNACK 0: {self.who or 'who it was told that it is'} is online")
+        self.report("login", True, f"CONNACK 0: {self.who or 'who it was told that it is'} is online")
         self.fault, self.over = None, True
 
     def on_offline(self, state: dict[str, Any]) -> None:
         if state["code"] == "settings":
-            self.say("settings", False, state["detail"], state["advice"])
+            self.report("settings", False, state["detail"], state["advice"])
         else:
             self.fault = state
 
@@ -180,9 +182,9 @@ class Walk:
 
     def linked(self) -> None:
         if self.boot.get("way") == "id2":
-            self.say("iTLS", True, f"both sides authenticated at {self.place}: one of ten times a day")
+            self.report("iTLS", True, f"both sides authenticated at {self.place}: one of ten times a day")
         else:
-            self.say("TLS", True, f"chain, name and dates of {self.place} verified")
+            self.report("TLS", True, f"chain, name and dates of {self.place} verified")
 
     def end(self) -> list[Finding]:
         if self.fault:
@@ -190,9 +192,11 @@ class Walk:
             stretch = self.stage or self.stretch(code)
             if stretch == "login" and code.startswith(("mqtt", "x509")):
                 self.linked()  # it is an answer to CONNECT
-            self.say(stretch, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", ""))
+            self.report(
+                stretch, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", "")
+            )
         elif not self.over:
-            self.say(
+            self.report(
                 self.stage or "login", False, "no end in good time", "'monitor' shows the board's own lines"
             )
         return list(self.found.values())

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     who = identity.load(args.cert)
     found = [plain(step, args.whole) for step in signing.steps(who, args.mac, args.timestamp, args.random)]
     report = {"identity": who.masked(), "requests": found, "warning": who.warning()}
-    print(json.dumps(report) if args.json else words(report))
+    print(json.dumps(report) if args.json else describe(report))
 
 
 def plain(step: signing.Step, whole: bool = False) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def plain(step: signing.Step, whole: bool = False) -> dict[str, Any]:
     }
 
 
-def words(report: dict[str, Any]) -> str:
+def describe(report: dict[str, Any]) -> str:
     lines = [f"{name}: {value}" for name, value in report["identity"].items()]
     if report["warning"]:
         lines.append(f"warning: {report['warning']}")

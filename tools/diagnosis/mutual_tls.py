@@ -95,7 +95,7 @@ class Client:
         """
         passphrase = secrets.token_bytes(32).hex().encode()
         with (
-            files.told("make a folder for the certificate"),
+            files.as_user_error("make a folder for the certificate"),
             tempfile.TemporaryDirectory(prefix="aliot-") as folder,
         ):
             path = Path(folder) / "pair.pem"

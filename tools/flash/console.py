@@ -74,7 +74,7 @@ def final(state: dict[str, Any]) -> bool:
     return state["aliot"] in RUNS + FAILS and not (state["aliot"] == "error" and state.get("code") in passing)
 
 
-def words(state: dict[str, Any]) -> str:
+def describe(state: dict[str, Any]) -> str:
     """A state as a person reads it."""
     rest = ", ".join(
         f"{key} {value}" for key, value in state.items() if key != "aliot" and isinstance(value, (str, int))
@@ -86,7 +86,7 @@ class Output:
     """What a board says, told apart: `tell(state)` hears of each state, `show(text)` of each other line."""
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], show: Callable[[str], None]) -> None:
-        self._tell, self._show = tell, show
+        self._report, self._show = tell, show
         self._rest = b""
         self._traceback: list[str] = []  # lines of the last one
         self._inside = False  # a traceback has begun, and its error is still to come
@@ -101,7 +101,7 @@ class Output:
             state = state_of(text.encode())
             if state:
                 self._goes_on()
-                self._tell(state)
+                self._report(state)
                 yield state
             else:
                 self._other(text)

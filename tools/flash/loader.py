@@ -65,7 +65,7 @@ class Loader:
         self._port: ports.Port | None = None
         try:
             self._port = ports.open_port(name, START_BAUD)
-            with self._words():
+            with self._errors():
                 self._esp = esptool.detect_chip(
                     self._port, START_BAUD, connect_mode, connect_attempts=attempts
                 )
@@ -96,7 +96,7 @@ class Loader:
 
     def start(self) -> None:
         """Brings up the stub, the rate and the flash. UserError."""
-        with self._words():
+        with self._errors():
             self._esp = esptool.run_stub(self._esp)
             if self._baud != START_BAUD:
                 self._esp.change_baud(self._baud)
@@ -148,14 +148,14 @@ class Loader:
         return self._sectors[at]
 
     def _fetch(self, at, size):
-        with self._words():
+        with self._errors():
             data = self._esp.read_flash(at, size)
         self.bytes_read += size
         return data
 
     def md5(self, offset: int, size: int) -> str:
         """The MD5 of a region, in hex, computed on the chip."""
-        with self._words():
+        with self._errors():
             return self._esp.flash_md5sum(offset, size)
 
     def write(self, offset: int, data: bytes) -> None:
@@ -167,7 +167,7 @@ class Loader:
         for offset, data in regions:
             for at in range(offset, offset + len(data), SECTOR):
                 self._sectors.pop(at, None)
-        with self._words():
+        with self._errors():
             esptool.write_flash(self._esp, [(offset, bytes(data)) for offset, data in regions])
         self.bytes_written += sum(len(data) for _, data in regions)
 
@@ -175,13 +175,13 @@ class Loader:
         """Erase whole sectors."""
         for at in range(offset, offset + size, SECTOR):
             self._sectors[at] = _BLANK
-        with self._words():
+        with self._errors():
             self._esp.erase_region(offset, size)
 
     def erase_all(self) -> None:
         """Erase the whole chip."""
         self._sectors.clear()
-        with self._words():
+        with self._errors():
             self._esp.erase_flash()
 
     # --- the end
@@ -222,7 +222,7 @@ class Loader:
         self.close()
 
     @contextmanager
-    def _words(self):
+    def _errors(self):
         """esptool's and pyserial's errors as one line."""
         try:
             yield

@@ -90,21 +90,21 @@ def burn(
     issued: dict[int, bytes] | None = None,
     replace: bool = False,
     now: float | None = None,
-    tell: Callable[[str, float], None] | None = None,
+    report: Callable[[str, float], None] | None = None,
     slots: dict[str, dict[int, bytes]] | None = None,
 ) -> Report:
     """Burn `fields` (of `Identity.fields()`) into a board; returns a `Report`.
 
     mac: its MAC; folder: where journals are kept, by default `journal.home()`; issued, slots: fields of an
-    issued record and of {slot: fields} to put back; tell(step, part) hears of progress. UserError when it
+    issued record and of {slot: fields} to put back; report(step, part) hears of progress. UserError when it
     is refused, or when the flash reads back otherwise.
     """
-    tell = tell or (lambda step, part: None)
+    report = report or (lambda step, part: None)
     before, kept_in = journal.load(folder, mac), journal.path_of(folder, mac)
-    tell("read", 0.0)
+    report("read", 0.0)
     found = look(flash, layout)
     if before and before.sectors and found.vfs == "unreadable":
-        _write(flash, [("littlefs", before.sectors)], tell)
+        _write(flash, [("littlefs", before.sectors)], report)
         found = look(flash, layout)
     unread = found.nvs.faults_beside(layouts.NAMESPACE, NAMES)
     if before is None and unread:
@@ -126,8 +126,8 @@ def burn(
     if steps:
         records = tuple(dict.fromkeys((c.name, c.data) for c in copies))
         journal.save(folder, mac, journal.Kept(fields, issued, replace, others, records, undo, slots or {}))
-        _write(flash, steps, tell)
-        tell("verify", 0.0)
+        _write(flash, steps, report)
+        report("verify", 0.0)
         _compare(flash, layout, decision, others, found.vfs)
     if steps or before:
         journal.remove(folder, mac)
@@ -140,7 +140,7 @@ def finish(
     layout: Layout,
     mac: str,
     folder: Path | str | None = None,
-    tell: Callable[[str, float], None] | None = None,
+    report: Callable[[str, float], None] | None = None,
 ) -> Report | None:
     """Finish an interrupted burn of this MAC; its `Report`, or None when there is nothing to finish."""
     before = journal.load(folder, mac)
@@ -154,7 +154,7 @@ def finish(
         folder,
         issued=before.issued,
         replace=before.replace,
-        tell=tell,
+        report=report,
         slots=before.slots,
     )
 
@@ -216,12 +216,12 @@ def _nvs_writes(old, new, offset):
     ]
 
 
-def _write(flash, steps, tell):
+def _write(flash, steps, report):
     total = sum(len(writes) for _, writes in steps)
     done = 0
     for medium, writes in steps:
         for offset, data in writes:
-            tell(f"write {medium}", done / total)
+            report(f"write {medium}", done / total)
             if data is None:
                 flash.erase(offset, SECTOR)
             else:
@@ -241,7 +241,7 @@ def _compare(flash, layout, decision, others, vfs):
             )
 
 
-def words(report: Report, identity: Identity, mac: str, warning: str | None = None) -> Iterator[str]:
+def messages(report: Report, identity: Identity, mac: str, warning: str | None = None) -> Iterator[str]:
     """The lines that the verb prints."""
     who = describe(identity.fields(), mac)
     if report.written:

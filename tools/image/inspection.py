@@ -138,7 +138,7 @@ def _text(tag, value):
     return value.decode("utf-8", "backslashreplace")
 
 
-def words(found: dict[str, Any]) -> Iterator[str]:
+def describe(found: dict[str, Any]) -> Iterator[str]:
     """The lines that `inspect` prints of what `look` found."""
     yield f"{found['kind']}{'' if ':' in found['kind'] else ' image'}, {found['size'] // 1024} KB"
     for row in found.get("partitions", ()):

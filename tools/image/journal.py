@@ -56,7 +56,7 @@ def home(folder: Path | str | None = None) -> Path:
 def find(folder: Path | str | None, name: str) -> Path:
     """The path of a file of that folder. By default, one that lies in the checkout counts until there is a newer."""
     path = home(folder) / name
-    with files.told(f"read {path}"):
+    with files.as_user_error(f"read {path}"):
         earlier = folder is None and not path.exists() and (EARLIER / name).exists()
     return EARLIER / name if earlier else path
 
@@ -127,7 +127,7 @@ def remove(folder: Path | str | None, mac: str) -> None:
 def discard(folder: Path | str | None, name: str) -> None:
     """Remove a file of that folder, and by default its namesake in the checkout."""
     for place in (home(folder), *([EARLIER] if folder is None else [])):
-        with files.told(f"remove {place / name}, which is done with"):
+        with files.as_user_error(f"remove {place / name}, which is done with"):
             (place / name).unlink(missing_ok=True)
 
 

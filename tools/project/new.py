@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
 
 def create(folder: Path) -> list[str]:
     """Put the template's files into `folder`; returns their names. UserError when there is something already."""
-    with files.told(f"make the folder {folder}"):
+    with files.as_user_error(f"make the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UserError(f"{folder} is not empty: name a folder that does not exist yet")

@@ -77,7 +77,7 @@ class Scenario:
         return {"region": REGION, "instance": INSTANCE, **self.identity, **made}
 
 
-def _ways():
+def _identities():
     for name, (title, certificate, device) in zip(
         ("unique", "https", "mqtt", "free"), direct.WAYS, strict=True
     ):
@@ -101,7 +101,7 @@ def _ways():
 
 
 def _x509(cloud, folder):
-    made = x509.certificate(SimpleNamespace(cloud=cloud, folder=folder, say=lambda *_: None))
+    made = x509.certificate(SimpleNamespace(cloud=cloud, folder=folder, report=lambda *_: None))
     (folder / "x509.cer").write_bytes(made.certificate_pem)
     (folder / "x509.key").write_bytes(made.key_pem)
     return {"certificate": "x509.cer", "private_key": "x509.key"}
@@ -160,7 +160,7 @@ def cut_name(number: int) -> str:
     return f"cut-{number}"
 
 
-SCENARIOS = (*_ways(), *map(_gateway, (3, 10, 30)), _beside())
+SCENARIOS = (*_identities(), *map(_gateway, (3, 10, 30)), _beside())
 NAMES = (*(scenario.name for scenario in SCENARIOS), CUTS)
 
 

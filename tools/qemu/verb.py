@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         settings = Settings(
             args.qemu, args.firmware, args.ssid or "", args.password, args.qemu_args, args.patience
         )
-        player = Player(settings, private, Path(folder), _tell)
+        player = Player(settings, private, Path(folder), _report)
         if args.ssid is None:
             player.find_network()
         rows = [row for name in names for row in player.play(name, args.boots, args.cuts)]
@@ -112,5 +112,5 @@ def run(args: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
-def _tell(text):
+def _report(text):
     print(text, file=sys.stderr, flush=True)

@@ -121,7 +121,7 @@ def run(args: Namespace) -> int | None:
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
         modules.port()  # compiled now, so that the first reset does not wait for it
-        tell = _Teller(args.json)
+        report = _Reporter(args.json)
         cloud = play.cloud if play else args.cloud
         software = Software(nor, args.mac, cloud=cloud, heap=args.heap, memory=args.memory)
         chip = Chip(
@@ -131,13 +131,13 @@ def run(args: Namespace) -> int | None:
             style=args.reset,
             application=software,
             faults=faults,
-            log=lambda text: tell("event", text),
+            log=lambda text: report("event", text),
             boot_blank=args.boot_blank,
         )
         server = Server(chip, args.baud_limit, busy="busy" in faults)
-        asyncio.run(_serve(chip, server, host, at, lambda port: _ready(tell, host, port, args, play)))
+        asyncio.run(_serve(chip, server, host, at, lambda port: _ready(report, host, port, args, play)))
     if chip.cut:
-        tell("cut", "start it again to switch the power on")
+        report("cut", "start it again to switch the power on")
         return CUT_STATUS
     return None
 
@@ -161,15 +161,15 @@ async def _serve(chip, server, host, at, ready):
         await server.stop()
 
 
-def _ready(tell, host, port, args, play):
+def _ready(report, host, port, args, play):
     url = f"rfc2217://{host}:{port}"
-    tell("ready", f"an emulated {args.chip} is at {url}; its flash is {args.flash}", url=url)
+    report("ready", f"an emulated {args.chip} is at {url}; its flash is {args.flash}", url=url)
     if play:
         for line in play.words(url):
-            tell("hint", line)
+            report("hint", line)
 
 
-class _Teller:
+class _Reporter:
     """Lines for a person, or JSON."""
 
     def __init__(self, as_json):

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     identity = identities.load(args.cert)
     warning = identities.check_availability(identity, args.anyway)
     mac, report = _into_file(args, identity) if args.flash else _into_board(args, identity)
-    print(_json(report, warning) if args.json else "\n".join(burn.words(report, identity, mac, warning)))
+    print(_json(report, warning) if args.json else "\n".join(burn.messages(report, identity, mac, warning)))
 
 
 def _into_file(args, identity):

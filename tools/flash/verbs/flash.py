@@ -214,7 +214,7 @@ def _drop(args, say, full, loader):
 
 def _burn(args, say, loader, image, who):
     report = burn.burn(loader, image.layout, who.fields(), loader.mac, args.journal)
-    for line in burn.words(report, who, loader.mac):
+    for line in burn.messages(report, who, loader.mac):
         say(line)
     return report
 
@@ -267,7 +267,7 @@ def _follow(args, say, name, open_port, report):
         return console.final(state) or not report["identity"] and state["aliot"] == "boot"
 
     def tell(state):
-        say(f"  console: {console.words(state)}")
+        say(f"  console: {console.describe(state)}")
 
     began = time.monotonic()
     try:
@@ -298,7 +298,7 @@ def _follow(args, say, name, open_port, report):
 
 def _reason(state):
     found = (str(state[key]) for key in ("advice", "error", "reason", "text") if state.get(key))
-    return console.printable(next(found, console.words(state)))
+    return console.printable(next(found, console.describe(state)))
 
 
 class _Voice:

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
         if args.firmware
         else "bootloader and application: flash a stock MicroPython image for those",
     }
-    print(json.dumps(report) if args.json else _words(report))
+    print(json.dumps(report) if args.json else _described(report))
 
 
 def _wanted(own, args):
@@ -81,7 +81,7 @@ def with_firmware(image: bytes, board: str, path: Path | str | None = None) -> b
     return bytes(whole)
 
 
-def _words(report):
+def _described(report):
     lines = [f"{report['file']}: {report['size'] // 1024} KB for {report['board']}"]
     for name, value in (report["identity"] or {"identity": "none"}).items():
         lines.append(f"  {name}: {value}")

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     if bool(args.image) == bool(args.port):
         raise UserError("say what to inspect: the file of an IMAGE, or --port PORT")
     found = _look_at_board(args) if args.port else _look_at_file(args)
-    print(json.dumps(found, indent=1) if args.json else "\n".join(inspection.words(found)))
+    print(json.dumps(found, indent=1) if args.json else "\n".join(inspection.describe(found)))
 
 
 def _look_at_board(args):

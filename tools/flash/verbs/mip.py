@@ -35,6 +35,6 @@ def write(folder: Path | str) -> None:
 
 
 def _write(path, data):
-    with files.told(f"write {path}"):
+    with files.as_user_error(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, data)

@@ -42,6 +42,6 @@ def show(line: port.Port, name: str, out: TextIO, until: str | None = None, raw:
         for text in lines:
             state = console.state_of(text)
             shown = console.printable(console.readable(text.decode("utf-8", "replace").rstrip("\r")))
-            print(shown if raw or not state else console.words(state), file=out, flush=True)
+            print(shown if raw or not state else console.describe(state), file=out, flush=True)
             if state and state["aliot"] == until:
                 return

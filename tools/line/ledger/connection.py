@@ -32,14 +32,14 @@ class Patience:
     """How long a call waits for a ledger that went away, and who hears of it.
 
     `limit`, `first` and `longest` are seconds: all waiting together, the first
-    pause and the longest pause. `told` is called with one line before a pause.
+    pause and the longest pause. `report` is called with one line before a pause.
     """
 
     limit: float = 60.0
     first: float = 0.02
     longest: float = 2.0
     connect: int = 5
-    told: Callable[[str], None] | None = None
+    report: Callable[[str], None] | None = None
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -198,7 +198,7 @@ class Connection:
                 multiplier=patience.first, max=patience.longest, jitter=patience.first
             ),
             sleep=patience.sleep,
-            before_sleep=self._tell,
+            before_sleep=self._report,
             reraise=True,
         )
         try:
@@ -217,10 +217,10 @@ class Connection:
         with source.begin() as connection:
             return work(connection)
 
-    def _tell(self, state):
+    def _report(self, state):
         error = state.outcome.exception()
-        if self.patience.told and isinstance(error, exc.DBAPIError) and not _locked(error):
-            self.patience.told(f"the ledger {shown(self.url)} is away ({_reason(error)}); trying again")
+        if self.patience.report and isinstance(error, exc.DBAPIError) and not _locked(error):
+            self.patience.report(f"the ledger {shown(self.url)} is away ({_reason(error)}); trying again")
 
     def _complaint(self, error):
         where = shown(self.url)

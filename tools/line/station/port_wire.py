@@ -109,7 +109,7 @@ class PortWire:
     still_there = present
 
     def identify(self) -> Chip:
-        with self._words():
+        with self._errors():
             loader = self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
             security = " ".join(loader.security)
             closed = "flash encryption" in security or "secure" in security
@@ -126,7 +126,7 @@ class PortWire:
         )
 
     def held(self) -> Held:
-        with self._words():
+        with self._errors():
             found = self._contents = contents.look(
                 self._identified(), self._board, {**self.job.tree, CONFIG: b""}
             )
@@ -140,7 +140,7 @@ class PortWire:
     def flash(self, job: Job, progress: Progress) -> Flashed:
         if job.firmware is None and not job.tree:
             return {"written": 0, "kept": 0}
-        with self._words():
+        with self._errors():
             loader, found = self._identified(), self._contents
             assert found is not None  # `held` came before
             before = loader.bytes_written
@@ -153,7 +153,7 @@ class PortWire:
                 image,
                 wanted,
                 fresh=job.replace,
-                on_plan=lambda todo: _Steps(progress, "flash").tell,
+                on_plan=lambda todo: _Steps(progress, "flash").report,
                 folder=self.folder,
                 backups=journal.home(self.folder).parent / backup.FOLDER,
             )
@@ -169,7 +169,7 @@ class PortWire:
     def burn(
         self, identity: Burnable, issued: Mapping[int, bytes] | None, replace: bool, progress: Progress
     ) -> int:
-        with self._words():
+        with self._errors():
             loader, layout = self._identified(), self._layout()
             loader.progress = lambda done, total: None
             report = burn.burn(
@@ -180,7 +180,7 @@ class PortWire:
                 self.folder,
                 issued=None if issued is None else dict(issued),
                 replace=replace,
-                tell=lambda step, part: progress("burn", part),
+                report=lambda step, part: progress("burn", part),
             )
             self._contents = None
             return report.generation
@@ -191,7 +191,7 @@ class PortWire:
         return self._contents.layout
 
     def self_test(self, job: Job, wifi: Wifi | None, progress: Progress) -> Tested:
-        with self._words():
+        with self._errors():
             loader = self._identified()
             loader.reset()
             port = loader.release()
@@ -255,7 +255,7 @@ class PortWire:
     def left_over(self, job: Job, wifi: Wifi | None) -> str | None:
         if wifi is None:
             return None
-        with self._words():
+        with self._errors():
             loader = self._loader = Loader(self.device, self._board.flash_baud, self._board.connect_mode)
             loader.start()
             found = contents.look(loader, self._board, {**job.tree, CONFIG: b""})
@@ -277,7 +277,7 @@ class PortWire:
             self._loader = None
 
     @contextlib.contextmanager
-    def _words(self):
+    def _errors(self):
         """What the tools say, as Pulled when the port went away, else as Rejected."""
         try:
             yield
@@ -312,9 +312,9 @@ class _Steps:
         self._progress, self._word = progress, word
         self._names: list[str] = []
 
-    def tell(self, words, done, total):
-        if words not in self._names:
-            self._names.append(words)
+    def report(self, message, done, total):
+        if message not in self._names:
+            self._names.append(message)
         self._progress(
             self._word, min(1.0, (len(self._names) - 1 + done / (total or 1)) / max(4, len(self._names)))
         )

@@ -21,7 +21,7 @@ from tools.line.station.wire import Chip, Held, Rejected, Tested, Wifi, Wire
 
 MEDIA = ("nvs", "littlefs")  # as the boot line names them
 LONGEST = 1000  # characters of a reason
-Tell = Callable[..., None]  # (step, **facts)
+OnEvent = Callable[..., None]  # (step, **facts)
 CLOSED = "the chip is closed by eFuses (flash encryption or secure boot): plain data would ruin it"
 
 
@@ -40,22 +40,22 @@ def visit(
     ledger: Ledger,
     job: Job,
     who: Who,
-    tell: Tell,
+    on_event: OnEvent,
     *,
     wifi: Wifi | None = None,
     chip_name: str | None = None,
     flash_needed: int = 0,
 ) -> Result:
-    """Bring one board through. `tell(step, **facts)` hears of each step; returns Result.
+    """Bring one board through. `on_event(step, **facts)` hears of each step; returns Result.
 
     `chip_name` and `flash_needed` (bytes): what the job's board has. Raises
     Pulled when the board goes away, UserError when the ledger does.
     """
     chip = None
     try:
-        tell("identify")
+        on_event("identify")
         chip = wire.identify()
-        tell("identified", mac=chip.mac, chip=chip.name)
+        on_event("identified", mac=chip.mac, chip=chip.name)
         fit(chip, chip_name, flash_needed)
         held = wire.held()
         product = ledger.product(job.product_key, with_secret=True)
@@ -67,9 +67,9 @@ def visit(
     except Rejected as error:
         why = _line(error)
         ledger.note_failure(chip.mac if chip else None, who, why)
-        tell("failed", why=why)
+        on_event("failed", why=why)
         return Result("failed", chip.mac if chip else None, None, why)
-    return _bring_through(_Visit(wire, ledger, job, who, tell, wifi), chip, held, product, row)
+    return _bring_through(_Visit(wire, ledger, job, who, on_event, wifi), chip, held, product, row)
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,22 @@ class _Visit:
     ledger: Ledger
     job: Job
     who: Who
-    tell: Tell
+    on_event: OnEvent
     wifi: Wifi | None = field(repr=False)
 
     def progress(self, step: str, part: float) -> None:
-        self.tell(step, part=part)
+        self.on_event(step, part=part)
 
 
 def _bring_through(at, chip, held, product, row):
-    tell, ledger, job, who = at.tell, at.ledger, at.job, at.who
-    tell("reserved", device_name=row.device_name, state=row.state)
+    on_event, ledger, job, who = at.on_event, at.ledger, at.job, at.who
+    on_event("reserved", device_name=row.device_name, state=row.state)
     try:
         wanted = _wanted(job, product, row)
         changed = at.wire.flash(job, at.progress)
-        tell("flashed", **changed)
+        on_event("flashed", **changed)
         if row.state == transitions.DONE and same(held, wanted) and not changed["written"]:
-            tell("already")
+            on_event("already")
             return Result("already", chip.mac, row.device_name)
         row = _burn(at, held, wanted, row)
         _prove(at, chip, wanted, row)
@@ -103,33 +103,33 @@ def _bring_through(at, chip, held, product, row):
     except Rejected as error:
         with contextlib.suppress(UserError):  # taken up elsewhere meanwhile: that visit's word counts
             ledger.move(ledger_row(ledger, row), "fail", who, note=_line(error))
-        tell("failed", why=_line(error))
+        on_event("failed", why=_line(error))
         return Result("failed", chip.mac, row.device_name, _line(error))
-    tell("done")
+    on_event("done")
     return Result("done", chip.mac, row.device_name)
 
 
 def _burn(at, held, wanted, row):
     """Up to `verified`: burn what the board does not hold yet, take for written what it holds already."""
-    wire, ledger, job, who, tell = at.wire, at.ledger, at.job, at.who, at.tell
+    wire, ledger, job, who, on_event = at.wire, at.ledger, at.job, at.who, at.on_event
     issued = ledger.issued(row)
     if not same(held, wanted) or lacks_issued(held, issued):
         if row.state != transitions.RESERVED:
             row = ledger.move(row, "rework", who)
         row = ledger.begin_write(row, who)
-        tell("burn", part=0.0)
+        on_event("burn", part=0.0)
         wire.burn(wanted, issued, job.replace, at.progress)
     elif row.state == transitions.DONE:
         row = ledger.move(row, "rework", who, note="new firmware or files")
     if row.state == transitions.RESERVED:
         row = ledger.begin_write(row, who) if not row.touched else row
         row = ledger.move(row, "write", who, firmware=job.firmware_hash, image=job.image_hash)
-        tell("written")
+        on_event("written")
     if row.state == transitions.WRITTEN:
         if not same(wire.held(), wanted):
             raise Rejected("the identity read back from the board is not the one that was written")
         row = ledger.move(row, "verify", who)
-    tell("verified")
+    on_event("verified")
     return row
 
 
@@ -142,7 +142,7 @@ def _wanted(job, product, row):
 
 def _prove(at, chip, wanted, row):
     """The self-test, and that nothing of the line stays on the board."""
-    at.tell("self-test")
+    at.on_event("self-test")
     tested = at.wire.self_test(at.job, at.wifi, at.progress)
     problem = judge(tested, at.job, chip, wanted) or judge_name(tested, wanted, row)
     if problem is None:
@@ -221,10 +221,10 @@ def judge_name(tested: Tested, wanted: Burnable, row: Identity) -> str | None:
     if wanted.way != "x509":
         return None
     for line in tested.lines:
-        told = line.get("product_key", ""), line.get("device_name", "")
-        if all(told) and told != (row.product_key, row.device_name):
+        known = line.get("product_key", ""), line.get("device_name", "")
+        if all(known) and known != (row.product_key, row.device_name):
             return (
-                f"the platform knows this certificate as {'/'.join(told)}, the ledger as "
+                f"the platform knows this certificate as {'/'.join(known)}, the ledger as "
                 f"{row.product_key}/{row.device_name}: check the association file"
             )
     return None

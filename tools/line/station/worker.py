@@ -25,7 +25,7 @@ from tools.line.ledger.schema import utc_now
 from tools.line.ledger.seal import Key
 from tools.line.station import bays
 from tools.line.station.station_file import Bay
-from tools.line.station.visit import Tell, visit
+from tools.line.station.visit import OnEvent, visit
 from tools.line.station.wire import Pulled, Rejected, Wifi
 
 WIRE = "tools.line.station.port_wire:PortWire"
@@ -50,12 +50,12 @@ class Settings:
 
 
 class Worker:
-    """The life of one bay. `tell(event, **facts)` reaches the station."""
+    """The life of one bay. `on_event(event, **facts)` reaches the station."""
 
-    def __init__(self, bay: Bay, settings: Settings, tell: Tell, stopping: threading.Event) -> None:
+    def __init__(self, bay: Bay, settings: Settings, on_event: OnEvent, stopping: threading.Event) -> None:
         self.bay = bay
         self.settings = settings
-        self.tell = tell
+        self.on_event = on_event
         self.stopping = stopping
         module, _, name = settings.wire.partition(":")
         self._wire = getattr(importlib.import_module(module), name)
@@ -64,11 +64,11 @@ class Worker:
     def run(self) -> None:
         """Serve boards until told to stop (or one board, with `once`)."""
         settings = self.settings
-        patience = Patience(limit=settings.patience, told=lambda line: self.tell("ledger", why=line))
+        patience = Patience(limit=settings.patience, report=lambda line: self.on_event("ledger", why=line))
         with Ledger.open(settings.url, settings.key, patience) as ledger:
             while not self.stopping.is_set():
                 if self._away is None:
-                    self.tell("waiting")
+                    self.on_event("waiting")
                 device = self._wait_for_board()
                 if device is None:
                     return
@@ -103,7 +103,7 @@ class Worker:
                 chip_name=settings.chip,
                 flash_needed=settings.flash_size,
             )
-            self.tell(
+            self.on_event(
                 "result",
                 outcome=result.outcome,
                 mac=result.mac,
@@ -114,11 +114,11 @@ class Worker:
         except Pulled as error:
             if str(error) != self._away:
                 self._away = str(error)
-                self.tell("pulled", why=self._away)
+                self.on_event("pulled", why=self._away)
             self.stopping.wait(settings.poll)
             return False
         except (Rejected, UserError) as error:
-            self.tell("result", outcome="failed", mac=None, device_name=None, why=str(error))
+            self.on_event("result", outcome="failed", mac=None, device_name=None, why=str(error))
         finally:
             if wire is not None:
                 wire.close()
@@ -131,7 +131,7 @@ class Worker:
             self._away = None
         elif self._away is not None:
             return  # looking again at a board that is still away is no news
-        self.tell(event, **facts)
+        self.on_event(event, **facts)
 
     def _wait_until_gone(self, device):
         missing = None
@@ -154,7 +154,7 @@ def main(bay: Bay, settings: Settings, pipe: Connection) -> None:
     stopping = threading.Event()
     lock = threading.Lock()
 
-    def tell(event, **facts):
+    def on_event(event, **facts):
         if facts.get("why"):
             facts["why"] = device_names.printable(facts["why"])
         with lock:
@@ -174,9 +174,9 @@ def main(bay: Bay, settings: Settings, pipe: Connection) -> None:
     if parent_process() is None:
         raise RuntimeError("a worker runs in a process of its own")
     try:
-        Worker(bay, settings, tell, stopping).run()
-        tell("ended")
+        Worker(bay, settings, on_event, stopping).run()
+        on_event("ended")
     except UserError as error:
-        tell("broken", why=str(error))
+        on_event("broken", why=str(error))
     except Exception as error:  # a defect, ours or a library's, must not look like a silent bay
-        tell("broken", why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        on_event("broken", why=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
