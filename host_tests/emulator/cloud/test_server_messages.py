@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from host_tests.support.cloud.client import DN, PK
+from tools.emulator.cloud import server_messages
 
 TOPIC = f"/{PK}/{DN}/thing/lifecycle"
 
@@ -45,3 +46,14 @@ def test_one_who_waits_gets_the_next_message_and_nothing_when_his_time_is_over(r
             cloud.call(asyncio.sleep(0))
         cloud.advance(61)
         assert late.result() == [] and not cloud.instance.server_messages.sinks
+
+
+def test_messages_and_their_numbers_outlive_the_cloud(run, monkeypatch):
+    with run() as cloud:
+        add(cloud, action="create")
+        add(cloud, action="disable")
+    monkeypatch.setattr(server_messages, "KEPT", 2)
+    with run() as cloud:
+        add(cloud, action="enable")
+        found = cloud.admin("GET", "/server_messages")
+        assert [(one["seq"], one["body"]["action"]) for one in found] == [(2, "disable"), (3, "enable")]

@@ -90,7 +90,7 @@ class Instance:
         self.accounts, self.attempts = {}, {}
         self.rrpc = {}
         self.numbers = itertools.count(int(self.wall()) % IDS * 1000 + 1)
-        self.server_messages = ServerMessages(self.wall)
+        self.server_messages = ServerMessages(store, self.wall)
         self.requests = Requests(self)
         self.lifecycle = Lifecycle(self)
         self.things = Things(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,19 +16,19 @@ from tools.errors import UserError
 if TYPE_CHECKING:
     from tools.emulator.cloud.admin import AdminApp
     from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.store import Store
     from tools.emulator.cloud.web import Request, Response
 
-KEPT = 50_000  # messages for those who ask late
+KEPT = 100_000  # messages for those who ask late
+PAGE = 1000  # messages of one answer
 WAIT_MAX = 60  # seconds that one request may wait
 
 
 class ServerMessages:
-    """The last messages, in order; each of `sinks` gets them as they come."""
+    """The last messages, in order, in `store`; each of `sinks` gets them as they come."""
 
-    def __init__(self, wall: Callable[[], float]):
-        self.wall = wall
-        self.number = 0
-        self.kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+    def __init__(self, store: Store, wall: Callable[[], float]):
+        self.store, self.wall = store, wall
         self.sinks: list[Callable[[dict[str, Any]], object]] = []
 
     def write_to(self, path: Path) -> None:
@@ -51,15 +50,14 @@ class ServerMessages:
 
     def send(self, topic: str, body: dict[str, Any]) -> None:
         """A message on any topic."""
-        self.number += 1
-        entry = {"seq": self.number, "time": int(self.wall() * 1000), "topic": topic, "body": body}
-        self.kept.append(entry)
+        time = int(self.wall() * 1000)
+        number = self.store.add_server_message(time, topic, body, KEPT)
         for sink in list(self.sinks):
-            sink(entry)
+            sink(shown(number, time, topic, body))
 
     def after(self, number: int, topic: str | None = None) -> list[dict[str, Any]]:
-        """Messages with a number above `number`, all or those of one `topic`."""
-        return [one for one in self.kept if one["seq"] > number and topic in (None, one["topic"])]
+        """The first messages with a number above `number`, all or those of one `topic`; a page at most."""
+        return [shown(*one) for one in self.store.server_messages(number, topic, PAGE)]
 
     async def wait(self, number: int, topic: str | None, seconds: float) -> list[dict[str, Any]]:
         """The same, once there is one; [] after `seconds`."""
@@ -80,6 +78,10 @@ class ServerMessages:
         finally:
             self.sinks.remove(notice)
         return self.after(number, topic)
+
+
+def shown(number: int, time: int, topic: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"seq": number, "time": time, "topic": topic, "body": body}
 
 
 @route("GET", "/server_messages")

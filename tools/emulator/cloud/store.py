@@ -31,10 +31,13 @@ CREATE TABLE IF NOT EXISTS state (pk TEXT, dn TEXT, kind TEXT, body TEXT NOT NUL
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS point (id INTEGER PRIMARY KEY, pk TEXT, dn TEXT, kind TEXT, name TEXT, time INTEGER,
                                   body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS server_message (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER, topic TEXT,
+                                           body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS point_of ON point (pk, dn, kind, name, time);
 CREATE INDEX IF NOT EXISTS message_of ON message (pk, dn, unit);
 """
-FORMAT = 5  # 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens; 5: state and points
+# 2: devices have a gateway; 3: CAs and what is bound to them; 4: centres and tokens; 5: state, points, server messages
+FORMAT = 5
 
 
 def owned(path: Path) -> None:
@@ -206,6 +209,25 @@ class Store:
             (*key, start, end, *([name] if name else []), limit),
         )
         return [(one, time, json.loads(body)) for one, time, body in found]
+
+    def add_server_message(self, time: int, topic: str, body: dict[str, Any], kept: int) -> int:
+        """Keeps one message to the business server, and `kept` of them; returns its number."""
+        number = self.db.execute(
+            "INSERT INTO server_message (time, topic, body) VALUES (?, ?, ?)", (time, topic, json.dumps(body))
+        ).lastrowid
+        self.db.execute("DELETE FROM server_message WHERE id <= ?", (number - kept,))
+        return number
+
+    def server_messages(
+        self, after: int, topic: str | None, limit: int
+    ) -> list[tuple[int, int, str, dict[str, Any]]]:
+        """The first `limit` (number, Unix ms, topic, body) above the number `after`, of one topic or of all."""
+        found = self.db.execute(
+            f"SELECT id, time, topic, body FROM server_message WHERE id > ?{' AND topic = ?' if topic else ''} "
+            "ORDER BY id LIMIT ?",
+            (after, *([topic] if topic else []), limit),
+        )
+        return [(number, time, name, json.loads(body)) for number, time, name, body in found]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

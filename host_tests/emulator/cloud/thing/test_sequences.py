@@ -30,17 +30,16 @@ class Play:
         self.restart()
         self.points = {name: [] for name in NAMES}  # (time, order, value) of all that was accepted
         self.current, self.versions, self.desired, self.reported = {}, {}, {}, []
-        self.order = 0
+        self.order = self.seen = 0
 
     def restart(self):
-        if hasattr(self, "world"):
-            self.take_messages()
         self.world = self.start(tsl_check="strict", now=float(self.now))
         self.device = self.world.device
 
     def take_messages(self):
         """What was reported since the last time, as (name, value, time)."""
-        for one in self.world.instance.server_messages.after(0):
+        for one in self.world.instance.server_messages.after(self.seen):
+            self.seen = one["seq"]
             for name, item in one["body"].get("items", {}).items():
                 self.reported.append((name, repr(item["value"]), item["time"]))
 
