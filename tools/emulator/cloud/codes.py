@@ -60,6 +60,10 @@ MESSAGES = {
     6600: "sign check failed",
     6619: "device is bound to another gateway",
     6760: "system exception",
+    26001: "parse script not found",
+    26002: "parse script failed",
+    26006: "parse script returned an illegal result",
+    26007: "parse script returned nothing",
 }
 SESSION_ERROR = "device session error"  # 520 on /ext/error, gateway.md 9
 LOGINS = "rate limit, too many subDeviceOnline msg in one minute"  # 429 of one sub-device, gateway.md 8.4

@@ -177,6 +177,13 @@ class Requests:
             record.event("refused request", topic=topic, code=refusal.code, reason=str(refusal))
             return refusal.code, refusal.data, str(refusal)
 
+    def outcome_of(self, record: Record, topic: str, payload: bytes) -> tuple[int | None, Any, str]:
+        """The same for a request that came in another form, such as raw data; raises `Refused` with 6203."""
+        found = self.find(topic, record.device.key)
+        if found is None or found[0].form == RAW:
+            raise Refused(6203)
+        return self.outcome(*found, record, topic, payload, alink.parse(payload))
+
     def refuse(self, session: Session | None, topic: str, payload: bytes, code: int) -> None:
         """Answers an Alink request with `code`, unseen by its handler; anything else is passed over."""
         key = topics.device_of(topic)

@@ -13,6 +13,7 @@ from tools.emulator.cloud.sessions import RRPC
 from tools.emulator.cloud.thing import checking
 from tools.emulator.cloud.thing.checking import Point
 from tools.emulator.cloud.thing.model import IDENTIFIER, Service
+from tools.emulator.cloud.thing.raw import Raw
 from tools.emulator.cloud.thing.values import NONE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Downlinks:
     """Requests to the devices of `instance`."""
 
     def __init__(self, instance: Instance):
-        self.instance, self.things = instance, instance.things
+        self.instance, self.things, self.raw = instance, instance.things, Raw(instance)
         self.asked: OrderedDict[tuple[tuple[str, str], str], Asked] = OrderedDict()
         for tail in (SET + "_reply", GET + "_reply", "thing/service/+"):
             instance.requests.add(tail, self.take_reply, RAW)
@@ -111,9 +112,10 @@ class Downlinks:
 
     async def send(self, device: Device, tail: str, name: str, params: Any, wish: Wish) -> dict[str, Any]:
         """{id, sent, kept, dropped} of a request, and with seconds to wait `reply`, None if none came."""
-        topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
         number = self.number(device, name, params)
-        payload = alink.envelope(number, tail.replace("/", "."), params, version="1.0.0")
+        envelope = alink.envelope(number, tail.replace("/", "."), params, version="1.0.0")
+        tail, payload = self.raw.encoded(device, tail, envelope)
+        topic = f"/sys/{device.product_key}/{device.device_name}/{tail}"
         waiting = self.instance.requests.expect(topic, number) if wish.seconds else None
         outcomes = {"sent": 0, "kept": 0, "dropped": 0}
         for _ in range(wish.times):
@@ -139,10 +141,11 @@ class Downlinks:
         number = self.number(device, name, inputs)
         sessions = self.instance.sessions.of(*device.key)
         custom = any(session.peer and session.extension & RRPC for session in sessions)
-        topic = f"/sys/{device.product_key}/{device.device_name}/thing/service/{name}" if custom else None
-        payload = alink.envelope(number, f"thing.service.{name}", inputs, version="1.0.0")
+        envelope = alink.envelope(number, f"thing.service.{name}", inputs, version="1.0.0")
+        tail, payload = self.raw.encoded(device, f"thing/service/{name}", envelope)
+        topic = f"/sys/{device.product_key}/{device.device_name}/{tail}" if custom else None
         answer = await self.instance.call(device, payload, topic)
-        body = None if answer is None else alink.parse(answer)
+        body = None if answer is None else self.raw.decoded(device, answer)
         if answer is not None:
             self.take(device, number, topic or "rrpc", body)
         elif self.instance.status(device) != "online":

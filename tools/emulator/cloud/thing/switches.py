@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.setting import Figure, Switch
 from tools.emulator.cloud.thing import model
+from tools.emulator.cloud.thing.scripts import read_script
 from tools.emulator.cloud.thing.values import NONE, STRICT, WEAK
 
 if TYPE_CHECKING:
@@ -120,4 +121,8 @@ def read_level(table: Table, key: str, folder: Path) -> str | None:
     return table.choice(key, LEVELS) if key in table.values else None
 
 
-PRODUCT_KEYS: dict[str, Callable[..., Any]] = {"tsl": read_model, "tsl_check": read_level}
+PRODUCT_KEYS: dict[str, Callable[..., Any]] = {
+    "tsl": read_model,
+    "tsl_check": read_level,
+    "script": read_script,
+}
