@@ -13,7 +13,7 @@ TOPIC = "/ext/auth/identity/response"
 
 def clear():
     """Drop the parts of this package that only some moments need."""
-    drop("x509.der", "x509.failing", "x509.learning", "x509.loading", "x509.pairs", "x509.slots", "names")
+    drop("x509.der", "x509.failing", "x509.learning", "x509.pairs", "x509.slots", "names")
     unload("store", "record")
 
 
@@ -33,7 +33,7 @@ class X509Error(CredentialError):
 
 
 class Pair:
-    """A certificate and its private key, both DER, that belong together (aliot.x509.loading has looked).
+    """A certificate and its private key, both DER, that belong together (aliot.x509.slots has looked).
 
     serial in the normal form of x509.md 3.1, expires as YYYY-MM-DD, begins and ends in seconds since 1970; slot
     is where it lies: "burned", "renewed" or "next", with the generation of that record.
@@ -168,10 +168,8 @@ def burned(fields, generation, mac, store):
     """The `X509Certificate` of a burned record's fields; X509Error names what is missing or wrong."""
     made = X509Certificate(generation)
     try:
-        kept = load("x509.loading").kept(made, fields, store)
-        drop(
-            "x509.loading", "x509.slots"
-        )  # what reads flash and what reads certificates do not share the memory
+        kept = load("x509.slots").kept(made, fields, store)
+        drop("x509.slots")  # what reads flash and what reads certificates do not share the memory
         load("x509.pairs").choose(made, kept)
     finally:
         drop("x509.pairs", "x509.der")
