@@ -17,11 +17,11 @@ def burned(fields, generation, mac, store):
 
     `mac` (6 bytes) gives the DeviceName where none is burned. A kind may look into `store` for what was issued.
     """
-    way = text(fields, record.WAY)
+    kind = text(fields, record.KIND)
     key = text(fields, record.PRODUCT_KEY)
-    if way == "device":
+    if kind == "device":
         return device_certificate(key, name_of(fields, mac), text(fields, record.DEVICE_SECRET))
-    if way == "product":
+    if kind == "product":
         method = text(fields, record.METHOD) or "https"
         if method not in ("https", "mqtt", "regnwl"):
             raise CredentialError("unknown method '%s'" % method)
@@ -31,9 +31,9 @@ def burned(fields, generation, mac, store):
             method,
         )
     try:
-        return load(names.check("way", way, 1, 12, "")).burned(fields, generation, mac, store)
+        return load(names.check("kind", kind, 1, 12, "")).burned(fields, generation, mac, store)
     except ImportError:
-        raise CredentialError("unknown way '%s'" % way)
+        raise CredentialError("unknown kind '%s'" % kind)
 
 
 def issued(fields, product_key, device_name):

@@ -12,7 +12,7 @@ import struct
 BURNED = ord("B")
 ISSUED = ord("I")
 
-WAY = 1  # b"device", b"product", b"x509", b"id2"
+KIND = 1  # b"device", b"product", b"x509", b"id2"
 PRODUCT_KEY = 2
 DEVICE_NAME = 3
 DEVICE_SECRET = 4

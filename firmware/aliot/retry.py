@@ -21,11 +21,11 @@ def failed(device, problem):
     now = uptime()
     wait_after_failure(device.session, now, problem.retry)
     if isinstance(problem, (LinkError, ProtocolError)) and problem.code[:5] != "itls.":
-        _say(device, "offline", problem, now)
+        _report(device, "offline", problem, now)
     else:
         # What the platform refuses; the classes are in aliot.refusals, which is not imported for this.
         refused = problem.code.split(".")[0] in ("mqtt", "register", "auth", "itls")
-        _say(device, "refused" if refused else "error", problem, now)
+        _report(device, "refused" if refused else "error", problem, now)
 
 
 def lost(device, problem):
@@ -34,7 +34,7 @@ def lost(device, problem):
     wait_after_loss(device.session, now, problem.code in ("closed", "reset") and device.network.up())
     if device.session.twin:
         problem = LinkError("thrown off again and again soon after connecting", "twin", "later")
-    _say(device, "offline", problem, now)
+    _report(device, "offline", problem, now)
 
 
 def network_changed(device, up, fields):
@@ -102,7 +102,7 @@ def _doubt(problem):
         clock.doubt()
 
 
-def _say(device, state, problem, now):
+def _report(device, state, problem, now):
     fields = {
         "code": problem.code,
         "detail": problem.detail,

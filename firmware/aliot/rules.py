@@ -22,7 +22,7 @@ def rule(kind, least, most):
     return "%d to %d %s" % (least, most, unit + (" ." if kind == "host" else ""))
 
 
-def say(device, what, name=None):
+def report(device, what, name=None):
     """Say in a line of state what is wrong with the setting `name`, or with the file."""
     if name:
         row = (

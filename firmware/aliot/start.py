@@ -31,17 +31,17 @@ def start(device, found):
     roots.extra, shown["roots"], refused = extra_roots()
     if refused:
         shown["roots_refused"] = refused
-    said = settings.Settings(config, {})
+    chosen = settings.Settings(config, {})
     try:
-        said = _identify(device, config, mac, shown, *found)
+        chosen = _identify(device, config, mac, shown, *found)
     finally:
         device.state("boot", shown)
         if fault:
-            load("rules").say(device, fault)
-        for name in said.wrong:
-            load("rules").say(device, None, name)
-        device.config = config = {name: config[name] for name in config if name not in said.wrong}
-        _apply(device, config, said)
+            load("rules").report(device, fault)
+        for name in chosen.wrong:
+            load("rules").report(device, None, name)
+        device.config = config = {name: config[name] for name in config if name not in chosen.wrong}
+        _apply(device, config, chosen)
 
 
 def _identify(device, config, mac, shown, generation, fields, kept, health):
@@ -50,7 +50,7 @@ def _identify(device, config, mac, shown, generation, fields, kept, health):
     if not fields:
         raise CredentialError("nothing is burned: %s" % health)
     shown["generation"] = device.generation = generation
-    shown["way"] = text(fields, record.WAY)
+    shown["way"] = text(fields, record.KIND)
     credential = identities.burned(fields, generation, mac, device.store)
     device.product_key = shown["product_key"] = credential.product_key
     device.device_name = shown["device_name"] = credential.device_name

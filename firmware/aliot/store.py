@@ -83,7 +83,7 @@ class Store:
         generation, fields = self.burned()
         health = dict(self.health)  # that of an issued record counts once there is one
         issued = None
-        if fields.get(record.WAY) == b"product":
+        if fields.get(record.KIND) == b"product":
             issued = self.newest(
                 "issued",
                 {

@@ -44,7 +44,7 @@ def test_every_form_of_a_pair_becomes_the_same_der(issued, tmp_path, form, certi
 
 def test_what_is_burned_comes_back_from_the_record_and_from_nvs(issued):
     pair = credential.check(issued.certificate_der, issued.key_der, time.time())
-    data = record.encode(record.BURNED, 7, {record.WAY: b"x509", **pair.fields()})
+    data = record.encode(record.BURNED, 7, {record.KIND: b"x509", **pair.fields()})
     partition = nvs.write([nvs.Entry("aliot", "burned", "blob", data)], 0x6000)
     kind, generation, fields = record.decode(nvs.read(partition).find("aliot", "burned"))
     assert (kind, generation) == (record.BURNED, 7)
@@ -57,7 +57,7 @@ def test_two_slots_fit_in_a_record_and_beside_their_successor_in_nvs(ca, bits):
     """A second certificate is tried while the first is kept; NVS holds two such records during a change."""
     one = issue.issue(ca, PRODUCT, "d" * 32, bits=bits)
     pair = credential.check(one.certificate_der, one.key_der, time.time())
-    data = record.encode(record.BURNED, 7, {record.WAY: b"x509", **pair.fields(), **pair.fields((22, 23))})
+    data = record.encode(record.BURNED, 7, {record.KIND: b"x509", **pair.fields(), **pair.fields((22, 23))})
     assert len(data) <= record.RECORD_LIMIT
     entries = [nvs.Entry("aliot", name, "blob", data) for name in ("burned", "again")]
     nvs.write(entries, 0x6000)

@@ -113,7 +113,7 @@ def damaged(draw, whole):
 
 def test_records(campaign, tally):
     whole = record.encode(
-        record.BURNED, 77, {record.WAY: b"device", record.DEVICE_SECRET: b"s" * 32, 99: b""}
+        record.BURNED, 77, {record.KIND: b"device", record.DEVICE_SECRET: b"s" * 32, 99: b""}
     )
 
     @examples(campaign)

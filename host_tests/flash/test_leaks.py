@@ -26,7 +26,7 @@ LEAKS = {
     "PKCS#8": ("board.pem", pairs.key_bytes(form=PrivateFormat.PKCS8)),
     "DER": ("board.der", pairs.key_bytes(encoding=Encoding.DER)),
     "PKCS#8 in DER": ("board.p8", pairs.key_bytes(encoding=Encoding.DER, form=PrivateFormat.PKCS8)),
-    "record": ("burned", record.encode(record.BURNED, 1, {record.WAY: b"x509"})),
+    "record": ("burned", record.encode(record.BURNED, 1, {record.KIND: b"x509"})),
 }
 
 HELD = {

@@ -180,7 +180,7 @@ def test_a_record_with_certificate_and_key_fits_beside_the_rest_and_is_burned_ag
     """The OTA layouts have 16 KB of NVS."""
     made = board(name=name)
     fields = {
-        record.WAY: b"x509",
+        record.KIND: b"x509",
         record.PRODUCT_KEY: b"a1MZxOdcBnO",
         record.DEVICE_NAME: b"dev1",
         record.CERTIFICATE: bytes(range(256)) * 12,
@@ -197,7 +197,7 @@ def test_a_record_with_certificate_and_key_fits_beside_the_rest_and_is_burned_ag
 def test_a_record_that_no_nvs_holds_is_refused_and_nothing_is_written(tmp_path):
     made = board(entries=(*FOREIGN, *(Entry("app", f"b{i}", "blob", bytes(3900)) for i in range(4))))
     before = bytes(made.data)
-    fields = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.CERTIFICATE: bytes(3900)}
+    fields = {record.KIND: b"x509", record.PRODUCT_KEY: b"a1MZxOdcBnO", record.CERTIFICATE: bytes(3900)}
     with pytest.raises(UserError, match="NVS is full"):
         burn.burn(made, made.layout, fields, MAC, tmp_path)
     assert bytes(made.data) == before and list(tmp_path.iterdir()) == []

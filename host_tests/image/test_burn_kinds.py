@@ -60,7 +60,7 @@ def issued(made, name="issued"):
 def later(number, serial):
     """What a slot holds: a certificate that came after the burned one, and its key."""
     return {
-        record.WAY: b"x509",
+        record.KIND: b"x509",
         20: pairs.cer(pairs.Encoding.DER, number=number, serial=serial),
         21: pairs.key_bytes(pairs.key(number), pairs.Encoding.DER),
     }

@@ -117,7 +117,7 @@ def renewed(folder):
     path = folder / "made.bin"
     path.write_bytes(flash_image.build(with_firmware=False, files={"/main.py": b"#"}))
     later = identity.parse({"certificate": "later.cer", "private_key": "later.key"}, folder).fields()
-    name = {record.WAY: b"x509", record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
+    name = {record.KIND: b"x509", record.PRODUCT_KEY: b"a1X509ProdK", record.DEVICE_NAME: b"sensor-01"}
     with FlashFile(path) as made:
         burn.burn(
             made,

@@ -25,7 +25,7 @@ def test_a_device_with_its_own_secret():
     found = identity.parse(DEVICE)
     assert (found.way, found.method, found.name_rule) == ("device", None, None)
     assert found.fields() == {
-        record.WAY: b"device",
+        record.KIND: b"device",
         record.PRODUCT_KEY: b"a1MZxOdcBnO",
         record.DEVICE_NAME: b"dev1",
         record.DEVICE_SECRET: DEVICE["device_secret"].encode(),
@@ -36,7 +36,7 @@ def test_one_per_product_registers_over_https_under_its_mac():
     found = identity.parse(PRODUCT)
     assert (found.way, found.method, found.name_rule, found.device_name) == ("product", "https", "mac", None)
     assert found.fields() == {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.METHOD: b"https",
         record.PRODUCT_KEY: b"a1MZxOdcBnO",
         record.PRODUCT_SECRET: b"h4I4dneEFp7EImTv",

@@ -58,7 +58,7 @@ def says(values, words, folder=".", secrets=()):
 def test_a_gateway_carries_the_products_of_its_sub_devices():
     fields = identity.parse({**DEVICE, "sub_products": SUBS}).fields()
     assert fields[record.SUB_PRODUCTS] == b"a1SubProdu1\na1SubProdu2 Xh2sKw0Lq7PzT3vN"
-    assert fields[record.WAY] == b"device"
+    assert fields[record.KIND] == b"device"
     assert (
         identity.parse({**PRODUCT, "sub_products": SUBS[:1]}).fields()[record.SUB_PRODUCTS] == b"a1SubProdu1"
     )
@@ -103,7 +103,7 @@ def test_certificate_and_key_become_der_and_pkcs1(tmp_path, encoding, form):
     (tmp_path / "x.key").write_bytes(pairs.key_bytes(None, encoding, form))
     fields = identity.parse({**X509, "region": "cn-shanghai", "host": "a.b", "port": 1883}, tmp_path).fields()
     assert fields == {
-        record.WAY: b"x509",
+        record.KIND: b"x509",
         20: pairs.cer(Encoding.DER),
         21: pairs.key_bytes(None, Encoding.DER),
         record.REGION: b"cn-shanghai",
@@ -191,7 +191,7 @@ def test_fields_that_do_not_go_with_a_certificate(folder, values, words):
 def test_an_id_and_its_key():
     fields = identity.parse(changed(ID2, id2=ID2["id2"].lower())).fields()
     assert fields == {
-        record.WAY: b"id2",
+        record.KIND: b"id2",
         record.PRODUCT_KEY: b"a1ID2Produ1",
         record.DEVICE_NAME: b"dev1",
         24: b"000FFFFFDB1D8DC78DDCB800",
@@ -205,7 +205,7 @@ def test_an_id_and_its_key():
 def test_one_to_be_provisioned_carries_the_token_of_its_product():
     fields = identity.parse(OTP).fields()
     assert fields == {
-        record.WAY: b"id2",
+        record.KIND: b"id2",
         record.PRODUCT_KEY: b"a1ID2Produ1",
         record.NAME_RULE: b"mac",
         record.PRODUCT_SECRET: TOKEN.encode(),

@@ -204,7 +204,7 @@ def test_an_empty_folder_of_ones_own_is_left_as_it_is(tmp_path):
 
 # --- backups and journals as files of a person's: edited, cut, copied, owned by somebody else
 
-KEYED = {record.WAY: b"x509", record.CERTIFICATE: b"first", record.PRIVATE_KEY: b"key"}
+KEYED = {record.KIND: b"x509", record.CERTIFICATE: b"first", record.PRIVATE_KEY: b"key"}
 RENEWED = {
     record.CERTIFICATE: b"second",
     record.PRIVATE_KEY: b"key",

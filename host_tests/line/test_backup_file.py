@@ -24,7 +24,7 @@ def row(tmp_path):
 
 def made(folder, name="dev00000", issued=True):
     own = {record.PRODUCT_KEY: PRODUCT.encode(), record.DEVICE_NAME: name.encode()}
-    burned = {record.WAY: b"product", record.PRODUCT_SECRET: b"s" * 16, **own}
+    burned = {record.KIND: b"product", record.PRODUCT_SECRET: b"s" * 16, **own}
     given = {record.DEVICE_SECRET: secret(7).encode(), record.FOR_GENERATION: bytes(4), **own}
     copies = [Copy("nvs", "burned", 5, burned, record.encode(record.BURNED, 5, burned))]
     if issued:

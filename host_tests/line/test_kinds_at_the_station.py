@@ -42,7 +42,7 @@ def test_a_board_gets_a_certificate_and_keeps_it(plain, issued):
     assert bring(target, plain) == Result("done", board(1), "sensor-0")
     fields = target.burned[0]
     assert fields[record.CERTIFICATE] == pairs.certificate(serial=0x1000).public_bytes(pairs.Encoding.DER)
-    assert fields[record.WAY] == b"x509" and record.PRODUCT_KEY not in fields
+    assert fields[record.KIND] == b"x509" and record.PRODUCT_KEY not in fields
     assert bring(target, plain).outcome == "already"
     target.burned = None
     assert bring(target, plain) == Result("done", board(1), "sensor-0")
@@ -100,11 +100,11 @@ def test_the_certificate_of_one_board_on_another_is_two_boards_with_one_identity
     assert "the board holds sensor-0, which board 24:0a:c4:00:00:01 has" in bring(twin, plain).why
     unknown = Board(board(3))
     other = pairs.certificate(serial=0x77).public_bytes(pairs.Encoding.DER)
-    unknown.burned = ({record.WAY: b"x509", record.CERTIFICATE: other}, 1)
+    unknown.burned = ({record.KIND: b"x509", record.CERTIFICATE: other}, 1)
     assert (
         "holds certificate 77 of product X.509, which the ledger does not know" in bring(unknown, plain).why
     )
-    unknown.burned = ({record.WAY: b"x509", record.CERTIFICATE: other[:90]}, 1)
+    unknown.burned = ({record.KIND: b"x509", record.CERTIFICATE: other[:90]}, 1)
     assert "a certificate that cannot be read" in bring(unknown, plain).why
 
 

@@ -99,7 +99,7 @@ def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(led
     with pytest.raises(UserError, match="certificate 1000 of other-1 is sensor-0's in the ledger already"):
         ledger.add_identities(X509, [("other-1", fields)], WHO)
     old = Board(board(2))
-    old.burned = ({record.WAY: b"x509", record.CERTIFICATE: pairs.cer(pairs.Encoding.DER, serial=0x1000)}, 1)
+    old.burned = ({record.KIND: b"x509", record.CERTIFICATE: pairs.cer(pairs.Encoding.DER, serial=0x1000)}, 1)
     assert "the board holds sensor-0, which board 24:0a:c4:00:00:01 has" in bring(old, ledger).why
     pair(issued, 0, serial=0x1000)
     assert take_folder(ledger, issued, renew=True).renewed == 1  # back again

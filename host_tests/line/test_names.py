@@ -35,7 +35,7 @@ def test_mac_rules_are_those_of_the_firmware(rule):
     from tools.firmware import record  # puts firmware/ on the path
 
     fields = {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.PRODUCT_KEY: PRODUCT.encode(),
         record.PRODUCT_SECRET: b"s" * 16,
         record.NAME_RULE: rule.encode(),

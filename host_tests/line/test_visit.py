@@ -100,7 +100,7 @@ def test_a_product_certificate_is_burned_with_its_name_rule(ledger):
     job = Job("p", "p9B2c3D4e5F", "ESP32_GENERIC", endpoint={"method": "https", "region": "cn-shanghai"})
     assert bring(target, ledger, job)[0] == Result("done", board(1), board(1).upper())
     fields = target.burned[0]
-    assert (fields[record.WAY], fields[record.NAME_RULE], fields[record.PRODUCT_SECRET]) == (
+    assert (fields[record.KIND], fields[record.NAME_RULE], fields[record.PRODUCT_SECRET]) == (
         b"product",
         b"MAC",
         b"ProductSecret123",
@@ -226,7 +226,7 @@ def test_a_foreign_identity_is_refused_unless_the_job_replaces(ledger):
     stock(ledger, 1)
     target = Board(board(1))
     target.burned = (
-        {record.WAY: b"device", record.PRODUCT_KEY: b"zzzzzzzzzzz", record.DEVICE_NAME: b"alien"},
+        {record.KIND: b"device", record.PRODUCT_KEY: b"zzzzzzzzzzz", record.DEVICE_NAME: b"alien"},
         7,
     )
     result, _ = bring(target, ledger)

@@ -77,7 +77,7 @@ class ScriptedWire:
             {
                 "aliot": "boot",
                 "mac": self.board.mac,
-                "way": fields[record.WAY].decode(),
+                "way": fields[record.KIND].decode(),
                 "nvs": "ok",
                 "littlefs": "ok",
                 "product_key": fields.get(record.PRODUCT_KEY, b"").decode(),

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aliot.advice import advice
-from aliot.bootstrap import Told
+from aliot.bootstrap import AskingEndpoint
 from aliot.credentials import Credential
 from aliot.endpoint import PUBLIC, Endpoint
 from aliot.settings import Settings
@@ -103,7 +103,7 @@ def examine(args: argparse.Namespace) -> list[Finding]:
     findings.append(look("clock", lambda: clock(network)))
     if who and device is not None and device.method:
         findings += registration(network, who, device, where, probes.roots(PUBLIC, extra), args.timeout)
-    if isinstance(where, Told):
+    if isinstance(where, AskingEndpoint):
         assert who and device is not None
         more, known = asked(network, who, device, where, extra, args)
         findings += more
@@ -133,7 +133,7 @@ def registration(
     network: probes.Network,
     who: Identity,
     device: Credential,
-    where: Endpoint | Told,
+    where: Endpoint | AskingEndpoint,
     trusted: Mapping[str, str],
     timeout: float,
 ) -> list[Finding]:
@@ -170,7 +170,7 @@ def asked(
     network: probes.Network,
     who: Identity,
     device: Credential,
-    where: Told,
+    where: AskingEndpoint,
     extra: Sequence[Path | str],
     args: argparse.Namespace,
 ) -> tuple[list[Finding], bool]:
@@ -189,7 +189,7 @@ def asked(
                 else "there is no DeviceSecret before the board has registered"
             )
             findings.append(Finding(stretch, None, f"{host}: {why}"))
-            known = where.told is not None
+            known = where.address is not None
         elif isinstance(told, probes.Refusal):
             findings.append(Finding(stretch, False, f"{host}: {told}", told.advice))
             known = False
@@ -203,7 +203,7 @@ def login(
     network: probes.Network,
     who: Identity,
     device: Credential,
-    where: Endpoint | Told,
+    where: Endpoint | AskingEndpoint,
     trusted: Mapping[str, str],
     args: argparse.Namespace,
 ) -> Finding:
@@ -215,7 +215,7 @@ def login(
 
 
 def _login(network, who, device, where, trusted, timeout):
-    token = where.token if isinstance(where, Told) else None
+    token = where.token if isinstance(where, AskingEndpoint) else None
     made = signing.login(token or device, where, None, who.sign_method or "hmacsha256")
     stream, _, _ = probes.secure(network, where.host, where.port, trusted)
     with stream:

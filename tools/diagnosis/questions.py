@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 
-from aliot.bootstrap import Token, Told, messages
+from aliot.bootstrap import AskingEndpoint, Token, messages
 from aliot.credentials import Credential
 from aliot.errors import AliotError
 
@@ -15,7 +15,7 @@ def questions(
     network: probes.Network,
     who: Identity,
     device: Credential,
-    where: Told,
+    where: AskingEndpoint,
     trusted: Mapping[str, str],
     timeout: float,
     *,
@@ -24,7 +24,7 @@ def questions(
     """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
 
     `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is
-    left out: told is None then. `where` (aliot.bootstrap.Told) is told in passing.
+    left out: told is None then. `where` (aliot.bootstrap.AskingEndpoint) is told in passing.
     """
     where.own = device
     while question := where.question():
@@ -37,14 +37,14 @@ def questions(
         except probes.Refusal as refusal:
             yield path, host, refusal
             return
-        where.told = told[:2]
+        where.address = told[:2]
         where.go(*told[:2])
         if len(told) == 4:
             where.token = Token(device, *told[2:])
         yield path, host, told
 
 
-def form(who: Identity, device: Credential, where: Told, path: str) -> str:
+def form(who: Identity, device: Credential, where: AskingEndpoint, path: str) -> str:
     if path == "/auth/bootstrap":
         return messages.bootstrap(device)
     return messages.authentication(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from aliot import identities, registration
-from aliot.bootstrap import Told, messages
+from aliot.bootstrap import AskingEndpoint, messages
 from aliot.credentials import Credential
 from aliot.endpoint import PUBLIC, Endpoint
 from aliot.errors import CredentialError
@@ -36,7 +36,7 @@ class Step:
     then: str = ""  # what the board does with the answer
 
 
-def credential(identity: Identity, mac: str | None = None) -> tuple[Credential, Endpoint | Told]:
+def credential(identity: Identity, mac: str | None = None) -> tuple[Credential, Endpoint | AskingEndpoint]:
     """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
     if identity.way not in ("device", "product"):
         raise UserError(
@@ -62,7 +62,7 @@ def steps(
     """
     who, where = credential(identity, mac)
     method = identity.sign_method or "hmacsha256"
-    if isinstance(where, Told) and not who.method:
+    if isinstance(where, AskingEndpoint) and not who.method:
         return asked(who, where, method, timestamp)
     if not who.method:
         return [connect(who, where, method, timestamp)]
@@ -74,7 +74,7 @@ def steps(
     ]
 
 
-def connect(who: Credential, where: Endpoint | Told, method: str, timestamp: int | None) -> Step:
+def connect(who: Credential, where: Endpoint | AskingEndpoint, method: str, timestamp: int | None) -> Step:
     """The CONNECT of a device with a DeviceSecret; direct.md 1.1 and 1.2."""
     made = login(who, where, timestamp, method)
     signed = {
@@ -98,7 +98,7 @@ def connect(who: Credential, where: Endpoint | Told, method: str, timestamp: int
     )
 
 
-def asked(who: Credential, where: Told, method: str, timestamp: int | None) -> list[Step]:
+def asked(who: Credential, where: AskingEndpoint, method: str, timestamp: int | None) -> list[Step]:
     """What is asked before a CONNECT, and the CONNECT itself where it does not hang on an answer; direct.md 6."""
     found = []
     host, path = where.question()
@@ -145,7 +145,7 @@ def _pairs(form):
     return dict(pair.split("=") for pair in form.split("&"))
 
 
-def over_https(who: Credential, where: Endpoint | Told, method: str, nonce: str) -> Step:
+def over_https(who: Credential, where: Endpoint | AskingEndpoint, method: str, nonce: str) -> Step:
     """POST /auth/register/device; direct.md 2.1 and 2.2."""
     sign = registration.signature(who, nonce, method)
     fields = {
@@ -169,7 +169,7 @@ def over_https(who: Credential, where: Endpoint | Told, method: str, nonce: str)
     )
 
 
-def over_mqtt(who: Credential, where: Endpoint | Told, method: str, nonce: str) -> Step:
+def over_mqtt(who: Credential, where: Endpoint | AskingEndpoint, method: str, nonce: str) -> Step:
     """CONNECT with authType register or regnwl; direct.md 3 and 4."""
     kind = "regnwl" if who.method == "regnwl" else "register"
     instance = f",instanceId={where.instance}" if where.instance else ""
@@ -197,7 +197,7 @@ def over_mqtt(who: Credential, where: Endpoint | Told, method: str, nonce: str) 
 
 
 def _afterwards(where):
-    return ISSUED_AND_ASKED if isinstance(where, Told) else ISSUED
+    return ISSUED_AND_ASKED if isinstance(where, AskingEndpoint) else ISSUED
 
 
 def _content(who, nonce):

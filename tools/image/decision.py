@@ -94,7 +94,7 @@ def decide(
         data = _encoded(record.BURNED, generation, fields)
     named = (
         {}
-        if fields.get(record.WAY) == b"x509"
+        if fields.get(record.KIND) == b"x509"
         else dict(
             zip((record.PRODUCT_KEY, record.DEVICE_NAME), (text.encode() for text in owner(fields, mac)))
         )

@@ -17,7 +17,7 @@ _SECRET, _NAME, _ID2 = "secret", "name", "id2"  # what an issued record holds
 
 def owner(fields: Mapping[int, bytes], mac: str) -> tuple[str, str]:
     """(ProductKey, DeviceName) that a record's fields name on the board with this MAC; ("X.509", serial)."""
-    if fields.get(record.WAY) == b"x509" and record.PRODUCT_KEY not in fields:
+    if fields.get(record.KIND) == b"x509" and record.PRODUCT_KEY not in fields:
         return "X.509", pair.describe(fields.get(record.CERTIFICATE, b""), 0).get("serial", "unreadable")
     name = fields.get(record.DEVICE_NAME, b"").decode("utf-8", "replace")
     if not name:
@@ -61,7 +61,7 @@ def holds_secret(issued: Mapping[int, bytes]) -> bool:
 
 
 def _burned(fields):
-    return {b"x509": _NAME, b"id2": _ID2}.get(fields.get(record.WAY), _SECRET)
+    return {b"x509": _NAME, b"id2": _ID2}.get(fields.get(record.KIND), _SECRET)
 
 
 def _issued(fields):

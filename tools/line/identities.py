@@ -126,7 +126,7 @@ def holds(fields: Mapping[int, bytes] | None, mac: str, ledger: "Ledger") -> tup
     """(ProductKey, DeviceName) of what a board's burned fields say, or None; of a certificate by the ledger."""
     if fields is None:
         return None
-    if fields.get(record.WAY) == b"x509":
+    if fields.get(record.KIND) == b"x509":
         return _named(fields.get(record.CERTIFICATE, b""), ledger)
     name = fields.get(record.DEVICE_NAME)
     if name is None and record.NAME_RULE in fields:

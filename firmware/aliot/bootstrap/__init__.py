@@ -37,12 +37,12 @@ class Token(Credential):
         return name, settings, self.iot_token.reveal(), self.iot_id
 
 
-class Told(Endpoint):
+class AskingEndpoint(Endpoint):
     """An Endpoint whose host and port the platform tells. Its rarer steps are modules here, dropped after use."""
 
     own = None  # type: Credential | None  # the one that is in flash
     token = None  # type: Token | None
-    told = None  # type: tuple | None  # (host, port); None: to be asked
+    address = None  # type: tuple | None  # (host, port); None: to be asked
     since = 0  # when, in seconds since 1970; 0: by a clock that was not set
     renewed = 0  # when the token was asked for
     notice = None  # id of the last notice that was followed
@@ -64,7 +64,7 @@ class Told(Endpoint):
         if not self.own:
             self._begin(device)
         if self.token and (self.age(self.renewed) or 0) >= _LIFE:
-            self.forget_token(device)
+            self.drop_token(device)
         question = self.question()
         if question:
             try:
@@ -77,7 +77,7 @@ class Told(Endpoint):
         """A connect, or a question, has failed: what was told is thrown away. Returns the error to report."""
         if problem.code == "mqtt.3" and self.token and self.used:
             # CONNACK 3 is also what a busy platform says: then the new token finds that out
-            self.forget_token(device)
+            self.drop_token(device)
             problem = load("bootstrap.refusals").StaleToken(problem.detail)
         else:
             load("bootstrap.cache").throw_away(self, device)
@@ -88,7 +88,7 @@ class Told(Endpoint):
 
     def question(self):
         """(host, path) of what has to be asked next, or None."""
-        if not self.told and (self.bootstrap == "global" or self.auth == "mqtt"):
+        if not self.address and (self.bootstrap == "global" or self.auth == "mqtt"):
             return GLOBAL if self.bootstrap == "global" else self.register_host, "/auth/bootstrap"
         if self.auth == "https" and not self.token:
             return self.centre(), "/auth/devicename"
@@ -97,19 +97,19 @@ class Told(Endpoint):
     def centre(self):
         """The host of the centre that authenticates: of the region that bootstrap told, else as burned."""
         labels = self.host.split(".")
-        if self.told and self.bootstrap == "global" and labels[-4] == "iot-as-mqtt":
+        if self.address and self.bootstrap == "global" and labels[-4] == "iot-as-mqtt":
             return "iot-auth.%s.aliyuncs.com" % labels[-3]
         return self.register_host
 
     def take(self, device, host, port, iot_id="", iot_token=""):
         """Go there from now on, as whom."""
-        self.told = host, port
+        self.address = host, port
         self.go(host, port)
         if iot_id:
             self.token = device.credential = Token(self.own, iot_id, iot_token)
         device.state("guided", {"host": host, "port": port, "age": self.age(self.since)})
 
-    def forget_token(self, device):
+    def drop_token(self, device):
         if self.token:
             self.token = None
             device.credential = self.own

@@ -36,8 +36,8 @@ def keep(endpoint, device):
 
 def throw_away(endpoint, device):
     """Forget what was told, in flash too."""
-    endpoint.forget_token(device)
-    endpoint.told = None
+    endpoint.drop_token(device)
+    endpoint.address = None
     if endpoint.saved:
         endpoint.saved = b""
         _write(device, b"-")
@@ -45,7 +45,7 @@ def throw_away(endpoint, device):
 
 def encode(endpoint, device):
     """The record's bytes of what this endpoint was told."""
-    lines = [_owner(endpoint, device), endpoint.told[0], str(endpoint.told[1]), str(endpoint.since)]
+    lines = [_owner(endpoint, device), endpoint.address[0], str(endpoint.address[1]), str(endpoint.since)]
     token = endpoint.token
     lines += [token.iot_id, token.iot_token.reveal()] if token else ["", ""]
     data = "\n".join(lines + [str(endpoint.renewed)]).encode()

@@ -12,10 +12,10 @@ def ask(endpoint, device, host, path):
     now = clock.utc() if clock.server else 0
     form = messages.question(endpoint, path, now, device.sign_method)
     try:
-        found = messages.told(path, *https.post(endpoint.own, host, path, form, device.timeout))
+        found = messages.answer(path, *https.post(endpoint.own, host, path, form, device.timeout))
     except RegistrationError as problem:
         raise load("bootstrap.refusals").GuideError(problem.detail)
-    if not (endpoint.told and endpoint.bootstrap == "global"):
+    if not (endpoint.address and endpoint.bootstrap == "global"):
         endpoint.since = now
     endpoint.renewed = now
     endpoint.used = False

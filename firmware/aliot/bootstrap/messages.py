@@ -17,7 +17,7 @@ def question(endpoint, path, now, sign_method):
     return authentication(endpoint.own, now * 1000 or TIMESTAMP, sign_method, endpoint.bootstrap == "region")
 
 
-def told(path, status, data):
+def answer(path, status, data):
     """(host, port), after /auth/devicename with iotId and iotToken (a Secret), in an answer.
 
     AuthRefused with its code, RedirectRefused, GuideError or RegistrationError otherwise.
@@ -67,8 +67,8 @@ def result(status, data):
 def place(data):
     """(host, port) in an answer's data; GuideError without one, RedirectRefused when it leads elsewhere."""
     try:
-        told = data["resources"]["mqtt"]
-        host, port = told["host"], told["port"]
+        mqtt = data["resources"]["mqtt"]
+        host, port = mqtt["host"], mqtt["port"]
         if not isinstance(host, str):
             raise TypeError
     except (KeyError, TypeError):

@@ -1,6 +1,6 @@
 """How a board asks where to connect: the settings `auth` and `bootstrap`. Pure; dropped after a start."""
 
-from aliot.bootstrap import Told
+from aliot.bootstrap import AskingEndpoint
 from aliot.credentials import DeviceCertificate, ProductCertificate
 from aliot.errors import CredentialError
 
@@ -13,4 +13,4 @@ def endpoint(settings, credential, host, port, instance, register_host):
         raise CredentialError("auth and bootstrap are for identities with a secret", "endpoint")
     if settings.auth == "https" and credential.method == "regnwl":
         raise CredentialError("preregistration-free tokens cannot sign an HTTPS authentication", "endpoint")
-    return Told(host, port, instance, register_host, settings.auth, settings.bootstrap)
+    return AskingEndpoint(host, port, instance, register_host, settings.auth, settings.bootstrap)

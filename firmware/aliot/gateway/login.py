@@ -42,7 +42,7 @@ def _want(gateway, subdevices, strict):
         table.change(row, REFUSED | DISABLED, WANTED)
         if not table.state(row) & ONLINE and not allowed(table.get(row, TIMES, 2), uptime() // 1000):
             load("gateway.answer").fail(gateway, table.entry(row)[:2], 429, "five logins in a minute")
-    gateway.look = gateway.at = 0
+    gateway.due_at = gateway.at = 0
 
 
 def _due(gateway):

@@ -12,7 +12,7 @@ _LOOK = const(10000)  # ms between two looks for sub-devices that may log in aga
 _NEVER = const(1 << 29)
 
 
-def tell(gateway):
+def report(gateway):
     """Say what has happened, and tell the watchers; what one of them raises is a line of state too."""
     device = gateway.device
     if gateway.dropped:
@@ -64,7 +64,7 @@ def begin(gateway):
 def rest(gateway):
     """Nobody is left to be logged in."""
     rows = gateway.rows
-    gateway.look = uptime() + (_LOOK if gateway.later else _NEVER)
+    gateway.due_at = uptime() + (_LOOK if gateway.later else _NEVER)
     if gateway.again:
         try:
             _resend(gateway)

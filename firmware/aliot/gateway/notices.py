@@ -27,22 +27,22 @@ _SESSION = const(7)
 def take(gateway, name, tail, topic, payload):
     """Let a notice take effect: one whose topic names this gateway, or the sub-device `name`."""
     own = (gateway.device.product_key, gateway.device.device_name)
-    said = parsed(payload)
+    message = parsed(payload)
     if name == ("ext", "error"):
-        if said and tail.split("/") == list(own):
-            _error(gateway, said)
+        if message and tail.split("/") == list(own):
+            _error(gateway, message)
         return
     what = {"thing/disable": _DISABLED, "thing/enable": _ENABLED, "thing/delete": _DELETED}.get(tail)
-    if (name == own) == bool(what) or said is None and not what:
+    if (name == own) == bool(what) or message is None and not what:
         return
     answer = '{"id":%s,"code":200,"message":"success","data":{}}' % json.dumps(
-        str((said or {}).get("id", ""))
+        str((message or {}).get("id", ""))
     )
     gateway.device.publish(topic + "_reply", answer)
     if what:
         _happened(gateway, what, name, 0)
         return
-    params = said.get("params")
+    params = message.get("params")
     if tail == "thing/topo/add/notify":
         for name, item in pairs(params):
             note(gateway, "attach", name)
@@ -54,10 +54,10 @@ def take(gateway, name, tail, topic, payload):
             _happened(gateway, what, name, 0)
 
 
-def _error(gateway, said):
+def _error(gateway, message):
     """A session that has ended, or a message that had none; gateway.md 9. The names may be missing."""
-    code = number(said.get("code"))
-    found = pairs(said.get("data"))
+    code = number(message.get("code"))
+    found = pairs(message.get("data"))
     if found:
         name = found[0][0]
     elif code == 520 and gateway.last:
@@ -96,7 +96,7 @@ def _happened(gateway, what, name, code):
             gateway.again = gateway.last
             gateway.last = None
     gateway.dirty = True
-    gateway.look = gateway.at = 0
+    gateway.due_at = gateway.at = 0
     # the platform says the same thing in up to three ways
     if rows.state(row) != before or what in (_SESSION, _ERROR):
         note(gateway, _EVENTS.split()[what], name, code)

@@ -42,7 +42,7 @@ class Upkeep:
     id = 0  # of the last request
     calm = 0  # no request before this time
     throttled = 0  # the code that says why
-    look = 0  # when to look for what is to be logged in,
+    due_at = 0  # when to look for what is to be logged in,
     at = 0  # from this row on
     later = False  # one of those may not log in yet
     last = None  # what was published last, to be sent again after an error 520
@@ -94,7 +94,7 @@ class Upkeep:
             if self.events and not self.telling:
                 self.telling = True
                 try:
-                    load("gateway.moments").tell(self)
+                    load("gateway.moments").report(self)
                 finally:
                     self.telling = False
                     drop("gateway.moments")
@@ -107,7 +107,7 @@ class Upkeep:
         """Log the next batch in; False when there is nothing to do now, and nothing is loaded for it."""
         if self.busy():
             return False
-        if self.device.connected and uptime() >= max(self.calm, self.look) and self._asked():
+        if self.device.connected and uptime() >= max(self.calm, self.due_at) and self._asked():
             return True
         self.rest()
         return False
@@ -206,7 +206,7 @@ class Upkeep:
         self.rows.online = self.device.connected
         if state == "connected":
             self.fresh = True
-            self.look = self.at = 0
+            self.due_at = self.at = 0
             for row in range(self.rows.count):
                 self.rows.change(row, ONLINE)
 

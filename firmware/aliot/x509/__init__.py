@@ -68,7 +68,7 @@ class X509Certificate(Credential):
 
     def fields(self):
         """What is kept of an identity beside its owner."""
-        return {record.WAY: b"x509"}
+        return {record.KIND: b"x509"}
 
     def locate(self, settings):
         """X.509 has a host of its own in each region; x509.md 2."""

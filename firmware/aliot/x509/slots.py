@@ -43,7 +43,7 @@ class Slots(Store):
         return newest
 
     def _mine(self):
-        return {record.WAY: b"x509", record.FOR_GENERATION: self.generation.to_bytes(4, "little")}
+        return {record.KIND: b"x509", record.FOR_GENERATION: self.generation.to_bytes(4, "little")}
 
 
 def take_over(credential, store):

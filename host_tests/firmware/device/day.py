@@ -26,7 +26,7 @@ CALM = (
     8 * MINUTE
 )  # with nothing wrong for so long a device is online: ping, its answer overdue, the longest wait
 BURNED = {
-    record.WAY: b"device",
+    record.KIND: b"device",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.DEVICE_NAME: b"dev_0001",
     record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef",

@@ -41,7 +41,7 @@ def token(host=FRANKFURT, port=1883, iot_id="030VCbn3", iot_token=TOKEN):
 
 def fields(auth=b"", bootstrap=b"", region=b"ap-southeast-1", **more):
     made = {
-        record.WAY: b"device",
+        record.KIND: b"device",
         record.PRODUCT_KEY: b"a1TESTpk001",
         record.DEVICE_NAME: b"dev_0001",
         record.DEVICE_SECRET: SECRET.encode(),

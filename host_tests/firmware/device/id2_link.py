@@ -26,7 +26,7 @@ def link(value):
     """
     Stream.suites = unhex(value.get("suites", "d004d003"))
     fields = {
-        record.WAY: b"id2",
+        record.KIND: b"id2",
         record.PRODUCT_KEY: value["product_key"].encode(),
         record.DEVICE_NAME: value["device_name"].encode(),
     }

@@ -11,7 +11,7 @@ from scripted import Medium, Stream
 
 SECRET = "0123456789abcdef0123456789abcdef"
 DEVICE = {
-    record.WAY: b"device",
+    record.KIND: b"device",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.DEVICE_NAME: b"dev_0001",
     record.DEVICE_SECRET: SECRET.encode(),

@@ -84,7 +84,7 @@ class Platform:
 
 
 def fields(pair, **more):
-    found = {record.WAY: b"x509"}
+    found = {record.KIND: b"x509"}
     if pair:
         found[record.CERTIFICATE], found[record.PRIVATE_KEY] = unhex(pair[0]), unhex(pair[1])
     for name in more:

@@ -3,7 +3,7 @@
 import gc
 import aliot.device
 from aliot import record
-from aliot.bootstrap import Told, messages
+from aliot.bootstrap import AskingEndpoint, messages
 from aliot.credentials import Credential, DeviceCertificate
 from aliot.endpoint import Endpoint
 from aliot.errors import CredentialError
@@ -129,7 +129,7 @@ def test_what_is_asked_where(auth, bootstrap, questions):
 def test_config_json_goes_before_the_burned_settings():
     def of(burned, override):
         made = endpoint(burned, override)
-        return (made.auth, made.bootstrap) if isinstance(made, Told) else None
+        return (made.auth, made.bootstrap) if isinstance(made, AskingEndpoint) else None
 
     assert of(fields(b"https", b"global"), {"auth": "mqtt", "bootstrap": "none"}) is None
     assert of(fields(), {"auth": "https"}) == ("https", "none")
@@ -177,7 +177,7 @@ def test_settings_that_cannot_be_one_are_refused():
 
 def test_tokens_without_preregistration_may_be_sent_on_but_cannot_authenticate():
     free = {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.METHOD: b"regnwl",
         record.PRODUCT_KEY: b"a1",
         record.PRODUCT_SECRET: b"p",
@@ -189,7 +189,7 @@ def test_tokens_without_preregistration_may_be_sent_on_but_cannot_authenticate()
 
 def test_an_issued_token_connects_where_bootstrap_sends_it():
     burned = {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.METHOD: b"regnwl",
         record.PRODUCT_KEY: b"a1TESTpk001",
         record.DEVICE_NAME: b"dev_0001",
@@ -217,7 +217,7 @@ def test_an_issued_token_connects_where_bootstrap_sends_it():
 
 def test_an_issued_secret_authenticates():
     burned = {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.METHOD: b"https",
         record.PRODUCT_KEY: b"a1TESTpk001",
         record.DEVICE_NAME: b"dev_0001",

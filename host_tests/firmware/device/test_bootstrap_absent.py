@@ -10,7 +10,7 @@ from aliot.wired import Wired
 from scripted import Medium, Stream
 
 BURNED = {
-    record.WAY: b"device",
+    record.KIND: b"device",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.DEVICE_NAME: b"dev_0001",
     record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef",

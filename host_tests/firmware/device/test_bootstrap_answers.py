@@ -63,7 +63,9 @@ def answered(data, path="/auth/devicename", end=SILENT, piece=0):
     tls.connect = lambda *arguments: stream
     own = DeviceCertificate("a1TESTpk001", "dev_0001", SECRET)
     try:
-        return messages.told(path, *https.post(own, "iot-auth.ap-southeast-1.aliyuncs.com", path, "a=b", 100))
+        return messages.answer(
+            path, *https.post(own, "iot-auth.ap-southeast-1.aliyuncs.com", path, "a=b", 100)
+        )
     except RegistrationError as problem:
         raise GuideError(problem.detail)  # as the endpoint does
     finally:

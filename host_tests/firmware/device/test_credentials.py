@@ -20,7 +20,7 @@ def of(fields):
 
 def product(**changes):
     fields = {
-        record.WAY: b"product",
+        record.KIND: b"product",
         record.PRODUCT_KEY: b"a1TESTpk001",
         record.DEVICE_NAME: b"dev_0001",
         record.PRODUCT_SECRET: b"ProductSecret016",
@@ -78,21 +78,21 @@ def test_what_is_no_text_is_no_secret():
 
 
 def test_a_record_without_what_its_way_needs_is_refused():
-    whole = {record.WAY: b"device", record.PRODUCT_KEY: b"a1", record.DEVICE_SECRET: SECRET.encode()}
+    whole = {record.KIND: b"device", record.PRODUCT_KEY: b"a1", record.DEVICE_SECRET: SECRET.encode()}
     of(whole)
     for tag in (record.PRODUCT_KEY, record.DEVICE_SECRET):
         cut = dict(whole)
         del cut[tag]
         raises(CredentialError, of, cut)
-    raises(CredentialError, of, {record.WAY: b"product", record.PRODUCT_KEY: b"a1"})
+    raises(CredentialError, of, {record.KIND: b"product", record.PRODUCT_KEY: b"a1"})
     raises(CredentialError, of, {record.PRODUCT_KEY: b"\xff\xfe"})
 
 
 def test_an_unknown_way_is_named():
     for way in (b"carrier", b"../x", b""):
-        problem = raises(CredentialError, of, {record.WAY: way})
+        problem = raises(CredentialError, of, {record.KIND: way})
         assert problem.retry == "never"
-    assert "carrier" in str(raises(CredentialError, of, {record.WAY: b"carrier"}))
+    assert "carrier" in str(raises(CredentialError, of, {record.KIND: b"carrier"}))
 
 
 def test_a_secret_prints_as_its_last_four():
@@ -141,7 +141,7 @@ def test_every_kind_is_a_credential_with_the_same_hooks():
     made = (
         of(
             {
-                record.WAY: b"device",
+                record.KIND: b"device",
                 record.PRODUCT_KEY: b"a1",
                 record.DEVICE_NAME: b"dev_0001",
                 record.DEVICE_SECRET: b"s" * 32,

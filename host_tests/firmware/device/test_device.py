@@ -13,7 +13,7 @@ from scripted_device import DEVICE, Platform, SECRET, device, message, names
 
 HEAP = "192K"  # the tests themselves are most of it
 PRODUCT = {
-    record.WAY: b"product",
+    record.KIND: b"product",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.PRODUCT_SECRET: b"ProductSecret016",
     record.METHOD: b"mqtt",

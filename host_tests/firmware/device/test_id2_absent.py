@@ -27,7 +27,7 @@ def start(fields):
 def test_a_device_with_a_secret_loads_nothing_of_id2():
     start(
         {
-            record.WAY: b"device",
+            record.KIND: b"device",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
             record.DEVICE_SECRET: b"0123456789abcdef0123456789abcdef",
@@ -39,7 +39,7 @@ def test_a_device_with_a_secret_loads_nothing_of_id2():
 def test_an_identity_that_is_burned_loads_no_provisioning():
     start(
         {
-            record.WAY: b"id2",
+            record.KIND: b"id2",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
             record.ID2: b"2122232425262728292A2B2C",
@@ -56,7 +56,7 @@ def test_nothing_of_a_start_is_held_by_what_stays():
 
     start(
         {
-            record.WAY: b"id2",
+            record.KIND: b"id2",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
             record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",
@@ -71,7 +71,7 @@ def test_what_asks_for_an_identity_is_not_loaded_again_once_there_is_one():
     from aliot import unload
 
     empty = {
-        record.WAY: b"id2",
+        record.KIND: b"id2",
         record.PRODUCT_KEY: b"a1WO4Z9qHRw",
         record.DEVICE_NAME: b"device-01",
         record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",
@@ -92,7 +92,7 @@ def test_a_burned_identity_of_another_key_type_is_told_at_boot():
         CredentialError,
         start,
         {
-            record.WAY: b"id2",
+            record.KIND: b"id2",
             record.PRODUCT_KEY: b"a1WO4Z9qHRw",
             record.DEVICE_NAME: b"device-01",
             record.ID2: b"2122232425262728292A2B2C",

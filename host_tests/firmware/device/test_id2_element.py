@@ -19,7 +19,7 @@ HEAP = "256K"  # vectors, parsed, and the sources as they stand
 ID = b"2122232425262728292A2B2C"
 MAC = b"\x24\x0a\xc4\x00\x00\x01"
 FIELDS = {
-    record.WAY: b"id2",
+    record.KIND: b"id2",
     record.PRODUCT_KEY: b"a1WO4Z9qHRw",
     record.DEVICE_NAME: b"device-01",
     record.ID2: ID,
@@ -27,7 +27,7 @@ FIELDS = {
     record.ID2_KEY_TYPE: b"AES_128",
 }
 EMPTY = {
-    record.WAY: b"id2",
+    record.KIND: b"id2",
     record.PRODUCT_KEY: b"a1WO4Z9qHRw",
     record.DEVICE_NAME: b"device-01",
     record.PRODUCT_SECRET: b"i11abcdefghijklmnop0123456789ABC",

@@ -4,7 +4,7 @@ from aliot import record
 from scripted import raises
 
 FIELDS = {
-    record.WAY: b"device",
+    record.KIND: b"device",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.DEVICE_SECRET: b"s" * 32,
     200: b"\0\xff",
@@ -19,7 +19,7 @@ def test_there_and_back():
 
 
 def test_the_layout_is_the_documented_one():
-    assert record.encode(record.BURNED, 5, {record.PRODUCT_KEY: b"a1", record.WAY: b"device"}) == (
+    assert record.encode(record.BURNED, 5, {record.PRODUCT_KEY: b"a1", record.KIND: b"device"}) == (
         b"AL\x01B\x05\0\0\0\x0e\0\x01\x06\0device\x02\x02\0a1\x83\xbc\xb0\xb4"
     )
 

@@ -142,7 +142,7 @@ def test_the_boot_line_names_both_and_the_board_starts():
         record.BURNED,
         100,
         {
-            record.WAY: b"device",
+            record.KIND: b"device",
             record.PRODUCT_KEY: b"a1TESTpk001",
             record.DEVICE_NAME: b"dev_0001",
             record.DEVICE_SECRET: b"s" * 32,

@@ -8,7 +8,7 @@ from aliot.store import Store
 from scripted import Medium, raises
 
 PRODUCT = {
-    record.WAY: b"product",
+    record.KIND: b"product",
     record.PRODUCT_KEY: b"a1TESTpk001",
     record.DEVICE_NAME: b"dev_0001",
     record.PRODUCT_SECRET: b"ProductSecret016",
@@ -163,7 +163,7 @@ def test_a_new_burn_is_never_answered_by_an_older_secret():
 
 def test_every_way_gives_its_credential():
     device = dict(PRODUCT)
-    device.update({record.WAY: b"device", record.DEVICE_SECRET: b"d" * 32})
+    device.update({record.KIND: b"device", record.DEVICE_SECRET: b"d" * 32})
     store = Store((Medium("nvs"), Medium("littlefs")))
     assert burned(device, 100, b"\0" * 6, store).device_secret.reveal() == "d" * 32
     assert burned(PRODUCT, 100, b"\0" * 6, store).method == "mqtt"

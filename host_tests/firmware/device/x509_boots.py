@@ -310,7 +310,7 @@ def test_what_is_no_pair_stops_the_board_with_its_own_error(made_by):
             "belong",
         ),
     ):
-        burned[record.WAY] = b"x509"
+        burned[record.KIND] = b"x509"
         blank(burned)
         Platform()
         problem = raises(X509Error, on)

@@ -107,7 +107,7 @@ print("end")
 
 def image(old, new=None):
     fields = {
-        record.WAY: b"x509",
+        record.KIND: b"x509",
         record.CERTIFICATE: bytes.fromhex(old[0]),
         record.PRIVATE_KEY: bytes.fromhex(old[1]),
     }

@@ -64,7 +64,7 @@ class Identity:
     def fields(self) -> dict[int, bytes]:
         """The fields of its burned record, by tag."""
         texts = {name: getattr(self, name) for name in self.NAMES if name in endpoint.TAGS}
-        values = {record.WAY: self.way.encode(), **endpoint.encoded(texts)}
+        values = {record.KIND: self.way.encode(), **endpoint.encoded(texts)}
         if self.port is not None:
             values[record.PORT] = struct.pack("<H", self.port)
         return values

@@ -25,7 +25,7 @@ def read(path: Path | str, row: Identity) -> dict[int, bytes]:
     UserError when it is no backup, of another device, or holds nothing issued.
     """
     found = backup.load(path)
-    if found.burned.get(record.WAY) == b"x509":
+    if found.burned.get(record.KIND) == b"x509":
         raise UserError(f"{path} is of a board with X.509, to which nothing is issued that could get lost")
     if owner.owner(found.burned, found.mac) != (row.product_key, row.device_name):
         raise UserError(f"{path} is the backup of another device than {row.device_name}")

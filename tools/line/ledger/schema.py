@@ -36,7 +36,7 @@ products = Table(
     "products",
     metadata,
     Column("product_key", String(20), primary_key=True),
-    Column("way", String(10), nullable=False),  # device, product, x509, id2: record tag WAY
+    Column("way", String(10), nullable=False),  # device, product, x509, id2: record tag KIND
     Column("product_secret", LargeBinary),  # sealed
     Column("name_rule", String(10)),  # mac, MAC, mac:, MAC:, serial
     Column("listed", Boolean, nullable=False),  # only DeviceNames that were taken in may be used
