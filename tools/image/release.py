@@ -36,10 +36,8 @@ UNITS = {
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
     "aliot.gateway.records": "gateway.room gateway.records",
     "aliot.gateway.compacting": "gateway.room gateway.records gateway.reading gateway.compacting",
-    "aliot.gateway.register": "gateway.pack gateway.text gateway.names gateway.room "
-    "gateway.register",
-    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.text gateway.names gateway.room "
-    "gateway.proxy",
+    "aliot.gateway.register": "gateway.pack gateway.text gateway.names gateway.room gateway.register",
+    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.text gateway.names gateway.room gateway.proxy",
     "aliot.gateway.attach": "gateway.pack gateway.items gateway.text gateway.names gateway.attach",
     "aliot.gateway.detach": "gateway.pack gateway.text gateway.names gateway.detach",
     "aliot.gateway.login": "gateway.rates gateway.pack gateway.items gateway.text gateway.names gateway.login",

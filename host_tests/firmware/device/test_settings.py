@@ -137,7 +137,7 @@ def test_a_setting_is_taken_or_named(row):
             def state(self, state, fields):
                 said.append((state, fields["code"], fields["detail"], fields["advice"]))
 
-        rules.say(Device(), None, name)
+        rules.report(Device(), None, name)
         state, code, detail, advice = said[0]
         assert (
             (state, code) == ("error", "settings")
