@@ -14,6 +14,7 @@ import socket
 import sys
 
 import linkkit_gateway
+import linkkit_thing
 from linkkit import linkkit
 
 job = json.load(sys.stdin)
@@ -135,6 +136,10 @@ def gateway():
     linkkit_gateway.use(make(device_secret=job["device_secret"]), events, say, expect, job)
 
 
+def thing():
+    linkkit_thing.use(make(device_secret=job["device_secret"]), events, say, expect)
+
+
 socket.getaddrinfo = resolve_platform
 say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
 {
@@ -144,5 +149,6 @@ say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-i
     "mqtt": lambda: registered(auth_type="register"),
     "unit": unit,
     "gateway": gateway,
+    "thing": thing,
 }[job["way"]]()
 os._exit(0)  # the SDK's threads would reconnect for ever

@@ -70,6 +70,8 @@ process.on('uncaughtException', fail);
 say('versions', { sdk: require(path.join(root, 'package.json')).version });
 if (job.way === 'gateway') {
   require('./node_gateway.js')(iot, job, say, fail);
+} else if (job.way === 'thing') {
+  require('./node_thing.js')(iot, job, say, fail);
 } else if (job.way === 'https') {
   const product = { productKey: job.product_key, productSecret: job.product_secret };
   iot.register({ ...product, deviceName: job.device_name }, (answer) => {

@@ -13,6 +13,7 @@ from tools.emulator.cloud.process import Cloud
 PK, PS, INSTANCE = "a1TESTpk001", "ProductSecret016", "iot-test01"
 GATEWAY_PK, SUB_PK, SUB_PS = "a1GatewayPk", "a1SubDevPk1", "SubProductSec016"
 X509_PK = "a1X509ProdK"
+THING_PK = "a1ThingProd"
 SECONDS = 120  # for one driver; a bound, never a pace
 
 
@@ -30,6 +31,7 @@ def cloud(tmp_path_factory):
             },
             {"product_key": GATEWAY_PK, "node": "gateway"},
             {"product_key": X509_PK, "auth": "x509"},
+            {"product_key": THING_PK},
             {
                 "product_key": SUB_PK,
                 "product_secret": SUB_PS,
