@@ -123,6 +123,10 @@ def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(
     board = field(image=image)
     said = tool(board, "flash", "--cert", tmp_path / "cert.json")
     assert said.error.startswith("NVS of 24 KB has no room") and board.nor.read(0, board.nor.size) == image
+    said = tool(board, "burn", "--cert", tmp_path / "cert.json", "--journal", tmp_path / "journal")
+    assert said.error.startswith("NVS is full: these 22 entries do not fit into 24 KB: 'make flash PORT=")
+    assert "ARGS=--drop-nvs' saves those of other firmware" in said.error
+    assert board.nor.read(0, board.nor.size) == image
     assert tool(board, "flash", "--cert", tmp_path / "cert.json", "--drop-nvs").status == 0
     assert [entry.key for entry in _held(board)[0].entries] == ["burned"]
 

@@ -128,6 +128,7 @@ def test_the_verb_prints_one_table_or_json(chip, tmp_path):
         (["--qemu", "missing"], "there is no 'missing'"),
         (["--firmware", "missing.bin"], "cannot read missing.bin"),
         (["--only", "nothing"], "--only nothing is no scenario; there are unique, https"),
+        (["--keep", "."], "--keep . holds the state of another run: name a folder that is new or empty"),
     ],
 )
 def test_the_verb_refuses_in_one_line(chip, words, message):

@@ -44,6 +44,10 @@ _ANY_CHUNK = 0xFF
 TYPES = tuple(name for name, _ in _INTEGERS.values()) + ("string", "blob")
 
 
+class Full(UserError):
+    """Entries do not fit into a partition."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One value: `type` is u8 to i64, "string" (value str) or "blob" (value bytes)."""
@@ -296,9 +300,7 @@ def write(entries: Sequence[Entry], size: int) -> bytes:
                 partition.write_namespace(entry.namespace)
                 partition.write_entry(entry.key, *_generator_value(entry), partition.get_namespace_idx())
     except espressif.InsufficientSizeError:
-        raise UserError(
-            f"NVS is full: these {len(entries)} entries do not fit into {size // 1024} KB"
-        ) from None
+        raise Full(f"NVS is full: these {len(entries)} entries do not fit into {size // 1024} KB") from None
     return out.getvalue()
 
 

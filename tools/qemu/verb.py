@@ -64,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in which a board must be online (default %(default)g)",
     )
     parser.add_argument(
-        "--keep", metavar="DIR", help="keep consoles, flash files and the cloud's logs in DIR"
+        "--keep",
+        metavar="DIR",
+        help="keep consoles, flash files and the cloud's logs in DIR, which must be new or empty",
     )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
 
@@ -81,6 +83,10 @@ def run(args: argparse.Namespace) -> int:
     for wanted in args.only:
         if not scenarios.chosen([wanted]):
             raise UserError(f"--only {wanted} is no scenario; there are {', '.join(scenarios.NAMES)}")
+    if args.keep and Path(args.keep).is_dir() and any(Path(args.keep).iterdir()):
+        raise UserError(
+            f"--keep {args.keep} holds the state of another run: name a folder that is new or empty"
+        )
     version = machine.check(args.qemu)
     firmware = micropython_images.load(boards.load(BOARD), args.firmware).name
     at = network.enter()

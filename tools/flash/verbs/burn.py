@@ -6,7 +6,7 @@ import re
 
 from tools.errors import UserError
 from tools.flash import contents, open_board
-from tools.image import burn, flash_image, journal
+from tools.image import burn, flash_image, journal, nvs
 from tools.image import identity as identities
 from tools.image.flash_file import FlashFile
 
@@ -61,9 +61,15 @@ def _into_board(args, identity):
         held = contents.look(loader, board, {})
         if held.table != contents.GOOD:
             raise UserError("there is no partition table on this board: flash it first")
-        report = burn.burn(
-            loader, held.layout, identity.fields(), loader.mac, args.journal, replace=args.replace
-        )
+        try:
+            report = burn.burn(
+                loader, held.layout, identity.fields(), loader.mac, args.journal, replace=args.replace
+            )
+        except nvs.Full as full:
+            cure = f"'make flash PORT={loader.name} CERT={args.cert} ARGS=--drop-nvs'"
+            raise UserError(
+                f"{full}: {cure} saves those of other firmware to a file and makes room"
+            ) from None
         loader.reset()
         return loader.mac, report
 
