@@ -56,6 +56,15 @@ def test_the_contract_of_the_run_directory(tmp_path, config):
             Cloud(config.read_text(), tmp_path / "run").start()
 
 
+def test_events_go_to_a_file_that_can_be_written(tmp_path, config):
+    run = ("--config", config, "--run-dir", tmp_path / "run", "--events")
+    assert verb(*run, tmp_path / "events").returncode == 0 and (tmp_path / "events").read_text() == ""
+    missing = tmp_path / "none" / "events"
+    assert refused(*run, missing) == (
+        f"error: cannot write {missing}: No such file or directory; name another with --events"
+    )
+
+
 def test_it_stops_when_its_input_ends_and_says_where_it_was(tmp_path, config):
     done = verb("--config", config, "--run-dir", tmp_path / "run")
     assert done.returncode == 0 and done.stderr == ""

@@ -96,6 +96,7 @@ WRONG = [
     ("SetDeviceProperty", {"DeviceName": "nobody", "Items": {}}, "iot.device.NotExistedDevice"),
     ("SetDeviceProperty", {"IotId": "nobody", "Items": {}}, "iot.device.NotExistedDevice"),
     ("SetDeviceProperty", {}, "ParameterError"),
+    ("SetDeviceProperty", {"Items": {"Count": 1}, "Qos": 2}, "ParameterError"),
     ("SetDeviceProperty", {"Items": {"Nobody": 1}}, 6304),
     ("InvokeThingService", {"Identifier": "Nobody", "Args": {}}, 6313),
     ("InvokeThingService", {"Identifier": 5, "Args": {}}, "ParameterError"),

@@ -21,13 +21,18 @@ def model_of(app: AdminApp, values: dict[str, Any]) -> Model | None:
     return app.instance.things.models.of(device_of(app, values).product_key)
 
 
+def wish_of(values: dict[str, Any]) -> Wish:
+    qos = value(values, "Qos", int, 0)
+    if qos not in (0, 1):
+        raise Failed("ParameterError", "Qos must be 0 or 1")
+    return Wish(qos)
+
+
 @action
 async def set_device_property(app: AdminApp, values: dict[str, Any]) -> dict[str, Any]:
     """SetDeviceProperty: returns at once; the device's reply is a message to the business server."""
     device = device_of(app, values)
-    sent = await app.instance.downlinks.set(
-        device, value(values, "Items", dict), Wish(value(values, "Qos", int, 0))
-    )
+    sent = await app.instance.downlinks.set(device, value(values, "Items", dict), wish_of(values))
     return {"MessageId": sent["id"]}
 
 
@@ -35,7 +40,7 @@ async def set_device_property(app: AdminApp, values: dict[str, Any]) -> dict[str
 async def invoke_thing_service(app: AdminApp, values: dict[str, Any]) -> dict[str, Any]:
     """InvokeThingService: an asynchronous service returns its id at once, a synchronous one its outputs."""
     device, name = device_of(app, values), value(values, "Identifier", str)
-    wish = Wish(value(values, "Qos", int, 0))
+    wish = wish_of(values)
     sent = await app.instance.downlinks.invoke(device, name, value(values, "Args", dict), wish)
     if not sent.get("sync"):
         return {"MessageId": sent["id"]}
