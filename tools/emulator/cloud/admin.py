@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import cloud_api, faults
+from tools.emulator.cloud import cloud_api, faults, web_hooks  # noqa: F401  (web_hooks: its routes)
 from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, qos_of, route
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.admin_routes import route
 from tools.emulator.cloud.identifier import whole_number
-from tools.emulator.cloud.web import BadRequest, answer_json
+from tools.emulator.cloud.web import BadRequest, Stream, answer_json, compact
 from tools.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Device
     from tools.emulator.cloud.store import Store
     from tools.emulator.cloud.web import Request, Response
+    from tools.emulator.cloud.web_hooks import WebHook
 
 KEPT = 100_000  # messages for those who ask late
 PAGE = 1000  # messages of one answer
 WAIT_MAX = 60  # seconds that one request may wait
+QUIET = 15  # seconds after which a stream without messages shows that it lives
 
 
 class ServerMessages:
@@ -30,6 +32,7 @@ class ServerMessages:
     def __init__(self, store: Store, wall: Callable[[], float]):
         self.store, self.wall = store, wall
         self.sinks: list[Callable[[dict[str, Any]], object]] = []
+        self.hooks: list[WebHook] = []
 
     def write_to(self, path: Path) -> None:
         """Appends each message from now on to the file at `path`, a line of JSON; raises UserError."""
@@ -59,6 +62,10 @@ class ServerMessages:
         """The first messages with a number above `number`, all or those of one `topic`; a page at most."""
         return [shown(*one) for one in self.store.server_messages(number, topic, PAGE)]
 
+    def newest(self) -> int:
+        """The number of the last message, 0 before the first."""
+        return self.store.newest_server_message()
+
     async def wait(self, number: int, topic: str | None, seconds: float) -> list[dict[str, Any]]:
         """The same, once there is one; [] after `seconds`."""
         found = self.after(number, topic)
@@ -79,6 +86,16 @@ class ServerMessages:
             self.sinks.remove(notice)
         return self.after(number, topic)
 
+    async def follow(self, number: int, topic: str | None, write: Callable[[bytes], None]) -> None:
+        """Writes all messages above `number`, and those to come, as server-sent events whose id is the number."""
+        while True:
+            found = await self.wait(number, topic, QUIET)
+            for entry in found:
+                number = entry["seq"]
+                write(b"id: %d\ndata: %b\n\n" % (number, compact(entry)))
+            if not found:
+                write(b": quiet\n\n")
+
 
 def shown(number: int, time: int, topic: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"seq": number, "time": time, "topic": topic, "body": body}
@@ -98,3 +115,18 @@ def server_messages(app: AdminApp, request: Request) -> Any:
         return answer_json(await app.instance.server_messages.wait(after, topic, wait))
 
     return answer()
+
+
+@route("GET", "/stream")
+def stream(app: AdminApp, request: Request) -> Stream:
+    query = dict(request.query)
+    after = whole_number(request.headers.get("last-event-id") or query.pop("after", "0"))
+    query.pop("after", None)
+    topic = query.pop("topic", None)
+    if after is None or query:
+        raise BadRequest(
+            400, "the query may have after=NUMBER (or the head Last-Event-ID: NUMBER), topic=TOPIC"
+        )
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    messages = app.instance.server_messages
+    return Stream(headers=headers, close=True, run=lambda write: messages.follow(after, topic, write))

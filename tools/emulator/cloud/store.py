@@ -218,6 +218,10 @@ class Store:
         self.db.execute("DELETE FROM server_message WHERE id <= ?", (number - kept,))
         return number
 
+    def newest_server_message(self) -> int:
+        """The number of the last message to the business server, 0 before the first."""
+        return self.db.execute("SELECT max(id) FROM server_message").fetchone()[0] or 0
+
     def server_messages(
         self, after: int, topic: str | None, limit: int
     ) -> list[tuple[int, int, str, dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -79,6 +79,17 @@ class Response:
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@dataclass
+class Stream(Response):
+    """An answer without an end: `run(write)` writes pieces of its body until the peer is gone."""
+
+    run: Callable[[Callable[[bytes], None]], Coroutine[Any, Any, None]] | None = None
+
+    def encode(self) -> bytes:
+        head = super().encode().split(b"\r\n\r\n")[0].split(b"\r\n")
+        return b"\r\n".join(line for line in head if not line.startswith(b"Content-Length:")) + b"\r\n\r\n"
 
 
 def compact(value: object) -> bytes:
@@ -190,7 +201,9 @@ class HttpPeer(Handler):
             data = data[: data.index(b"\r\n\r\n") + 4]
         self.link.backlog = SEND_BACKLOG + 2 * len(data)  # an answer goes out whole, TLS around it
         self.link.write(data)
-        if response.close:
+        if isinstance(response, Stream) and response.run:
+            self.busy = asyncio.ensure_future(response.run(self.link.write))
+        elif response.close:
             self.link.close()
 
     def lost(self) -> None:
