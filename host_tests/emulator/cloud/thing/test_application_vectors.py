@@ -1,0 +1,136 @@
+"""The vectors of application.md against the cloud: every request as it stands there, codes, topics, values."""
+
+import asyncio
+import json
+
+import pytest
+
+from host_tests.support.cloud.asker import START
+from host_tests.support.cloud.thing import DN, PK
+from host_tests.support.paths import VECTORS
+from host_tests.support.vectors import application
+from tools.emulator.cloud import codes, topics
+from tools.emulator.cloud.thing import model, values
+from tools.emulator.cloud.thing.downlinks import Wish
+
+FOUND = json.loads((VECTORS / "vectors_application.json").read_text())
+REQUESTS = {one["name"]: one for one in FOUND["requests"]}
+DOWN = [one for one in FOUND["topics"] if one["direction"] == "down"]
+
+
+def named(text):
+    return text.replace("{pk}", PK).replace("{dn}", DN)
+
+
+@pytest.fixture
+def device(world):
+    """A device of the vectors' model, for which `power` is desired at version 2."""
+    chosen = json.loads(named(json.dumps(FOUND["tsl"])))
+    made = world(tsl=chosen, tsl_check="strict", timing={"history_seconds": 10**9})
+    registered = made.instance.registry.find(PK, DN)
+    for value in ("off", "on"):
+        made.instance.desired.set(registered, {"power": value}, {})
+    made.device.world = made
+    return made.device
+
+
+def test_the_file_is_what_its_maker_makes_of_the_page():
+    assert application.written() == application.FILE.read_text(encoding="utf-8")
+
+
+def is_emulated(device, topic):
+    """Whether the platform answers a topic; one that is not is an event of its log (cloud README)."""
+    found = device.instance.requests.find(topic, (PK, DN))
+    return found is not None and found[0].gap is None
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_taken_byte_for_byte(device, name):
+    """The id comes back as the text that it was, values are kept; or the log names what is not emulated."""
+    vector = REQUESTS[name]
+    topic, events = named(vector["topic"]), device.instance.journal.select_events
+    came = device.publish(topic, named(vector["payload"]).encode())
+    if not is_emulated(device, topic):
+        assert [one["topic"] for one in events(event="not emulated")] == [topic]
+    if device.instance.requests.find(topic, (PK, DN)) is None:
+        assert came == []
+        return
+    replies = [one.payload for one in came if one.topic == topic + "_reply"]
+    assert len(replies) == (vector["code"] != 0)
+    if "answer" in vector:
+        assert [one.topic for one in came] == [named(vector["answer"])]
+    if vector["code"]:
+        check_reply(vector, replies[0])
+    if "values" in vector:
+        assert device.world.values() == vector["values"]
+    if "event" in vector:
+        name, value = vector["event"]
+        assert [body for _, body in device.world.history("event", name)] == [value]
+
+
+def check_reply(vector, payload):
+    reply = json.loads(payload)
+    assert reply["code"] == vector["code"], reply
+    assert "data" not in vector or reply["data"] == vector["data"]
+    if vector["id"]:
+        assert b'"id":%s' % named(vector["id"]).encode() in payload
+    for one in FOUND["replies"]:
+        assert one["to"] != vector["name"] or payload == one["payload"].encode()
+
+
+@pytest.mark.parametrize("vector", FOUND["downlinks"], ids=lambda one: one["name"])
+def test_what_the_platform_asks_is_the_pages(device, vector):
+    downlinks, registered = device.instance.downlinks, device.instance.registry.find(PK, DN)
+    tail = vector["topic"].split("/", 4)[-1]
+    name = {"thing/service/property/set": "set"}.get(tail, tail.rsplit("/", 1)[-1])
+    sent = asyncio.run(downlinks.send(registered, tail, name, vector["params"], Wish()))
+    (packet,) = device.came
+    wanted = json.loads(vector["payload"]) | {"id": sent["id"]}
+    assert packet.topic == named(vector["topic"]) and json.loads(packet.payload) == wanted
+    answer = vector["answer"].replace(json.loads(vector["payload"])["id"], sent["id"])
+    device.publish(tail + "_reply", answer.encode())
+    (message,) = device.messages("thing/downlink/reply/message")
+    assert (message["requestId"], message["code"]) == (sent["id"], 200)
+    assert message["data"] == json.loads(answer)["data"] and message["checkFailedData"] == {}
+
+
+@pytest.mark.parametrize("topic", DOWN, ids=lambda one: one["name"])
+def test_down_topics_need_no_subscription_and_are_nobody_elses(device, topic):
+    """With `_ss=1` the platform has subscribed the device to its own (application.md 1)."""
+    place = named(topic["topic"]).replace("{id}", "Weigh").replace("{messageId}", "1234567890")
+    device.instance.send_down(PK, DN, place, b"{}", 0)
+    assert [packet.topic for packet in device.came] == [place]
+    assert topics.device_of(place) == (PK, DN)
+
+
+def test_each_code_has_the_text_that_the_page_prints():
+    for code, one in FOUND["cloud_codes"].items():
+        if "message" in one:
+            assert one["message"].startswith(codes.message(int(code))), code
+    for code, one in FOUND["device_codes"].items():
+        assert int(code) in codes.MESSAGES and one["message"]
+
+
+@pytest.mark.parametrize("name", FOUND["kinds"])
+def test_a_value_fits_or_has_one_of_its_codes(name):
+    kind = model.read_type(FOUND["kinds"][name], name)
+    for vector in FOUND["values"]:
+        if vector["kind"] == name:
+            try:
+                values.check(kind, vector["value"], values.STRICT, "P")
+                found = []
+            except values.Mismatch as problem:
+                found = [problem.code]
+            assert found == vector["codes"] or found and found[0] in vector["codes"], vector
+
+
+@pytest.mark.parametrize("form", [str, int])
+@pytest.mark.parametrize("vector", FOUND["ntp"], ids=lambda one: one["now"])
+def test_times_over_mqtt_are_in_the_form_of_the_request(device, vector, form):
+    """A device that hears at once computes the platform's time out of them (application.md 8)."""
+    sent = form(vector["deviceSendTime"])
+    (packet,) = device.publish(f"/ext/ntp/{PK}/{DN}/request", json.dumps({"deviceSendTime": sent}).encode())
+    body = json.loads(packet.payload)
+    assert body["deviceSendTime"] == sent and {type(one) for one in body.values()} == {form}
+    now = (int(body["serverRecvTime"]) + int(body["serverSendTime"])) // 2
+    assert now == START * 1000 and packet.topic == f"/ext/ntp/{PK}/{DN}/response"
