@@ -100,6 +100,8 @@ def test_a_stream_has_what_was_and_what_comes_and_goes_on_after_the_last_that_wa
         add(cloud, action="enable")
         connection, answer = _stream(cloud, **{"Last-Event-ID": "1"})
         assert _events(answer, 2) == [(2, "disable"), (3, "enable")]
+        while not cloud.instance.server_messages.sinks:
+            cloud.call(asyncio.sleep(0))
         cloud.advance(server_messages.QUIET + 1)
         assert answer.readline() == b"\n" and answer.readline() == b": quiet\n"
         connection.close()
