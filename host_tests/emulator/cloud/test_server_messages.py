@@ -97,6 +97,8 @@ def test_a_stream_has_what_was_and_what_comes_and_goes_on_after_the_last_that_wa
         assert _events(answer, 1) == [(2, "disable")]
         connection.close()
         answer.close()
+        while cloud.instance.server_messages.sinks:
+            cloud.call(asyncio.sleep(0))
         add(cloud, action="enable")
         connection, answer = _stream(cloud, **{"Last-Event-ID": "1"})
         assert _events(answer, 2) == [(2, "disable"), (3, "enable")]
