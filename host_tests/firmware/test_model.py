@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from host_tests.support.device_tests import INTERPRETERS, conversation
-from host_tests.support.paths import ROOT
+from host_tests.support.paths import ROOT, VECTORS
 from tools.image import tsl
 
 CASE = ROOT / "host_tests/firmware/thing/model_calls.py"
@@ -221,6 +221,13 @@ def test_values_and_the_platform_s_codes(ask):
     calls += [call(*row) for row in CALLS]
     for at in range(0, len(calls), 20):
         ask("calls", {"table": table(), "calls": calls[at : at + 20]})
+
+
+def test_the_values_of_the_vectors(ask):
+    found = json.loads((VECTORS / "vectors_application.json").read_text())
+    kinds = [prop(name, kind["type"], kind["specs"]) for name, kind in found["kinds"].items()]
+    for at in range(0, len(found["values"]), 20):
+        ask("vectors", {"table": table({"properties": kinds}), "values": found["values"][at : at + 20]})
 
 
 def test_a_sentence_names_the_value_and_what_is_allowed(ask):

@@ -200,9 +200,10 @@ class Requests:
 
 
 def reply(message, code=200, data=None, text="success"):
-    """The reply to a request of the platform's as JSON, its id as it came."""
+    """The reply to a request of the platform's as JSON, its id as it came; "" for one that is no id, such as 1e999."""
+    id = message.get("id")
     return '{"id":%s,"code":%d,"data":%s,"message":%s}' % (
-        dumped(message.get("id", "")),
+        dumped(id if isinstance(id, (int, str)) else ""),
         code,
         dumped(data or {}),
         dumped(text),

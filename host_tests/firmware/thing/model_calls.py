@@ -24,6 +24,16 @@ def calls(value):
     model.close()
 
 
+def vectors(value):
+    """Values from the wire: one that fits has no `codes`, any other is refused with one of them."""
+    load(value["table"])
+    model = Model(PATH)
+    for vector in value["values"]:
+        raised = answer(model, "from_wire", [vector["kind"], vector["value"]]).get("raises")
+        assert raised in (vector["codes"] or [None]), (vector, raised)
+    model.close()
+
+
 def answer(model, method, arguments):
     try:
         return {"is": getattr(model, method)(*arguments)}
