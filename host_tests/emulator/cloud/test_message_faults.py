@@ -30,6 +30,18 @@ SPOILED = [
     ("wrong_id", {}, b'{"id":"7|x"}', [(0, b'{"id":"1"}')]),
     ("wrong_id", {"id": "99"}, REPLY, [(0, b'{"code":200,"data":{"a":1},"id":"99"}')]),
     ("code", {"code": 429}, REPLY, [(0, b'{"code":429,"data":{},"id":"7","message":"a fault"}')]),
+    (
+        "code",
+        {"code": 409},
+        b'{"method":"reply","payload":{"status":"success","version":2},"timestamp":1}',
+        [
+            (
+                0,
+                b'{"method":"reply","payload":{"status":"error","content":{"errorcode":"409",'
+                b'"errormessage":"a fault"}},"timestamp":1}',
+            )
+        ],
+    ),
     ("code", {"message": "m"}, REPLY, [(0, b'{"code":500,"data":{},"id":"7","message":"m"}')]),
 ]
 

@@ -20,6 +20,7 @@ from tools.emulator.cloud.journal import Journal
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.requests import Requests
 from tools.emulator.cloud.server_messages import ServerMessages
+from tools.emulator.cloud.services.services import Services
 from tools.emulator.cloud.sessions import Sessions
 from tools.emulator.cloud.thing.desired import Desired
 from tools.emulator.cloud.thing.downlinks import Downlinks
@@ -95,7 +96,7 @@ class Instance:
         self.lifecycle = Lifecycle(self)
         self.things = Things(self)
         self.packs, self.desired, self.downlinks = Packs(self), Desired(self), Downlinks(self)
-        self.gateways = Gateways(self)
+        self.services, self.gateways = Services(self), Gateways(self)
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
 

@@ -37,8 +37,15 @@ def changed(payload: bytes, fault: Fault) -> bytes:
     elif fault.kind == "wrong_id":
         body["id"] = another(body.get("id")) if fault["id"] is None else fault["id"]
     elif fault.kind == "code":
-        body |= {"code": fault["code"], "message": fault["message"] or "a fault", "data": {}}
+        body |= refusal(body, fault["code"], fault["message"] or "a fault")
     return compact(body)
+
+
+def refusal(body: dict[str, Any], code: int, message: str) -> dict[str, Any]:
+    """The members with which a reply says that it failed; a shadow's has them in its payload (application.md 6)."""
+    if "code" not in body and isinstance(body.get("payload"), dict):
+        return {"payload": {"status": "error", "content": {"errorcode": str(code), "errormessage": message}}}
+    return {"code": code, "message": message, "data": {}}
 
 
 def number(value: Any) -> Any:

@@ -11,6 +11,7 @@ bytes, and publish what they answer.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class Requests:
         self.instance = instance
         self.entries: dict[str, Entry] = {}
         self.waiting: dict[tuple[str, str], list[Waiting]] = {}
-        self.add("/ext/ntp/{pk}/{dn}/request", answer_ntp, RAW)
+        self.second, self.counts = 0, Counter[tuple[tuple[str, str], str]]()
         for pattern in STUBS:
             self.add(pattern, accept, gap="it is answered, and nothing is kept")
 
@@ -192,6 +193,15 @@ class Requests:
             method = topic.split("/", 4)[-1].replace("/", ".")
             self.instance.reply(session, topic + "_reply", alink.reply(body, code, {}, message(code), method))
 
+    def too_many(self, device: Device, kind: str, limit: int) -> bool:
+        """Counts a request of `kind`; whether it is above the `limit` of its device in this second."""
+        second = int(self.instance.monotonic())
+        if second != self.second:
+            self.second = second
+            self.counts.clear()
+        self.counts[device.key, kind] += 1
+        return self.counts[device.key, kind] > limit
+
     # ---- the platform asks
 
     def answered(self, topic: str, payload: bytes) -> None:
@@ -263,19 +273,8 @@ def accept(request: Request, device: Device, record: Record) -> None:
     """Success, and nothing is kept."""
 
 
-def answer_ntp(request: Request, device: Device, record: Record) -> None:
-    """The NTP topic: times in the type, number or text, that the request used (application.md 8)."""
-    sent = (alink.parse(request.payload) or Body()).get("deviceSendTime")
-    moment: int | str = int(record.instance.wall() * 1000)
-    moment = moment if isinstance(sent, (int, float)) else str(moment)
-    body = {"deviceSendTime": sent, "serverRecvTime": moment, "serverSendTime": moment}
-    record.publish(request.topic.removesuffix("request") + "response", alink.compact(body))
-
-
 # answered with success so that a device goes on; nobody here keeps what they say
 STUBS = (
-    "thing/deviceinfo/update",
-    "thing/deviceinfo/delete",
     "thing/awss/enrollee/match",
     "thing/reset",
 )

@@ -10,6 +10,7 @@ figures, in tables of their own so that tests need not wait and need not send
 from tools.emulator.cloud.centres import switches as of_centres
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
+from tools.emulator.cloud.services import switches as of_services
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
@@ -193,6 +194,7 @@ SWITCHES = (
     | of_centres.SWITCHES
     | of_gateways.SWITCHES
     | of_id2.SWITCHES
+    | of_services.SWITCHES
     | of_thing.SWITCHES
     | of_x509.SWITCHES
 )
@@ -219,6 +221,7 @@ TIMING = (
     }
     | of_centres.TIMING
     | of_id2.TIMING
+    | of_services.TIMING
     | of_thing.TIMING
     | of_x509.TIMING
 )
@@ -238,6 +241,7 @@ LIMITS = (
     }
     | of_gateways.LIMITS
     | of_id2.LIMITS
+    | of_services.LIMITS
     | of_thing.LIMITS
     | of_x509.LIMITS
 )
