@@ -1,6 +1,7 @@
 import pytest
 
 from host_tests.support import peers
+from tools.emulator.board import boot
 from tools.image import flash_image
 
 
@@ -17,8 +18,8 @@ def image():
 
 @pytest.fixture
 def board(board, image):
-    """`board(main, **options)`: a board that runs this text; switched off at the end."""
-    return lambda main, files=None, **options: board(image(main, files), **options)
+    """`board(main, **options)`: a board with boot.MAC that runs this text; switched off at the end."""
+    return lambda main, files=None, **options: board(image(main, files), **{"mac": boot.MAC, **options})
 
 
 @pytest.fixture
