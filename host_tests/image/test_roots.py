@@ -66,6 +66,7 @@ def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
             "identity": None,
             "roots": names,
             "files": 0,
+            "models": {},
             "left_out": [],
             "firmware": None,
             "warning": None,
