@@ -18,7 +18,7 @@ _TAG_NAMES = {
     and name[0] != "_"
     and name not in ("BURNED", "ISSUED", "VALUE_LIMIT", "RECORD_LIMIT")
 }
-_TAG_NAMES[record.ID2_KEY_TYPE] = "id2_type"  # as an identity's JSON calls it
+_TAG_NAMES |= {record.KIND: "way", record.ID2_KEY_TYPE: "id2_type"}  # as an identity's JSON calls them
 _BINARY_TAGS = (record.PRIVATE_KEY, record.ID2_KEY)
 _SECRET_TAGS = (record.DEVICE_SECRET, record.PRODUCT_SECRET, record.DEVICE_TOKEN)
 _NUMBER_TAGS = (record.FOR_GENERATION, record.PORT)
