@@ -134,3 +134,36 @@ def test_times_over_mqtt_are_in_the_form_of_the_request(device, vector, form):
     assert body["deviceSendTime"] == sent and {type(one) for one in body.values()} == {form}
     now = (int(body["serverRecvTime"]) + int(body["serverSendTime"])) // 2
     assert now == START * 1000 and packet.topic == f"/ext/ntp/{PK}/{DN}/response"
+
+
+def shadow(device, payload):
+    """The answer to a message to the device's shadow."""
+    (packet,) = device.publish(f"/shadow/update/{PK}/{DN}", payload.encode())
+    return json.loads(packet.payload)
+
+
+def report(version):
+    return json.dumps({"method": "update", "state": {"reported": {"a": 1}}, "version": version})
+
+
+@pytest.mark.parametrize(
+    "vector", FOUND["shadow_versions"], ids=lambda one: f"{one['stored']}-{one['version']}"
+)
+def test_a_shadow_takes_only_a_greater_version(device, vector):
+    if vector["stored"]:
+        assert shadow(device, report(vector["stored"]))["payload"]["status"] == "success"
+    payload = shadow(device, report(vector["version"]))["payload"]
+    if vector["code"]:
+        assert payload["content"]["errorcode"] == str(vector["code"])
+    else:
+        assert payload == {"status": "success", "version": vector["after"]}
+    assert shadow(device, '{"method":"get"}')["version"] == vector["after"]
+
+
+@pytest.mark.parametrize(
+    "vector", FOUND["shadow_errors"], ids=lambda one: f"{one['code']}-{one['payload'][:30]}"
+)
+def test_a_shadow_names_what_is_wrong(device, vector):
+    answer = shadow(device, vector["payload"])
+    assert (answer["method"], answer["payload"]["status"]) == ("reply", "error")
+    assert answer["payload"]["content"]["errorcode"] == str(vector["code"])
