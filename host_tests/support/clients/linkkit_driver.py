@@ -14,6 +14,7 @@ import socket
 import sys
 
 import linkkit_gateway
+import linkkit_services
 import linkkit_thing
 from linkkit import linkkit
 
@@ -140,6 +141,14 @@ def thing():
     linkkit_thing.use(make(device_secret=job["device_secret"]), events, say, expect)
 
 
+def services():
+    linkkit_services.use(make(device_secret=job["device_secret"]), events, say, expect, job)
+
+
+def raw():
+    linkkit_services.raw(make(device_secret=job["device_secret"]), events, say, expect)
+
+
 socket.getaddrinfo = resolve_platform
 say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
 {
@@ -150,5 +159,7 @@ say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-i
     "unit": unit,
     "gateway": gateway,
     "thing": thing,
+    "services": services,
+    "raw": raw,
 }[job["way"]]()
 os._exit(0)  # the SDK's threads would reconnect for ever

@@ -72,6 +72,8 @@ if (job.way === 'gateway') {
   require('./node_gateway.js')(iot, job, say, fail);
 } else if (job.way === 'thing') {
   require('./node_thing.js')(iot, job, say, fail);
+} else if (job.way === 'services') {
+  require('./node_services.js')(iot, job, say, fail);
 } else if (job.way === 'https') {
   const product = { productKey: job.product_key, productSecret: job.product_secret };
   iot.register({ ...product, deviceName: job.device_name }, (answer) => {

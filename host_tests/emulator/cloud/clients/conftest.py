@@ -7,13 +7,14 @@ import threading
 
 import pytest
 
+from host_tests.emulator.cloud.thing.test_raw import SCRIPT
 from host_tests.support.clients import environment
 from tools.emulator.cloud.process import Cloud
 
 PK, PS, INSTANCE = "a1TESTpk001", "ProductSecret016", "iot-test01"
 GATEWAY_PK, SUB_PK, SUB_PS = "a1GatewayPk", "a1SubDevPk1", "SubProductSec016"
 X509_PK = "a1X509ProdK"
-THING_PK = "a1ThingProd"
+THING_PK, RAW_PK = "a1ThingProd", "a1RawDataPk"
 SECONDS = 120  # for one driver; a bound, never a pace
 
 
@@ -32,6 +33,7 @@ def cloud(tmp_path_factory):
             {"product_key": GATEWAY_PK, "node": "gateway"},
             {"product_key": X509_PK, "auth": "x509"},
             {"product_key": THING_PK},
+            {"product_key": RAW_PK, "script": "script.py"},
             {
                 "product_key": SUB_PK,
                 "product_secret": SUB_PS,
@@ -40,7 +42,9 @@ def cloud(tmp_path_factory):
             },
         ],
     }
-    with Cloud(config, tmp_path_factory.mktemp("cloud")) as running:
+    folder = tmp_path_factory.mktemp("cloud")
+    (folder / "script.py").write_text(SCRIPT)
+    with Cloud(config, folder) as running:
         yield running
 
 

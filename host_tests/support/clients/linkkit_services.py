@@ -1,0 +1,73 @@
+"""The official Python SDK and the platform's services: tags, the shadow, RRPC on a custom topic.
+
+`linkkit_driver.py` hands over a client and its way to speak.
+"""
+
+
+def watch(client, events):
+    client.on_thing_device_info_update = lambda number, code, *rest: events.put(("tagged", code))
+    client.on_thing_device_info_delete = lambda number, code, *rest: events.put(("untagged", code))
+    client.on_thing_shadow_get = lambda message, user: events.put(("shadow", message))
+
+    def answer(number, topic, payload, qos, user):
+        client.thing_answer_rrpc(number, "pong")
+        events.put(("rrpc", topic, payload.decode()))
+
+    client.on_topic_rrpc_message = answer
+
+
+def tag(client, say, expect):
+    client.thing_update_tags({"Temperature": "36.8", "room": "kitchen"})
+    say("tagged", code=expect("tagged")[0])
+    client.thing_remove_tags(["room"])
+    say("untagged", code=expect("untagged")[0])
+    client.thing_update_tags({"Temperature": "36.8 degrees"})
+    say("refused tag", code=expect("tagged")[0])
+
+
+def cast_a_shadow(client, say, expect):
+    """Reports, a report of an older version, what is read, what an application desires."""
+    for name, version in (("reported", 1), ("conflict", 1)):
+        client.thing_update_shadow({"color": "red"}, version)
+        say(name, got=expect("shadow")[0])
+    client.thing_get_shadow()
+    say("read", got=expect("shadow")[0])
+    say("wait", **{"for": "desire"})
+    say("control", got=expect("shadow")[0])
+    kept = client.local_get_latest_shadow()
+    say("kept", version=kept.get_version(), state=kept.get_state())
+
+
+def use(client, events, say, expect, job):
+    watch(client, events)
+    client.connect_async()
+    say("connect", rc=expect("connect")[1])
+    tag(client, say, expect)
+    cast_a_shadow(client, say, expect)
+    topic = f"/{job['product_key']}/{job['device_name']}/user/"
+    client.subscribe_rrpc_topic(topic + "ping")
+    client.subscribe_topic(topic + "get")  # of the one before the SDK reports no answer
+    say("subscribed", granted=list(expect("subscribed")[0]))
+    say("wait", **{"for": "rrpc"})
+    say("rrpc", got=expect("rrpc"))
+    client.disconnect()
+    say("disconnect", rc=expect("disconnect")[0])
+
+
+def raw(client, events, say, expect):
+    """Bytes up and down, of a product with a script."""
+    client.on_thing_raw_data_post = lambda payload, user: events.put(("raw reply", payload.hex()))
+
+    def answer(payload, user):
+        client.thing_raw_data_reply(b"\x01\xc8" + payload[1 : payload.index(b"|")])
+        events.put(("raw down", payload.hex()))
+
+    client.on_thing_raw_data_arrived = answer
+    client.connect_async()
+    say("connect", rc=expect("connect")[1])
+    client.thing_raw_post_data(b"\x00\x07\x05")
+    say("raw reply", got=expect("raw reply")[0])
+    say("wait", **{"for": "raw"})
+    say("raw down", got=expect("raw down")[0])
+    client.disconnect()
+    say("disconnect", rc=expect("disconnect")[0])
