@@ -1,4 +1,4 @@
-"""Runs the device tests of the folders `device` and `thing` on both interpreters (support/device_tests.py)."""
+"""Runs the device tests of the folders in FOLDERS on both interpreters (support/device_tests.py)."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ from host_tests.support import device_tests
 from host_tests.support.paths import VECTORS
 from tools.emulator.board import umqtt
 
-FOLDERS = ("device", "thing")
+FOLDERS = ("device", "thing", "services")
 
 
 def pytest_pycollect_makemodule(module_path, parent):

@@ -22,7 +22,7 @@ firmware and whatever a chip has, and asserts. Functions named `test_...`:
 TABLES, VECTORS and HEAP are literals: the host reads them without running the
 file. Every function starts a board of its own: blank flash with a partition
 table, formatted littlefs at '/', network without Wi-Fi, the host's clock; the
-rows of one table share it. Other files of that folder can be imported.
+rows of one table share it. Other files of that folder, and of its LENDERS, can be imported.
 With ALIOT_UMQTT (tools/emulator/board/umqtt.py) MicroPython runs every test once more for each
 umqtt.simple that it names.
 """
@@ -47,6 +47,7 @@ from tools.image import flash_image
 INTERPRETERS = {"cpython": "cpython", "micropython": None}  # name -> what `Board` takes
 TIMEOUT = 120  # seconds for the rows of one function
 MARK = b"\x1e"
+LENDERS = {"services": ("thing",)}  # folder -> those beside it whose modules its tests import too
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +188,7 @@ def _start(path, which, folder, heap, mqtt=None, vectors=VECTORS):
     file = folder / "settings.json"
     clock = Clock(folder / "clock").environment()
     if which == "cpython":
-        settings["path"] = [str(path.parent), str(FIRMWARE), str(mqtt or umqtt.folder())]
+        settings["path"] = [*map(str, _folders(path.parent)), str(FIRMWARE), str(mqtt or umqtt.folder())]
         file.write_text(json.dumps(settings))
         preload = {"LD_PRELOAD": interpreter.host_faketime()}
         return [*CPYTHON, str(file)], {**clock, **preload}
@@ -202,12 +203,20 @@ def _start(path, which, folder, heap, mqtt=None, vectors=VECTORS):
 def _compiled(folder, rom):
     """The device tests' modules and the firmware, as a ROM image or a folder."""
     sources = {
-        f"device/{path.name}": path for path in sorted(folder.glob("*.py")) if path.name != "conftest.py"
+        f"device/{path.name}": path
+        for each in _folders(folder)
+        for path in sorted(each.glob("*.py"))
+        if path.name != "conftest.py" and (each == folder or not path.name.startswith("test_"))
     }
     for path in sorted(FIRMWARE.rglob("*")):
         if path.suffix in (".py", ".der") and path.name not in ("boot.py", "main.py", "manifest.py"):
             sources["firmware/" + path.relative_to(FIRMWARE).as_posix()] = path
     return modules.compiled(sources, 0, modules.into_rom) / ("rom.romfs" if rom else "rom")
+
+
+def _folders(folder):
+    """A folder of device tests, and those that lend it modules."""
+    return [folder, *(folder.parent / name for name in LENDERS.get(folder.name, ()))]
 
 
 def split(folder):

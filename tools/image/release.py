@@ -32,6 +32,8 @@ UNITS = {
     "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
     "aliot.thing": "alink pace thing.errors thing.requests thing",
+    "aliot.services.ntp": "alink services services.ntp",
+    "aliot.services.shadow": "alink services services.shadow",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
     "aliot.gateway.records": "gateway.room gateway.records",
