@@ -4,6 +4,7 @@ The parser of `cryptography` reads a certificate piece by piece and may refuse
 any piece; every piece read here comes back as a value or as a fault in words.
 """
 
+import base64
 import datetime
 import re
 import warnings
@@ -47,6 +48,13 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 
 class Unreadable(Exception):
     """A file that is not what it should be; the text says what it is instead."""
+
+
+def pem(label: str, der: bytes) -> bytes:
+    """PEM text (bytes) of `der` under `label`, lines of 64 characters."""
+    body = base64.b64encode(der).decode()
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
 
 
 @dataclass

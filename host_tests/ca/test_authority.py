@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tools import certificates
-from tools.ca import authority, envelope, passphrase
+from tools import certificates, passphrase, sealed_key
+from tools.ca import authority
 from tools.ca.authority import Authority
 from tools.errors import UserError
 
@@ -69,12 +69,12 @@ def test_git_ignores_a_ca(made_once):
 
 
 def test_a_sealed_key_costs_what_is_advised():
-    assert envelope.COST * envelope.BLOCK * envelope.PARALLEL >= 2**14 * 8 * 5
+    assert sealed_key.COST * sealed_key.BLOCK * sealed_key.PARALLEL >= 2**14 * 8 * 5
 
 
 def test_the_same_key_never_seals_to_the_same_bytes():
     key = rsa.generate_private_key(65537, 2048)
-    assert envelope.seal(key, SECRET, 2**4) != envelope.seal(key, SECRET, 2**4)
+    assert sealed_key.seal(key, SECRET, 2**4) != sealed_key.seal(key, SECRET, 2**4)
 
 
 def test_wrong_passphrase(folder):

@@ -356,7 +356,7 @@ def test_a_key_that_is_not_rsa(tmp_path):
 
 def test_a_key_that_others_may_read_is_warned_of(tmp_path, pool):
     path = tmp_path / "a.key"
-    from tools.ca.keys import pem as key_pem
+    from tools.certificates import pem as key_pem
 
     path.write_bytes(key_pem("RSA PRIVATE KEY", pool[0].private))
     path.chmod(0o644)
@@ -367,7 +367,7 @@ def test_a_key_that_others_may_read_is_warned_of(tmp_path, pool):
 
 
 def test_certificate_given_as_key_and_key_as_certificate(tmp_path, folder, pool):
-    from tools.ca.keys import pem as key_pem
+    from tools.certificates import pem as key_pem
 
     certificate = (folder / "ca.cer").read_bytes()
     assert "certificate in this key file" in said(look(tmp_path / "a.key", certificate))
@@ -375,7 +375,7 @@ def test_certificate_given_as_key_and_key_as_certificate(tmp_path, folder, pool)
 
 
 def test_no_finding_shows_a_key(tmp_path, pool):
-    from tools.ca.keys import pem as key_pem
+    from tools.certificates import pem as key_pem
 
     report = look(tmp_path / "a.cer", key_pem("RSA PRIVATE KEY", pool[0].private))
     assert key_pem("", pool[0].private)[40:60].decode() not in str(report.plain())

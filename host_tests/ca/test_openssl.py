@@ -42,7 +42,7 @@ def test_openssl_refuses_it_under_another_ca_and_after_its_end(ca, folder, pair,
 
 def test_openssl_verifies_the_verification_certificate(ca, folder, openssl, tmp_path):
     path = tmp_path / "verify.cer"
-    from tools.ca.keys import pem
+    from tools.certificates import pem
 
     path.write_bytes(pem("CERTIFICATE", ca.verification(CODE)))
     assert openssl("verify", "-x509_strict", "-CAfile", folder / "ca.cer", path).endswith("OK\n")

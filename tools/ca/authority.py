@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tools import certificates, files, serials
-from tools.ca import envelope, names, profile
+from tools import certificates, files, sealed_key, serials
+from tools.ca import names, profile
 from tools.ca.keys import SIZES, DeviceKey, generate
 from tools.ca.ledger import Ledger, Signed
 from tools.errors import UserError
@@ -75,7 +75,7 @@ def create(
     days: int = DAYS,
     organization: str | None = None,
     country: str | None = None,
-    cost: int = envelope.COST,
+    cost: int = sealed_key.COST,
     clock: Callable[[], float] = time.time,
 ) -> "Authority":
     """Make a CA in `folder`, which must not exist or be empty; nothing is left of it if that fails."""
@@ -97,7 +97,7 @@ def create(
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _fill(building, certificate, envelope.seal(key, passphrase, cost), now)
+        _fill(building, certificate, sealed_key.seal(key, passphrase, cost), now)
         with files.as_user_error(f"make {folder}"):
             os.rename(building, folder)
             files.sync_folder(folder.parent)
@@ -166,7 +166,7 @@ class Authority:
     def unlock(self, passphrase: bytes) -> Self:
         """Open the key with the passphrase (bytes); returns self."""
         path = self.folder / "ca.key"
-        key = envelope.unseal(files.read(path, _LIMIT), passphrase, path)
+        key = sealed_key.unseal(files.read(path, _LIMIT), passphrase, path)
         if _spki(key.public_key()) != _spki(self.certificate.public_key()):
             raise UserError(
                 f"{path} is not the key of {self.folder}/ca.cer; put back the two that belong together"

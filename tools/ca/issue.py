@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from tools.ca import keys, names
 from tools.ca.authority import Authority, summary
-from tools.ca.keys import DeviceKey, pem
+from tools.ca.keys import DeviceKey
+from tools.certificates import pem
 from tools.errors import UserError
 from tools.image.identity import pair
 

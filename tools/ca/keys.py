@@ -1,6 +1,5 @@
 """RSA keys of devices: made here, many at once, or taken from a signing request."""
 
-import base64
 import collections
 import concurrent.futures
 import multiprocessing
@@ -27,13 +26,6 @@ class DeviceKey:
 
     public: bytes
     private: bytes | None = field(default=None, repr=False)
-
-
-def pem(label: str, der: bytes) -> bytes:
-    """PEM text (bytes) of `der` under `label`, lines of 64 characters."""
-    body = base64.b64encode(der).decode()
-    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
 
 
 def generate(bits: int = 2048) -> DeviceKey:

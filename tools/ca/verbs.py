@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools import certificates, files
+from tools import certificates, files, passphrase
 from tools.ca import (
     association,
     authority,
@@ -19,7 +19,6 @@ from tools.ca import (
     issue,
     keys,
     names,
-    passphrase,
     rules,
 )
 from tools.ca.authority import Authority
@@ -120,7 +119,7 @@ def _verify(args):
         raise UserError(f"{out} is there already; name another file with --out")
     ca.unlock(passphrase.read(args.passphrase_file))
     certificate = ca.verification(args.code, args.days)
-    files.write(out, keys.pem("CERTIFICATE", certificate))
+    files.write(out, certificates.pem("CERTIFICATE", certificate))
     _print(
         args,
         {"path": str(out), "code": args.code.strip()},

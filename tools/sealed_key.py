@@ -1,4 +1,4 @@
-"""The CA key at rest: PKCS#8, PBES2 with scrypt and AES-256-CBC (RFC 5958, 8018, 7914); openssl opens it too.
+"""An RSA key at rest: PKCS#8, PBES2 with scrypt and AES-256-CBC (RFC 5958, 8018, 7914); openssl opens it too.
 
 `cryptography` reads this form but writes only PBKDF2 with 2,048 rounds, which
 is little against someone who has taken the file; so the envelope is put
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.x509 import ObjectIdentifier
 
 from tools import certificates
-from tools.ca.keys import pem
+from tools.certificates import pem
 from tools.errors import UserError
 
 COST = 2**14  # 16 MB; openssl refuses a scrypt that wants more than 32
@@ -95,10 +95,15 @@ def _encrypt(secret, iv, plain):
     return encryptor.update(padded) + encryptor.finalize()
 
 
-def unseal(data: bytes, passphrase: bytes, name: Path | str) -> rsa.RSAPrivateKey:
-    """The RSA key in `data` (PEM); UserError if the passphrase is wrong or the file damaged."""
+def unseal(
+    data: bytes, passphrase: bytes, name: Path | str, what: str = "CA key", maker: str = "ca init"
+) -> rsa.RSAPrivateKey:
+    """The RSA key in `data` (PEM); UserError if the passphrase is wrong or the file damaged.
+
+    `what` it is to be, and which verb makes one, is said where it is something else.
+    """
     if LABEL.encode() not in data:
-        raise UserError(f"{name} is not an encrypted CA key; put back the one that 'ca init' made")
+        raise UserError(f"{name} is not an encrypted {what}; put back the one that '{maker}' made")
     try:
         key = serialization.load_pem_private_key(data, passphrase)
     except certificates.UNREADABLE:

@@ -1,4 +1,4 @@
-"""Where the passphrase of a CA comes from: a file, the environment, or a prompt; never an argument."""
+"""Where the passphrase of a key comes from: a file, the environment, or a prompt; never an argument."""
 
 import getpass
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.errors import UserError
 
-VARIABLE = "ALIOT_CA_PASSPHRASE"
+VARIABLE = "ALIOT_CA_PASSPHRASE"  # of the CA
 SHORTEST = 12
 
 
@@ -19,6 +19,8 @@ def read(
     environment: Mapping[str, str] = os.environ,
     prompt: Callable[[str], str] = getpass.getpass,
     warn: Callable[[str], object] | None = None,
+    variable: str = VARIABLE,
+    key: str = "the CA key",
 ) -> bytes:
     """The passphrase as bytes: the first line of `file`, else of the variable, else typed in.
 
@@ -26,10 +28,10 @@ def read(
     """
     if file is not None:
         phrase = _from_file(file, warn or (lambda line: print(line, file=sys.stderr)))
-    elif VARIABLE in environment:
-        phrase = environment[VARIABLE]
+    elif variable in environment:
+        phrase = environment[variable]
     else:
-        phrase = _typed(new, prompt)
+        phrase = _typed(new, prompt, variable, key)
     if not phrase:
         raise UserError("the passphrase is empty")
     if new and len(phrase) < SHORTEST:
@@ -51,12 +53,12 @@ def _from_file(file, warn):
     return phrase
 
 
-def _typed(new, prompt):
+def _typed(new, prompt, variable, key):
     if prompt is getpass.getpass and not sys.stdin.isatty():
         raise UserError(
-            f"no passphrase: give --passphrase-file FILE or set {VARIABLE} (there is no terminal to ask)"
+            f"no passphrase: give --passphrase-file FILE or set {variable} (there is no terminal to ask)"
         )
-    phrase = prompt("Passphrase of the CA key: ")
+    phrase = prompt(f"Passphrase of {key}: ")
     if new and prompt("The same again: ") != phrase:
         raise UserError("the two passphrases differ")
     return phrase
