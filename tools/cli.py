@@ -55,6 +55,7 @@ VERBS = {
         "walk the way to the platform: DNS, TCP, TLS, clock, registration, login",
     ),
     "ca": ("tools.ca.verbs", "a private CA: device certificates, association files, checks before an upload"),
+    "ota": ("tools.ota.verbs", "releases over the air: keys, packages of files, their signatures"),
     "line": (
         "tools.line.verbs.line",
         "the production line: identities in a ledger, burned into boards, each exactly once",

@@ -2,7 +2,7 @@
 
 from host_tests.support.fleet import REGION, Fleet
 from tools.ca import association, authority, issue
-from tools.ca.keys import pem
+from tools.certificates import pem
 
 PRODUCT, CA_NAME = "a1X509Board", "Factory_CA"
 CHEAP = 2**10  # scrypt

@@ -11,7 +11,7 @@ ORDER = (
     ("base",),
     ("image",),
     ("flash",),
-    ("diagnosis", "ca", "line", "project"),
+    ("diagnosis", "ca", "line", "ota", "project"),
     ("demo",),
     ("qemu",),
 )

@@ -70,6 +70,7 @@ def test_wrong_usage_is_status_2(tools, words):
 
 
 FILES = ["missing", "folder", "binary", "broken.json", "list.json", "name.json", "none.json"]
+OTA = [("sign", ["--key", "missing"]), ("inspect", []), ("verify", ["--key", "text"])]
 ON_A_BOARD = ["erase", "backup", "inspect", "monitor", "flash"]
 BAD = [
     *(["burn", "--flash", "text", "--cert", file] for file in FILES),
@@ -109,6 +110,9 @@ BAD = [
     ["bench", "no-such-part"],
     ["ca", "issue", "--ca", "missing"],
     ["ca", "check", "missing"],
+    *(["ota", verb, file, *more] for verb, more in OTA for file in FILES[:4]),
+    ["ota", "key", "text"],
+    ["ota", "pack", "--release", "1", "--number", "1", "--out", "out.ota"],
     ["line", "status", "--ledger", "missing.sqlite"],
     ["line", "intake", "missing.csv"],
 ]

@@ -3,7 +3,7 @@
 import secrets
 
 from tools.ca import association, authority, issue
-from tools.ca.keys import pem
+from tools.certificates import pem
 from tools.demo.scene import Stage
 
 PRODUCT_KEY, DEVICE_NAME, CA_NAME = "a1DemoX509K", "gauge-x509", "Demo_CA"

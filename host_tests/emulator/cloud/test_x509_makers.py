@@ -11,7 +11,7 @@ from host_tests.emulator.cloud.test_x509_associations import FILES
 from host_tests.emulator.cloud.test_x509_cas import CA_REFUSED, proofs
 from host_tests.support.cloud.x509 import CA, HOST, PUSH, XDN, XDN2, XPK, client, first, pem, pushed
 from tools import certificates
-from tools.ca import association, authority, keys
+from tools.ca import association, authority
 from tools.ca.check import Checker
 from tools.ca.issue import issue
 from tools.emulator.cloud import codec
@@ -145,7 +145,7 @@ def test_all_of_it_made_by_the_ca_of_this_project(factory, tmp_path):
             "name": CA,
             "certificate": (tmp_path / "ca" / "ca.cer").read_text(),
             "certificate_file": "ca.cer",
-            "verification": keys.pem("CERTIFICATE", der).decode(),
+            "verification": certificates.pem("CERTIFICATE", der).decode(),
             "verification_file": "verify.cer",
         },
     )

@@ -1,0 +1,117 @@
+"""The verbs of `python -m tools ota`: from a folder to a signed package, and what they refuse."""
+
+import json
+import re
+
+import pytest
+
+from host_tests.ota.conftest import PASSPHRASE
+from tools import cli
+from tools.image import application, device_files
+from tools.ota import package
+
+APP = {
+    "main.py": "import app\n",
+    "app.py": "import aliot\n",
+    "table.bin": "rows",
+    "config.json": "{}",
+    ".aliotignore": "notes\n",
+    "notes": "",
+}
+PACK = "pack --files app --release 1.2.0 --number 7 --out app.ota --product a1OtaTests0"
+
+
+@pytest.fixture
+def ota(tmp_path, monkeypatch, capsys):
+    """`ota(words)`: (status, output), in a folder with an application; the passphrase is in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALIOT_OTA_PASSPHRASE", PASSPHRASE.decode())
+    (tmp_path / "app").mkdir()
+    for name, text in APP.items():
+        (tmp_path / "app" / name).write_text(text)
+
+    def run(words):
+        status = cli.main(["ota", *words.split()])
+        captured = capsys.readouterr()
+        return status, re.sub(r"\b[0-9a-f]{16}\b", "<KEY>", captured.out + captured.err)
+
+    return run
+
+
+def test_from_a_folder_to_a_signed_package(ota):
+    assert ota("key factory") == (
+        0,
+        "key <KEY>: RSA 2048, in factory\n"
+        "  keep   factory and the passphrase, with a copy elsewhere: boards take no package without them\n"
+        "  next   make flash ARGS='--ota-key factory/ota.pub' puts ota.pub on a board\n",
+    )
+    status, text = ota(PACK)
+    found = package.read("app.ota")
+    count, size = len(found.manifest.files), found.manifest.size
+    assert (status, text) == (
+        0,
+        f"app.ota: release 1.2.0, number 7, {count} files, {size} bytes\n"
+        "  config.json of the board stays as it is: no part of a release\n"
+        "  next   python -m tools ota sign app.ota --key FOLDER\n",
+    )
+    assert ota("sign app.ota --key factory") == (0, "app.ota: release 1.2.0 signed by <KEY>\n")
+    assert ota("verify app.ota --key factory/ota.pub") == (
+        0,
+        f"app.ota: good, signed by <KEY>, {count} files, {size} bytes\n",
+    )
+    status, text = ota("inspect app.ota")
+    assert text.splitlines()[:4] == [
+        f"release 1.2.0, number 7, {count} files, {size} bytes",
+        "  signed by   <KEY>",
+        "  for         a1OtaTests0",
+        "  needs       MicroPython 1.24, .mpy 6, store 1",
+    ]
+    assert json.loads(ota("inspect app.ota --json")[1])["number"] == 7
+
+
+def test_a_package_has_what_make_flash_writes(ota):
+    assert ota(PACK)[0] == 0
+    flashed = {**device_files.compile_tree(), **application.read("app").compiled()}
+    found = package.read("app.ota")
+    packed, at = {}, 0
+    for file in found.manifest.files:
+        packed["/" + file.path] = found.contents[at : at + file.size]
+        at += file.size
+    assert packed == {
+        path: data for path, data in flashed.items() if path not in ("/boot.py", "/config.json")
+    }
+    first = open("app.ota", "rb").read()
+    assert ota(PACK)[0] == 0 and open("app.ota", "rb").read() == first
+
+
+def test_what_a_board_does_not_need_is_left_out(ota):
+    assert ota(PACK + " --without aliot/gateway --without table.bin --board ESP32_GENERIC_C3")[0] == 0
+    found = package.read("app.ota").manifest
+    assert found.board == "ESP32C3"
+    assert not [file.path for file in found.files if file.path.startswith(("aliot/gateway", "table"))]
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (
+            PACK + " --without aliot/nothing",
+            "--without aliot/nothing: the release has no such file or folder",
+        ),
+        (PACK + " --without main.py", "main.py is missing, without which no release runs and becomes good"),
+        (
+            PACK + " --delete /config.json",
+            "delete /config.json: no release deletes that; it belongs to the board",
+        ),
+        (PACK + " --board NO_SUCH", "board 'NO_SUCH' is not known"),
+        (PACK.replace("app --release", "missing --release"), "FILES=missing is not a folder"),
+        ("key factory --bits 4096", "a key for packages has 2048 or 3072 bits, not 4096"),
+        ("key factory --passphrase-file app/notes", "the passphrase is empty"),
+        ("sign app/main.py --key factory", "app/main.py is no package of a release"),
+        ("verify app/main.py --key app/main.py", "app/main.py is no public key"),
+    ],
+)
+def test_bad_input_gets_one_line(ota, words, complaint):
+    status, text = ota(words)
+    lines = [line for line in text.splitlines() if not line.startswith("warning: ")]
+    assert status == 1 and len(lines) == 1 and lines[0].startswith("error: ") and complaint in text, text

@@ -1,0 +1,57 @@
+"""Updates over the air as they lie on a board: public keys, the record, the trees in /ota.
+
+A key is a file in /aliot/keys: its name is the key's id (16 hex digits, of the SHA-256 of its modulus), its bytes are
+the modulus. The record and the choice of a tree are the firmware's own (aliot/ota/choice.py).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tools import certificates, files
+from tools.errors import UserError
+
+KEYS = "/aliot/keys/"
+BITS = (2048, 3072)
+EXPONENT = 65537  # a board knows no other
+_LIMIT = 1 << 16
+
+
+def key_id(public: rsa.RSAPublicKey) -> str:
+    """16 hex digits."""
+    return hashlib.sha256(modulus(public)).hexdigest()[:16]
+
+
+def modulus(public: rsa.RSAPublicKey) -> bytes:
+    """The modulus, most significant byte first; 256 or 384 bytes."""
+    return public.public_numbers().n.to_bytes(public.key_size // 8, "big")
+
+
+def read_public(path: Path | str) -> rsa.RSAPublicKey:
+    """The key that `ota key` wrote, PEM or DER. UserError when it is none, or none that a board can check with."""
+    data = files.read(path, _LIMIT)
+    if b"PRIVATE KEY" in data:
+        raise UserError(f"{path} is a private key, which no board may have; name the .pub beside it")
+    try:
+        load = serialization.load_pem_public_key if b"-----" in data else serialization.load_der_public_key
+        public = load(data)
+    except certificates.UNREADABLE:
+        raise UserError(
+            f"{path} is no public key (PEM or DER); 'python -m tools ota key' makes one"
+        ) from None
+    if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers().e != EXPONENT:
+        raise UserError(
+            f"the key in {path} is not RSA with the exponent {EXPONENT}, the only one a board checks"
+        )
+    if public.key_size not in BITS:
+        raise UserError(f"the key in {path} has {public.key_size} bits; take 2048 or 3072")
+    return public
+
+
+def key_files(paths: Iterable[Path | str]) -> dict[str, bytes]:
+    """{path on the board: bytes} of the public keys in files. UserError."""
+    keys = [read_public(path) for path in paths]
+    return {KEYS + key_id(key): modulus(key) for key in keys}

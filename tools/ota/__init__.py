@@ -1,0 +1,1 @@
+"""Releases over the air: packages of files, and their signatures."""

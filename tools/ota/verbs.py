@@ -1,0 +1,248 @@
+"""Releases over the air: keys, packages of files, their signatures."""
+
+import argparse
+import json
+from pathlib import Path
+
+from tools import boards, files, passphrase
+from tools.errors import UserError
+from tools.flash import leaks
+from tools.image import application, device_files, updates
+from tools.ota import keys, package
+from tools.ota.manifest import Manifest
+
+LEAST = "1.24"  # of MicroPython, that aliot runs on
+# what stays on the board as it is, and is no part of a release
+STAYS = ("boot.py", "config.json")
+STAYS_BELOW = ("roots/", "aliot/keys/")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, (run, text, add) in _ACTIONS.items():
+        sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        add(sub)
+        sub.add_argument("--json", action="store_true", help="print what a program may read")
+        sub.set_defaults(action_run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    return args.action_run(args)
+
+
+def _secret(parser):
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help=f"first line is the passphrase; else ${keys.VARIABLE}, else it is asked for",
+    )
+
+
+def _passphrase(args, new=False):
+    return passphrase.read(
+        args.passphrase_file, new=new, variable=keys.VARIABLE, key="the key that signs packages"
+    )
+
+
+def _whole(text):
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _key_arguments(parser):
+    parser.add_argument("folder", metavar="FOLDER", help="where the key goes")
+    parser.add_argument("--bits", type=_whole, default=2048, help="size of the RSA key: 2048 (default), 3072")
+    _secret(parser)
+
+
+def _key(args):
+    folder = Path(args.folder)
+    keys.refuse_bad_request(folder, args.bits)
+    public = keys.create(folder, _passphrase(args, new=True), args.bits)
+    _print(
+        args,
+        {"folder": str(folder), "key": updates.key_id(public), "bits": args.bits},
+        [
+            f"key {updates.key_id(public)}: RSA {args.bits}, in {folder}",
+            f"  keep   {folder} and the passphrase, with a copy elsewhere: boards take no package without them",
+            f"  next   make flash ARGS='--ota-key {folder / keys.PUBLIC}' puts {keys.PUBLIC} on a board",
+        ],
+    )
+
+
+def _pack_arguments(parser):
+    parser.add_argument(
+        "--files", metavar="DIR", help="the application's folder, as make flash FILES=DIR has it"
+    )
+    parser.add_argument(
+        "--release", required=True, metavar="NAME", help="version that devices publish, e.g. 1.2.0"
+    )
+    parser.add_argument(
+        "--number", required=True, type=_whole, help="number of the release; a board takes none lower"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE", help="the package to write")
+    parser.add_argument(
+        "--product",
+        metavar="PRODUCT_KEY",
+        action="append",
+        default=[],
+        help="for this product; may be repeated",
+    )
+    parser.add_argument("--board", help="only for boards with the chip of this board")
+    parser.add_argument(
+        "--without",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="leave out a file or folder of the tree, e.g. aliot/id2; may be repeated",
+    )
+    parser.add_argument(
+        "--delete",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="a file of the board, outside of all releases, that goes once this one is good; may be repeated",
+    )
+    parser.add_argument("--rollback", action="store_true", help="it may replace a release of a higher number")
+    parser.add_argument(
+        "--least", default=LEAST, metavar="VERSION", help="least release of MicroPython (default %(default)s)"
+    )
+    parser.add_argument(
+        "--store", type=_whole, default=1, help="format of what the release stores (default %(default)s)"
+    )
+
+
+def _pack(args):
+    tree, stays = _tree(args.files, args.without)
+    manifest = Manifest(
+        args.release,
+        args.number,
+        package.mpy_version(tree),
+        args.store,
+        args.least,
+        tuple(args.product),
+        boards.load(args.board).chip.upper() if args.board else "",
+        args.rollback,
+        tuple(args.delete),
+    )
+    made = package.pack(tree, manifest)
+    data = made.encode()
+    files.write(args.out, data)
+    _print(
+        args,
+        {**_plain(made), "path": args.out, "bytes": len(data), "stays": stays},
+        [
+            f"{args.out}: release {args.release}, number {args.number}, {_amount(made)}",
+            *(f"  {path} of the board stays as it is: no part of a release" for path in stays),
+            f"  next   python -m tools ota sign {args.out} --key FOLDER",
+        ],
+    )
+
+
+def _tree(folder, without):
+    """({path in the tree: bytes} of a release, [path] of the application that stays out of it)."""
+    own = application.read(folder) if folder else None
+    leaks.refuse({**application.release(), **(own.sources if own else {})})
+    compiled = own.compiled() if own else {}
+    leaks.refuse(compiled)
+    tree = {path[1:]: data for path, data in {**device_files.compile_tree(), **compiled}.items()}
+    stays = sorted(path for path in tree if path in STAYS or path.startswith(STAYS_BELOW))
+    for path in without:
+        gone = [name for name in tree if name == path or name.startswith(path.rstrip("/") + "/")]
+        if not gone:
+            raise UserError(f"--without {path}: the release has no such file or folder")
+        stays += gone
+    shown = [path for path in stays if "/" + path in compiled and path != "boot.py"]
+    return {path: data for path, data in tree.items() if path not in stays}, shown
+
+
+def _sign_arguments(parser):
+    parser.add_argument("package", metavar="PACKAGE", help="what 'ota pack' wrote")
+    parser.add_argument("--key", required=True, metavar="FOLDER", help="the folder that 'ota key' made")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where the signed package goes; in its place by default"
+    )
+    _secret(parser)
+
+
+def _sign(args):
+    found = package.read(args.package)
+    signed = found.signed(keys.unlock(args.key, _passphrase(args)))
+    out = args.out or args.package
+    files.write(out, signed.encode())
+    _print(
+        args,
+        {**_plain(signed), "path": out},
+        [f"{out}: release {signed.manifest.release} signed by {signed.key}"],
+    )
+
+
+def _inspect_arguments(parser):
+    parser.add_argument("package", metavar="PACKAGE")
+
+
+def _inspect(args):
+    found = package.read(args.package)
+    one = found.manifest
+    lines = [f"release {one.release}, number {one.number}, {_amount(found)}"]
+    lines.append(f"  signed by   {found.key or 'nobody'}")
+    lines.append(f"  for         {', '.join((*one.products, *([one.board] if one.board else ())))}")
+    lines.append(f"  needs       MicroPython {one.least}, .mpy {one.mpy}, store {one.store}")
+    if one.rollback:
+        lines.append("  rollback    it may replace a release of a higher number")
+    lines += [f"  deletes     {path}" for path in one.delete]
+    lines += [f"  {file.size:>9}   {file.path}" for file in one.files]
+    _print(args, {**_plain(found), "files": {file.path: file.size for file in one.files}}, lines)
+
+
+def _verify_arguments(parser):
+    parser.add_argument("package", metavar="PACKAGE")
+    parser.add_argument("--key", required=True, metavar="FILE", help="the public key, ota.pub")
+
+
+def _verify(args):
+    public = updates.read_public(args.key)
+    found = package.read(args.package)
+    found.check(public)
+    _print(args, _plain(found), [f"{args.package}: good, signed by {found.key}, {_amount(found)}"])
+
+
+def _amount(found):
+    count = len(found.manifest.files)
+    return f"{count} files, {found.manifest.size} bytes"
+
+
+def _plain(found):
+    one = found.manifest
+    return {
+        "release": one.release,
+        "number": one.number,
+        "products": list(one.products),
+        "board": one.board,
+        "mpy": one.mpy,
+        "store": one.store,
+        "least": one.least,
+        "rollback": one.rollback,
+        "delete": list(one.delete),
+        "key": found.key,
+        "size": one.size,
+    }
+
+
+def _print(args, plain, lines):
+    if args.json:
+        print(json.dumps(plain))
+    else:
+        for line in lines:
+            print(line)
+
+
+_ACTIONS = {
+    "key": (_key, "make a key that signs packages, its private half encrypted", _key_arguments),
+    "pack": (_pack, "make a package of the files that make flash writes", _pack_arguments),
+    "sign": (_sign, "sign a package", _sign_arguments),
+    "inspect": (_inspect, "show what a package holds", _inspect_arguments),
+    "verify": (_verify, "check a package's signature and every file of it", _verify_arguments),
+}
