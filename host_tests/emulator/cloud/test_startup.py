@@ -65,6 +65,22 @@ def test_events_go_to_a_file_that_can_be_written(tmp_path, config):
     )
 
 
+def test_a_test_calls_the_clouds_api_and_reads_what_a_business_server_gets(tmp_path, config):
+    device = {"ProductKey": PK, "DeviceName": DN}
+    with Cloud(config.read_text(), tmp_path / "run") as cloud:
+        assert cloud.call("SetDeviceDesiredProperty", **device, Items={"Count": 5}) == {
+            "Versions": {"Count": 1}
+        }
+        with pytest.raises(CloudError, match="VersionConflict: the version of Count is 1, not 7"):
+            cloud.call("SetDeviceDesiredProperty", **device, Items={"Count": 5}, Versions={"Count": 7})
+        assert cloud.server_messages() == []
+        cloud.call("SetDeviceProperty", **device, Items={"Count": 5})
+        topic = f"/{PK}/{DN}/thing/downlink/reply/message"
+        (message,) = cloud.server_messages(wait=20, topic=topic)
+        assert message["body"]["code"] == 9200
+        assert cloud.server_messages(message["seq"]) == []
+
+
 def test_it_stops_when_its_input_ends_and_says_where_it_was(tmp_path, config):
     done = verb("--config", config, "--run-dir", tmp_path / "run")
     assert done.returncode == 0 and done.stderr == ""

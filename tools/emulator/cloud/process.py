@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import tenacity
 
@@ -140,6 +140,20 @@ class Cloud:
         """POST /devices/{pk}/{dn}/{action}."""
         path = f"/devices/{quote(product_key, safe='')}/{quote(device_name, safe='')}/{action}"
         return self.admin("POST", path, body)
+
+    def call(self, action: str, **parameters: Any) -> Any:
+        """`Data` of a call of the cloud's own API, such as SetDeviceProperty; raises `CloudError` if it fails."""
+        answer = self.admin("POST", f"/api/{quote(action, safe='')}", parameters)
+        if not answer["Success"]:
+            raise CloudError(f"{answer['Code']}: {answer['ErrorMessage']}")
+        return answer["Data"]
+
+    def server_messages(
+        self, after: int = 0, wait: int = 0, topic: str | None = None
+    ) -> list[dict[str, Any]]:
+        """What a business server gets above the number `after`, of one topic or all; waits so many seconds for one."""
+        query = {"after": after, "wait": wait, **({"topic": topic} if topic else {})}
+        return self.admin("GET", "/server_messages?" + urlencode(query))
 
     def arm(self, *faults: dict[str, Any]) -> list[dict[str, Any]]:
         """Arms faults, each a dict as in faults.md."""

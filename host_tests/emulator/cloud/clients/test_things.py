@@ -29,7 +29,7 @@ def play(cloud, request, tmp_path):
 
     def messages(tail):
         topic = f"/{THING_PK}/{dn}/{tail}"
-        return [one["body"] for one in cloud.admin("GET", f"/server_messages?topic={topic}")]
+        return [one["body"] for one in cloud.server_messages(topic=topic)]
 
     def run(driver, seconds=20, **job):
         events = driver(
