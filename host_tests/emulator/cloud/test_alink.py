@@ -58,6 +58,7 @@ def test_property_post_is_answered_with_its_id_verbatim(device):
     [
         (b"not JSON", 6207),
         (b"[1]", 6207),
+        (b'{"id":"1","params":{"Temp":1e999}}', 6207),
         (b"\xff", 6207),
         (b'{"id":"1"}', 460),
         (property_post(params=[1]), 460),
@@ -210,9 +211,12 @@ def test_rrpc_and_its_time_limit(device):
             client.send(Publish(packet.topic.replace("/rrpc/request/", "/rrpc/response/"), b"answer"))
             assert asked.result()["payload"] == "answer"
         late = pool.submit(cloud.admin, "POST", f"/devices/{PK}/{DN}/rrpc", {"payload": "x"}, 504)
-        client.read()
+        packet = client.read()
         cloud.advance(9)
         assert "in time" in late.result()["error"]
+        client.send(Publish(packet.topic.replace("/request/", "/response/"), b"too late"))
+        client.nothing()
+        assert [one["reason"] for one in cloud.log(event="reply dropped")] == ["nobody waits for it"]
 
 
 @pytest.mark.parametrize(

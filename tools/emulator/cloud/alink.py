@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 from tools.emulator.cloud.web import compact
 
@@ -39,10 +40,10 @@ def reply(
 
 
 def parse(payload: bytes) -> Body | None:
-    """The JSON object in `payload`, or None; NaN and Infinity are no JSON."""
+    """The JSON object in `payload`, or None; NaN, Infinity and numbers beyond a double's (1e999) are no JSON."""
     try:
         text = payload.decode()
-        value = json.loads(text, object_pairs_hook=Body, parse_constant=refuse)
+        value = json.loads(text, object_pairs_hook=Body, parse_constant=refuse, parse_float=finite)
         if not isinstance(value, Body):
             return None
         plain = "\\" not in text and type(value.get("id")) is str
@@ -53,8 +54,13 @@ def parse(payload: bytes) -> Body | None:
     return value
 
 
-def refuse(name: str) -> None:
+def refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else refuse(text)
 
 
 def raw_member(text: str, name: str) -> str | None:

@@ -137,6 +137,10 @@ class Requests:
         missing = gap(topic) if found is None else found[0].gap
         if missing:
             self.instance.journal.event("not emulated", pk=key[0], dn=key[1], topic=topic, reason=missing)
+        if found is None and "/rrpc/" in topic:
+            self.instance.journal.event(
+                "reply dropped", pk=key[0], dn=key[1], topic=topic, reason="nobody waits for it"
+            )
         if found is not None and session is not None:
             self.serve(found[0], found[1], Record(self.instance, device, session), topic, payload)
 
