@@ -5,55 +5,41 @@
 """
 
 import gc
-import json
 import time
 
 import aliot
 from aliot import memory
 from aliot.device import Device
-from aliot.errors import AliotError
-
-POST = "thing/event/property/post"
-SET = "thing/service/property/set"
+from aliot.thing import Thing
 
 
 def main():
     device = Device()
-
-    def on_reply(topic, payload):
-        print(json.dumps({"app": "acknowledged", "code": json.loads(payload).get("code")}))
-
-    def on_set(topic, payload):
-        answer = {"id": json.loads(payload)["id"], "code": 200, "data": {}}
-        device.publish(topic + "_reply", json.dumps(answer))
-
-    device.subscribe(POST + "_reply", on_reply)
-    device.subscribe(SET, on_set)
+    thing = Thing(device)
     device.start()
-    every = device.config.get("every", 60) * 1000
-    count = uptime = 0
-    due, last = 0, time.ticks_ms()
+    every = device.config.get("every", 60)
+
+    @thing.property("Interval")  # seconds between two posts: the platform may set them
+    def interval(seconds):
+        nonlocal every
+        every = max(1, int(seconds))
+        return every
+
+    uptime = due = waiting = 0
+    last = time.ticks_ms()
     while True:
-        device.poll(500)
+        thing.poll(500)
         now = time.ticks_ms()
         uptime += time.ticks_diff(now, last)
         last = now
         if device.connected and uptime >= due:
             gc.threshold(16384)
-            due = uptime + every
-            count += 1
-            params = {"Uptime": uptime // 1000, "FreeMemory": memory.free(), "FreeCHeap": memory.c_heap()[0]}
-            message = {
-                "id": str(count),
-                "version": "1.0",
-                "params": params,
-                "method": "thing.event.property.post",
-            }
-            try:
-                device.publish(POST, json.dumps(message), 1)
-                print(json.dumps({"app": "posted", "id": count}))
-            except AliotError:
-                pass  # the device has said so, and connects again
+            due = uptime + every * 1000
+            thing.post(Uptime=uptime // 1000, FreeMemory=memory.free(), FreeCHeap=memory.c_heap()[0])
+            print('{"app": "posted"}')
+        if len(thing.outbox) < waiting:
+            print('{"app": "acknowledged", "code": 200}')
+        waiting = len(thing.outbox)
 
 
 aliot.run(main)

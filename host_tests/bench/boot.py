@@ -17,6 +17,8 @@ from tools.firmware import FOLDER
 BOOTS = 9
 READS = {"boot": 1500, "connected": 1700}  # flash reads to a state on `MINIMAL`, at most
 MINIMAL = "examples/minimal.py, later boot"
+LATER = f"main.py, {WAYS['unique']}, later boot"
+BEYOND = 500  # flash reads of main.py, which has a Thing, beyond those
 PHASES = ("mount", "load", "identity", "Wi-Fi", "clock", "register", "connect")
 MOUNTED = b'print("mounted")\n'
 MAIN = b"""
@@ -76,6 +78,13 @@ def bounds(reads):
     return [
         Bound(f"flash reads to `{state}`, {MINIMAL}", reads[MINIMAL].reads_at(state), limit)
         for state, limit in READS.items()
+    ] + [
+        Bound(
+            f"flash reads to `{state}` beyond that, main.py",
+            reads[LATER].reads_at(state) - reads[MINIMAL].reads_at(state),
+            BEYOND,
+        )
+        for state in READS
     ]
 
 

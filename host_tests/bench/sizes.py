@@ -14,6 +14,7 @@ from tools.firmware import FOLDER
 from tools.image import device_files
 
 README = FOLDER / "README.md"
+PLAIN = FOLDER / "examples/minimal.py"  # the plain device
 CORE_LIMIT = 25 * 1024  # 24 were aimed at; every setting, answer and flood that is checked costs some
 EVERY, LATE = "every way", "when it is needed"
 # in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
@@ -62,9 +63,8 @@ def imported():
 
 def of_boot(fleet, way):
     """The modules that one first boot of that way was seen to import."""
-    boot = fleet.board(way, {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes()}, heap="112K").boot(
-        until="connected"
-    )
+    files = {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes(), "/main.py": PLAIN.read_bytes()}
+    boot = fleet.board(way, files, heap="112K").boot(until="connected")
     if not boot.state("connected"):
         raise RuntimeError("\n".join(boot.lines))
     named = {line.split()[1].replace(".", "/") for line in boot.lines if line.startswith("imported ")}

@@ -99,10 +99,13 @@ def test_a_boot_is_split_where_its_phases_end():
 def test_flash_reads_are_shown_by_state_and_bounded_for_the_least_application():
     boots = {
         boot.MINIMAL: Boot(marks=[("boot", 1400), ("wifi", 1400), ("connected", 1800)]),
+        boot.LATER: Boot(marks=[("boot", 1800), ("connected", 2301)]),
         "bare": Boot(marks=[("connected", 130)]),
     }
-    assert boot.table_of_reads(boots).rows == [(boot.MINIMAL, 1400, 1800), ("bare", None, 130)]
-    assert [(bound.value, bound.holds) for bound in boot.bounds(boots)] == [(1400, True), (1800, False)]
+    rows = [(boot.MINIMAL, 1400, 1800), (boot.LATER, 1800, 2301), ("bare", None, 130)]
+    assert boot.table_of_reads(boots).rows == rows
+    bounds = [(bound.value, bound.holds) for bound in boot.bounds(boots)]
+    assert bounds == [(1400, True), (1800, False), (400, True), (501, False)]
 
 
 def test_ratios_are_taken_within_a_round():

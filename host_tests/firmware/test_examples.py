@@ -89,7 +89,7 @@ POISON = {
 }
 SET, GET = "/sys/{}/{}/thing/service/property/set", "/{}/{}/user/get"
 ECHO, POST = "/sys/{}/{}/thing/service/echo", "/sys/{}/{}/thing/event/property/post"
-ASKED = {"id": "%s", "version": "1.0", "params": {"Switch": 1}}
+ASKED = {"id": "%s", "version": "1.0", "params": {"Switch": 1, "Interval": 60}}
 # program: topics that it hears; {topic of a good message: where it answers}
 SHIPPED = {
     "main.py": ([SET, POST + "_reply"], {SET: SET + "_reply"}),

@@ -29,7 +29,9 @@ INNER = {
     "aliot.sign": "hmac",
     "aliot.store": "owner",
     "aliot.store.Store": "media found issued save newest after copy write",
-    "aliot.thing.outbox.Outbox": "next numbers ids sizes places times file add mark remove",
+    "aliot.thing": "sendable",
+    "aliot.thing.Outbox": "next numbers ids sizes places times file put head sent acknowledged stamp add remove",
+    "aliot.thing.Thing": "model setters services values fetch asking desired passed calm faults",
     "aliot.wifi.Wifi": "fault ssid password station",
     "aliot.x509": "TOPIC clear Pair X509Certificate burned",
 }

@@ -8,7 +8,7 @@ registration and dropped.
 import os
 from binascii import hexlify
 
-from aliot import load
+from aliot import load, unload
 from aliot.errors import CredentialError, RegistrationError
 from aliot.sign import canonical, hmac_hex
 from micropython import const
@@ -22,11 +22,14 @@ def keep(device, register):
     RegistrationError, LinkError or StoreError otherwise.
     """
     credential = device.credential
-    made = register(credential, device.endpoint, device.sign_method, device.timeout)
-    store = device.store or load("store").Store()
-    fields = store.save(device.generation, credential, made)
-    device.state("stored", store.health)
-    return load("identities").issued(fields, credential.product_key, credential.device_name)
+    try:
+        made = register(credential, device.endpoint, device.sign_method, device.timeout)
+        store = device.store or load("store").Store()
+        fields = store.save(device.generation, credential, made)
+        device.state("stored", store.health)
+        return load("registration.kept").issued(fields, credential.product_key, credential.device_name)
+    finally:
+        unload("registration.kept")
 
 
 def random():
@@ -43,7 +46,7 @@ def signature(credential, nonce, sign_method):
 def parse(data):
     """A JSON object out of an answer's bytes; RegistrationError for anything else."""
     try:
-        return load("objects").parse(data)  # not before: TLS needs the memory
+        return load("registration.kept").parse(data)  # not before: TLS needs the memory
     except ValueError as problem:
         raise RegistrationError("the answer " + str(problem))
 
@@ -65,6 +68,6 @@ def issued(found, credential):
     try:
         if credential.method == "regnwl":
             return load("token").issued(*whose, found.get("clientId"), found.get("deviceToken"))
-        return load("identities").device_certificate(*whose, found.get("deviceSecret"))
+        return load("registration.kept").device_certificate(*whose, found.get("deviceSecret"))
     except (CredentialError, TypeError, AttributeError):
         raise RegistrationError("no usable credential")

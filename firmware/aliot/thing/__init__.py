@@ -1,1 +1,121 @@
-"""What a connected device does: the thing model and the services of the platform."""
+"""What a connected device does: the thing model; application.md 1 to 4.
+
+A plain device that does not import it has nothing of it. The platform's services are in aliot.services.
+"""
+
+from aliot import drop, load
+from aliot.thing.delivery import Delivery
+from aliot.thing.errors import ThingError
+from aliot.thing.outbox import Outbox
+from aliot.ticks import uptime
+from micropython import const
+
+_MOST = const(200)  # properties in a message; application.md 3.2
+
+
+class Thing(Delivery):
+    """The properties, events and services of `device`, which has not connected yet.
+
+    device   a Device, or what gateway.sub() gives for a sub-device
+    model    path of the table that the host's tools make of the product's TSL: what does not fit it is refused here,
+             with the platform's codes, before it is sent. None: everything passes
+    outbox   an Outbox of other bounds, or with a file; by default 20 messages of 4 KB in memory
+    """
+
+    def __init__(self, device, model=None, outbox=None):
+        super().__init__(device, Outbox() if outbox is None else outbox)
+        self.model = load("thing.model").Model(model) if model else None
+        self.setters = {}
+        self.services = {}
+        self.values = {}  # what was last posted
+        self.fetch = {}  # identifier -> the value that was set, of what may be desired
+        self.asking = 0  # desired values were asked for, and are not there yet
+        requests = self.requests
+        for topic in ("thing/service/#", "rrpc/request/#", "/ext/rrpc/#"):
+            requests.on(topic, self._asked)
+
+    def property(self, identifier):
+        """Decorator: handler(value) for a value that the platform sets, or that was desired while the device was away.
+
+        What it returns, or the value itself where that is None, is posted as the new value. What it raises becomes the
+        answer: a ThingError's number where it is 400, 429 or 100000 to 110000, 460 for ValueError, TypeError and other
+        numbers, 100000 for all else; application.md 1.1.
+        """
+        return lambda handler: self.setters.update({identifier: handler}) or handler
+
+    def service(self, identifier):
+        """Decorator: handler(**inputs) of a service, which returns its outputs as a dict, or None for none.
+
+        Within 8 s: the caller of a synchronous service waits no longer. What it raises is answered as for a property.
+        """
+        return lambda handler: self.services.update({identifier: handler}) or handler
+
+    def post(self, *values, time=None, **named):
+        """Post properties: a dict, or by their names; `time` in ms since 1970, by default now.
+
+        Returns whether they went out at once. If not they are kept in the outbox, and poll() sends them. ThingError
+        where the model refuses a value, ValueError for what JSON or the outbox does not hold; nothing is kept then.
+        """
+        named.update(*values)
+        if len(named) > _MOST:
+            raise ThingError(6106, "%d properties" % len(named))
+        for name in named:
+            named[name] = value = sendable(named[name])
+            if self.model:
+                named[name] = self.model.property_value(name, value)
+        self.values.update(named)
+        return self.put("property", named, time)
+
+    def event(self, identifier, *outputs, time=None, **named):
+        """Post an event with its outputs, a dict or by their names; all else as post()."""
+        named.update(*outputs)
+        for name in named:
+            named[name] = sendable(named[name])
+        if self.model:
+            named = self.model.event(identifier, named)
+        return self.put(identifier, named, time)
+
+    def get(self, identifier):
+        """The value that was last posted of a property, in wire form; None when there is none."""
+        return self.values.get(identifier)
+
+    def poll(self, ms=0):
+        """Instead of the device's poll: serves it, and sends what waits; whether the device is connected."""
+        return self.requests.poll(ms)
+
+    # What the platform asks.
+
+    def _begin(self):
+        """The connection is new: all that waits is sent, whatever has a handler may be desired."""
+        self.passed = self.faults = self.calm = self.asking = 0
+        self.fetch = dict.fromkeys(self.setters, ...)
+
+    def _work(self):
+        if self.fetch and not self.asking and uptime() >= self.calm and self.requests.room():
+            try:
+                load("thing.calls").desire(self)
+            finally:
+                drop("thing.calls")
+        super()._work()
+
+    def desired(self, data, problem):
+        try:
+            load("thing.calls").desired(self, data, problem)
+        finally:
+            drop("thing.calls")
+
+    def _asked(self, topic, message):
+        """A request of the platform's, straight or by RRPC; application.md 3.4."""
+        if "thing/service/" in topic or str(message.get("method"))[:14] == "thing.service.":
+            try:
+                load("thing.calls").asked(self, topic, message)
+            finally:
+                drop("thing.calls")
+
+
+def sendable(value):
+    """`value`, a bool as 0 or 1; ValueError for what is no JSON (application.md 2)."""
+    kind = type(value)
+    if kind is int or kind is str or kind is float and value - value == 0:
+        return value
+    return load("thing.json_value").sendable(value)

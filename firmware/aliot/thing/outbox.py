@@ -16,7 +16,7 @@ Messages of property, event and history posts: application.md 3.2, 3.3 and 3.5.
 """
 
 import json
-from struct import pack, unpack
+from struct import pack
 
 from aliot import load
 from aliot.ticks import uptime
@@ -80,30 +80,14 @@ class Outbox:
 
         (number, kind, params, time, id): `time` None when it is not known, `id` 0 when it was never sent. StoreError.
         """
-        first = 0
-        while first < len(self.numbers) and self.numbers[first] <= after:
-            first += 1
-        last = min(first + count, len(self.numbers))
-        entries = self.file.read(first, last) if self.file else self.places[first:last]
-        found = []
-        for at in range(first, last):
-            entry = entries[at - first]
-            time = self.times.get(self.numbers[at]) or unpack("<q", entry[:8])[0]
-            end = 9 + entry[8]
-            params = json.loads(str(entry[end:], "utf-8"))
-            kind = str(entry[9:end], "utf-8")
-            found.append((self.numbers[at], kind, params, time if time >= _CLOCK else None, self.ids[at]))
-        return found
+        return load("thing.entries").head(self, count, after)
 
     def sent(self, first, id, last=0):
         """The entries `first` to `last` (default: that one) are about to be sent in a message with this id.
 
         StoreError: the file does not take it, and a message that is sent all the same has another id after a reset.
         """
-        last = last or first
-        if self.file:
-            self.file.sent(first, last, id)
-        self.mark(first, last, id)
+        load("thing.entries").sent(self, first, id, last or first)
 
     def acknowledged(self, id):
         """What was sent with this id has arrived; returns how many entries that ended, 0 for an id that nobody has."""
@@ -129,18 +113,7 @@ class Outbox:
         It is the time of its put; of an entry that an earlier start put into the file the latest that it can have been.
         Returns how many got one; StoreError when the file does not take it.
         """
-        if now < _CLOCK:
-            return 0
-        now -= uptime()
-        found = 0
-        for number, id in zip(self.numbers, self.ids):
-            mark = self.times.get(number, _CLOCK)
-            if mark < _CLOCK and not id:
-                self.times[number] = mark + now
-                found += 1
-        if found and self.file:
-            self.file.compact()
-        return found
+        return load("thing.entries").stamp(self, now)
 
     def add(self, number, id, size, place):
         """Take an entry in, for which the oldest make room."""
@@ -153,11 +126,6 @@ class Outbox:
         self.places.append(place)
         self.used += size
         self.next = max(self.next, number + 1)
-
-    def mark(self, first, last, id):
-        for at, number in enumerate(self.numbers):
-            if first <= number <= last:
-                self.ids[at] = id
 
     def remove(self, at):
         self.used -= self.sizes.pop(at)

@@ -22,7 +22,7 @@ import os
 from binascii import crc32
 from struct import pack, unpack
 
-from aliot import feed
+from aliot import feed, load
 from aliot.errors import StoreError
 from aliot.ticks import uptime
 from micropython import const
@@ -156,7 +156,7 @@ class File:
             elif kind == 72:  # H
                 box.next, box.dropped = unpack("<II", body[:8])
             elif kind == 83:  # S
-                box.mark(*unpack("<III", body[:12]))
+                load("thing.entries").mark(box, *unpack("<III", body[:12]))
             else:
                 for number in unpack("<%dI" % (len(body) // 4), body):
                     if number in box.numbers:

@@ -8,6 +8,7 @@ One Requests serves a device: `of(device)` gives it to a Thing and to each servi
     data = self.requests.ask("thing/config/get", params)    the same, waits; ThingError, LinkError
     self.requests.answer(topic, message, 200, data)         to `topic` + "_reply"
     self.requests.duties.append(self._work)                 called at each poll(), without arguments
+    self.requests.connects.append(self._begin)              called when the device has connected
 
 What is no Alink envelope (shadow, time, raw data, RRPC of one's own) uses device.on and device.publish.
 """
@@ -16,8 +17,7 @@ import json
 import os
 from time import sleep_ms
 
-from aliot import alink, feed, pace
-from aliot.errors import LinkError
+from aliot import alink, feed, load, pace
 from aliot.thing.errors import ThingError
 from aliot.ticks import Deadline, uptime
 from micropython import const
@@ -55,7 +55,7 @@ class Requests:
         self.waiting = {}  # id -> (topic, uptime when nobody waits any more, on_reply)
         self.handlers = []
         self.duties = []
-        self.working = False
+        self.connects = []
         if not device.extra:
             device.extra = ",_ss=1"
         # ids of another run may wait in a file: no two runs begin alike
@@ -103,28 +103,11 @@ class Requests:
 
         LinkError when the connection ends. Not from a handler: ThingError `handler`.
         """
-        client = self.device.client
-        if client and client.busy:
-            raise ThingError("handler", topic)
-        found = []
-        id = self.send(topic, params, lambda data, problem: found.append((data, problem)), timeout, method)
-        deadline = Deadline(timeout)
-        try:
-            while not found and deadline.left():
-                if self.device.client is not client:
-                    raise LinkError("not connected", "offline")
-                feed()
-                self.device.serve(deadline.left())
-        finally:
-            self.waiting.pop(id, None)
-        data, problem = found[0] if found else (None, ThingError("silent", topic))
-        if problem:
-            raise problem
-        return data
+        return load("thing.asking").ask(self, topic, params, timeout, method)
 
     def answer(self, topic, message, code=200, data=None, text="success"):
         """Answer a request of the platform's, on `topic` + "_reply", with its id as it came; application.md 1.1."""
-        self.publish(topic + "_reply", reply(message, code, data, text))
+        load("thing.asking").respond(self, topic + "_reply", message, code, data, text)
 
     def publish(self, topic, payload):
         """Publish with QoS 0 within the rate that the device's requests share; application.md 4."""
@@ -148,13 +131,8 @@ class Requests:
         while True:
             self.device.poll(min(deadline.left(), _SLICE))
             self.expire()
-            if not self.working:
-                self.working = True
-                try:
-                    for duty in self.duties:
-                        duty()
-                finally:
-                    self.working = False
+            for duty in self.duties:
+                duty()
             if not deadline.left():
                 return self.device.connected
 
@@ -170,6 +148,8 @@ class Requests:
     def _state(self, state, fields):
         if state == "connected":
             self.expire(True)
+            for begin in self.connects:
+                begin()
 
     def _message(self, topic, payload):
         prefix = self.device.full_topic("thing/")[:-6]
@@ -197,14 +177,3 @@ class Requests:
                 on_reply(message.get("data"), None)
             else:
                 on_reply(None, ThingError(code, str(message.get("message", ""))))
-
-
-def reply(message, code=200, data=None, text="success"):
-    """The reply to a request of the platform's as JSON, its id as it came; "" for one that is no id, such as 1e999."""
-    id = message.get("id")
-    return '{"id":%s,"code":%d,"data":%s,"message":%s}' % (
-        dumped(id if isinstance(id, (int, str)) else ""),
-        code,
-        dumped(data or {}),
-        dumped(text),
-    )

@@ -165,15 +165,11 @@ def test_no_second_has_more_messages_than_the_platform_takes():
         assert len([one for one in times if begin <= one < begin + 1000]) <= 30
 
 
-def test_duties_are_done_at_each_poll_and_not_within_one_another():
+def test_duties_are_done_at_each_poll():
     peer = Peer(lambda topic, message: (200, {}))
     requests = of(peer)
     done = []
-
-    def duty():
-        done.append(requests.poll(0))
-
-    requests.duties.append(duty)
-    requests.poll(10)
+    requests.duties.append(lambda: done.append(requests.ask(TAGS, {})))
     requests.poll(0)
-    assert len(done) == 2
+    requests.poll(0)
+    assert done == [{}, {}]

@@ -1,0 +1,114 @@
+"""What a Thing could not send when it happened, or what was not acknowledged; application.md 3.5.
+
+It goes as history, ten entries in a message and one message at a time: a message again as it was, with the same id and
+times. History leaves the current values as they are: the newest of them follow in one post. One entry alone goes as
+what it is.
+"""
+
+from aliot import clock, pace, unload
+from aliot.errors import AliotError
+from aliot.thing.delivery import point
+from aliot.thing.requests import of
+from aliot.ticks import uptime
+from micropython import const
+
+_GROUP = const(10)  # entries of a history message
+_CALM = const(5000)  # ms until the next try; it doubles
+_LONGEST = const(300000)
+_DOUBLED = const(6)
+
+
+def send(thing):
+    """Send the next message of the backlog. None is on its way: what is in the outbox is to be sent."""
+    try:
+        entries, id = _due(thing.outbox, thing)
+    except AliotError as problem:  # of the outbox's file
+        wait(thing)
+        report(thing, problem)
+        return
+    if not entries:
+        latest = thing.latest
+        params = {name: point(*latest[name]) for name in latest}
+        id = pace.next_id(thing.device)
+        thing.transmit(thing.requests, "thing/event/property/post", params, id, thing.passed, 0)
+        return
+    number, kind, params, time, _ = entries[0]
+    if len(entries) == 1:
+        if kind == "property":
+            for name in params:
+                thing.latest.pop(name, None)
+        thing.send(kind, params, time, id, number)
+        return
+    # a gateway names its sub-devices in a message of its own
+    requests = of(getattr(thing.device, "parent", thing.device))
+    topic = "thing/event/property/history/post"
+    thing.transmit(requests, topic, [_history(thing, entries)], id, entries[-1][0], len(entries))
+
+
+def failed(thing, id, number, count, problem):
+    """A message with `count` entries was not acknowledged: it goes again, or nothing more can be done for it."""
+    if problem.retry != "never":
+        wait(thing)
+        return
+    thing.faults = 0
+    if count > 1:  # one of them must not hold the others
+        thing.alone = number
+        thing.passed = 0
+        return
+    thing.latest = thing.latest if count else {}
+    thing.outbox.acknowledged(id)
+    report(thing, problem)
+
+
+def wait(thing):
+    """Nothing is sent again for a while."""
+    thing.passed = 0
+    thing.calm = uptime() + min(_CALM << thing.faults, _LONGEST)
+    thing.faults = min(thing.faults + 1, _DOUBLED)
+
+
+def report(thing, problem):
+    """A line of state with an error of aliot's."""
+    fields = {"code": problem.code, "detail": problem.detail, "advice": problem.advice}
+    thing.device.state("error", fields)
+    unload("advice")
+
+
+def _due(outbox, thing):
+    """(the entries of the next message, its id)."""
+    if clock.server:
+        outbox.stamp(clock.utc() * 1000)
+    entries = outbox.head(_GROUP)
+    if not entries:
+        return entries, 0
+    id = again = entries[0][4]
+    same = 1
+    while same < len(entries) and entries[same][4] == id:
+        same += 1
+    if entries[0][0] <= thing.alone and same > 1:
+        same = 1
+        again = 0
+    if not again:
+        id = pace.next_id(thing.device)
+        outbox.sent(entries[0][0], id, entries[same - 1][0])
+    return entries[:same], id
+
+
+def _history(thing, entries):
+    """What happened to `thing`, each entry of the outbox with its time. `thing.latest` gets the properties' values."""
+    properties = []
+    events = []
+    for _, kind, params, time, _ in entries:
+        if kind == "property":
+            properties.append({name: point(params[name], time) for name in params})
+            for name in params:
+                thing.latest[name] = (params[name], time)
+        else:
+            events.append({kind: point(params, time)})
+    device = thing.device
+    item = {"identity": {"productKey": device.product_key, "deviceName": device.device_name}}
+    if properties:
+        item["properties"] = properties
+    if events:
+        item["events"] = events
+    return item
