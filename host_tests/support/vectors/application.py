@@ -104,26 +104,6 @@ def topics():
 
 # ---- envelopes, byte for byte
 
-TSL = r"""
-{"profile": {"productKey": "{pk}", "version": "1.0"},
- "properties": [
-  {"identifier": "temp", "accessMode": "r", "dataType": {"type": "float", "specs": {"min": "-40", "max": "125"}}},
-  {"identifier": "on", "accessMode": "rw", "dataType": {"type": "bool", "specs": {"0": "off", "1": "on"}}},
-  {"identifier": "power", "accessMode": "rw", "dataType": {"type": "text", "specs": {"length": "8"}}},
-  {"identifier": "temperature", "accessMode": "rw", "dataType": {"type": "int", "specs": {"max": "99"}}},
-  {"identifier": "engine:speed", "accessMode": "rw", "dataType": {"type": "int", "specs": {}}}],
- "events": [
-  {"identifier": "alarm", "type": "alert", "outputData": [
-    {"identifier": "errorCode", "dataType": {"type": "text", "specs": {"length": "255"}}}]},
-  {"identifier": "engine:stall", "type": "error", "outputData": []}],
- "services": [
-  {"identifier": "SetWeight", "callType": "async",
-   "inputData": [{"identifier": "NewWeight", "dataType": {"type": "double", "specs": {"min": "0", "max": "200"}}}],
-   "outputData": [{"identifier": "OldWeight", "dataType": {"type": "double", "specs": {}}}]},
-  {"identifier": "Weigh", "callType": "sync", "inputData": [],
-   "outputData": [{"identifier": "weight", "dataType": {"type": "double", "specs": {}}}]}]}
-"""
-
 
 def requests():
     """Those of application_requests.txt; `id` is the JSON text of the request's id, None without one."""
@@ -271,17 +251,39 @@ def blocks():
 
 
 def ntp():
-    rows = [
-        (100, 1010, 1015, 125),
-        (0, 0, 0, 0),
-        (5, 1700000000000, 1700000000010, 95),
-        (1000, 2000, 2000, 1002),
-        (1780000000000, 1780000000123, 1780000000133, 1780000000300),
-    ]
+    rows = {
+        "page": (100, 1010, 1015, 125),
+        "zero": (0, 0, 0, 0),
+        "board-at-once": (0, 1780000000000, 1780000000000, 0),
+        "board-there-and-back": (100, 1780000001010, 1780000001015, 125),
+        "board-slow-way-back": (5, 1700000000000, 1700000000010, 4095),
+        "board-after-days": (86400000, 1780000000123, 1780000000133, 86400310),
+    }
     quoted("(serverRecvTime + serverSendTime + deviceRecvTime − deviceSendTime) / 2")
     quoted("received at 125 → 1025")
     names = ("deviceSendTime", "serverRecvTime", "serverSendTime", "deviceRecvTime")
-    return [dict(zip(names, row)) | {"now": (row[1] + row[2] + row[3] - row[0]) // 2} for row in rows]
+    return [
+        {"name": name, **dict(zip(names, row)), "now": (sum(row[1:]) - row[0]) // 2}
+        for name, row in rows.items()
+    ]
+
+
+def pack():
+    """A gateway's message with its own values and a sub-device's, under the names of both (3.5)."""
+    point = '{"value":1,"time":1524448722000}'
+    event = '{"alarm":{"value":{"errorCode":"E1"},"time":1524448722000}}'
+    own = '"properties":{"on":%s},"events":%s' % (point, event)
+    other = (
+        '{"identity":{"productKey":"{sub_pk}","deviceName":"{sub_dn}"},"properties":{"on":%s},"events":{}}'
+    )
+    params = '{%s,"subDevices":[%s]}' % (own, other % point)
+    method = "thing.event.property.pack.post"
+    return {
+        "topic": S + "thing/event/property/pack/post",
+        "payload": '{"id":"10","version":"1.0","params":%s,"method":"%s"}' % (params, method),
+        "values": {"on": 1},
+        "event": ["alarm", {"errorCode": "E1"}],
+    }
 
 
 def shadow_versions():
@@ -370,10 +372,11 @@ def content():
         "device_codes": codes("1.1"),
         "cloud_codes": codes("1.2"),
         "upload_codes": codes("12"),
-        "tsl": json.loads(TSL),
+        "tsl": json.loads(FILE.with_name("application_tsl.json").read_text(encoding="utf-8")),
         "requests": requests(),
         "replies": replies(),
         "downlinks": downlinks(),
+        "pack": pack(),
         "checks": check_values(),
         "blocks": blocks()["send"],
         "download_blocks": blocks()["download"],

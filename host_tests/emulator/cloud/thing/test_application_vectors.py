@@ -6,7 +6,7 @@ import json
 import pytest
 
 from host_tests.support.cloud.asker import START
-from host_tests.support.cloud.thing import DN, PK
+from host_tests.support.cloud.thing import DN, GDN, GPK, ONE, PK, SPK
 from host_tests.support.paths import VECTORS
 from host_tests.support.vectors import application
 from tools.emulator.cloud import codes, topics
@@ -68,6 +68,19 @@ def test_a_request_is_taken_byte_for_byte(device, name):
         assert [body for _, body in device.world.history("event", name)] == [value]
 
 
+def test_a_gateway_s_pack_is_taken_whole(device):
+    vector, gateway = FOUND["pack"], device.world.gateway()
+    names = {"{pk}": GPK, "{dn}": GDN, "{sub_pk}": SPK, "{sub_dn}": ONE}
+    texts = [vector["topic"], vector["payload"]]
+    for name, value in names.items():
+        texts = [text.replace(name, value) for text in texts]
+    (reply,) = gateway.publish(texts[0], texts[1].encode())
+    assert json.loads(reply.payload)["code"] == 200
+    assert [device.world.values(key) for key in ((GPK, GDN), (SPK, ONE))] == [vector["values"]] * 2
+    name, value = vector["event"]
+    assert [body for _, body in device.world.history("event", name, (GPK, GDN))] == [value]
+
+
 def check_reply(vector, payload):
     reply = json.loads(payload)
     assert reply["code"] == vector["code"], reply
@@ -125,7 +138,7 @@ def test_a_value_fits_or_has_one_of_its_codes(name):
 
 
 @pytest.mark.parametrize("form", [str, int])
-@pytest.mark.parametrize("vector", FOUND["ntp"], ids=lambda one: one["now"])
+@pytest.mark.parametrize("vector", FOUND["ntp"], ids=lambda one: one["name"])
 def test_times_over_mqtt_are_in_the_form_of_the_request(device, vector, form):
     """A device that hears at once computes the platform's time out of them (application.md 8)."""
     sent = form(vector["deviceSendTime"])
