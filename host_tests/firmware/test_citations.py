@@ -8,6 +8,7 @@ import pytest
 
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
+from tools.emulator.cloud.ota import switches as of_ota
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
 from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
@@ -34,6 +35,7 @@ OTHERS = (
     ("id2.md", of_id2),
     ("x509.md", of_x509),
     ("application.md", of_thing),
+    ("application.md", of_ota),
 )
 TABLES = {}
 for name, module in OTHERS:

@@ -295,7 +295,7 @@ MISSING = {
     T + "thing/config/get": "nothing answers",
     T + "thing/file/upload/mqtt/init": "nothing answers",
     T + "thing/deviceinfo/get": "nothing answers",
-    f"/ota/device/inform/{PK}/{DN}": "nothing answers",
+    f"/ota/device/inform/{PK}/{DN}": None,
     f"/shadow/update/{PK}/{DN}": None,
     T + "thing/deviceinfo/update": None,
     T + "thing/reset": "it is answered, and nothing is kept",

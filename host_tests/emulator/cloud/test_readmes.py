@@ -15,6 +15,7 @@ from tools.emulator.cloud.centres import switches as of_centres
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.itls.faults import SPOILS, framings
+from tools.emulator.cloud.ota import switches as of_ota
 from tools.emulator.cloud.services import switches as of_services
 from tools.emulator.cloud.setting import OrderOf, SomeOf, Switch
 from tools.emulator.cloud.thing import switches as of_thing
@@ -29,6 +30,7 @@ MODULES = {
     "centres": (of_centres, "direct.md"),
     "gateway": (of_gateways, "gateway.md"),
     "id2": (of_id2, "id2.md"),
+    "ota": (of_ota, "application.md"),
     "services": (of_services, "application.md"),
     "thing": (of_thing, "application.md"),
     "x509": (of_x509, "x509.md"),

@@ -13,6 +13,7 @@ from tools.emulator.cloud.gateway import console as of_gateways
 from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
+from tools.emulator.cloud.ota import console as of_ota
 from tools.emulator.cloud.services import api as of_services  # noqa: F401 (it registers its calls)
 from tools.emulator.cloud.thing import console as of_thing
 from tools.emulator.cloud.topics import device_of
@@ -93,6 +94,7 @@ def list_products(app: AdminApp, request: Request) -> list[dict[str, Any]]:
             "preregistration_free": product.preregistration_free,
             "devices": len(product.devices),
             **of_id2.describe_product(app, product),
+            **of_ota.describe_product(app, product),
             **of_thing.describe_product(app, product),
         }
         for product in app.instance.registry.products.values()

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from tools import files
 from tools.emulator.cloud.centres.host_names import served
+from tools.emulator.cloud.ota.urls import host as storage_host
 from tools.errors import UserError
 
 # Python's own lists leave RSA key exchange out; the official C clients offer nothing else, and
@@ -36,6 +37,7 @@ def host_names(*regions: str) -> list[str]:
             "iot-auth.cn-shanghai.aliyuncs.com",
             "x509.itls.cn-shanghai.aliyuncs.com",
             *served(regions),
+            *map(storage_host, regions),
         }
     )
 

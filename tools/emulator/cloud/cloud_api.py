@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.web import Request, Response
 
 ACTIONS: dict[str, Callable[..., Any]] = {}
+CAPITALS = {"ota": "OTA", "url": "URL"}  # words that the cloud writes so in the names of calls
 
 
 class Failed(Exception):
@@ -36,7 +37,8 @@ class Failed(Exception):
 
 def action(function: Callable[..., Any]) -> Callable[..., Any]:
     """Registers a function for the call of its name: `set_device_property` answers SetDeviceProperty."""
-    ACTIONS["".join(part.title() for part in function.__name__.split("_"))] = function
+    parts = function.__name__.split("_")
+    ACTIONS["".join(CAPITALS.get(part, part.title()) for part in parts)] = function
     return function
 
 

@@ -28,6 +28,7 @@ GATEWAY_STAGES = (
     "sub_batch_logout",
 )
 CENTRE_STAGES = ("auth", "bootstrap")
+DOWNLOAD = "download"
 MQTT_STAGES = (
     "accept",
     "connect",
@@ -46,7 +47,7 @@ STAGES = {
     "mqtt_tcp": MQTT_STAGES,
     "itls": ("handshake", *ITLS_STAGES, *MQTT_STAGES),
     "x509": ("handshake", *(stage for stage in MQTT_STAGES if stage != "register")),
-    "https": ("accept", "handshake", "register", *CENTRE_STAGES),
+    "https": ("accept", "handshake", "register", *CENTRE_STAGES, DOWNLOAD),
     "ntp": ("request",),
 }
 CERTIFICATES = ("wrong_host", "expired", "not_yet_valid", "untrusted")
@@ -77,6 +78,7 @@ ANSWERS = (
     "request",
     *GATEWAY_STAGES,
     *CENTRE_STAGES,
+    DOWNLOAD,
     *ITLS_STAGES,
 )
 MESSAGES = ("reply", "deliver")
@@ -107,10 +109,18 @@ KINDS = {
     "foreign_host": (CENTRE_STAGES, {"host": Parameter(str, "mqtt.example.com")}),
     "oversize": (("register", "push", *CENTRE_STAGES), {"bytes": Parameter(int, 65_536)}),
     "status": (
-        ("register", *CENTRE_STAGES),
+        ("register", *CENTRE_STAGES, DOWNLOAD),
         {"status": Parameter(int, 503, low=100, high=599), "body": Parameter(str)},
     ),
-    "chunked": (("register", *CENTRE_STAGES), {}),
+    "chunked": (("register", *CENTRE_STAGES, DOWNLOAD), {}),
+    "expired": ((DOWNLOAD,), {}),
+    "redirect": ((DOWNLOAD,), {"url": Parameter(str, "https://files.example.com/")}),
+    "wrong_length": ((DOWNLOAD,), {"by": Parameter(int, 1, low=-(2**31))}),
+    "whole": ((DOWNLOAD,), {}),
+    "damage": ((DOWNLOAD, "reply"), {"at": Parameter(int, 0)}),
+    "wrong_crc": (("reply",), {}),
+    "wrong_offset": (("reply",), {"offset": Parameter(int, 0)}),
+    "without": (MESSAGES, {"field": Parameter(str, "sign")}),
     "certificate": (("handshake",), {"certificate": Parameter(str, "expired", choices=CERTIFICATES)}),
     "wrong_year": (("request",), {"year": Parameter(int, 2000, low=1900, high=2100)}),
     "kiss": (("request",), {}),

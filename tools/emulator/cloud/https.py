@@ -1,4 +1,4 @@
-"""The HTTPS side of the platform: registration, authentication before MQTT, bootstrap (direct.md 2, 6)."""
+"""The HTTPS side of the platform: registration, authentication before MQTT, bootstrap, files (direct.md 2, 6)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tools.emulator.cloud import registration
 from tools.emulator.cloud.calls import message
 from tools.emulator.cloud.centres import bootstrap, guider, host_names
 from tools.emulator.cloud.mqtt import spoiled
+from tools.emulator.cloud.ota import urls
 from tools.emulator.cloud.web import HttpPeer, Response, answer_json
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class HttpsApp:
         return HttpPeer(link, self, BODY_MAX)
 
     def __call__(self, request, link):
+        if urls.HOST.fullmatch(asked_host(request, link)):
+            return self.instance.ota.downloads.serve(request, link)
         centre = self.centre(request, link)
         call = find(request.path, centre)
         if call is None:
@@ -48,8 +51,7 @@ class HttpsApp:
 
     def centre(self, request: Request, link: Link) -> str:
         """Which centre is asked: by the Host header, else by the TLS name; the instance's own if neither."""
-        host = request.headers.get("host", "").rsplit(":", 1)[0]
-        found = host_names.auth_centre(host) or host_names.auth_centre(link.server_name or "")
+        found = host_names.auth_centre(asked_host(request)) or host_names.auth_centre(link.server_name or "")
         return found or self.instance.config.region
 
     def serve(self, call: Call, asked: Any, link: Link) -> Response | None:
@@ -94,6 +96,12 @@ class HttpsApp:
         return answer_json(
             {"code": code, "message": message(code)}, self.instance.config.switches.https_status
         )
+
+
+def asked_host(request: Request, link: Link | None = None) -> str:
+    """The name in the Host header; without one that of TLS, if there is a `link`."""
+    named = request.headers.get("host", "").rsplit(":", 1)[0]
+    return (named or (link.server_name if link else None) or "").lower()
 
 
 def find(path: str, centre: str) -> Call | None:

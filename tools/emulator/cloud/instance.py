@@ -17,6 +17,7 @@ from tools.emulator.cloud.id2 import login as id2_login
 from tools.emulator.cloud.id2.service import Service
 from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.journal import Journal
+from tools.emulator.cloud.ota.service import Ota
 from tools.emulator.cloud.registry import Registry
 from tools.emulator.cloud.requests import Requests
 from tools.emulator.cloud.server_messages import ServerMessages
@@ -96,7 +97,7 @@ class Instance:
         self.lifecycle = Lifecycle(self)
         self.things = Things(self)
         self.packs, self.desired, self.downlinks = Packs(self), Desired(self), Downlinks(self)
-        self.services, self.gateways = Services(self), Gateways(self)
+        self.services, self.gateways, self.ota = Services(self), Gateways(self), Ota(self)
         self.id2 = Service(config, store, self.registry, self.wall, monotonic)
         self.certificates = Certificates(self)
 
@@ -360,6 +361,7 @@ class Instance:
             self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)
         self.store.forget_states(*device.key)
+        self.ota.campaigns.forget(device.key)
         self.id2.identities.release(*device.key)
 
     def keep_unit(self, device: Device, client_id: str) -> None:

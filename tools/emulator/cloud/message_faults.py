@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tools.emulator.cloud.ota import blocks
 from tools.emulator.cloud.web import compact
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.codec import Publish
     from tools.emulator.cloud.faults import Fault
 
-KINDS = ("late", "twice", "number_id", "wrong_id", "code", "set")
+BLOCKS = ("damage", "wrong_crc", "wrong_offset")  # of the replies that carry a block of a file
+KINDS = ("late", "twice", "number_id", "wrong_id", "code", "set", "without", *BLOCKS)
 
 
 def deliveries(packet: Publish, fault: Fault) -> list[tuple[float, bytes]]:
@@ -26,6 +28,8 @@ def deliveries(packet: Publish, fault: Fault) -> list[tuple[float, bytes]]:
 
 def changed(payload: bytes, fault: Fault) -> bytes:
     """The payload as `fault` spoils it; one that is no JSON object stays as it is."""
+    if fault.kind in BLOCKS:
+        return blocks.spoiled(payload, fault)
     try:
         body = json.loads(payload)
     except ValueError:
@@ -36,6 +40,8 @@ def changed(payload: bytes, fault: Fault) -> bytes:
         body["id"] = number(body.get("id"))
     elif fault.kind == "wrong_id":
         body["id"] = another(body.get("id")) if fault["id"] is None else fault["id"]
+    elif fault.kind == "without" and isinstance(body.get("data"), dict):
+        body["data"].pop(fault["field"], None)
     elif fault.kind == "code":
         body |= refusal(body, fault["code"], fault["message"] or "a fault")
     return compact(body)

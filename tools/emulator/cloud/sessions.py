@@ -93,6 +93,7 @@ class Sessions:
         self.paced = config.switches.downlink_rate == "drop"
         self.by_device = {}
         self.on_close = lambda session, peer: None  # what else is done when a session loses its connection
+        self.on_ready = lambda session: None  # and when one has got what waited for it
         for pk, dn, unit, body in store.sessions():
             session = self.get((pk, dn, unit))
             session.persistent = not body["clean"]
@@ -164,6 +165,7 @@ class Sessions:
         for packet_id, waiting in session.flying.items():
             session.peer.send(Publish(waiting.topic, waiting.payload, 1, packet_id, dup=True), "deliver")
         self.flush(session)
+        self.on_ready(session)
 
     def forget(self, product_key: str, device_name: str) -> None:
         """The device was deleted."""

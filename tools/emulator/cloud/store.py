@@ -52,6 +52,7 @@ class Store:
     """`device`, `product` and `session` bodies are JSON; a device body of None says deleted."""
 
     def __init__(self, path):
+        self.folder = Path(path).parent  # where larger things lie beside it
         try:
             owned(path)
             self.db = sqlite3.connect(path, isolation_level=None)
@@ -167,6 +168,14 @@ class Store:
             self.db.execute(
                 "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", (pk, dn, kind, json.dumps(body))
             )
+
+    def states(self, prefix: str) -> Iterator[tuple[str, str, Any]]:
+        """Yields (pk, dn, body) of all that is kept under a kind that begins with `prefix`."""
+        rows = self.db.execute(
+            "SELECT pk, dn, body FROM state WHERE substr(kind, 1, ?) = ?", (len(prefix), prefix)
+        )
+        for pk, dn, body in rows:
+            yield pk, dn, json.loads(body)
 
     def forget_states(self, pk: str, dn: str) -> None:
         """The device was deleted."""

@@ -10,6 +10,7 @@ figures, in tables of their own so that tests need not wait and need not send
 from tools.emulator.cloud.centres import switches as of_centres
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
+from tools.emulator.cloud.ota import switches as of_ota
 from tools.emulator.cloud.services import switches as of_services
 from tools.emulator.cloud.setting import Figure, OrderOf, SomeOf, Switch
 from tools.emulator.cloud.thing import switches as of_thing
@@ -194,6 +195,7 @@ SWITCHES = (
     | of_centres.SWITCHES
     | of_gateways.SWITCHES
     | of_id2.SWITCHES
+    | of_ota.SWITCHES
     | of_services.SWITCHES
     | of_thing.SWITCHES
     | of_x509.SWITCHES
@@ -221,6 +223,7 @@ TIMING = (
     }
     | of_centres.TIMING
     | of_id2.TIMING
+    | of_ota.TIMING
     | of_services.TIMING
     | of_thing.TIMING
     | of_x509.TIMING
@@ -241,10 +244,11 @@ LIMITS = (
     }
     | of_gateways.LIMITS
     | of_id2.LIMITS
+    | of_ota.LIMITS
     | of_services.LIMITS
     | of_thing.LIMITS
     | of_x509.LIMITS
 )
 
 # key of a [[product]] -> what reads it: (Table, key, folder of cloud.toml) -> the value in `ProductSeed.more`
-PRODUCT_KEYS = of_thing.PRODUCT_KEYS
+PRODUCT_KEYS = of_thing.PRODUCT_KEYS | of_ota.PRODUCT_KEYS

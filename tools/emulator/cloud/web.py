@@ -17,6 +17,8 @@ HEAD_MAX = 16 * 1024
 REASONS = {
     200: "OK",
     201: "Created",
+    206: "Partial Content",
+    302: "Found",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
@@ -24,6 +26,7 @@ REASONS = {
     409: "Conflict",
     411: "Length Required",
     413: "Content Too Large",
+    416: "Range Not Satisfiable",
     429: "Too Many Requests",
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -50,13 +53,17 @@ class Request:
 
 @dataclass
 class Response:
-    """One answer; `chunked` sends the body in chunks instead of by length, `close` ends the connection."""
+    """One answer; `chunked` sends the body in chunks instead of by length, `close` ends the connection.
+
+    `length` is what Content-Length says when it is not that of the body.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     chunked: bool = False
     close: bool = False
+    length: int | None = None
 
     def encode(self) -> bytes:
         headers = {
@@ -72,7 +79,7 @@ class Response:
             pieces = (body[:half], body[half:])
             body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
         else:
-            headers["Content-Length"] = str(len(body))
+            headers["Content-Length"] = str(len(body) if self.length is None else self.length)
         headers["Connection"] = "close" if self.close else "keep-alive"
         lines = [
             f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}",
