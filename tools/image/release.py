@@ -28,13 +28,14 @@ UNITS = {
     "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
-    "aliot.registration.https": "registration registration.https",
+    "aliot.registration.https": "http registration registration.https",
     # what a registration needs of a start, and no more: it has the least memory left
     "aliot.registration.kept": "names objects identities registration.kept",
     "aliot.registration.mqtt": "registration registration.mqtt",
     "aliot.gateway": "gateway.errors gateway.rows gateway.upkeep gateway",
     "aliot.thing": "alink pace thing.errors thing.requests thing.outbox thing.delivery thing",
     "aliot.thing.backlog": "thing.entries thing.backlog",
+    "aliot.services.config": "http services.download services.service services.config",
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.shadow": "alink services services.shadow",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more

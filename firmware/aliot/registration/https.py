@@ -1,13 +1,11 @@
 """Dynamic registration over HTTPS: one POST, one answer; direct.md 2."""
 
-from aliot import load, registration
+from aliot import http, load, registration
 from aliot.endpoint import PUBLIC
-from aliot.errors import Closed, RegistrationError, TimedOut
+from aliot.errors import Closed, RegistrationError
 from micropython import const
 
 _LIMIT = const(2048)  # bytes of an answer's body
-_HEAD = const(16384)  # bytes of all that comes before it
-_LINE = const(128)  # bytes of a line that matter
 
 
 def complete(device):
@@ -55,84 +53,35 @@ def answer(stream):
     The body has a length, comes in chunks, or ends with the connection; chunks go before a length (RFC 9112, 6.3).
     """
     try:
-        status = 100
-        while status < 200:  # 100 Continue and its like come before the answer
-            status, length, chunked = _head(stream)
+        status, length, chunked = http.head(stream)
         if status in (204, 304):
             return status, b""
         if chunked:
             return status, _chunks(stream)
-        return status, _rest(stream) if length is None else _read(stream, _size(length))
+        return status, _rest(stream) if length is None else http.read(stream, _size(length))
     except (ValueError, IndexError):
         raise RegistrationError("not HTTP, or too large")
-
-
-def _head(stream):
-    """(status, length or None, whether the body comes in chunks)."""
-    room = _HEAD
-    line, room = _line(stream, room)
-    kind, status = line.split()[:2]
-    if kind[:5] != b"http/":
-        raise ValueError
-    length = None
-    chunked = False
-    while True:
-        line, room = _line(stream, room)
-        if not line:
-            return int(status), length, chunked
-        name, _, value = line.partition(b":")
-        name = name.strip()
-        if name == b"content-length":
-            length = int(value.strip())
-        elif name == b"transfer-encoding":
-            chunked = value.strip() != b"identity"
 
 
 def _chunks(stream):
     data = b""
     while True:
-        length = _size(int(_line(stream, _LIMIT)[0].split(b";")[0], 16))
+        length = _size(int(http.line(stream, _LIMIT)[0].split(b";")[0], 16))
         if not length:
             return data
         _size(len(data) + length)
-        data += _read(stream, length)
-        _line(stream, _LIMIT)
+        data += http.read(stream, length)
+        http.line(stream, _LIMIT)
 
 
 def _rest(stream):
     data = bytearray()
     try:
         while len(data) <= _LIMIT:
-            data += _read(stream, 1)
+            data += http.read(stream, 1)
     except Closed:
         return bytes(data)
     raise ValueError
-
-
-def _line(stream, room):
-    """(the beginning of the next line, in lower case, without its end and blanks; how much room is left)."""
-    line = b""
-    while True:
-        byte = _read(stream, 1)
-        room -= 1
-        if room < 0:
-            raise ValueError
-        if byte == b"\n":
-            return line.strip(), room
-        if len(line) < _LINE:
-            line += byte.lower()
-
-
-def _read(stream, n):
-    """Exactly n bytes; TimedOut when they are not there before the deadline that the stream was opened with."""
-    data = bytearray(n)
-    view = memoryview(data)
-    while view:
-        left = stream.deadline.left()
-        if not left or not stream.ready(left):
-            raise TimedOut("answer")
-        view = view[stream.readinto(view) :]
-    return bytes(data)
 
 
 def _size(size):

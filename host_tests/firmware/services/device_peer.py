@@ -65,6 +65,9 @@ class DevicePeer(Peer):
             message = message.encode()
         super().say(topic, message)
 
+    def skip(self, ms):
+        self.ms += ms
+
     def wait(self, ms=1):
         """Let the device handle all that was said."""
         while self.queue:

@@ -1,0 +1,53 @@
+"""Files of services with power cuts at each flash operation: host_tests/firmware/test_service_cuts.py asks."""
+
+from aliot.services.config import RemoteConfig
+from device_peer import DevicePeer
+from https_files import Files, http, sign
+from nor_flash import Flash
+
+NEW = b'{"every":60,"text":"' + b"x" * 3000 + b'"}'
+
+
+def cuts(flash, action, check):
+    """Do `action()`; then check() what a start finds after each of its flash operations, done by half or not at all."""
+    base = bytearray(flash.data)
+    flash.log = []
+    action()
+    log = flash.log
+    flash.log = None
+    for place, data in log:
+        for share in (0, 1):
+            half = len(data) * share // 2
+            torn = bytearray(base)
+            torn[place : place + half] = data[:half]
+            flash.put(torn)
+            check()
+        base[place : place + len(data)] = data
+    flash.put(base)
+    check()
+    return len(log)
+
+
+def config(value):
+    """What is kept is the old configuration or the new one, whole; what is left is taken at the next connect."""
+    flash = Flash(16)
+    old = b"" if value["first"] else b'{"every":5}' + b" " * 700
+    if old:
+        with open("/remote.json", "wb") as file:
+            file.write(old)
+    offer = {"configSize": len(NEW), "sign": sign(NEW), "signMethod": "Sha256", "url": "https://h/a"}
+    Files(http(NEW))
+
+    def made():
+        return RemoteConfig(DevicePeer(lambda topic, message: (200, offer)), lambda file: file.read())
+
+    def kept():
+        file = made().open()
+        return file.read() if file else b""
+
+    def check():
+        found = kept()
+        assert found in (old, NEW), (len(found), found[:20])
+        assert made().get() == (found == old) and kept() == NEW
+
+    assert cuts(flash, lambda: made().get(), check) > 5
