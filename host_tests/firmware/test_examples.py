@@ -137,6 +137,10 @@ class Shipped:
     def states(self, *names):
         return [state for state in self.board.run.states if state["aliot"] in names]
 
+    def unacknowledged(self):
+        device = self.admin("/devices/%s/%s" % self.names)
+        return [session["unacknowledged"] for session in device["sessions"]]
+
     def answers(self, number):
         """Send a good message to each topic that is answered, and wait for the answers."""
         for topic, answer in SHIPPED[self.program][1].items():
@@ -205,14 +209,17 @@ def test_any_payload_costs_a_line_at_most(ship, program):
     short = {"aliot": "error", "code": "handler"}  # where a large payload left no memory to say more
     large = sum(len(payload) > 1000 for payload in POISON.values()) * len(SHIPPED[program][0])
     errors = shipped.states("error")
-    assert errors.count(short) <= large
+    starved = [error for error in errors if error.get("detail", "MemoryError")[:11] == "MemoryError"]
+    assert len(starved) <= large  # wherever they left none
     for error in [error for error in errors if error != short]:
         assert error["code"] == "handler" and error["advice"] and error["topic"].startswith("/")
-        if not shipped.board.interpreter:  # CPython's json is in Python, and a place of its own
+        if (
+            not shipped.board.interpreter and error not in starved
+        ):  # CPython's json is in Python, and a place of its own
             assert error["place"].startswith('File "/main.py", line') and ", in " in error["place"]
     if SHIPPED[program][0]:
-        device = shipped.admin("/devices/%s/%s" % shipped.names)
-        assert [session["unacknowledged"] for session in device["sessions"]] == [0]
+        # what a handler has answered it acknowledges when it ends
+        shipped.wait(lambda: shipped.unacknowledged() == [0])
     assert len(shipped.states("connected")) == 1 and not shipped.states("offline", "refused")
     assert all(line.isprintable() and line.isascii() for line in shipped.board.run.lines)
     if "json.loads" in (FOLDER / program).read_text():

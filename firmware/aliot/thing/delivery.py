@@ -17,7 +17,6 @@ class Delivery:
     """The base of Thing: what is to be sent, and what has become of it."""
 
     passed = 0  # the last entry that was sent; all before it were
-    alone = 0  # entries up to this number go one by one: the platform refused them together
     flight = 0  # messages whose replies are awaited
     faults = 0  # messages in a row that were not acknowledged
     calm = 0  # nothing is sent again before this time
@@ -27,6 +26,7 @@ class Delivery:
         self.device = device
         self.requests = of(device)
         self.outbox = outbox
+        self.alone = 0  # entries up to this number go one by one: the platform refused them together
         self.latest = {}  # identifier -> (value, time) that only history has had
         self.requests.duties.append(self._work)
         self.requests.connects.append(self._begin)
