@@ -1,4 +1,4 @@
-"""`doctor` walks the way to the platform and names the first stretch that is bad."""
+"""`doctor` checks the route to the platform and names the first check that fails."""
 
 import json
 import secrets
@@ -48,7 +48,7 @@ CLOUD = {
 
 @pytest.fixture
 def doctor(cloud, tmp_path, capsys):
-    """`doctor(certificate, *arguments)`: (status, {stretch: (ok, found, advice)})."""
+    """`doctor(certificate, *arguments)`: (status, {check: (ok, found, advice)})."""
 
     def run(certificate, *arguments):
         words = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
@@ -91,26 +91,26 @@ def test_no_login_is_left_out_when_asked(doctor, cloud):
 
 
 @pytest.mark.parametrize(
-    "settings, stretches",
+    "settings, checks",
     [
         ({"auth": "https", "bootstrap": "region"}, ["devicename"]),
         ({"bootstrap": "global"}, ["bootstrap"]),
         ({"auth": "https", "bootstrap": "global"}, ["bootstrap", "devicename"]),
     ],
 )
-def test_it_asks_where_to_connect_as_the_board_would(doctor, settings, stretches):
+def test_it_asks_where_to_connect_as_the_board_would(doctor, settings, checks):
     status, found = doctor({**SMART, **settings})
     assert status == 0 and list(found) == [
         "availability",
         "clock",
-        *stretches,
+        *checks,
         "DNS",
         "TCP",
         "TLS",
         "login",
     ], found
-    for stretch in stretches:
-        assert found[stretch][1].endswith(f"sends the board to iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883")
+    for check in checks:
+        assert found[check][1].endswith(f"sends the board to iot-as-mqtt.{FRANKFURT}.aliyuncs.com:1883")
     assert FRANKFURT in found["TLS"][1] and "CONNACK 0" in found["login"][1]
 
 

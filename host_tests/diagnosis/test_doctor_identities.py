@@ -53,7 +53,7 @@ def burned(tmp_path):
 
 @pytest.fixture
 def doctor(cloud, made, tmp_path, capsys, monkeypatch):
-    """`doctor(file, *arguments)`: (status, {stretch: (ok, found, advice)}); no key is said, no file is left."""
+    """`doctor(file, *arguments)`: (status, {check: (ok, found, advice)}); no key is said, no file is left."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -1,6 +1,6 @@
-"""`doctor --port`: the board itself connects, told over its console (mpremote), registration and login included.
+"""`doctor --port`: the board itself connects, registration and login included.
 
-The script is board_script.py; what the board reports of its own states is read here.
+mpremote runs board_script.py on the board; the state lines that the board prints become findings here.
 """
 
 import json
@@ -19,8 +19,8 @@ SCRIPT = Path(__file__).with_name("board_script.py")
 PATIENCE = 120  # seconds for the whole walk
 
 KINDS = {"device": "own secret", "x509": "certificate and key", "id2": "ID2"}
-# the beginning of a fault's code -> the stretch that it is a fault of; any other is one of the login
-STRETCHES = {
+# the beginning of a fault's code -> the check that it fails; any other fails the login
+CHECKS = {
     "dns": "DNS",
     "connect": "TCP",
     "certificate": "TLS",
@@ -55,9 +55,9 @@ def examine(port: str, timeout: float) -> list[Finding]:
         ) from None
     states = [state for state in map(_parsed, done.stdout.splitlines()) if state]
     if not states:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+        printed = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise UserError(
-            f"the board on {port} does not answer with aliot's firmware ({said[0]}): flash it first, "
+            f"the board on {port} does not answer with aliot's firmware ({printed[0]}): flash it first, "
             "or close the program that has the port"
         )
     return [_with_backup(finding, states, port) for finding in findings(states)]
@@ -80,7 +80,7 @@ def _parsed(line):
 
 
 def findings(states: Iterable[dict[str, Any]]) -> list[Finding]:
-    """What a board's state lines say of its way, as a list of `Finding`."""
+    """The findings of a board's state lines, in the order in which the checks were reached."""
     walk = Walk()
     for state in states:
         heard = getattr(walk, "on_" + state["aliot"], None)
@@ -90,10 +90,10 @@ def findings(states: Iterable[dict[str, Any]]) -> list[Finding]:
 
 
 class Walk:
-    """The way so far; `on_...` takes a state of that name."""
+    """The findings so far; `on_...` takes a state of that name."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Finding] = {}  # stretch -> Finding, in the order in which they were reached
+        self.found: dict[str, Finding] = {}  # check -> Finding, in the order in which they were reached
         self.boot: dict[str, Any] = {}
         self.stage: str | None = None  # "registration" or "asks" while that is under way
         self.method = self.place = self.who = ""
@@ -103,8 +103,8 @@ class Walk:
         )
         self.over = False
 
-    def report(self, stretch: str, ok: bool, found: str, advice: str = "") -> None:
-        self.found[stretch] = Finding(stretch, ok, printable(found), advice)
+    def report(self, check: str, ok: bool, found: str, advice: str = "") -> None:
+        self.found[check] = Finding(check, ok, printable(found), advice)
 
     def on_boot(self, state: dict[str, Any]) -> None:
         self.boot = state
@@ -189,22 +189,20 @@ class Walk:
     def end(self) -> list[Finding]:
         if self.fault:
             code = self.fault["code"]
-            stretch = self.stage or self.stretch(code)
-            if stretch == "login" and code.startswith(("mqtt", "x509")):
+            check = self.stage or self.check_of(code)
+            if check == "login" and code.startswith(("mqtt", "x509")):
                 self.linked()  # it is an answer to CONNECT
-            self.report(
-                stretch, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", "")
-            )
+            self.report(check, False, f"{code}: {self.fault.get('detail', '')}", self.fault.get("advice", ""))
         elif not self.over:
             self.report(
                 self.stage or "login", False, "no end in good time", "'monitor' shows the board's own lines"
             )
         return list(self.found.values())
 
-    def stretch(self, code: str) -> str:
+    def check_of(self, code: str) -> str:
         if code in IDENTITY and "network" not in self.found:
             return "identity"
-        return next((stretch for begin, stretch in STRETCHES.items() if code.startswith(begin)), "login")
+        return next((check for begin, check in CHECKS.items() if code.startswith(begin)), "login")
 
 
 def name(state: dict[str, Any]) -> str:

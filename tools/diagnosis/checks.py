@@ -22,26 +22,27 @@ BOARD = "'doctor --port' has the board itself do it, at that price: one of ten a
 
 @dataclass(frozen=True)
 class Finding:
-    """One stretch of the way: `ok` is True (green), False (red) or None (not looked at)."""
+    """What one check found: `ok` is True (green), False (red) or None (not checked)."""
 
-    stretch: str
+    check: str
     ok: bool | None
     found: str
     advice: str = ""
 
 
-def look(stretch: str, action: Callable[[], str]) -> Finding:
+def look(check: str, action: Callable[[], str]) -> Finding:
+    """The finding of one check: green with what `action` returns, red when it raises a Refusal."""
     try:
-        return Finding(stretch, True, action())
+        return Finding(check, True, action())
     except probes.Refusal as refusal:
-        return Finding(stretch, False, str(refusal), refusal.advice)
+        return Finding(check, False, str(refusal), refusal.advice)
 
 
-def along(*stretches: tuple[str, Callable[[], str]]) -> list[Finding]:
-    """The findings of (stretch, action) in order; what comes after one that is red is left out."""
+def along(*checks: tuple[str, Callable[[], str]]) -> list[Finding]:
+    """The findings of (check, action) in order; what comes after one that is red is left out."""
     found = []
-    for stretch, action in stretches:
-        found.append(look(stretch, action))
+    for check, action in checks:
+        found.append(look(check, action))
         if not found[-1].ok:
             break
     return found
@@ -50,7 +51,9 @@ def along(*stretches: tuple[str, Callable[[], str]]) -> list[Finding]:
 def availability(who: Identity) -> Finding:
     line = who.warning()
     if line:
-        return Finding("availability", False, line, "choose a region, an edition or a way that fit")
+        return Finding(
+            "availability", False, line, "choose a region, an edition or a kind of identity that fit"
+        )
     return Finding(
         "availability",
         True,
@@ -83,7 +86,7 @@ def tls(
     trusted: Mapping[str, str],
     present: Callable[[ssl.SSLContext], object] | None = None,
 ) -> str:
-    """`present` gives the TLS context a client certificate, as in way.secure."""
+    """`present` gives the TLS context a client certificate, as in probes.secure."""
     stream, root, days = probes.secure(network, host, port, trusted, present)
     stream.close()
     soon = f"; it ends in {days} days" if days < SOON else ""

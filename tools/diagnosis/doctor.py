@@ -8,7 +8,6 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from aliot.advice import advice
@@ -68,10 +67,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         findings = examine(args)
     if args.json:
-        print(json.dumps([asdict(finding) for finding in findings]))
+        print(json.dumps([as_json(finding) for finding in findings]))
     else:
         show(findings, Console(highlight=False, soft_wrap=True))
     return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+def as_json(finding: Finding) -> dict[str, object]:
+    """A finding as `--json` has it; a check is called a stretch there."""
+    return {"stretch": finding.check, "ok": finding.ok, "found": finding.found, "advice": finding.advice}
 
 
 def show(findings: Iterable[Finding], console: Console) -> None:
@@ -79,13 +83,13 @@ def show(findings: Iterable[Finding], console: Console) -> None:
     for finding in findings:
         colour, mark = colours[finding.ok]
         console.print(f"{mark} ", style=colour, end="")
-        console.print(f"{finding.stretch:<14}{finding.found}", markup=False)
+        console.print(f"{finding.check:<14}{finding.found}", markup=False)
         if finding.advice:
             console.print(f"                  {finding.advice}", markup=False)
 
 
 def examine(args: argparse.Namespace) -> list[Finding]:
-    """The findings along the way, in order; a stretch that needs one before it that is red is left out."""
+    """The findings along the route, in order; a check that needs one before it that is red is left out."""
     who = identity.load(args.cert, usable=False) if args.cert else None
     if args.mac and not re.fullmatch(r"(?:[0-9A-Fa-f]{2}:?){5}[0-9A-Fa-f]{2}", args.mac):
         raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
@@ -178,23 +182,23 @@ def asked(
     trusted = probes.roots(PUBLIC, extra)
     findings, known = [], False
     complete = not (device.method or args.no_login)
-    for path, host, told in questions.questions(
+    for path, host, answer in questions.questions(
         network, who, device, where, trusted, args.timeout, authenticate=complete
     ):
-        stretch = path.rpartition("/")[2]
-        if told is None:
+        check = path.rpartition("/")[2]
+        if answer is None:
             why = (
                 "left out, as asked"
                 if args.no_login
                 else "there is no DeviceSecret before the board has registered"
             )
-            findings.append(Finding(stretch, None, f"{host}: {why}"))
+            findings.append(Finding(check, None, f"{host}: {why}"))
             known = where.address is not None
-        elif isinstance(told, probes.Refusal):
-            findings.append(Finding(stretch, False, f"{host}: {told}", told.advice))
+        elif isinstance(answer, probes.Refusal):
+            findings.append(Finding(check, False, f"{host}: {answer}", answer.advice))
             known = False
         else:
-            findings.append(Finding(stretch, True, f"{host} sends the board to {told[0]}:{told[1]}"))
+            findings.append(Finding(check, True, f"{host} sends the board to {answer[0]}:{answer[1]}"))
             known = True
     return findings, known
 

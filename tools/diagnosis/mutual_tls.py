@@ -54,7 +54,7 @@ def walk(
     found = along(("DNS", lambda: dns(network, host, port)), ("TCP", lambda: tcp(network, host, port)))
     if pair.ok and found[-1].ok:
         found += along(("TLS", client.tls))
-    if found[-1].stretch == "TLS" and found[-1].ok:
+    if found[-1].check == "TLS" and found[-1].ok:
         found.append(
             Finding("login", None, "left out, as asked")
             if args.no_login

@@ -110,7 +110,7 @@ def secure(
 
     `present` gives the context a client certificate.
     """
-    said = None
+    problem = None
     for name, pem in trusted.items():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -124,7 +124,7 @@ def secure(
         try:
             secured = context.wrap_socket(sock, server_hostname=host)
         except ssl.SSLCertVerificationError as error:
-            said = error
+            problem = error
             sock.close()
             continue
         except OSError as error:
@@ -137,7 +137,7 @@ def secure(
         certificate = x509.load_der_x509_certificate(secured.getpeercert(True) or b"")
         left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
         return secured, name, left.days
-    raise Refusal(*_certificate(said, host))
+    raise Refusal(*_certificate(problem, host))
 
 
 def _certificate(error, host):
@@ -274,11 +274,11 @@ def _no_answer(host):
 
 def drift(network: Network, servers: Iterable[str]) -> tuple[str, int]:
     """(server, seconds that this machine's clock is ahead) by the first server that answers."""
-    said: Refusal | None = None
+    problem: Refusal | None = None
     for server in servers:
         try:
             return server, round(time.time() - network.seconds(server))
         except Refusal as error:
-            said = error
-    assert said
-    raise said
+            problem = error
+    assert problem
+    raise problem

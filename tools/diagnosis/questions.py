@@ -21,10 +21,10 @@ def questions(
     *,
     authenticate: bool = True,
 ) -> Iterator[tuple[str, str, tuple[str | int, ...] | probes.Refusal | None]]:
-    """Asks as the board would: yields (path, host, told or Refusal), the last one with all that the board was told.
+    """Asks as the board would: yields (path, host, answer) for each question; a Refusal as the answer is the last.
 
-    `told` is (host, port), after /auth/devicename with iotId and iotToken. With `authenticate` False that question is
-    left out: told is None then. `where` (aliot.bootstrap.AskingEndpoint) is told in passing.
+    An answer is (host, port), to /auth/devicename also iotId and iotToken. With `authenticate` False that question is
+    not asked: its answer is None. `where` (aliot.bootstrap.AskingEndpoint) goes on with each answer.
     """
     where.own = device
     while question := where.question():
@@ -33,15 +33,15 @@ def questions(
             yield path, host, None
             return
         try:
-            told = ask(network, host, path, form(who, device, where, path), trusted, timeout)
+            answer = ask(network, host, path, form(who, device, where, path), trusted, timeout)
         except probes.Refusal as refusal:
             yield path, host, refusal
             return
-        where.address = told[:2]
-        where.go(*told[:2])
-        if len(told) == 4:
-            where.token = Token(device, *told[2:])
-        yield path, host, told
+        where.address = answer[:2]
+        where.go(*answer[:2])
+        if len(answer) == 4:
+            where.token = Token(device, *answer[2:])
+        yield path, host, answer
 
 
 def form(who: Identity, device: Credential, where: AskingEndpoint, path: str) -> str:
