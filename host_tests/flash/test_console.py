@@ -127,7 +127,7 @@ def test_the_self_test_of_the_line_keeps_the_traceback(running):
         release=lambda: console.restart(board.url, port.open_port(board.url)),
     )
     tested = wire.self_test(job, None, None)
-    assert tested.lines == () and "begins" in tested.said
+    assert tested.lines == () and "begins" in tested.printed
     problem = visit.judge(tested, job, SimpleNamespace(mac="240ac4000001"), None)
     assert (
         problem.startswith("its application has ended: NameError: ") and 'main.py", line 3, in go' in problem

@@ -79,8 +79,8 @@ def _devices(path, rows, columns, product_key, warn):
         was = spreadsheet.mangled(name, width)
         seen.setdefault((product, name), line)
         if fault:
-            told = f"DeviceName {name} {was}" if was and names.device_name_fault(name) else fault
-            faults.append(f"{path}, line {line}: {told}")
+            fault_text = f"DeviceName {name} {was}" if was and names.device_name_fault(name) else fault
+            faults.append(f"{path}, line {line}: {fault_text}")
         else:
             devices.append((product, name))
             if was:

@@ -22,10 +22,10 @@ BEFORE = ("registering", "asking", "connecting")
 
 def of_state(state: dict[str, Any]) -> tuple[str, str] | None:
     """(word, text) for a state line of the firmware, or None where there is nothing to tell."""
-    tell = _STATES.get(state["aliot"])
+    describe = _STATES.get(state["aliot"])
     return (
-        tell(state)
-        if tell
+        describe(state)
+        if describe
         else (
             state["aliot"],
             ", ".join(f"{name} {value}" for name, value in state.items() if name != "aliot"),

@@ -86,16 +86,16 @@ class Stage:
     def _report_log(self):
         for event in self.cloud.admin("GET", f"/log?after={self._seen}"):
             self._seen = max(self._seen, event["seq"])
-            told = narration.of_event(event)
-            if told:
-                self.report(*told)
+            line = narration.of_event(event)
+            if line:
+                self.report(*line)
 
     def _report(self, state):
         if state["aliot"] not in narration.BEFORE:
             self._report_log()
-        told = narration.of_state(state)
-        if told:
-            self.report(*told)
+        line = narration.of_state(state)
+        if line:
+            self.report(*line)
 
     # --- boards
 

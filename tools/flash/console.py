@@ -83,10 +83,10 @@ def describe(state: dict[str, Any]) -> str:
 
 
 class Output:
-    """What a board says, told apart: `tell(state)` hears of each state, `show(text)` of each other line."""
+    """Sorts what a board prints: `on_state(state)` hears of each state, `on_line(text)` of each other line."""
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None], show: Callable[[str], None]) -> None:
-        self._report, self._show = tell, show
+    def __init__(self, on_state: Callable[[dict[str, Any]], None], on_line: Callable[[str], None]) -> None:
+        self._on_state, self._on_line = on_state, on_line
         self._rest = b""
         self._traceback: list[str] = []  # lines of the last one
         self._inside = False  # a traceback has begun, and its error is still to come
@@ -101,7 +101,7 @@ class Output:
             state = state_of(text.encode())
             if state:
                 self._goes_on()
-                self._report(state)
+                self._on_state(state)
                 yield state
             else:
                 self._other(text)
@@ -127,7 +127,7 @@ class Output:
             if not self._inside:
                 self._quiet_from = time.monotonic()
         if text.strip():
-            self._show(printable(text))
+            self._on_line(printable(text))
 
     def _goes_on(self):
         self._traceback, self._inside, self._quiet_from = [], False, None
@@ -137,20 +137,20 @@ def follow(
     name: str,
     port: ports.Port,
     seconds: float,
-    tell: Callable[[dict[str, Any]], None],
+    on_state: Callable[[dict[str, Any]], None],
     until: Callable[[dict[str, Any]], bool] = final,
-    show: Callable[[str], None] = lambda text: None,
+    on_line: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """The first state (a dict) for which `until` holds, or None when `seconds` are over.
 
-    `port`: the open port, which is closed at the end; `tell(state)` hears of
-    each state, `show(text)` of each other line. A port that goes away is looked
+    `port`: the open port, which is closed at the end; `on_state(state)` hears of
+    each state, `on_line(text)` of each other line. A port that goes away is looked
     for again, under any name. UserError when it does not come back; `Ended`
     when a traceback or a prompt is the last that comes.
     """
     end = time.monotonic() + seconds
     before = {device for device, _ in ports.plugged_in()}
-    output = Output(tell, show)
+    output = Output(on_state, on_line)
     try:
         while time.monotonic() < end:
             try:

@@ -62,10 +62,10 @@ class NvsFull(UserError):
 
 
 class Flasher:
-    """One board being flashed, `wanted` (`file_list.Wanted`) onto it. `tell(words, done, total)` hears of each step;
-    `folder` keeps journals, `backups` the user's files that are written over.
+    """Flashes one board: `wanted` (`file_list.Wanted`) comes onto it.
 
-    `drop`: NVS entries of other firmware are left out.
+    `progress(what, done, total)` hears of each step; `folder` keeps journals, `backups` the user's files that are
+    written over. `drop`: NVS entries of other firmware are left out.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Flasher:
         stock: Stock,
         wanted: Wanted,
         *,
-        tell: Callable[[str, float, float], object] = lambda words, done, total: None,
+        progress: Callable[[str, float, float], object] = lambda words, done, total: None,
         folder: Path | str | None = None,
         backups: Path | str = backup.FOLDER,
         drop: bool = False,
     ) -> None:
         self._loader, self._contents, self._stock, self._wanted = loader, contents, stock, wanted
-        self._report, self._folder, self._backups, self._drop = tell, folder, backups, drop
+        self._progress, self._folder, self._backups, self._drop = progress, folder, backups, drop
         self._change: Change | None = None  # what `check` made of it, like these:
         # all of NVS and of the files, when both are written anew
         self._entries: list[nvs.Entry] | None = None
@@ -153,11 +153,11 @@ class Flasher:
         self,
         todo: Plan,
         rescue: backup.Rescue | None = None,
-        tell: Callable[[str, float, float], object] | None = None,
+        progress: Callable[[str, float, float], object] | None = None,
     ) -> Done:
         """Do what a `plan.Plan` says; the `Done`. `rescue`: what an earlier, interrupted flash had saved."""
         loader, mac = self._loader, self._loader.mac
-        self._report = tell or self._report
+        self._progress = progress or self._progress
         before = loader.bytes_written
         if self._change is None:
             self.check(todo, rescue)
@@ -169,7 +169,7 @@ class Flasher:
         elif todo.keep_nvs and rescue is None:
             self._keep_in_nvs()
         for part in todo.parts:
-            loader.progress = functools.partial(self._report, part.name)
+            loader.progress = functools.partial(self._progress, part.name)
             loader.write(part.offset, part.data)
         if rescue is not None:
             self._restore()
@@ -204,7 +204,7 @@ class Flasher:
             newest.fields,
             self._loader.mac,
             self._folder,
-            report=lambda step, part: self._report("identity into NVS", part, 1.0),
+            report=lambda step, part: self._progress("identity into NVS", part, 1.0),
         )
         # it may have mended the file system's copies too: the files are planned onto what there is now
         self._contents = replace(self._contents, found=burn.look(self._loader, self._contents.layout))
@@ -223,7 +223,7 @@ class Flasher:
                 rescue = self._rescue()
                 backup.save_rescue(self._loader.mac, rescue.entries, rescue.tree, self._folder)
                 saved = True
-            self._loader.progress = lambda part, whole, done=done: self._report("files", done, total)
+            self._loader.progress = lambda part, whole, done=done: self._progress("files", done, total)
             self._loader.write_all([(vfs.offset + at, data) for at, data in update.writes])
             done += count
         backup.remove_rescue(self._loader.mac, self._folder)
@@ -279,7 +279,7 @@ class Flasher:
         total = sum(len(data) for _, data in runs)
         done = 0
         for at, data in runs:
-            self._loader.progress = lambda part, whole, base=done: self._report(
+            self._loader.progress = lambda part, whole, base=done: self._progress(
                 "file system", base + part, total
             )
             self._loader.write(vfs.offset + at, data)
@@ -289,7 +289,7 @@ class Flasher:
         """NVS and files as they were saved, in the new places, with the release's files among them."""
         entries, layout = self._entries, self._stock.layout
         pages = nvs.write(entries, layout.nvs.size) if entries else b"\xff" * layout.nvs.size
-        self._loader.progress = lambda done, total: self._report("NVS", done, total)
+        self._loader.progress = lambda done, total: self._progress("NVS", done, total)
         self._loader.erase(layout.nvs.offset, layout.nvs.size)
         for at, data in _runs(pages, 0):
             self._loader.write(layout.nvs.offset + at, data)

@@ -103,7 +103,7 @@ def _ignored(folder, names):
             )
             (Path(empty) / ".git" / "info").mkdir(exist_ok=True)
             (Path(empty) / ".git" / "info" / "exclude").write_bytes(rules)
-            told = subprocess.run(
+            done = subprocess.run(
                 ["git", "-C", empty, "check-ignore", "--no-index", "-z", "--stdin"],
                 input="".join(name + "\0" for name in names).encode("utf-8", "surrogateescape"),
                 env=clean,
@@ -115,6 +115,6 @@ def _ignored(folder, names):
             raise UserError(
                 f"git cannot read {path}: {error.stderr.decode(errors='replace').strip()}"
             ) from None
-    if told.returncode not in (0, 1):  # 1: it names none of them
-        raise UserError(f"git cannot read {path}: {told.stderr.decode(errors='replace').strip()}")
-    return set(told.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])
+    if done.returncode not in (0, 1):  # 1: it names none of them
+        raise UserError(f"git cannot read {path}: {done.stderr.decode(errors='replace').strip()}")
+    return set(done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])

@@ -94,12 +94,12 @@ def own(texts: Iterable[str], public: set[str] | frozenset[str]) -> list[list[st
     trees = [ast.parse(text) for text in texts]
     used = [identifiers(tree) for tree in trees]
     found = []
-    said = set().union(*map(spoken, trees))
+    named = set().union(*map(spoken, trees))
     for at, tree in enumerate(trees):
         others = set().union(*(names for number, names in enumerate(used) if number != at))
         others |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
-        others |= public | said | listed(HELD)
+        others |= public | named | listed(HELD)
         found.append([name for name in top_level(tree) if name not in others and name[:2] != "__"])
     return found
 

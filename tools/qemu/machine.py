@@ -286,8 +286,8 @@ class Machine:
                 time.sleep(0.01)
 
     def _last_words(self):
-        said = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
-        return next((line for line in reversed(said) if "waiting for connection" not in line), "")
+        lines = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
+        return next((line for line in reversed(lines) if "waiting for connection" not in line), "")
 
 
 def _receive(console):

@@ -113,7 +113,7 @@ class _Apt:
 
     def update_from(self, bases):
         """Read the suite's index from the first of `bases` that has it, signed by the keyring."""
-        said = "apt has no archive set up"
+        problem = "apt has no archive set up"
         for base in bases:
             (self.work / "sources.list").write_text(
                 f"deb [arch={self.architecture} signed-by={self.keyring}] {base} {self.suite} "
@@ -123,8 +123,8 @@ class _Apt:
                 _run(["apt-get", *self.options, "update"])
                 return
             except UserError as error:
-                said = str(error)
-        raise UserError(f"no archive that apt is set up with gives '{self.suite}': {said}")
+                problem = str(error)
+        raise UserError(f"no archive that apt is set up with gives '{self.suite}': {problem}")
 
     def version(self, package):
         """The version that would be fetched, or None."""

@@ -61,10 +61,10 @@ def _fetch(version, package, module, root):
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        said = _pip_download(version, package, work)
+        problem = _pip_download(version, package, work)
         found = sorted(work.glob("**/umqtt/simple.py"))
         if not found:
-            raise UserError(f"pip could not fetch {NAME} {version}: {said}")
+            raise UserError(f"pip could not fetch {NAME} {version}: {problem}")
         if _digest(found[0]) != module:
             raise UserError(f"{NAME} {version} as fetched is not the release that is pinned here")
         os.rename(found[0].parent.parent, root)

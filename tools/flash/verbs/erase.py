@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
 def erase(
     loader: Loader,
     board: Board,
-    say: Callable[[str], object],
+    report: Callable[[str], object],
     *,
     backups: Path | str = backup.FOLDER,
     confirm: str | None = None,
@@ -54,7 +54,7 @@ def erase(
     who = held.who(loader.mac)
     saved = backup.save(loader.mac, held.copies, backups)
     if who:
-        say(f"the identity {who} was saved to {saved}")
+        report(f"the identity {who} was saved to {saved}")
     if held.issued:
         device = who.rpartition("/")[2]
         lost = (
@@ -67,10 +67,10 @@ def erase(
             raise UserError("not erased: what was typed is not the device's name")
     loader.erase_all()
     for path in kept:
-        say(
+        report(
             f"what an interrupted flash or burn had kept was moved to {backup.retire(path, loader.mac, backups)}"
         )
-    say("erased")
+    report("erased")
     return saved
 
 

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    say = _Voice(args.json)
+    report = _Lines(args.json)
     if args.app and args.erase:
         raise UserError(
             "ARGS=--erase takes MicroPython away too, which 'make app' does not bring: say 'make flash'"
@@ -94,40 +94,40 @@ def run(args: argparse.Namespace) -> None:
         image = image or (None if args.app else micropython_images.load(board, args.firmware))
         loader.start()
         plan.refuse(board, loader.chip, loader.size, loader.security)
-        say(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
+        report(f"{loader.title} {loader.mac}, {loader.size >> 20} MB of flash, at {loader.name}")
         for line in image.origin if image else ():
-            say(line)
+            report(line)
         if own and own.left_out:
-            say(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
+            report(f"  {'left out of FILES':28} {', '.join(own.left_out)}")
         for name, described in own.models().items() if own else ():
-            say(f"  {name:28} a TSL: {described}")
-        report = _flash(args, say, loader, board, image=image, tree=tree, chosen=chosen, who=who)
+            report(f"  {name:28} a TSL: {described}")
+        result = _flash(args, report, loader, board, image=image, tree=tree, chosen=chosen, who=who)
         seconds = time.monotonic() - started
         loader.reset()
         open_port = loader.release()
     if warning:
-        say(f"warning: {warning}")
-    report.update(
+        report(f"warning: {warning}")
+    result.update(
         port=loader.name, board=board.name, chip=loader.chip, mac=loader.mac, seconds=round(seconds, 3)
     )
-    ended = _follow(args, say, loader.name, open_port, report)
+    ended = _follow(args, report, loader.name, open_port, result)
     if args.json:
-        print(json.dumps(report))
+        print(json.dumps(result))
     if ended:
         again = f"'make monitor PORT={loader.name} ARGS=--reset' shows it again"
         raise UserError(f"the board was flashed, but {ended}; {again}")
-    state = report["state"]
-    if state and state["aliot"] in console.FAILS and report["identity"]:
+    state = result["state"]
+    if state and state["aliot"] in console.FAILS and result["identity"]:
         reason = backup.advice(state.get("code"), loader.mac, loader.name, args.backups) or _reason(state)
         raise UserError(f"the board was flashed, but says: {console.printable(state['aliot'])}: {reason}")
 
 
-def _flash(args, say, loader, board, *, image, tree, chosen, who):
-    """Look, plan, do; what was done as a dict."""
+def _flash(args, report, loader, board, *, image, tree, chosen, who):
+    """Inspect the board, plan, write; what was done as a dict."""
     if args.erase:
         whole = file_list.decide(tree, lambda path: None).onto({})
         littlefs.build(whole, (image or board).layout.vfs.size)  # or it is refused now
-        erase(loader, board, say, backups=args.backups, confirm=args.confirm, folder=args.journal)
+        erase(loader, board, report, backups=args.backups, confirm=args.confirm, folder=args.journal)
     given = settings.merged(None, chosen, whole=bool(args.config))
     expected = tree if given is None else tree.with_config(given)
     seen = look(loader, board, expected, args.journal)
@@ -138,17 +138,17 @@ def _flash(args, say, loader, board, *, image, tree, chosen, who):
         )
     if journal.load(args.journal, loader.mac):
         burn.finish(loader, seen.held.layout, loader.mac, args.journal)
-        say("an interrupted burn of this board was finished")
+        report("an interrupted burn of this board was finished")
         seen = look(loader, board, expected, args.journal)
     leaks.refuse(tree.tree, seen.held.copies)
     records = _records(seen.held, who, loader.mac)  # refused before anything is written
     before = seen.file(CONFIG_PATH)
     config = settings.merged(before, chosen, whole=bool(args.config))
     for note in settings.notes(before, before if config is None else config):
-        say(console.printable(note))
+        report(console.printable(note))
     held_by = seen.identity(loader.mac)
     if not who and not held_by:
-        say("the board will have no identity: CERT=cert.json burns one")
+        report("the board will have no identity: CERT=cert.json burns one")
     wanted = (
         tree
         if config is None
@@ -156,7 +156,7 @@ def _flash(args, say, loader, board, *, image, tree, chosen, who):
     )
     image = image or micropython_images.Stock("", (), seen.held.layout)
     if seen.rescue is not None:
-        say("an interrupted flash of this board is finished: what it held comes back from the journal")
+        report("an interrupted flash of this board is finished: what it held comes back from the journal")
     with ExitStack() as bar:
         todo, done = flash_board(
             loader,
@@ -166,15 +166,15 @@ def _flash(args, say, loader, board, *, image, tree, chosen, who):
             records=records,
             relayout=args.relayout,
             fresh=args.fresh,
-            may_drop=lambda full: _drop(args, say, full, loader),
+            may_drop=lambda full: _drop(args, report, full, loader),
             on_plan=lambda todo: bar.enter_context(_bar(args.json)),
             folder=args.journal,
             backups=args.backups,
         )
-    _say_done(say, todo, done, image, wanted)
-    burned = _burn(args, say, loader, image, who) if who else None
+    _report_written(report, todo, done, image, wanted)
+    burned = _burn(args, report, loader, image, who) if who else None
     nothing = todo.nothing and not (burned and burned.written)
-    say("Nothing to do: no file and no region differs." if nothing else "verified")
+    report("Nothing to do: no file and no region differs." if nothing else "verified")
     return {
         "nothing": nothing,
         "parts": list(done.parts),
@@ -196,7 +196,7 @@ def _records(held, who, mac):
     return {name: decision.record(name) for name in burn.NAMES if decision.record(name) is not None}
 
 
-def _drop(args, say, full, loader):
+def _drop(args, report, full, loader):
     """Ask whether the entries of other firmware may go, and save them; UserError when they may not."""
     if not full.foreign:
         raise full
@@ -206,93 +206,95 @@ def _drop(args, say, full, loader):
             raise UserError(f"{full}; {cure}")
         if input(f"{full}. Type drop to save them to a file and leave them out: ").strip() != "drop":
             raise UserError(f"{full}; {cure}")
-    say(
+    report(
         f"{len(full.foreign)} NVS entries of other firmware were saved to "
         f"{backup.save_entries(loader.mac, full.foreign, args.backups)} and are left out"
     )
 
 
-def _burn(args, say, loader, image, who):
-    report = burn.burn(loader, image.layout, who.fields(), loader.mac, args.journal)
-    for line in burn.messages(report, who, loader.mac):
-        say(line)
-    return report
+def _burn(args, report, loader, image, who):
+    burned = burn.burn(loader, image.layout, who.fields(), loader.mac, args.journal)
+    for line in burn.messages(burned, who, loader.mac):
+        report(line)
+    return burned
 
 
-def _say_done(say, todo, done, image, wanted):
+def _report_written(report, todo, done, image, wanted):
     for part in image.parts:
-        say(
+        report(
             f"  {part.name:28} "
             + (f"{len(part.data)} bytes written" if part.name in done.parts else "unchanged")
         )
     changed = len(done.files)
     if todo.files == plan.WHOLE and changed:
-        say(f"  {'file system':28} new, {changed} files")
+        report(f"  {'file system':28} new, {changed} files")
     else:
         removed = f", {len(done.change.remove)} removed" if done.change.remove else ""
         unchanged = len(wanted.tree) - changed - len(done.change.kept)
-        say(
+        report(
             f"  {'files':28} {changed} written{removed}, {unchanged} unchanged"
             if changed or removed
             else f"  {'files':28} unchanged"
         )
         for path in done.files:
-            say(f"    {path}")
+            report(f"    {path}")
         for path in done.change.remove:
-            say(f"    {path} (removed)")
-    _say_whose(say, done)
+            report(f"    {path} (removed)")
+    _report_yours(report, done)
     for note in done.notes:
-        say(note)
+        report(note)
 
 
-def _say_whose(say, done):
+def _report_yours(report, done):
     """What became of files that no tool wrote, or that were changed since."""
     for path in done.change.kept:
-        say(f"  {path} on the board is yours and stays: ARGS=--reset-files saves it and writes the release's")
+        report(
+            f"  {path} on the board is yours and stays: ARGS=--reset-files saves it and writes the release's"
+        )
     for path in done.change.left:
-        say(f"  {path} was changed on the board and stays, though what brought it has it no more")
+        report(f"  {path} was changed on the board and stays, though what brought it has it no more")
     if done.saved:
         saved = ", ".join(sorted(done.change.saved))
-        say(f"  yours were saved before they were written over, to {done.saved}: {saved}")
+        report(f"  yours were saved before they were written over, to {done.saved}: {saved}")
 
 
-def _follow(args, say, name, open_port, report):
+def _follow(args, report, name, open_port, result):
     """Put what the console says into the report; what ended the application, or None."""
-    report.update(state=None, traceback=[], console_seconds=None)
+    result.update(state=None, traceback=[], console_seconds=None)
     if args.wait <= 0:
         open_port.close()
         return None
 
     def until(state):
-        return console.final(state) or not report["identity"] and state["aliot"] == "boot"
+        return console.final(state) or not result["identity"] and state["aliot"] == "boot"
 
-    def tell(state):
-        say(f"  console: {console.describe(state)}")
+    def report_state(state):
+        report(f"  console: {console.describe(state)}")
 
     began = time.monotonic()
     try:
         state = console.follow(
-            name, open_port, args.wait, tell, until, lambda text: say(f"  console: {text}")
+            name, open_port, args.wait, report_state, until, lambda text: report(f"  console: {text}")
         )
     except console.Ended as ended:
-        report["traceback"] = list(ended.traceback)
+        result["traceback"] = list(ended.traceback)
         return ended
     if state is None:
         raise UserError(
             f"the board was flashed, but did not say within {args.wait:g} s that it runs: "
             f"'make monitor PORT={name} ARGS=--reset' shows its console from the start"
         )
-    report.update(state=state, console_seconds=round(time.monotonic() - began, 1))
+    result.update(state=state, console_seconds=round(time.monotonic() - began, 1))
     if state["aliot"] in console.RUNS:
-        say(f"{state['aliot']} {report['console_seconds']} s after the reset")
-    elif not report["identity"]:
-        saved = backup.lying(report["mac"], args.backups)
+        report(f"{state['aliot']} {result['console_seconds']} s after the reset")
+    elif not result["identity"]:
+        saved = backup.lying(result["mac"], args.backups)
         cure = (
             f"'make restore PORT={name} BACKUP={saved}'"
             if saved
             else f"'make burn PORT={name} CERT=cert.json'"
         )
-        say(f"it runs, but no identity is burned: {cure}")
+        report(f"it runs, but no identity is burned: {cure}")
     return None
 
 
@@ -301,7 +303,7 @@ def _reason(state):
     return console.printable(next(found, console.describe(state)))
 
 
-class _Voice:
+class _Lines:
     """Lines for a person; none where a program reads."""
 
     def __init__(self, silent):
@@ -314,7 +316,7 @@ class _Voice:
 
 @contextmanager
 def _bar(silent):
-    """Gives `tell(words, done, total)`, which draws a bar on a terminal."""
+    """Gives `progress(what, done, total)`, which draws a bar on a terminal."""
     screen = Console(stderr=True)
     if silent or not screen.is_terminal:
         yield lambda words, done, total: None

@@ -198,7 +198,7 @@ class PortWire:
             loader.close()
             self._loader = None
             lines: list[dict[str, Any]] = []
-            said: list[str] = []
+            printed: list[str] = []
             end = time.monotonic() + job.seconds
             hand_over = wifi is not None and job.until == "connected"
             boot_is_enough = hand_over or job.until == "boot"
@@ -206,13 +206,13 @@ class PortWire:
                 port = self._found_again(port, end)
             enough = (lambda state: state["aliot"] == "boot") if boot_is_enough else console.final
             try:
-                console.follow(self.device, port, job.seconds, lines.append, enough, said.append)
+                console.follow(self.device, port, job.seconds, lines.append, enough, printed.append)
             except console.Ended as ended:
-                return Tested(tuple(lines), tuple(said), str(ended))
+                return Tested(tuple(lines), tuple(printed), str(ended))
             if hand_over and lines:
                 progress("self-test", 0.5)
                 lines += self._connect(wifi, end)
-            return Tested(tuple(lines), tuple(said))
+            return Tested(tuple(lines), tuple(printed))
 
     def _found_again(self, port, end):
         """The open port after a reset, under the name that the bay has by then: only its place tells boards
@@ -291,14 +291,16 @@ class PortWire:
 
 def _read_states(port, end):
     """The state lines of what runs in the raw REPL, until it runs online, fails, ends, or time is over."""
-    said, states = b"", []
-    while time.monotonic() < end and said.count(b"\x04") < 2:
-        said += port.read(max(1, port.in_waiting))
-        output, _, error = said.partition(b"\x04")
+    received, states = b"", []
+    while time.monotonic() < end and received.count(b"\x04") < 2:
+        received += port.read(max(1, port.in_waiting))
+        output, _, error = received.partition(b"\x04")
         states = [state for line in output.split(b"\n")[:-1] if (state := console.state_of(line))]
         if any(map(console.final, states)):
             return states
-    problem = said.partition(b"\x04")[2].partition(b"\x04")[0].decode(errors="replace").strip().splitlines()
+    problem = (
+        received.partition(b"\x04")[2].partition(b"\x04")[0].decode(errors="replace").strip().splitlines()
+    )
     if problem:
         lines = [console.printable(console.readable(line)) for line in problem]
         raise Rejected(f"the self-test stopped on the board: {console.brief(lines)}")

@@ -194,7 +194,7 @@ def judge(tested: Tested, job: Job, chip: Chip, wanted: Burnable) -> str | None:
         return tested.ended
     boot = tested.last("boot")
     if boot is None:
-        last = f"; it said last: {tested.said[-1]}" if tested.said else ""
+        last = f"; it said last: {tested.printed[-1]}" if tested.printed else ""
         return f"no state line within {job.seconds:g} s: the application does not start, or prints none{last}"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"

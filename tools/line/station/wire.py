@@ -50,11 +50,11 @@ class Held:
 class Tested:
     """The self-test: the board's state lines as dicts, in order.
 
-    `said`: its other lines; `ended`: what ended its application, in one line.
+    `printed`: its other lines; `ended`: what ended its application, in one line.
     """
 
     lines: tuple[dict[str, Any], ...]
-    said: tuple[str, ...] = ()
+    printed: tuple[str, ...] = ()
     ended: str | None = None
 
     def last(self, state: str) -> dict[str, Any] | None:

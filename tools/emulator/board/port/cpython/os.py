@@ -35,9 +35,9 @@ def stat(path):
 
 
 def statvfs(path):
-    told = vfs.do("fs_stat")
-    free = told.block_count - vfs.used_blocks()
-    return (told.block_size, told.block_size, told.block_count, free, free, 0, 0, 0, 0, 255)
+    counts = vfs.do("fs_stat")
+    free = counts.block_count - vfs.used_blocks()
+    return (counts.block_size, counts.block_size, counts.block_count, free, free, 0, 0, 0, 0, 255)
 
 
 def rename(old, new):
