@@ -152,7 +152,7 @@ def report(scale=1.0):
         runs = [_round() for _ in range(rounds)]
     finally:
         ports.NetworkPort, loaders.Loader, open_board.Loader = network, plain, plain
-    return _tell(runs)
+    return _figures(runs)
 
 
 def _round():
@@ -175,7 +175,7 @@ def _middle(values):
     return sorted(values)[len(values) // 2]
 
 
-def _tell(runs):
+def _figures(runs):
     first, again, burned = ([run[at] for run in runs] for at in range(3))
     table = Table(
         f"Seconds from the loader's sync to the last verify, {BAUD} baud",

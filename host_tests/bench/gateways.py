@@ -157,16 +157,16 @@ class BenchGateways(Fleet):
     def ready(self, count):
         """The figures of a board that has its sub-devices online for the first time."""
         with self._on(count) as board:
-            return said(board, "ready")
+            return printed(board, "ready")
 
     def reconnect(self, count, times):
         """The figures of the fastest of some reconnects."""
         with self._on(count) as board:
-            said(board, "ready")
+            printed(board, "ready")
             found = []
             for _ in range(times):
                 self.cloud.act(GATEWAYS, board.device_name, "kick", {})
-                found.append(said(board, "again"))
+                found.append(printed(board, "again"))
             return min(found, key=lambda one: one["ms"])
 
     @contextmanager
@@ -189,5 +189,5 @@ class BenchGateways(Fleet):
             board.power_off()
 
 
-def said(board, name):
+def printed(board, name):
     return json.loads(board.wait_line(f'"bench": "{name}"', PATIENCE))

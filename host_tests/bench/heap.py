@@ -147,11 +147,11 @@ def posts(board):
 def refused(board):
     """Is a refusal told with its code and advice, and does the board go on?"""
 
-    def told():
+    def reported():
         state = board.wait_for(lambda state: state["aliot"] in TROUBLE, PATIENCE)
         return state["aliot"] == "refused" and state["advice"] and goes_on(board)
 
-    return stepwise(board, told)
+    return stepwise(board, reported)
 
 
 def recovers(fleet, way, kb):

@@ -36,7 +36,7 @@ def report(scale=1.0):
         in_use = {name: used(fleet.board(way, heap=HEAP, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
-    return tell(times, traffic, in_use, least)
+    return summary(times, traffic, in_use, least)
 
 
 class BenchId2(id2.Id2Fleet):
@@ -104,7 +104,7 @@ def wire(fleet, way):
     return seen["bytes_in"], seen["bytes_out"]
 
 
-def tell(times, traffic, in_use, least):
+def summary(times, traffic, in_use, least):
     """The report of what was measured."""
     columns = (
         ("connect, ms", ".2f"),

@@ -30,7 +30,7 @@ def report(scale=1.0):
     with BenchFleet.started() as fleet:
         figures = measure(fleet, max(SELDOM, round(ROUNDS * scale)))
         suites = fleet.suites()
-    return tell(figures, suites)
+    return summary(figures, suites)
 
 
 def measure(fleet, rounds, publishes=PUBLISHES):
@@ -80,7 +80,7 @@ def order(board, publishes):
     return tuple(map(int, board.wait_line("took ").split()[1:]))
 
 
-def tell(figures, suites):
+def summary(figures, suites):
     """The report of what `measure` gave."""
     table = Table(
         "Medians, and medians of the ratios within a round",

@@ -112,7 +112,7 @@ def test_ratios_are_taken_within_a_round():
     """The machine was ten times slower in the second round, for both: that changes no ratio."""
     aliot, other = [(10.5, 90), (105, 9), (10.5, 90)], [(10, 100), (100, 10), (10, 100)]
     figures = {link.ALIOT: list(zip(aliot, aliot)), link.AGAINST: list(zip(other, aliot))}
-    connect, rate = link.tell(figures, ["TLSv1.2 X"]).bounds
+    connect, rate = link.summary(figures, ["TLSv1.2 X"]).bounds
     assert connect.value == pytest.approx(1.05) and connect.holds
     assert rate.value == pytest.approx(0.9) and rate.holds
 

@@ -27,7 +27,7 @@ def report(scale=1.0):
         in_use = {name: used(fleet.board(way, measure="connected")) for name, way in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
-    return tell(figures, in_use, least, keys(max(1, round(KEYS * scale))))
+    return summary(figures, in_use, least, keys(max(1, round(KEYS * scale))))
 
 
 class BenchX509(x509.X509Fleet):
@@ -88,7 +88,7 @@ def keys(count):
     return taken
 
 
-def tell(figures, in_use, least, made):
+def summary(figures, in_use, least, made):
     """The report of what was measured."""
     columns = ("to connected, ms", ".0f"), ("sent", ".0f"), ("received", ".0f"), ("heap in use, KB", ".1f")
     table = Table(

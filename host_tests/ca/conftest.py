@@ -80,9 +80,9 @@ def openssl():
             timeout=60,
             env={**os.environ, **(environment or {})},
         )
-        said = (done.stdout + done.stderr).decode(errors="replace")
-        assert (done.returncode == 0) == (status == 0), said
-        return said
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        assert (done.returncode == 0) == (status == 0), output
+        return output
 
     run.program = program
     return run
@@ -147,8 +147,8 @@ def verb(tmp_path, monkeypatch, capsys):
             status = cli.main(["ca", *map(str, words)])
         except SystemExit as wrong_usage:
             status = wrong_usage.code
-        said = capsys.readouterr()
-        return SimpleNamespace(status=status, out=said.out, err=said.err)
+        output = capsys.readouterr()
+        return SimpleNamespace(status=status, out=output.out, err=output.err)
 
     return run
 

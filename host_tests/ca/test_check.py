@@ -84,7 +84,7 @@ def look(path, data, kind=None, **more):
     return Checker(datetime.datetime.now(datetime.UTC).timestamp(), **more).check(path, kind)
 
 
-def said(report, level="error"):
+def messages(report, level="error"):
     return " | ".join(finding.text for finding in report.findings if finding.level == level)
 
 
@@ -101,7 +101,7 @@ def test_a_good_ca_in_every_file_type(tmp_path, rsa_key, ending, form):
 @pytest.mark.parametrize("ending", [".txt", ".der", ".p12", ""])
 def test_other_file_types_are_refused(tmp_path, rsa_key, ending):
     report = look(tmp_path / f"ca{ending}", pem(certificate(rsa_key, extensions=[CA, SIGNS])))
-    assert "takes .cer, .crt, .pem" in said(report)
+    assert "takes .cer, .crt, .pem" in messages(report)
 
 
 BAD_CA = {
@@ -133,7 +133,7 @@ BAD_CA = {
 def test_a_ca_that_the_console_would_refuse(tmp_path, rsa_key, bad):
     make, complaint = BAD_CA[bad]
     report = look(tmp_path / "ca.cer", pem(make(rsa_key)), "ca")
-    assert complaint in said(report)
+    assert complaint in messages(report)
 
 
 ODD_CA = {
@@ -160,7 +160,7 @@ def test_a_ca_that_works_and_is_worth_a_warning(tmp_path, rsa_key, odd):
     make, complaint = ODD_CA[odd]
     report = look(tmp_path / "ca.cer", pem(make(rsa_key)), "ca")
     assert report.good
-    assert complaint in said(report, "warning")
+    assert complaint in messages(report, "warning")
 
 
 def test_large_keys_are_warned_of_for_their_memory(tmp_path):
@@ -168,7 +168,7 @@ def test_large_keys_are_warned_of_for_their_memory(tmp_path):
     report = look(
         tmp_path / "ca.cer", pem(certificate(rsa.generate_private_key(65537, 3072), extensions=[CA, SIGNS]))
     )
-    assert report.good and "more memory" in said(report, "warning")
+    assert report.good and "more memory" in messages(report, "warning")
 
 
 def test_sha1_is_warned_of(folder):
@@ -189,7 +189,7 @@ def test_name_of_the_ca(tmp_path, rsa_key, name, good):
 
 def test_a_chinese_name_is_only_on_the_chinese_page(tmp_path, rsa_key):
     report = look(tmp_path / "ca.cer", pem(certificate(rsa_key, extensions=[CA, SIGNS])), name="工厂证书")
-    assert report.good and "Chinese console" in said(report, "warning")
+    assert report.good and "Chinese console" in messages(report, "warning")
 
 
 def test_a_file_with_a_private_key_is_never_to_be_uploaded(tmp_path, rsa_key):
@@ -197,14 +197,14 @@ def test_a_file_with_a_private_key_is_never_to_be_uploaded(tmp_path, rsa_key):
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     report = look(tmp_path / "ca.cer", pem(certificate(rsa_key, extensions=[CA, SIGNS])) + key)
-    assert "private key in this file; never upload it" in said(report)
+    assert "private key in this file; never upload it" in messages(report)
 
 
 def test_a_chain_in_one_file_is_refused(tmp_path, rsa_key):
     """x509.md 2: one certificate; x509.md 9.2: mbedTLS 3.5 and later refuses concatenated DER as well."""
     made = certificate(rsa_key, extensions=[CA, SIGNS])
-    assert "2 certificates" in said(look(tmp_path / "ca.cer", pem(made) * 2))
-    assert "not a certificate" in said(look(tmp_path / "ca.cer", der(made) * 2))
+    assert "2 certificates" in messages(look(tmp_path / "ca.cer", pem(made) * 2))
+    assert "not a certificate" in messages(look(tmp_path / "ca.cer", der(made) * 2))
 
 
 @pytest.mark.parametrize(
@@ -235,24 +235,26 @@ class TestVerification:
 
     def test_another_code(self, ca, tmp_path):
         """x509.md 2, step 5: CN equals the current registration code exactly."""
-        assert "not the registration code" in said(self.look(ca, tmp_path, ca.verification(CODE.upper())))
+        assert "not the registration code" in messages(self.look(ca, tmp_path, ca.verification(CODE.upper())))
 
     def test_another_ca_of_the_same_name(self, ca, tmp_path, rsa_key):
         made = certificate(rsa_key, CODE, issuer=ca.certificate.subject, extensions=[LEAF])
-        assert "not of the CA's key" in said(self.look(ca, tmp_path, pem(made)))
+        assert "not of the CA's key" in messages(self.look(ca, tmp_path, pem(made)))
 
     def test_another_issuer(self, ca, tmp_path, rsa_key):
-        assert "issuer is not the subject" in said(self.look(ca, tmp_path, pem(certificate(rsa_key, CODE))))
+        assert "issuer is not the subject" in messages(
+            self.look(ca, tmp_path, pem(certificate(rsa_key, CODE)))
+        )
 
     def test_ended(self, ca, tmp_path, rsa_key):
         made = certificate(
             rsa_key, CODE, issuer=ca.certificate.subject, signer=ca._key, start=-9 * DAY, end=-DAY
         )
-        assert "it ended on" in said(self.look(ca, tmp_path, pem(made)))
+        assert "it ended on" in messages(self.look(ca, tmp_path, pem(made)))
 
     def test_no_common_name(self, ca, tmp_path, rsa_key):
         made = certificate(rsa_key, None, issuer=ca.certificate.subject, signer=ca._key)
-        assert "no Common Name" in said(self.look(ca, tmp_path, pem(made)))
+        assert "no Common Name" in messages(self.look(ca, tmp_path, pem(made)))
 
 
 class TestDevice:
@@ -300,7 +302,7 @@ class TestDevice:
         ],
     )
     def test_refused(self, look, shape, complaint):
-        assert complaint in said(look(**shape))
+        assert complaint in messages(look(**shape))
 
     @pytest.mark.parametrize(
         ("shape", "complaint"),
@@ -313,11 +315,11 @@ class TestDevice:
     def test_warned_of(self, look, shape, complaint):
         report = look(**shape)
         assert report.good
-        assert complaint in said(report, "warning")
+        assert complaint in messages(report, "warning")
 
     def test_the_key_beside_it_is_of_another_certificate(self, look, pool, ca):
         beside = issue.issue(ca, PRODUCT, "sensor-02", key=pool[1]).key_pem
-        assert "of another certificate" in said(look(beside=beside))
+        assert "of another certificate" in messages(look(beside=beside))
 
 
 KEY_FORMS = {
@@ -344,14 +346,14 @@ def test_key_files_in_a_wrong_form(tmp_path, rsa_key, form):
     encoding, kind, password, complaint = KEY_FORMS[form]
     lock = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     report = look(tmp_path / "a.key", rsa_key.private_bytes(encoding, kind, lock))
-    assert complaint in said(report)
+    assert complaint in messages(report)
 
 
 def test_a_key_that_is_not_rsa(tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     for form in (serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL):
         data = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        assert "not RSA" in said(look(tmp_path / "a.key", data))
+        assert "not RSA" in messages(look(tmp_path / "a.key", data))
 
 
 def test_a_key_that_others_may_read_is_warned_of(tmp_path, pool):
@@ -361,7 +363,7 @@ def test_a_key_that_others_may_read_is_warned_of(tmp_path, pool):
     path.write_bytes(key_pem("RSA PRIVATE KEY", pool[0].private))
     path.chmod(0o644)
     report = Checker(0).check(path)
-    assert report.good and "chmod 600" in said(report, "warning")
+    assert report.good and "chmod 600" in messages(report, "warning")
     path.chmod(0o600)
     assert Checker(0).check(path).findings == ()
 
@@ -370,8 +372,10 @@ def test_certificate_given_as_key_and_key_as_certificate(tmp_path, folder, pool)
     from tools.certificates import pem as key_pem
 
     certificate = (folder / "ca.cer").read_bytes()
-    assert "certificate in this key file" in said(look(tmp_path / "a.key", certificate))
-    assert "never upload it" in said(look(tmp_path / "a.cer", key_pem("RSA PRIVATE KEY", pool[0].private)))
+    assert "certificate in this key file" in messages(look(tmp_path / "a.key", certificate))
+    assert "never upload it" in messages(
+        look(tmp_path / "a.cer", key_pem("RSA PRIVATE KEY", pool[0].private))
+    )
 
 
 def test_no_finding_shows_a_key(tmp_path, pool):

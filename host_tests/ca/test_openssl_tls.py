@@ -47,13 +47,13 @@ class Listening:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.said = ""
+        self.output = ""
         for line in self.process.stdout:
-            self.said += line
+            self.output += line
             if match := re.search(r"ACCEPT.*:(\d+)", line):
                 self.port = match[1]
                 return
-        raise AssertionError(self.said)
+        raise AssertionError(self.output)
 
     def __enter__(self):
         return self
@@ -65,8 +65,8 @@ class Listening:
 
     def end(self):
         """What the server said in all, after its one connection."""
-        self.said += self.process.communicate(timeout=30)[0]
-        return self.said
+        self.output += self.process.communicate(timeout=30)[0]
+        return self.output
 
 
 def connect(openssl, listening, server, *words, status=0):

@@ -158,11 +158,11 @@ def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
 def test_the_demo_ends_with_every_board_online_and_every_identity_once(tmp_path):
     said = []
 
-    def say(line):
+    def report(line):
         said.append(line)
         print(line)  # shown when it fails
 
-    assert line_demo.Demo(str(tmp_path / "demo"), say, firmware=False).run() == line_demo.BAYS
+    assert line_demo.Demo(str(tmp_path / "demo"), report, firmware=False).run() == line_demo.BAYS
     text = "\n".join(said)
     assert "lost power at flash operation" in text and "is pulled out" in text and "killed (SIGKILL)" in text
     assert "8 boards, 8 identities, each once" in text

@@ -8,7 +8,7 @@ from host_tests.support.flashing import SECRET, field_board, stock_bin
 from tools.cli import main
 
 
-class Said:
+class Outcome:
     def __init__(self, status, captured):
         self.status, self.out, self.err = status, captured.out, captured.err
 
@@ -46,8 +46,8 @@ def tool(tmp_path, capsys):
             line += ["--journal", str(tmp_path / "journal")]
         capsys.readouterr()
         status = main([*line, *map(str, arguments)])
-        said = Said(status, capsys.readouterr())
-        assert SECRET not in said.out + said.err and "h4I4dneEFp7EImTv" not in said.out + said.err
-        return said
+        outcome = Outcome(status, capsys.readouterr())
+        assert SECRET not in outcome.out + outcome.err and "h4I4dneEFp7EImTv" not in outcome.out + outcome.err
+        return outcome
 
     return run

@@ -73,18 +73,18 @@ def test_bays_that_clash_are_refused(texts, words):
         bays.parse(texts)
 
 
-def said(findings):
+def rows(findings):
     return [(finding.what, finding.good, finding.found, finding.advice) for finding in findings]
 
 
 def test_the_doctor_names_bridge_driver_and_permission():
-    found = said(checks.ports(HUB, (), access=lambda device, _: device != "/dev/ttyUSB1"))
+    found = rows(checks.ports(HUB, (), access=lambda device, _: device != "/dev/ttyUSB1"))
     assert found[0] == ("port", True, "/dev/ttyUSB0: CP210x at 1-1.4.2", "")
     assert found[1][1] is False and "usermod -aG dialout" in found[1][3]
 
 
 def test_the_doctor_names_an_empty_bay():
-    assert said(checks.ports(HUB, [Bay("3", usb="1-9")], access=lambda *_: True))[-1][:3] == (
+    assert rows(checks.ports(HUB, [Bay("3", usb="1-9")], access=lambda *_: True))[-1][:3] == (
         "bay 3",
         None,
         "nothing at 1-9",

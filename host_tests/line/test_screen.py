@@ -8,7 +8,7 @@ from host_tests.line.conftest import board
 from tools.line.station import screen, station
 
 
-def told(screen_):
+def shown(screen_):
     row, tally = station.Row("1"), station.Tally()
     for event, facts in [
         ("waiting", {}),
@@ -41,7 +41,7 @@ def test_plain_lines_say_what_an_operator_wants_to_know():
     import io
 
     out = io.StringIO()
-    told(screen.Lines(out))
+    shown(screen.Lines(out))
     assert out.getvalue().splitlines() == [
         "07:00:00 bay 1: identified 24:0a:c4:00:00:01",
         "07:00:00 bay 1: reserved 24:0a:c4:00:00:01 dev00000",
@@ -58,7 +58,7 @@ def test_the_live_table_has_a_row_for_each_bay_with_counts_and_rate():
     from rich.console import Console
 
     console = Console(width=120, record=True, force_terminal=True, file=open(os.devnull, "w"))
-    told(screen.Table("lamp", console))
+    shown(screen.Table("lamp", console))
     text = console.export_text()
     for words in (
         "24:0a:c4:00:00:01",

@@ -60,7 +60,7 @@ def plugged_in(cloud, tmp_path):
         yield plug_in
 
 
-class Said(str):
+class Outcome(str):
     """What a program printed, and its exit `status`."""
 
     status = 0
@@ -77,9 +77,9 @@ def _run_in_process(main, arguments):
             status = ended.code or 0
         finally:
             sys.argv = before
-    said = Said(out.getvalue())
-    said.status = status
-    return said
+    outcome = Outcome(out.getvalue())
+    outcome.status = status
+    return outcome
 
 
 @pytest.fixture

@@ -63,15 +63,15 @@ class Case:
 def read(path, vectors):
     """(cases, heap) of a case file; `vectors` is the folder of the JSON files. ValueError if malformed."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    said = {"TABLES": {}, "VECTORS": {}, "HEAP": "112K"}
+    constants = {"TABLES": {}, "VECTORS": {}, "HEAP": "112K"}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in said:
-            said[node.targets[0].id] = _literal(node.value)
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in constants:
+            constants[node.targets[0].id] = _literal(node.value)
     cases = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            cases += _cases(node.name, said, vectors)
-    return cases, said["HEAP"]
+            cases += _cases(node.name, constants, vectors)
+    return cases, constants["HEAP"]
 
 
 def _literal(node):
@@ -86,12 +86,12 @@ def _literal(node):
         return None
 
 
-def _cases(name, said, vectors):
-    if name in said["TABLES"]:
-        rows = said["TABLES"][name]
+def _cases(name, constants, vectors):
+    if name in constants["TABLES"]:
+        rows = constants["TABLES"][name]
         return [Case(name, _label(row, index), row=index) for index, row in enumerate(rows)]
-    if name in said["VECTORS"]:
-        file, prefix = said["VECTORS"][name]
+    if name in constants["VECTORS"]:
+        file, prefix = constants["VECTORS"][name]
         file, _, section = file.partition("/")
         content = json.loads((Path(vectors) / file).read_text(encoding="utf-8"))
         found = [
@@ -124,13 +124,13 @@ def run(path, cases, which, heap="112K", mqtt=None, vectors=VECTORS):
                 env={**os.environ, **environment},
                 cwd=folder,
             )
-            said, ended = done.stdout + done.stderr, f"the interpreter ended with {done.returncode}"
+            printed, ended = done.stdout + done.stderr, f"the interpreter ended with {done.returncode}"
             answered = done.stdout
         except subprocess.TimeoutExpired as error:
             answered = error.stdout or b""
-            said, ended = answered + (error.stderr or b""), f"no end after {TIMEOUT} seconds"
+            printed, ended = answered + (error.stderr or b""), f"no end after {TIMEOUT} seconds"
     answers = [json.loads(line[1:]) for line in answered.splitlines() if line.startswith(MARK)]
-    rest = b"\n".join(line for line in said.splitlines() if not line.startswith(MARK)).decode(
+    rest = b"\n".join(line for line in printed.splitlines() if not line.startswith(MARK)).decode(
         errors="replace"
     )
     lost = f"{rest}\n{ended} before it answered"
@@ -151,19 +151,19 @@ def conversation(path, which, heap="112K", mqtt=None, vectors=VECTORS):
         ) as board:
 
             def ask(function, value, timeout=TIMEOUT):
-                said = b""
+                printed = b""
                 try:
                     board.stdin.write(json.dumps([function, None, value]).encode() + b"\n")
                 except BrokenPipeError:
                     pass
-                while not (said.endswith(b"\n") and said.splitlines()[-1].startswith(MARK)):
+                while not (printed.endswith(b"\n") and printed.splitlines()[-1].startswith(MARK)):
                     ready = select.select([board.stdout], [], [], timeout)[0]
                     data = os.read(board.stdout.fileno(), 65536) if ready else b""
                     if not data:
                         ended = f"ended with {board.wait()}" if ready else f"gave no answer in {timeout} s"
-                        return f"{said.decode(errors='replace')}\nthe interpreter {ended}"
-                    said += data
-                return json.loads(said.splitlines()[-1][1:])
+                        return f"{printed.decode(errors='replace')}\nthe interpreter {ended}"
+                    printed += data
+                return json.loads(printed.splitlines()[-1][1:])
 
             try:
                 yield ask

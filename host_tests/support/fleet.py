@@ -235,7 +235,7 @@ def names(boot):
     return [state["aliot"] for state in boot.states]
 
 
-def said(board, app):
+def printed(board, app):
     """The lines of JSON that an application has printed as `app`."""
     lines = [json.loads(line) for line in board.run.lines if line.startswith("{")]
     return [line for line in lines if line.get("app") == app]

@@ -17,9 +17,9 @@ from aliot.errors import AliotError
 KEY = {sensors!r}
 def sub(*numbers):
     return [(KEY, "sensor-%04d" % number) for number in numbers]
-def say(**what):
+def report(**what):
     print(json.dumps(what))
-def told(failed):
+def refusals(failed):
     return sorted([[name[1], code] for name, code, message in failed])
 device = Device({{"ssid": "site", "password": "password", "timeout": 15000}})
 device.start()
@@ -31,8 +31,8 @@ while not gateway.poll(20):
 try:
 {steps}
 except AliotError as problem:
-    say(app="failed", code=problem.code, detail=problem.detail, advice=problem.advice)
-say(app="done", stored=gateway.stored, online=gateway.online)
+    report(app="failed", code=problem.code, detail=problem.detail, advice=problem.advice)
+report(app="done", stored=gateway.stored, online=gateway.online)
 while True:
     gateway.poll(50)
 {serve}

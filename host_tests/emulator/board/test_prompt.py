@@ -26,33 +26,33 @@ class Terminal:
         before, _, self.seen = self.seen.partition(what)
         return before + what
 
-    def say(self, data):
+    def send(self, data):
         self.board.send(data)
 
 
 def test_the_prompt_takes_lines_and_blocks_and_goes_on_after_an_error(board):
     terminal = Terminal(board("x = 41\n"))
     terminal.expect(b">>> ")
-    terminal.say(b"x + 1\r")
+    terminal.send(b"x + 1\r")
     assert b"42" in terminal.expect(b">>> ")
-    terminal.say(b"for i in range(2):\r    print('i', i)\r\r")
+    terminal.send(b"for i in range(2):\r    print('i', i)\r\r")
     assert terminal.expect(b">>> ").count(b"\ni ") == 2
-    terminal.say(b"1 / 0\r")
+    terminal.send(b"1 / 0\r")
     assert b"ZeroDivisionError" in terminal.expect(b">>> ")
-    terminal.say(b"xx\x7f + 1\r")
+    terminal.send(b"xx\x7f + 1\r")
     assert b"42" in terminal.expect(b">>> ")
 
 
 def test_ctrl_c_interrupts_main_and_a_line(board):
     terminal = Terminal(board("import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n"))
     terminal.expect(b"runs")
-    terminal.say(b"\r\x03\x03")
+    terminal.send(b"\r\x03\x03")
     assert b"KeyboardInterrupt" in terminal.expect(b">>> ")
-    terminal.say(b"while True: pass\r\r")
+    terminal.send(b"while True: pass\r\r")
     time.sleep(0.1)
-    terminal.say(b"\x03")
+    terminal.send(b"\x03")
     terminal.expect(b"KeyboardInterrupt")
-    terminal.say(b"1 + 1\r")
+    terminal.send(b"1 + 1\r")
     terminal.expect(b"2")
 
 
@@ -64,9 +64,9 @@ def test_ctrl_c_leaves_the_heap_usable_however_often_it_is_collected(board):
     for _ in range(12):
         terminal = Terminal(one)
         terminal.expect(b"runs")
-        terminal.say(b"\x03")
+        terminal.send(b"\x03")
         terminal.expect(b">>> ")
-        terminal.say(b"len(bytearray(5000))\r")
+        terminal.send(b"len(bytearray(5000))\r")
         terminal.expect(b"\n5000")
         one.power_off()
 
@@ -75,7 +75,7 @@ def test_ctrl_d_resets_softly_and_runs_main_again(board):
     terminal = Terminal(board("import machine; print('main', machine.reset_cause())\n"))
     terminal.expect(b"main 1")
     terminal.expect(b">>> ")
-    terminal.say(b"\x04")
+    terminal.send(b"\x04")
     terminal.expect(b"soft reboot")
     terminal.expect(b"main 5")
 
@@ -83,29 +83,29 @@ def test_ctrl_d_resets_softly_and_runs_main_again(board):
 def test_raw_mode_runs_programs_and_tells_output_from_errors(board):
     terminal = Terminal(board(""))
     terminal.expect(b">>> ")
-    terminal.say(b"\x01")
+    terminal.send(b"\x01")
     terminal.expect(b"raw REPL; CTRL-B to exit\r\n>")
-    terminal.say(b"print('out')\x04")
+    terminal.send(b"print('out')\x04")
     assert terminal.expect(b"\x04>") == b"OKout\n\x04\x04>"
-    terminal.say(b"1 / 0\x04")
+    terminal.send(b"1 / 0\x04")
     answer = terminal.expect(b"\x04>")
     assert answer.startswith(b"OK\x04Traceback") and b"ZeroDivisionError" in answer
-    terminal.say(b"\x05A\x01")
+    terminal.send(b"\x05A\x01")
     assert terminal.expect(b"\x01")[:2] == b"R\x01"
-    terminal.say(b"for i in range(3):\n  print(i)\n\x04")
+    terminal.send(b"for i in range(3):\n  print(i)\n\x04")
     assert terminal.expect(b"\x04>").endswith(b"\x040\n1\n2\n\x04\x04>")
-    terminal.say(b"\x02")
+    terminal.send(b"\x02")
     terminal.expect(b">>> ")
 
 
 def test_a_soft_reset_in_raw_mode_stays_in_it_and_leaves_main_out(board):
     terminal = Terminal(board("print('main')\n", files={"/boot.py": b"print('boot')\n"}))
     terminal.expect(b">>> ")
-    terminal.say(b"\x01")
+    terminal.send(b"\x01")
     terminal.expect(b"exit\r\n>")
-    terminal.say(b"\x04")
+    terminal.send(b"\x04")
     assert b"main" not in terminal.expect(b"raw REPL; CTRL-B to exit\r\n>")
-    terminal.say(b"import machine; print(machine.reset_cause())\x04")
+    terminal.send(b"import machine; print(machine.reset_cause())\x04")
     assert b"OK5" in terminal.expect(b"\x04>")
 
 

@@ -104,13 +104,13 @@ def test_what_mip_installs_boots(bench, tmp_path):
     board.call(board.chip.power_off)
     board.call(board.chip.power_on)
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not _said(board, "nothing is burned"):
+    while time.monotonic() < deadline and not _printed(board, "nothing is burned"):
         time.sleep(0.05)
-    assert _said(board, '"aliot":"boot"') and _said(board, release.build().version)
-    assert _said(board, "nothing is burned")
+    assert _printed(board, '"aliot":"boot"') and _printed(board, release.build().version)
+    assert _printed(board, "nothing is burned")
 
 
-def _said(board, text):
+def _printed(board, text):
     return any(text in line for line in board.software.board.run.lines)
 
 

@@ -87,7 +87,7 @@ def test_a_reply_lost_at_each_step_and_the_connection_goes_on(gateway, stage, pr
     client = gateway()
     before and before(client)
     client.cloud.arm("mqtt_tcp", stage, "silent", processed=processed, dn=GDN)
-    client.tell(tail, params)
+    client.send_request(tail, params)
     client.ping()
     assert client.notices == [] and client.cloud.admin("GET", "/faults") == []
     assert effect is None or bool(effect(client.cloud)) is processed
@@ -118,7 +118,7 @@ def test_a_connection_lost_at_each_step(gateway, stage, kind):
     client = gateway()
     before and before(client)
     client.cloud.arm("mqtt_tcp", stage, kind)
-    client.tell(tail, params)
+    client.send_request(tail, params)
     assert client.closed() in ("fin", "reset")
     assert effect is None or effect(client.cloud)
 
@@ -126,17 +126,17 @@ def test_a_connection_lost_at_each_step(gateway, stage, kind):
 def test_a_late_reply_and_a_torn_one(gateway):
     client = gateway()
     client.cloud.arm("mqtt_tcp", "topo_get", "delay", ms=3_600_000)
-    client.tell(GET, {})
+    client.send_request(GET, {})
     assert client.silent(0.05)
     client.cloud.advance(3601)
     assert json.loads(client.read().payload)["code"] == 200
     with Gateway(client.cloud, GDN2) as other:
         client.cloud.arm("mqtt_tcp", "topo_get", "cut", bytes=9, dn=GDN2)
-        other.tell(GET, {})
+        other.send_request(GET, {})
         assert len(read_all(other.link)) == 9
 
 
 def test_a_request_on_its_way_at_qos_1_is_acknowledged_first(gateway):
     client = gateway()
-    client.tell(ADD, [signed(ONE)], qos=1)
+    client.send_request(ADD, [signed(ONE)], qos=1)
     assert client.read() == codec.Ack("puback", 1) and json.loads(client.read().payload)["code"] == 200

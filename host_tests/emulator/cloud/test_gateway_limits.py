@@ -63,7 +63,7 @@ def test_the_logins_of_a_gateway_in_a_second(gateway, switch):
         client.add(*keys[start : start + 30])
     for start in range(0, 200, 50):
         client.log_in(*keys[start : start + 50])
-    client.tell("combine/login", signed(keys[200]))
+    client.send_request("combine/login", signed(keys[200]))
     client.ping()
     codes = [json.loads(packet.payload)["code"] for packet in client.notices]
     assert codes == {"off": [200], "refuse": [429], "drop": []}[switch]

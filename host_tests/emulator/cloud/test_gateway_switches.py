@@ -57,7 +57,7 @@ def alink_method(gateway):
 
 @case(unknown_request="silent")
 def unknown_request(gateway):
-    gateway.tell("thing/topo/exchange", {})
+    gateway.send_request("thing/topo/exchange", {})
     gateway.nothing()
 
 
@@ -182,7 +182,7 @@ def login_activates(gateway):
 @case(login_qos1="drop")
 def login_qos1(gateway):
     gateway.add(ONE)
-    gateway.tell(LOGIN, signed(ONE), qos=1)
+    gateway.send_request(LOGIN, signed(ONE), qos=1)
     assert gateway.read().kind == "puback"
     gateway.nothing()
     assert gateway.code(LOGIN, signed(ONE)) == 200
@@ -230,7 +230,7 @@ def notice_qos(gateway):
 @case(unregister="silent")
 def unregister(gateway):
     gateway.add(ONE)
-    gateway.tell("thing/sub/unregister", [pair(ONE)])
+    gateway.send_request("thing/sub/unregister", [pair(ONE)])
     gateway.nothing()
     assert status(gateway.cloud, ONE) == "inactive"
 

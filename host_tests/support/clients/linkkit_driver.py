@@ -33,7 +33,7 @@ def resolve_platform(host, port, *args, **kwargs):
     return resolve("127.0.0.1", job["ports"][PORTS[port]], *args, **kwargs)
 
 
-def say(event, **fields):
+def report(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
@@ -82,23 +82,23 @@ def use(client):
     try:
         flag, rc = expect("connect")
     except queue.Empty:  # the SDK keeps a refused CONNECT to itself and tries again
-        return say("nothing")
-    say("connect", session_present=flag, rc=rc)
+        return report("nothing")
+    report("connect", session_present=flag, rc=rc)
     if rc:
         return
     client.thing_post_property({"temperature": 21})
     request_id, code, data, message = expect("property")
-    say("property", code=code, message=message)
+    report("property", code=code, message=message)
     topic = f"/{job['product_key']}/{job['device_name']}/user/update"
     client.publish_topic(topic, "hello", 1)
     expect("published")
     client.subscribe_topic(topic.replace("update", "get"), 1)
-    say("subscribed", granted=list(expect("subscribed")[0]))
+    report("subscribed", granted=list(expect("subscribed")[0]))
     for name in ("message", "set"):
-        say("wait", **{"for": name})
-        say(name, got=expect(name))
+        report("wait", **{"for": name})
+        report(name, got=expect(name))
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])
 
 
 def unit():
@@ -106,7 +106,7 @@ def unit():
     client = make(product_secret=job["product_secret"], auth_type="regnwl")
     client.connect_async()
     rc, client_id, username, password = expect("unit")
-    say("unit", rc=rc, client_id=client_id, username=username, password=password)
+    report("unit", rc=rc, client_id=client_id, username=username, password=password)
     if rc == 0:
         client = make(username=username, client_id=client_id, password=password)
         client.connect_async()
@@ -118,7 +118,7 @@ def registered(**more):
     client = make(product_secret=job["product_secret"], **more)
     client.connect_async()
     rc, value = expect("registered")
-    say("registered", rc=rc, value=value)
+    report("registered", rc=rc, value=value)
     if rc:
         return
     if more:  # by MQTT the SDK wants a new client for the connect
@@ -134,23 +134,23 @@ def connect():
 
 
 def gateway():
-    linkkit_gateway.use(make(device_secret=job["device_secret"]), events, say, expect, job)
+    linkkit_gateway.use(make(device_secret=job["device_secret"]), events, report, expect, job)
 
 
 def thing():
-    linkkit_thing.use(make(device_secret=job["device_secret"]), events, say, expect)
+    linkkit_thing.use(make(device_secret=job["device_secret"]), events, report, expect)
 
 
 def services():
-    linkkit_services.use(make(device_secret=job["device_secret"]), events, say, expect, job)
+    linkkit_services.use(make(device_secret=job["device_secret"]), events, report, expect, job)
 
 
 def raw():
-    linkkit_services.raw(make(device_secret=job["device_secret"]), events, say, expect)
+    linkkit_services.raw(make(device_secret=job["device_secret"]), events, report, expect)
 
 
 socket.getaddrinfo = resolve_platform
-say("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
+report("versions", **{name: importlib.metadata.version(name) for name in ("aliyun-iot-linkkit", "paho-mqtt")})
 {
     "device": connect,
     "tcp": connect,

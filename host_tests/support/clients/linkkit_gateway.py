@@ -16,10 +16,10 @@ CALLS = (
 
 
 class Steps:
-    """`client` is a LinkKit that is not connected yet; `events`, `say` and `expect` are the driver's."""
+    """`client` is a LinkKit that is not connected yet; `events`, `report` and `expect` are the driver's."""
 
-    def __init__(self, client, events, say, expect):
-        self.client, self.say, self.expect = client, say, expect
+    def __init__(self, client, events, report, expect):
+        self.client, self.report, self.expect = client, report, expect
         for name in CALLS:
             setattr(client, f"on_gateway_{name}_reply", self.keeper(events, name))
         client.on_gateway_topo_change = lambda number, params, data: events.put(("change", params))
@@ -31,7 +31,7 @@ class Steps:
         """One call; says what came back and returns its data."""
         called, _ = getattr(self.client, "gateway_" + name)(devices)
         code, data, message = self.expect(name)
-        self.say(name, called=called, code=code, data=data, message=message)
+        self.report(name, called=called, code=code, data=data, message=message)
         return data
 
     def post(self, product_key, device_name):
@@ -40,14 +40,14 @@ class Steps:
         body = {"id": "77", "version": "1.0", "params": {"temperature": 21}}
         self.client.publish_topic(topic, json.dumps(body), 0)
         answer, payload, _ = self.expect("message")
-        self.say("posted", topic=answer, payload=json.loads(payload))
+        self.report("posted", topic=answer, payload=json.loads(payload))
 
 
-def use(client, events, say, expect, job):
+def use(client, events, report, expect, job):
     """Registers both ways, attaches, logs in, posts, logs out, detaches."""
-    steps = Steps(client, events, say, expect)
+    steps = Steps(client, events, report, expect)
     client.connect_async()
-    say("connect", rc=expect("connect")[1])
+    report("connect", rc=expect("connect")[1])
     names = [[job["subdevice_product"], name] for name in job["subdevices"]]
     steps.call("product_register_subdev", [[*name, job["subdevice_product_secret"]] for name in names])
     found = steps.call("register_subdev", names)
@@ -57,8 +57,8 @@ def use(client, events, say, expect, job):
     for name in names:
         steps.post(*name)
     steps.call("logout_subdev", names[:1])
-    say("wait", **{"for": "disable"})
-    say("change", params=expect("change")[0])
+    report("wait", **{"for": "disable"})
+    report("change", params=expect("change")[0])
     steps.call("delete_subdev_topo", names)
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])

@@ -16,45 +16,45 @@ def watch(client, events):
     client.on_topic_rrpc_message = answer
 
 
-def tag(client, say, expect):
+def tag(client, report, expect):
     client.thing_update_tags({"Temperature": "36.8", "room": "kitchen"})
-    say("tagged", code=expect("tagged")[0])
+    report("tagged", code=expect("tagged")[0])
     client.thing_remove_tags(["room"])
-    say("untagged", code=expect("untagged")[0])
+    report("untagged", code=expect("untagged")[0])
     client.thing_update_tags({"Temperature": "36.8 degrees"})
-    say("refused tag", code=expect("tagged")[0])
+    report("refused tag", code=expect("tagged")[0])
 
 
-def cast_a_shadow(client, say, expect):
+def cast_a_shadow(client, report, expect):
     """Reports, a report of an older version, what is read, what an application desires."""
     for name, version in (("reported", 1), ("conflict", 1)):
         client.thing_update_shadow({"color": "red"}, version)
-        say(name, got=expect("shadow")[0])
+        report(name, got=expect("shadow")[0])
     client.thing_get_shadow()
-    say("read", got=expect("shadow")[0])
-    say("wait", **{"for": "desire"})
-    say("control", got=expect("shadow")[0])
+    report("read", got=expect("shadow")[0])
+    report("wait", **{"for": "desire"})
+    report("control", got=expect("shadow")[0])
     kept = client.local_get_latest_shadow()
-    say("kept", version=kept.get_version(), state=kept.get_state())
+    report("kept", version=kept.get_version(), state=kept.get_state())
 
 
-def use(client, events, say, expect, job):
+def use(client, events, report, expect, job):
     watch(client, events)
     client.connect_async()
-    say("connect", rc=expect("connect")[1])
-    tag(client, say, expect)
-    cast_a_shadow(client, say, expect)
+    report("connect", rc=expect("connect")[1])
+    tag(client, report, expect)
+    cast_a_shadow(client, report, expect)
     topic = f"/{job['product_key']}/{job['device_name']}/user/"
     client.subscribe_rrpc_topic(topic + "ping")
     client.subscribe_topic(topic + "get")  # of the one before the SDK reports no answer
-    say("subscribed", granted=list(expect("subscribed")[0]))
-    say("wait", **{"for": "rrpc"})
-    say("rrpc", got=expect("rrpc"))
+    report("subscribed", granted=list(expect("subscribed")[0]))
+    report("wait", **{"for": "rrpc"})
+    report("rrpc", got=expect("rrpc"))
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])
 
 
-def raw(client, events, say, expect):
+def raw(client, events, report, expect):
     """Bytes up and down, of a product with a script."""
     client.on_thing_raw_data_post = lambda payload, user: events.put(("raw reply", payload.hex()))
 
@@ -64,10 +64,10 @@ def raw(client, events, say, expect):
 
     client.on_thing_raw_data_arrived = answer
     client.connect_async()
-    say("connect", rc=expect("connect")[1])
+    report("connect", rc=expect("connect")[1])
     client.thing_raw_post_data(b"\x00\x07\x05")
-    say("raw reply", got=expect("raw reply")[0])
-    say("wait", **{"for": "raw"})
-    say("raw down", got=expect("raw down")[0])
+    report("raw reply", got=expect("raw reply")[0])
+    report("wait", **{"for": "raw"})
+    report("raw down", got=expect("raw down")[0])
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])

@@ -7,7 +7,7 @@ answered in the SDK's own callback, as its manual shows.
 OUTPUTS = {"Reset": {"accepted": 1}, "Weigh": {"weight": 1.5}}
 
 
-def use(client, events, say, expect):
+def use(client, events, report, expect):
     def answer(identifier, request_id, params, user_data):
         client.thing_answer_service(identifier, request_id, 200, OUTPUTS[identifier])
         events.put(("service", identifier, params))
@@ -17,15 +17,15 @@ def use(client, events, say, expect):
         ("event", name, code)
     )
     client.connect_async()
-    say("connect", rc=expect("connect")[1])
+    report("connect", rc=expect("connect")[1])
     client.thing_post_property({"Temp": 21.5, "Count": 5})
-    say("property", code=expect("property")[1])
+    report("property", code=expect("property")[1])
     client.thing_trigger_event(("alarm", {"errorCode": "E1"}))
-    say("event", got=expect("event"))
-    say("wait", **{"for": "set"})
-    say("set", got=expect("set"))
+    report("event", got=expect("event"))
+    report("wait", **{"for": "set"})
+    report("set", got=expect("set"))
     for name in ("async", "sync"):
-        say("wait", **{"for": name})
-        say(name, got=expect("service"))
+        report("wait", **{"for": name})
+        report(name, got=expect("service"))
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])

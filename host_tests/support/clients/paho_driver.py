@@ -29,7 +29,7 @@ def resolve_platform(host, port, *args, **kwargs):
     return resolve("127.0.0.1", job["ports"]["x509"], *args, **kwargs)
 
 
-def say(event, **fields):
+def report(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
@@ -68,9 +68,9 @@ def connect(client):
     return expect("connect")[0]
 
 
-def told(client):
+def own_identity(client):
     topic, payload = expect("message")
-    say("message", topic=topic, payload=payload)
+    report("message", topic=topic, payload=payload)
     return json.loads(payload)
 
 
@@ -78,30 +78,30 @@ def use(client, identity):
     """An ordinary device: a subscription, a message down and one up."""
     base = f"/{identity['productKey']}/{identity['deviceName']}/user/"
     client.subscribe(base + "get", qos=1)
-    say("subscribed", granted=list(expect("subscribed")[0]))
-    say("wait", **{"for": "message"})
-    told_topic, payload = expect("message")
-    say("message", topic=told_topic, payload=payload)
+    report("subscribed", granted=list(expect("subscribed")[0]))
+    report("wait", **{"for": "message"})
+    topic, payload = expect("message")
+    report("message", topic=topic, payload=payload)
     client.publish(base + "update", "hello", qos=1)
     expect("published")
 
 
 def end(client):
     client.disconnect()
-    say("disconnect", rc=expect("disconnect")[0])
+    report("disconnect", rc=expect("disconnect")[0])
     client.loop_stop()
 
 
 socket.getaddrinfo = resolve_platform
 device = make(".|securemode=2|", *job["login"])
 code = connect(device)
-say("connect", rc=code)
+report("connect", rc=code)
 if code == 0:
-    who = told(device)
+    who = own_identity(device)
     use(device, who)
     end(device)
     username = f"{who['deviceName']}&{who['productKey']}"
     device = make("mac-001|securemode=2,signmethod=hmacsha256|", username, "")
-    say("connect", rc=connect(device))
-    told(device)
+    report("connect", rc=connect(device))
+    own_identity(device)
     end(device)

@@ -122,7 +122,7 @@ class Gateway(Client):
     def topic(self, tail):
         return f"{'/ext/session' if tail.startswith('combine') else '/sys'}/{GPK}/{self.dn}/{tail}"
 
-    def tell(self, tail, params, qos=0, **more):
+    def send_request(self, tail, params, qos=0, **more):
         """Sends a request without awaiting anything; returns its id."""
         self.number += 1
         body = {"id": str(self.number), "version": "1.0", "params": params, **more}
@@ -135,7 +135,7 @@ class Gateway(Client):
 
     def request(self, tail, params, **more):
         """The reply to a request, as JSON; what else comes first is kept."""
-        number = self.tell(tail, params, **more)
+        number = self.send_request(tail, params, **more)
         while True:
             packet = self.read()
             if isinstance(packet, Publish) and packet.topic == self.topic(tail) + "_reply":

@@ -1,6 +1,6 @@
 """Every code that the platform may answer with reaches the application and the sub-device's state."""
 
-from host_tests.support.fleet import said
+from host_tests.support.fleet import printed
 from host_tests.support.gateways import GATEWAYS, GatewayFleet, done, fresh
 
 FLEET = GatewayFleet
@@ -18,17 +18,17 @@ LOGIN = {
 }
 STEPS = """
 numbers = {numbers}
-codes = [told(gateway.register(sub(numbers[0]))) for _ in range({register})]
-say(app="register", codes=codes)
+codes = [refusals(gateway.register(sub(numbers[0]))) for _ in range({register})]
+report(app="register", codes=codes)
 gateway.bring_online(sub(numbers[0]))
 assert not gateway.register(sub(*numbers))
-say(app="attach", codes=[told(gateway.attach(sub(numbers[1]))) for _ in range({attach})])
+report(app="attach", codes=[refusals(gateway.attach(sub(numbers[1]))) for _ in range({attach})])
 assert not gateway.attach(sub(*numbers))
 for number in numbers[1:]:
-    failed = told(gateway.login(sub(number)))
-    say(app="login", code=failed[0][1], state=gateway.state_of(sub(number)[0]))
+    failed = refusals(gateway.login(sub(number)))
+    report(app="login", code=failed[0][1], state=gateway.state_of(sub(number)[0]))
 gateway.logout(sub(numbers[0]))
-say(app="logout", failed=told(gateway.logout(sub(numbers[0]))))
+report(app="logout", failed=refusals(gateway.logout(sub(numbers[0]))))
 """
 
 
@@ -47,15 +47,15 @@ def test_every_code(fleet, cloud):
     )
     board.start()
     done(board)
-    assert [code[0][1] for code in said(board, "register")[0]["codes"]] == list(REGISTER)
-    assert [code[0][1] for code in said(board, "attach")[0]["codes"]] == list(ATTACH)
-    assert [(line["code"], line["state"]) for line in said(board, "login")] == list(LOGIN.items())
-    assert said(board, "logout")[0]["failed"] == []
+    assert [code[0][1] for code in printed(board, "register")[0]["codes"]] == list(REGISTER)
+    assert [code[0][1] for code in printed(board, "attach")[0]["codes"]] == list(ATTACH)
+    assert [(line["code"], line["state"]) for line in printed(board, "login")] == list(LOGIN.items())
+    assert printed(board, "logout")[0]["failed"] == []
 
 
 def test_throttled(fleet, cloud):
     board = fleet.board(
-        "say(app='one', failed=told(gateway.register(sub(*{0}))))\ngateway.register(sub(*{0}))".format(
+        "report(app='one', failed=refusals(gateway.register(sub(*{0}))))\ngateway.register(sub(*{0}))".format(
             fresh(2)
         )
     )
@@ -64,8 +64,8 @@ def test_throttled(fleet, cloud):
     )
     board.start()
     done(board)
-    assert [one[1] for one in said(board, "one")[0]["failed"]] == [429, 429]
-    failed = said(board, "failed")[0]
+    assert [one[1] for one in printed(board, "one")[0]["failed"]] == [429, 429]
+    failed = printed(board, "failed")[0]
     assert failed["code"] == "gateway.429" and "a minute" in failed["advice"]
     assert fleet.asked(board, "sub_register") == [429]
 
@@ -73,14 +73,14 @@ def test_throttled(fleet, cloud):
 def test_a_product_whose_registration_is_off_and_one_that_nobody_burned(fleet):
     board = fleet.board(
         """
-say(app="off", failed=told(gateway.register([("a1SwitchOff", "sensor-off")] + sub({0}))))
+report(app="off", failed=refusals(gateway.register([("a1SwitchOff", "sensor-off")] + sub({0}))))
 gateway.register_with_product_secret([("a1Unknown01", "sensor-01")])
 """.format(*fresh(1))
     )
     board.start()
     assert done(board)["stored"] == 1
-    assert said(board, "off")[0]["failed"] == [["sensor-off", 6288]]
-    assert said(board, "failed")[0]["code"] == "gateway.product"
+    assert printed(board, "off")[0]["failed"] == [["sensor-off", 6288]]
+    assert printed(board, "failed")[0]["code"] == "gateway.product"
 
 
 def test_a_secret_that_is_void_is_told_with_its_way_out(fleet, cloud):
@@ -91,15 +91,15 @@ name = sub({0})[0]
 gateway.bring_online([name])
 gateway.logout([name])
 gateway.keep(name, "x" * 32)
-say(app="void", failed=told(gateway.login([name])))
+report(app="void", failed=refusals(gateway.login([name])))
 gateway.forget([name])
-say(app="mended", failed=told(gateway.bring_online([name])))
+report(app="mended", failed=refusals(gateway.bring_online([name])))
 """.format(number)
     )
     board.start()
     assert done(board)["online"] == 1, board.run.lines
-    assert said(board, "void")[0]["failed"] == [[f"sensor-{number:04}", 6287]]
+    assert printed(board, "void")[0]["failed"] == [[f"sensor-{number:04}", 6287]]
     assert (
-        said(board, "mended")[0]["failed"] == []
+        printed(board, "mended")[0]["failed"] == []
         and cloud.device(GATEWAYS, board.device_name)["status"] == "online"
     )

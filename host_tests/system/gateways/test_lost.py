@@ -21,7 +21,7 @@ failed = again(gateway.register, one) + again(gateway.register_with_product_secr
 failed += again(gateway.attach, one + two) + again(gateway.login, one + two)
 listed = sorted(again(gateway.topology))
 failed += again(gateway.found, one) + again(gateway.logout, two) + again(gateway.detach, two)
-say(app="through", failed=told(failed), listed=[name[1] for name in listed])
+report(app="through", failed=refusals(failed), listed=[name[1] for name in listed])
 """
 STAGES = {
     "sub_register": 1,
@@ -52,8 +52,8 @@ def test_each_reply_is_lost_once(fleet, cloud, processed):
         ]
     )
     board.start()
-    said = done(board)
-    assert said["online"] == 1 and said["stored"] == 3, board.run.lines
+    printed = done(board)
+    assert printed["online"] == 1 and printed["stored"] == 3, board.run.lines
     through = next(line for line in board.run.lines if '"through"' in line)
     assert '"failed": []' in through and all(f"sensor-{number:04}" in through for number in numbers)
     assert [fleet.status(number) for number in numbers] == ["online", "offline", "offline"]
@@ -74,8 +74,8 @@ def test_the_connection_is_lost_at_each_step(fleet, cloud, stages):
         }
         cloud.arm(fault)
     board.start()
-    said = done(board)
-    assert said["stored"] == 3, board.run.lines
+    printed = done(board)
+    assert printed["stored"] == 3, board.run.lines
     becomes(fleet, numbers[0], "online")
     assert [fleet.status(number) for number in numbers[1:]] == ["offline", "offline"]
     assert len([state for state in board.run.states if state["aliot"] == "connected"]) == 3

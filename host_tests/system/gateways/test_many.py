@@ -12,12 +12,12 @@ from aliot.errors import LinkError
 for at in range(0, {count}, 250):
     some = sub(*range(at, at + 250))
     failed = gateway.register(some) + gateway.attach(some)
-    say(app="some", failed=told(failed))
+    report(app="some", failed=refusals(failed))
 counted = [0, 0]
 def each(product_key, device_name):
     counted[0] += 1
     counted[1] += product_key == KEY and device_name[:7] == "sensor-"
-say(app="listed", listed=gateway.topology(each), counted=counted)
+report(app="listed", listed=gateway.topology(each), counted=counted)
 failed = gateway.register(sub({count}))
 """
 

@@ -7,7 +7,7 @@ from host_tests.support.gateways import SENSORS, GatewayFleet, done, fresh, sens
 
 FLEET = GatewayFleet
 ONLINE = """
-say(app="brought", failed=told(gateway.bring_online(sub({0}, {1}, {2}))))
+report(app="brought", failed=refusals(gateway.bring_online(sub({0}, {1}, {2}))))
 for name in sub({0}, {1}, {2}):
     gateway.publish(name, "thing/event/property/post", '{{"id":"1","version":"1.0","params":{{"T":20}}}}', 1)
 """

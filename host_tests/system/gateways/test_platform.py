@@ -2,20 +2,20 @@
 
 import time
 
-from host_tests.support.fleet import said
+from host_tests.support.fleet import printed
 from host_tests.support.gateways import GATEWAYS, SENSORS, GatewayFleet, becomes, done, fresh, names, sensor
 
 FLEET = GatewayFleet
 BRING = "gateway.bring_online(sub(*{0}))"
 WATCH = """
 def on_event(event, name, code):
-    say(app="event", event=event, name=name[1] if name else None, code=code)
+    report(app="event", event=event, name=name[1] if name else None, code=code)
     if event == "attach":
         gateway.bring_online([name])
 gateway.watch(on_event)
 def on_set(name, topic, payload):
     asked = json.loads(payload)
-    say(app="set", name=name[1], params=asked["params"])
+    report(app="set", name=name[1], params=asked["params"])
     answer = {"id": asked["id"], "code": 200, "data": {}}
     gateway.publish(name, topic + "_reply", json.dumps(answer))
 gateway.on("thing/service/property/set", on_set)
@@ -58,7 +58,7 @@ def test_a_property_is_set_and_a_custom_topic_answered(fleet, cloud):
     done(board)
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(number)}/property", {"params": {"Switch": 1}})
     board.wait_line('"app": "set"')
-    assert said(board, "set")[0] == {"app": "set", "name": sensor(number), "params": {"Switch": 1}}
+    assert printed(board, "set")[0] == {"app": "set", "name": sensor(number), "params": {"Switch": 1}}
     cloud.admin(
         "POST", "/publish", {"topic": f"/{SENSORS}/{sensor(number)}/user/get", "payload": "echo", "qos": 0}
     )
@@ -117,14 +117,14 @@ def test_another_gateway_takes_a_subdevice_over(fleet, cloud):
     done(first)
     second = fleet.board(
         """
-say(app="refused", failed=told(gateway.register(sub({0}))))
-say(app="taken", failed=told(gateway.register_with_product_secret(sub({0})) + gateway.bring_online(sub({0}))))
+report(app="refused", failed=refusals(gateway.register(sub({0}))))
+report(app="taken", failed=refusals(gateway.register_with_product_secret(sub({0})) + gateway.bring_online(sub({0}))))
 """.format(number),
         prepare=WATCH,
     )
     second.start()
     assert done(second)["online"] == 1, second.run.lines
-    assert said(second, "refused")[0]["failed"] == [[sensor(number), 6619]]
+    assert printed(second, "refused")[0]["failed"] == [[sensor(number), 6619]]
     event(first, "detached", number)
     state = first.wait_for(lambda state: state["aliot"] == "subdevices")
     assert (state["attached"], state["online"]) == (0, 0)

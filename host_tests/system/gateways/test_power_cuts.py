@@ -7,14 +7,14 @@ from host_tests.support.fleet import MICROPYTHON
 from host_tests.support.gateways import GatewayFleet, done, fresh
 
 FLEET = GatewayFleet
-BRING = "say(app='brought', failed=told(gateway.bring_online(sub(*{numbers}))))"
+BRING = "report(app='brought', failed=refusals(gateway.bring_online(sub(*{numbers}))))"
 
 
 def online(board):
     board.start()
-    said = done(board)
+    printed = done(board)
     board.power_off()
-    assert said["online"] == said["stored"] == 3, board.run.lines
+    assert printed["online"] == printed["stored"] == 3, board.run.lines
     return board.run
 
 

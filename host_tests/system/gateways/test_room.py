@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tests.support.fleet import MICROPYTHON, said
+from host_tests.support.fleet import MICROPYTHON, printed
 from host_tests.support.gateways import GATEWAYS, GatewayFleet, done
 from tools.emulator.board.boot import RELEASES
 
@@ -13,7 +13,7 @@ import gc, esp32
 def heaps():
     gc.collect()
     found = esp32.idf_heap_info(esp32.HEAP_DATA)
-    say(app="heaps", least=sum([heap[3] for heap in found]), stored=gateway.stored)
+    report(app="heaps", least=sum([heap[3] for heap in found]), stored=gateway.stored)
 """
 # a secret that came another way for each, until one more does not fit; then a request, and its answer
 FILL = """
@@ -21,8 +21,8 @@ try:
     while True:
         gateway.keep((KEY, "sensor-%04d" % gateway.stored), "x" * 32)
 except GatewayError as problem:
-    say(app="memory", code=problem.code, detail=problem.detail, advice=problem.advice)
-say(app="asked", failed=told(gateway.bring_online(sub(0, 1, 2))))
+    report(app="memory", code=problem.code, detail=problem.detail, advice=problem.advice)
+report(app="asked", failed=refusals(gateway.bring_online(sub(0, 1, 2))))
 heaps()
 """
 
@@ -33,16 +33,16 @@ def test_one_more_does_not_fit_and_what_fits_outlives_a_lost_connection_and_powe
     board = fleet.board(FILL, prepare=HEAPS, memory=release)
     board.start()
     stored = done(board, 120)["stored"]
-    (memory,) = said(board, "memory")
+    (memory,) = printed(board, "memory")
     assert memory["code"] == "gateway.memory" and "PSRAM" in memory["advice"]
     assert stored >= 100 and memory["detail"] == f"{stored} sub-devices fit"
-    assert [code for _, code in said(board, "asked")[0]["failed"]] == [401] * 3  # those secrets are none
+    assert [code for _, code in printed(board, "asked")[0]["failed"]] == [401] * 3  # those secrets are none
     cloud.act(GATEWAYS, board.device_name, "kick", {})
     board.wait_for("offline")
     board.wait_for("connected")
     board.power_off()
-    first = said(board, "heaps")[0]
+    first = printed(board, "heaps")[0]
     board.start()
     more = done(board, 120)["stored"] - stored  # what is free is not the same to the byte at each boot
     assert 0 <= more <= 64 and not board.run.state("error"), board.run.lines
-    assert min(first["least"], said(board, "heaps")[0]["least"]) >= LEAST
+    assert min(first["least"], printed(board, "heaps")[0]["least"]) >= LEAST

@@ -19,7 +19,7 @@ if device.connected:
 HOST = BURNED + ".itls.cn-shanghai.aliyuncs.com"
 
 
-def said(line):
+def code_and_retry(line):
     return line["code"], line["retry"]
 
 
@@ -80,7 +80,7 @@ def test_the_tenth_authentication_is_made_and_the_eleventh_is_not(fleet, cloud):
     board = fleet.board(given, each=SPEND)
     ends(board, "spent")
     line = ends(board, "error")
-    assert said(line) == ("id2.quota", "later") and "10 in 24 hours" in line["detail"]
+    assert code_and_retry(line) == ("id2.quota", "later") and "10 in 24 hours" in line["detail"]
     assert line["advice"] == "nothing to do: the board connects again" and line["wait"] >= 300
     assert cloud.admin("GET", f"/identities/{given['id2']}")["authentications_today"] == 1
 
@@ -89,7 +89,11 @@ def test_the_platform_may_count_too(fleet, cloud):
     given = fleet.identity()
     cloud.admin("POST", f"/identities/{given['id2']}/authentications", {"today": 10})
     line = ends(fleet.board(given), "refused")
-    assert said(line) == ("itls.161", "never") and "buy more" in line["advice"] and line["wait"] >= 3600
+    assert (
+        code_and_retry(line) == ("itls.161", "never")
+        and "buy more" in line["advice"]
+        and line["wait"] >= 3600
+    )
 
 
 def test_a_white_list_lets_its_names_in_and_no_other(fleet, cloud):
@@ -97,7 +101,7 @@ def test_a_white_list_lets_its_names_in_and_no_other(fleet, cloud):
     cloud.admin("POST", f"/products/{LISTED}/devices", {"device_names": [name]})
     online(fleet.board(fleet.identity(LISTED), LISTED, name))
     line = ends(fleet.board(fleet.identity(LISTED), LISTED), "refused")
-    assert said(line) == ("mqtt.4", "later") and "that the device exists" in line["advice"]
+    assert code_and_retry(line) == ("mqtt.4", "later") and "that the device exists" in line["advice"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_an_identity_that_is_refused_says_which_way_out(fleet, cloud, change, co
         cloud.admin("POST", f"/identities/{given['id2']}/state", {"state": change})
         change = {}
     line = ends(fleet.board({**given, **change}), "refused")
-    assert said(line) == (code, "never") and words in line["advice"] and line["wait"] >= 3600
+    assert code_and_retry(line) == (code, "never") and words in line["advice"] and line["wait"] >= 3600
     assert line["detail"] == f"refused by the server ({code[5:]})"
 
 
@@ -143,7 +147,7 @@ def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(fleet, 
     board.flash.write_bytes(fresh)
     line = ends(board, "refused")
     assert (
-        said(line) == ("itls.175", "never")
+        code_and_retry(line) == ("itls.175", "never")
         and "restore its identity" in line["advice"]
         and line["wait"] >= 3600
     )
@@ -152,6 +156,6 @@ def test_a_board_that_lost_its_identity_is_told_and_never_asks_in_a_loop(fleet, 
 def test_without_licences_nothing_is_provisioned(fleet, cloud):
     cloud.admin("POST", f"/products/{EMPTY}/quota", {"left": 0})
     try:
-        assert said(ends(fleet.board(), "refused")) == ("itls.161", "never")
+        assert code_and_retry(ends(fleet.board(), "refused")) == ("itls.161", "never")
     finally:
         cloud.admin("POST", f"/products/{EMPTY}/quota", {"left": None})

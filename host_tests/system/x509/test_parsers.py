@@ -19,11 +19,11 @@ COUNT = 40  # examples of each in CI
 def board(request):
     with device_tests.conversation(RECEIVED, request.param, heap=HEAP) as ask:
 
-        def told(function, value):
+        def reported(function, value):
             failed = ask(function, value)
             assert failed is None, failed
 
-        yield told
+        yield reported
 
 
 def examples(campaign, count=COUNT):
