@@ -34,7 +34,6 @@ INTERNAL = (
     "nvs_boot",
     "nvs_page",
     "power",
-    "_ticks",
 )
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")

@@ -93,8 +93,6 @@ def port_import(name, names=None, local=None, wanted=(), level=0):
     """Import for the port's own modules: each other, else the host's."""
     if level == 0 and name in ("_chip", "vfs") and name in chip:
         return chip[name]
-    if name == "_ticks":
-        return board_import(name)
     return builtins.__import__(name, names, local, wanted, level)
 
 

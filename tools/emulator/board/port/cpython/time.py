@@ -5,8 +5,8 @@ import select
 import time as host
 
 from _chip import EPOCH, settings
-from _ticks import PERIOD, ticks_add, ticks_diff
 
+_PERIOD = 1 << 30
 _begin = settings.get(
     "ticks", 0
 )  # the host's microseconds at power-on; in a device test ticks are the host's
@@ -46,11 +46,21 @@ def sleep_us(us):
 
 
 def ticks_us():
-    return (host.monotonic_ns() // 1000 - _begin) % PERIOD
+    return (host.monotonic_ns() // 1000 - _begin) % _PERIOD
 
 
 ticks_cpu = ticks_us
 
 
 def ticks_ms():
-    return (host.monotonic_ns() // 1000 - _begin) // 1000 % PERIOD
+    return (host.monotonic_ns() // 1000 - _begin) // 1000 % _PERIOD
+
+
+def ticks_add(ticks, step):
+    if not -_PERIOD // 2 < step < _PERIOD // 2:
+        raise OverflowError("ticks interval overflow")
+    return (ticks + step) % _PERIOD
+
+
+def ticks_diff(end, start):
+    return (end - start + _PERIOD // 2) % _PERIOD - _PERIOD // 2

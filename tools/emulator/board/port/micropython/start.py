@@ -37,16 +37,7 @@ def main(path):
         __import__("imports")
     if "sealed" in _chip.settings:
         __import__("jail").close(_chip.settings)
-    for name in (
-        "start",
-        "board",
-        "flash",
-        "power",
-        "heaps",
-        "imports",
-        "jail",
-        "ticks",
-    ):  # not a chip's modules
+    for name in ("start", "board", "flash", "power", "heaps", "imports", "jail"):  # not a chip's modules
         sys.modules.pop(name, None)
     # a device test's sources go before what its flash has in a folder of the same name
     sys.path[:] = (("/.case/device", "/.case/firmware") if case else ()) + ("", ".frozen", "/.frozen", "/lib")

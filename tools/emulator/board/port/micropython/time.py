@@ -4,8 +4,8 @@ import utime
 from utime import sleep, sleep_ms, sleep_us
 
 from _chip import EPOCH, settings
-from _ticks import PERIOD, ticks_add, ticks_diff
 
+_PERIOD = 0x40000000
 # the host's microseconds at power-on; in a device test they begin with the host's
 _begin = settings.get("ticks", 0)
 
@@ -30,14 +30,24 @@ def mktime(fields):
 
 
 def ticks_us():
-    return (utime.ticks_us() - _begin) % PERIOD
+    return (utime.ticks_us() - _begin) % _PERIOD
 
 
 ticks_cpu = ticks_us
 
 
 def ticks_ms():
-    return (utime.ticks_us() - _begin) // 1000 % PERIOD
+    return (utime.ticks_us() - _begin) // 1000 % _PERIOD
+
+
+def ticks_add(ticks, step):
+    if not -_PERIOD // 2 < step < _PERIOD // 2:
+        raise OverflowError("ticks interval overflow")
+    return (ticks + step) % _PERIOD
+
+
+def ticks_diff(end, start):
+    return (end - start + _PERIOD // 2) % _PERIOD - _PERIOD // 2
 
 
 if _begin is None:  # the host's own, in C as a chip's are: what is timed does not pay for the emulation
