@@ -1,8 +1,6 @@
 """The sub-devices that a call is for: from an iterable or from a file, on from where the last request ended."""
 
-from aliot import load
 from aliot.gateway.errors import GatewayError
-from aliot.gateway.text import plain
 from micropython import const
 
 _LINE = const(100)  # bytes
@@ -59,12 +57,3 @@ def rows(gateway, subdevices, strict, needs=0):
         row = table.find(name)
         if row >= 0 and table.state(row) & needs == needs:
             yield row
-
-
-def new(gateway, subdevices):
-    """The names of those that have no secret here."""
-    for name in names(gateway, subdevices):
-        if not plain(name[0], 20) or not plain(name[1], 32):
-            load("gateway.answer").fail(gateway, name, "name")
-        elif gateway.rows.find(name) < 0:
-            yield name

@@ -7,7 +7,7 @@ import os
 from binascii import hexlify
 
 from aliot import load, record, unload
-from aliot.gateway.names import new
+from aliot.gateway.newcomers import new
 from aliot.gateway.pack import collect, pair
 from aliot.gateway.items import METHOD
 from aliot.gateway.errors import GatewayError

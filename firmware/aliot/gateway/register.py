@@ -1,6 +1,6 @@
 """Registration by the gateway's session; gateway.md 4."""
 
-from aliot.gateway.names import new
+from aliot.gateway.newcomers import new
 from aliot.gateway.pack import collect, pair
 from aliot.gateway.room import make_room
 from micropython import const
