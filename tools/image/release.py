@@ -43,7 +43,8 @@ UNITS = {
     "aliot.gateway.records": "gateway.room gateway.records",
     "aliot.gateway.compacting": "gateway.room gateway.records gateway.reading gateway.compacting",
     "aliot.gateway.register": "gateway.pack gateway.names gateway.text gateway.newcomers gateway.room gateway.register",
-    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.names gateway.text gateway.newcomers gateway.room gateway.proxy",
+    "aliot.gateway.proxy": "gateway.pack gateway.items gateway.names gateway.text gateway.newcomers gateway.room "
+    "gateway.proxy",
     "aliot.gateway.attach": "gateway.pack gateway.items gateway.names gateway.attach",
     "aliot.gateway.detach": "gateway.pack gateway.names gateway.detach",
     "aliot.gateway.login": "gateway.rates gateway.pack gateway.items gateway.names gateway.login",
