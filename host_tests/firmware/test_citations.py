@@ -9,6 +9,7 @@ import pytest
 from tools.emulator.cloud.gateway import switches as of_gateways
 from tools.emulator.cloud.id2 import switches as of_id2
 from tools.emulator.cloud.ota import switches as of_ota
+from tools.emulator.cloud.services import switches as of_services
 from tools.emulator.cloud.switches import LIMITS, SWITCHES, TIMING
 from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
@@ -36,6 +37,7 @@ OTHERS = (
     ("x509.md", of_x509),
     ("application.md", of_thing),
     ("application.md", of_ota),
+    ("application.md", of_services),
 )
 TABLES = {}
 for name, module in OTHERS:

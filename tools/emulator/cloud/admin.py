@@ -14,7 +14,7 @@ from tools.emulator.cloud.id2 import console as of_id2
 from tools.emulator.cloud.identifier import DEVICE_NAME, whole_number
 from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.ota import console as of_ota
-from tools.emulator.cloud.services import api as of_services  # noqa: F401 (it registers its calls)
+from tools.emulator.cloud.services import console as of_services  # noqa: F401 (it registers its routes)
 from tools.emulator.cloud.thing import console as of_thing
 from tools.emulator.cloud.topics import device_of
 from tools.emulator.cloud.web import BadRequest, HttpPeer, answer_json

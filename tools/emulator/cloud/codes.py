@@ -1,4 +1,4 @@
-"""The codes that the platform answers devices with, their texts (gateway.md 13, application.md 1.2), the refusal."""
+"""Codes that the platform answers devices with, their texts (gateway.md 13, application.md 1.2, 12), the refusal."""
 
 MESSAGES = {
     200: "success",
@@ -59,11 +59,26 @@ MESSAGES = {
     6450: "method missing",
     6600: "sign check failed",
     6619: "device is bound to another gateway",
+    6710: "no remote configuration",
+    6713: "remote configuration is switched off",
+    6717: "getType must be content",
+    6718: "configScope must be device",
     6760: "system exception",
     26001: "parse script not found",
     26002: "parse script failed",
     26006: "parse script returned an illegal result",
     26007: "parse script returned nothing",
+    78117: "file is too large",
+    78118: "block is too large",
+    78119: "offset is not the expected one",
+    78120: "block is too small",
+    78121: "check of the block failed",
+    78122: "upload not found",
+    78123: "a file of this name exists",
+    78124: "upload is finished",
+    78125: "check of the file failed",
+    78126: "duplicate block",
+    78127: "too many messages",
 }
 SESSION_ERROR = "device session error"  # 520 on /ext/error, gateway.md 9
 LOGINS = "rate limit, too many subDeviceOnline msg in one minute"  # 429 of one sub-device, gateway.md 8.4

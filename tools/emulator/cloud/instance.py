@@ -285,8 +285,13 @@ class Instance:
             more={} if inside else {"cmd": command},
         )
 
-    async def call(self, device: Device, payload: bytes, topic: str | None = None) -> bytes | None:
-        """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late)."""
+    async def call(
+        self, device: Device, payload: bytes, topic: str | None = None, seconds: float | None = None
+    ) -> bytes | None:
+        """An RRPC, on a custom topic if one is named; the answer's bytes, or None (offline, or too late).
+
+        `seconds` is how long it waits, if not `rrpc_seconds`.
+        """
         message_id = str(10**18 + next(self.numbers))
         if topic is None:
             base = f"/sys/{device.product_key}/{device.device_name}/rrpc"
@@ -297,7 +302,8 @@ class Instance:
         try:
             if not self.send_down(device.product_key, device.device_name, asked, payload, 0)["sent"]:
                 return None
-            return await asyncio.wait_for(future, self.config.timing.rrpc_seconds)
+            limit = self.config.timing.rrpc_seconds if seconds is None else seconds
+            return await asyncio.wait_for(future, limit)
         except TimeoutError:
             return None
         finally:
@@ -360,6 +366,7 @@ class Instance:
         if self.registry.find(*device.key) is device:
             self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)
+        self.services.forget(device)
         self.store.forget_states(*device.key)
         self.ota.campaigns.forget(device.key)
         self.id2.identities.release(*device.key)

@@ -11,8 +11,10 @@ from host_tests.support.cloud.client import DN as CDN
 from host_tests.support.cloud.client import PK as CPK
 from host_tests.support.cloud.client import connect_packet
 from host_tests.support.cloud.thing import DN, PK
+from host_tests.support.paths import VECTORS
 from tools.emulator.cloud.codec import Publish
 
+FOUND = json.loads((VECTORS / "vectors_application.json").read_text())
 UPDATE, GET = f"/shadow/update/{PK}/{DN}", f"/shadow/get/{PK}/{DN}"
 T = int(START)
 
@@ -93,6 +95,23 @@ def test_the_arithmetic_of_versions(world, method, stored, sent, result):
     else:
         assert answer == good(result)
         assert send(found, {"method": "get"})["version"] == result
+
+
+@pytest.mark.parametrize(
+    "vector", FOUND["shadow_versions"], ids=lambda one: f"{one['stored']} {one['version']}"
+)
+def test_the_versions_of_the_vectors(world, vector):
+    found = world()
+    if vector["stored"]:
+        send(found, report({"a": 1}, vector["stored"]))
+    answer = send(found, report({"a": 2}, vector["version"]))
+    assert (code(answer) if vector["code"] else 0) == vector["code"]
+    assert send(found, {"method": "get"})["version"] == vector["after"]
+
+
+@pytest.mark.parametrize("vector", FOUND["shadow_errors"], ids=lambda one: one["code"])
+def test_the_errors_of_the_vectors(world, vector):
+    assert code(send(world(), vector["payload"].encode())) == vector["code"]
 
 
 WRONG = [

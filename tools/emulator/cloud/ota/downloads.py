@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -14,11 +17,21 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.faults import Fault
     from tools.emulator.cloud.instance import Instance
     from tools.emulator.cloud.link import Link
-    from tools.emulator.cloud.ota.packages import Package, Packages
+    from tools.emulator.cloud.ota.packages import Packages
     from tools.emulator.cloud.web import Request
 
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})?")
 STATUS = {"NoSuchKey": 404, "MethodNotAllowed": 405, "InvalidRange": 416}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that can be fetched: bytes, a digest in hex, Unix ms of its making, `read(start, size)`."""
+
+    size: int
+    sign: str
+    created: int
+    read: Callable[[int, int], bytes]
 
 
 class Downloads:
@@ -57,35 +70,36 @@ class Downloads:
 
     def answer(self, request: Request, ranged: bool = True) -> Response:
         """A file, or the part of it that `Range` names."""
-        package, number = self.find(request.path)
-        if package is None:
+        file = self.find(request.path)
+        if file is None:
             return error("NoSuchKey", "The specified key does not exist.")
-        file = package.files[number - 1]
         headers = {
             "Server": "AliyunOSS",
             "Content-Type": "application/octet-stream",
             "Accept-Ranges": "bytes",
             "ETag": f'"{file.sign.upper()}"',
-            "Last-Modified": formatdate(package.created / 1000, usegmt=True),
+            "Last-Modified": formatdate(file.created / 1000, usegmt=True),
         }
         wanted = RANGE.fullmatch(request.headers.get("range", "")) if ranged else None
         first, last = (int(wanted[1]), int(wanted[2] or file.size)) if wanted else (0, file.size)
         if wanted is None or last < first:
-            return Response(200, self.packages.read(package, number, 0, file.size), headers)
+            return Response(200, file.read(0, file.size), headers)
         if first >= file.size:
             return error("InvalidRange", "The requested range cannot be satisfied.", f"bytes */{file.size}")
         last = min(last, file.size - 1)
         headers["Content-Range"] = f"bytes {first}-{last}/{file.size}"
-        return Response(206, self.packages.read(package, number, first, last - first + 1), headers)
+        return Response(206, file.read(first, last - first + 1), headers)
 
-    def find(self, path: str) -> tuple[Package | None, int]:
-        """The package and the number of the file at `path`."""
+    def find(self, path: str) -> Stored | None:
+        """The file at `path`, of a package or of another service."""
         found = urls.PATH.fullmatch(path)
-        package = self.packages.packages.get(found[1]) if found else None
-        number = int(found[2]) if found else 0
+        if found is None:
+            return self.instance.services.files.find(path)
+        package, number = self.packages.packages.get(found[1]), int(found[2])
         if package is None or not 1 <= number <= len(package.files):
-            return None, 0
-        return package, number
+            return None
+        file = package.files[number - 1]
+        return Stored(file.size, file.sign, package.created, partial(self.packages.read, package, number))
 
     def note(self, request: Request, key: tuple[str, str] | None, response: Response) -> None:
         names = dict(zip(("pk", "dn"), key or ()))

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 from tools.emulator.cloud import alink
 from tools.emulator.cloud.requests import RAW
+from tools.emulator.cloud.services.broadcasts import Broadcasts
+from tools.emulator.cloud.services.configurations import Configurations
+from tools.emulator.cloud.services.files import Files
+from tools.emulator.cloud.services.jobs import Jobs
+from tools.emulator.cloud.services.logs import Logs
 from tools.emulator.cloud.services.shadow import Shadows
 from tools.emulator.cloud.services.tags import Tags
+from tools.emulator.cloud.services.uploads import Uploads
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
@@ -24,7 +30,14 @@ class Services:
         instance.requests.add("/ext/ntp/{pk}/{dn}/request", answer_time, RAW)
         for tail in PUSHED:
             instance.requests.add(tail, note_reply, RAW)
-        self.shadows, self.tags = Shadows(instance), Tags(instance)
+        self.shadows, self.tags, self.logs = Shadows(instance), Tags(instance), Logs(instance)
+        self.files, self.broadcasts = Files(instance), Broadcasts(instance)
+        self.configurations = Configurations(instance, self.files)
+        self.jobs, self.uploads = Jobs(instance, self.files), Uploads(instance, self.files)
+
+    def forget(self, device: Device) -> None:
+        """The device was deleted."""
+        self.uploads.forget(device)
 
 
 def answer_time(request: Request, device: Device, record: Record) -> None:
