@@ -294,7 +294,6 @@ MISSING = {
     T + "secure_tunnel/proxy/request": "nothing answers",
     T + "thing/config/get": None,
     T + "thing/file/upload/mqtt/init": None,
-    T + "thing/file/download": "nothing answers",
     T + "thing/deviceinfo/get": "nothing answers",
     f"/ota/device/inform/{PK}/{DN}": None,
     f"/shadow/update/{PK}/{DN}": None,

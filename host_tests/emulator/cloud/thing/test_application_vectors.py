@@ -82,6 +82,10 @@ def test_a_gateway_s_pack_is_taken_whole(device):
 
 
 def check_reply(vector, payload):
+    if vector["name"] == "file-download":  # a block: behind its length, and no task has this one here
+        payload = payload[2 : 2 + int.from_bytes(payload[:2], "big")]
+        assert json.loads(payload)["id"] == json.loads(vector["id"])
+        return
     reply = json.loads(payload)
     assert reply["code"] == vector["code"], reply
     assert "data" not in vector or reply["data"] == vector["data"]
