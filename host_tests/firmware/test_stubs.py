@@ -24,7 +24,7 @@ INNER = {
     "aliot.id2.Id2": "provisioning client_id instance quota locate open login",
     "aliot.id2.SoftwareElement": "fields id key",
     "aliot.log": "clean",
-    "aliot.services.config.RemoteConfig": "apply path limit offer refused wanted begin work failed",
+    "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.ntp.Ntp": "device topic found sent",
     "aliot.services.shadow.Shadow": "device handler topic found version missed waiting",
     "aliot.sign": "hmac",
