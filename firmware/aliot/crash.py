@@ -14,6 +14,7 @@ from micropython import const
 _FIRST = const(5)  # s
 _LONGEST = const(300)
 _LONG_RUN = const(600000)  # ms; a run that lasted so long starts the count anew
+_KEPT = const(1000)  # bytes of the line that outlive the reset, for aliot.services.log
 _STARVED = const(3)  # handlers in a row that ran out of memory
 
 
@@ -27,7 +28,8 @@ def restart(problem):
     machine.RTC().memory(bytes([min(count, 200)]))
     wait = min(_FIRST << min(count - 1, 8), _LONGEST)
     try:
-        _report(problem, wait)
+        fields = _report(problem, wait)
+        machine.RTC().memory(bytes([min(count, 200)]) + log.line("error", fields).encode()[:_KEPT])
     except Exception:
         print('{"aliot":"error","code":"MemoryError"}')
     for _ in range(wait):
@@ -66,16 +68,15 @@ def handler_failed(device, problem, topic):
 
 
 def _report(problem, wait):
-    log.report(
-        "error",
-        {
-            "code": getattr(problem, "code", type(problem).__name__),
-            "wait": wait,
-            "detail": getattr(problem, "detail", problem),
-            "advice": getattr(problem, "advice", ""),
-            "place": _place(problem),
-        },
-    )
+    fields = {
+        "code": getattr(problem, "code", type(problem).__name__),
+        "wait": wait,
+        "detail": getattr(problem, "detail", problem),
+        "advice": getattr(problem, "advice", ""),
+        "place": _place(problem),
+    }
+    log.report("error", fields)
+    return fields
 
 
 def _place(problem):

@@ -6,7 +6,7 @@ TimedOut when something is not there before the deadline that the stream was ope
 from aliot.errors import TimedOut
 from micropython import const
 
-_HEAD = const(16384)  # bytes of all that comes before a body
+_ROOM = const(16384)  # bytes of all that comes before a body
 _LINE = const(128)  # bytes of a line that matter
 
 
@@ -17,12 +17,12 @@ def head(stream):
     """
     status = 100
     while status < 200:
-        status, length, chunked = _one(stream)
+        status, length, chunked = _head(stream)
     return status, length, chunked
 
 
-def _one(stream):
-    text, room = line(stream, _HEAD)
+def _head(stream):
+    text, room = line(stream, _ROOM)
     kind, status = text.split()[:2]
     if kind[:5] != b"http/":
         raise ValueError

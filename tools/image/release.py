@@ -36,7 +36,9 @@ UNITS = {
     "aliot.thing": "alink pace thing.errors thing.requests thing.outbox thing.delivery thing",
     "aliot.thing.backlog": "thing.entries thing.backlog",
     "aliot.services.config": "http services.download services.service services.config",
+    "aliot.services.log": "alink services.service services.log",
     "aliot.services.ntp": "alink services services.ntp",
+    "aliot.services.raw": "services services.raw",
     "aliot.services.shadow": "alink services services.shadow",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",

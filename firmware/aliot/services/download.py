@@ -120,15 +120,15 @@ def _written(stream, path, size):
                     file.write(data)
                     size -= len(data)
     except OSError as problem:
-        _drop(path)
+        _removed(path)
         raise StoreError("the file %s: error %s" % (path, problem.args[0]))
     except BaseException:
-        _drop(path)
+        _removed(path)
         raise
     return hexlify(made.digest()).decode()
 
 
-def _drop(path):
+def _removed(path):
     try:
         os.remove(path)
     except OSError:

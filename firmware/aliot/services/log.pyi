@@ -1,0 +1,9 @@
+from aliot.device import Device
+
+class Log:
+    dropped: int
+    def __init__(self, device: Device, __lines: int = 20) -> None: ...
+    def report(
+        self, __level: str, __module: str, __content: str, code: str = "0", trace: str = ""
+    ) -> None: ...
+    def poll(self, ms: int = 0) -> bool: ...
