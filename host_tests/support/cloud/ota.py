@@ -74,6 +74,7 @@ class Campaign:
     def restart(self):
         """Another process takes over the run directory; every device is offline."""
         self.instance.store.close()
+        self.devices.clear()
         self.open()
 
     def close(self):

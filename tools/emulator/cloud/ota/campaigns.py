@@ -52,7 +52,7 @@ class Campaigns:
 
     def load(self) -> None:
         found = [Job(**body) for _, _, body in self.store.states(JOB)]
-        for job in sorted(found, key=lambda job: job.created):
+        for job in sorted(found, key=lambda job: job.number):
             self.take_in(job)
         kept = [Task(**body) for _, _, body in self.store.states(TASK)]
         for task in sorted(kept, key=lambda task: (task.created, task.stream)):
@@ -142,6 +142,7 @@ class Campaigns:
 
     def start(self, job: Job, devices: Iterable[Device]) -> None:
         """Makes a batch with a task for each of `devices`, and pushes what is due."""
+        job.number = len(self.jobs) + 1
         with self.store.transaction():
             self.take_in(job)
             self.save_job(job)

@@ -48,6 +48,7 @@ class Job:
     later_only: bool = False  # a dynamic batch that leaves out the devices of today
     tags: dict[str, str] = field(default_factory=dict)
     status: str = PLANNED
+    number: int = 0  # its place among all batches
 
     def rules(self, steps_only: bool, adopts: bool) -> Rules:
         timeout = None if self.timeout is None else self.timeout * MINUTE
