@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass
 
 MARK = "heaps"
-# Asked for by a property set: each shipped application answers one, in a line that has this in it.
-ANSWERS = 'topic + "_reply"'
+# Asked for by a property set: each shipped application takes one, in a line that has one of these in it.
+ASKED = {"Interval": 60}
+ANSWERS = ('topic + "_reply"', "every = max(")
 MEASURE = f'import gc, esp32; gc.collect(); print("{MARK}", gc.mem_alloc(), esp32.idf_heap_info(4))'
 _MEASURED = re.compile(rf"{MARK} (\d+) (\[.*\])\s*$")
 
@@ -34,7 +35,7 @@ def measured(source: str) -> str:
     lines = []
     for line in source.splitlines():
         lines.append(line)
-        if ANSWERS in line:
+        if any(answer in line for answer in ANSWERS):
             lines.append(line[: len(line) - len(line.lstrip())] + MEASURE)
     if MEASURE not in "\n".join(lines):
         raise ValueError("this application answers no property set")

@@ -237,9 +237,9 @@ class Trial:
 
     def _heaps(self):
         """Asks the application, by a property set of the platform; None when it does not answer."""
-        for number in range(MEASURE_TRIES):
+        for _ in range(MEASURE_TRIES):
             with suppress(MachineError, CloudError):
-                self.cloud.act(*self.asked, "property", {"params": {"Measure": number}})
+                self.cloud.act(*self.asked, "property", {"params": applications.ASKED})
                 line = self.machine.wait(lambda line: applications.heaps(line.text), MEASURE_SECONDS)
                 return applications.heaps(line.text)
         return None
