@@ -12,9 +12,9 @@ const path = require('path');
 const tls = require('tls');
 
 const job = JSON.parse(fs.readFileSync(0, 'utf8'));
-const say = (event, fields) => fs.writeSync(1, JSON.stringify(Object.assign({ event }, fields)) + '\n');
+const report = (event, fields) => fs.writeSync(1, JSON.stringify(Object.assign({ event }, fields)) + '\n');
 const fail = (error) => {
-  say('error', { code: error.code, message: String(error.message || error) });
+  report('error', { code: error.code, message: String(error.message || error) });
   process.exit(0);
 };
 
@@ -43,23 +43,23 @@ function connect(deviceSecret) {
   });
   device.on('error', fail);
   device.on('connect', () => {
-    say('connect', {});
+    report('connect', {});
     device.onProps((message) => {
-      say('set', { params: message.params });
+      report('set', { params: message.params });
       device.end(true, () => process.exit(0));
     });
     device.on('message', (name, payload) => {
       if (name !== topic('get')) return;
-      say('message', { payload: payload.toString() });
-      say('wait', { for: 'set' });
+      report('message', { payload: payload.toString() });
+      report('wait', { for: 'set' });
     });
     device.postProps({ temperature: 21 }, (reply) => {
-      say('property', { code: reply.code });
+      report('property', { code: reply.code });
       device.publish(topic('update'), 'hello', { qos: 1 }, (error) => {
-        say('published', { error: error || null });
+        report('published', { error: error || null });
         device.subscribe(topic('get'), { qos: 1 }, (failed, granted) => {
-          say('subscribed', { granted: granted.map((one) => one.qos) });
-          say('wait', { for: 'message' });
+          report('subscribed', { granted: granted.map((one) => one.qos) });
+          report('wait', { for: 'message' });
         });
       });
     });
@@ -67,18 +67,18 @@ function connect(deviceSecret) {
 }
 
 process.on('uncaughtException', fail);
-say('versions', { sdk: require(path.join(root, 'package.json')).version });
+report('versions', { sdk: require(path.join(root, 'package.json')).version });
 if (job.way === 'gateway') {
-  require('./node_gateway.js')(iot, job, say, fail);
+  require('./node_gateway.js')(iot, job, report, fail);
 } else if (job.way === 'thing') {
-  require('./node_thing.js')(iot, job, say, fail);
+  require('./node_thing.js')(iot, job, report, fail);
 } else if (job.way === 'services') {
-  require('./node_services.js')(iot, job, say, fail);
+  require('./node_services.js')(iot, job, report, fail);
 } else if (job.way === 'https') {
   const product = { productKey: job.product_key, productSecret: job.product_secret };
   iot.register({ ...product, deviceName: job.device_name }, (answer) => {
     const secret = answer.data && answer.data.deviceSecret;
-    say('registered', { code: answer.code, message: answer.message, secret });
+    report('registered', { code: answer.code, message: answer.message, secret });
     if (secret) connect(secret); else process.exit(0);
   });
 } else {

@@ -3,7 +3,7 @@
 // The SDK's calls take callbacks; each step says what came back.
 'use strict';
 
-module.exports = function gateway(iot, job, say, fail) {
+module.exports = function gateway(iot, job, report, fail) {
   const client = iot.gateway({
     productKey: job.product_key, deviceName: job.device_name, deviceSecret: job.device_secret,
     tls: true, brokerUrl: job.broker_url,
@@ -11,7 +11,7 @@ module.exports = function gateway(iot, job, say, fail) {
   client.on('error', fail);
 
   const step = (name, call) => new Promise((resolve) => call((reply) => {
-    say(name, { code: reply.code, data: reply.data, message: reply.message });
+    report(name, { code: reply.code, data: reply.data, message: reply.message });
     resolve(reply.data);
   }));
 
@@ -36,8 +36,8 @@ module.exports = function gateway(iot, job, say, fail) {
     await step('get', (done) => client.getTopo(done));
     const [first] = [await login(devices[0]), await login(devices[1])];
     await new Promise((resolve) => {
-      first.onProps((message) => { say('set', { params: message.params }); resolve(); });
-      say('wait', { for: 'set' });
+      first.onProps((message) => { report('set', { params: message.params }); resolve(); });
+      report('wait', { for: 'set' });
     });
     await step('logout', (done) => client.logout(names[0], done));
     await step('remove', (done) => client.removeTopo(names, done));
@@ -48,7 +48,7 @@ module.exports = function gateway(iot, job, say, fail) {
   client.on('connect', () => {
     if (begun) return;
     begun = true;
-    say('connect', {});
+    report('connect', {});
     subscribed(`/sys/${job.product_key}/${job.device_name}/thing/sub/register_reply`).then(steps).catch(fail);
   });
 };

@@ -3,7 +3,7 @@
 // node_driver.js hands over the SDK and its way to speak. The SDK takes Date.now() as a shadow's version.
 'use strict';
 
-module.exports = function services(iot, job, say, fail) {
+module.exports = function services(iot, job, report, fail) {
   const device = iot.device({
     productKey: job.product_key, deviceName: job.device_name, deviceSecret: job.device_secret,
     tls: true, brokerUrl: job.broker_url,
@@ -11,13 +11,13 @@ module.exports = function services(iot, job, say, fail) {
   device.on('error', fail);
 
   const step = (name, call) => new Promise((resolve) => call((reply) => {
-    say(name, { code: reply.code, data: reply.data });
+    report(name, { code: reply.code, data: reply.data });
     resolve(reply);
   }));
 
   let heard = () => {};
   const cast = (name, call) => new Promise((resolve) => {
-    heard = (message) => { say(name, { got: message }); setTimeout(resolve, 2); }; // the next version is greater
+    heard = (message) => { report(name, { got: message }); setTimeout(resolve, 2); }; // the next version is greater
     call();
   });
 
@@ -29,7 +29,7 @@ module.exports = function services(iot, job, say, fail) {
     device.onShadow((message) => heard(message));
     await cast('reported', () => device.postShadow({ color: 'red', level: 3 }));
     await cast('read', () => device.getShadow());
-    await cast('control', () => say('wait', { for: 'desire' }));
+    await cast('control', () => report('wait', { for: 'desire' }));
     await cast('deleted', () => device.deleteShadow('level'));
     await cast('read again', () => device.getShadow());
     await cast('deleted all', () => device.deleteShadow());

@@ -4,7 +4,7 @@
 // one by what the application says in its reply.
 'use strict';
 
-module.exports = function thing(iot, job, say, fail) {
+module.exports = function thing(iot, job, report, fail) {
   const device = iot.device({
     productKey: job.product_key, deviceName: job.device_name, deviceSecret: job.device_secret,
     tls: true, brokerUrl: job.broker_url,
@@ -12,24 +12,24 @@ module.exports = function thing(iot, job, say, fail) {
   device.on('error', fail);
   device.onService('Reset', (message, reply) => {
     reply({ id: message.id, code: 200, data: { accepted: 1 } });
-    say('async', { params: message.params });
-    say('wait', { for: 'sync' });
+    report('async', { params: message.params });
+    report('wait', { for: 'sync' });
   });
   device.onService('Weigh', (message, reply) => {
     reply({ id: message.id, code: 200, data: { weight: 1.5 } }, 'sync');
-    say('sync', { params: message.params });
+    report('sync', { params: message.params });
     setTimeout(() => device.end(false, () => process.exit(0)), 200);
   });
   device.onProps((message) => {
-    say('set', { params: message.params });
-    say('wait', { for: 'async' });
+    report('set', { params: message.params });
+    report('wait', { for: 'async' });
   });
   device.on('connect', () => {
     device.postProps({ Temp: 21.5, Count: 5 }, (reply) => {
-      say('property', { code: reply.code });
+      report('property', { code: reply.code });
       device.postEvent('alarm', { errorCode: 'E1' }, (answer) => {
-        say('event', { code: answer.code });
-        say('wait', { for: 'set' });
+        report('event', { code: answer.code });
+        report('wait', { for: 'set' });
       });
     });
   });
