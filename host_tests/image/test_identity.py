@@ -23,7 +23,7 @@ def changed(base, **changes):
 
 def test_a_device_with_its_own_secret():
     found = identity.parse(DEVICE)
-    assert (found.way, found.method, found.name_rule) == ("device", None, None)
+    assert (found.kind, found.method, found.name_rule) == ("device", None, None)
     assert found.fields() == {
         record.KIND: b"device",
         record.PRODUCT_KEY: b"a1MZxOdcBnO",
@@ -34,7 +34,7 @@ def test_a_device_with_its_own_secret():
 
 def test_one_per_product_registers_over_https_under_its_mac():
     found = identity.parse(PRODUCT)
-    assert (found.way, found.method, found.name_rule, found.device_name) == ("product", "https", "mac", None)
+    assert (found.kind, found.method, found.name_rule, found.device_name) == ("product", "https", "mac", None)
     assert found.fields() == {
         record.KIND: b"product",
         record.METHOD: b"https",
@@ -242,7 +242,7 @@ def test_the_generation_is_the_time_but_above_every_other(highest, now, generati
 
 
 @pytest.mark.parametrize(
-    "way, method, region, instance, says",
+    "kind, method, region, instance, says",
     [
         ("device", None, None, None, None),
         ("device", None, "eu-central-1", None, None),
@@ -267,8 +267,8 @@ def test_the_generation_is_the_time_but_above_every_other(highest, now, generati
         ("id2", None, "ap-northeast-1", None, "ID²"),
     ],
 )
-def test_where_a_way_exists(way, method, region, instance, says):
-    line = availability.warning(way, method, region, instance)
+def test_where_a_kind_exists(kind, method, region, instance, says):
+    line = availability.warning(kind, method, region, instance)
     assert line is None if says is None else says in line and "\n" not in line
 
 

@@ -115,7 +115,7 @@ def test_certificate_and_key_become_der_and_pkcs1(tmp_path, encoding, form):
 def test_its_files_lie_beside_the_json(folder, monkeypatch):
     (folder / "x.json").write_text(json.dumps(X509))
     monkeypatch.chdir("/")
-    assert identity.load(folder / "x.json").way == "x509"
+    assert identity.load(folder / "x.json").kind == "x509"
 
 
 def test_the_largest_key_that_tools_issue_fits_a_record(tmp_path):
@@ -210,7 +210,7 @@ def test_one_to_be_provisioned_carries_the_token_of_its_product():
         record.NAME_RULE: b"mac",
         record.PRODUCT_SECRET: TOKEN.encode(),
     }
-    assert identity.parse(changed(OTP, product_secret="x23xxxxx" + "A" * 43 + "=")).way == "id2"
+    assert identity.parse(changed(OTP, product_secret="x23xxxxx" + "A" * 43 + "=")).kind == "id2"
 
 
 def test_its_key_and_its_token_are_masked():
@@ -255,12 +255,12 @@ def test_what_is_no_id2_identity_is_refused(values, words):
 
 def test_a_way_that_the_fields_do_not_say():
     says({**DEVICE, "way": "product"}, "way is product, but the fields are those of device")
-    assert identity.parse({**DEVICE, "way": "device"}).way == "device"
+    assert identity.parse({**DEVICE, "way": "device"}).kind == "device"
 
 
 # --- whatever a JSON file may hold
 
-_NAMES = sorted({name for kind in identity.WAYS.values() for name in kind.NAMES} | {"way", "odd"})
+_NAMES = sorted({name for kind in identity.KINDS.values() for name in kind.NAMES} | {"way", "odd"})
 _VALUES = st.recursive(
     st.none()
     | st.booleans()

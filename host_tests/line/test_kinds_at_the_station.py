@@ -25,7 +25,7 @@ from tools import cli
 from tools.errors import UserError
 from tools.firmware import record
 from tools.line import device_names
-from tools.line import identities as ways
+from tools.line import identities as kinds
 from tools.line.job import Job
 from tools.line.ledger.entries import Product
 from tools.line.ledger.schema import identities, products
@@ -49,11 +49,11 @@ def test_a_board_gets_a_certificate_and_keeps_it(plain, issued):
     assert len(target.burns) == 2 and plain.counts()[X509]["done"] == 1
 
 
-@pytest.mark.parametrize("way", ["x509", "id2"])
-def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch, capsys, way):
+@pytest.mark.parametrize("kind", ["x509", "id2"])
+def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch, capsys, kind):
     take_folder(plain, issued)
     take_ids(plain)
-    job = X509_JOB if way == "x509" else Job("m", ID2, "ESP32_GENERIC", endpoint=X509_JOB.endpoint)
+    job = X509_JOB if kind == "x509" else Job("m", ID2, "ESP32_GENERIC", endpoint=X509_JOB.endpoint)
     target = Board(board(1))
     bring(target, plain, job)
     before, name = target.burned[0], plain.find(mac=board(1)).device_name
@@ -89,7 +89,7 @@ def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch
     )
     assert cli.main([*command, "--issued", str(file)]) == 1
     said = capsys.readouterr().err
-    assert ("nothing is issued that could get lost" if way == "x509" else "holds no issued secret") in said
+    assert ("nothing is issued that could get lost" if kind == "x509" else "holds no issued secret") in said
 
 
 def test_the_certificate_of_one_board_on_another_is_two_boards_with_one_identity(plain, issued):
@@ -112,14 +112,14 @@ def test_a_certificate_that_is_on_a_board_but_free_is_bound_to_it(plain, issued)
     take_folder(plain, issued)
     target = Board(board(1))
     row = plain.find(product_key=X509, device_name="sensor-2", with_secrets=True)
-    target.burned = (ways.wanted(X509_JOB, plain.product(X509), row).fields(), 1)
+    target.burned = (kinds.wanted(X509_JOB, plain.product(X509), row).fields(), 1)
     assert bring(target, plain) == Result("done", board(1), "sensor-2")
 
 
 def test_a_certificate_that_ended_meanwhile_fails_its_board_by_its_line(plain, tmp_path):
     plain.add_product(Product(X509, "x509"), WHO)
     ended = pairs.certificate(serial=0x99, start=-9, days=3).public_bytes(pairs.Encoding.DER)
-    fields = ways.of_pair(ended, pairs.key_bytes(encoding=pairs.Encoding.DER))
+    fields = kinds.of_pair(ended, pairs.key_bytes(encoding=pairs.Encoding.DER))
     plain.add_identities(X509, [("sensor-9", fields)], WHO)
     with plain.connection.engine.begin() as c:
         c.execute(identities.update().values(expires=None))
@@ -130,7 +130,7 @@ def test_a_certificate_that_ended_meanwhile_fails_its_board_by_its_line(plain, t
 def test_the_platform_may_know_a_certificate_by_another_name(plain, issued):
     take_folder(plain, issued)
     row = plain.find(product_key=X509, device_name="sensor-0", with_secrets=True)
-    wanted = ways.wanted(X509_JOB, plain.product(X509), row)
+    wanted = kinds.wanted(X509_JOB, plain.product(X509), row)
     told = {"aliot": "connected", "product_key": X509, "device_name": "sensor-1"}
     assert "as a1X509Prod1/sensor-1, the ledger as a1X509Prod1/sensor-0: check the association" in judge_name(
         wire.Tested(({"aliot": "boot"}, told)), wanted, row
@@ -175,7 +175,7 @@ def test_a_gateway_is_burned_with_its_products_and_again_when_they_change(plain)
 
 
 @pytest.mark.parametrize(
-    "way, endpoint, words",
+    "kind, endpoint, words",
     [
         ("x509", {"auth": "https"}, "endpoint.auth is not for a product with X.509"),
         ("x509", {"sign_method": "hmacsha1"}, "endpoint.sign_method is not for a product with X.509"),
@@ -183,17 +183,17 @@ def test_a_gateway_is_burned_with_its_products_and_again_when_they_change(plain)
         ("id2", {"region": "ap-northeast-1"}, "host is missing"),
     ],
 )
-def test_a_job_for_another_way_is_refused_before_a_board_is_touched(way, endpoint, words):
+def test_a_job_for_another_kind_is_refused_before_a_board_is_touched(kind, endpoint, words):
     with pytest.raises(UserError, match=f"job x: {words}"):
-        ways.check_job(Job("x", X509, "ESP32_GENERIC", endpoint=endpoint), Product(X509, way))
-    ways.check_job(Job("x", X509, "ESP32_GENERIC", endpoint={"method": "https"}), Product(X509, way))
+        kinds.check_job(Job("x", X509, "ESP32_GENERIC", endpoint=endpoint), Product(X509, kind))
+    kinds.check_job(Job("x", X509, "ESP32_GENERIC", endpoint={"method": "https"}), Product(X509, kind))
 
 
-@pytest.mark.parametrize("way", ["x509", "id2"])
-def test_a_station_that_dies_at_any_step_finds_the_same_identity_again(plain, issued, way):
+@pytest.mark.parametrize("kind", ["x509", "id2"])
+def test_a_station_that_dies_at_any_step_finds_the_same_identity_again(plain, issued, kind):
     take_folder(plain, issued)
     take_ids(plain)
-    job = X509_JOB if way == "x509" else Job("m", ID2, "ESP32_GENERIC")
+    job = X509_JOB if kind == "x509" else Job("m", ID2, "ESP32_GENERIC")
     deaths, at, done = 0, 0, set()
     while True:
         at += 1

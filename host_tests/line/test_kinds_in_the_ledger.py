@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from host_tests.line.conftest import ID2, IDS, PRODUCT, WHO, X509, board, pair, take_folder, take_ids
 from host_tests.support import pairs
 from tools.errors import UserError
-from tools.line import identities as ways
+from tools.line import identities as kinds
 from tools.line.job import Job
 from tools.line.ledger import backup, connection
 from tools.line.ledger.connection import Patience
@@ -32,7 +32,7 @@ def test_a_folder_is_taken_in_once_and_sealed(ledger, issued, ledger_url):
 def test_a_certificate_is_in_the_ledger_once_whatever_its_device_is_called(ledger, issued):
     take_folder(ledger, issued)
     der = pairs.certificate(serial=0x1001).public_bytes(pairs.Encoding.DER)
-    fields = ways.of_pair(der, pairs.key_bytes(encoding=pairs.Encoding.DER))
+    fields = kinds.of_pair(der, pairs.key_bytes(encoding=pairs.Encoding.DER))
     with pytest.raises(UserError, match="certificate 1001 of other-1 is sensor-1's in the ledger already"):
         ledger.add_identities(X509, [("other-1", fields)], WHO)
     for kept in ledger.list(X509):
@@ -40,7 +40,7 @@ def test_a_certificate_is_in_the_ledger_once_whatever_its_device_is_called(ledge
     with pytest.raises(UserError, match="sensor-1's in the ledger already"):  # void is for ever
         ledger.add_identities(X509, [("other-1", fields)], WHO)
     again = pairs.certificate(serial=0x1001, issuer="Another_CA").public_bytes(pairs.Encoding.DER)
-    ledger.add_identities(X509, [("other-1", {**fields, **ways.of_pair(again, b"key")})], WHO)
+    ledger.add_identities(X509, [("other-1", {**fields, **kinds.of_pair(again, b"key")})], WHO)
 
 
 def test_the_database_itself_holds_each_certificate_and_each_id_once(ledger, issued):
@@ -76,9 +76,9 @@ def test_new_keys_seal_every_kind_again_and_a_backup_holds_them(ledger, issued, 
 
 def test_a_product_has_one_way(ledger, issued):
     take_folder(ledger, issued)
-    with pytest.raises(UserError, match=f"product {X509} is in the ledger as way x509"):
+    with pytest.raises(UserError, match=f"product {X509} is in the ledger as of kind x509"):
         take_ids(ledger, [(X509, *IDS[0][1:])])
-    with pytest.raises(UserError, match=f"a gateway has a secret; product {X509} is of way x509"):
+    with pytest.raises(UserError, match=f"a gateway has a secret; product {X509} is of kind x509"):
         ledger.set_sub_products(X509, (("a1SubProdu1", None),), WHO)
 
 

@@ -7,7 +7,7 @@ from host_tests.support import pairs
 from host_tests.support.scripted_board import Board
 from tools.errors import UserError
 from tools.firmware import record
-from tools.line import identities as ways
+from tools.line import identities as kinds
 from tools.line.intake import tables
 from tools.line.station.visit import Result
 
@@ -95,7 +95,7 @@ def test_a_renewed_certificate_reaches_its_board_and_the_old_one_nobody_else(led
     assert bring(target, ledger).outcome == "already"
     notes = [event["note"] for event in ledger.history(device_name="sensor-0") if event["action"] == "renew"]
     assert notes == ["certificate 1000, now 2000"]
-    fields = ways.of_pair(pairs.cer(pairs.Encoding.DER, serial=0x1000), b"key")
+    fields = kinds.of_pair(pairs.cer(pairs.Encoding.DER, serial=0x1000), b"key")
     with pytest.raises(UserError, match="certificate 1000 of other-1 is sensor-0's in the ledger already"):
         ledger.add_identities(X509, [("other-1", fields)], WHO)
     old = Board(board(2))

@@ -293,7 +293,7 @@ def test_an_empty_database_is_not_taken_for_a_ledger(ledger_url, tmp_path):
 
 def test_products_are_told_apart_by_their_facts(ledger):
     ledger.add_product(Product(PRODUCT), WHO)
-    with pytest.raises(UserError, match="is in the ledger as way device"):
+    with pytest.raises(UserError, match="is in the ledger as of kind device"):
         ledger.add_product(Product(PRODUCT, "product", "mac"), WHO)
 
 

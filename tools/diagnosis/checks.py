@@ -57,7 +57,7 @@ def availability(who: Identity) -> Finding:
     return Finding(
         "availability",
         True,
-        f"{who.way}{f', {who.method}' if who.method else ''}: documented for this region",
+        f"{who.kind}{f', {who.method}' if who.method else ''}: documented for this region",
     )
 
 

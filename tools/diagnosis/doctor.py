@@ -95,11 +95,11 @@ def examine(args: argparse.Namespace) -> list[Finding]:
         raise UserError(f"--mac {args.mac} is not six bytes in hex, like 24:0a:c4:00:00:01")
     network = probes.Network(args.cloud, args.timeout)
     extra = args.root + ([Path(args.cloud) / "ca.pem"] if args.cloud else [])
-    if who and who.way in OTHERS:
+    if who and who.kind in OTHERS:
         return [
             availability(who),
             look("clock", lambda: clock(network)),
-            *OTHERS[who.way](network, who, extra, args),
+            *OTHERS[who.kind](network, who, extra, args),
         ]
     device, where = signing.credential(who, args.mac) if who else (None, public(args.region))
     trusted = probes.roots(where.roots, extra)

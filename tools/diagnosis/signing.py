@@ -38,9 +38,9 @@ class Step:
 
 def credential(identity: Identity, mac: str | None = None) -> tuple[Credential, Endpoint | AskingEndpoint]:
     """(credential, endpoint) as a board with this identity has them; `mac` is needed where no DeviceName is burned."""
-    if identity.way not in ("device", "product"):
+    if identity.kind not in ("device", "product"):
         raise UserError(
-            f"nothing is signed with a secret in the way {identity.way}, so there is no text to compare; "
+            f"nothing is signed with a secret for the kind {identity.kind}, so there is no text to compare; "
             "'inspect' shows what a board holds"
         )
     fields = identity.fields()

@@ -1,6 +1,6 @@
-"""What each way in has in the ledger, and how that becomes the identity that a board is burned with.
+"""What each kind of identity has in the ledger, and how that becomes the identity that a board is burned with.
 
-way      product has                          identity's sealed fields
+kind     product has                          identity's sealed fields
 device                                        device_secret
 product  ProductSecret, a name rule           none
 x509                                          certificate, private_key: DER in base64
@@ -92,16 +92,16 @@ def wanted(job: "Job", product: Product, row: Identity) -> Burnable:
     """The checked identity to burn: the ledger's secrets and the job's endpoint. UserError when it is none."""
     own = {name: secret.reveal() for name, secret in row.secrets.items()}
     endpoint = {name: value for name, value in job.endpoint.items() if name not in _NOT_REGISTERING}
-    if product.way == "x509":
+    if product.kind == "x509":
         if not own:
             raise UserError(f"{row.device_name} has no certificate in the ledger")
         return identities.parse({**{name: base64.b64decode(text) for name, text in own.items()}, **endpoint})
-    values = {"product_key": row.product_key, **own, **endpoint, "way": product.way}
-    if product.way == "product" or product.way == "id2" and not own:
+    values = {"product_key": row.product_key, **own, **endpoint, "way": product.kind}
+    if product.kind == "product" or product.kind == "id2" and not own:
         values |= _with_product_secret(product, row)
     else:
         values["device_name"] = row.device_name
-    if product.way == "product" and "method" in job.endpoint:
+    if product.kind == "product" and "method" in job.endpoint:
         values["method"] = job.endpoint["method"]
     if product.sub_products:
         values["sub_products"] = [
@@ -145,13 +145,13 @@ def _named(der, ledger):
 
 
 def check_job(job: "Job", product: Product) -> None:
-    """UserError when a job's endpoint is not for the way of its product."""
+    """UserError when a job's endpoint is not for the kind of its product."""
     endpoint = {name: value for name, value in job.endpoint.items() if name not in _NOT_REGISTERING}
-    if product.way == "x509":
+    if product.kind == "x509":
         odd = [name for name in endpoint if name not in certified.X509.NAMES]
         if odd:
             raise UserError(f"job {job.name}: endpoint.{odd[0]} is not for a product with X.509; take it out")
-    elif product.way == "id2":
+    elif product.kind == "id2":
         sample = {"id2": "0" * 24, "id2_key": "00" * 16, "id2_type": "AES_128"}
         try:
             identities.parse({"way": "id2", "product_key": product.product_key, **sample, **endpoint})

@@ -38,13 +38,13 @@ __all__ = [
     "parse",
 ]
 
-WAYS: dict[str, type[Own] | type[X509] | type[Id2]] = {
+KINDS: dict[str, type[Own] | type[X509] | type[Id2]] = {
     "device": Own,
     "product": Own,
     "x509": X509,
     "id2": Id2,
 }
-_NAMES = {name for kind in WAYS.values() for name in kind.NAMES}
+_NAMES = {name for one in KINDS.values() for name in one.NAMES}
 
 
 def load(path: Path | str, now: float | None = None, usable: bool = True) -> Own | X509 | Id2:
@@ -88,14 +88,14 @@ def parse(
     if not isinstance(values, dict):
         raise UserError("an identity is a JSON object with product_key and more")
     values = {name: value for name, value in values.items() if value is not None}
-    way = values.pop("way", None)
-    if way is not None and (not isinstance(way, str) or way not in WAYS):
-        raise UserError(f"way is not one of {', '.join(WAYS)}")
-    kind = WAYS[way] if way else _kind(values)
+    kind = values.pop("way", None)
+    if kind is not None and (not isinstance(kind, str) or kind not in KINDS):
+        raise UserError(f"way is not one of {', '.join(KINDS)}")
+    made_by = KINDS[kind] if kind else _kind(values)
     now = time.time() if now is None else now
-    made = kind.parse(values, Path(folder), now if usable else None)
-    if way and made.way != way:
-        raise UserError(f"way is {way}, but the fields are those of {made.way}")
+    made = made_by.parse(values, Path(folder), now if usable else None)
+    if kind and made.kind != kind:
+        raise UserError(f"way is {kind}, but the fields are those of {made.kind}")
     try:
         made.to_record(0)
     except ValueError as error:
@@ -110,7 +110,7 @@ def _kind(values):
 
 
 def check_availability(identity: Identity, anyway: bool = False) -> str | None:
-    """UserError when the documents do not have this way there, unless `anyway`; then the line is returned."""
+    """UserError when the documents do not have this kind there, unless `anyway`; then the line is returned."""
     line = identity.warning()
     if line and not anyway:
         raise UserError(f"{line}; --anyway goes on")

@@ -23,13 +23,13 @@ _EDITIONS = {"legacy": "the legacy public instance", "instance": "Enterprise and
 
 
 def warning(
-    way: str, method: str | None = None, region: str | None = None, instance: str | None = None
+    kind: str, method: str | None = None, region: str | None = None, instance: str | None = None
 ) -> str | None:
-    """One line when the documents do not have this way in this region and edition, else None.
+    """One line when the documents do not have this kind in this region and edition, else None.
 
     region: None is cn-shanghai; instance: its id, None for the legacy public instance.
     """
-    name, editions = TABLE[way, method]
+    name, editions = TABLE[kind, method]
     edition = "instance" if instance else "legacy"
     region = region or "cn-shanghai"
     if edition not in editions:

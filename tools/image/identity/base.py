@@ -22,7 +22,7 @@ class Identity:
     if TYPE_CHECKING:  # a kind has them as fields or as something it works out
 
         @property
-        def way(self) -> str: ...
+        def kind(self) -> str: ...
         @property
         def product_key(self) -> str | None: ...
         @property
@@ -64,7 +64,7 @@ class Identity:
     def fields(self) -> dict[int, bytes]:
         """The fields of its burned record, by tag."""
         texts = {name: getattr(self, name) for name in self.NAMES if name in endpoint.TAGS}
-        values = {record.KIND: self.way.encode(), **endpoint.encoded(texts)}
+        values = {record.KIND: self.kind.encode(), **endpoint.encoded(texts)}
         if self.port is not None:
             values[record.PORT] = struct.pack("<H", self.port)
         return values
@@ -74,18 +74,18 @@ class Identity:
         return record.encode(record.BURNED, generation, self.fields())
 
     def warning(self) -> str | None:
-        """One line when the documents do not have this way in its region and edition, else None."""
+        """One line when the documents do not have this kind in its region and edition, else None."""
         own = (self.host or "").removesuffix(".mqtt.iothub.aliyuncs.com")
         instance = self.instance or (own if own != self.host else None)
         if self.host and not self.region:
             return None  # where that host is cannot be known
-        return availability.warning(self.way, self.method, self.region, instance)
+        return availability.warning(self.kind, self.method, self.region, instance)
 
     def masked(self) -> dict[str, object]:
         """What may be shown of it, by field name."""
         shown = {name: getattr(self, name) for name in self.NAMES if getattr(self, name) is not None}
         return {
-            "way": self.way,
+            "way": self.kind,
             **{name: mask(v) if name in endpoint.SECRETS else v for name, v in shown.items()},
         }
 

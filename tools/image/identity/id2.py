@@ -37,7 +37,7 @@ class Id2(base.Identity):
     )
     NEEDED = ("product_key",)
     TITLE = "an ID² identity"
-    way = "id2"
+    kind = "id2"
 
     product_key: str
     device_name: str | None = None

@@ -44,7 +44,7 @@ class Own(base.Identity):
     sub_products: tuple[tuple[str, str | None], ...] | None = field(default=None, repr=False)
 
     @property
-    def way(self) -> str:
+    def kind(self) -> str:
         return "device" if self.device_secret else "product"
 
     @classmethod

@@ -19,7 +19,7 @@ class X509(base.Identity):
 
     NAMES = ("certificate", "private_key", "region", "instance", "host", "port")
     TITLE = "an X.509 identity"
-    way = "x509"
+    kind = "x509"
 
     certificate: bytes = field(repr=False)
     private_key: bytes = field(repr=False)
@@ -70,7 +70,7 @@ class X509(base.Identity):
         shown = super().masked()
         del shown["certificate"], shown["private_key"]
         return {
-            "way": self.way,
+            "way": self.kind,
             **described(self.certificate),
             "private_key": key_shown(self.private_key),
             **shown,

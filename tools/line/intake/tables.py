@@ -18,8 +18,8 @@ from tools.line.ledger.entries import Product, Who
 from tools.line.ledger.ledger import Ledger
 
 HEADERS = spellings.SPELLINGS
-# way -> the columns that its identities have beside ProductKey and DeviceName
-KINDS = {
+# kind -> the columns that its identities have beside ProductKey and DeviceName
+COLUMNS = {
     "device": ("device_secret",),
     "x509": ("certificate", "private_key"),
     "id2": ("id2", "id2_key", "id2_type"),
@@ -31,13 +31,13 @@ load = spreadsheet.load
 
 @dataclass
 class Sheet:
-    """What was read: good rows of one way, and what is wrong with the others as (place, words).
+    """What was read: good rows of one kind, and what is wrong with the others as (place, words).
 
     A place is a line number, or a file's name in a folder. `warned`: the same of rows that are good but do not
     look as they did before a spreadsheet had them.
     """
 
-    way: str = "device"
+    kind: str = "device"
     rows: list["Row"] = field(default_factory=list)
     bad: list[tuple[int | str, str]] = field(default_factory=list)
     encoding: str = ""
@@ -61,18 +61,18 @@ def read(data: bytes, product_key: str | None = None, folder: str = ".") -> Shee
     is found or a column is missing: then nothing can be said about rows.
     """
     table = spreadsheet.read(data, spellings.field)
-    way, columns = _header(table, product_key)
+    kind, columns = _header(table, product_key)
     rows = list(table.rows)
     at = columns["device_name"]
     width = spreadsheet.width(cells[at] for _, cells in rows if at < len(cells))
     found = (
         (
             number,
-            *_row(number, cells, columns, product_key=product_key, way=way, folder=folder, width=width),
+            *_row(number, cells, columns, product_key=product_key, kind=kind, folder=folder, width=width),
         )
         for number, cells in rows
     )
-    sheet = _gathered(Sheet(way, encoding=table.encoding), found, "there is no device in it, only a header")
+    sheet = _gathered(Sheet(kind, encoding=table.encoding), found, "there is no device in it, only a header")
     mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
     sheet.warned += [(line, f"DeviceName {name} {words}") for line, name, words in mangled if words]
     return sheet
@@ -109,8 +109,8 @@ def _header(table, product_key):
     places = {}
     for index, cell in enumerate(cells):
         places.setdefault(spellings.field(cell), []).append(index)
-    way = max(KINDS, key=lambda one: sum(column in places for column in KINDS[one]) / len(KINDS[one]))
-    needed = ["device_name", *KINDS[way]] + ([] if product_key else ["product_key"])
+    kind = max(COLUMNS, key=lambda one: sum(column in places for column in COLUMNS[one]) / len(COLUMNS[one]))
+    needed = ["device_name", *COLUMNS[kind]] + ([] if product_key else ["product_key"])
     for column in {*needed, "product_key"}:
         if len(places.get(column, ())) > 1:
             raise UserError(f"line {number}: two columns are a {HEADERS[column][0]}")
@@ -120,10 +120,10 @@ def _header(table, product_key):
             f"line {number}: the header names no {' and no '.join(missing)} "
             f"(it has: {', '.join(spellings.shown(cell)[:20] for cell in cells)[:120]})"
         )
-    return way, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
+    return kind, {column: places[column][0] for column in {*needed, "product_key"} if column in places}
 
 
-def _row(number, cells, columns, *, product_key, way, folder, width=0):
+def _row(number, cells, columns, *, product_key, kind, folder, width=0):
     """(Row, None) or (None, what is wrong)."""
 
     def cell(column):
@@ -141,9 +141,9 @@ def _row(number, cells, columns, *, product_key, way, folder, width=0):
         problem = f"DeviceName {name} {was}"
     if problem:
         return None, problem
-    values = {column: cell(column) for column in KINDS[way]}
+    values = {column: cell(column) for column in COLUMNS[kind]}
     try:
-        return Row(number, key, name, _FIELDS[way](values, folder)), None
+        return Row(number, key, name, _FIELDS[kind](values, folder)), None
     except UserError as error:
         return None, str(error)
 
@@ -244,7 +244,7 @@ def take(
         batches.setdefault(row.product_key, []).append((row.device_name, row.fields))
     note = os.path.basename(os.path.normpath(name))[:200] if name else None
     taken = ledger.add_batches(
-        batches, who, note=note, products=[Product(key, sheet.way) for key in batches], renew=renew
+        batches, who, note=note, products=[Product(key, sheet.kind) for key in batches], renew=renew
     )
     for key, batch in batches.items():
         if ledger.known_secrets(key, [device for device, _ in batch]) != dict(batch):
@@ -265,7 +265,7 @@ def _clashes(ledger, sheet, renew=False):
     for row in sheet.rows:
         names_by_key.setdefault(row.product_key, []).append(row.device_name)
     known = {key: ledger.known_secrets(key, wanted) for key, wanted in names_by_key.items()}
-    columns = [identities.public(row.fields) for row in sheet.rows] if sheet.way != "device" else []
+    columns = [identities.public(row.fields) for row in sheet.rows] if sheet.kind != "device" else []
     taken = ledger.holders(columns) if columns else {}
     bad = []
     for row in sheet.rows:
@@ -273,7 +273,7 @@ def _clashes(ledger, sheet, renew=False):
         holder = taken and taken.get(identities.mark(identities.public(row.fields)))
         if stored is not None and stored != row.fields and not renew:
             bad.append(
-                (row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.way]}")
+                (row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.kind]}")
             )
         elif holder and holder != (row.product_key, row.device_name):
             mark = identities.mark(identities.public(row.fields))

@@ -20,14 +20,14 @@ class Who:
 
 @dataclass(frozen=True)
 class Product:
-    """`way`: device (own secrets), product (registers itself), x509 or id2.
+    """`kind`: device (own secrets), product (registers itself), x509 or id2.
 
     `secret` is None and `sub_products` ((ProductKey, Secret or None), ...) of a
     gateway is empty unless asked for.
     """
 
     product_key: str
-    way: str = "device"
+    kind: str = "device"
     name_rule: str | None = None
     listed: bool = False
     secret: Secret | None = None

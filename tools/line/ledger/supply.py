@@ -28,7 +28,7 @@ def add_product(t: Transaction, product: Product) -> bool:
     t.execute(
         products.insert().values(
             product_key=product.product_key,
-            way=product.way,
+            way=product.kind,
             name_rule=product.name_rule,
             listed=product.listed,
             product_secret=secret,
@@ -39,9 +39,9 @@ def add_product(t: Transaction, product: Product) -> bool:
 
 
 def _same_product(seal, row, product):
-    if (row.way, row.name_rule, row.listed) != (product.way, product.name_rule, product.listed):
+    if (row.way, row.name_rule, row.listed) != (product.kind, product.name_rule, product.listed):
         raise UserError(
-            f"product {row.product_key} is in the ledger as way {row.way}, "
+            f"product {row.product_key} is in the ledger as of kind {row.way}, "
             f"name rule {row.name_rule or 'none'}, listed {'yes' if row.listed else 'no'}"
         )
     stored = sealed.product_secret(seal, row)
@@ -55,7 +55,7 @@ def set_sub_products(t: Transaction, product_key: str, subs: Sequence[tuple[str,
     t.check_key()
     row = holdings.product(t.c, product_key)
     if row.way not in ("device", "product"):
-        raise UserError(f"a gateway has a secret; product {product_key} is of way {row.way}")
+        raise UserError(f"a gateway has a secret; product {product_key} is of kind {row.way}")
     stored = t.seal.shut(json.dumps(subs), *sealed.gateway_place(product_key)) if subs else None
     t.execute(products.update().where(products.c.product_key == product_key).values(sub_products=stored))
     t.event(

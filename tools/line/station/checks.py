@@ -186,7 +186,7 @@ SOON = 30  # days
 def certificates(
     opened: Ledger, wanted: Job | None, now: datetime.datetime | None = None
 ) -> Iterator[Finding]:
-    """Findings about the certificates of each X.509 product, and about the job's way."""
+    """Findings about the certificates of each X.509 product, and about the kind of the job's product."""
     now = now or datetime.datetime.now(datetime.timezone.utc)
     for product in opened.products():
         if wanted and product.product_key != wanted.product_key:
@@ -196,7 +196,7 @@ def certificates(
                 identities.check_job(wanted, product)
             except UserError as error:
                 yield Finding("job", False, str(error), "change the job's endpoint, and sign it again")
-        if product.way != "x509":
+        if product.kind != "x509":
             continue
         days = [row.expires for row in opened.list(product.product_key) if row.state != VOID and row.expires]
         ended = sum(day <= stamp(now) for day in days)

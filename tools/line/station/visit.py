@@ -198,7 +198,7 @@ def judge(tested: Tested, job: Job, chip: Chip, wanted: Burnable) -> str | None:
         return f"no state line within {job.seconds:g} s: the application does not start, or prints none{last}"
     if boot.get("mac", "").replace(":", "").lower() != chip.mac:
         return f"the board that answers ({boot.get('mac')}) is not the one that was burned"
-    for name, value in (("product_key", wanted.product_key), ("way", wanted.way)):
+    for name, value in (("product_key", wanted.product_key), ("way", wanted.kind)):
         if value is not None and boot.get(name, value) != value:
             return f"the board runs with {name} {boot.get(name)}, not {value}"
     if boot.get("way") is None:
@@ -218,7 +218,7 @@ def judge(tested: Tested, job: Job, chip: Chip, wanted: Burnable) -> str | None:
 
 def judge_name(tested: Tested, wanted: Burnable, row: Identity) -> str | None:
     """What the platform's name for a certificate says against the ledger's, or None."""
-    if wanted.way != "x509":
+    if wanted.kind != "x509":
         return None
     for line in tested.lines:
         known = line.get("product_key", ""), line.get("device_name", "")
