@@ -1,4 +1,4 @@
-// The official Node SDK and the platform's services: tags and the shadow.
+// The official Node SDK and the platform's services: tags, remote configuration and the shadow.
 //
 // node_driver.js hands over the SDK and its way to speak. The SDK takes Date.now() as a shadow's version.
 'use strict';
@@ -26,6 +26,12 @@ module.exports = function services(iot, job, report, fail) {
       { attrKey: 'Temperature', attrValue: '36.8' }, { attrKey: 'room', attrValue: 'kitchen' }], done));
     await step('untagged', (done) => device.deleteTags(['room'], done));
     await step('refused tag', (done) => device.postTags([{ attrKey: '1st', attrValue: 'x' }], done));
+    await step('no config', (done) => device.getConfig(done));
+    await new Promise((resolve) => {
+      device.onConfig((message) => { say('config pushed', { got: message }); resolve(); });
+      say('wait', { for: 'configure' });
+    });
+    await step('config', (done) => device.getConfig(done));
     device.onShadow((message) => heard(message));
     await cast('reported', () => device.postShadow({ color: 'red', level: 3 }));
     await cast('read', () => device.getShadow());

@@ -1,4 +1,4 @@
-"""The official Python and Node SDKs with the platform's services: tags, shadow, RRPC, raw data (application.md 16)."""
+"""The official SDKs with the services: tags, configuration, shadow, RRPC, raw data (application.md 16)."""
 
 import hashlib
 import json
@@ -8,6 +8,8 @@ import pytest
 from host_tests.emulator.cloud.clients.conftest import INSTANCE, RAW_PK, THING_PK
 from host_tests.support.cloud.thing import TSL
 from tools.emulator.cloud.thing import model
+
+CONTENT = '{"interval": 60}'
 
 
 @pytest.fixture
@@ -34,6 +36,10 @@ def play(cloud, request, tmp_path):
                 ShadowMessage={"method": "update", "state": {"desired": {"color": "green"}}},
             )
 
+        def configure():
+            cloud.admin("POST", f"/products/{product}/config", {"content": CONTENT})
+            ask("PushConfig")
+
         answers = []
         events = driver(
             scene,
@@ -45,6 +51,7 @@ def play(cloud, request, tmp_path):
             thing_model=str(tmp_path / "model.json"),
             on={
                 "desire": desire,
+                "configure": configure,
                 "rrpc": called,
                 "raw": lambda: answers.append(
                     cloud.act(product, dn, "property", {"params": {"Count": 7}, "wait": 20})
@@ -74,10 +81,14 @@ def test_the_python_sdk_tags_itself_and_casts_a_shadow(play, linkkit):
     assert said["rrpc"]["got"][1] == "ping" and answers[0]["payload"] == "pong"
 
 
-def test_the_node_sdk_tags_itself_and_casts_a_shadow(play, node):
+def test_the_node_sdk_tags_and_configures_itself_and_casts_a_shadow(play, node):
     said, ask, _ = play(node, "services")
     assert [said[name]["code"] for name in ("tagged", "untagged", "refused tag")] == [200, 200, 460]
     assert ask("QueryDeviceProp")["Props"] == {"Temperature": "36.8"}
+    assert (said["no config"]["code"], said["config"]["code"]) == (6710, 200)
+    for data in (said["config pushed"]["got"]["params"], said["config"]["data"]):
+        assert data["sign"] == hashlib.sha256(CONTENT.encode()).hexdigest()
+        assert data["configSize"] == len(CONTENT) and data["url"].startswith("https://")
     first = said["reported"]["got"]["payload"]
     assert first["status"] == "success" and first["version"] > 2**32, "the SDK's versions are ms since 1970"
     assert said["read"]["got"]["payload"]["state"] == {"reported": {"color": "red", "level": 3}}

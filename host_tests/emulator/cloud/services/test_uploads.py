@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import stat
 
 import pytest
@@ -307,13 +308,21 @@ def test_by_a_switch_too_many_messages_are_refused(world):
     assert send(found, upload_id, 256, CONTENT[256:512])[0] == 200
 
 
-def test_a_disk_that_refuses_is_the_platforms_error(world):
+def test_a_disk_that_refuses_is_the_platforms_error(world, call):
     found = world()
     upload_id = begin(found)["uploadId"]
     folder = found.instance.services.files.folder
     (folder / upload_id).unlink()
     (folder / upload_id).mkdir()
     assert send(found, upload_id, 0, CONTENT[:256])[0] == 500
+    shutil.rmtree(folder)
+    folder.write_bytes(b"a file in the place of the folder")
+    assert found.device.ask(INIT, asked("other"))["code"] == 500
+    assert call(found, "CreateJob", JobFile="YQ==")["Code"] == 500
+    assert [one["code"] for one in found.instance.journal.select_events(event="refused request")] == [
+        500,
+        500,
+    ]
 
 
 def test_the_files_of_a_deleted_device_are_gone(world):

@@ -39,7 +39,7 @@ class Configurations:
         self.save(product_key, self.of(product_key) | {"enabled": enabled})
 
     def add(self, product_key: str, content: bytes) -> dict[str, Any]:
-        """A new version, {name, size, sign, time}; raises ValueError, one line, and OSError."""
+        """A new version, {name, size, sign, time}; raises ValueError, one line, and `Refused`."""
         if len(content) > self.limits.config_bytes:
             raise ValueError(f"a configuration has at most {self.limits.config_bytes} bytes")
         if alink.parse(content) is None:

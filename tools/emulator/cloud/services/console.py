@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.admin_routes import body, route
+from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.identifier import whole_number
 from tools.emulator.cloud.instance import text_payload
 from tools.emulator.cloud.services import api  # noqa: F401 (it registers its calls)
@@ -17,6 +20,15 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.web import Request
 
 PAGE = 1000  # log entries of one answer
+
+
+@contextlib.contextmanager
+def disk_refusals() -> Iterator[None]:
+    """A file that cannot be kept or read is the caller's to know."""
+    try:
+        yield
+    except Refused as refusal:
+        raise BadRequest(500, str(refusal)) from None
 
 
 @route("GET", "/products/{pk}/config")
@@ -44,7 +56,8 @@ def save_configuration(app: AdminApp, request: Request, pk: str) -> dict[str, An
     if "enabled" in values:
         configurations.enable(product.product_key, body(request, enabled=bool)["enabled"])
     if "content" in values:
-        configurations.add(product.product_key, text_payload(values["content"]))
+        with disk_refusals():
+            configurations.add(product.product_key, text_payload(values["content"]))
     return show_configuration(app, request, pk)
 
 
@@ -75,5 +88,6 @@ def fetch_file(app: AdminApp, request: Request, pk: str, dn: str, file_id: str) 
     known = {one.upload_id for one in uploads.of(app.device(pk, dn)) if one.finished_at is not None}
     if file_id not in known:
         raise BadRequest(404, "no such file")
-    content = app.instance.services.files.read(file_id)
+    with disk_refusals():
+        content = app.instance.services.files.read(file_id)
     return Response(200, content, {"Content-Type": "application/octet-stream"})

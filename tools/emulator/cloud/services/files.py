@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.ota import urls
 from tools.emulator.cloud.ota.downloads import Stored
 from tools.files import PRIVATE
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "/files/"
 NAME = re.compile(r"[0-9a-f]{32}")
 SIGN_METHOD = "Sha256"
+SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,15 @@ class File:
     name: str
     size: int
     sign: str
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """A disk that refuses is an error of the platform's own."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(SERVER_ERROR, text=f"the file cannot be kept: {error.strerror}") from None
 
 
 class Files:
@@ -46,23 +59,25 @@ class Files:
         return self.folder / name
 
     def add(self, content: bytes) -> File:
-        """Keeps a file, mode 0600; raises OSError."""
+        """Keeps a file, mode 0600; raises `Refused` with 500."""
         name = self.new_name()
         self.write(name, 0, content)
         return File(name, len(content), hashlib.sha256(content).hexdigest())
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        """Puts bytes at `offset`, behind which nothing stays; raises OSError."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)
-        with open(descriptor, "wb") as stream:
-            stream.seek(offset)
-            stream.write(data)
-            stream.truncate()
+        """Puts bytes at `offset`, behind which nothing stays; raises `Refused` with 500."""
+        with disk_errors():
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)
+            with open(descriptor, "wb") as stream:
+                stream.seek(offset)
+                stream.write(data)
+                stream.truncate()
 
     def read(self, name: str) -> bytes:
-        """Raises OSError."""
-        return self.path(name).read_bytes()
+        """Raises `Refused` with 500."""
+        with disk_errors():
+            return self.path(name).read_bytes()
 
     def remove(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)

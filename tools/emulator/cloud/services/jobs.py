@@ -87,7 +87,7 @@ class Jobs:
         content: bytes | None = None,
         timeout: float | None = None,
     ) -> dict[str, Any]:
-        """CreateJob: a task for each device, sent to those on line; the job. Raises OSError for its file."""
+        """CreateJob: a task for each device, sent to those on line; the job. Raises `Refused` for its file."""
         file = None if content is None else asdict(self.files.add(content))
         job_id = secrets.token_hex(16)
         job: dict[str, Any] = {

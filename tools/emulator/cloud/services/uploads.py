@@ -27,7 +27,6 @@ OWNERS = ("iot-platform", "device-user")
 UNKNOWN = -1  # a fileSize
 TOO_LARGE, LARGE_BLOCK, WRONG_OFFSET, SMALL_BLOCK, WRONG_BLOCK = range(78117, 78122)
 NO_UPLOAD, NAME_EXISTS, FINISHED, WRONG_FILE, DUPLICATE, TOO_MANY = range(78122, 78128)
-SERVER_ERROR = 500
 
 
 @dataclass
@@ -170,7 +169,7 @@ class Uploads:
         if len(self.of(device)) - (begun is not None) >= self.limits.upload_files:
             raise Refused(self.switches.upload_full, text="the device has too many files")
         fresh = Upload(self.files.new_name(), **fields)
-        with_errors(self.begin, device, fresh, there if fields["strategy"] == APPEND else None)
+        self.begin(device, fresh, there if fields["strategy"] == APPEND else None)
         if begun:
             self.remove(device, begun)
         return fresh.show()
@@ -201,7 +200,7 @@ class Uploads:
             self.pace(device)
             if block is None:
                 raise Refused(460, text="the message is not length, JSON, block and CRC")
-            code, data, text = alink.SUCCESS, with_errors(self.take, device, block), "success"
+            code, data, text = alink.SUCCESS, self.take(device, block), "success"
         except Refused as refusal:
             code, data, text = refusal.code, refusal.data or {}, str(refusal)
             record.event("refused request", topic=request.topic, code=code, reason=text)
@@ -210,7 +209,7 @@ class Uploads:
             record.publish(request.topic + "_reply", alink.reply(header, code, data, text, method))
 
     def take(self, device: Device, block: Block) -> dict[str, Any]:
-        """Adds a block to its upload; raises `Refused`, and OSError."""
+        """Adds a block to its upload; raises `Refused`."""
         upload = self.find(device, block.params.get("uploadId"))
         if upload.finished_at is not None:
             raise Refused(FINISHED)
@@ -279,11 +278,3 @@ def goes_on(begun: Upload, fields: dict[str, Any]) -> bool:
     """Whether an init means the upload that was begun: by `append`, or the same `initUid`, of the same file."""
     same = begun.size == fields["size"] and begun.check == fields["check"]
     return same and (fields["strategy"] == APPEND or begun.uid is not None and begun.uid == fields["uid"])
-
-
-def with_errors(function: Any, *arguments: Any) -> Any:
-    """Calls it; a disk that refuses is the platform's own error."""
-    try:
-        return function(*arguments)
-    except OSError as error:
-        raise Refused(SERVER_ERROR, text=f"the file cannot be kept: {error.strerror}") from None
