@@ -14,6 +14,7 @@ import socket
 import sys
 
 import linkkit_gateway
+import linkkit_ota
 import linkkit_services
 import linkkit_thing
 from linkkit import linkkit
@@ -73,7 +74,8 @@ def make(**more):
     }
     client = watched(linkkit.LinkKit(**fields))
     client.config_mqtt(cadata=ca, **({"port": 1883, "secure": ""} if job["way"] == "tcp" else {"port": 8883}))
-    client.thing_setup(job["thing_model"])
+    if "thing_model" in job:
+        client.thing_setup(job["thing_model"])
     return client
 
 
@@ -137,6 +139,10 @@ def gateway():
     linkkit_gateway.use(make(device_secret=job["device_secret"]), events, report, expect, job)
 
 
+def ota():
+    linkkit_ota.use(make(device_secret=job["device_secret"]), events, report, expect, job)
+
+
 def thing():
     linkkit_thing.use(make(device_secret=job["device_secret"]), events, report, expect)
 
@@ -158,6 +164,7 @@ report("versions", **{name: importlib.metadata.version(name) for name in ("aliyu
     "mqtt": lambda: registered(auth_type="register"),
     "unit": unit,
     "gateway": gateway,
+    "ota": ota,
     "thing": thing,
     "services": services,
     "raw": raw,
