@@ -7,7 +7,8 @@ a table of names of its own. So what is always loaded together is one file. The 
 - imports of other modules stand at the beginning, once; those that MicroPython would look for in the file system
   before it takes its own go by the name that it does not look for (`ujson`);
 - names with an underscore that two modules have get the module's name behind them. Two public names that are the
-  same are an error, as is a local name that would hide what `x.y` became: rename one in the sources;
+  same are an error, as is a local name that would hide what `x.y` became, in this unit or out of another: rename
+  one in the sources, or import y itself;
 - docstrings, comments and blank lines go.
 """
 
@@ -184,6 +185,10 @@ class Joiner:
             return attribute
         home = self._home(name)
         package, _, local = home.rpartition(".")
+        if scopes.hides(node.value, local):
+            raise JoinError(
+                f"{module.name} line {node.lineno}: a local name hides {home}, where {name}.{attribute} is"
+            )
         self._head(f"from {package} import {local}" if package else f"import {local}", local)
         return f"{local}.{attribute}"
 

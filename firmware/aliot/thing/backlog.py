@@ -5,8 +5,9 @@ times. History leaves the current values as they are: the newest of them follow 
 what it is.
 """
 
-from aliot import clock, pace, unload
+from aliot import clock, unload
 from aliot.errors import AliotError
+from aliot.pace import next_id
 from aliot.thing.delivery import point
 from aliot.thing.requests import of
 from aliot.ticks import uptime
@@ -29,7 +30,7 @@ def send(thing):
     if not entries:
         latest = thing.latest
         params = {name: point(*latest[name]) for name in latest}
-        id = pace.next_id(thing.device)
+        id = next_id(thing.device)
         thing.transmit(thing.requests, "thing/event/property/post", params, id, thing.passed, 0)
         return
     number, kind, params, time, _ = entries[0]
@@ -89,7 +90,7 @@ def _due(outbox, thing):
         same = 1
         again = 0
     if not again:
-        id = pace.next_id(thing.device)
+        id = next_id(thing.device)
         outbox.sent(entries[0][0], id, entries[same - 1][0])
     return entries[:same], id
 

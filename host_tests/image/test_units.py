@@ -1,0 +1,52 @@
+"""Units of the release: what is joined speaks of what it spoke of in the sources, under the same names everywhere."""
+
+import ast
+
+import pytest
+
+from tools.image import release
+from tools.image.joining import Joiner, JoinError, Module
+
+HOMES = {
+    "aliot": "aliot",
+    "aliot.pace": "aliot.thing",
+    "aliot.thing": "aliot.thing",
+    "aliot.rest": "aliot.rest",
+}
+
+
+def joined(text):
+    return Joiner("aliot.rest", [Module("aliot.rest", text)], HOMES).join().text
+
+
+def test_a_local_name_that_hides_the_unit_of_what_is_used_is_refused():
+    """`pace` is in the unit `aliot.thing`; pace.next_id would be asked of the argument `thing`."""
+    with pytest.raises(JoinError, match="aliot.rest line 3: a local name hides aliot.thing"):
+        joined("from aliot import pace\ndef send(thing):\n    return pace.next_id(thing.device)\n")
+    text = joined("from aliot.pace import next_id\ndef send(thing):\n    return next_id(thing.device)\n")
+    assert text.startswith("from aliot.thing import next_id\n")
+    text = joined("from aliot import pace\ndef send(device):\n    return pace.next_id(device)\n")
+    assert text == "from aliot import thing\ndef send(device):\n    return thing.next_id(device)\n"
+
+
+def members(text):
+    """The attributes and what class bodies define, in the order of the tree."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                yield from [statement.name] if isinstance(statement, ast.FunctionDef) else []
+                for target in getattr(statement, "targets", ()):
+                    yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def test_an_attribute_has_one_name_in_all_units_and_no_two_share_it():
+    plain = release._joined(release.sources())
+    short = release.build().units
+    forward, back = {}, {}
+    for unit in plain:
+        for name, new in zip(members(plain[unit].text), members(short[unit].text), strict=True):
+            assert forward.setdefault(name, new) == new, (unit, name)
+            assert back.setdefault(new, name) == name, (unit, new)
+    assert forward["passed"] != "passed"
