@@ -28,8 +28,8 @@ module.exports = function services(iot, job, report, fail) {
     await step('refused tag', (done) => device.postTags([{ attrKey: '1st', attrValue: 'x' }], done));
     await step('no config', (done) => device.getConfig(done));
     await new Promise((resolve) => {
-      device.onConfig((message) => { say('config pushed', { got: message }); resolve(); });
-      say('wait', { for: 'configure' });
+      device.onConfig((message) => { report('config pushed', { got: message }); resolve(); });
+      report('wait', { for: 'configure' });
     });
     await step('config', (done) => device.getConfig(done));
     device.onShadow((message) => heard(message));
