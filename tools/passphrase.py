@@ -1,5 +1,6 @@
 """Where the passphrase of a key comes from: a file, the environment, or a prompt; never an argument."""
 
+import argparse
 import getpass
 import os
 import stat
@@ -11,6 +12,15 @@ from tools.errors import UserError
 
 VARIABLE = "ALIOT_CA_PASSPHRASE"  # of the CA
 SHORTEST = 12
+
+
+def add_argument(parser: argparse.ArgumentParser, variable: str = VARIABLE) -> None:
+    """The argument `--passphrase-file`; `variable` of the environment comes after it."""
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        help=f"first line is the passphrase; else ${variable}, else it is asked for",
+    )
 
 
 def read(

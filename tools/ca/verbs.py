@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools import certificates, files, passphrase
+from tools import actions, certificates, files, passphrase
 from tools.ca import (
     association,
     authority,
@@ -28,48 +28,33 @@ _SHOWN = 20  # faulty rows printed of a list of devices
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (run, text, add) in _ACTIONS.items():
-        sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        add(sub)
-        sub.add_argument("--json", action="store_true", help="print what a program may read")
-        sub.set_defaults(action_run=run)
+    actions.add_arguments(parser, _ACTIONS)
 
 
-def run(args: argparse.Namespace) -> None:
-    return args.action_run(args)
+run = actions.run
 
 
 def _folder(parser):
     parser.add_argument("folder", metavar="FOLDER", help="the CA's folder")
 
 
-def _secret(parser):
-    parser.add_argument(
-        "--passphrase-file",
-        metavar="FILE",
-        help=f"first line is the passphrase; else ${passphrase.VARIABLE}, else it is asked for",
-    )
-
-
-def _whole(text):
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
 def _init_arguments(parser):
     _folder(parser)
-    _secret(parser)
+    passphrase.add_argument(parser)
     parser.add_argument(
         "--name", required=True, help="name of the CA, 4 to 30 letters, digits and underscores"
     )
     parser.add_argument(
-        "--bits", type=_whole, default=2048, help="size of its RSA key: 2048 (default), 3072, 4096"
+        "--bits",
+        type=actions.whole_number,
+        default=2048,
+        help="size of its RSA key: 2048 (default), 3072, 4096",
     )
     parser.add_argument(
-        "--days", type=_whole, default=authority.DAYS, help=f"its life, {authority.DAYS} by default"
+        "--days",
+        type=actions.whole_number,
+        default=authority.DAYS,
+        help=f"its life, {authority.DAYS} by default",
     )
     parser.add_argument("--organization", metavar="O", help="organization in its subject")
     parser.add_argument("--country", metavar="C", help="country in its subject, two letters")
@@ -88,7 +73,7 @@ def _init(args):
         organization=args.organization,
         country=args.country,
     )
-    _print(
+    actions.report(
         args,
         {"folder": str(folder), "name": ca.name, "serial": ca.serial, "not_after": ca.not_after},
         [
@@ -102,10 +87,12 @@ def _init(args):
 
 def _verify_arguments(parser):
     _folder(parser)
-    _secret(parser)
+    passphrase.add_argument(parser)
     parser.add_argument("--code", required=True, help="the registration code that the console shows")
     parser.add_argument("--out", metavar="FILE", default="verify.cer", help="verify.cer by default")
-    parser.add_argument("--days", type=_whole, help=f"its life, {authority.VERIFICATION_DAYS} by default")
+    parser.add_argument(
+        "--days", type=actions.whole_number, help=f"its life, {authority.VERIFICATION_DAYS} by default"
+    )
 
 
 def _verify(args):
@@ -120,7 +107,7 @@ def _verify(args):
     ca.unlock(passphrase.read(args.passphrase_file))
     certificate = ca.verification(args.code, args.days)
     files.write(out, certificates.pem("CERTIFICATE", certificate))
-    _print(
+    actions.report(
         args,
         {"path": str(out), "code": args.code.strip()},
         [
@@ -132,7 +119,7 @@ def _verify(args):
 
 def _issue_arguments(parser):
     _folder(parser)
-    _secret(parser)
+    passphrase.add_argument(parser)
     parser.add_argument(
         "--product", metavar="PRODUCT_KEY", help="ProductKey of the device, or of all in the CSV"
     )
@@ -148,13 +135,19 @@ def _issue_arguments(parser):
         "--out", metavar="DIR", default="issued", help="where the pairs go, 'issued' by default"
     )
     parser.add_argument(
-        "--bits", type=_whole, default=2048, choices=keys.SIZES, help="size of the keys made here"
+        "--bits",
+        type=actions.whole_number,
+        default=2048,
+        choices=keys.SIZES,
+        help="size of the keys made here",
     )
     parser.add_argument(
-        "--days", type=_whole, help=f"life, {authority.DEVICE_DAYS} or the CA's rest by default"
+        "--days", type=actions.whole_number, help=f"life, {authority.DEVICE_DAYS} or the CA's rest by default"
     )
     parser.add_argument("--renew", action="store_true", help="issue another one to a device that has one")
-    parser.add_argument("--workers", type=_whole, help="processes that make keys, one per core by default")
+    parser.add_argument(
+        "--workers", type=actions.whole_number, help="processes that make keys, one per core by default"
+    )
 
 
 def _issue(args):
@@ -175,7 +168,7 @@ def _issue(args):
             )
         folder.refuse_taken(new)
         paths = _issue_new(args, ca, folder, new, key) if new else []
-    _print(
+    actions.report(
         args,
         {"issued": paths, "already_here": len(here), "already_elsewhere": len(elsewhere)},
         _issue_lines(args, paths, here, elsewhere, folder.finished),
@@ -256,7 +249,9 @@ def _associate_arguments(parser):
     parser.add_argument("--out", metavar="DIR", default=".", help="where the files go, here by default")
     parser.add_argument("--product", metavar="PRODUCT_KEY", help="only this product")
     parser.add_argument("--all", action="store_true", help="also what an earlier association file holds")
-    parser.add_argument("--rows", type=_whole, default=association.MOST, help="rows in a file, 10000 at most")
+    parser.add_argument(
+        "--rows", type=actions.whole_number, default=association.MOST, help="rows in a file, 10000 at most"
+    )
 
 
 def _associate(args):
@@ -268,13 +263,15 @@ def _associate(args):
         if written
         else ["nothing new since the last association file; --all writes everything again"]
     )
-    _print(args, [{"path": str(path), "rows": count} for path, count in written], lines)
+    actions.report(args, [{"path": str(path), "rows": count} for path, count in written], lines)
 
 
 def _list_arguments(parser):
     _folder(parser)
     parser.add_argument("--product", metavar="PRODUCT_KEY", help="only this product")
-    parser.add_argument("--within", metavar="DAYS", type=_whole, help="only what ends within so many days")
+    parser.add_argument(
+        "--within", metavar="DAYS", type=actions.whole_number, help="only what ends within so many days"
+    )
     parser.add_argument(
         "--all", action="store_true", help="also certificates that a newer one of the device replaced"
     )
@@ -352,7 +349,7 @@ def _check(args):
     ca, ledger = check.read_ca(args.ca, time.time) if args.ca else (None, None)
     checker = check.Checker(time.time(), ca, ledger, args.code, args.name)
     reports = [checker.check(path, args.kind) for path in args.files]
-    _print(
+    actions.report(
         args, [report.plain() for report in reports], (line for report in reports for line in report.lines())
     )
     bad = sum(not report.good for report in reports)
@@ -362,14 +359,6 @@ def _check(args):
             if len(reports) > 1
             else f"{reports[0].path} would be refused"
         )
-
-
-def _print(args, plain, lines):
-    if args.json:
-        print(json.dumps(plain))
-    else:
-        for line in lines:
-            print(line)
 
 
 def _date(seconds):

@@ -1,10 +1,9 @@
 """Releases over the air: keys, packages of files, their signatures."""
 
 import argparse
-import json
 from pathlib import Path
 
-from tools import boards, files, passphrase
+from tools import actions, boards, files, passphrase
 from tools.errors import UserError
 from tools.flash import leaks
 from tools.image import application, device_files, updates
@@ -18,24 +17,10 @@ STAYS_BELOW = ("roots/", "aliot/keys/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (run, text, add) in _ACTIONS.items():
-        sub = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        add(sub)
-        sub.add_argument("--json", action="store_true", help="print what a program may read")
-        sub.set_defaults(action_run=run)
+    actions.add_arguments(parser, _ACTIONS)
 
 
-def run(args: argparse.Namespace) -> None:
-    return args.action_run(args)
-
-
-def _secret(parser):
-    parser.add_argument(
-        "--passphrase-file",
-        metavar="FILE",
-        help=f"first line is the passphrase; else ${keys.VARIABLE}, else it is asked for",
-    )
+run = actions.run
 
 
 def _passphrase(args, new=False):
@@ -44,24 +29,19 @@ def _passphrase(args, new=False):
     )
 
 
-def _whole(text):
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
 def _key_arguments(parser):
     parser.add_argument("folder", metavar="FOLDER", help="where the key goes")
-    parser.add_argument("--bits", type=_whole, default=2048, help="size of the RSA key: 2048 (default), 3072")
-    _secret(parser)
+    parser.add_argument(
+        "--bits", type=actions.whole_number, default=2048, help="size of the RSA key: 2048 (default), 3072"
+    )
+    passphrase.add_argument(parser, keys.VARIABLE)
 
 
 def _key(args):
     folder = Path(args.folder)
     keys.refuse_bad_request(folder, args.bits)
     public = keys.create(folder, _passphrase(args, new=True), args.bits)
-    _print(
+    actions.report(
         args,
         {"folder": str(folder), "key": updates.key_id(public), "bits": args.bits},
         [
@@ -80,7 +60,10 @@ def _pack_arguments(parser):
         "--release", required=True, metavar="NAME", help="version that devices publish, e.g. 1.2.0"
     )
     parser.add_argument(
-        "--number", required=True, type=_whole, help="number of the release; a board takes none lower"
+        "--number",
+        required=True,
+        type=actions.whole_number,
+        help="number of the release; a board takes none lower",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="the package to write")
     parser.add_argument(
@@ -110,7 +93,10 @@ def _pack_arguments(parser):
         "--least", default=LEAST, metavar="VERSION", help="least release of MicroPython (default %(default)s)"
     )
     parser.add_argument(
-        "--store", type=_whole, default=1, help="format of what the release stores (default %(default)s)"
+        "--store",
+        type=actions.whole_number,
+        default=1,
+        help="format of what the release stores (default %(default)s)",
     )
 
 
@@ -130,7 +116,7 @@ def _pack(args):
     made = package.pack(tree, manifest)
     data = made.encode()
     files.write(args.out, data)
-    _print(
+    actions.report(
         args,
         {**_plain(made), "path": args.out, "bytes": len(data), "stays": stays},
         [
@@ -164,7 +150,7 @@ def _sign_arguments(parser):
     parser.add_argument(
         "--out", metavar="FILE", help="where the signed package goes; in its place by default"
     )
-    _secret(parser)
+    passphrase.add_argument(parser, keys.VARIABLE)
 
 
 def _sign(args):
@@ -172,7 +158,7 @@ def _sign(args):
     signed = found.signed(keys.unlock(args.key, _passphrase(args)))
     out = args.out or args.package
     files.write(out, signed.encode())
-    _print(
+    actions.report(
         args,
         {**_plain(signed), "path": out},
         [f"{out}: release {signed.manifest.release} signed by {signed.key}"],
@@ -194,7 +180,7 @@ def _inspect(args):
         lines.append("  rollback    it may replace a release of a higher number")
     lines += [f"  deletes     {path}" for path in one.delete]
     lines += [f"  {file.size:>9}   {file.path}" for file in one.files]
-    _print(args, {**_plain(found), "files": {file.path: file.size for file in one.files}}, lines)
+    actions.report(args, {**_plain(found), "files": {file.path: file.size for file in one.files}}, lines)
 
 
 def _verify_arguments(parser):
@@ -206,7 +192,7 @@ def _verify(args):
     public = updates.read_public(args.key)
     found = package.read(args.package)
     found.check(public)
-    _print(args, _plain(found), [f"{args.package}: good, signed by {found.key}, {_amount(found)}"])
+    actions.report(args, _plain(found), [f"{args.package}: good, signed by {found.key}, {_amount(found)}"])
 
 
 def _amount(found):
@@ -229,14 +215,6 @@ def _plain(found):
         "key": found.key,
         "size": one.size,
     }
-
-
-def _print(args, plain, lines):
-    if args.json:
-        print(json.dumps(plain))
-    else:
-        for line in lines:
-            print(line)
 
 
 _ACTIONS = {
