@@ -11,8 +11,9 @@ bytes, and publish what they answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ class Record:
     device: Device
     session: Session
     after: list[Callable[[], object]] = field(default_factory=list)
+    held: list[tuple[str, bytes]] | None = None  # answers that wait for the state to be stored
 
     def event(self, name: str, **fields: Any) -> None:
         """Notes an event of this device for `GET /log`."""
@@ -90,8 +92,21 @@ class Record:
         self.instance.server_messages.add(self.device, tail, body)
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Answers on `topic`, QoS 0, to the session that asked; fault stage `reply`."""
-        self.instance.reply(self.session, topic, payload)
+        """Answers on `topic`, QoS 0, to the session that asked, once the state is stored; fault stage `reply`."""
+        if self.held is not None:
+            self.held.append((topic, payload))
+        else:
+            self.instance.reply(self.session, topic, payload)
+
+    @contextlib.contextmanager
+    def stored(self) -> Iterator[None]:
+        """A transaction; what is published inside goes out when it is committed."""
+        self.held = []
+        with self.instance.store.transaction():
+            yield
+        answers, self.held = self.held, None
+        for topic, payload in answers:
+            self.publish(topic, payload)
 
     def later(self, action: Callable[[], object]) -> None:
         """Does `action` once the reply is out."""
@@ -147,9 +162,8 @@ class Requests:
     def serve(
         self, entry: Entry, levels: tuple[str, ...], record: Record, topic: str, payload: bytes
     ) -> None:
-        store = self.instance.store
         if entry.form == RAW:
-            with store.transaction():
+            with record.stored():
                 entry.handler(Request(topic, levels, payload, {}), record.device, record)
         else:
             body = alink.parse(payload)

@@ -164,8 +164,8 @@ def test_a_job_is_cancelled(world, call, before, in_progress, noticed):
     ended = before in (jobs.QUEUED, jobs.SENT) or in_progress and before == jobs.IN_PROGRESS
     assert answer["Data"] == {"Cancelled": int(ended)}
     assert status(found, task_id) == ("CANCELLED" if ended else before)
-    told = [one["status"] for one in notices(found)][1:]
-    assert told == (["CANCELLED"] if noticed and ended and before != jobs.QUEUED else [])
+    ends = [one["status"] for one in notices(found)][1:]
+    assert ends == (["CANCELLED"] if noticed and ended and before != jobs.QUEUED else [])
 
 
 def test_a_job_that_is_deleted_leaves_nothing(world, call):
