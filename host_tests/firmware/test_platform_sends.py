@@ -8,6 +8,7 @@ import pytest
 
 from host_tests.support.device_tests import INTERPRETERS, conversation
 from host_tests.support.paths import ROOT, VECTORS
+from tools.image import tsl
 
 CASE = ROOT / "host_tests/firmware/thing/platform_sends.py"
 FOUND = json.loads((VECTORS / "vectors_application.json").read_text())
@@ -17,10 +18,31 @@ TOPICS = [one["topic"] + "_reply" * one["reply"] * (one["direction"] == "up") fo
 TOPICS += [RRPC + "thing/service/{id}", RRPC + "thing/model/down_raw", "/{pk}/{dn}/user/get", "/"]
 
 
+PROPERTY = {"identifier": "Switch", "accessMode": "rw", "dataType": {"type": "bool"}}
+TSL = {
+    "properties": [
+        PROPERTY,
+        PROPERTY | {"identifier": "Count", "dataType": {"type": "int", "specs": {"max": "100"}}},
+        PROPERTY | {"identifier": "Label", "dataType": {"type": "text", "specs": {"length": "400"}}},
+    ],
+    "services": [
+        {
+            "identifier": "Reset",
+            "callType": "sync",
+            "inputData": [{"identifier": "delay", "dataType": {"type": "int"}}],
+            "outputData": [
+                {"identifier": "accepted", "dataType": {"type": "bool"}},
+                {"identifier": "delay", "dataType": {"type": "int"}},
+            ],
+        }
+    ],
+}
+
+
 @pytest.fixture(params=list(INTERPRETERS))
 def ask(request):
     with ExitStack() as stack:
-        asked = stack.enter_context(conversation(CASE, request.param, heap="256K"))
+        asked = stack.enter_context(conversation(CASE, request.param, heap="384K"))
 
         def call(function, value):
             failed = asked(function, value)
@@ -52,6 +74,7 @@ NAMES = [
     "time",
     "Switch",
     "Count",
+    "Label",
     "delay",
     "",
     "x",
@@ -69,6 +92,10 @@ ODD = (
     b'{"params":' + b'{"a":' * 300 + b"1" + b"}" * 301,
     b'{"id":"41","code":200,"data":"' + b"y" * 1500 + b'"}',
     b'{"id":' + b"9" * 400 + b"}",
+    b'{"id":"1","params":{"Label":"' + b"z" * 5000 + b'"}}',
+    b'{"id":"1","params":[[],{},1,"Switch"]}',
+    b'{"id":"1","code":200,"data":{"Switch":{"value":1,"version":1e999},"Count":{"value":1e999,"version":{}}}}',
+    b'{"id":"1","params":{"Switch":1,"delay":1e999},"method":"thing.service.Reset"}',
 )
 
 
@@ -100,6 +127,18 @@ def messages(count):
 
 
 def test_whatever_comes_to_what_waits_and_asks(ask, campaign, tally):
-    for _ in range(campaign(25)):
+    for _ in range(campaign(12)):
         ask("requests", messages(20))
         tally("messages of the platform", 20)
+    ask("bounded", 6000)
+
+
+@pytest.mark.parametrize(
+    "table", [None, tsl.build(json.dumps(TSL).encode()).data.hex()], ids=["free", "model"]
+)
+def test_whatever_a_thing_is_set_asked_and_answered(ask, campaign, tally, table):
+    """What may stay are the last values, and what may be desired."""
+    for _ in range(campaign(7)):
+        ask("things", {**messages(20), "table": table})
+        tally("messages of the platform", 20)
+    ask("bounded", 16000)

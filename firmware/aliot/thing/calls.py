@@ -52,10 +52,11 @@ def desired(thing, data, problem):
         if isinstance(item, dict) and "value" in item:
             value = item["value"]
             if value == fetched[name] or not _set(thing, name, value, new, "thing/property/desired/get"):
-                done[name] = {"version": item["version"]} if "version" in item else {}
+                version = item.get("version")
+                done[name] = {"version": version} if isinstance(version, int) else {}
     if done:
         thing.requests.send("thing/property/desired/delete", done)
-    _post(thing, new)
+    _post(thing, new, "thing/property/desired/get")
 
 
 def _answer(thing, answer, name, message):
@@ -63,9 +64,9 @@ def _answer(thing, answer, name, message):
     params = message.get("params")
     new = {}
     data = failure = None
-    if name == "property/get":
-        data = {one: thing.values[one] for one in params or () if one in thing.values}
-    elif not isinstance(params, dict):
+    if name == "property/get" and isinstance(params, list):
+        data = {one: thing.values[one] for one in params if isinstance(one, str) and one in thing.values}
+    elif name == "property/get" or not isinstance(params, dict):
         failure = 460, "params"
     elif name == "property/set":
         for one in params:
@@ -77,7 +78,7 @@ def _answer(thing, answer, name, message):
         data, failure = _serve(thing, name, params, answer)
     code, text = failure or (200, "success")
     load("thing.asking").respond(thing.requests, answer, message, code, data, text)
-    _post(thing, new)
+    _post(thing, new, answer)
     if uptime() - begun > _LATE:
         load("thing.backlog").report(thing, ThingError("late", name))
 
@@ -122,7 +123,11 @@ def _failed(thing, problem, topic):
     return 460 if isinstance(problem, (TypeError, ValueError)) else 100000, type(problem).__name__
 
 
-def _post(thing, new):
+def _post(thing, new, topic):
+    """Report the new values; those that the outbox cannot hold are a line of state, as what a handler raises."""
     if new:
         thing.values.update(new)
-        thing.put("property", new)
+        try:
+            thing.put("property", new)
+        except ValueError as problem:
+            load("crash").handler_failed(thing.device, problem, topic)

@@ -30,6 +30,8 @@ TABLES = {
         ("thing/service/Reset", {"id": "1", "params": {"other": 1}}, 460),
         ("thing/service/Reset", {"id": "1", "params": [1]}, 460),
         ("thing/service/property/set", {"id": "1", "params": [1]}, 460),
+        ("thing/service/property/get", {"id": "1", "params": 5}, 460),
+        ("thing/service/property/get", {"id": "1", "params": [[], {}, 1]}, 200),
         ("thing/service/property/set", {"id": "1", "params": {"Unknown": 1}}, 460),
         ("rrpc/request/9", {"id": "1", "params": {}}, None),
         ("rrpc/request/9", {"id": "1", "method": 5}, None),
