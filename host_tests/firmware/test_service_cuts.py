@@ -25,3 +25,7 @@ def ask(request):
 @pytest.mark.parametrize("first", [True, False])
 def test_a_configuration_is_the_old_or_the_new_one(ask, first):
     ask("config", first=first)
+
+
+def test_an_upload_goes_on_or_begins_anew(ask):
+    ask("upload")

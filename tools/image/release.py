@@ -36,10 +36,12 @@ UNITS = {
     "aliot.thing": "alink pace thing.errors thing.requests thing.outbox thing.delivery thing",
     "aliot.thing.backlog": "thing.entries thing.backlog",
     "aliot.services.config": "http services.download services.service services.config",
-    "aliot.services.log": "alink services.service services.log",
+    "aliot.services.jobs": "http services.download services.service services.jobs",
+    "aliot.services.log": "services.service services.log",
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",
     "aliot.services.shadow": "alink services services.shadow",
+    "aliot.services.upload": "services.crc services.service services.upload",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
     "aliot.gateway.records": "gateway.room gateway.records",

@@ -1,6 +1,6 @@
 """What a service does by itself: after each connect, and once more, later, after a failure."""
 
-from aliot import unload
+from aliot import load, unload
 from aliot.errors import AliotError
 from aliot.thing.requests import of
 from aliot.ticks import uptime
@@ -46,6 +46,13 @@ class Service:
     def done(self):
         """It has succeeded: the next failure is the first again."""
         self.pause = _FIRST
+
+    def call(self, handler, *arguments):
+        """Call what is the application's; what it raises becomes a line of state."""
+        try:
+            handler(*arguments)
+        except Exception as problem:
+            load("crash").handler_failed(self.device, problem, "")
 
     def _duty(self):
         if self.device.connected and uptime() >= self.after:

@@ -4,6 +4,7 @@ from aliot.services.config import RemoteConfig
 from device_peer import DevicePeer
 from https_files import Files, http, sign
 from nor_flash import Flash
+from upload_platform import Platform, content, made, write
 
 NEW = b'{"every":60,"text":"' + b"x" * 3000 + b'"}'
 
@@ -51,3 +52,34 @@ def config(value):
         assert made().get() == (found == old) and kept() == NEW
 
     assert cuts(flash, lambda: made().get(), check) > 5
+
+
+def upload(value):
+    """Wherever power goes while a file is sent: it arrives, whole, or nothing is under way and nothing has arrived."""
+    data = content(700)
+    flash = Flash(16)
+    write(data)
+    peer = Platform()
+    held = []  # (what the platform has, the flash's operations by then)
+
+    def begun():
+        uploads, ends = made(peer)
+        uploads.start("/log.txt")
+        while not ends:
+            uploads.poll(0)
+            held.append((len(flash.log), dict(peer.open), dict(peer.files)))
+
+    def check():
+        again = Platform()
+        now = checks[0]
+        checks[0] += 1
+        state = [one for one in held if one[0] <= now // 2] or [(0, {}, {})]
+        again.open = {id: list(value) for id, value in state[-1][1].items()}
+        uploads, ends = made(again)
+        if not uploads.path:
+            uploads.start("/log.txt")
+        again.run(uploads, 5000)
+        assert ends == [("log.txt", None)] and again.files["log.txt"] == data, (ends, again.blocks)
+
+    checks = [0]
+    assert cuts(flash, begun, check) > 5
