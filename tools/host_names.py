@@ -38,6 +38,7 @@ PLATFORM = {
     **{f"*.itls.{region}.aliyuncs.com": {1883: "itls"} for region in REGIONS[1:]},
     **{f"iot-auth.{region}.aliyuncs.com": {443: "https"} for region in REGIONS},
     "iot-auth-global.aliyuncs.com": {443: "https"},
+    **{f"iotx-ota.oss-{region}.aliyuncs.com": {443: "https"} for region in REGIONS},
     **{name: {123: "ntp"} for name in TIME_SERVERS},
 }
 
