@@ -3,6 +3,7 @@
 import pytest
 
 from host_tests.support.cloud.ota import DN, NAMES
+from tools.emulator.cloud.ota import campaigns
 
 SECOND, THIRD = NAMES[1:3]
 
@@ -386,3 +387,13 @@ def test_a_deleted_device_takes_its_task_along(campaign):
     assert cloud.job_status(job) == "COMPLETED"
     cloud.restart()
     assert set(cloud.tasks(job)) == {SECOND}
+
+
+def test_a_large_batch_pushes_in_portions(campaign, monkeypatch):
+    monkeypatch.setattr(campaigns, "BURST", 2)
+    cloud = campaign()
+    devices = every(cloud)
+    cloud.static()
+    for count in (2, 4, 5, 5):
+        assert sum(len(device.pushes()) for device in devices) == count
+        cloud.later()

@@ -1,4 +1,4 @@
-"""Faults of downloads and of messages, over real sockets: what reaches a device, to the byte (faults.md)."""
+"""Faults of downloads and of messages, over real sockets: what reaches a device, to the byte."""
 
 import json
 import ssl
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from host_tests.support.cloud.client import DN, PK, T, connect_packet, read_all
+from host_tests.support.cloud.gateway import ONE, pair
 from tools.emulator.cloud.codec import Publish
 
 FILE = bytes(range(256)) * 4
@@ -17,10 +18,15 @@ BLOCK = T + "thing/file/download"
 class Offer:
     """A cloud whose device `client` has been offered FILE in a batch."""
 
-    def __init__(self, cloud, **job):
-        self.cloud, self.job = cloud, job
-        self.client = cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3", extra="_ss=1"))
-        self.inform("1.0.0")
+    def __init__(self, cloud, client, pk=PK, **job):
+        self.cloud, self.client, self.pk, self.job = cloud, client, pk, job
+
+    @classmethod
+    def connected(cls, cloud, **job):
+        client = cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3", extra="_ss=1"))
+        made = cls(cloud, client, **job)
+        made.inform("1.0.0")
+        return made
 
     def inform(self, version):
         payload = json.dumps({"id": "1", "params": {"version": version}}).encode()
@@ -28,7 +34,7 @@ class Offer:
         self.client.nothing()
 
     def api(self, action, **values):
-        answer = self.cloud.admin("POST", f"/api/{action}", {"ProductKey": PK, **values})
+        answer = self.cloud.admin("POST", f"/api/{action}", {"ProductKey": self.pk, **values})
         assert answer["Success"], answer
         return answer["Data"]
 
@@ -76,7 +82,7 @@ def offer(run):
         made = []
 
         def start(**job):
-            made.append(Offer(cloud, **job))
+            made.append(Offer.connected(cloud, **job))
             return made[-1]
 
         yield start
@@ -212,7 +218,7 @@ def test_the_storages_host_has_files_only_and_other_hosts_have_none(offer):
 
 def test_a_batch_goes_on_in_the_next_process(run):
     with run() as cloud:
-        one = Offer(cloud, MaximumPerMinute=10)
+        one = Offer.connected(cloud, MaximumPerMinute=10)
         url = one.start()["url"]
         one.client.link.close()
     with run() as cloud:
@@ -230,3 +236,17 @@ def test_the_process_begins_a_batch_at_its_time(offer):
     one.client.nothing()
     one.cloud.admin("POST", "/clock", {"advance": 600})
     assert one.push()["version"] == "2.0.0"
+
+
+def test_a_sub_device_gets_the_push_through_its_gateway_at_its_login(gateway):
+    client = gateway().bring(ONE)
+    one = "/".join(ONE)
+    inform = f"/ota/device/inform/{one}", {"id": "1", "params": {"version": "1.0.0"}}
+    client.publish(*inform)
+    client.ping()
+    client.good("combine/logout", pair(ONE))
+    Offer(client.cloud, client, ONE[0]).plan()
+    assert client.heard() == []
+    client.log_in(ONE)
+    ((topic, body),) = client.heard()
+    assert (topic, body["data"]["version"]) == (f"/ota/device/upgrade/{one}", "2.0.0")

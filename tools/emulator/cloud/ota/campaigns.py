@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JOB, TASK, VERSIONS = "ota_job/", "ota_task/", "ota_versions"
 STREAM = "ota_stream"  # setting: the number of the newest stream
 FIRST_STREAM = 1_397_345
+BURST = 100  # pushes of a batch in a row, so that other devices are served meanwhile
 Key = tuple[str, str]
 
 
@@ -96,7 +97,7 @@ class Campaigns:
         before = self.tasks.get(task.task_id)
         if task is before:
             return task
-        self.store.save_state(*task.key, TASK + task.task_id, asdict(task))
+        self.store.save_state(*task.key, TASK + task.task_id, vars(task))
         self.index(task)
         if before is None or task.status != before.status:
             self.instance.journal.event(
@@ -177,16 +178,9 @@ class Campaigns:
 
     def dynamic(self, device: Device, module: str, version: str) -> None:
         """A device has reported a version: the dynamic batches that it is one for get a task."""
+        wanted = device.product_key, module
         for job in list(self.jobs.values()):
-            if (
-                job.kind != jobs.DYNAMIC
-                or job.ended
-                or (job.product_key, job.module)
-                != (
-                    device.product_key,
-                    module,
-                )
-            ):
+            if job.kind != jobs.DYNAMIC or job.ended or (job.product_key, job.module) != wanted:
                 continue
             known = [self.tasks[task_id] for task_id in self.of_device.get(device.key, ())]
             mine = [one for one in known if one.job_id == job.job_id]
@@ -273,8 +267,10 @@ class Campaigns:
 
     def tick(self) -> None:
         """Does what is due: batches that begin, pushes that had to wait, retries, timeouts."""
+        due = []
         while self.alarms and self.alarms[0][0] <= self.now():
-            _, name = heapq.heappop(self.alarms)
+            due.append(heapq.heappop(self.alarms)[1])
+        for name in due:
             if name in self.jobs:
                 self.begin(self.jobs[name])
             elif name in self.tasks:
@@ -286,8 +282,16 @@ class Campaigns:
             with self.store.transaction():
                 self.set_status(job, jobs.IN_PROGRESS)
                 self.settle(job)
+        sent = 0
         for task in self.tasks_of(job):
-            if task.status == tasks.QUEUED and not self.offer(task) and self.full(job):
+            if task.status != tasks.QUEUED:
+                continue
+            if sent == BURST:
+                heapq.heappush(self.alarms, (self.now(), job.job_id))
+                break
+            if self.offer(task):
+                sent += 1
+            elif self.full(job):
                 break
 
     def wake(self, task: Task) -> None:

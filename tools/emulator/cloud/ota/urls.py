@@ -9,10 +9,11 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 ACCESS_KEY = "STS.NUemulatedCloudKeyId"
 BUCKET = "iotx-ota"
+SIGNATURE_AND_NAME = "0" * 32 + "&security-token="  # of a URL, as long as they are
 HOST = re.compile(r"iotx-ota\.oss-([a-z0-9\-]+)\.aliyuncs\.com")
 PATH = re.compile(r"/ota/([0-9a-f]+)/([0-9]{1,3})/[A-Za-z0-9._-]+")
 DENIED, ALTERED = "AccessDenied", "SignatureDoesNotMatch"  # codes of a refusal
@@ -37,10 +38,11 @@ def sign(secret: bytes, method: str, path: str, expires: str, token: str) -> str
     return base64.b64encode(hmac.digest(secret, text.encode(), hashlib.sha1)).decode()
 
 
-def token_of(key: tuple[str, str], filler: int) -> str:
-    """A security-token of its own, in which the device stands; `filler` is how much longer it is made."""
+def token_of(key: tuple[str, str], length: int) -> str:
+    """A security-token of its own, in which the device stands, filled up to `length` characters."""
     head = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
-    return f"{head}.{secrets.token_urlsafe(filler)[:filler]}"
+    missing = max(length - len(head) - 1, 8)
+    return f"{head}.{secrets.token_urlsafe(missing)[:missing]}"
 
 
 def device_of(token: str) -> tuple[str, str]:
@@ -52,18 +54,10 @@ def device_of(token: str) -> tuple[str, str]:
 
 def make(secret: bytes, region: str, path: str, key: tuple[str, str], expires: int, length: int) -> str:
     """The URL of the file at `path` for the device `key`, good until `expires` (Unix s), about `length` characters."""
-
-    def written(token: str) -> str:
-        fields = {
-            "Expires": str(expires),
-            "OSSAccessKeyId": ACCESS_KEY,
-            "Signature": sign(secret, "GET", path, str(expires), token),
-            "security-token": token,
-        }
-        return f"https://{host(region)}{path}?{urlencode(fields, quote_via=quote, safe='')}"
-
-    short = len(written(token_of(key, 0)))
-    return written(token_of(key, max(length - short, 8)))
+    begin = f"https://{host(region)}{path}?Expires={expires}&OSSAccessKeyId={ACCESS_KEY}&Signature="
+    token = token_of(key, length - len(begin) - len(SIGNATURE_AND_NAME))
+    signature = quote(sign(secret, "GET", path, str(expires), token), safe="")
+    return f"{begin}{signature}&security-token={token}"
 
 
 def check(secret: bytes, method: str, path: str, query: Mapping[str, str], now: float) -> tuple[str, str]:
