@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from host_tests.support.cloud.thing import DN, PK, World
 from host_tests.support.paths import VECTORS
 from tools.emulator.cloud import alink
+from tools.emulator.cloud.services import jobs
 
 FOUND = json.loads((VECTORS / "vectors_application.json").read_text())
 EXAMPLES = max(10, int(400 * float(os.environ.get("ALIOT_CAMPAIGN", "1"))))
@@ -41,6 +42,19 @@ def named(text):
 
 
 REQUESTS = [(named(one["topic"]), named(one["payload"])) for one in FOUND["requests"]]
+TASK = "a task"
+S = f"/sys/{PK}/{DN}/thing/"
+# what the vectors have no request of
+REQUESTS += [
+    (S + "job/get", '{"id":"1","params":{"taskId":"1"}}'),
+    (
+        S + "job/update",
+        '{"id":"1","params":{"taskId":"%s","status":"IN_PROGRESS","progress":5,"statusDetails":{"k":"v"}}}'
+        % TASK,
+    ),
+    (S + "file/upload/mqtt/cancel", '{"id":"1","params":{"uploadId":"%s"}}' % ("0" * 32)),
+    (f"/shadow/update/{PK}/{DN}", '{"method":"update","state":{"reported":{"a":{"b":[1]}}},"version":-1}'),
+]
 BLOCKS = [bytes.fromhex(one["message"]) for one in FOUND["blocks"]]
 SEND = f"/sys/{PK}/{DN}/thing/file/upload/mqtt/send"
 TOPICS = [
@@ -98,6 +112,8 @@ messages = (
 def world(tmp_path_factory):
     tsl = json.loads(named(json.dumps(FOUND["tsl"])))
     made = World(tmp_path_factory.mktemp("payloads") / "run", tsl=tsl)
+    task = {"taskId": TASK, "jobId": "a job", "status": "SENT", "until": None}
+    made.instance.store.save_state(PK, DN, jobs.KIND, {TASK: task})
     yield made
     made.close()
 

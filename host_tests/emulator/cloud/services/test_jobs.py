@@ -191,6 +191,10 @@ CALLS = [
     ("CreateJob", {"ProductKey": "nothing"}, "iot.product.NotExistProduct"),
     ("CreateJob", {"JobDocument": "{"}, "ParameterError"),
     ("CreateJob", {"JobFile": "é"}, "ParameterError"),
+    ("CreateJob", {"JobDocument": json.loads('{"a":' + "[" * 21 + "]" * 21 + "}")}, "ParameterError"),
+    ("CreateJob", {"TimeoutConfig": {"inProgressTimeoutInMinutes": 10_081}}, "ParameterError"),
+    ("CreateJob", {"TimeoutConfig": {"inProgressTimeoutInMinutes": -1}}, "ParameterError"),
+    ("CancelJob", {"JobId": "\ud800"}, "iot.job.NotExisted"),
     ("CancelJob", {"JobId": "nothing"}, "iot.job.NotExisted"),
     ("DeleteJob", {}, "ParameterError"),
 ]

@@ -176,6 +176,7 @@ BLOCKS = [
     ({}, 200),
     ({"uploadId": "nobody"}, 78122),
     ({"uploadId": 5}, 78122),
+    ({"uploadId": "\ud800"}, 78122),
     ({"uploadId": None}, 78122),
     ({"offset": 256}, 78119),
     ({"offset": -1}, 78119),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.cloud_api import Failed, action, device_of, value
 from tools.emulator.cloud.services.broadcasts import TOPIC
+from tools.emulator.cloud.services.jobs import DOCUMENT_LEVELS, TIMEOUT_MAX
+from tools.emulator.cloud.services.shadow import deeper
 from tools.emulator.cloud.services.tags import SYSTEM_KIND
 from tools.emulator.cloud.topics import device_of as device_of_topic
 
@@ -137,12 +139,17 @@ def create_job(app: AdminApp, values: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise Failed("iot.device.NotExistedDevice", f"no device {unknown[0]}")
     minutes = value(value(values, "TimeoutConfig", dict, {}), "inProgressTimeoutInMinutes", int, 0)
+    document = value(values, "JobDocument", dict, {})
+    if not 0 <= minutes <= TIMEOUT_MAX or deeper(document, DOCUMENT_LEVELS):
+        raise Failed(
+            "ParameterError", f"at most {TIMEOUT_MAX} minutes, and {DOCUMENT_LEVELS} levels in JobDocument"
+        )
     job = app.instance.services.jobs.create(
         [product.devices[name] for name in dict.fromkeys(names)] or list(product.devices.values()),
         value(values, "JobName", str, ""),
-        value(values, "JobDocument", dict, {}),
+        document,
         base64_of(values, "JobFile") if "JobFile" in values else None,
-        minutes * 60 if minutes > 0 else None,
+        minutes * 60 or None,
     )
     return {"JobId": job["jobId"], "TaskIds": {dn: task_id for _, dn, task_id in job["devices"]}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -23,7 +24,9 @@ CANCELLED, REMOVED, TIMED_OUT = "CANCELLED", "REMOVED", "TIMED_OUT"
 OPEN = (QUEUED, SENT, IN_PROGRESS)
 BY_DEVICE = (IN_PROGRESS, SUCCEEDED, FAILED, REJECTED)
 LIST = "$list"
-DETAIL_LEVELS = 5
+DETAIL_LEVELS, DOCUMENT_LEVELS = 5, 20
+TIMEOUT_MAX = 7 * 24 * 60  # minutes
+ID = re.compile(r"[0-9a-f]{32}")
 VERSION = {"version": "1.0.0"}
 
 
@@ -66,7 +69,7 @@ class Jobs:
         return tasks[task_id]
 
     def job(self, job_id: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.store.setting(job_key(job_id))
+        found: dict[str, Any] | None = self.store.setting(job_key(job_id)) if ID.fullmatch(job_id) else None
         return found
 
     def of_job(self, job: dict[str, Any]) -> Iterable[tuple[Device, dict[str, Any]]]:

@@ -11,6 +11,7 @@ from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.ota.blocks import crc
 from tools.emulator.cloud.requests import RAW
 from tools.emulator.cloud.services.blocks import Block, crc64, read_block
+from tools.emulator.cloud.services.files import NAME as FILE
 from tools.emulator.cloud.services.files import Files
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class Uploads:
 
     def find(self, device: Device, upload_id: Any) -> Upload:
         """Raises `Refused` with 78122."""
-        found = self.store.state(*device.key, f"upload {upload_id}") if isinstance(upload_id, str) else None
+        known = isinstance(upload_id, str) and FILE.fullmatch(upload_id)
+        found = self.store.state(*device.key, f"upload {upload_id}") if known else None
         if found is None:
             raise Refused(NO_UPLOAD)
         return Upload(**found)
