@@ -1,4 +1,4 @@
-"""A CA's folder: its certificate, its sealed key and its ledger; what it signs, it signs here.
+"""A CA's folder, with its certificate, encrypted key and ledger, and the certificates that the CA signs.
 
 FOLDER/ca.cer      the certificate to upload to the console, PEM
 FOLDER/ca.key      its key, encrypted with the passphrase
@@ -200,7 +200,7 @@ class Authority:
     def verification(self, code: str, days: int | None = None) -> bytes:
         """The verification certificate (DER) for a registration code of the console.
 
-        Its key is thrown away. It lives 300 days if nothing else is said (x509.md 2).
+        Its key is thrown away. It is valid for 300 days unless `days` says another number (x509.md 2).
         """
         code = code.strip()
         fault = names.code_fault(code)

@@ -1,4 +1,4 @@
-"""`ca check`: reads files as the console and a board would, and says everything that is wrong with each."""
+"""`ca check` reads files as the console and a board would, and reports everything that is wrong with each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass

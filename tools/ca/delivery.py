@@ -1,8 +1,7 @@
 """The folder that issued pairs go to: `[ProductKey]_[DeviceName]_[CA_SN].cer` and `.key` (x509.md 3).
 
-A pair is staged under hidden names that carry its serial, then the ledger is
-told, then both get their names, the key first. A run that was killed is put
-right by the next one: what the ledger calls issued gets its names, the rest goes.
+A pair is stored under hidden names that carry its serial; then the ledger calls it issued; then both files get their
+names, the key first. The next run repairs what a killed one left: issued pairs get their names, the rest is removed.
 """
 
 import contextlib

@@ -1,8 +1,7 @@
-"""Issuing device certificates: reserve a serial, sign, have the pair kept, and only then call it issued.
+"""Issues device certificates: a serial is reserved, signed, the pair stored, and only then called issued.
 
-A kill at any point is safe. Before the ledger says `issued`, the reservation
-is void at the next attempt and its serial never used again; after it, `keep`
-has already had certificate and key.
+A kill at any point is safe. Before the ledger calls a serial `issued`, the next attempt voids the reservation and
+never uses the serial again. After that, `keep` has stored certificate and key already.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,3 +1,3 @@
-"""What to look at when something is refused: `explain`, `doctor`."""
+"""The verbs that find out why a board is refused: `doctor` checks the route, `explain` shows what is signed."""
 
 from tools import firmware  # noqa: F401 (its modules take `aliot` from there, whichever of them is first)

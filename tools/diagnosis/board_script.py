@@ -1,7 +1,7 @@
 """A script for a board, sent over its console: the board connects to the platform as it always does.
 
-Its own state lines tell the host what became of it (tools.diagnosis.board). Nothing is called but what the firmware
-documents, since a board has the release, whose other names are short; and little, since this is compiled beside it.
+The board's state lines show the host how far it came (tools.diagnosis.board). The script calls only what the firmware
+documents, since a board's release has other names shortened. It is short, since the board compiles it in its heap.
 """
 
 import json

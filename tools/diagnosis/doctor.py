@@ -1,7 +1,8 @@
 """The verb `doctor` checks the route to the platform, step by step: each is green or red, with one line of advice.
 
-From here it registers nothing. The registration switch shows in the code that a wrong signature is refused with:
-direct.md 9 checks product and switch before it. A board on a port goes the whole way, as it always does.
+With a certificate nothing is registered: a wrong signature is sent on purpose, and its refusal shows whether the
+product's registration switch is on (direct.md 9 checks product and switch first). With `--port` the board itself
+connects, registration included.
 """
 
 import argparse
@@ -178,7 +179,7 @@ def asked(
     extra: Sequence[Path | str],
     args: argparse.Namespace,
 ) -> tuple[list[Finding], bool]:
-    """(findings about what the board asks before it connects, whether they tell where it will)."""
+    """(findings about the questions that the board asks before it connects, whether the endpoint is known then)."""
     trusted = probes.roots(PUBLIC, extra)
     findings, known = [], False
     complete = not (device.method or args.no_login)

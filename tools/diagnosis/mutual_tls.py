@@ -46,7 +46,7 @@ NO_PUSH = "check that this is the platform's X.509 host; a board asks again"
 def walk(
     network: probes.Network, who: X509, extra: Sequence[Path | str], args: argparse.Namespace
 ) -> list[Finding]:
-    """The findings from the certificate on; without a pair to connect with the way ends at TCP."""
+    """The findings from the certificate to the login; to TCP only, when certificate and key do not go together."""
     where = Endpoint(who.host or f"x509.itls.{who.region or 'cn-shanghai'}.aliyuncs.com", who.port or PORT)
     client = Client(network, who, where, probes.roots(where.roots, extra))
     host, port = where.host, where.port
@@ -115,7 +115,7 @@ class Client:
         return f"{verified}; certificate {self.serial} is not refused"
 
     def login(self, timeout: float) -> str:
-        """What the platform says to a CONNECT, and who it says that this is."""
+        """Sends CONNECT; the ProductKey and DeviceName that the platform pushes."""
         stream, _, _ = probes.secure(
             self.network, self.where.host, self.where.port, self.trusted, self.present
         )

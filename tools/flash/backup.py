@@ -1,8 +1,7 @@
 """What was saved from a board, in files of mode 0600 that git ignores.
 
-A backup (`*.identity`) holds the records of one board and is kept. A rescue
-holds all of NVS and the file system while both are written anew; it is taken
-away when they are back, and until then the next flash of that MAC begins with it.
+A backup (`*.identity`) holds the records of one board and is kept. A rescue holds all of NVS and the file system
+while both are written anew. It is removed when they are back; until then the next flash of that MAC begins with it.
 """
 
 import json

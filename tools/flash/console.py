@@ -1,4 +1,4 @@
-"""Following a board's console after its reset, until it runs, it does not, or its application has ended."""
+"""Follows a board's console after its reset: until the board is online, is refused, or its application has ended."""
 
 import json
 import re

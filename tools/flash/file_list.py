@@ -1,4 +1,4 @@
-"""Whose the files of a board are: a list on the board names what tools wrote, all else is the user's.
+"""The list on a board that names the files which tools wrote; every other file is the user's.
 
 A line of the list is JSON, [path, source, SHA-256]: a tool wrote these bytes there, out of the release, a
 folder (FILES) or a root (ROOT). A file that is not in it, or that differs from it, is the user's. While a

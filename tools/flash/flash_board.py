@@ -1,4 +1,4 @@
-"""Flashing one board: look, plan, check, write. What the verb `flash` and the line's station both do."""
+"""Flashes one board for the verb `flash` and for the line's station: inspect, plan, check, write."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Seen:
 
 
 def look(loader: Loader, board: Board, wanted: file_list.Wanted, folder: Path | str | None) -> Seen:
-    """What is on the board at `loader`. `wanted` is likely on it already; `folder`: of journals."""
+    """Reads what the board at `loader` holds. Files of `wanted` that are there cost little; `folder`: of journals."""
     vfs = board.layout.vfs
     if vfs and loader.size >= vfs.offset + vfs.size and loader.read(vfs.offset, 1) != b"\xff":
         loader.expect(_as_flashed(wanted, vfs.size))

@@ -1,10 +1,11 @@
-"""The `Flasher` carries out a plan: what is written, in which order, so that power may go at any point.
+"""The `Flasher` carries out a plan in an order in which power may go at any point.
 
-Before the first byte all that could refuse is asked (`check`). Then what only
-the file system knows goes into NVS; then bootloader, table and application;
-then the files, each one's sectors in the order that littlefs itself would
-survive. What cannot be done that way is saved to a file first, and so are the
-user's files that are written over.
+1. `check` finds every reason to refuse before the first byte is written.
+2. Records that only the file system has are copied into NVS.
+3. Bootloader, partition table and application are written.
+4. Files are written, each one's sectors in the order that littlefs itself would survive.
+
+What cannot be written that way is saved to a file first. So are the user's files that are written over.
 """
 
 import functools
@@ -30,8 +31,9 @@ _BLANK = b"\xff" * SECTOR
 
 @dataclass(frozen=True)
 class Done:
-    """What was written: names of parts, paths of files, bytes; `change` is the files'; `saved` the folder where
-    the user's are that were written over.
+    """What was written: `parts` by name, `files` by path, bytes in all.
+
+    `change`: what became of the files; `saved`: the folder with the user's files that were written over.
     """
 
     parts: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Secrets in a tree that is about to be flashed: an identity belongs into the store, never into files."""
+"""Refuses a file tree with a secret in it: an identity is burned as a record, never written as a file."""
 
 import re
 from collections.abc import Iterable, Mapping

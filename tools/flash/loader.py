@@ -1,9 +1,7 @@
 """A board in its loader: esptool's Python API behind read, write, erase and MD5.
 
-A sector that is read is kept, so that looking twice costs nothing. Before a
-sector is read its MD5 is asked for: one that is blank, or that somebody
-`expect`s, need not come over the wire, and of one that is blank but for its
-beginning only that does.
+Sectors are kept once they are read. The chip gives a sector's MD5 before it is read: a sector that is blank, or
+that was announced by `expect`, need not come over the wire. Of a sector whose end is blank only the beginning does.
 """
 
 import hashlib
@@ -31,7 +29,7 @@ _NOTHING = (0, 0xFFFFFF)  # the id of a flash chip that does not drive the line
 class Loader:
     """One board in its loader; use it as a context manager.
 
-    Offers what a burner asks for: `read`, `write`, `erase`, `size`. `mac` is
+    It has what a burn needs: `read`, `write`, `erase`, `size`. `mac` is
     "24:0a:c4:00:00:01", `chip` "esp32", "esp32s3" or "esp32c3" (or esptool's
     own name of another), `security` the names of what is switched on.
     `progress(done, total)` hears of the write that is going on.

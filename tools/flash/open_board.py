@@ -1,4 +1,4 @@
-"""A board in its loader, identified, refused or brought up: how every verb for a plugged-in board begins."""
+"""Opens a plugged-in board for a verb: finds the port, enters the loader, identifies the chip or refuses it."""
 
 import argparse
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[tuple[Loader, boards.Board]]:
-    """(`Loader`, `Board`) of the board that the arguments name; nothing but who it is was asked of it."""
+    """(`Loader`, `Board`) of the board that the arguments name; only its chip and MAC were read."""
     named = boards.load(args.board) if args.board else None
     with Loader(
         port.choose(args.port),

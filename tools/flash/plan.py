@@ -1,4 +1,4 @@
-"""What flashing a board comes to, decided from what it is, what it holds and what is to be on it. Pure."""
+"""Decides what a flash writes: from the chip, what the board holds, and what is to be on it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

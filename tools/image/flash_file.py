@@ -1,4 +1,4 @@
-"""A flash image in a file as something to burn into, one sector after another."""
+"""A flash image in a file, with the calls that a burn makes on a chip: read, erase and write sectors."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Joins modules of one package into a module, and remembers where each line came from.
 
-A board looks into its file system at every import, through a folder's whole list, and each module has a dict and
-a table of names of its own. So what is always loaded together is one file. The sources stay as they are:
+Each import costs a board a search through a folder, and each module a dict and a table of names. So modules that
+are always loaded together become one file. The sources stay as they are:
 
 - `from package.x import y` between two of them is dropped, and `x.y` becomes `y`;
 - imports of other modules stand at the beginning, once; those that MicroPython would look for in the file system

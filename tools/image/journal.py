@@ -1,9 +1,8 @@
 """What a board held before it was burned, kept on the host until the burn is done.
 
-One file for each MAC, mode 0600, in the user's state folder. It is written
-before anything is erased and taken away when the flash was read back and is
-right; until then the next burn of that MAC begins with what the file holds.
-Earlier releases kept journals in the checkout: those are still found.
+There is one file for each MAC, mode 0600, in the user's state folder. It is written before anything is erased, and
+removed when the flash has been read back and is right. Until then the next burn of that MAC begins with what the file
+holds. Journals that earlier releases kept in the checkout are still found.
 """
 
 import json

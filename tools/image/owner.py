@@ -1,4 +1,4 @@
-"""Whose a record is: what a board is called in messages, and whether an issued record belongs to a burned one. Pure.
+"""The owner of a record: its name in messages, and whether an issued record belongs to a burned one. Pure.
 
 A device is its ProductKey and DeviceName. An X.509 board is its certificate:
 what is issued to it is only its name, which the platform tells it again.

@@ -1,9 +1,9 @@
-"""Gives the package's own names others that the firmware holds anyway: each new name is 20 bytes of a chip's heap.
+"""Renames the package's own names to names that MicroPython holds anyway: every other one costs 20 bytes of heap.
 
 What applications use keeps its name: the stubs beside the sources (.pyi) say what that is. Arguments that nobody
 passes by name become letters; functions, classes, attributes and globals get a name of held_names.txt that stands
-nowhere in the sources. The same name is the same everywhere, so that one map turns all back. What only one source
-speaks of, its own functions and globals, gets a name that stands nowhere in that source; several may get the same.
+nowhere in the sources. A name is renamed alike everywhere, so that one map turns all back. Functions and globals
+that only one source uses get a name that stands nowhere in that source; two sources may use one name for theirs.
 """
 
 import ast

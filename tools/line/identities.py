@@ -6,8 +6,8 @@ product  ProductSecret, a name rule           none
 x509                                          certificate, private_key: DER in base64
 id2      none, or a provisioning token        id2, id2_key, id2_type; none with a token
 
-Beside the sealed fields stands what is no secret and what there may be only
-one of: a certificate's issuer and serial, an ID.
+Beside the sealed fields the ledger has columns of what is no secret and must be unique: a certificate's issuer and
+serial, or an ID.
 """
 
 import base64

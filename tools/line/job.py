@@ -1,7 +1,7 @@
 """The job file: what the line makes, fixed by the engineer, so that the station's operator can change none of it.
 
-A job is TOML; this is what it may say. `tools.line.job_contents` has the files that it names,
-`tools.line.job_signature` the last line, by which a station believes it.
+This module reads and checks the TOML of a job. `tools.line.job_contents` reads the files that it names,
+`tools.line.job_signature` signs it and checks the signature in its last line.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-"""Which way in exists in which region and edition, as the platform's documents say; one table for all tools.
+"""Which kind of identity exists in which region and edition, by the platform's documents; one table for all tools.
 
 Editions: "legacy", the public instance without an instance id, and "instance",
 Enterprise and new public instances, which have one. direct.md 2.1, 4, 5.1 and

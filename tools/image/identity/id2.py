@@ -1,4 +1,4 @@
-"""Identities that are an ID and a secret key (ID², id2.md 1), or what a first one is asked for with."""
+"""ID² identities: an ID with its key (id2.md 1), or the token with which a board asks for its first one."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Identities that are a secret: the device's own, or its product's, which a device gets its own with.
+"""Identities with a secret: the device's own, or its product's, with which the device registers and gets its own.
 
 Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1 and 5).
 """
@@ -18,7 +18,7 @@ _LIMIT = 4000  # bytes of a record's field
 
 @dataclass(frozen=True, kw_only=True)
 class Own(base.Identity):
-    """way "device" when it has its own secret, "product" when that has still to be issued.
+    """`kind` is "device" when it has its own secret, "product" when that has still to be issued.
 
     `sub_products`: ((ProductKey, ProductSecret or None), ...) of a gateway.
     """

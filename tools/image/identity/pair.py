@@ -84,7 +84,7 @@ def check(certificate: bytes, key: bytes, now: float, names: Sequence[str] = NAM
 
 
 def read(certificate: bytes, key: bytes, names: Sequence[str] = NAMES) -> Pair:
-    """The `Pair` of two byte strings to be looked at: it may be out of date, or not belong together."""
+    """The `Pair` of two byte strings, unchecked: it may be out of date, or not belong together."""
     return _pair(_certificate(certificate, names[0]), _private(key, names[1]))
 
 

@@ -1,8 +1,8 @@
 """What comes into the ledger: the console's CSV of created devices, X.509 pairs, ID² identities.
 
 The console's download comes as it is or as a spreadsheet saved it again (tools.spreadsheet); its columns
-come in any order and under any of the names that identities are spelled with. A bad row stops the whole
-file unless it is to be skipped; one that a spreadsheet seems to have changed is warned of.
+come in any order and under any of the names that identities are spelled with. One bad row stops the whole
+file, unless bad rows are to be skipped. A row that a spreadsheet seems to have changed is reported as a warning.
 """
 
 import os

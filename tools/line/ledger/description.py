@@ -1,4 +1,4 @@
-"""What a ledger says of itself (table `meta`): which one it is, and which key seals it."""
+"""The ledger's own description (table `meta`): its id, and which key seals it."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What is handed to the ledger, and what it hands out."""
+"""The arguments and results of the ledger's calls: who works, a product, an identity, the counts of an intake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Rows = Sequence[tuple[str, Fields]]  # (DeviceName, its secret fields)
 
 @dataclass(frozen=True)
 class Who:
-    """Who does it: the station's name and the person."""
+    """Who works: the station's name and the operator."""
 
     station: str
     operator: str

@@ -1,4 +1,4 @@
-"""What the ledger holds, asked for: products, identities, counts and history, as rows."""
+"""Queries of the ledger: products, identities, counts and history, as rows."""
 
 from collections.abc import Sequence
 

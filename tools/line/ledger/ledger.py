@@ -6,11 +6,9 @@ shows whether it had gone through. A board's visit to a station has a number
 (`attempt`): once the board has been taken up again, by any station, the older
 visit can change nothing more.
 
-`Ledger` says what can be asked and which calls are one transaction. What is
-done inside it is elsewhere: `holdings` reads, `supply` takes in (`marks`: each
-certificate once), `allocation` finds a board its identity, `changes` has the steps
-between states, `issued` keeps what registration gave, `sealed` and `description` know
-of the key.
+`Ledger` has all calls, each one transaction. The work inside a transaction is done by `holdings` (queries), `supply`
+(intake; `marks`: each certificate once), `allocation` (the identity for a board), `changes` (steps between states),
+`issued` (what registration gave), `sealed` and `description` (the key).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Certificates and IDs are each in a ledger once (`identities.mark`); those that were replaced count too."""
+"""A certificate or an ID (`identities.mark`) is in a ledger only once; one that was replaced counts too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The sealed columns of the ledger: to what place each is bound (`Seal.shut`), and all of them at once."""
+"""The sealed columns of the ledger: the place that each is bound to (`Seal.shut`), checking and sealing them all anew."""
 
 import json
 

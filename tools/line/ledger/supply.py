@@ -1,4 +1,4 @@
-"""What is taken into the ledger: products, the products of a gateway's sub-devices, identities and their renewal."""
+"""Takes into the ledger: products, the products of a gateway's sub-devices, identities and their renewal."""
 
 import json
 from collections.abc import Mapping, Sequence

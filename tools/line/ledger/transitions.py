@@ -1,4 +1,4 @@
-"""What may become of an identity on the line: one table, and nothing else decides.
+"""The states of an identity on the line, and the one table of steps between them.
 
     free      in the ledger, no board has it
     reserved  bound to one board's MAC; the board may already hold part of it

@@ -1,4 +1,4 @@
-"""What could stop a station, looked at before it does: each finding is green or red, with one line of
+"""Checks what could stop a station, before it does: each finding is green or red, with one line of
 advice.
 """
 

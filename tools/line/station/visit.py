@@ -1,8 +1,7 @@
 """One board's visit to a station, from the first look to green or red.
 
-The ledger is told before and after everything that the board could keep, so
-that a station that dies at any point finds the board again by its MAC and goes
-on: it never burns a second identity into it, and no identity is lost.
+The ledger is written before and after every write to the board. So a station that dies at any point finds the board
+again by its MAC and goes on: it never burns a second identity into it, and no identity is lost.
 """
 
 import contextlib

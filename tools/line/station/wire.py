@@ -1,7 +1,7 @@
-"""What the station needs from a board on a port, and the ways in which a board lets it down.
+"""`Wire`: the calls that the station makes on a board at a port, and the two ways in which they fail.
 
-`Wire` is the seam: `tools.line.station.port_wire` does it with esptool and the console
-of a real or emulated chip, the tests with a scripted board.
+`tools.line.station.port_wire` implements it with esptool and the console of a real or emulated chip, the tests with a
+scripted board.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Chip:
-    """What a board is. `mac`: twelve lower-case hex digits; `flash_size`: bytes."""
+    """The chip of a board. `mac`: twelve lower-case hex digits; `flash_size`: bytes."""
 
     name: str
     mac: str
@@ -70,7 +70,7 @@ class Wire(Protocol):
     """One board on one port. Every call raises Pulled when it goes away, Rejected when it is not fit."""
 
     def identify(self) -> Chip:
-        """Put the chip into its loader; say what it is."""
+        """Put the chip into its loader; its `Chip`."""
 
     def held(self) -> Held:
         """Decode the identity on the board, from NVS and the file system."""
