@@ -1,4 +1,4 @@
-"""The sealed columns of the ledger: the place that each is bound to (`Seal.shut`), checking and sealing them all anew."""
+"""The sealed columns of the ledger: the place that each is bound to (`Seal.shut`), and sealing all of them anew."""
 
 import json
 
