@@ -143,26 +143,36 @@ def replies():
 
 
 def downlinks():
-    """What the platform asks, and the answer of C4."""
-    rest = quoted('{"id":"105917531","code":200,"data":{}}')
+    """What the platform asks, and the answer of C4: that of a synchronous service goes out on the same topic."""
+    quoted('{"method":"thing.service.property.set","id":"105917531","params":{"on":0},"version":"1.0.0"}')
+    quoted('{"id":"105917531","code":200,"data":{}}')
+    rows = (
+        ("set", S + "thing/service/property/set", "thing.service.property.set", '{"on":0}', "{}"),
+        (
+            "service",
+            S + "thing/service/SetWeight",
+            "thing.service.SetWeight",
+            '{"NewWeight":1.5}',
+            '{"OldWeight":2.5}',
+        ),
+        (
+            "sync",
+            "/ext/rrpc/{messageId}" + S + "thing/service/Weigh",
+            "thing.service.Weigh",
+            "{}",
+            '{"weight":1.5}',
+        ),
+    )
+    payload = '{"method":"%s","id":"105917531","params":%s,"version":"1.0.0"}'
     return [
         {
-            "name": "set",
-            "topic": S + "thing/service/property/set",
-            "answer": rest,
-            "params": {"on": 0},
-            "payload": quoted(
-                '{"method":"thing.service.property.set","id":"105917531","params":{"on":0},"version":"1.0.0"}'
-            ),
-        },
-        {
-            "name": "service",
-            "topic": S + "thing/service/SetWeight",
-            "params": {"NewWeight": 1.5},
-            "payload": '{"method":"thing.service.SetWeight","id":"105917532","params":{"NewWeight":1.5},'
-            '"version":"1.0.0"}',
-            "answer": '{"id":"105917532","code":200,"data":{"OldWeight":2.5}}',
-        },
+            "name": name,
+            "topic": topic,
+            "params": json.loads(params),
+            "payload": payload % (method, params),
+            "answer": '{"id":"105917531","code":200,"data":%s}' % data,
+        }
+        for name, topic, method, params, data in rows
     ]
 
 
@@ -183,29 +193,21 @@ def crc(data, width, polynomial, initial, final):
     return reflected(register, width) ^ final
 
 
-def crc16(data):
-    return crc(data, 16, 0x8005, 0, 0)
-
-
-def crc64(data):
-    return crc(data, 64, 0x42F0E1EBA9EA3693, 2**64 - 1, 2**64 - 1)
-
-
+CRC16 = 16, 0x8005, 0, 0
+CRC64 = 64, 0x42F0E1EBA9EA3693, 2**64 - 1, 2**64 - 1
 SAMPLES = {
     "empty": b"",
-    "zero": b"\0",
     "check": b"123456789",
     "hello": b"hello",
     "world": b"world",
     "every-byte": bytes(range(256)),
-    "ones": b"\xff" * 64,
     "block": bytes(n * n * 7 & 255 for n in range(512)),
 }
 
 
 def check_values():
     made = [
-        {"name": name, "data": data.hex(), "crc16": crc16(data), "crc64": f"{crc64(data):016x}"}
+        {"name": name, "data": data.hex(), "crc16": crc(data, *CRC16), "crc64": f"{crc(data, *CRC64):016x}"}
         for name, data in SAMPLES.items()
     ]
     check = next(one for one in made if one["name"] == "check")
@@ -217,7 +219,9 @@ def check_values():
 
 def block(name, text, data):
     """A message with a block: length of the JSON, the JSON, the block, its CRC-16 low byte first."""
-    message = len(text.encode()).to_bytes(2, "big") + text.encode() + data + crc16(data).to_bytes(2, "little")
+    message = (
+        len(text.encode()).to_bytes(2, "big") + text.encode() + data + crc(data, *CRC16).to_bytes(2, "little")
+    )
     return {"name": name, "json": text, "block": data.hex(), "message": message.hex()}
 
 
@@ -254,7 +258,6 @@ def ntp():
     rows = {
         "page": (100, 1010, 1015, 125),
         "zero": (0, 0, 0, 0),
-        "board-at-once": (0, 1780000000000, 1780000000000, 0),
         "board-there-and-back": (100, 1780000001010, 1780000001015, 125),
         "board-slow-way-back": (5, 1700000000000, 1700000000010, 4095),
         "board-after-days": (86400000, 1780000000123, 1780000000133, 86400310),

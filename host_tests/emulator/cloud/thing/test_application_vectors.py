@@ -10,6 +10,8 @@ from host_tests.support.cloud.thing import DN, GDN, GPK, ONE, PK, SPK
 from host_tests.support.paths import VECTORS
 from host_tests.support.vectors import application
 from tools.emulator.cloud import codes, topics
+from tools.emulator.cloud.ota import blocks as downloads
+from tools.emulator.cloud.services import blocks
 from tools.emulator.cloud.thing import model, values
 from tools.emulator.cloud.thing.downlinks import Wish
 
@@ -95,7 +97,10 @@ def check_reply(vector, payload):
         assert one["to"] != vector["name"] or payload == one["payload"].encode()
 
 
-@pytest.mark.parametrize("vector", FOUND["downlinks"], ids=lambda one: one["name"])
+DOWNLINKS = {one["name"]: one for one in FOUND["downlinks"]}
+
+
+@pytest.mark.parametrize("vector", [DOWNLINKS["set"], DOWNLINKS["service"]], ids=lambda one: one["name"])
 def test_what_the_platform_asks_is_the_pages(device, vector):
     downlinks, registered = device.instance.downlinks, device.instance.registry.find(PK, DN)
     tail = vector["topic"].split("/", 4)[-1]
@@ -109,6 +114,45 @@ def test_what_the_platform_asks_is_the_pages(device, vector):
     (message,) = device.messages("thing/downlink/reply/message")
     assert (message["requestId"], message["code"]) == (sent["id"], 200)
     assert message["data"] == json.loads(answer)["data"] and message["checkFailedData"] == {}
+
+
+def test_a_synchronous_service_is_answered_on_its_own_topic(device):
+    vector, registered = DOWNLINKS["sync"], device.instance.registry.find(PK, DN)
+
+    async def play():
+        asked = asyncio.ensure_future(
+            device.instance.downlinks.invoke_sync(registered, "Weigh", vector["params"])
+        )
+        await asyncio.sleep(0)
+        (packet,) = device.came
+        body = json.loads(packet.payload)
+        _, _, _, number, rest = packet.topic.split("/", 4)
+        assert packet.topic == named(vector["topic"]).replace("{messageId}", number) and rest.startswith(
+            "sys/"
+        )
+        wanted = json.loads(vector["payload"])
+        assert body == wanted | {"id": body["id"]}
+        device.publish(packet.topic, vector["answer"].replace(wanted["id"], body["id"]).encode())
+        return await asked
+
+    assert asyncio.run(play())["reply"]["data"] == json.loads(vector["answer"])["data"]
+
+
+@pytest.mark.parametrize("vector", FOUND["checks"], ids=lambda one: one["name"])
+def test_check_values_are_the_vectors(vector):
+    data = bytes.fromhex(vector["data"])
+    assert f"{blocks.crc64(data):016x}" == vector["crc64"]
+    half = len(data) // 2
+    assert blocks.crc64(data[half:], blocks.crc64(data[:half])) == int(vector["crc64"], 16)
+    assert downloads.crc(data) == vector["crc16"].to_bytes(2, "little")
+
+
+@pytest.mark.parametrize("vector", FOUND["blocks"], ids=lambda one: one["name"])
+def test_a_block_s_parts_are_the_vector_s(vector):
+    message = bytes.fromhex(vector["message"])
+    block = blocks.read_block(message)
+    assert block.header == json.loads(vector["json"]) and block.data == bytes.fromhex(vector["block"])
+    assert block.crc == downloads.crc(block.data) == message[-2:]
 
 
 @pytest.mark.parametrize("topic", DOWN, ids=lambda one: one["name"])
