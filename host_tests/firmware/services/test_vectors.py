@@ -1,13 +1,21 @@
-"""The vectors of application.md with the services: the platform's time, and what a shadow is sent."""
+"""The vectors of application.md with the services: the platform's time, versions of shadows, blocks of files."""
 
+import json
+import os
+from binascii import unhexlify
+
+from aliot.services.crc import Crc64, crc16
 from aliot.services.ntp import Ntp
 from aliot.services.shadow import Shadow
 from device_peer import NAMES, DevicePeer
+from upload_platform import TOPIC, made, write
 
 HEAP = "256K"
 VECTORS = {
     "test_time_is_what_the_page_computes": ("vectors_application.json/ntp", "board-"),
     "test_a_shadow_goes_beyond_the_stored_version": ("vectors_application.json/shadow_versions", ""),
+    "test_check_values_are_the_vectors": ("vectors_application.json/checks", ""),
+    "test_a_block_goes_out_byte_for_byte": ("vectors_application.json/blocks", "file-"),
 }
 
 
@@ -47,3 +55,35 @@ def test_a_shadow_goes_beyond_the_stored_version(vector):
         {"method": "get"},
         {"method": "update", "state": {"reported": {"color": "red"}}, "version": version},
     ]
+
+
+def test_check_values_are_the_vectors(vector):
+    data = unhexlify(vector["data"])
+    assert crc16(data) == vector["crc16"]
+    crc = Crc64()
+    crc.update(data[:7])
+    crc.update(data[7:])
+    assert crc.text() == vector["crc64"]
+
+
+def test_a_block_goes_out_byte_for_byte(vector):
+    """The block of a file at the offset that the platform names, under the vector's id."""
+    head = json.loads(vector["json"])
+    params = head["params"]
+    data = unhexlify(vector["block"])
+    frames = []
+    if "upload" in os.listdir("/"):  # of the vector before
+        os.remove("/upload")
+
+    def answer(topic, message):
+        if topic == TOPIC + "init":
+            peer.last_id = int(head["id"]) - 1
+            return 200, {"uploadId": params["uploadId"], "offset": params["offset"]}
+        frames.append(message)
+
+    peer = DevicePeer(answer)
+    write(bytes(params["offset"]) + data + (b"" if params["isComplete"] else b"more"))
+    uploads, _ = made(peer, max(256, len(data)))
+    uploads.start("/log.txt")
+    peer.run(uploads, 1000)
+    assert frames == [unhexlify(vector["message"])]

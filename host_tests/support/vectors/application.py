@@ -237,9 +237,9 @@ def blocks():
     long = "u" * 200
     return {
         "send": [
-            split(block("last", part % (7, "u1", 0, 5, "true"), b"hello")),
-            block("first", part % (2, "u1", 0, 256, "false"), SAMPLES["every-byte"]),
-            block("second", part % (3, "u1", 256, 512, "true"), SAMPLES["block"]),
+            split(block("file-last", part % (7, "u1", 0, 5, "true"), b"hello")),
+            block("file-first", part % (2, "u1", 0, 256, "false"), SAMPLES["every-byte"]),
+            block("file-second", part % (3, "u1", 256, 512, "true"), SAMPLES["block"]),
             block("long-header", part % (4294967295, long, 16777215, 1, "true"), b"\0"),
             block("nothing", part % (4, "u1", 0, 0, "true"), b""),
         ],
