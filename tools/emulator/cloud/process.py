@@ -118,10 +118,10 @@ class Cloud:
         self.start()
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
-        """One admin call; the answer's JSON. The caller quotes the levels of `path`; raises `CloudError`."""
+        """One admin call, bytes as they are; the answer's JSON. The caller quotes `path`; raises `CloudError`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=START_SECONDS)
         try:
-            data = None if body is None else json.dumps(body)
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body)
             connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
             response = connection.getresponse()
             answer = json.loads(response.read())
@@ -147,6 +147,12 @@ class Cloud:
         if not answer["Success"]:
             raise CloudError(f"{answer['Code']}: {answer['ErrorMessage']}")
         return answer["Data"]
+
+    def upload(self, data: bytes, suffix: str = "bin") -> str:
+        """The FirmwareUrl of a package's file, for CreateOTAFirmware; raises `CloudError`."""
+        given = self.call("GenerateOTAUploadURL", FileSuffix=suffix)
+        self.admin("POST", f"/ota/uploads/{given['Key']}", data)
+        return given["FirmwareUrl"]
 
     def server_messages(
         self, after: int = 0, wait: int = 0, topic: str | None = None

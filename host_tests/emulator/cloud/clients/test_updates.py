@@ -1,46 +1,28 @@
 """The official Python SDK updates itself over HTTPS: its own report, download and check of the digest."""
 
 import hashlib
-import http.client
 
 from host_tests.emulator.cloud.clients.conftest import INSTANCE, PK
 
 FILE = bytes(range(256)) * 200
 
 
-def call(cloud, action, **values):
-    """`Data` of a call of the cloud's API."""
-    answer = cloud.admin("POST", f"/api/{action}", {"ProductKey": PK, **values})
-    assert answer["Success"], answer
-    return answer["Data"]
-
-
-def upload(cloud):
-    """The FirmwareUrl of FILE, uploaded as a person would."""
-    given = call(cloud, "GenerateOTAUploadURL", FileSuffix="bin")
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.ports["admin"], timeout=60)
-    connection.request("POST", f"/ota/uploads/{given['Key']}", FILE)
-    assert connection.getresponse().status == 200
-    connection.close()
-    return given["FirmwareUrl"]
-
-
 def test_the_python_sdk_downloads_a_package_and_reports_the_new_version(cloud, device, linkkit):
     dn, made = device["device_name"], {}
 
     def batch():
-        firmware = call(
-            cloud,
+        firmware = cloud.call(
             "CreateOTAFirmware",
+            ProductKey=PK,
             FirmwareName=dn,
             DestVersion="2.0.0",
-            FirmwareUrl=upload(cloud),
+            FirmwareUrl=cloud.upload(FILE),
             NeedToVerify=False,
             Udi="a text",
         )
         values = {"TargetSelection": "SPECIFIC", "TargetDeviceName": [dn], "TimeoutInMinutes": 1440}
         values |= {"FirmwareId": firmware["FirmwareId"]}
-        made["job"] = call(cloud, "CreateOTAStaticUpgradeJob", **values)["JobId"]
+        made["job"] = cloud.call("CreateOTAStaticUpgradeJob", ProductKey=PK, **values)["JobId"]
 
     events = linkkit(
         "ota",
@@ -70,7 +52,7 @@ def test_the_python_sdk_downloads_a_package_and_reports_the_new_version(cloud, d
     assert events["expired"]["rc"] == -0x406, "OTA_INVALID_URL"
     (report,) = cloud.admin("GET", f"/server_messages?topic=/{PK}/{dn}/ota/upgrade&wait=20")
     assert report["body"]["status"] == "SUCCEEDED"
-    (task,) = call(cloud, "ListOTATaskByJob", JobId=made["job"])["List"]
+    (task,) = cloud.call("ListOTATaskByJob", JobId=made["job"])["List"]
     assert (task["TaskStatus"], task["Progress"], task["SrcVersion"]) == ("SUCCEEDED", "100", "1.0.0")
     codes = [one["code"] for one in cloud.admin("GET", f"/log?event=download&dn={dn}")]
     assert codes == [200, 403]
