@@ -1,14 +1,16 @@
 """Faults of downloads and of messages, over real sockets: what reaches a device, to the byte."""
 
 import json
+import socket
 import ssl
 from urllib.parse import urlsplit
 
 import pytest
 
-from host_tests.support.cloud.client import DN, PK, T, connect_packet, read_all
+from host_tests.support.cloud.client import DN, PK, WAIT, Client, T, connect_packet, read_all, settings
 from host_tests.support.cloud.gateway import ONE, pair
 from tools.emulator.cloud.codec import Publish
+from tools.emulator.cloud.process import Cloud
 
 FILE = bytes(range(256)) * 4
 UPGRADE = f"/ota/device/upgrade/{PK}/{DN}"
@@ -216,16 +218,43 @@ def test_the_storages_host_has_files_only_and_other_hosts_have_none(offer):
         one.cloud.open("https", "iotx-ota.oss-us-east-1.aliyuncs.com")
 
 
-def test_a_batch_goes_on_in_the_next_process(run):
-    with run() as cloud:
-        one = Offer.connected(cloud, MaximumPerMinute=10)
-        url = one.start()["url"]
-        one.client.link.close()
-    with run() as cloud:
-        client = cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3", extra="_ss=1"))
-        data = json.loads(client.read().payload)["data"]
-        assert data["url"] != url and client.nothing() is None
-        client.link.close()
+def test_a_killed_cloud_has_lost_nothing(tmp_path, certificates):
+    with Cloud(settings(), tmp_path / "run", ca=certificates) as process:
+
+        def connect():
+            client = Client(socket.create_connection(("127.0.0.1", process.ports["mqtt_tcp"]), WAIT))
+            return client.online(connect_packet(mode="3", extra="_ss=1"))
+
+        def shown():
+            return process.call("ListOTATaskByJob", JobId=job), process.call("QueryOTAJob", JobId=job)
+
+        with connect() as client:
+            one = Offer(process, client)
+            one.inform("1.0.0")
+            firmware = process.call(
+                "CreateOTAFirmware",
+                ProductKey=PK,
+                FirmwareName="x",
+                DestVersion="2.0.0",
+                FirmwareUrl=process.upload(FILE),
+                NeedToVerify=False,
+            )["FirmwareId"]
+            values = {"FirmwareId": firmware, "DownloadProtocol": "MQTT", "TimeoutInMinutes": 5}
+            job = process.call("CreateOTAStaticUpgradeJob", ProductKey=PK, **values)["JobId"]
+            stream = one.push()["streamId"]
+            topic = f"/ota/device/progress/{PK}/{DN}"
+            client.send(Publish(topic, b'{"id":"1","params":{"step":"50"}}'))
+            client.nothing()
+            before = shown()
+            process.kill()
+        process.start()
+        assert shown() == before and before[0]["List"][0]["Progress"] == "50"
+        with connect() as client:
+            Offer(process, client).block(stream, 16, 32)
+            assert client.read().payload[-18:-2] == FILE[32:48]
+        process.advance(300)
+        (report,) = process.server_messages(0, WAIT, f"/{PK}/{DN}/ota/upgrade")
+        assert (report["body"]["status"], report["body"]["desc"]) == ("FAILED", "timeout")
 
 
 def test_the_process_begins_a_batch_at_its_time(offer):
