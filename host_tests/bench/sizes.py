@@ -7,6 +7,7 @@ The same table stands in firmware/README.md between two markers; a test keeps it
 import ast
 import re
 
+from host_tests.bench import services
 from host_tests.bench.boards import WAYS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support.readme_table import replaced
@@ -105,13 +106,21 @@ def purpose(module):
 def up_to_date(sizes, seen):
     """Does firmware/README.md say the same?"""
     text = README.read_text()
-    return replaced(text, "sizes", markdown(sizes, seen)) == text
+    return _written(text, sizes, seen) == text
+
+
+def _written(text, sizes, seen):
+    """The text with both tables anew."""
+    with BenchFleet.started() as fleet:
+        heaps = services.heaps(fleet)
+    text = replaced(text, "services", services.markdown(sizes, heaps))
+    return replaced(text, "sizes", markdown(sizes, seen))
 
 
 def write():
     """Write the table of firmware/README.md anew; whether that changed it."""
     sizes, seen = device_files.sizes(), imported()
     before = README.read_text()
-    after = replaced(before, "sizes", markdown(sizes, seen))
+    after = _written(before, sizes, seen)
     README.write_text(after)
     return before != after
