@@ -11,6 +11,7 @@ from host_tests.support.paths import ROOT, VECTORS
 from tools.image import tsl
 
 CASE = ROOT / "host_tests/firmware/thing/platform_sends.py"
+SERVICES = ROOT / "host_tests/firmware/services/service_sends.py"
 FOUND = json.loads((VECTORS / "vectors_application.json").read_text())
 PK, DN = "a1ThingPk01", "dev_0001"
 RRPC = f"/ext/rrpc/{{messageId}}/sys/{PK}/{DN}/"
@@ -41,8 +42,10 @@ TSL = {
 
 @pytest.fixture(params=list(INTERPRETERS))
 def ask(request):
+    """Asks a board that runs a case file: `CASE`, or that of the test's parameter `case`."""
+    case = request.node.callspec.params.get("case", CASE)
     with ExitStack() as stack:
-        asked = stack.enter_context(conversation(CASE, request.param, heap="384K"))
+        asked = stack.enter_context(conversation(case, request.param, heap="384K"))
 
         def call(function, value):
             failed = asked(function, value)
@@ -140,5 +143,13 @@ def test_whatever_a_thing_is_set_asked_and_answered(ask, campaign, tally, table)
     """What may stay are the last values, and what may be desired."""
     for _ in range(campaign(7)):
         ask("things", {**messages(20), "table": table})
+        tally("messages of the platform", 20)
+    ask("bounded", 16000)
+
+
+@pytest.mark.parametrize("case", [SERVICES], ids=["services"])
+def test_whatever_comes_to_the_services(ask, case, campaign, tally):
+    for _ in range(campaign(8)):
+        ask("services", messages(20))
         tally("messages of the platform", 20)
     ask("bounded", 16000)
