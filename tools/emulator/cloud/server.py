@@ -42,7 +42,7 @@ class Server:
         contexts.get()
         self.store = Store(self.run_dir / "state.sqlite")
         self.instance = Instance(config, self.store)
-        self.ntp = self.clock = None
+        self.ntp = None
         mutual = Mutual(self.run_dir, host_names(*config.centres), tls13, self.instance.certificates)
         self.listeners = self.make_listeners(contexts, mutual)
 
@@ -82,7 +82,7 @@ class Server:
             self.ntp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: Sntp(self.instance.faults, self.instance.journal), (self.host, self.wanted["ntp"])
             )
-        self.clock = asyncio.ensure_future(self.instance.ota.run())
+        self.instance.ota.run(asyncio.get_running_loop())
         self.ports["ntp"] = self.ntp.get_extra_info("sockname")[1]
         fresh = self.ready_path.with_suffix(".new")
         fresh.write_text(json.dumps({"ports": self.ports, "host": self.host, "pid": os.getpid()}) + "\n")
@@ -109,8 +109,7 @@ class Server:
             listener.stop()
         if self.ntp:
             self.ntp.close()
-        if self.clock:
-            self.clock.cancel()
+        self.instance.ota.stop()
         await asyncio.sleep(0)
         self.ready_path.unlink(missing_ok=True)
         self.store.close()

@@ -35,14 +35,18 @@ class Ota:
         self.campaigns.messages = Messages(instance, self.packages, self.keys, self.campaigns, key)
         self.downloads = Downloads(instance, self.packages, key)
         self.blocks = Blocks(instance, self.packages, self.campaigns)
+        self.timer: asyncio.TimerHandle | None = None
         instance.sessions.on_ready = self.ready
 
     def ready(self, session: Session) -> None:
         """A device has its CONNACK, a sub-device its reply."""
         self.campaigns.ready(session.key[:2])
 
-    async def run(self) -> None:
-        """Looks at the clock for ever."""
-        while True:
-            self.campaigns.tick()
-            await asyncio.sleep(TICK_SECONDS)
+    def run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Looks at the clock now, and again and again until `stop`."""
+        self.timer = loop.call_later(TICK_SECONDS, self.run, loop)
+        self.campaigns.tick()
+
+    def stop(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
