@@ -175,6 +175,14 @@ def test_a_stream_is_its_devices_own_and_ends_with_the_task(campaign):
     assert one.block(1, 0)[0]["code"] == 404, "over HTTPS there is no stream"
 
 
+def test_a_file_that_was_removed_by_hand(campaign):
+    cloud = campaign()
+    stream = Stream(cloud)
+    (file,) = (cloud.folder / "ota").iterdir()
+    file.unlink()
+    assert stream.block(1, 0)[0]["code"] == 404
+
+
 def test_a_stream_outlives_the_process(campaign):
     cloud = campaign()
     stream = Stream(cloud)

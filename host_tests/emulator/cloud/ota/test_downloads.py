@@ -152,3 +152,13 @@ def test_a_url_has_about_the_length_that_is_set(campaign, length):
     url = device.pushes()[0]["data"]["url"]
     assert abs(len(url) - length) < 60 or length == 300 and len(url) < 400
     assert ask(cloud, url)[2] == FILE
+
+
+def test_a_file_that_was_removed_by_hand(campaign):
+    cloud = campaign()
+    device = cloud.online(version="1.0.0")
+    cloud.static()
+    (file,) = (cloud.folder / "ota").iterdir()
+    file.unlink()
+    status, _, body = ask(cloud, device.pushes()[0]["data"]["url"])
+    assert (status, code(body)) == (404, "NoSuchKey")

@@ -3,6 +3,8 @@
 import pytest
 
 from host_tests.support.cloud.ota import DN, FILE, NAMES, OTHER_PK, PK
+from tools.emulator.cloud.ota import console
+from tools.emulator.cloud.web import BadRequest, Request
 
 STATIC, DYNAMIC = "CreateOTAStaticUpgradeJob", "CreateOTADynamicUpgradeJob"
 
@@ -69,6 +71,17 @@ def test_a_file_that_is_too_large_or_empty(cloud):
     for data in (b"", b"x" * 4097):
         with pytest.raises(Exception, match="1 to 4096 bytes"):
             cloud.upload(data)
+
+
+def test_a_disk_that_refuses(cloud):
+    (cloud.folder / "ota").write_text("no folder")
+    key = cloud.api("GenerateOTAUploadURL")["Key"]
+    request = Request("POST", "/", {}, {}, FILE)
+    with pytest.raises(BadRequest, match="the file cannot be kept"):
+        console.upload(cloud.app, request, key)
+    assert cloud.call("CreateOTAFirmware", FirmwareName="x", DestVersion="2", FirmwareUrl=key)["Code"] == (
+        "iot.ota.FileUrl"
+    )
 
 
 def test_a_name_is_given_once_and_an_instance_has_so_many_packages(campaign):

@@ -74,7 +74,10 @@ class Blocks:
             raise Refused(PARAMETER, "size or offset out of range")
         if length > self.limits.ota_mqtt_file_bytes:
             raise Refused(PARAMETER, "file is larger than 16 MB")
-        data = self.packages.read(package, number, offset, size)
+        try:
+            data = self.packages.read(package, number, offset, size)
+        except OSError:
+            raise Refused(MISSING, "file not found") from None
         token = {"fileToken": params["fileToken"]} if "fileToken" in params else {}
         data_head = {**token, "fileLength": length, "bSize": len(data), "bOffset": offset}
         return frame(body, {"code": 200, "data": data_head}, data, crc(data))

@@ -87,7 +87,7 @@ class Campaigns:
         self.store.save_state(job.product_key, "", JOB + job.job_id, asdict(job))
 
     def set_status(self, job: Job, status: str) -> None:
-        """A batch has begun or ended; the business server is told."""
+        """Reports that a batch has begun or ended."""
         job.status = status
         self.save_job(job)
         self.messages.report_job(job)

@@ -98,6 +98,8 @@ class Downloads:
         package, number = self.packages.packages.get(found[1]), int(found[2])
         if package is None or not 1 <= number <= len(package.files):
             return None
+        if not self.packages.path(package, number).is_file():
+            return None
         file = package.files[number - 1]
         return Stored(file.size, file.sign, package.created, partial(self.packages.read, package, number))
 

@@ -26,7 +26,7 @@ DESC_MAX = 1000  # characters kept of a report's text
 
 
 class Messages:
-    """What the devices of `instance` and its `campaigns` say to each other."""
+    """Messages between the devices of `instance` and its `campaigns`."""
 
     def __init__(
         self, instance: Instance, found: Packages, keys: Keys, campaigns: Campaigns, url_secret: bytes

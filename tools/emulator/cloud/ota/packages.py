@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools import files
 from tools.emulator.cloud.cloud_api import Failed
+from tools.errors import UserError
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
@@ -51,6 +54,17 @@ class Package:
     files: list[File]
 
 
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """A disk that refuses is a failed call."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed("iot.ota.Storage", f"the file cannot be kept: {error.strerror}") from None
+    except UserError as error:
+        raise Failed("iot.ota.Storage", str(error)) from None
+
+
 class Packages:
     """The packages of `instance`, by FirmwareId."""
 
@@ -82,8 +96,9 @@ class Packages:
         path = self.upload_path(key)
         if not 0 < len(data) <= self.limits.ota_file_bytes:
             raise Failed("iot.ota.FileSize", f"a file has 1 to {self.limits.ota_file_bytes} bytes")
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        files.write(path, data, files.PRIVATE)
+        with disk_errors():
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            files.write(path, data, files.PRIVATE)
 
     # ---- packages
 
@@ -107,8 +122,9 @@ class Packages:
         names = [one.name for one in package.files]
         if len(set(names)) != len(names):
             raise Failed("iot.ota.FileName", "a file's name is there twice")
-        for number, path in enumerate(paths, 1):
-            path.replace(self.path(package, number))
+        with disk_errors():
+            for number, path in enumerate(paths, 1):
+                path.replace(self.path(package, number))
         self.packages[package.firmware_id] = package
         self.save(package)
         return package
@@ -148,7 +164,7 @@ class Packages:
         del self.packages[package.firmware_id]
 
     def read(self, package: Package, number: int, start: int, size: int) -> bytes:
-        """`size` bytes of a file from `start`, fewer at its end."""
+        """`size` bytes of a file from `start`, fewer at its end; raises OSError."""
         with self.path(package, number).open("rb") as file:
             file.seek(start)
             return file.read(size)
@@ -161,7 +177,7 @@ def describe(key: str, path: Path, method: str, claims: dict[str, Any]) -> File:
         raise Failed("iot.ota.FileName", "a file's name is 1 to 100 letters, digits and . _ -")
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         raise Failed("iot.ota.FileUrl", f"{key} was not uploaded") from None
     sign = hashlib.new(method.lower(), data).hexdigest()
     claimed, size = claims.get("FileSign"), claims.get("FileSize", len(data))

@@ -23,7 +23,7 @@ MOVES = {
     FAILED: (),
     CANCELED: (),
 }
-# what a negative step says (application.md 5.4)
+# what a negative step means (application.md 5.4)
 STEPS = {-1: "upgrade failed", -2: "download failed", -3: "verification failed", -4: "flashing failed"}
 TIMED_OUT, RUNNING, NEWER = "timeout", "another task is running", "a newer task took its place"
 
