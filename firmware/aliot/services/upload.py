@@ -69,14 +69,8 @@ class Upload(Service):
         name = name or path.rsplit("/", 1)[-1]
         if not _named(name):
             raise AliotError(name, "upload.name", "never")
-        self.fields = {
-            "path": path,
-            "name": name,
-            "conflict": conflict,
-            "uid": "%08x" % int.from_bytes(os.urandom(4), "big"),
-            "id": "",
-            "crc": "",
-        }
+        uid = "%08x" % int.from_bytes(os.urandom(4), "big")
+        self.fields = {"path": path, "name": name, "conflict": conflict, "uid": uid, "id": "", "crc": ""}
         self._measure()
         self._keep()
         self._open()
