@@ -20,7 +20,7 @@ def test_a_shipped_application_gets_one_statement_and_nothing_else(name):
 
 
 def test_an_application_that_answers_nothing_is_refused():
-    with pytest.raises(ValueError, match="answers no property set"):
+    with pytest.raises(ValueError, match="answers nothing that it is asked"):
         applications.measured("print(1)\n")
 
 

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 
 MARK = "heaps"
-# Asked for by a property set: each shipped application takes one, in a line that has one of these in it.
+# An application is asked by a property set and by a message on user/get; it takes one of them in a line like these.
 ASKED = {"Interval": 60}
-ANSWERS = ('topic + "_reply"', "every = max(")
+ANSWERS = ('topic + "_reply"', "every = max(", 'print("got"')
 MEASURE = f'import gc, esp32; gc.collect(); print("{MARK}", gc.mem_alloc(), esp32.idf_heap_info(4))'
 _MEASURED = re.compile(rf"{MARK} (\d+) (\[.*\])\s*$")
 
@@ -31,14 +31,14 @@ class Heaps:
 
 
 def measured(source: str) -> str:
-    """The source of an application (text) that prints the heaps after its answer to a property set."""
+    """The source of an application (text) that prints the heaps when it is asked."""
     lines = []
     for line in source.splitlines():
         lines.append(line)
         if any(answer in line for answer in ANSWERS):
             lines.append(line[: len(line) - len(line.lstrip())] + MEASURE)
     if MEASURE not in "\n".join(lines):
-        raise ValueError("this application answers no property set")
+        raise ValueError("this application answers nothing that it is asked")
     return "\n".join(lines) + "\n"
 
 

@@ -211,7 +211,7 @@ class Trial:
                 result.seconds = self.machine.seconds - began
             result.heaps = self._heaps()
             if not result.heaps:
-                result.problem = "online, but it answers no property set"
+                result.problem = "online, but it answers nothing"
         except MachineError as error:
             result.seconds = None
             result.problem = f"not online: {error}"
@@ -236,9 +236,11 @@ class Trial:
             time.sleep(LOOK_SECONDS)
 
     def _heaps(self):
-        """Asks the application, by a property set of the platform; None when it does not answer."""
+        """Asks the application, by a message and a property set; None when it does not answer."""
         for _ in range(MEASURE_TRIES):
             with suppress(MachineError, CloudError):
+                topic = "/".join(("", *self.asked, "user/get"))
+                self.cloud.admin("POST", "/publish", {"topic": topic, "payload": "heaps", "qos": 0})
                 self.cloud.act(*self.asked, "property", {"params": applications.ASKED})
                 line = self.machine.wait(lambda line: applications.heaps(line.text), MEASURE_SECONDS)
                 return applications.heaps(line.text)

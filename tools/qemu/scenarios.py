@@ -30,7 +30,7 @@ class Scenario:
     device: tuple[str, str]
     identity: dict[str, Any]
     moments: tuple[str, ...] = BOOTS
-    main: str = "main.py"  # below firmware/
+    main: str = "examples/minimal.py"  # below firmware/
     held: int = 0
     subdevices: tuple[str, ...] = ()
     kicks: int = 1
@@ -127,18 +127,9 @@ def _gateway(count):
     )
 
 
-def _beside():
+def _with_application(name, title, **more):
     _, certificate, device = direct.WAYS[0]
-    return Scenario(
-        "application",
-        f"{BESIDE // 1024} KB of an application beside it",
-        tuple(direct.PRODUCTS),
-        device,
-        certificate,
-        EVERYTHING,
-        held=BESIDE,
-        kicks=KICKS,
-    )
+    return Scenario(name, title, tuple(direct.PRODUCTS), device, certificate, EVERYTHING, kicks=KICKS, **more)
 
 
 def cut_boards(count: int) -> Scenario:
@@ -160,7 +151,12 @@ def cut_name(number: int) -> str:
     return f"cut-{number}"
 
 
-SCENARIOS = (*_identities(), *map(_gateway, (3, 10, 30)), _beside())
+SCENARIOS = (
+    *_identities(),
+    *map(_gateway, (3, 10, 30)),
+    _with_application("application", f"{BESIDE // 1024} KB of an application beside it", held=BESIDE),
+    _with_application("thing", "main.py, with its thing model", main="main.py"),
+)
 NAMES = (*(scenario.name for scenario in SCENARIOS), CUTS)
 
 
