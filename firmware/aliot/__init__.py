@@ -9,6 +9,8 @@ import sys
 
 __version__ = "0.1.0"
 
+# the tree of an update that runs, /ota/a or /ota/b; "" for the one that a cable brought
+tree = sys.path[0] if sys.path[0][:5] == "/ota/" else ""
 watchdog = None  # the machine.WDT that feed() feeds, once a Device has started one
 
 

@@ -2,6 +2,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 __version__: str
+tree: str
 watchdog: Any
 
 def load(name: str) -> ModuleType: ...

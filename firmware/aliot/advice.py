@@ -3,7 +3,9 @@
 The file is read line by line: as a table of a module its texts would be 7 KB of the heap just when something is wrong.
 """
 
-FILE = "/aliot/advice.txt"
+from aliot import tree
+
+FILE = tree + "/aliot/advice.txt"
 
 
 def advice(code):

@@ -6,7 +6,7 @@ import sys
 import time
 
 import machine
-from aliot import feed, log, unload
+from aliot import feed, load, log, tree, unload
 from aliot.errors import AliotError, LinkError, ProtocolError
 from aliot.ticks import uptime
 from micropython import const
@@ -30,6 +30,8 @@ def restart(problem):
     try:
         fields = _report(problem, wait)
         machine.RTC().memory(bytes([min(count, 200)]) + log.line("error", fields).encode()[:_KEPT])
+        if tree:
+            load("ota.trial").crashed()
     except Exception:
         print('{"aliot":"error","code":"MemoryError"}')
     for _ in range(wait):

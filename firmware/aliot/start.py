@@ -4,6 +4,7 @@ Imported for it and dropped; what it leaves behind in the Device holds nothing o
 """
 
 import os
+import sys
 from binascii import hexlify
 from hashlib import sha256
 
@@ -42,6 +43,8 @@ def start(device, found):
             load("rules").report(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in chosen.wrong}
         _apply(device, config, chosen)
+        if "aliot/ota/choice" in sys.modules and not load("ota.trial").begin(device):
+            aliot.unload("ota.trial")
 
 
 def _identify(device, config, mac, shown, generation, fields, kept, health):

@@ -12,6 +12,9 @@ TREE = {
     "main.py": b"import app\n",
     "aliot/__init__.mpy": MPY + b"core",
     "aliot/start.mpy": MPY,
+    "aliot/ota/choice.mpy": MPY,
+    "aliot/ota/trial.mpy": MPY,
+    "aliot/ota/writer.mpy": MPY,
     "app.mpy": MPY * 90,
 }
 

@@ -38,6 +38,9 @@ UNITS = {
     "aliot.services.config": "http services.download services.service services.config",
     "aliot.services.jobs": "http services.download services.service services.jobs",
     "aliot.services.log": "services.service services.log",
+    "aliot.ota.choice": "ota.choice",  # by itself: boot.py imports it without the package
+    "aliot.ota.writer": "ota.choice ota.trees ota.errors ota.writer",
+    "aliot.ota.trial": "ota.choice ota.trees ota.trial",
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",
     "aliot.services.shadow": "alink services services.shadow",

@@ -25,7 +25,14 @@ from tools.image.identity import endpoint
 FORM = "aliot-ota 1"
 LARGEST = 32 * 1024  # bytes
 HIGHEST = 2**30 - 1  # of a number: a small int of the chip
-NEEDED = ("main.py", "aliot/__init__.mpy", "aliot/start.mpy")
+NEEDED = (
+    "main.py",
+    "aliot/__init__.mpy",
+    "aliot/start.mpy",
+    "aliot/ota/choice.mpy",
+    "aliot/ota/trial.mpy",
+    "aliot/ota/writer.mpy",
+)
 # what no release may delete: the golden tree, the trees, identity and settings
 KEPT = ("/aliot/", "/ota/", "/roots/", "/lib/")
 KEPT_FILES = ("/boot.py", "/main.py", "/config.json")

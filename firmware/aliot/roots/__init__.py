@@ -1,8 +1,9 @@
 """Root certificates as DER files: the platform's beside this file, extra ones in /roots; direct.md 5.2."""
 
+from aliot import tree
 from aliot.errors import CertificateError
 
-BUILT_IN = "/aliot/roots/"
+BUILT_IN = tree + "/aliot/roots/"
 EXTRA = "/roots/"
 extra = ()  # file names of the extra roots that are trusted; aliot.start has looked at them
 

@@ -57,7 +57,7 @@ def main(path):
         sys,
         path=["", ".frozen", "/lib"],
         print_exception=print_exception,
-        implementation=types.SimpleNamespace(name="micropython", version=sys.implementation.version),
+        implementation=types.SimpleNamespace(name="micropython", version=sys.implementation.version, _mpy=6),
     )
     chip["gc"] = _over(gc, mem_free=lambda: 100000, mem_alloc=lambda: 12000, threshold=lambda *_: None)
     core = chip["_chip"]

@@ -1,4 +1,4 @@
-"""What runs on the board, in the chip's order: /boot.py, /main.py, the console.
+"""What runs on the board, in the chip's order: /boot.py, the main.py of the folder that is current then, the console.
 
 The host is told of each state line before it goes out, since who reads it may
 switch the board off: how many blocks were read so far, and the heap where that
@@ -7,6 +7,7 @@ is asked for.
 
 import builtins
 import gc
+import os
 import sys
 
 import _chip
@@ -29,7 +30,7 @@ def run(names):
     _update(builtins.print)
     failed = _file("/boot.py", names)
     if not _chip.settings.get("raw"):
-        failed = _file("/main.py", names) or failed
+        failed = _file(os.getcwd().rstrip("/") + "/main.py", names) or failed
     while _chip.settings.get("console"):
         try:
             esp32._load("console").run(names, _chip.settings.get("raw", False))

@@ -1,0 +1,174 @@
+"""A board with updates in memory: what a start chooses, what is written, tried, made good or taken back.
+
+host_tests/firmware/test_ota.py makes the packages and asks (ota_cuts.py).
+"""
+
+import os
+import sys
+from binascii import unhexlify
+
+import aliot
+from aliot.ota import choice, trees, trial
+from aliot.ota.writer import Writer
+from nor_flash import Flash
+
+PRODUCT = "a1OtaTests0"
+POWER, RESET, WATCHDOG = 1, 2, 3
+GOLDEN = {"/main.py": b"golden", "/aliot/__init__.mpy": b"golden core", "/aliot/burned": b"identity"}
+USER = {"/config.json": b"{}", "/data.txt": b"the user's"}
+
+
+class Resets(BaseException):
+    pass
+
+
+class Machine:
+    """In place of `machine`: the cause of the last reset, watchdogs that were armed, resets that end what runs."""
+
+    cause = POWER
+    armed = 0
+
+    def reset_cause(self):
+        return self.cause
+
+    def WDT(self, timeout):
+        self.armed = timeout
+        return self
+
+    def feed(self):
+        pass
+
+    def reset(self):
+        raise Resets()
+
+
+class Device:
+    """What a trial asks of a device; `published` has what it published."""
+
+    product_key = PRODUCT
+    device_name = "dev_0001"
+    timeout = 15000
+    client = True
+    check = None
+
+    def __init__(self):
+        self.published = []
+        self.states = []
+
+    def watch(self, handler):
+        self.handler = handler
+
+    def publish(self, topic, payload, qos):
+        self.published.append((topic, payload, qos))
+
+    def state(self, state, fields):
+        self.states.append((state, fields))
+
+    def stop(self):
+        self.client = None
+
+
+class Board:
+    """`releases` [{"package", "files", "release"}] as the host made them; `key` (name, modulus) or None."""
+
+    def __init__(self, value, blocks=48):
+        self.releases = value["releases"]
+        self.machine = choice.machine = trial.machine = Machine()
+        self.path = list(sys.path)
+        self.flash = Flash(blocks)
+        for path, data in list(GOLDEN.items()) + list(USER.items()):
+            put(path, data)
+        if value.get("key"):
+            put("/aliot/keys/" + value["key"][0], unhexlify(value["key"][1]))
+        self.runs = self.start(POWER)
+
+    def restart(self, cause):
+        self.flash.restart()
+        return self.start(cause)
+
+    def start(self, cause):
+        """A boot: which release runs, its index or "golden". The tree is that release, file by file."""
+        self.machine.cause = cause
+        self.machine.armed = 0
+        sys.modules["aliot/ota/choice"] = None
+        try:
+            tree = choice.start()
+        except OSError:
+            tree = ""
+        finally:
+            sys.path[:] = self.path
+            here = os.getcwd()
+            os.chdir("/")
+            sys.modules.pop("aliot/ota/choice", None)
+        assert here == (tree or "/"), (here, tree)
+        aliot.tree = tree
+        for path in GOLDEN:
+            assert get(path) == GOLDEN[path], path
+        self.runs = self.found(tree) if tree else "golden"
+        return self.runs
+
+    def found(self, tree):
+        """The index of the release that a tree is, file by file."""
+        held = dict(listed(tree, ""))
+        manifest = held.pop("manifest")
+        for index, one in enumerate(self.releases):
+            if manifest == unhexlify(one["manifest"]):
+                wanted = dict([(path, unhexlify(data)) for path, data in one["files"].items()])
+                assert held == wanted, ("mixed", tree, sorted(held), sorted(wanted))
+                return index
+        raise AssertionError("no release: %s" % manifest)
+
+    @property
+    def on_trial(self):
+        found = choice.read()
+        return bool(found and found[4] and aliot.tree and found[4] == ord(aliot.tree[-1]))
+
+    # What may happen; each may find that power has gone.
+
+    def update(self, index, piece=700, again=True):
+        """Write a release and switch to it. UpdateError."""
+        data = unhexlify(self.releases[index]["package"])
+        writer = Writer(PRODUCT, again)
+        taken = 0
+        while not writer.done and writer.at < len(data):
+            part = data[writer.at : writer.at + piece]
+            taken += len(part)
+            writer.write(part)
+        writer.close()
+        writer.switch()
+        return taken
+
+    def try_out(self, answer=True, device=None):
+        """What a start in the tree of an update does, and what follows when it is online."""
+        device = device or Device()
+        if not aliot.tree or not trial.begin(device):
+            return device
+        device.handler("connected", {})
+        device.check = lambda: answer
+        try:
+            aliot.watchdog.feed()
+        except Resets:
+            pass
+        finally:
+            aliot.watchdog = None
+        return device
+
+
+def put(path, data):
+    trees.make(path)
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def get(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def listed(folder, before):
+    for name, kind, _ in trees.entries(folder):
+        if kind == 0x4000:
+            for found in listed(folder + "/" + name, before + name + "/"):
+                yield found
+        else:
+            yield before + name, get(folder + "/" + name)

@@ -1,0 +1,289 @@
+"""Updates with power cuts at every flash operation, and random sequences; host_tests/firmware/test_ota.py asks."""
+
+import os
+import random
+
+import aliot
+from aliot.ota import choice, trees
+from aliot.ota.errors import UpdateError
+from aliot.ota.writer import Writer
+from ota_board import GOLDEN, POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, put, unhexlify
+
+
+def life(value):
+    """An update becomes good, the next fails, the one after becomes good: which tree runs, and what is left."""
+    board = Board(value)
+    assert board.runs == "golden" and not board.machine.armed
+    board.update(0)
+    assert board.restart(RESET) == 0 and board.on_trial and board.machine.armed
+    device = board.try_out()
+    topic = "/ota/device/inform/%s/dev_0001" % PRODUCT
+    assert device.published == [(topic, '{"id": "1", "params": {"version": "1.0.0"}}', 1)], device.published
+    assert device.states[-1] == ("update", {"state": "good", "release": "1.0.0"})
+    put("/old.bin", b"x")
+    assert board.restart(RESET) == 0 and not board.on_trial and not board.machine.armed
+    board.try_out()
+    assert "old.bin" not in os.listdir("/"), "what the manifest deletes"
+    board.update(1)
+    assert board.restart(RESET) == 1
+    board.try_out(answer=False)
+    assert board.restart(RESET) == 0
+    assert choice.read()[8] == 6 - 1  # check() said no
+    try:
+        board.update(1, again=False)
+    except UpdateError as problem:
+        assert problem.code == "update.tried"
+    else:
+        raise AssertionError("tried again by itself")
+    board.update(2)
+    assert board.restart(RESET) == 2
+    board.try_out()
+    assert board.restart(POWER) == 2 and sorted(os.listdir("/ota")) == ["a", "b", "r"]
+    for path in USER:
+        assert get(path) == USER[path]
+
+
+def starts(value):
+    """A trial may start three times; power-ons do not count; a watchdog, or one start more, ends it."""
+    for causes, runs in (
+        ([RESET] * 3, 0),
+        ([RESET] * 4, "golden"),
+        ([POWER] * 9, 0),
+        ([RESET, POWER, RESET, POWER, RESET, POWER], 0),
+        ([RESET, WATCHDOG], "golden"),
+        ([WATCHDOG], 0),
+        ([POWER, RESET, 5, 4, RESET], "golden"),
+    ):
+        board = Board(value)
+        board.update(0)
+        for cause in causes:
+            board.restart(cause)
+        assert board.runs == runs, (causes, board.runs)
+        assert (choice.read()[8] in (1, 2)) == (runs == "golden")
+
+
+def outcomes(value):
+    """What fails a trial, what waits, and what does not."""
+    for event, runs in (
+        (("refused", {"code": "connack.4"}), "golden"),
+        (("offline", {}), 0),
+        (("wifi", {"up": False}), 0),
+    ):
+        board = Board(value)
+        board.update(0)
+        board.restart(RESET)
+        device = Device()
+        device.check = lambda: None
+        from aliot.ota import trial
+
+        assert trial.begin(device)
+        try:
+            device.handler(*event)
+            aliot.watchdog.feed()
+        except BaseException as problem:
+            assert runs == "golden", problem
+        aliot.watchdog = None
+        assert board.restart(POWER) == runs, event
+    board = Board(value)
+    board.update(0)
+    board.restart(RESET)
+    trial.crashed()
+    assert board.restart(RESET) == "golden" and choice.read()[8] == trial.CRASHED
+
+
+def rooms(value):
+    """Any number of updates needs no more room than the second."""
+    board = Board(value)
+    free = []
+    for turn in range(value["turns"]):
+        board.update(turn % len(board.releases))
+        assert board.restart(RESET) == turn % len(board.releases)
+        board.try_out()
+        board.restart(RESET)
+        board.try_out()
+        free.append(os.statvfs("/")[3])
+    assert min(free[1:]) == max(free[1:]), free
+
+
+def refused(value):
+    """Each package of `cases` [(code, package)] is refused so; what ran goes on, and the next one is taken."""
+    board = Board(value, value.get("blocks", 48))
+    for code, package in value["cases"]:
+        data = unhexlify(package)
+        writer = None
+        try:
+            writer = Writer(PRODUCT)
+            while not writer.done and writer.at < len(data):
+                writer.write(data[writer.at : writer.at + 300])
+            writer.close()
+        except UpdateError as problem:
+            assert problem.code == code, (code, problem.code, problem.detail)
+        else:
+            raise AssertionError("taken: " + code)
+        assert not writer.done and board.restart(POWER) == "golden", code
+    if value.get("then", True):
+        board.update(0)
+        assert board.restart(RESET) == 0
+
+
+def older(value):
+    """A lower number is refused, unless the manifest says that rollback is meant."""
+    board = Board(value)
+    board.update(1)
+    board.restart(RESET)
+    board.try_out()
+    board.restart(RESET)
+    board.try_out()
+    try:
+        board.update(0)
+        raise AssertionError("taken")
+    except UpdateError as problem:
+        assert problem.code == "update.older"
+    board.update(2)  # lower too, with `rollback`
+    assert board.restart(RESET) == 2
+
+
+def read_only(value):
+    """A file system that takes nothing refuses in one sentence; so does one that a trial runs on."""
+    board = Board(value)
+    written = board.flash._do
+
+    def refuses(*arguments):
+        raise OSError(30)
+
+    board.flash._do = refuses
+    try:
+        board.update(0)
+        raise AssertionError("taken")
+    except UpdateError as problem:
+        assert problem.code in ("update.flash", "update.room"), problem.code
+    board.flash._do = written
+    assert board.restart(POWER) == "golden"
+    board.update(0)
+    assert board.restart(RESET) == 0
+    try:
+        board.update(1)
+        raise AssertionError("taken")
+    except UpdateError as problem:
+        assert problem.code == "update.trial"
+
+
+def resumed(value):
+    """After a cut only what is missing is taken."""
+    board = Board(value)
+    data = unhexlify(board.releases[0]["package"])
+    writer = Writer(PRODUCT)
+    writer.write(data[: len(data) - 5])
+    assert board.restart(POWER) == "golden"
+    taken = board.update(0, piece=64)
+    assert taken < len(data) - value["first"], (taken, len(data))
+    assert board.restart(RESET) == 0
+
+
+# Power cuts.
+
+STEPS = (
+    ("update", 0),
+    ("start", RESET),
+    ("good", None),
+    ("start", RESET),
+    ("tidy", None),
+    ("update", 1),
+    ("start", RESET),
+    ("bad", None),
+    ("start", RESET),
+    ("update", 2),
+    ("start", RESET),
+    ("start", WATCHDOG),
+    ("update", 2),
+    ("start", RESET),
+    ("good", None),
+)
+
+
+def act(board, step, value):
+    if step == "update":
+        board.update(value)
+    elif step == "start":
+        board.start(value)
+    else:
+        board.try_out(answer=step != "bad")
+
+
+def every_operation(value):
+    """Power goes at each flash operation of a life, torn or not: the board comes up whole each time, and goes on."""
+    board = Board(value)
+    flash = board.flash
+    cuts = 0
+    for step, argument in STEPS:
+        if step == "start":
+            flash.mount()
+        base = bytearray(flash.data)
+        before = board.runs
+        flash.log = []
+        act(board, step, argument)
+        after = board.runs
+        log, flash.log = flash.log, None
+        whole, running = bytes(flash.data), aliot.tree
+        allowed = (
+            before,
+            after,
+            argument if step == "update" else before,
+            "golden" if before == "golden" else 0,
+        )
+        for place, data in log:
+            for share in (0, 1) if value["torn"] else (0,):
+                torn = bytearray(base)
+                half = len(data) * share // 2
+                torn[place : place + half] = data[:half]
+                flash.put(torn)
+                assert board.start(POWER) in allowed, (step, argument, board.runs, allowed)
+                cuts += 1
+                if step == "update" and cuts % value["again"] == 0:
+                    goes_on(board, argument)
+            base[place : place + len(data)] = data
+        flash.put(whole)
+        board.runs, aliot.tree = after, running
+    assert cuts > 100, cuts
+
+
+def goes_on(board, index):
+    """The update that was cut off is done anew, from what was left."""
+    try:
+        board.update(index)
+    except UpdateError as problem:
+        assert problem.code == "update.trial", problem.code
+    assert board.restart(RESET) == index
+
+
+def sequence(value):
+    """Random updates, trials, cuts, failures: what runs is always a whole release, and one of those it may be."""
+    random.seed(value["seed"])
+    draw = random.randrange
+    board = Board(value)
+    good = ["golden"]  # the last one stands behind a trial
+    for _ in range(value["count"]):
+        index = draw(len(board.releases))
+        if draw(2):
+            board.flash.cut(1 + draw(120), draw(2))
+        if not board.on_trial:
+            board.update(index)
+            may = [board.runs, index]
+        else:
+            answer = draw(3)
+            may = [board.runs, good[-1]]
+            if answer < 2:
+                board.try_out(answer=bool(answer))
+        cut = board.flash.dark
+        was_trial = board.on_trial
+        runs = board.restart(POWER if cut else RESET)
+        assert runs in may + good[-2:], (runs, may, good)
+        if was_trial is False and not board.on_trial and runs != "golden" and runs != good[-1]:
+            good.append(runs)
+        board.try_out() if not board.on_trial else None
+        if board.flash.dark:
+            board.restart(POWER)
+        for path in USER:
+            assert get(path) == USER[path]
+        assert get("/aliot/burned") == GOLDEN["/aliot/burned"]
+        assert trees.room() > 0
