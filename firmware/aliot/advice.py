@@ -3,9 +3,7 @@
 The file is read line by line: as a table of a module its texts would be 7 KB of the heap just when something is wrong.
 """
 
-from aliot import tree
-
-FILE = tree + "/aliot/advice.txt"
+FILE = "aliot/advice.txt"  # of the tree that runs, which is the current folder
 
 
 def advice(code):

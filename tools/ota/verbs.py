@@ -133,7 +133,7 @@ def _tree(folder, without):
     leaks.refuse({**application.release(), **(own.sources if own else {})})
     compiled = own.compiled() if own else {}
     leaks.refuse(compiled)
-    tree = {path[1:]: data for path, data in {**device_files.compile_tree(), **compiled}.items()}
+    tree = {_place(path): data for path, data in {**device_files.compile_tree(), **compiled}.items()}
     stays = sorted(path for path in tree if path in STAYS or path.startswith(STAYS_BELOW))
     for path in without:
         gone = [name for name in tree if name == path or name.startswith(path.rstrip("/") + "/")]
@@ -142,6 +142,11 @@ def _tree(folder, without):
         stays += gone
     shown = [path for path in stays if "/" + path in compiled and path != "boot.py"]
     return {path: data for path, data in tree.items() if path not in stays}, shown
+
+
+def _place(path):
+    """Where a file of a board lies in a tree: what is in /lib is found at the top, where alone a board looks."""
+    return path[1:].removeprefix("lib/")
 
 
 def _sign_arguments(parser):

@@ -6,8 +6,7 @@ from a file, so that nothing of a size is held.
 
 import os
 import struct
-import sys
-from hashlib import sha256
+from sys import implementation
 
 from aliot.ota.errors import UpdateError
 from aliot.ota.trees import hexadecimal, lines
@@ -81,9 +80,9 @@ def check(path, product_key, tree):
     chip = os.uname()[4].split("with ")[-1].split(" ")[0]
     if said.get("board", chip) != chip:
         raise UpdateError("for " + said["board"], "update.board")
-    if int(said["mpy"]) != sys.implementation._mpy & 255:
+    if int(said["mpy"]) != implementation._mpy & 255:
         raise UpdateError("version " + said["mpy"], "update.mpy")
-    if tuple([int(part) for part in said["least"].split(".")]) > tuple(sys.implementation.version[:2]):
+    if tuple([int(part) for part in said["least"].split(".")]) > implementation.version[:2]:
         raise UpdateError("MicroPython " + said["least"], "update.least")
     if int(said["store"]) > STORE:
         raise UpdateError("format " + said["store"], "update.store")

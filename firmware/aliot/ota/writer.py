@@ -31,20 +31,20 @@ class Writer:
     done = False
 
     def __init__(self, product_key, again=False):
-        self.product_key = product_key
-        self.again = again
+        self._product_key = product_key
+        self._again = again
         self.at = 0
-        self.name = trees.target(aliot.tree)
-        self.tree = trees.FOLDER + self.name
-        self.data = memoryview(b"")
-        self.steps = self._steps()
-        next(self.steps)
+        self._name = trees.target(aliot.tree)
+        self._tree = trees.FOLDER + self._name
+        self._data = memoryview(b"")
+        self._run = self._steps()
+        next(self._run)
 
     def write(self, data):
         """Take the bytes of the package from `at` on. UpdateError."""
-        self.data = memoryview(data)
+        self._data = memoryview(data)
         try:
-            next(self.steps)
+            next(self._run)
         except StopIteration:
             pass  # it is whole, or was refused before
         except OSError as problem:
@@ -61,8 +61,8 @@ class Writer:
         """The next reset begins the trial of what was written. UpdateError."""
         try:
             found = trees.record()
-            found[4:9] = bytes((ord(self.name), found[5], found[6], 0, 0))
-            found[9:17] = self.sum
+            found[4:9] = bytes((ord(self._name), found[5], found[6], 0, 0))
+            found[9:17] = self._sum
             choice.write(found)
         except OSError as problem:
             raise _of_flash(problem)
@@ -71,10 +71,10 @@ class Writer:
 
     def _some(self, most):
         """From 1 to `most` of the next bytes."""
-        while not len(self.data):
+        while not len(self._data):
             yield
-        piece = self.data[:most]
-        self.data = self.data[len(piece) :]
+        piece = self._data[:most]
+        self._data = self._data[len(piece) :]
         self.at += len(piece)
         feed()
         return piece
@@ -97,21 +97,21 @@ class Writer:
         digest = yield from self._copy(_NEW, size)
         load("ota.package").check_signature(signature, digest, modulus)
         signature = modulus = None
-        self.sum = digest[:8]
-        if found[8] and found[9:17] == self.sum and not self.again:
+        self._sum = digest[:8]
+        if found[8] and found[9:17] == self._sum and not self._again:
             raise UpdateError("its trial failed", "update.tried")
-        load("ota.package").check(_NEW, self.product_key, aliot.tree)
+        load("ota.package").check(_NEW, self._product_key, aliot.tree)
         unload("ota.package")
         whole = self._begin(found, digest)
-        for size, wanted, path in files(self.tree + "/manifest"):
-            path = self.tree + "/" + path
+        for size, wanted, path in _files(self._tree + "/manifest"):
+            path = self._tree + "/" + path
             if whole and trees.hashed(path, size) == wanted:
                 self.at += size
-                self.data = self.data[size:]
+                self._data = self._data[size:]
                 continue
             whole = False
             yield from self._file(path, size, wanted)
-        if len(self.data):
+        if len(self._data):
             raise UpdateError("bytes behind its last file", "update.form")
         self._read_back()
         self.done = True
@@ -136,35 +136,35 @@ class Writer:
 
     def _begin(self, found, digest):
         """Make the tree ready for the files; whether some of them may be there."""
-        own = self.tree + "/manifest"
-        if self.name.encode() not in bytes(found[4:7]) and _same(own, digest):
+        own = self._tree + "/manifest"
+        if self._name.encode() not in bytes(found[4:7]) and _same(own, digest):
             return True
         need = 0
         folders = {}
-        for size, _, path in files(_NEW):
+        for size, _, path in _files(_NEW):
             need += trees.needed(size)
             while "/" in path:
                 path = path.rpartition("/")[0]
                 folders[path] = True
-        need += (len(folders) + 1) * 2 * 4096 - trees.held(self.tree) - trees.room()
+        need += (len(folders) + 1) * 2 * 4096 - trees.held(self._tree) - trees.room()
         if need > 0:
             raise UpdateError("%d bytes more are needed" % need, "update.room")
-        trees.forget(found, self.name)
-        trees.remove(self.tree)
+        trees.forget(found, self._name)
+        trees.remove(self._tree)
         trees.make(own)
         os.rename(_NEW, own)
         return True
 
     def _read_back(self):
         """All files once more, as they are on the flash."""
-        for size, wanted, path in files(self.tree + "/manifest"):
+        for size, wanted, path in _files(self._tree + "/manifest"):
             feed()
-            if trees.hashed(self.tree + "/" + path, size) != wanted:
-                os.remove(self.tree + "/manifest")
+            if trees.hashed(self._tree + "/" + path, size) != wanted:
+                os.remove(self._tree + "/manifest")
                 raise UpdateError(path, "update.flash")
 
 
-def files(path):
+def _files(path):
     """(size, SHA-256 in hex, path in the tree) of each file of a manifest. UpdateError."""
     for line in trees.lines(path):
         if line[0] == "file":
