@@ -39,7 +39,7 @@ UNITS = {
     "aliot.services.jobs": "http services.download services.service services.jobs",
     "aliot.services.log": "services.service services.log",
     "aliot.ota.choice": "ota.choice",  # by itself: boot.py imports it without the package
-    "aliot.ota.writer": "ota.choice ota.trees ota.errors ota.writer",
+    "aliot.ota.writer": "ota.choice ota.trees ota.writer",
     "aliot.ota.trial": "ota.choice ota.trees ota.trial",
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",

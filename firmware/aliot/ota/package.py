@@ -8,8 +8,8 @@ import os
 import struct
 from sys import implementation
 
-from aliot.ota.errors import UpdateError
 from aliot.ota.trees import hexadecimal, lines
+from aliot.ota.writer import UpdateError
 from micropython import const
 
 KEYS = "/aliot/keys/"

@@ -14,12 +14,23 @@ from hashlib import sha256
 
 import aliot
 from aliot import feed, load, unload
+from aliot.errors import AliotError
 from aliot.ota import choice, trees
-from aliot.ota.errors import UpdateError
 from micropython import const
 
 _HEAD = const(20)  # bytes before the signature
 _NEW = "/ota/r/new"  # a manifest, before its signature is checked
+
+
+class UpdateError(AliotError):
+    """What keeps a package from becoming a release; the old one runs on. Its advice is a sentence for each code.
+
+    Codes: `update.` and form, cut, signature, key, keyless, product, board, mpy, least, store, older, tried, trial,
+    changed, room, flash.
+    """
+
+    code = "update"
+    retry = "never"
 
 
 class Writer:

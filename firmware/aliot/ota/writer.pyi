@@ -1,3 +1,7 @@
+from aliot.errors import AliotError
+
+class UpdateError(AliotError): ...
+
 class Writer:
     at: int
     done: bool

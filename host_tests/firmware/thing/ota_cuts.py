@@ -5,8 +5,7 @@ import random
 
 import aliot
 from aliot.ota import choice, trees
-from aliot.ota.errors import UpdateError
-from aliot.ota.writer import Writer
+from aliot.ota.writer import UpdateError, Writer
 from ota_board import GOLDEN, POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, put, unhexlify
 
 

@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from host_tests.ota.conftest import CHEAP, PASSPHRASE
-from host_tests.support.fleet import MICROPYTHON, REGISTERED, mac_of, said
+from host_tests.support.fleet import MICROPYTHON, REGISTERED, mac_of, printed
 from tools.firmware import FOLDER
 from tools.image import device_files, flash_image, updates
 from tools.ota import keys, package
@@ -96,7 +96,7 @@ def updated(fleet, key):
 
 
 def runs(board):
-    return [(line["name"], line["tree"], line["cause"]) for line in said(board, "runs")]
+    return [(line["name"], line["tree"], line["cause"]) for line in printed(board, "runs")]
 
 
 @MICROPYTHON
@@ -116,7 +116,7 @@ def test_an_update_becomes_good_and_bad_ones_are_taken_back(updated, fleet, key)
     ]
     seen = [(state["state"], state["release"]) for state in board.run.states if state["aliot"] == "update"]
     assert seen == [("trial", "1.0.0"), ("good", "1.0.0")]
-    assert max(line["grew"] for line in said(board, "written")) <= GROWTH
+    assert max(line["grew"] for line in printed(board, "written")) <= GROWTH
     informed = fleet.cloud.admin("GET", f"/messages?pk={REGISTERED}&dn={board.device_name}")
     topic = f"/ota/device/inform/{REGISTERED}/{board.device_name}"
     assert [json.loads(m["payload"])["params"] for m in informed if m["topic"] == topic] == [
