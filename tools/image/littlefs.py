@@ -5,17 +5,15 @@ folders are there because files are in them. An image may be bytes, or an
 `Image` whose blocks are fetched from a board only when they are looked at.
 """
 
-import functools
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
 from tools.errors import UserError
+from tools.image.block_image import BLOCK, Image, fetched
 
-BLOCK = 4096
 VERSION_2_0 = 0x00020000  # every MicroPython reads it; 2.1 only from 1.22 on
 VERSION_2_1 = 0x00020001
 _PARAMETERS = dict(
@@ -34,57 +32,6 @@ class Unreadable(Exception):
     """There is something, but not a littlefs that can be read whole."""
 
 
-class Image:
-    """A file system of `size` bytes whose blocks come from `fetch(offset, length)`, each at most once.
-
-    littlefs cannot be told that a block could not be had: `failure` is what `fetch` raised meanwhile.
-    """
-
-    def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
-        self.size = size
-        self.failure: Exception | None = None
-        self._fetch = fetch
-        self._blocks: dict[int, bytes] = {}
-
-    @classmethod
-    def of(cls, image: "Image | bytes") -> "Image":
-        """An `Image`, from itself or from bytes."""
-        if isinstance(image, Image):
-            return image
-        return cls(len(image), lambda at, length: image[at : at + length])
-
-    def block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            try:
-                self._blocks[number] = bytes(self._fetch(number * BLOCK, BLOCK))
-            except Exception as error:
-                self.failure = error
-                raise
-        return self._blocks[number]
-
-
-_Given = ParamSpec("_Given")
-_Made = TypeVar("_Made")
-
-
-def _fetched(
-    function: Callable[Concatenate[Image, _Given], _Made],
-) -> Callable[Concatenate[Image | bytes, _Given], _Made]:
-    """Of an image's blocks: what fetching them raised ends the call, whatever littlefs made of what it was given."""
-
-    @functools.wraps(function)
-    def call(image: Image | bytes, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
-        image = Image.of(image)
-        try:
-            return function(image, *args, **kwargs)
-        finally:
-            failure, image.failure = image.failure, None
-            if failure:
-                raise failure
-
-    return call
-
-
 class _Memory(UserContext):
     """An image being worked on: `changed` holds the blocks that differ from it, the last one touched last."""
 
@@ -97,7 +44,7 @@ class _Memory(UserContext):
         if number in self.changed:
             return self.changed[number]
         if self.image.failure:
-            return _BLANK  # of no use any more; see _fetched
+            return _BLANK  # of no use any more; see fetched
         try:
             return self.image.block(number)
         except Exception:
@@ -126,7 +73,7 @@ class _Memory(UserContext):
         return b"".join(bytes(self._block(number)) for number in range(self.image.size // BLOCK))
 
 
-@_fetched
+@fetched
 def is_blank(image: Image) -> bool:
     """Whether MicroPython would format it: it cannot be mounted and its first sector is all 0xFF."""
     try:
@@ -149,7 +96,7 @@ def _open(memory, version):
     )
 
 
-@_fetched
+@fetched
 def _mount(image, changed=()):
     """(file system, its memory) of an image with some blocks changed; raises Blank or Unreadable."""
     failure = None
@@ -212,7 +159,7 @@ def _put(system, tree, size):
         ) from error
 
 
-@_fetched
+@fetched
 def read(image: Image, changed: Mapping[int, bytes] | None = None) -> dict[str, bytes]:
     """The tree of an image. Raises Blank, or Unreadable when any folder or file of it cannot be read."""
     system, _ = _mount(image, changed or {})
@@ -227,7 +174,7 @@ def read(image: Image, changed: Mapping[int, bytes] | None = None) -> dict[str, 
     return tree
 
 
-@_fetched
+@fetched
 def read_files(
     image: Image, paths: Iterable[str], changed: Mapping[int, bytes] | None = None
 ) -> dict[str, bytes | None]:
@@ -248,7 +195,7 @@ def read_files(
     return tree
 
 
-@_fetched
+@fetched
 def below(image: Image, folder: str) -> tuple[list[str], list[str]]:
     """([paths of files], [paths of folders]) in a folder and below it; two empty lists when it is not there."""
     system, _ = _mount(image)
@@ -282,7 +229,7 @@ class Update:
     atomic: bool
 
 
-@_fetched
+@fetched
 def update(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -> bytes:
     """The image's bytes with the files of `put` written and those of `remove` gone; all other files stay.
 
@@ -293,7 +240,7 @@ def update(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -
     return memory.bytes()
 
 
-@_fetched
+@fetched
 def plan(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -> Update:
     """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
 
@@ -413,7 +360,7 @@ def _sectors(writes):
     return tuple((number * BLOCK, data) for number, data in writes.items())
 
 
-@_fetched
+@fetched
 def blocks_in_use(image: Image) -> int:
     """How many of the image's blocks hold something."""
     return _mount(image)[0].used_block_count
