@@ -29,6 +29,21 @@ def test_a_local_name_that_hides_the_unit_of_what_is_used_is_refused():
     assert text == "from aliot import thing\ndef send(device):\n    return thing.next_id(device)\n"
 
 
+def test_a_global_that_the_import_of_a_unit_would_replace_is_refused(tmp_path):
+    """aliot.thing.pack, once imported, is the attribute `pack` of aliot.thing, whatever that was before."""
+    for place, text in (
+        ("__init__.py", '__version__ = "1"'),
+        ("thing/__init__.py", "from struct import pack\ndef size(n):\n    return pack('<I', n)\n"),
+        ("thing/pack.py", "def send(n):\n    return n\n"),
+    ):
+        (tmp_path / "aliot" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "aliot" / place).write_text(text)
+    with pytest.raises(JoinError, match="aliot.thing has a global 'pack'"):
+        release.build(tmp_path)
+    (tmp_path / "aliot/thing/pack.py").rename(tmp_path / "aliot/thing/packs.py")
+    assert "aliot.thing.packs" in release.build(tmp_path).units
+
+
 def members(text):
     """The attributes and what class bodies define, in the order of the tree."""
     for node in ast.walk(ast.parse(text)):

@@ -47,7 +47,8 @@ from tools.image import flash_image
 INTERPRETERS = {"cpython": "cpython", "micropython": None}  # name -> what `Board` takes
 TIMEOUT = 120  # seconds for the rows of one function
 MARK = b"\x1e"
-LENDERS = {"services": ("thing", "device")}  # folder -> those beside it whose modules its tests import too
+# folder -> those beside it whose modules its tests import too
+LENDERS = {"services": ("thing", "device"), "thing": ("device",)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def test_the_example_passes_outside_the_checkout(tmp_path):
     )
     before = contents(folder)
     status, said = run_tests(folder)
-    assert status == 0 and " 6 passed" in said, said
+    assert status == 0 and " 7 passed" in said, said
     assert contents(folder) == before
 
 

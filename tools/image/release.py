@@ -178,6 +178,7 @@ def _build(texts, keep, documented):
         here = {**names, **shortening.own_table(unit.text, own[name], names, foreign)}
         unit.text = shortening.shorten(unit.text, here, keep, by_name)
         digest.update(unit.text.encode())
+    _check_names_of_units(joined)
     core = joined[PACKAGE]
     plain = re.search(r'__version__ = "(.*?)"', core.text)[1]
     version = f"{plain}+{digest.hexdigest()[:6]}"
@@ -202,6 +203,22 @@ def _joined(texts):
             joined[unit] = Joiner(unit, modules, homes, PACKAGE).join()
     _name_modules(joined[PACKAGE])
     return joined
+
+
+def _check_names_of_units(joined):
+    """An import makes a unit an attribute of the one above it, in place of what had that name there."""
+    for unit in joined:
+        above, _, name = unit.rpartition(".")
+        if above in joined and name in _bound(ast.parse(joined[above].text)):
+            raise JoinError(f"{above} has a global '{name}', which an import of {unit} would replace")
+
+
+def _bound(tree):
+    """The globals of a source, what it imports included."""
+    imported = (node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return {item.asname or item.name for node in imported for item in node.names} | set(
+        shortening.top_level(tree)
+    )
 
 
 def _says_something(text):

@@ -16,7 +16,7 @@ _MOST = const(200)  # properties in a message; application.md 3.2
 class Thing(Delivery):
     """The properties, events and services of `device`, which has not connected yet.
 
-    device   a Device, or what gateway.sub() gives for a sub-device
+    device   a Device, or a Subdevice of a Gateway (aliot.gateway.subdevice)
     model    path of the table that the host's tools make of the product's TSL: what does not fit it is refused here,
              with the platform's codes, before it is sent. None: everything passes
     outbox   an Outbox of other bounds, or with a file; by default 20 messages of 4 KB in memory

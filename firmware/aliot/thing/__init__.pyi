@@ -5,7 +5,7 @@ from aliot.errors import AliotError
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 class Connection(Protocol):
-    """A Device, or what gateway.sub() gives."""
+    """A Device, or a Subdevice of a Gateway."""
 
     @property
     def connected(self) -> bool: ...

@@ -65,7 +65,7 @@ class Delivery:
         self.passed = number
         try:
             requests.send(
-                topic, params, lambda data, problem: self._replied(id, number, count, problem), id=id
+                topic, params, lambda data, problem: self.replied(id, number, count, problem), id=id
             )
             return True
         except AliotError:  # it was reported where it happened
@@ -81,7 +81,7 @@ class Delivery:
                 if not len(self.outbox):
                     drop("thing.backlog")
 
-    def _replied(self, id, number, count, problem):
+    def replied(self, id, number, count, problem):
         """The reply to a message with `count` entries has come, or none has."""
         self.flight -= 1
         if problem:

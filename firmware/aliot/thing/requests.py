@@ -27,7 +27,7 @@ _SMALL = {"separators": (",", ":")}
 
 
 def of(device):
-    """The Requests of a device (a Device, or what gateway.sub() gives); made at the first call.
+    """The Requests of a device (a Device, or a Subdevice); made at the first call.
 
     It has to be made before the device connects: `_ss=1` in CONNECT lets the platform subscribe the device to its
     system topics.

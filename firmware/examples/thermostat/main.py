@@ -1,4 +1,4 @@
-"""A thermostat: decides for itself, tells the cloud, and takes the cloud's target; direct.md 7. A project of its own.
+"""A thermostat: decides for itself, reports to the cloud, takes its target; application.md 3. A project of its own.
 
 /config.json: `target` in degrees, until the cloud sets another; `every`, the seconds between two posts.
 """
@@ -8,10 +8,8 @@ import time
 
 import aliot
 from aliot.device import Device
-from aliot.errors import AliotError
+from aliot.thing import Thing, ThingError
 from thermostat import Thermostat
-
-POST, SET = "thing/event/property/post", "thing/service/property/set"
 
 
 def read():
@@ -21,33 +19,30 @@ def read():
 
 def main():
     device = Device()
-
-    def on_set(topic, payload):
-        asked = json.loads(payload)
-        code = 200 if thermostat.set_target(asked["params"].get("Target")) else 460
-        device.publish(topic + "_reply", json.dumps({"id": asked["id"], "code": code, "data": {}}))
-        post()
-
-    def post():
-        temperature = read()
-        params = {"Temperature": temperature, "Target": thermostat.target}
-        params["Heating"] = int(thermostat.feel(temperature))
-        message = {"id": "1", "version": "1.0", "params": params, "method": "thing.event.property.post"}
-        device.publish(POST, json.dumps(message))
-        print(json.dumps({"app": "posted", "params": params}))
-
-    device.subscribe(SET, on_set)
+    thing = Thing(device)
     device.start()
     thermostat = Thermostat(device.config.get("target", 20))
+
+    @thing.property("Target")  # set by the cloud, or desired while the board was away
+    def target(value):
+        if not thermostat.set_target(value):
+            raise ThingError(460, "a target is 5 to 30 degrees")
+
+    @thing.service("Boost")  # a degree more: what the button on a wall does
+    def boost():
+        return {"accepted": thermostat.set_target(thermostat.target + 1)}
+
     every = device.config.get("every", 60) * 1000
-    last = None
+    last = posted = None
     while True:
-        if device.poll(1000) and (last is None or time.ticks_diff(time.ticks_ms(), last) > every):
+        thing.poll(500)
+        temperature = read()
+        state = {"Target": thermostat.target, "Heating": thermostat.feel(temperature)}
+        if state != posted or time.ticks_diff(time.ticks_ms(), last) > every:
             last = time.ticks_ms()
-            try:
-                post()
-            except AliotError:
-                pass  # the device has said so, and connects again
+            posted = state
+            thing.post(state, Temperature=temperature)  # kept while the board is offline
+            print(json.dumps({"app": "posted", "temperature": temperature}))
 
 
 aliot.run(main)

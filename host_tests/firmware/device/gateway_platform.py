@@ -62,6 +62,7 @@ class Platform:
         self.gateway = self.again(**settings)
 
     def again(self, **settings):
+        self.handlers = []
         settings.setdefault("timeout", 15)
         settings.setdefault("spread", 0)
         return Gateway(self, path="/subs", **settings)
@@ -69,7 +70,11 @@ class Platform:
     # What a Gateway takes of a Device.
 
     def on(self, topic, handler):
-        self.handler = handler
+        self.handlers.append(handler)
+
+    def handler(self, topic, payload):
+        for handler in self.handlers:
+            handler(topic, payload)
 
     def watch(self, handler):
         pass

@@ -1,34 +1,57 @@
 """The whole board: `python -m tools test firmware/examples/thermostat`."""
 
-POST, REPLY = "thing/event/property/post", "thing/service/property/set_reply"
+POST, SERVICE = "thing/event/property/post", "thing/service/"
 
 
-def test_the_board_comes_online_and_says_what_it_does(cloud, board):
+def values(message):
+    """The properties of a post, without their times."""
+    return {name: point["value"] for name, point in message.json()["params"].items()}
+
+
+def posted(cloud, name, value):
+    """Waits for a post in which that property has that value; the post's properties."""
+    while True:
+        found = values(cloud.wait_for(POST))
+        if found.get(name) == value:
+            return found
+
+
+def test_the_board_comes_online_and_posts_its_state(cloud, board):
     board.wait_for("connected")
-    assert cloud.wait_for(POST).json()["params"] == {"Temperature": 19, "Target": 18, "Heating": 0}
+    assert values(cloud.wait_for(POST)) == {"Temperature": 19, "Target": 18, "Heating": 0}
 
 
 def test_the_cloud_sets_a_target(cloud, board):
     board.wait_for("connected")
-    cloud.wait_for(POST)
     cloud.set_properties({"Target": 21})
-    assert cloud.wait_for(REPLY).json()["code"] == 200
-    assert cloud.wait_for(POST).json()["params"]["Heating"] == 1
+    assert cloud.wait_for(SERVICE + "property/set_reply").json()["code"] == 200
+    assert posted(cloud, "Heating", 1)["Target"] == 21
 
 
 def test_nonsense_changes_nothing(cloud, board):
     board.wait_for("connected")
-    cloud.wait_for(POST)
+    posted(cloud, "Target", 18)
     for nonsense in ("hot", None, 400, [21], True):
         cloud.set_properties({"Target": nonsense})
-        assert cloud.wait_for(REPLY).json()["code"] == 460
-        assert cloud.wait_for(POST).json()["params"]["Target"] == 18
+        assert cloud.wait_for(SERVICE + "property/set_reply").json()["code"] == 460
+    cloud.set_properties({"Target": 19})
+    assert posted(cloud, "Target", 19)["Target"] == 19 and len(cloud.messages(POST)) <= 3
 
 
-def test_it_comes_back_when_the_connection_is_lost(cloud, board):
+def test_a_service_turns_the_target_up(cloud, board):
     board.wait_for("connected")
-    cloud.act(cloud.product_key, cloud.device_name, "kick")
+    cloud.publish(SERVICE + "Boost", {"id": "7", "version": "1.0.0", "params": {}})
+    assert cloud.wait_for(SERVICE + "Boost_reply").json()["data"] == {"accepted": 1}
+    assert posted(cloud, "Target", 19)["Heating"] == 0
+
+
+def test_what_happens_while_the_cloud_is_away_arrives_later(cloud, board):
+    board.wait_for("connected")
+    posted(cloud, "Target", 18)
+    cloud.stop()
     board.wait_for("offline")
+    cloud.restart()
     board.wait_for("connected")
     cloud.set_properties({"Target": 21})
-    assert cloud.wait_for(REPLY).json()["code"] == 200
+    assert cloud.wait_for(SERVICE + "property/set_reply").json()["code"] == 200
+    assert posted(cloud, "Heating", 1)
