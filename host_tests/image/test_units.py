@@ -1,6 +1,7 @@
 """Units of the release: what is joined speaks of what it spoke of in the sources, under the same names everywhere."""
 
 import ast
+import builtins
 
 import pytest
 
@@ -65,3 +66,10 @@ def test_an_attribute_has_one_name_in_all_units_and_no_two_share_it():
             assert forward.setdefault(name, new) == new, (unit, name)
             assert back.setdefault(new, name) == name, (unit, new)
     assert forward["passed"] != "passed"
+
+
+def test_what_python_has_keeps_its_name():
+    """A method may be called like a function of Python's that another unit calls: Upkeep.round, and round()."""
+    short = release.build()
+    assert not [name for name in short.names if name in dir(builtins)]
+    assert "round(" in short.units["aliot.thing.model"].text

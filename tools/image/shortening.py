@@ -169,6 +169,7 @@ def table(
         if name not in public
         and name not in owned
         and name not in listed(HELD)
+        and name not in dir(builtins)  # one source's method may be Python's function to another
         and name[:2] != "__"
         and len(name) > 1
     ]

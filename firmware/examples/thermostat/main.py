@@ -33,7 +33,7 @@ def main():
         return {"accepted": thermostat.set_target(thermostat.target + 1)}
 
     every = device.config.get("every", 60) * 1000
-    last = posted = None
+    last, posted = 0, None
     while True:
         thing.poll(500)
         temperature = read()
