@@ -17,12 +17,12 @@ from pathlib import Path
 
 from tools import secrets
 from tools.errors import UserError
-from tools.image import device_files
+from tools.image import device_files, updates
 from tools.image import flash_image as layouts
 from tools.image.application import Application
 
 LIST = "/aliot/files"
-RELEASE, FILES, ROOT = "release", "FILES", "ROOT"
+RELEASE, FILES, ROOT, KEY = "release", "FILES", "ROOT", "KEY"
 CONFIG, MERGED = "CONFIG", "merged"  # /config.json: put whole; with what the board's own held in it
 _OURS, _CONFIG = "/aliot/", "/config.json"
 # boot.py of releases that kept no list, and MicroPython's own (ports/esp32/modules/inisetup.py)
@@ -41,13 +41,15 @@ class Wanted:
     """What is to be on a board: `tree` {path: bytes}, `sources` {path: source} of what is not the release's.
 
     `files`: a folder was named, so what an earlier one brought and this one lacks goes. `reset`: the user's
-    files too give way to those of `tree`.
+    files too give way to those of `tree`. `drop`: goes from the board, whoever put it there; without the record of an
+    update the golden tree runs.
     """
 
     tree: dict[str, bytes] = field(repr=False)
     sources: dict[str, str] = field(default_factory=dict)
     files: bool = False
     reset: bool = False
+    drop: tuple[str, ...] = updates.RECORDS
 
     def source(self, path: str) -> str:
         return self.sources.get(path, RELEASE)
@@ -102,17 +104,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files", metavar="DIR", help="files of an application, put over those of the release"
     )
+    parser.add_argument(
+        "--ota-key",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a public key, ota.pub: its packages are taken as updates; may be given again",
+    )
 
 
 def wanted(
-    application: Application | None = None, roots: Iterable[Path | str] = (), reset: bool = False
+    application: Application | None = None,
+    roots: Iterable[Path | str] = (),
+    reset: bool = False,
+    keys: Iterable[Path | str] = (),
 ) -> Wanted:
-    """The `Wanted` of the release, an `application.Application` over it, and extra roots (files, DER or PEM)."""
+    """The `Wanted` of the release, an `application.Application` over it, extra roots, and keys for updates (files)."""
     own = application.compiled() if application else {}
     tree = {**device_files.compile_tree(), **own}
     extra = layouts.root_files(roots, tree)
-    sources = {**dict.fromkeys(own, FILES), **dict.fromkeys(extra, ROOT)}
-    return Wanted({**tree, **extra}, sources, application is not None, reset)
+    public = updates.key_files(keys)
+    sources = {**dict.fromkeys(own, FILES), **dict.fromkeys(extra, ROOT), **dict.fromkeys(public, KEY)}
+    return Wanted({**tree, **extra, **public}, sources, application is not None, reset)
 
 
 def decide(
@@ -146,6 +159,7 @@ def decide(
             elif held is not None and was is not None:
                 old[path] = {sha(held): was}
     remove, left = _gone(wanted, listed, file, below, after, old)
+    remove += tuple(path for path in wanted.drop if file(path) is not None)
     _refuse_hidden(put, remove, file)
     return Change(put, remove, tuple(kept), left, saved, before, encode(_united(after, old)), encode(after))
 

@@ -6,7 +6,7 @@ from typing import Any
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash_image, littlefs, nvs
+from tools.image import flash_image, littlefs, nvs, updates
 from tools.image.identity import own, x509
 from tools.secrets import mask
 
@@ -93,6 +93,8 @@ def look_at_vfs(data: bytes) -> dict[str, Any]:
         "state": "good",
         "files": {path: len(content) for path, content in sorted(tree.items())},
         "records": _records(lambda name: tree.get(flash_image.path_of(name))),
+        "updates": [str(one) for one in updates.trees(tree.get)],
+        "update_keys": [path.removeprefix(updates.KEYS) for path in tree if path.startswith(updates.KEYS)],
     }
 
 
@@ -167,6 +169,12 @@ def _vfs_words(part):
         for path, size in part["files"].items():
             yield f"  {path}: {size} bytes"
         yield from _record_words("file system", part["records"])
+        for index, text in enumerate(part["updates"]):
+            yield f"{'also there' if index else 'runs'}: {text}"
+        if part["updates"]:
+            yield "golden: what a cable brought"
+        for name in part["update_keys"]:
+            yield f"key for updates: {name}"
 
 
 def _record_words(medium, records):

@@ -5,7 +5,9 @@ the modulus. The record and the choice of a tree are the firmware's own (aliot/o
 """
 
 import hashlib
-from collections.abc import Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +17,7 @@ from tools import certificates, files
 from tools.errors import UserError
 
 KEYS = "/aliot/keys/"
+RECORDS = ("/ota/r/0", "/ota/r/1")
 BITS = (2048, 3072)
 EXPONENT = 65537  # a board knows no other
 _LIMIT = 1 << 16
@@ -55,3 +58,48 @@ def key_files(paths: Iterable[Path | str]) -> dict[str, bytes]:
     """{path on the board: bytes} of the public keys in files. UserError."""
     keys = [read_public(path) for path in paths]
     return {KEYS + key_id(key): modulus(key) for key in keys}
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree of an update: `path`, `state` ("on trial", "good", "good before"), and what its manifest says."""
+
+    path: str
+    state: str
+    release: str
+    number: str
+
+    def __str__(self) -> str:
+        return f"release {self.release}, number {self.number}, {self.state}, in {self.path}"
+
+
+def trees(file: Callable[[str], bytes | None]) -> list[Tree]:
+    """The trees of a board, what runs first; `file(path)` gives bytes or None. [] when the golden tree runs."""
+    copies = [data for data in map(file, RECORDS) if data and len(data) > 12 and _is_good(data)]
+    codes = max(copies)[4:7] if copies else b""
+    found = []
+    for code, state in zip(codes, ("on trial", "good", "good before")):
+        path = f"/ota/{chr(code)}"
+        manifest = file(f"{path}/manifest") if code else None
+        if manifest is not None:
+            said = dict(
+                line.split(" ", 1) for line in manifest.decode(errors="replace").splitlines() if " " in line
+            )
+            found.append(Tree(path, state, said.get("release", "?"), said.get("number", "?")))
+    return found
+
+
+def _is_good(data):
+    return zlib.crc32(data[:-4]).to_bytes(4, "little") == data[-4:]
+
+
+def at_flash(file: Callable[[str], bytes | None], kept: bool) -> Iterator[str]:
+    """What a flash by cable says of the update on a board; `kept`: it goes on to run."""
+    found = trees(file)
+    if found:
+        yield f"an update runs on this board: {found[0]}; the golden tree is what a cable brought"
+        yield (
+            "  it goes on to run: --keep-ota"
+            if kept
+            else "  what this cable brings runs from now on; --keep-ota would have left the update"
+        )

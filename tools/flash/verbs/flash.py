@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -23,7 +24,7 @@ from tools.flash import (
 )
 from tools.flash.flash_board import flash_board, look
 from tools.flash.verbs.erase import add_consent, erase
-from tools.image import application, burn, identity, journal, littlefs, owner
+from tools.image import application, burn, identity, journal, littlefs, owner, updates
 from tools.image.config import PATH as CONFIG_PATH
 
 
@@ -44,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reset-files",
         action="store_true",
         help="write the release's files over those that you changed or put on the board, after saving yours",
+    )
+    parser.add_argument(
+        "--keep-ota", action="store_true", help="let an update over the air that the board runs go on to run"
     )
     parser.add_argument("--relayout", action="store_true", help="go on when NVS or files have to move")
     parser.add_argument(
@@ -85,7 +89,8 @@ def run(args: argparse.Namespace) -> None:
         else None
     )
     chosen = settings.given(args.config, args.wifi)
-    tree = file_list.wanted(own, args.root, args.reset_files)
+    tree = file_list.wanted(own, args.root, args.reset_files, args.ota_key)
+    tree = replace(tree, drop=()) if args.keep_ota else tree
     who = identity.load(args.cert) if args.cert else None
     warning = identity.check_availability(who, args.anyway) if who else None
 
@@ -146,6 +151,12 @@ def _flash(args, report, loader, board, *, image, tree, chosen, who):
     config = settings.merged(before, chosen, whole=bool(args.config))
     for note in settings.notes(before, before if config is None else config):
         report(console.printable(note))
+    for note in updates.at_flash(seen.held.file, args.keep_ota):
+        report(console.printable(note))
+    if not any(path.startswith(updates.KEYS) for path in (*tree.tree, *seen.held.below())):
+        report(
+            "no key for updates: the board takes none over the air; ARGS='--ota-key ota.pub' puts one there"
+        )
     held_by = seen.identity(loader.mac)
     if not who and not held_by:
         report("the board will have no identity: CERT=cert.json burns one")
