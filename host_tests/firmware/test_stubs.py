@@ -39,7 +39,7 @@ INNER = {
     "aliot.store.Store": "media found issued save newest after copy write",
     "aliot.thing": "sendable",
     "aliot.thing.Outbox": "next numbers ids sizes places times file put head sent acknowledged stamp add remove",
-    "aliot.thing.Thing": "model setters services values fetch asking desired passed calm faults",
+    "aliot.thing.Thing": "path model checks setters services values fetch asking desired passed calm faults",
     "aliot.thing.packs.Pack": "device size parts entries counts used",
     "aliot.wifi.Wifi": "fault ssid password station",
     "aliot.x509": "TOPIC clear Pair X509Certificate burned",

@@ -18,13 +18,14 @@ class Thing(Delivery):
 
     device   a Device, or a Subdevice of a Gateway (aliot.gateway.subdevice)
     model    path of the table that the host's tools make of the product's TSL: what does not fit it is refused here,
-             with the platform's codes, before it is sent. None: everything passes
+             with the platform's codes, before it is sent. It is read at the first value. None: everything passes
     outbox   an Outbox of other bounds, or with a file; by default 20 messages of 4 KB in memory
     """
 
     def __init__(self, device, model=None, outbox=None):
         super().__init__(device, Outbox() if outbox is None else outbox)
-        self.model = load("thing.model").Model(model) if model else None
+        self.path = model
+        self.model = None
         self.setters = {}
         self.services = {}
         self.values = {}  # what was last posted
@@ -59,10 +60,11 @@ class Thing(Delivery):
         named.update(*values)
         if len(named) > _MOST:
             raise ThingError(6106, "%d properties" % len(named))
+        model = self.checks()
         for name in named:
             named[name] = value = sendable(named[name])
-            if self.model:
-                named[name] = self.model.property_value(name, value)
+            if model:
+                named[name] = model.property_value(name, value)
         self.values.update(named)
         return self.put("property", named, time)
 
@@ -71,8 +73,9 @@ class Thing(Delivery):
         named.update(*outputs)
         for name in named:
             named[name] = sendable(named[name])
-        if self.model:
-            named = self.model.event(identifier, named)
+        model = self.checks()
+        if model:
+            named = model.event(identifier, named)
         return self.put(identifier, named, time)
 
     def get(self, identifier):
@@ -82,6 +85,12 @@ class Thing(Delivery):
     def poll(self, ms=0):
         """Instead of the device's poll: serves it, and sends what waits; whether the device is connected."""
         return self.requests.poll(ms)
+
+    def checks(self):
+        """The Model, None without one; loaded when it is used first, for a registration has little memory left."""
+        if self.path and not self.model:
+            self.model = load("thing.model").Model(self.path)
+        return self.model
 
     # What the platform asks.
 

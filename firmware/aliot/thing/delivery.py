@@ -72,6 +72,13 @@ class Delivery:
             self.flight -= 1
             self.passed = 0
             return False
+        except MemoryError:  # one by one they need less
+            self.flight -= 1
+            self.passed = 0
+            self.alone = number
+            if count == 1:
+                raise
+            return False
 
     def _work(self):
         """Send what waits; called at each poll."""

@@ -152,6 +152,26 @@ def test_one_that_is_refused_does_not_hold_the_others():
     assert [fields["code"] for state, fields in peer.states if state == "error"] == ["thing.6306"]
 
 
+def test_a_message_that_memory_is_too_short_for_goes_one_by_one():
+    cloud = Cloud()
+    peer = Peer(cloud)
+    thing = start(peer)
+    peer.client = None
+    for number in range(4):
+        thing.post(T=number)
+    publish = peer.publish
+
+    def short(topic, payload, qos=0):
+        if topic == HISTORY:
+            raise MemoryError
+        publish(topic, payload, qos)
+
+    peer.publish = short
+    peer.connect()
+    peer.run(thing, 60000)
+    assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
+
+
 def test_a_flood_keeps_the_platforms_rate():
     cloud = Cloud()
     peer = Peer(cloud)
