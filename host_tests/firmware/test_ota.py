@@ -91,6 +91,10 @@ def test_a_trial_starts_three_times_and_power_does_not_count(ask, three):
     ask("starts", three)
 
 
+def test_the_good_release_before_runs_when_the_good_one_is_gone(ask, three):
+    ask("fallbacks", three)
+
+
 def test_what_fails_a_trial_and_what_waits(ask, three):
     ask("outcomes", three)
 

@@ -125,6 +125,24 @@ def refused(value):
         assert board.restart(RESET) == 0
 
 
+def fallbacks(value):
+    """When a good tree is gone the one before it runs, unless its place was begun to be written over."""
+    for overwrite, runs in ((False, 0), (True, "golden")):
+        board = Board(value)
+        for index in (0, 1):
+            board.update(index)
+            board.restart(RESET)
+            board.try_out()
+            board.restart(RESET)
+            board.try_out()
+        assert board.runs == 1
+        if overwrite:
+            data = unhexlify(board.releases[2]["package"])
+            Writer(PRODUCT).write(data[: len(data) - 5])
+        trees.remove(aliot.tree)
+        assert board.restart(POWER) == runs, overwrite
+
+
 def older(value):
     """A lower number is refused, unless the manifest says that rollback is meant."""
     board = Board(value)
