@@ -11,9 +11,18 @@ from tools.image import tsl
 
 THINGS, RAW = "a1Things001", "a1RawData01"  # with a model; with a script
 SCRIPT = Path(__file__).parent.parent / "system/things/raw_script.py"
-# an application that evaluates what comes on user/do, and polls `served`
+# an application that evaluates what comes on user/do, and polls `served`; its clocks go ahead by pass_time()
 MAIN = """
 import json
+import time
+import machine
+ticks, ahead = time.ticks_ms, 0
+time.ticks_ms = lambda: (ticks() + ahead) % (time.ticks_add(0, -1) + 1)
+def pass_time(seconds):
+    global ahead
+    ahead += seconds * 1000
+    at = time.gmtime(time.time() + seconds)
+    machine.RTC().datetime((at[0], at[1], at[2], at[6], at[3], at[4], at[5], 0))
 from aliot.device import Device
 from aliot.errors import AliotError
 def report(**what):
@@ -76,10 +85,14 @@ class ThingFleet(Fleet):
         """The current value of a property."""
         return self.cloud.device(board.product_key, board.device_name)["properties"].get(identifier)
 
-    def history(self, board, identifier):
-        """The values of a property in the order of their times."""
-        found = self.call(board, "QueryDevicePropertyData", Identifier=identifier)
-        return [one["Value"] for one in found["List"]["PropertyInfo"]]
+    def points(self, board, identifier):
+        """[(time in ms, value)] of a property, in the order of their times."""
+        found, start = [], 0
+        while start is not None:
+            page = self.call(board, "QueryDevicePropertyData", Identifier=identifier, StartTime=start)
+            found += [(one["Time"], one["Value"]) for one in page["List"]["PropertyInfo"]]
+            start = page["NextTime"]
+        return found
 
     def messages(self, board, tail, direction="up"):
         """The messages of the device on topics that end so, as they came."""

@@ -87,7 +87,8 @@ def history(fleet, board):
     posts = "thing.post(Count=1), thing.post(Count=2), thing.event('alarm', errorCode='E2')"
     assert fleet.do(board, f"[device.stop(), {posts}]") == [None, False, False, False]
     until(board, lambda: fleet.value(board, "Count") == 2)
-    assert fleet.history(board, "Count") == [7, 1, 2, 2] and events(fleet, board)[-1] == {"errorCode": "E2"}
+    assert [value for _, value in fleet.points(board, "Count")] == [7, 1, 2, 2]
+    assert events(fleet, board)[-1] == {"errorCode": "E2"}
     assert fleet.do(board, "[len(thing.outbox), thing.outbox.dropped]") == [0, 0]
     [sent] = fleet.messages(board, "property/history/post")
     [item] = json.loads(sent["payload"])["params"]
