@@ -37,7 +37,8 @@ def main():
         pass
     report(app="ready")
     while True:
-        served.poll(20)
+        if not served.poll(20):
+            pass_time(1)  # the waits before a connect
         if asked:
             try:
                 value = eval(asked.pop(0))
