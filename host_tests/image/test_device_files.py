@@ -68,3 +68,11 @@ def test_optimisation_saves_bytes():
 def test_the_names_that_are_kept_for_umqtt_are_those_of_the_pinned_umqtt():
     source = ast.parse((umqtt.folder() / "umqtt" / "simple.py").read_text())
     assert shortening.listed(release.UMQTT) == shortening.identifiers(source)
+
+
+def test_a_method_called_like_a_function_of_python_leaves_that_its_name():
+    one = "class Upkeep:\n    def round(self):\n        return self.rounds_that_were\n"
+    other = "def half(number):\n    return round(number / 2)\n"
+    short = shortening.table([one, other], set(), frozenset())
+    assert "round" not in short
+    assert "round(" in shortening.shorten(other, short, set(), set())

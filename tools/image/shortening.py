@@ -157,6 +157,7 @@ def table(
         set(free) - set(STATIC), key=lambda n: (len(n), n)
     )
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    python = words & set(dir(builtins))  # a method called like one of them must not take its name away
     # a method or attribute may be called like a function of Python's: nobody can mistake it for that
     hidden = [name for name in STATIC if name not in taken | attributes and name in dir(builtins)]
     # nor for an argument; what the first uses has the shortest of the others
@@ -168,6 +169,7 @@ def table(
         for name in known
         if name not in public
         and name not in owned
+        and name not in python
         and name not in listed(HELD)
         and name not in dir(builtins)  # one source's method may be Python's function to another
         and name[:2] != "__"
