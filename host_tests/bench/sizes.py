@@ -12,10 +12,11 @@ from host_tests.bench.boards import WAYS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support.readme_table import replaced
 from tools.firmware import FOLDER
-from tools.image import device_files
+from tools.image import device_files, release
 
 README = FOLDER / "README.md"
 PLAIN = FOLDER / "examples/minimal.py"  # the plain device
+BEFORE = 22884  # bytes of a first boot with a unique certificate, before there was a thing model
 CORE_LIMIT = 25 * 1024  # 24 were aimed at; every setting, answer and flood that is checked costs some
 EVERY, LATE = "every way", "when it is needed"
 # in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
@@ -46,6 +47,7 @@ def report(scale=1.0):
     )
     for way, modules in seen.items():
         totals.add(WAYS[way], len(modules), sum(sizes[name] for name in modules))
+    totals.add(f"{WAYS['unique']}, before the thing model", None, BEFORE)
     core = max(sum(sizes[name] for name in modules) for modules in seen.values())
     return Report(
         [table, totals],
@@ -99,7 +101,10 @@ def markdown(sizes, seen):
 
 def purpose(module):
     """The first sentence of a module's docstring."""
-    text = ast.get_docstring(ast.parse((FOLDER / f"{module}.py").read_text())).partition("\n")[0]
+    named = release.UNITS.get(module.replace("/", "."))  # a unit is called like the last of its modules
+    path = f"aliot/{named.split()[-1].replace('.', '/')}" if named else module
+    path = path if (FOLDER / f"{path}.py").is_file() else module
+    text = ast.get_docstring(ast.parse((FOLDER / f"{path}.py").read_text())).partition("\n")[0]
     return re.split(r"[.:;] |[.:;]$", text)[0]
 
 

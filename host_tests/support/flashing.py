@@ -72,8 +72,8 @@ def field_board(
     burned, issued = records()
     tree = dict(device_files.compile_tree())
     if stale:
-        tree["/aliot/retry.mpy"] = b"M\x06\x00\x1f" + b"older release" * 30
-        tree.pop("/aliot/topics.mpy")
+        tree["/aliot/rare/retry.mpy"] = b"M\x06\x00\x1f" + b"older release" * 30
+        tree.pop("/aliot/rare/topics.mpy")
         tree["/main.py"] = b"# the main.py of an older release\n"
         tree["/aliot/dropped/__init__.mpy"] = b"M\x06\x00\x1f" + b"a module that the release has no more"
     if listed:

@@ -28,6 +28,13 @@ UNITS = {
     "aliot.id2": "id2.codes id2 transport.itls.records transport.itls",
     "aliot.start": "names objects identities settings start",
     "aliot.store": "record store",
+    # a normal boot loads none of these, and each name more in /aliot would make each of its looks there longer
+    "aliot.rare.advice": "escapes advice",
+    "aliot.rare.crash": "crash",
+    "aliot.rare.faults": "transport.faults",
+    "aliot.rare.retry": "wifi_problem retry",
+    "aliot.rare.rules": "rules",
+    "aliot.rare.topics": "topics",
     "aliot.registration.https": "http registration registration.https",
     # what a registration needs of a start, and no more: it has the least memory left
     "aliot.registration.kept": "names objects identities registration.kept",
@@ -66,7 +73,7 @@ UNITS = {
     "aliot.x509.learning": "names x509.learning",
     "aliot.x509.keygen": "x509.der x509.keygen",
     "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
-    "aliot.bootstrap.exchange": "bootstrap.messages bootstrap.exchange",
+    "aliot.bootstrap.exchange": "names bootstrap.messages bootstrap.exchange",
 }
 UMQTT = Path(__file__).with_name("umqtt_names.txt")
 # modules of `aliot` that go by their own names too: what applications import

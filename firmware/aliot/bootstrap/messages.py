@@ -3,6 +3,7 @@
 from aliot import load
 from aliot.errors import CredentialError, RegistrationError
 from aliot.log import Secret
+from aliot.names import check_secret
 from aliot.registration import number, parse
 from aliot.sign import canonical, hmac_hex
 
@@ -102,9 +103,10 @@ def allowed(host):
 
 def token(data):
     """(iotId, iotToken as a Secret) in an answer's data; GuideError without them."""
-    check = load("names").check_secret
     try:
-        return check("iotId", data["iotId"], 128), Secret(check("iotToken", data["iotToken"], 256))
+        return check_secret("iotId", data["iotId"], 128), Secret(
+            check_secret("iotToken", data["iotToken"], 256)
+        )
     except (KeyError, TypeError, CredentialError):
         raise load("bootstrap.refusals").GuideError("no usable iotId and iotToken in it")
 
