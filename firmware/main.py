@@ -10,13 +10,16 @@ import time
 import aliot
 from aliot import memory
 from aliot.device import Device
-from aliot.thing import Thing
 
 
 def main():
     device = Device()
-    thing = Thing(device)
     device.start()
+    while device.credential.method:  # it registers, once: not with all of a Thing in memory
+        device.poll(0)
+    from aliot.thing import Thing
+
+    thing = Thing(device)
     every = device.config.get("every", 60)
 
     @thing.property("Interval")  # seconds between two posts: the platform may set them

@@ -12,6 +12,7 @@ class Device:
     config: dict[str, Any]
     product_key: str
     device_name: str
+    credential: Any  # after start(); its `method` is None when it has not to be registered
     def __init__(
         self, config: dict[str, Any] | None = None, network: Network | None = None, store: Store | None = None
     ) -> None: ...

@@ -17,7 +17,7 @@ from tools.image import device_files
 INNER = {
     "aliot": "drop",
     "aliot.clock": "set_at doubted unconfirmed doubt due",
-    "aliot.device.Device": "network store handlers topics watchers session client credential up asked extra starved "
+    "aliot.device.Device": "network store handlers topics watchers session client up asked extra starved "
     "serve call lost full_topic state",
     "aliot.gateway.Gateway": "issued last result passed left",
     "aliot.gateway.subdevice.Subdevice": "gateway parent key watchers paces extra row login client last_id starved "

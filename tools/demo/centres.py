@@ -29,7 +29,7 @@ BURNED = {
 def play(stage: Stage) -> None:
     """All scenes of this page."""
     stage.title(f"A board sold abroad: burned for {BURNED_FOR}, at home in {HOME}")
-    board = stage.burn(BURNED, "abroad")
+    board = stage.burn(BURNED, "abroad", memory="1.26")  # 4 KB more than in the heap of 112 KB
     name = (PRODUCT_KEY, DEVICE_NAME)
     stage.run(SCENE, board, "first", name, reached="kept")
     stage.run(SCENE, board, "second", name)
