@@ -102,7 +102,8 @@ def test_flash_reads_are_shown_by_state_and_bounded_for_the_least_application():
         boot.LATER: Boot(marks=[("boot", 1800), ("connected", 2301)]),
         "bare": Boot(marks=[("connected", 130)]),
     }
-    rows = [(boot.MINIMAL, 1400, 1800), (boot.LATER, 1800, 2301), ("bare", None, 130)]
+    before = ("the same, before the thing model", *boot.BEFORE)
+    rows = [(boot.MINIMAL, 1400, 1800), before, (boot.LATER, 1800, 2301), ("bare", None, 130)]
     assert boot.table_of_reads(boots).rows == rows
     bounds = [(bound.value, bound.holds) for bound in boot.bounds(boots)]
     assert bounds == [(1400, True), (1800, False), (400, True), (501, False)]
