@@ -6,9 +6,21 @@ import re
 from rich.console import Console
 
 from host_tests.support.paths import ROOT
-from tools.demo import centres, direct, gateways, id2, verb, x509
+from tools.demo import centres, direct, gateways, id2, thermostat, verb, x509
 from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
+
+REPLIES = "/" + "/".join(thermostat.NAME) + "/thing/downlink/reply/message"
+WORDS = [
+    "posted",
+    "set",
+    "event",
+    "service",
+    "offline",
+    "outage",
+    "history",
+    "desired",
+]  # of a thermostat's day
 
 
 def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
@@ -110,6 +122,42 @@ def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(
     assert device["iot_tokens"]
     secrets = {centres.DEVICE_SECRET, *(token["token"] for token in device["iot_tokens"])}
     assert not [secret for secret in secrets if secret in story]
+
+
+def test_a_thermostat_s_day_leaves_what_it_tells_of_in_the_cloud(tmp_path):
+    told = io.StringIO()
+    with Stage(tmp_path, thermostat.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+        thermostat.play(stage)
+
+        def asked(action, kind, **parameters):
+            key, name = thermostat.NAME
+            return stage.cloud.call(action, ProductKey=key, DeviceName=name, **parameters)["List"][kind]
+
+        felt = asked("QueryDevicePropertyData", "PropertyInfo", Identifier="Temperature")
+        events = asked("QueryDeviceEventData", "EventInfo")
+        calls = asked("QueryDeviceServiceData", "ServiceInfo", Identifier="Boost")
+        wishes = asked("QueryDeviceDesiredProperty", "DesiredPropertyInfo")
+        sets = [
+            one["body"]["code"]
+            for one in stage.cloud.server_messages(topic=REPLIES)
+            if one["body"]["data"] == {}
+        ]
+    story = told.getvalue()
+
+    assert not [
+        secret for secret in (thermostat.DEVICE_SECRET, thermostat.WIFI["password"]) if secret in story
+    ]
+    days = story.split("on: ")[1:]
+    words = [re.findall(r"^  (\w+)", day, re.M) for day in days]
+    assert [word for word in words[0] if word in WORDS] == [*WORDS[:-1], "desired"]
+    assert "desired" in words[1] and [row.handshakes for row in stage.figures] == [2, 1]
+    times = [one["Time"] for one in felt]
+    assert times == sorted(set(times)) and len(felt) >= 3 + thermostat.KEPT
+    warmer = list(dict.fromkeys(one["Value"] for one in felt))[: 2 + thermostat.KEPT]
+    assert warmer == [18.5 + 0.5 * number for number in range(2 + thermostat.KEPT)]
+    assert [(one["Identifier"], one["OutputData"]) for one in events][:1] == [("Warm", {"Temperature": 19})]
+    assert [(one["InputData"], one["OutputData"]) for one in calls] == [({"degrees": 6}, {"target": 25})]
+    assert wishes == [] and sets[:1] == [200]
 
 
 def _text(table):

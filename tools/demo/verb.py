@@ -1,4 +1,4 @@
-"""The verb `demo`: every way in, from a burned flash image to an acknowledged property, without hardware."""
+"""The verb `demo`: every way in, from a burned flash image to an acknowledged property; a day. Without hardware."""
 
 import argparse
 import itertools
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools.demo import centres, direct, gateways, id2, x509
+from tools.demo import centres, direct, gateways, id2, thermostat, x509
 from tools.demo.scene import Figures, Stage
 from tools.emulator.board import interpreter
 
-PAGES = (direct, id2, gateways, x509, centres)
+PAGES = (direct, id2, gateways, x509, centres, thermostat)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
