@@ -38,7 +38,7 @@ def main():
     report(app="ready")
     while True:
         if not served.poll(20):
-            pass_time(1)  # the waits before a connect
+            pass_time(10)  # the waits before a connect
         if asked:
             try:
                 value = eval(asked.pop(0))
