@@ -68,6 +68,7 @@ def configuration(fleet, board, cloud):
     applied = [json.loads(one["text"]) for one in printed(board, "config")]
     assert applied == [{"every": 60}, {"every": 30}]
     until(board, lambda: json.loads(fleet.do(board, "remote.open().read().decode()")) == {"every": 30})
+    assert fleet.do(board, "remote.get()") is False, "it is the one that is kept"
 
 
 def clock(fleet, board, cloud):
