@@ -11,6 +11,8 @@ from tools.image import tsl
 
 THINGS, RAW = "a1Things001", "a1RawData01"  # with a model; with a script
 SCRIPT = Path(__file__).parent.parent / "system/things/raw_script.py"
+# a heap with room for what evaluates expressions; the bounds of 112 KB are measured on applications without it
+HEAP = "144K"
 # an application that evaluates what comes on user/do, and polls `served`; its clocks go ahead by pass_time()
 MAIN = """
 import json
@@ -57,7 +59,7 @@ class ThingFleet(Fleet):
         products = [{"product_key": THINGS}, {"product_key": RAW, "script": str(SCRIPT)}]
         return {**Fleet.config(), "product": products, "timing": {"broadcast_seconds": 0}}
 
-    def board(self, prepare, product=THINGS, run="main()", files=None, **options):
+    def board(self, prepare, product=THINGS, run="main()", files=None, heap=HEAP, **options):
         """A board that was never on, with an identity of its own; `run` starts the application's main()."""
         name = "thing-" + secrets.token_hex(6)
         fields = {"product_key": product, "device_name": name, "region": REGION, "instance": INSTANCE}
@@ -66,7 +68,7 @@ class ThingFleet(Fleet):
             self.cloud.admin("POST", f"/products/{THINGS}/tsl", TSL)
             files = {"/model.json": tsl.build(json.dumps(TSL).encode()).data, **(files or {})}
         program = MAIN.format(prepare=prepare, run=run)
-        return self.add(self.image(burned, program, files), product, name, **options)
+        return self.add(self.image(burned, program, files), product, name, heap=heap, **options)
 
     def do(self, board, expression):
         """What the application's `expression` is, the code of the AliotError that it raises."""

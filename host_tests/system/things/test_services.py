@@ -44,9 +44,7 @@ jobs = Jobs(device, carry_out)
 
 def test_each_service(fleet, cloud):
     configure(cloud, {"every": 60})
-    board = fleet.board(
-        SERVICES, RAW, "aliot.run(main)", {"/log.bin": FILE}, **({} if fleet.interpreter else {"heap": HEAP})
-    )
+    board = fleet.board(SERVICES, RAW, "aliot.run(main)", {"/log.bin": FILE}, HEAP)
     board.start(follow=True)
     board.wait_line('"ready"')
     for service in (configuration, clock, shadow, tags, rrpc, broadcasts, raw, jobs, upload):
