@@ -20,7 +20,7 @@ INNER = {
     "aliot.device.Device": "network store handlers topics watchers session client up asked extra starved "
     "serve call lost full_topic state",
     "aliot.gateway.Gateway": "issued last result passed left",
-    "aliot.gateway.subdevice.Subdevice": "gateway parent key watchers paces extra row login client last_id starved "
+    "aliot.gateway.subdevice.Subdevice": "gateway parent key watchers paces extra index login client last_id starved "
     "serve full_topic state",
     "aliot.id2": "Quota burned",
     "aliot.id2.Id2": "provisioning client_id instance quota locate open login",
@@ -39,8 +39,8 @@ INNER = {
     "aliot.store.Store": "media found issued save newest after copy write",
     "aliot.thing": "sendable",
     "aliot.thing.Outbox": "next numbers ids sizes places times file put head sent acknowledged stamp add remove",
-    "aliot.thing.Thing": "path model checks setters services values fetch asking desired passed calm faults",
-    "aliot.thing.packs.Pack": "device size parts entries counts used",
+    "aliot.thing.Thing": "path model read setters services values fetch asking desired passed calm faults",
+    "aliot.thing.packs.Pack": "device size items entries counts used",
     "aliot.wifi.Wifi": "fault ssid password station",
     "aliot.x509": "TOPIC clear Pair X509Certificate burned",
 }

@@ -155,9 +155,9 @@ def file(unit: str) -> str:
 def public(folder: Path | str = FOLDER) -> set[str]:
     """The names that the stubs beside the sources name."""
     stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
-    return set().union(
-        *(shortening.identifiers(ast.parse(stub.read_text(encoding="utf-8"))) for stub in stubs)
-    )
+    nodes = [node for stub in stubs for node in ast.parse(stub.read_text(encoding="utf-8")).body]
+    own = [node for node in nodes if not isinstance(node, ast.ImportFrom)]  # a module's name is no argument's
+    return set().union(*map(shortening.identifiers, own))
 
 
 def build(folder: Path | str = FOLDER) -> Release:

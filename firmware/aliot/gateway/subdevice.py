@@ -14,23 +14,23 @@ from aliot.gateway.upkeep import full_topic
 
 
 class Subdevice:
-    """The sub-device of `gateway` with these names. Who registers, attaches and logs it in is the gateway.
+    """The sub-device with these names of the Gateway `via`. Who registers, attaches and logs it in is the gateway.
 
     It counts its requests, and its messages in a second, together with its gateway.
     """
 
     extra = ",_ss=1"  # its login has it
-    row = -1  # where it was found in the gateway's rows
+    index = -1  # where it was found in the gateway's rows
     login = 0  # the one that the watchers know of; 0 while it is offline
 
-    def __init__(self, gateway, product_key, device_name):
-        self.gateway = gateway
-        self.parent = gateway.device
+    def __init__(self, via, product_key, device_name):
+        self.gateway = via
+        self.parent = via.device
         self.product_key = product_key
         self.device_name = device_name
         self.key = key_of((product_key, device_name))
         self.watchers = []
-        self.paces = pace.paces(gateway.device)
+        self.paces = pace.paces(via.device)
 
     @property
     def connected(self):
@@ -47,7 +47,7 @@ class Subdevice:
                 handler("connected", {})
         requests = getattr(self.parent, "requests", None)
         if requests:
-            requests.expire()  # its history, and packs, are the gateway's
+            requests.cancel()  # what is overdue of its history, and packs, are the gateway's
         return login > 0
 
     def publish(self, topic, payload, qos=0):
@@ -62,13 +62,10 @@ class Subdevice:
     def on(self, topic, handler):
         """As Device.on; `#` is all of its system topics, and the RRPC that names it."""
         name = (self.product_key, self.device_name)
-
-        def given(name, topic, payload):
-            handler(topic, payload)
-
-        self.gateway.on(topic, given, None if topic[0] == "/" else name)
+        take = lambda name, topic, payload: handler(topic, payload)  # noqa: E731 - its name would be one more
+        self.gateway.on(topic, take, None if topic[0] == "/" else name)
         if topic == "#":
-            self.gateway.on("/ext/rrpc/#", given)
+            self.gateway.on("/ext/rrpc/#", take)
 
     def watch(self, handler):
         """handler("connected", {}) after each login."""
@@ -112,7 +109,7 @@ class Subdevice:
     def _login(self):
         """A number that is another one after each login; 0 while it is not online."""
         rows = self.gateway.rows
-        if not 0 <= self.row < rows.count or rows.get(self.row, KEYS, 4) != self.key:
-            self.row = rows.find((self.product_key, self.device_name))
-        online = self.row >= 0 and self.parent.connected and rows.state(self.row) & ONLINE
-        return rows.get(self.row, TIMES, 2) + 1 if online else 0
+        if not 0 <= self.index < rows.count or rows.get(self.index, KEYS, 4) != self.key:
+            self.index = rows.find((self.product_key, self.device_name))
+        online = self.index >= 0 and self.parent.connected and rows.state(self.index) & ONLINE
+        return rows.get(self.index, TIMES, 2) + 1 if online else 0

@@ -60,7 +60,7 @@ class Thing(Delivery):
         named.update(*values)
         if len(named) > _MOST:
             raise ThingError(6106, "%d properties" % len(named))
-        model = self.checks()
+        model = self.read()
         for name in named:
             named[name] = value = sendable(named[name])
             if model:
@@ -73,7 +73,7 @@ class Thing(Delivery):
         named.update(*outputs)
         for name in named:
             named[name] = sendable(named[name])
-        model = self.checks()
+        model = self.read()
         if model:
             named = model.event(identifier, named)
         return self.put(identifier, named, time)
@@ -86,7 +86,7 @@ class Thing(Delivery):
         """Instead of the device's poll: serves it, and sends what waits; whether the device is connected."""
         return self.requests.poll(ms)
 
-    def checks(self):
+    def read(self):
         """The Model, None without one; loaded when it is used first, for a registration has little memory left."""
         if self.path and not self.model:
             self.model = load("thing.model").Model(self.path)

@@ -86,7 +86,7 @@ def _answer(thing, answer, name, message):
 def _set(thing, name, value, new, topic):
     """Give a value to its handler, and put what is to be posted into `new`; (code, text) when that fails."""
     try:
-        model = thing.checks()
+        model = thing.read()
         if name not in thing.setters:
             raise ThingError(460, "no handler for " + name)
         if model:
@@ -101,7 +101,7 @@ def _set(thing, name, value, new, topic):
 def _serve(thing, name, params, topic):
     """Call a service: (its outputs, None), or (None, (code, text))."""
     try:
-        model = thing.checks()
+        model = thing.read()
         if name not in thing.services:
             raise ThingError(460, "no service " + name)
         if model:

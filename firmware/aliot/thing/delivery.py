@@ -17,7 +17,7 @@ class Delivery:
     """The base of Thing: what is to be sent, and what has become of it."""
 
     passed = 0  # the last entry that was sent; all before it were
-    flight = 0  # messages whose replies are awaited
+    requesting = 0  # messages whose replies are awaited
     faults = 0  # messages in a row that were not acknowledged
     calm = 0  # nothing is sent again before this time
     last = 0  # the time of the newest entry
@@ -37,7 +37,7 @@ class Delivery:
             time = self.last = max(clock.utc() * 1000, self.last + 1)
         outbox = self.outbox
         free = (
-            self.flight < _FLIGHT
+            self.requesting < _FLIGHT
             and (not len(outbox) or outbox.next == self.passed + 1)
             and uptime() >= self.calm
             and self.requests.room()
@@ -61,19 +61,17 @@ class Delivery:
 
     def transmit(self, requests, topic, params, id, number, count):
         """A message with `count` entries, the last of them `number`; False when it did not go out: they are kept."""
-        self.flight += 1
+        self.requesting += 1
         self.passed = number
         try:
-            requests.send(
-                topic, params, lambda data, problem: self.replied(id, number, count, problem), id=id
-            )
+            requests.send(topic, params, lambda data, problem: self.done(id, number, count, problem), id=id)
             return True
         except AliotError:  # it was reported where it happened
-            self.flight -= 1
+            self.requesting -= 1
             self.passed = 0
             return False
         except MemoryError:  # one by one they need less
-            self.flight -= 1
+            self.requesting -= 1
             self.passed = 0
             self.alone = number
             if count == 1:
@@ -82,15 +80,15 @@ class Delivery:
 
     def _work(self):
         """Send what waits; called at each poll."""
-        if not self.flight and (len(self.outbox) or self.latest):
+        if not self.requesting and (len(self.outbox) or self.latest):
             if uptime() >= self.calm and self.requests.room():
                 load("thing.backlog").send(self)
                 if not len(self.outbox):
                     drop("thing.backlog")
 
-    def replied(self, id, number, count, problem):
+    def done(self, id, number, count, problem):
         """The reply to a message with `count` entries has come, or none has."""
-        self.flight -= 1
+        self.requesting -= 1
         if problem:
             load("thing.backlog").failed(self, id, number, count, problem)
         else:

@@ -17,15 +17,15 @@ _NAMES = const(110)  # bytes that a sub-device takes beside its values
 
 
 class Pack:
-    """Packs of `gateway` and its sub-devices, each of at most `size` bytes: the gateway's `payload` by default.
+    """Packs of the Gateway `via` and its sub-devices, each of at most `size` bytes: the gateway's `payload` by default.
 
     What does not fit into a message begins the next one. Nothing that is posted waits for send() longer than it must:
     call it after the last post, before the next poll().
     """
 
-    def __init__(self, gateway, size=None):
-        self.device = gateway.device
-        self.size = size or gateway.payload
+    def __init__(self, via, size=None):
+        self.device = via.device
+        self.size = size or via.payload
         self._begin()
 
     def post(self, thing, *values, **named):
@@ -42,7 +42,7 @@ class Pack:
         The platform takes a pack as a whole or not at all. What it did not take, or what did not go out, each Thing
         sends by itself later, with the time that it had.
         """
-        parts = self.parts
+        parts = self.items
         entries = self.entries
         self._begin()
         if not entries:
@@ -56,12 +56,12 @@ class Pack:
             return True
         except AliotError:  # it was reported where it happened
             for thing, _, _ in entries:
-                thing.flight -= 1
+                thing.requesting -= 1
                 thing.passed = 0
             return False
 
     def _begin(self):
-        self.parts = {}  # Thing: (properties, events), points by their identifiers
+        self.items = {}  # Thing: (properties, events), points by their identifiers
         self.entries = []  # (Thing, id, number in its outbox)
         self.counts = [0, 0]
         self.used = _NAMES
@@ -82,44 +82,44 @@ class Pack:
         size = len(dumped(points))
         if self._full(thing, event, points, size):
             self.send()
-        if thing not in self.parts:
-            self.parts[thing] = ({}, {})
+        if thing not in self.items:
+            self.items[thing] = ({}, {})
             self.used += _NAMES
-        self.parts[thing][event].update(points)
+        self.items[thing][event].update(points)
         self.entries.append((thing, id, number))
         self.counts[event] += len(points)
         self.used += size
-        thing.flight += 1
+        thing.requesting += 1
         thing.passed = number
         return True
 
     def _full(self, thing, event, points, size):
         """Whether the points are for the next message: too many, too large, or there is one of that identifier."""
-        part = self.parts.get(thing)
+        part = self.items.get(thing)
         if part:
             for identifier in points:
                 if identifier in part[event]:
                     return True
-        elif len(self.parts) == _SUBDEVICES:
+        elif len(self.items) == _SUBDEVICES:
             return True
         return self.counts[event] + len(points) > _MOST[event] or self.used + size + _NAMES > self.size
 
     def _params(self, parts):
         params = {}
-        listed = []
+        items = []
         for thing in parts:
             properties, events = parts[thing]
             device = thing.device
             item = params
             if device is not self.device:
                 item = {"identity": {"productKey": device.product_key, "deviceName": device.device_name}}
-                listed.append(item)
+                items.append(item)
             if properties:
                 item["properties"] = properties
             if events:
                 item["events"] = events
-        if listed:
-            params["subDevices"] = listed
+        if items:
+            params["subDevices"] = items
         return params
 
 
@@ -128,4 +128,4 @@ def _replied(entries, problem):
     if problem:
         problem.retry = "later"  # for the entry that was refused is one of many
     for thing, id, number in entries:
-        thing.replied(id, number, 1, problem)
+        thing.done(id, number, 1, problem)

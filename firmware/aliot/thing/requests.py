@@ -130,13 +130,13 @@ class Requests:
         deadline = Deadline(ms)
         while True:
             self.device.poll(min(deadline.left(), _SLICE))
-            self.expire()
+            self.cancel()
             for duty in self.duties:
                 duty()
             if not deadline.left():
                 return self.device.connected
 
-    def expire(self, every=False):
+    def cancel(self, every=False):
         """End the waiting of what is overdue, or of every request."""
         now = uptime()
         for id in list(self.waiting):
@@ -147,7 +147,7 @@ class Requests:
 
     def _state(self, state, fields):
         if state == "connected":
-            self.expire(True)
+            self.cancel(True)
             for begin in self.connects:
                 begin()
 
