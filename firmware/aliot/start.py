@@ -43,8 +43,8 @@ def start(device, found):
             load("rules").report(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in chosen.wrong}
         _apply(device, config, chosen)
-        if "aliot/ota/choice" in sys.modules and not load("ota.trial").begin(device):
-            aliot.unload("ota.trial")
+        if "aliot/ota/choice" in sys.modules:
+            load("ota.trial").begin(device)
 
 
 def _identify(device, config, mac, shown, generation, fields, kept, health):

@@ -18,6 +18,8 @@ README = FOLDER / "README.md"
 PLAIN = FOLDER / "examples/minimal.py"  # the plain device
 BEFORE = 22884  # bytes of a first boot with a unique certificate, before there was a thing model
 CORE_LIMIT = 25 * 1024  # 24 were aimed at; every setting, answer and flood that is checked costs some
+# code of aliot.start, alone: a registration needs no more of it, and has 4 KB more heap
+AGAIN = {"aliot/registration/kept"}
 EVERY, LATE = "every way", "when it is needed"
 # in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
 WATCH = b"""
@@ -48,10 +50,14 @@ def report(scale=1.0):
     for way, modules in seen.items():
         totals.add(WAYS[way], len(modules), sum(sizes[name] for name in modules))
     totals.add(f"{WAYS['unique']}, before the thing model", None, BEFORE)
-    core = max(sum(sizes[name] for name in modules) for modules in seen.values())
+    core = max(sum(sizes[name] for name in modules - AGAIN) for modules in seen.values())
     return Report(
         [table, totals],
-        [Bound("all that a first boot imports, the largest way", core, CORE_LIMIT, " bytes")],
+        [
+            Bound(
+                "all that a first boot imports, each module once, the largest way", core, CORE_LIMIT, " bytes"
+            )
+        ],
         []
         if up_to_date(sizes, seen)
         else ["The table in firmware/README.md is out of date: python -m tools bench --write"],

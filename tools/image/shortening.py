@@ -176,7 +176,7 @@ def table(
         and len(name) > 1
     ]
     names.sort(
-        key=lambda name: (*(name not in unit for unit in where[:2]), -sum(name in unit for unit in where))
+        key=lambda name: (*(name not in unit for unit in where[:6]), -sum(name in unit for unit in where))
     )
     short = {}
     for name in names:
