@@ -40,7 +40,7 @@ class Client(MQTTClient):
     ProtocolError means that the connection is dead: call close().
     """
 
-    dropped = 0  # messages that were too large, or too many for the queue
+    spilled = 0  # messages that were too large, or too many for the queue
     pinged = None  # when the ping that is not yet answered was sent
     granted = b""  # the last SUBACK
     torn = False  # a part of a packet was sent, the rest not yet
@@ -231,14 +231,14 @@ class Client(MQTTClient):
                 raise MemoryError
             msg = bytes(memoryview(packet)[at:])
         except MemoryError:
-            self.dropped += 1
+            self.spilled += 1
             msg = topic = None  # acknowledged all the same, or it would come for ever
         if not self.busy:
             self._deliver(topic, msg, number)
         elif len(self.queue) < _QUEUE:
             self.queue.append((topic, msg, number))
         else:
-            self.dropped += 1  # QoS 1 stays unacknowledged: the platform sends it again
+            self.spilled += 1  # QoS 1 stays unacknowledged: the platform sends it again
 
     def _deliver(self, topic, msg, number):
         self.busy = True

@@ -59,11 +59,11 @@ def _believed(name, seconds):
         clock.unconfirmed = None
         return True
     at = uptime()
-    offset = seconds - at // 1000
+    epoch = seconds - at // 1000
     word = clock.unconfirmed
-    if word and abs(offset - word[1]) <= _JUMP:
+    if word and abs(epoch - word[1]) <= _JUMP:
         return name != word[0] or at - word[2] >= _AGAIN
-    clock.unconfirmed = name, offset, at
+    clock.unconfirmed = name, epoch, at
     return False
 
 

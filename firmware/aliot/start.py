@@ -43,8 +43,8 @@ def start(device, found):
             load("rules").report(device, None, name)
         device.config = config = {name: config[name] for name in config if name not in chosen.wrong}
         _apply(device, config, chosen)
-        if "aliot/ota/choice" in sys.modules:
-            load("ota.trial").begin(device)
+        if "aliot/ota/choice" in sys.modules and not load("ota.trial").begin(device):
+            aliot.unload("ota.trial")
 
 
 def _identify(device, config, mac, shown, generation, fields, kept, health):
@@ -115,12 +115,9 @@ def extra_roots():
 def _certificate(path, context):
     """The bytes of a DER file that a TLS context takes for a certificate, None for any other."""
     try:
-        size = os.stat(path)[6]
-        if size > _ROOT:
-            return None
         with open(path, "rb") as file:
-            data = file.read(size)
-        if data[:2] != b"\x30\x82" or len(data) != 4 + int.from_bytes(data[2:4], "big"):
+            data = file.read(_ROOT + 1)
+        if len(data) > _ROOT or data[:2] != b"\x30\x82" or len(data) != 4 + int.from_bytes(data[2:4], "big"):
             return None  # TLS would take what is followed by something else
         context.load_verify_locations(data)
         return data

@@ -15,16 +15,16 @@ _NEVER = const(1 << 29)
 def report(gateway):
     """Say what has happened, and tell the watchers; what one of them raises is a line of state too."""
     device = gateway.device
-    if gateway.dropped:
+    if gateway.spilled:
         device.state(
             "error",
             {
                 "code": "gateway.event",
-                "detail": "%d were dropped" % gateway.dropped,
+                "detail": "%d were dropped" % gateway.spilled,
                 "advice": advice("event"),
             },
         )
-        gateway.dropped = 0
+        gateway.spilled = 0
     while gateway.events:
         event, name, code, detail = gateway.events.pop(0)
         fields = {"event": event}

@@ -21,4 +21,4 @@ def note(gateway, event, name, code=0, detail=None):
     if len(gateway.events) < _EVENTS:
         gateway.events.append((event, name, code, detail))
     else:
-        gateway.dropped += 1
+        gateway.spilled += 1

@@ -49,7 +49,7 @@ class Upkeep:
     again = None  # what is to be sent again
     reported = None  # the last summary
     dirty = False  # states have changed that flash does not have
-    dropped = 0  # events for which there was no room
+    spilled = 0  # events for which there was no room
     failed = 0  # how many of the last call did not succeed;
     result = None  # it returns the first of them
     passed = 0  # how many names it has gone through

@@ -26,10 +26,7 @@ _KEPT = ("aliot", "ota", "roots", "lib", "boot.py", "main.py", "config.json")
 
 
 def begin(device):
-    """What a start does that finds /boot.py's choice still loaded; only a release on trial keeps this module.
-
-    Returns whether one is on trial.
-    """
+    """What a start does that finds /boot.py's choice still loaded. Returns whether the release is on trial."""
     sys.modules.pop("aliot/ota/choice", None)
     found = aliot.tree and choice.read()
     if found and found[4] == ord(aliot.tree[-1]):
@@ -38,7 +35,6 @@ def begin(device):
         return True
     if found and found[7]:
         tidy(found)
-    aliot.unload("ota.trial")
     return False
 
 

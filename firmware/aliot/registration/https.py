@@ -54,10 +54,10 @@ def answer(stream):
     """
     try:
         status, length, chunked = http.head(stream)
-        if status in (204, 304):
-            return status, b""
         if chunked:
             return status, _chunks(stream)
+        if status in (204, 304):
+            length = 0
         return status, _rest(stream) if length is None else http.read(stream, _size(length))
     except (ValueError, IndexError):
         raise RegistrationError("not HTTP, or too large")

@@ -29,7 +29,7 @@ def register(credential, endpoint, sign_method, timeout):
         stream.deadline = deadline
         while not pushed:
             client.wait_msg()
-            if client.dropped:
+            if client.spilled:
                 raise RegistrationError("too large")
         client.disconnect()
     except AliotError as problem:

@@ -115,7 +115,7 @@ def test_a_message_that_is_too_large_is_dropped_and_the_next_one_comes():
     for _ in range(40):
         made.poll(0)
     assert made.got == [(b"/a", b"x")]
-    assert made.dropped == 1
+    assert made.spilled == 1
     assert stream.written() == b"\x40\x02\0\x03"
 
 

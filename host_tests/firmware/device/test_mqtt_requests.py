@@ -123,7 +123,7 @@ def test_a_flood_during_a_handler_keeps_16_and_acknowledges_no_other():
 
     made.set_callback(handler)
     drain(made)
-    assert len(seen) == 17 and made.dropped == 4
+    assert len(seen) == 17 and made.spilled == 4
     assert stream.written().count(b"\x40\x02") == 16
 
 
