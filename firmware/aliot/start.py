@@ -5,7 +5,6 @@ Imported for it and dropped; what it leaves behind in the Device holds nothing o
 
 import os
 import sys
-from binascii import hexlify
 from hashlib import sha256
 
 import aliot
@@ -28,7 +27,7 @@ def start(device, found):
     """
     config, fault = (device.config, None) if device.config is not None else settings.read()
     mac = machine.unique_id()
-    shown = {"mac": hexlify(mac).decode(), "version": __version__}
+    shown = {"mac": mac.hex(), "version": __version__}
     roots.extra, shown["roots"], refused = extra_roots()
     if refused:
         shown["roots_refused"] = refused
@@ -102,7 +101,7 @@ def extra_roots():
             data = _certificate(roots.EXTRA + name, context)
             if data:
                 trusted.append(name)
-                shown.append(name + ":" + hexlify(sha256(data).digest()[:4]).decode())
+                shown.append(name + ":" + sha256(data).digest()[:4].hex())
             else:
                 refused.append(name)
     except OSError:

@@ -6,7 +6,6 @@ registration and dropped.
 """
 
 import os
-from binascii import hexlify
 
 from aliot import load, unload
 from aliot.errors import CredentialError, RegistrationError
@@ -34,7 +33,7 @@ def keep(device, register):
 
 def random():
     """A fresh text for one registration."""
-    return hexlify(os.urandom(8)).decode()
+    return os.urandom(8).hex()
 
 
 def signature(credential, nonce, sign_method):
