@@ -176,3 +176,13 @@ def test_a_public_key_that_no_board_checks_with(tmp_path, data, complaint):
     (tmp_path / "key").write_bytes(data)
     with pytest.raises(UserError, match=complaint):
         updates.read_public(tmp_path / "key")
+
+
+def test_what_is_too_large_or_reserved_is_refused_before_it_is_read(made, monkeypatch):
+    data = bytearray(made.encode())
+    data[5] = 1
+    with pytest.raises(UserError, match="the package has 1 in byte 5, where a package has 0"):
+        package.parse(bytes(data))
+    monkeypatch.setattr(manifest, "_with", None)  # no line is looked at
+    with pytest.raises(UserError, match="the manifest has [0-9]+ bytes; a board takes 32768"):
+        manifest.parse(b"aliot-ota 1\n" + b"file 1 %064d a\n" % 0 * 60000)

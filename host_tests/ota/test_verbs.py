@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,60 @@ def test_bad_input_gets_one_line(ota, words, complaint):
     status, text = ota(words)
     lines = [line for line in text.splitlines() if not line.startswith("warning: ")]
     assert status == 1 and len(lines) == 1 and lines[0].startswith("error: ") and complaint in text, text
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (
+            "sign app.ota --key factory --out factory/ota.key",
+            "factory/ota.key lies in factory, the folder of the",
+        ),
+        (
+            "sign app.ota --key factory --out factory/new",
+            "factory/new lies in factory, the folder of the key",
+        ),
+        ("sign app.ota --key factory --out link", "link lies in factory, the folder of the key"),
+        ("sign app.ota --key factory --out other", "other is there already and is no package"),
+        ("sign app.ota --key factory --out app", "app is there already and is no package"),
+        (PACK.replace("app.ota", "app/main.py"), "app/main.py lies in app, the application's folder"),
+        (PACK.replace("app.ota", "other"), "other is there already and is no package"),
+    ],
+)
+def test_a_package_replaces_nothing_but_a_package(ota, made, words, complaint):
+    Path("factory").mkdir()
+    Path("link").symlink_to("factory/ota.key")
+    kept = {
+        "factory/ota.key": b"the key",
+        "other": b"mine",
+        "app.ota": made.encode(),
+        "app/main.py": b"import app\n",
+    }
+    for name, data in kept.items():
+        Path(name).write_bytes(data)
+    status, text = ota(words)
+    assert status == 1 and text.startswith("error: " + complaint) and text.count("\n") == 1
+    assert {name: Path(name).read_bytes() for name in kept} == kept and Path("link").is_symlink()
+
+
+def test_a_package_behind_a_link_is_signed_where_it_lies(ota):
+    ota("key factory")
+    ota(PACK)
+    Path("newest").symlink_to("app.ota")
+    assert ota("sign newest --key factory")[0] == 0
+    assert Path("newest").is_symlink() and package.read("app.ota").key
+
+
+def test_a_link_out_of_the_application_is_refused_until_it_is_ignored(ota):
+    Path("elsewhere").write_text("secret")
+    Path("app/passwd.txt").symlink_to("../elsewhere")
+    status, text = ota(PACK)
+    assert (status, text) == (
+        1,
+        "error: app/passwd.txt is a symbolic link out of the folder: copy the file, or name it in .aliotignore\n",
+    )
+    assert not Path("app.ota").exists()
+    Path("app/.aliotignore").write_text("notes\npasswd.txt\n")
+    Path("app/rows").symlink_to("table.bin")
+    assert ota(PACK)[0] == 0
+    assert "rows" in [file.path for file in package.read("app.ota").manifest.files]

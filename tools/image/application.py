@@ -53,8 +53,19 @@ def read(folder: Path | str) -> Application:
     usual = [name for name in names if not any(_is_private(part) for part in name.split("/"))]
     ignored = _ignored(folder, usual)
     taken = [name for name in usual if name not in ignored]
+    _refuse_outside(folder, taken)
     left_out = dict.fromkeys(_shortest(name, taken) for name in names if name not in taken)
     return Application(folder, {name: _read(folder / name) for name in taken}, tuple(left_out))
+
+
+def _refuse_outside(folder, names):
+    """UserError when a symbolic link leads out of the folder: what lies there is no part of the application."""
+    whole = folder.resolve()
+    for name in names:
+        if not (folder / name).resolve().is_relative_to(whole):
+            raise UserError(
+                f"{folder / name} is a symbolic link out of the folder: copy the file, or name it in {IGNORE}"
+            )
 
 
 def release() -> dict[str, bytes]:

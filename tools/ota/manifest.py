@@ -94,6 +94,8 @@ class Manifest:
 
 def parse(data: bytes) -> Manifest:
     """The Manifest in these bytes; UserError names the first line that is wrong."""
+    if len(data) > LARGEST:
+        raise UserError(f"the manifest has {len(data)} bytes; a board takes {LARGEST}")
     try:
         lines = data.decode().split("\n")
     except UnicodeDecodeError:

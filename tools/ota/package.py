@@ -89,6 +89,12 @@ def mpy_version(tree: Mapping[str, bytes]) -> int:
     return found.pop()
 
 
+def is_one(path: Path | str) -> bool:
+    """Whether a file begins as a package does. UserError when it cannot be read."""
+    with files.as_user_error(f"read {path}"), open(path, "rb") as stream:
+        return stream.read(len(MARK)) == MARK
+
+
 def read(path: Path | str) -> Package:
     """The Package in a file, whole: every file of it has its size and its SHA-256. UserError."""
     return parse(files.read(path, LARGEST), path)
@@ -98,9 +104,11 @@ def parse(data: bytes, name: object = "the package") -> Package:
     """The Package in these bytes; UserError names what is wrong with `name`."""
     if len(data) < _HEAD.size or not data.startswith(MARK):
         raise UserError(f"{name} is no package of a release: 'python -m tools ota pack' makes one")
-    _, form, _, signature, size, key = _HEAD.unpack_from(data)
+    _, form, reserved, signature, size, key = _HEAD.unpack_from(data)
     if form != FORM:
         raise UserError(f"{name} has form {form}, and these tools read form {FORM}: use newer ones")
+    if reserved:
+        raise UserError(f"{name} has {reserved} in byte 5, where a package has 0: it is damaged")
     at = _HEAD.size + signature
     text, contents = data[at : at + size], data[at + size :]
     if len(text) < size:

@@ -1,6 +1,7 @@
 """Releases over the air: keys, packages of files, their signatures."""
 
 import argparse
+import os
 from pathlib import Path
 
 from tools import actions, boards, files, passphrase
@@ -101,6 +102,7 @@ def _pack_arguments(parser):
 
 
 def _pack(args):
+    target = _target(args.out, args.files, "the application's folder")
     tree, stays = _tree(args.files, args.without)
     manifest = Manifest(
         args.release,
@@ -115,7 +117,7 @@ def _pack(args):
     )
     made = package.pack(tree, manifest)
     data = made.encode()
-    files.write(args.out, data)
+    files.write(target, data)
     actions.report(
         args,
         {**_plain(made), "path": args.out, "bytes": len(data), "stays": stays},
@@ -160,14 +162,27 @@ def _sign_arguments(parser):
 
 def _sign(args):
     found = package.read(args.package)
-    signed = found.signed(keys.unlock(args.key, _passphrase(args)))
     out = args.out or args.package
-    files.write(out, signed.encode())
+    target = _target(out, args.key, "the folder of the key")
+    signed = found.signed(keys.unlock(args.key, _passphrase(args)))
+    files.write(target, signed.encode())
     actions.report(
         args,
         {**_plain(signed), "path": out},
         [f"{out}: release {signed.manifest.release} signed by {signed.key}"],
     )
+
+
+def _target(out, folder, what):
+    """The file that becomes a package, behind symbolic links. UserError when something else would be lost."""
+    target = Path(os.path.realpath(out))
+    if folder and target.is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"{out} lies in {folder}, {what}: name a place outside of it")
+    if target.exists() and not (target.is_file() and package.is_one(target)):
+        raise UserError(
+            f"{out} is there already and is no package; nothing is overwritten, name another file"
+        )
+    return target
 
 
 def _inspect_arguments(parser):
