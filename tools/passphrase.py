@@ -52,13 +52,13 @@ def read(
 def _from_file(file, warn):
     try:
         with open(file, encoding="utf-8-sig") as stream:
-            readable = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077
+            mode = os.fstat(stream.fileno()).st_mode
             phrase = stream.readline().rstrip("\r\n")
     except OSError as error:
         raise UserError(f"cannot read the passphrase file {file}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise UserError(f"the passphrase file {file} is not UTF-8 text") from None
-    if readable:
+    if stat.S_ISREG(mode) and mode & 0o077:
         warn(f"warning: others may read {file}; chmod 600 {file}")
     return phrase
 

@@ -240,6 +240,12 @@ class TestPassphrase:
         assert passphrase.read(path, warn=said.append) == b"a passphrase"
         assert "chmod 600" in said[0]
 
+    def test_what_is_no_file_of_its_own_is_not_warned_of(self):
+        said = []
+        with pytest.raises(UserError, match="the passphrase is empty"):
+            passphrase.read("/dev/null", warn=said.append)
+        assert not said
+
     def test_from_the_environment(self):
         assert passphrase.read(environment={"ALIOT_CA_PASSPHRASE": "abc"}) == b"abc"
 
