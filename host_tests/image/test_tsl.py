@@ -65,7 +65,22 @@ BAD = [
     ((*TEMP, "specs", "step"), "0", "specs.step: 0 is not above 0"),
     (TEMP, {"type": "int", "specs": {"max": "3000000000"}}, "specs.max: 3000000000 is no int32"),
     (TEMP, {"type": "int", "specs": {"min": "0.5"}}, "specs.min: 0.5 is no int32"),
-    (TEMP, {"type": "enum", "specs": {"on": "1"}}, "properties[0].dataType.specs: a key is no integer"),
+    (TEMP, {"type": "enum", "specs": {"on": "1"}}, 'properties[0].dataType.specs: "on", a key, is no'),
+    *(
+        (TEMP, {"type": "enum", "specs": {key: ""}}, "a key, is no integer")
+        for key in (" 1", "1_0", "١", "", "+1")
+    ),
+    (TEMP, {"type": "enum", "specs": {"1" * 5000: ""}}, "a key, is no integer"),
+    (
+        TEMP,
+        {"type": "enum", "specs": {"1": "", "01": ""}},
+        "properties[0].dataType.specs: a key stands there twice",
+    ),
+    *(
+        ((*TEMP, "specs", "min"), text, "specs.min: ")
+        for text in (" 1", "1_0", "١", "NaN", "1" * 5000, "1e" + "9" * 30)
+    ),
+    (("properties", 0, "identifier"), "a\nb", "properties[0].identifier: 'a\\nb' is not letters, digits"),
     (TEMP, {"type": "enum", "specs": {}}, "specs: 0 keys; 1 to 100 it has to have"),
     (TEMP, {"type": "enum", "specs": {str(n): "" for n in range(101)}}, "specs: 101 keys"),
     (TEMP, {"type": "text", "specs": {"length": "10241"}}, "specs.length: 10241 is not 1 to 10240"),
@@ -218,3 +233,11 @@ def test_whatever_stands_in_a_tsl_it_is_a_table_or_one_line(place, value):
         assert build(changed(place, value)).data[:4] == tsl.MAGIC
     except UserError as refused:
         assert "\n" not in str(refused)
+
+
+def test_a_number_of_5000_digits_is_refused_at_its_place():
+    text = json.dumps(LEAST).replace('"-40"', "9" * 5000)
+    with pytest.raises(UserError, match=r"properties\[0\]\.dataType\.specs\.min: .{1,50} is no number"):
+        tsl.build(text.encode())
+    with pytest.raises(UserError, match=r"properties\[0\]: .{1,50} is no object"):
+        tsl.build(b'{"properties": [' + b"9" * 5000 + b"]}")

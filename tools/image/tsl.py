@@ -50,6 +50,9 @@ RESERVED = {"set", "get", "post", "property", "event", "time", "value"}
 BUILT_IN = {"events": ("post",), "services": ("set", "get")}
 ITEMS = ("int", "float", "double", "text", "struct")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]{1,50}")
+_KEY = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DIGITS = 400  # of a number as text: more than any double has
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,14 @@ class _Fault(Exception):
     """What is wrong, and where in the JSON."""
 
 
+class _Long(str):
+    """A whole number of the JSON with more digits than one can have: its text, so that its place gets named."""
+
+
+def _whole(text: str) -> int | _Long:
+    return int(text) if len(text) <= _DIGITS else _Long(text)
+
+
 def is_tsl(name: str, data: bytes) -> bool:
     """Whether a file of an application is a TSL: by its name, and by what a TSL has and other JSON has not."""
     found = sum(f'"{key}"'.encode() in data for key in ("schema", "profile", "properties"))
@@ -78,7 +89,7 @@ def is_tsl(name: str, data: bytes) -> bool:
 def build(data: bytes, name: str = NAME) -> Table:
     """The table of a TSL. UserError in one line, with file and place in it, when it is none."""
     try:
-        content = json.loads(data.decode("utf-8-sig"))
+        content = json.loads(data.decode("utf-8-sig"), parse_int=_whole)
     except UnicodeDecodeError:
         raise UserError(f"{name} is not UTF-8: export the TSL from the console again") from None
     except json.JSONDecodeError as error:
@@ -151,7 +162,7 @@ def _identifier(value: Any, where: str, is_feature: bool = False) -> str:
         raise _Fault(f"{where}: missing")
     parts = value.split(":")
     if len(parts) > 1 + is_feature or not all(_IDENTIFIER.fullmatch(part) for part in parts):
-        raise _Fault(f"{where}: '{value}' is not letters, digits and _, at most 50")
+        raise _Fault(f"{where}: {_quoted(value)} is not letters, digits and _, at most 50")
     if is_feature and parts[-1] in RESERVED:
         raise _Fault(f"{where}: '{value}' is a name that the platform keeps for itself")
     return value
@@ -246,12 +257,14 @@ def _floating(letter: bytes) -> Callable[[dict, str, tuple[str, ...]], bytes]:
 
 
 def _enum(specs: dict, where: str, above: tuple[str, ...]) -> bytes:
-    try:
-        keys = sorted(int(key) for key in specs)
-    except ValueError:
-        raise _Fault(f"{where}: a key is no integer") from None
+    for key in specs:
+        if not _KEY.fullmatch(key) or len(key) > _DIGITS:
+            raise _Fault(f"{where}: {_shown(key)}, a key, is no integer")
+    keys = sorted(int(key) for key in specs)
     if not 0 < len(keys) <= ENUM:
         raise _Fault(f"{where}: {len(keys)} keys; 1 to {ENUM} it has to have")
+    if len(set(keys)) < len(keys):
+        raise _Fault(f"{where}: a key stands there twice")
     if keys[0] < INT32[0] or keys[-1] > INT32[1]:
         raise _Fault(f"{where}: a key is no int32")
     return b"e" + struct.pack(f"<B{len(keys)}i", len(keys), *keys)
@@ -291,11 +304,13 @@ def _number(specs: dict, name: str, where: str) -> Decimal | None:
     value = specs.get(name)
     if value is None or value == "":
         return None
+    text = str(value)
+    fits = len(text) <= _DIGITS and not isinstance(value, bool) and _DECIMAL.fullmatch(text)
     try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+        number = Decimal(text) if fits else Decimal("nan")
+    except InvalidOperation:  # an exponent beyond all bounds
         number = Decimal("nan")
-    if isinstance(value, bool) or not number.is_finite() or abs(number.adjusted()) > 300:
+    if not number.is_finite() or abs(number.adjusted()) > 300:
         raise _Fault(f"{where}.{name}: {_shown(value)} is no number")
     return number
 
@@ -340,6 +355,11 @@ def _at(place: str, name: str) -> str:
 
 def _a(name: str) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _quoted(text: str) -> str:
+    """Text between single quotation marks, on one line."""
+    return f"'{json.dumps(text)[1:-1]}'"
 
 
 def _shown(value: Any) -> str:
