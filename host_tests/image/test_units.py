@@ -5,7 +5,7 @@ import builtins
 
 import pytest
 
-from tools.image import release
+from tools.image import release, shortening
 from tools.image.joining import Joiner, JoinError, Module
 
 HOMES = {
@@ -73,3 +73,10 @@ def test_what_python_has_keeps_its_name():
     short = release.build()
     assert not [name for name in short.names if name in dir(builtins)]
     assert "round(" in short.units["aliot.thing.model"].text
+
+
+def test_names_that_are_to_come_last_do():
+    """There are more names than short ones: a gateway's get theirs before those of Things and services."""
+    texts = ["", "", "class Item:\n    deferred = urgent = 0", "class Other:\n    deferred = 0"]
+    assert list(shortening.table(texts, set(), set()))[0] == "deferred"
+    assert list(shortening.table(texts, set(), set(), last={"deferred"}))[-1] == "deferred"

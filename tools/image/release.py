@@ -75,6 +75,8 @@ UNITS = {
     "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
     "aliot.bootstrap.exchange": "names bootstrap.messages bootstrap.exchange",
 }
+# what boards with the least memory left, gateways and those with a certificate, do without: its names come last
+ROOMY = ("aliot.thing", "aliot.services", "aliot.ota")
 UMQTT = Path(__file__).with_name("umqtt_names.txt")
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -178,7 +180,15 @@ def _build(texts, keep, documented):
     order = sorted(joined, key=lambda unit: unit not in UNITS)
     own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
     owned = set().union(*own.values())
-    names = shortening.table([joined[unit].text for unit in order], keep | modules, foreign, owned)
+    spoken = {unit: shortening.identifiers(ast.parse(joined[unit].text)) for unit in order}
+    tight = set().union(*(spoken[unit] for unit in order if not unit.startswith(ROOMY)))
+    names = shortening.table(
+        [joined[unit].text for unit in order],
+        keep | modules,
+        foreign,
+        owned,
+        set().union(*spoken.values()) - tight,
+    )
     by_name = set().union(*(shortening.keywords(ast.parse(unit.text)) for unit in joined.values()))
     digest = hashlib.sha256()
     for name, unit in joined.items():

@@ -133,11 +133,12 @@ def table(
     public: set[str] | frozenset[str],
     foreign: set[str] | frozenset[str],
     owned: Container[str] = (),
+    last: Container[str] = (),
 ) -> dict[str, str]:
     """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
     `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
-    uses, are given to nothing.
+    uses, are given to nothing. The names in `last` come after all others.
     """
     trees = [ast.parse(text) for text in texts]
     public = public.union(*map(spoken, trees))
@@ -176,7 +177,11 @@ def table(
         and len(name) > 1
     ]
     names.sort(
-        key=lambda name: (*(name not in unit for unit in where[:6]), -sum(name in unit for unit in where))
+        key=lambda name: (
+            *(name not in unit for unit in where[:6]),
+            name in last,
+            -sum(name in unit for unit in where),
+        )
     )
     short = {}
     for name in names:
