@@ -172,7 +172,6 @@ def table(
         and name not in owned
         and name not in python
         and name not in listed(HELD)
-        and name not in dir(builtins)  # one source's method may be Python's function to another
         and name[:2] != "__"
         and len(name) > 1
     ]
