@@ -1,5 +1,6 @@
 """An application's folder, anywhere: `new` makes it, `test` runs its tests and shows the console of a failure."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def test_no_such_line(board):
             'DEVICE_SECRET = "0123456789abcdef0123456789abcde0"',
             "secrets.py looks as if it held",
         ),
+        ("model.json", '{"schema": "", "properties": 5}', "model.json: properties: 5 is no list"),
     ],
     ids=lambda value: value.split(" ")[0],
 )
@@ -110,6 +112,27 @@ def test_what_cannot_be_flashed_is_an_error_of_one_line(project, file, text, sai
     (project / file).write_text(text)
     status, output = run_tests(project)
     assert status == 1 and " 1 error" in output and said in output and "tools/" not in output, output
+
+
+def test_the_cloud_has_the_model_of_the_application(project):
+    switch = {
+        "identifier": "Lit",
+        "name": "Lit",
+        "accessMode": "rw",
+        "dataType": {"type": "bool", "specs": {}},
+    }
+    whole = {"schema": "", "profile": {}, "properties": [switch], "events": [], "services": []}
+    for model in (whole, [whole]):
+        (project / "model.json").write_text(json.dumps(model))
+        (project / "tests/test_main.py").write_text(
+            """
+def test_model(cloud):
+    found = cloud.admin("GET", f"/products/{cloud.product_key}/tsl")
+    assert [one["identifier"] for one in found["properties"]] == ["Lit"]
+"""
+        )
+        status, said = run_tests(project)
+        assert status == 0, said
 
 
 def test_options_go_to_pytest_and_its_status_comes_back(project):

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 
 from tools.emulator.board.boot import Board, BoardError
-from tools.emulator.cloud.process import Cloud
+from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
 from tools.flash import file_list, leaks
-from tools.image import application, config, flash_image, identity, release
+from tools.image import application, config, flash_image, identity, release, tsl
 
 SECONDS = 30.0  # to wait, where a test does not say how long
 
@@ -45,7 +45,7 @@ class Message:
 
 
 class ProjectCloud(Cloud):
-    """The emulated cloud, with one product and one device in it.
+    """The emulated cloud, with one product and one device in it; the product's model is that of `folder`, if any.
 
     Topics are completed as `Device` does it: `user/update`, `thing/event/property/post`, or whole from a `/` on.
     Beside the calls of `Cloud` (`arm`, `advance`, `act`, `stop`, `restart`, ...) it has those that a test wants.
@@ -53,13 +53,18 @@ class ProjectCloud(Cloud):
 
     product_key, device_name = "a1PROJECT01", "board-1"
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, folder: Path | None = None) -> None:
         self.device_secret = secrets.token_hex(16)
         self._waited_for: dict[str, int] = {}  # topic -> number of the last message that a test has got
         device = {"device_name": self.device_name, "device_secret": self.device_secret}
         product = {"product_key": self.product_key, "auth": "secret", "node": "direct", "device": [device]}
+        model = None if folder is None else model_of(folder)
         super().__init__(
-            {"instance": {"kind": "public", "region": "cn-shanghai"}, "product": [product]}, run_dir
+            {
+                "instance": {"kind": "public", "region": "cn-shanghai"},
+                "product": [product | ({"tsl": str(model)} if model else {})],
+            },
+            run_dir,
         )
 
     def burned(self) -> dict[str, str]:
@@ -146,10 +151,17 @@ class ProjectBoard(Board):
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[ProjectCloud]:
-    """An emulated cloud that runs, and knows the device that `board` is."""
-    with ProjectCloud(tmp_path / "cloud") as running:
+def cloud(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[ProjectCloud]:
+    """An emulated cloud that runs, and knows the device that `board` is, and the application's model."""
+    try:
+        running = ProjectCloud(tmp_path / "cloud", pytestconfig.rootpath)
+        running.start()
+    except (UserError, CloudError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    try:
         yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture
@@ -164,6 +176,16 @@ def board(cloud: ProjectCloud, pytestconfig: pytest.Config, tmp_path: Path) -> I
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield made
     made.power_off()
+
+
+def model_of(folder: Path) -> Path | None:
+    """The file of an application's model (TSL), None when it has none. UserError when no board takes it."""
+    path = folder / tsl.NAME
+    data = path.read_bytes() if path.is_file() else b""
+    if not tsl.is_tsl(tsl.NAME, data):
+        return None
+    tsl.build(data)
+    return path.resolve()
 
 
 def image(folder: Path, cloud: ProjectCloud) -> bytes:

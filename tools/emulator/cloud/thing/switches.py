@@ -106,11 +106,12 @@ def read_model(table: Table, key: str, folder: Path) -> Model | None:
     found = []
     for name in listed:
         try:
-            found.append(json.loads((folder / name).read_bytes()))
+            content = json.loads((folder / name).read_bytes())
         except OSError as error:
             raise table.error(key, f"cannot read {name}: {error.strerror}") from None
         except (ValueError, RecursionError):
             raise table.error(key, f"{name} is not JSON; export the TSL from the console again") from None
+        found += content if isinstance(content, list) else [content]
     try:
         return model.read(found)
     except ValueError as error:
