@@ -168,6 +168,9 @@ def test_a_web_hook_gets_each_message_in_order_until_it_takes_it(run, business):
         "http://192.0.2.1/x",
         "http://example.com/",
         "http://127.0.0.1:x/",
+        "http://127.0.0.1:0/",
+        "http://user:password@127.0.0.1:8080/",
+        "http://@127.0.0.1:8080/",
         "http://[",
         "file:///x",
         "",
@@ -178,3 +181,13 @@ def test_a_web_hook_is_on_loopback(run, url):
         assert "url must be http://127.0.0.1:PORT/PATH" in str(
             cloud.admin("POST", "/web_hooks", {"url": url}, status=400)
         )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_web_hook_is_not_the_cloud_itself(run, host):
+    with run() as cloud:
+        answer = cloud.admin(
+            "POST", "/web_hooks", {"url": f"http://{host}:{cloud.ports['admin']}/publish"}, status=400
+        )
+        assert "the cloud's own admin API" in str(answer)
+        assert cloud.admin("GET", "/web_hooks") == []

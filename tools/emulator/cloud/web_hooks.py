@@ -73,20 +73,27 @@ def web_hooks(app: AdminApp, request: Request) -> list[dict[str, Any]]:
 @route("POST", "/web_hooks")
 def add(app: AdminApp, request: Request) -> dict[str, Any]:
     url = body(request, url=str)["url"]
-    try:
-        parts = urlsplit(url)
-        local = parts.scheme == "http" and parts.hostname in {name.strip("[]") for name in LOOPBACK if name}
-        _ = parts.port
-    except ValueError:
-        local = False
-    if not local or not url.isascii() or not url.isprintable() or " " in url:
+    if not url.isascii() or not url.isprintable() or " " in url or not _is_local(url):
         raise BadRequest(
             400, "url must be http://127.0.0.1:PORT/PATH, or another name of this machine's loopback"
         )
+    if (urlsplit(url).port or 80) == app.server.ports.get("admin"):
+        raise BadRequest(400, "url is the cloud's own admin API; name the port of the business server")
     hook = WebHook(url, app.instance.server_messages.newest())
     hook.task = asyncio.ensure_future(hook.run(app.instance))
     app.instance.server_messages.hooks.append(hook)
     return hook.as_dict()
+
+
+def _is_local(url):
+    try:
+        parts = urlsplit(url)
+        names = {name.strip("[]") for name in LOOPBACK if name}
+        return (
+            parts.scheme == "http" and parts.hostname in names and parts.port != 0 and "@" not in parts.netloc
+        )
+    except ValueError:
+        return False
 
 
 @route("DELETE", "/web_hooks")
