@@ -17,7 +17,7 @@ from host_tests.support.cloud.client import (
     registered,
     unit_packet,
 )
-from tools.emulator.cloud import admin
+from tools.emulator.cloud import admin, cloud_api
 from tools.emulator.cloud.codec import Publish
 
 
@@ -245,6 +245,21 @@ def test_no_web_page_reaches_the_admin_api(cloud, headers):
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"GET /log?after=" + b"9" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"POST /faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, 400),
+        *(
+            (
+                b"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body),
+                400,
+            )
+            for body in (
+                b'{"qos":NaN}',
+                b"[-Infinity]",
+                b'{"a":1e999}',
+                b'"\\ud800"',
+                b'"\xed\xa0\x80"',
+                b"9" * 5000,
+            )
+        ),
         (b"G" * 20_000, 413),
     ],
     ids=lambda value: repr(value[:50]) if isinstance(value, bytes) else "",
@@ -266,6 +281,33 @@ def test_requests_may_follow_each_other_on_one_connection(cloud):
         while data.count(b'"online"') < 3:
             data += link.recv(65536)
         assert data.count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_a_defect_is_answered_and_logged_and_the_connection_goes_on(cloud, monkeypatch):
+    def now(*_):
+        return {}["secret"]
+
+    async def later(*_):
+        raise OverflowError("secret")
+
+    for name, function in (("Now", now), ("Later", later)):
+        monkeypatch.setitem(cloud_api.ACTIONS, name, function)
+    monkeypatch.setattr(cloud.instance.journal, "select_messages", now)
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.ports["admin"], timeout=20)
+    for method, path, kind in (
+        ("POST", "/api/Now", "KeyError"),
+        ("POST", "/api/Later", "OverflowError"),
+        ("GET", "/messages", "KeyError"),
+    ):
+        connection.request(method, path)
+        response = connection.getresponse()
+        error = json.loads(response.read())["error"]
+        assert response.status == 500 and error.startswith(
+            f"a defect of the emulator: {kind} in test_admin.py, line"
+        )
+        (event,) = cloud.log(event="request failed", path=path)
+        assert event["where"] == "admin" and kind in event["reason"] and "secret" not in str(event)
+    connection.close()
 
 
 def test_the_index_lists_every_route(cloud):

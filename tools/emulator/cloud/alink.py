@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
-from tools.emulator.cloud.web import compact
+from tools.emulator.cloud.web import compact, finite, refuse
 
 SUCCESS, BAD_REQUEST, BAD_PARAMETER = 200, 400, 460
 BLANKS = " \t\r\n"
@@ -52,15 +51,6 @@ def parse(payload: bytes) -> Body | None:
     except (ValueError, RecursionError):
         return None
     return value
-
-
-def refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def finite(text: str) -> float:
-    value = float(text)
-    return value if isfinite(value) else refuse(text)
 
 
 def raw_member(text: str, name: str) -> str | None:

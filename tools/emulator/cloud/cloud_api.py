@@ -9,14 +9,13 @@ parameters by name. It returns `Data`, or a coroutine of it, and raises
 from __future__ import annotations
 
 import inspect
-import json
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.admin_routes import body, route
 from tools.emulator.cloud.codes import Refused
-from tools.emulator.cloud.web import BadRequest, answer_json
+from tools.emulator.cloud.web import BadRequest, answer_json, strict_json
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.admin import AdminApp
@@ -47,8 +46,8 @@ def value(values: dict[str, Any], name: str, kind: type, default: Any = None) ->
     found = values.get(name, default)
     if isinstance(found, str) and kind in (dict, list):
         try:
-            found = json.loads(found)
-        except (ValueError, RecursionError):
+            found = strict_json(found)
+        except ValueError:
             raise Failed("ParameterError", f"{name} is not JSON") from None
     if found is None and default is None and name not in values:
         raise Failed("ParameterError", f"{name} is missing")
@@ -77,16 +76,23 @@ def device_of(app: AdminApp, values: dict[str, Any]) -> Device:
     return found
 
 
+def parameters(request: Request) -> dict[str, Any]:
+    try:
+        return body(request)
+    except ValueError as error:
+        raise Failed("ParameterError", str(error)) from None
+
+
 @route("POST", "/api/{action}")
 def call(app: AdminApp, request: Request, action: str) -> Any:
-    function, values = ACTIONS.get(action), body(request)
+    function = ACTIONS.get(action)
     if function is None:
         raise BadRequest(404, f"there is no call {action}; there are {', '.join(sorted(ACTIONS))}")
 
     async def answer() -> Response:
         envelope: dict[str, Any] = {"RequestId": str(uuid.uuid4()).upper()}
         try:
-            data = function(app, values)
+            data = function(app, parameters(request))
             data = await data if inspect.isawaitable(data) else data
         except (Failed, Refused) as error:
             return answer_json({**envelope, "Success": False, "Code": error.code, "ErrorMessage": str(error)})

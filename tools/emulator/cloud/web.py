@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
+from math import isfinite
+from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tools.emulator.cloud.identifier import whole_number
@@ -44,11 +47,8 @@ class Request:
     body: bytes = b""
 
     def json(self) -> Any:
-        """The body as JSON, {} if there is none; raises ValueError."""
-        try:
-            return json.loads(self.body) if self.body else {}
-        except RecursionError:
-            raise ValueError("the JSON is nested too deeply") from None
+        """The body as JSON, {} if there is none; raises ValueError, as `strict_json`."""
+        return strict_json(self.body) if self.body else {}
 
 
 @dataclass
@@ -102,6 +102,27 @@ class Stream(Response):
 def compact(value: object) -> bytes:
     """JSON without a blank, as old clients need it (direct.md 3); half a character becomes `?`."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+def strict_json(text: str | bytes) -> Any:
+    """JSON that every parser takes. ValueError: NaN, Infinity, numbers beyond a double's, half a character."""
+    try:
+        value = json.loads(text, parse_constant=refuse, parse_float=finite)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) is no text") from None
+    return value
+
+
+def refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else refuse(text)
 
 
 def answer_json(value: object, status: int = 200, **more: Any) -> Response:
@@ -188,16 +209,35 @@ class HttpPeer(Handler):
         return len(self.buffer) >= self.missing
 
     def respond(self, request: Request) -> None:
-        response = self.app(request, self.link)
+        try:
+            response = self.app(request, self.link)
+        except BadRequest:
+            raise
+        except Exception as error:
+            response = self.failed(request, error)
         if asyncio.iscoroutine(response):
             self.busy = asyncio.ensure_future(self.later(request, response))
         else:
             self.send(request, response)
 
     async def later(self, request: Request, response: Awaitable[Response]) -> None:
-        self.send(request, await response)
+        try:
+            found = await response
+        except BadRequest as error:
+            found = answer_json({"error": str(error)}, error.status)
+        except Exception as error:
+            found = self.failed(request, error)
+        self.send(request, found)
         self.busy = None
         self.serve()
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that the emulator stumbles over; the log has the place, and no values."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+        listener = self.link.listener
+        listener.journal.event("request failed", where=listener.where, path=request.path, reason=reason)
+        return answer_json({"error": f"a defect of the emulator: {reason}"}, 500)
 
     def send(self, request: Request, response: Response) -> None:
         if response is None:

@@ -194,7 +194,7 @@ CALLS = [
     ("CreateJob", {"JobDocument": json.loads('{"a":' + "[" * 21 + "]" * 21 + "}")}, "ParameterError"),
     ("CreateJob", {"TimeoutConfig": {"inProgressTimeoutInMinutes": 10_081}}, "ParameterError"),
     ("CreateJob", {"TimeoutConfig": {"inProgressTimeoutInMinutes": -1}}, "ParameterError"),
-    ("CancelJob", {"JobId": "\ud800"}, "iot.job.NotExisted"),
+    ("CancelJob", {"JobId": "\ud800"}, "ParameterError"),
     ("CancelJob", {"JobId": "nothing"}, "iot.job.NotExisted"),
     ("DeleteJob", {}, "ParameterError"),
 ]

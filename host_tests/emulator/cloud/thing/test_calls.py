@@ -154,3 +154,27 @@ def test_the_admin_api_over_http(run):
     with run() as again:
         assert again.admin("GET", "/products")[0]["tsl"] is True
         assert PK not in str(again.admin("GET", "/products"))
+
+
+@pytest.mark.parametrize(
+    "action", ["QueryDevicePropertyData", "QueryDeviceEventData", "QueryDeviceServiceData"]
+)
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("StartTime", 2**63),
+        ("EndTime", 2**63),
+        ("StartTime", -(2**63) - 1),
+        ("Identifier", "\ud800"),
+        ("Identifier", float("nan")),
+        ("More", float("inf")),
+    ],
+)
+def test_what_no_store_can_hold_is_a_parameter_error(call, world, action, name, bad):
+    answer = call(world(), action, **{"Identifier": "Count", name: bad})
+    assert (answer["Success"], answer["Code"]) == (False, "ParameterError")
+
+
+@pytest.mark.parametrize("items", ['{"Count":NaN}', '{"Count":1e999}', '{"Count":"\\ud800"}'])
+def test_json_as_text_is_as_strict(call, world, items):
+    assert call(world(), "SetDeviceProperty", Items=items)["ErrorMessage"] == "Items is not JSON"

@@ -99,6 +99,8 @@ def page(app: AdminApp, values: dict[str, Any], kind: str, name: str | None) -> 
     """{"points": of one page, "NextValid": whether more are there, "NextTime": from which they go on}."""
     device = device_of(app, values)
     start, end = value(values, "StartTime", int, 0), value(values, "EndTime", int, FOREVER)
+    if not all(-(2**63) <= time < 2**63 for time in (start, end)):
+        raise Failed("ParameterError", "StartTime and EndTime are milliseconds in 64 bits")
     size = value(values, "PageSize", int, PAGE_MAX)
     if not 1 <= size <= PAGE_MAX:
         raise Failed("ParameterError", f"PageSize must be 1 to {PAGE_MAX}")
