@@ -201,6 +201,7 @@ SENTENCES = [
     ("Mode", "cool", 6309, "Mode: text of 4 bytes is not one of -7, 0, 2"),
     ("Place", {"lat": 91}, 6322, "Place.lat: 91 is not a number up to 90"),
     ("Ints", [1, 2, None], 6325, "Ints[2]: NoneType is not an integer from -2147483648 to 2147483647"),
+    ("Int", 10**4000, 6306, "Int: int is not an integer from -5 to 100"),
     ("Ints", [1] * 4, 6324, "Ints: 4 elements are more than 3"),
     ("Lamp", 1, 6320, "the model has no Lamp"),
 ]

@@ -55,24 +55,28 @@ class Thing(Delivery):
         """Post properties: a dict, or by their names; `time` in ms since 1970, by default now.
 
         Returns whether they went out at once. If not they are kept in the outbox, and poll() sends them. ThingError
-        where the model refuses a value, ValueError for what JSON or the outbox does not hold; nothing is kept then.
+        where the model refuses a value, ValueError for what JSON or the outbox does not hold and for a time that is
+        none; nothing is kept then. A file that does not take them is a line of state (`store`), and False. Of no
+        property nothing is sent, and True.
         """
         named.update(*values)
+        if not named:
+            return True
         if len(named) > _MOST:
             raise ThingError(6106, "%d properties" % len(named))
+        members(named)
         model = self.read()
-        for name in named:
-            named[name] = value = sendable(named[name])
-            if model:
-                named[name] = model.property_value(name, value)
+        if model:
+            for name in named:
+                named[name] = model.property_value(name, named[name])
         self.values.update(named)
         return self.put("property", named, time)
 
     def event(self, identifier, *outputs, time=None, **named):
         """Post an event with its outputs, a dict or by their names; all else as post()."""
         named.update(*outputs)
-        for name in named:
-            named[name] = sendable(named[name])
+        members({identifier: None})  # it is a name as well
+        members(named)
         model = self.read()
         if model:
             named = model.event(identifier, named)
@@ -125,6 +129,16 @@ class Thing(Delivery):
 def sendable(value):
     """`value`, a bool as 0 or 1; ValueError for what is no JSON (application.md 2)."""
     kind = type(value)
-    if kind is int or kind is str or kind is float and value - value == 0:
+    if kind is int or kind is float and value - value == 0 or kind is str and b"\xed" not in value.encode():
         return value
-    return load("thing.json_value").sendable(value)
+    return load("json_value").sendable(value)
+
+
+def members(values):
+    """The dict `values` with each value as sendable() gives it; ValueError also for a name that is no text."""
+    for name in values:
+        if not isinstance(name, str):
+            raise ValueError("a name is text")
+        sendable(name)
+        values[name] = sendable(values[name])
+    return values

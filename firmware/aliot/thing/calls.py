@@ -5,7 +5,7 @@ Loaded when it does, and dropped.
 
 from aliot import load
 from aliot.errors import AliotError
-from aliot.thing import sendable
+from aliot.thing import members, sendable
 from aliot.thing.errors import ThingError
 from aliot.ticks import uptime
 from micropython import const
@@ -86,6 +86,8 @@ def _answer(thing, answer, name, message):
 def _set(thing, name, value, new, topic):
     """Give a value to its handler, and put what is to be posted into `new`; (code, text) when that fails."""
     try:
+        sendable(name)
+        sendable(value)
         model = thing.read()
         if name not in thing.setters:
             raise ThingError(460, "no handler for " + name)
@@ -107,7 +109,7 @@ def _serve(thing, name, params, topic):
         if model:
             params = model.service_inputs(name, params)
         data = thing.services[name](**params) or {}
-        data = {one: sendable(data[one]) for one in data}
+        data = members(dict(data))
         return model.service_outputs(name, data) if model else data, None
     except Exception as problem:
         return None, _failed(thing, problem, topic)

@@ -10,6 +10,7 @@ from aliot.thing.requests import of
 from aliot.ticks import uptime
 from micropython import const
 
+_END = const(10000000000000)  # ms since 1970, in 2286
 _FLIGHT = const(5)  # messages that may wait for their replies
 
 
@@ -32,7 +33,9 @@ class Delivery:
         self.requests.connects.append(self._begin)
 
     def put(self, kind, params, time=None):
-        """Send an entry now, or keep it; whether it went out."""
+        """Send an entry now, or keep it; whether it went out. ValueError: a time that is none, or it is too large."""
+        if time is not None and (type(time) is not int or not 0 <= time < _END):
+            raise ValueError("a time is an integer, ms since 1970")
         if not time and clock.server:
             time = self.last = max(clock.utc() * 1000, self.last + 1)
         outbox = self.outbox
@@ -43,7 +46,11 @@ class Delivery:
             and self.requests.room()
         )
         id = pace.next_id(self.device) if free else 0
-        number = outbox.put(kind, params, time, id)
+        try:
+            number = outbox.put(kind, params, time, id)
+        except AliotError as problem:  # of the outbox's file
+            load("thing.backlog").report(self, problem)
+            return False
         return free and self.send(kind, params, time, id, number)
 
     def send(self, kind, params, time, id, number):

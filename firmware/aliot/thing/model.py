@@ -20,6 +20,7 @@ from micropython import const
 _MAGIC = b"TSL1"
 _SLOTS = const(6)  # where they begin
 _LARGEST = const(8192)  # bytes of one feature
+_LONG = const(1 << 63)
 _DEEPEST = const(4)  # an array of structs, with a level to spare
 
 
@@ -61,6 +62,8 @@ class Model:
         self.file.close()
 
     def _do(self, work, identifier, value, back):
+        if not isinstance(identifier, str):
+            raise ValueError("a name is text")
         try:
             return work(self._feature, identifier, value, back)
         except (ThingError, MemoryError):
@@ -225,7 +228,7 @@ def _refuse(number, name, value, wanted):
 
 
 def _shown(value):
-    """A number as it is, of all else what it is."""
-    if isinstance(value, (int, float)):
+    """A number as it is, one of more than 64 bits and all else as what it is."""
+    if isinstance(value, float) or isinstance(value, int) and -_LONG < value < _LONG:
         return str(value)
     return "text of %d bytes" % len(value.encode()) if isinstance(value, str) else type(value).__name__

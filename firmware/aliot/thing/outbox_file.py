@@ -143,7 +143,9 @@ class File:
 
     def _failed(self, problem):
         number = problem.args[0]
-        return StoreError("the file %s: %s" % (self.path, "full" if number == 28 else "error %s" % number))
+        full = number == 28  # ENOSPC
+        text = "the file %s: %s" % (self.path, "full" if full else "error %s" % number)
+        return StoreError(text, "store.full" if full else None)
 
     def _load(self, file):
         box = self.outbox

@@ -123,6 +123,33 @@ def test_what_the_platform_refuses_for_now_goes_again(code):
     assert cloud.once("T") == [(sent[0]["params"]["T"]["time"], 1)]
 
 
+def test_a_file_system_that_is_full_is_a_line_each_and_no_error():
+    if PATH[1:] in os.listdir("/"):
+        os.remove(PATH)
+    peer = Peer(Cloud())
+    thing = start(peer, Outbox(path=PATH))
+    write = thing.outbox.file._write
+    full = []
+
+    def fail(data):
+        full.append(data)
+        raise thing.outbox.file._failed(OSError(28))
+
+    thing.outbox.file._write = fail
+    peer.sent.clear()
+    peer.states.clear()
+    assert thing.post(A=1) is False and thing.event("E") is False
+    thing.property("S")(lambda value: None)
+    peer.say("thing/service/property/set", {"id": "1", "params": {"S": 1}})
+    peer.run(thing, 1000)
+    assert peer.connected and peer.messages("thing/service/property/set_reply")[0]["code"] == 200
+    assert POST not in peer.topics() and len(full) == 3
+    assert [fields["code"] for state, fields in peer.states] == ["store.full"] * 3
+    assert all([state == "error" and fields["advice"] for state, fields in peer.states])
+    thing.outbox.file._write = write
+    assert thing.post(A=2) is True
+
+
 def test_what_was_acknowledged_is_not_sent_again():
     cloud = Cloud()
     peer = Peer(cloud)

@@ -38,7 +38,18 @@ TABLES = {
         ("/ext/rrpc/123/sys/a1Other/dev_0001/thing/service/Reset", {"id": "1"}, None),
         ("/ext/rrpc/123", {"id": "1"}, None),
     ],
-    "test_what_cannot_be_sent": [("nan",), ("inf",), ("bytes",), ("object",), ("key",), ("nested",)],
+    "test_what_cannot_be_sent": [
+        ("nan",),
+        ("inf",),
+        ("bytes",),
+        ("object",),
+        ("key",),
+        ("nested",),
+        ("cyclic",),
+        ("half",),
+        ("half name",),
+    ],
+    "test_times_that_are_none": [(-5,), (1 << 70,), (1.5e12,), ("x",), (True,)],
 }
 
 
@@ -110,7 +121,12 @@ def test_without_a_clock_the_platform_stamps_what_goes_out_at_once():
 
 def test_what_cannot_be_sent(what):
     peer, thing = made()
+    cyclic = []
+    cyclic.append({"a": cyclic})
     value = {
+        "cyclic": cyclic,
+        "half": "a" + chr(0xD800),
+        "half name": {chr(0xDFFF): 1},
         "nan": float("nan"),
         "inf": -float("inf"),
         "bytes": b"x",
@@ -130,6 +146,47 @@ def test_what_cannot_be_sent(what):
         raise AssertionError("taken")
     except ThingError as problem:
         assert problem.code == "thing.6106"
+
+
+def test_texts_of_every_plane_are_sent():
+    peer, thing = made()
+    for text in ("\u00ed", chr(0xD7FF), chr(0xE000), "\U0001f600"):
+        thing.post({text: [text]})
+        assert list(peer.sent[-1][1]["params"].items())[0][1]["value"] == [text]
+
+
+def test_times_that_are_none(time):
+    peer, thing = made()
+    for action in (lambda: thing.post(A=1, time=time), lambda: thing.event("E", time=time)):
+        try:
+            action()
+            raise AssertionError("taken")
+        except ValueError:
+            pass
+    assert not peer.sent and len(thing.outbox) == 0
+
+
+def test_names_that_are_no_text_and_no_names_at_all():
+    peer, thing = made()
+    for action in (lambda: thing.post({5: 1}), lambda: thing.event(5), lambda: thing.event("E", {5: 1})):
+        try:
+            action()
+            raise AssertionError("taken")
+        except ValueError as problem:
+            assert str(problem) == "a name is text"
+    assert thing.post() is True and thing.post({}) is True
+    assert not peer.sent and len(thing.outbox) == 0
+
+
+def test_half_a_surrogate_in_a_set_is_answered_460():
+    failed = []
+    crash.handler_failed = lambda device, problem, topic: failed.append(problem)
+    peer, thing = made()
+    for params in (b'{"Switch":"\\ud800"}', b'{"\\ud800":1}'):
+        peer.say(SET, b'{"id":"1","params":' + params + b"}")
+    peer.run(thing, 100)
+    assert [message["code"] for topic, message in peer.sent] == [460, 460]
+    assert not thing.got and len(failed) == 2
 
 
 def test_a_set_is_answered_and_the_new_value_posted():
