@@ -12,6 +12,7 @@ Jobs come at once, and after each connect those that were given meanwhile. One t
 again, with the `status` that it had. What carry_out raises makes it FAILED; a LinkError lets it come again.
 """
 
+from aliot import load
 from aliot.errors import AliotError, LinkError
 from aliot.services.download import fetch, hex_digest
 from aliot.services.service import Service
@@ -37,11 +38,13 @@ class Job:
     def update(self, status, progress=0, details=None, timeout=10000):
         """Report IN_PROGRESS, SUCCEEDED, FAILED or REJECTED, per cent, and a dict of details; waits.
 
-        ThingError with the platform's code, 460 for another status; `thing.silent`; LinkError.
+        ThingError with the platform's code, 460 for another status; `thing.silent`; LinkError. ValueError for details
+        that JSON does not hold.
         """
         if status not in _OURS:
             raise ThingError(460, "no status of a device: %s" % status)
         params = {"taskId": self.id, "status": status, "progress": progress, "statusDetails": details or {}}
+        load("json_value").sendable(params)
         self.jobs.requests.ask("thing/job/update", params, timeout)
         self.status = status
 
@@ -87,7 +90,8 @@ class Jobs(Service):
         try:
             self.handler(job)
         except LinkError:
-            self.known.remove(job.id)
+            if job.id in self.known:  # they are bounded, and others have come meanwhile
+                self.known.remove(job.id)
             raise
         except Exception as problem:
             self.call(_raise, problem)

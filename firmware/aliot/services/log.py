@@ -11,7 +11,7 @@ line of the board's last crash (aliot.crash), which outlives a reset and not a p
 import time
 
 import machine
-from aliot import alink, clock
+from aliot import alink, clock, load
 from aliot.services.service import Service
 from aliot.ticks import uptime
 from micropython import const
@@ -39,7 +39,10 @@ class Log(Service):
         self.requests.on("thing/config/log/push", self._pushed)
 
     def report(self, level, module, content, code="0", trace=""):
-        """Keep a line of texts: FATAL, ERROR, WARN, INFO, DEBUG or a level of one's own; `trace`: a message's id."""
+        """Keep a line: level FATAL, ERROR, WARN, INFO, DEBUG or one of one's own; `trace`: a message's id.
+
+        What is no text goes as str() gives it. ValueError: it is no Unicode.
+        """
         if self.on is False:
             return
         self.queue.append((uptime(), _line(level, module, content, code, trace)))
@@ -56,9 +59,9 @@ class Log(Service):
             self.asked = True
             self.requests.send(_GET, _WANTED, self._got)
         elif self.on and not self.sending:
-            crash = machine.RTC().memory()[1:]
+            crash = _crash()
             if crash:
-                line = _line("FATAL", "crash", str(crash, "utf-8"), "0", "")
+                line = _line("FATAL", "crash", crash, "0", "")
                 self._send([(uptime(), line)], self._crash_sent)
             elif self.queue:
                 self._send(self._group(), self._sent)
@@ -127,10 +130,21 @@ class Log(Service):
 
 
 def _line(level, module, content, code, trace):
-    line = {"logLevel": level, "module": module, "code": code, "logContent": content[:_LONGEST]}
+    line = {"logLevel": level, "module": module, "code": code, "logContent": content}
     if trace:
         line["traceContext"] = trace
-    return line
+    for name in line:
+        line[name] = str(line[name])[:_LONGEST]
+    return load("json_value").sendable(line)
+
+
+def _crash():
+    """The line of the last crash, "" where there is none; the memory may be an application's."""
+    kept = machine.RTC().memory()[1:]
+    try:
+        return str(kept, "utf-8") if kept[:9] == b'{"aliot":' else ""
+    except UnicodeError:
+        return ""
 
 
 def _time(seconds):

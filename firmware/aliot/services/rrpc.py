@@ -4,10 +4,13 @@
     rrpc.on(device, handler, "user/get")            of a topic of one's own
 
 handler(payload) gets bytes and returns text, bytes, or a dict, which goes as JSON; with None nothing is answered. The
-caller waits 8 s at most. on() stands between device.start() and the first poll().
+caller waits 8 s at most. A dict that JSON does not hold is a ValueError, a line of state. What asks for a service of
+the thing model is left to the Thing, where the device has one. on() stands between device.start() and the first poll().
 """
 
 import json
+
+from aliot import alink, load
 
 
 def on(device, handler, topic=None):
@@ -29,8 +32,23 @@ def _question(device, handler, topic, payload):
     number = topic.split("/")[3 if own else -1]
     if not number.isdigit() or len(number) > 20:
         return
+    if _is_things(device, topic, payload):
+        return
     found = handler(payload)
     if isinstance(found, dict):
-        found = json.dumps(found)
+        found = json.dumps(load("json_value").sendable(found))
     if found is not None:
         device.publish(topic if own else "rrpc/response/" + number, found)
+
+
+def _is_things(device, topic, payload):
+    """Whether a Thing of this device answers the question; application.md 3.4."""
+    handlers = device.requests.handlers if hasattr(device, "requests") else ()
+    if "rrpc/request/#" not in [wanted for wanted, handler in handlers]:
+        return False
+    message = alink.parsed(payload)
+    if message is None:
+        return False
+    if topic.startswith("/ext/"):
+        return ("/" + topic.split("/", 4)[-1]).startswith(device.full_topic("thing/service/"))
+    return str(message.get("method"))[:14] == "thing.service."

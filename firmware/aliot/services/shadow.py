@@ -13,7 +13,7 @@ with None it stays desired.
 
 import json
 
-from aliot import alink, services
+from aliot import alink, load, services
 from aliot.errors import AliotError
 from aliot.ticks import Deadline
 
@@ -21,7 +21,8 @@ from aliot.ticks import Deadline
 class Shadow:
     """The shadow of a `device` that has been started. Calls wait up to `timeout` ms, not in a handler.
 
-    AliotError: `shadow.` and the platform's code, `thing.silent`, `thing.handler`; LinkError.
+    AliotError: `shadow.` and the platform's code, `thing.silent`, `thing.handler`; LinkError. ValueError for values
+    that JSON does not hold.
     """
 
     version = None  # the platform's, once it is known
@@ -43,6 +44,7 @@ class Shadow:
 
     def report(self, values, timeout=10000):
         """Merge a dict of values into what is reported; a list replaces the one before."""
+        load("json_value").sendable(values)
         self._update("update", {"reported": values}, timeout)
 
     def clear_desired(self, timeout=10000):
@@ -136,5 +138,6 @@ class Shadow:
             return
         values = self.handler(desired)
         if isinstance(values, dict):
+            load("json_value").sendable(values)
             for state in ({"reported": values}, {"desired": "null"}):
                 self.device.publish(self.topic, json.dumps(self._next("update", state)))

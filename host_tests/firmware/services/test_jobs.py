@@ -183,6 +183,47 @@ def test_a_lost_connection_lets_it_come_again():
     assert seen == ["t1", "t1"] and not peer.updates()
 
 
+def test_many_jobs_that_come_while_the_connection_is_lost_in_one():
+    peer = Platform()
+    seen = []
+
+    def carry_out(job):
+        seen.append(job.id)
+        if len(seen) == 1:
+            for number in range(25):
+                peer.notify(task("more%d" % number))
+            while peer.queue:
+                peer.serve(1)
+                peer.skip(1000)  # the rate has room for the answer
+            raise LinkError("gone", "offline")
+        peer.tasks[job.id]["status"] = "SUCCEEDED"
+
+    jobs = Jobs(peer, carry_out)
+    peer.notify(task("a1"))
+    peer.run(jobs, 1000)
+    assert [fields["code"] for state, fields in peer.states] == ["offline"]
+    peer.connect()
+    peer.run(jobs, 5000)
+    assert seen == ["a1"] + ["more%d" % number for number in range(25)] + ["a1"]
+
+
+def test_details_that_json_does_not_hold():
+    peer = Platform()
+    got = []
+
+    def carry_out(job):
+        for value in (float("nan"), b"x", peer, chr(0xD800)):
+            try:
+                job.update("SUCCEEDED", 100, {"a": [value]})
+            except ValueError:
+                got.append(job.status)
+
+    jobs = Jobs(peer, carry_out)
+    peer.notify(task("t1"))
+    peer.run(jobs, 1000)
+    assert got == ["SENT"] * 4 and not peer.updates()
+
+
 def test_updates_that_are_refused():
     peer = Platform()
     got = []

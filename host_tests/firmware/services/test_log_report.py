@@ -9,6 +9,11 @@ HEAP = "256K"
 GET, PUSH, POST = "thing/config/log/get", "thing/config/log/push", "thing/log/post"
 NOW = 1583507727  # 2020-03-06T15:15:27 UTC
 TABLES = {
+    "test_memory_that_is_no_crash_line_stays_as_it_is": [
+        (b"\x01\xff\xfe",),
+        (b"\x01text",),
+        (b'\x01{"aliot":"\xff',),
+    ],
     "test_what_says_no_mode_changes_nothing": [
         ("empty", {}),
         ("a list", []),
@@ -173,6 +178,31 @@ def test_lines_that_give_way_while_they_are_sent():
     peer.code = 200
     peer.run(logs, 1000)
     assert peer.posted() == ["a", "b", "c", "d", "e"] and logs.dropped == 2
+
+
+def test_memory_that_is_no_crash_line_stays_as_it_is(kept):
+    peer = Platform()
+    machine.RTC().memory(kept)
+    logs = Log(peer)
+    logs.report("INFO", "a", "running")
+    peer.connect()
+    peer.run(logs, 1000)
+    assert peer.posted() == ["running"] and machine.RTC().memory() == kept
+
+
+def test_what_is_no_text_goes_as_text():
+    peer = Platform()
+    logs = Log(peer)
+    logs.report("WARN", "pump", 42, 4103)
+    try:
+        logs.report("WARN", "pump", chr(0xD800))
+        raise AssertionError("taken")
+    except ValueError:
+        pass
+    peer.connect()
+    peer.run(logs, 1000)
+    line = peer.messages(POST)[0]["params"][0]
+    assert line["logContent"] == "42" and line["code"] == "4103" and peer.posted() == ["42"]
 
 
 class Restarted(BaseException):

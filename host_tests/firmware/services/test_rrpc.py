@@ -7,6 +7,7 @@ from device_peer import NAMES, DevicePeer
 HEAP = "256K"
 OWN = "/ext/rrpc/%s/" + NAMES + "/user/get"
 TABLES = {
+    "test_what_asks_for_a_service_is_the_things": [(0,), (1,)],
     "test_answers": [
         ("text", "up", b"up"),
         ("bytes", b"\0\xff", b"\0\xff"),
@@ -33,6 +34,36 @@ def test_answers(name, answer, wire):
     peer.wait()
     assert got == [b"question", b"\xff"]
     assert peer.sent == [("rrpc/response/1252689832983232000", wire), (OWN % "18446744073709551615", wire)]
+
+
+def test_what_asks_for_a_service_is_the_things(thing):
+    peer = DevicePeer()
+    got = []
+    if thing:
+        from aliot.thing import Thing
+
+        Thing(peer)
+    rrpc.on(peer, got.append)
+    rrpc.on(peer, got.append, "thing/service/Reset")
+    peer.say("rrpc/request/1", {"id": "1", "method": "thing.service.Reset", "params": {}})
+    peer.say(
+        peer.full_topic("/ext/rrpc/2" + peer.full_topic("thing/service/Reset")), {"id": "2", "params": {}}
+    )
+    peer.say("rrpc/request/3", {"method": "own"})
+    peer.say("rrpc/request/4", b"\xff")
+    peer.wait()
+    assert len(got) == (2 if thing else 4) and not peer.failures
+    assert [message["code"] for topic, message in peer.sent] == ([460, 460] if thing else [])
+
+
+def test_a_dict_that_json_does_not_hold_is_not_sent():
+    peer = DevicePeer()
+    answers = [{"a": float("nan")}, {"a": b"x"}, {"a": peer}, {1: 2}]
+    rrpc.on(peer, lambda payload: answers.pop())
+    for number in range(4):
+        peer.say("rrpc/request/%d" % number, b"")
+    peer.wait()
+    assert not peer.sent and [type(problem) for problem in peer.failures] == [ValueError] * 4
 
 
 def test_none_is_no_answer_and_a_handler_that_raises_answers_nothing():

@@ -86,6 +86,20 @@ def test_a_report_is_the_documents():
     assert shadow.get()["reported"] == {"color": "blue", "list": [1, 2]}
 
 
+def test_values_that_json_does_not_hold_are_not_sent():
+    peer = Platform()
+    shadow = Shadow(peer, lambda desired: {"a": float("nan")})
+    for value in (float("nan"), b"x", peer, chr(0xD800), {1: 2}):
+        try:
+            shadow.report({"a": value})
+            raise AssertionError("taken")
+        except ValueError:
+            pass
+    peer.desire({"a": 1})
+    peer.wait()
+    assert not peer.sent and [type(problem) for problem in peer.failures] == [ValueError]
+
+
 def test_deletes_and_clears():
     peer = Platform(1700000000000)  # of a client that takes the time for versions
     peer.document = {"reported": {"a": 1, "b": 2, "c": 3}, "desired": {"a": 5}}
