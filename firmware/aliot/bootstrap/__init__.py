@@ -154,8 +154,11 @@ def _drop():
         "bootstrap.settings",
         "registration",
         "registration.https",
+        "registration.kept",
+        "http",
         "names",
         "objects",
+        "identities",
         "store",
         "record",
     )

@@ -119,7 +119,7 @@ def test_the_parts_are_dropped_after_use():
     platform = Platform(place(), token(), OK)
     made = online(device(fields(b"https", b"global")))
     assert names(made).count("asking") == 2 and "kept" in names(made)
-    assert not loaded()
+    assert not loaded(), loaded()
     platform.streams[-1].data += message('{"id":"9","params":{"cmd":0}}')
     made.poll(0)
     assert not made.connected and not loaded()
