@@ -127,11 +127,11 @@ def test_after_power_on_the_first_logins_wait():
         platform.gateway = gateway = platform.again(spread=5000)
         gateway._state("connected", {})
         while not gateway.online:
-            gateway.poll(0)
+            gateway.poll(50)
         first = platform.ms
         gateway._state("connected", {})
         while not gateway.online:
-            gateway.poll(0)
+            gateway.poll(50)
     finally:
         platform.session.random = lambda n: 0
     assert first >= 4999 and platform.ms - first < 1000
