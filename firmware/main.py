@@ -17,6 +17,7 @@ def main():
     device.start()
     while device.credential.method:  # it registers, once: not with all of a Thing in memory
         device.poll(0)
+        time.sleep_ms(50)
     from aliot.thing import Thing
 
     thing = Thing(device)

@@ -57,7 +57,9 @@ def doctor(cloud, tmp_path, capsys):
             path.write_text(json.dumps(certificate))
             words.append(str(path))
         status = cli.main(words)
-        said = capsys.readouterr().out
+        captured = capsys.readouterr()
+        said = captured.out
+        assert said, captured.err
         assert SECRET not in said and DEVICE_SECRET not in said
         return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
 
