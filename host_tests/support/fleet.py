@@ -8,6 +8,7 @@ import itertools
 import json
 import secrets
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -208,6 +209,15 @@ class Direct(Fleet):
 
 
 # --- what a board prints
+
+
+def until(board, holds, seconds=30):
+    """Waits until `holds()` is true, and returns what it is; what the board printed last when it does not become so."""
+    ends = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < ends, "\n".join(board.run.lines[-20:])
+        time.sleep(0.02)  # a cloud and a board in other processes have no event to wait for
+    return found
 
 
 def reaches(board, state, timeout=90):

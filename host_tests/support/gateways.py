@@ -3,9 +3,8 @@
 import itertools
 import json
 import secrets
-import time
 
-from host_tests.support.fleet import INSTANCE, REGION, Fleet
+from host_tests.support.fleet import INSTANCE, REGION, Fleet, until
 
 GATEWAYS, SENSORS, OFF = "a1GateWays1", "a1Sensors01", "a1SwitchOff"
 PRODUCT_SECRET, GATEWAY_SECRET = secrets.token_hex(8), secrets.token_hex(8)
@@ -88,10 +87,7 @@ def done(board, timeout=60):
 
 
 def becomes(fleet, number, status, seconds=30):
-    ends = time.monotonic() + seconds
-    while fleet.status(number) != status:
-        assert time.monotonic() < ends, fleet.boards[-1].run.lines[-20:]
-        time.sleep(0.02)
+    until(fleet.boards[-1], lambda: fleet.status(number) == status, seconds)
 
 
 class GatewayFleet(Fleet):

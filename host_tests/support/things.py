@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import time
 from pathlib import Path
 
 from host_tests.support.cloud.thing import TSL
@@ -101,12 +100,3 @@ class ThingFleet(Fleet):
         """The messages of the device on topics that end so, as they came."""
         query = f"/messages?direction={direction}&pk={board.product_key}&dn={board.device_name}"
         return [one for one in self.cloud.admin("GET", query) if one["topic"].endswith(tail)]
-
-
-def until(board, holds, seconds=30):
-    """Waits until `holds()` is true, and returns what it is."""
-    ends = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < ends, board.run.lines[-20:]
-        time.sleep(0.02)
-    return found

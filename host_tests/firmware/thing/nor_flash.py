@@ -11,7 +11,7 @@ class Flash:
 
     From `cut(operation, torn)` on nothing reaches the flash that comes after that operation, which itself is done not
     at all or by half; what runs does not notice. `restart()` mounts what is in the flash then. With `log` a list, each
-    operation leaves (where, bytes) there.
+    operation leaves (where, bytes) there, as `cuts` does.
     """
 
     def __init__(self, blocks=16):
@@ -49,6 +49,24 @@ class Flash:
         self.put(self.kept or self.data)
         self.kept = None
         self.cut_at = 0
+
+    def cuts(self, action):
+        """Does `action()`; then yields for each of its operations with the flash as a cut leaves it, none of it done or
+        half of it, and at last with all done."""
+        base = bytearray(self.data)
+        self.log = []
+        action()
+        log, self.log = self.log, None
+        whole = bytes(self.data)
+        for place, data in log:
+            for share in (0, 1):
+                half = len(data) * share // 2
+                torn = bytearray(base)
+                torn[place : place + half] = data[:half]
+                self.put(torn)
+                yield
+            base[place : place + len(data)] = data
+        self.put(whole)
 
     def readblocks(self, block, buffer, offset=0):
         at = block * _SECTOR + offset

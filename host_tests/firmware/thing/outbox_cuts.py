@@ -176,23 +176,10 @@ def every_operation(value):
     reference = Reference(*BOUNDS)
     cuts = 0
     for at in range(value["count"]):
-        base = bytearray(flash.data)
         before = reference.copy()
-        flash.log = []
-        act(outbox, reference, *step(draw))
-        log = flash.log
-        flash.log = None
-        whole = bytes(flash.data)
-        for place, data in log:
-            for share in (0, 1):
-                half = len(data) * share // 2
-                torn = bytearray(base)
-                torn[place : place + half] = data[:half]
-                flash.put(torn)
-                after_cut(before, reference)
-                cuts += 1
-            base[place : place + len(data)] = data
-        flash.put(whole)
+        for _ in flash.cuts(lambda: act(outbox, reference, *step(draw))):
+            after_cut(before, reference)
+            cuts += 1
         assert not at or outbox.file.torn is False
     assert cuts > value["count"]
 

@@ -1,10 +1,10 @@
 """Gateways that prove themselves with a certificate or an ID²: to their sub-devices it makes no difference."""
 
 import secrets
-import time
 
 import pytest
 
+from host_tests.support.fleet import until
 from host_tests.support.gateways import SENSORS, GatewayFleet, done, fresh, gateway_config, sensor
 from host_tests.support.id2 import Id2Fleet
 from host_tests.support.x509 import PrivateCa, X509Fleet
@@ -70,7 +70,4 @@ def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(
 def hears_and_answers(cloud, board, number):
     name, topic = f"pk={SENSORS}&dn={sensor(number)}", f"/{SENSORS}/{sensor(number)}/user"
     cloud.admin("POST", "/publish", {"topic": f"{topic}/get", "payload": "echo"})
-    ends = time.monotonic() + 30
-    while not cloud.admin("GET", f"/messages?{name}&topic={topic}/update"):
-        assert time.monotonic() < ends, board.run.lines[-20:]
-        time.sleep(0.02)
+    until(board, lambda: cloud.admin("GET", f"/messages?{name}&topic={topic}/update"))

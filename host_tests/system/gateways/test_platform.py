@@ -1,8 +1,6 @@
 """What the platform does to sub-devices: disables, deletes, moves them, asks for them, talks to them."""
 
-import time
-
-from host_tests.support.fleet import printed
+from host_tests.support.fleet import printed, until
 from host_tests.support.gateways import GATEWAYS, SENSORS, GatewayFleet, becomes, done, fresh, names, sensor
 
 FLEET = GatewayFleet
@@ -62,12 +60,8 @@ def test_a_property_is_set_and_a_custom_topic_answered(fleet, cloud):
     cloud.admin(
         "POST", "/publish", {"topic": f"/{SENSORS}/{sensor(number)}/user/get", "payload": "echo", "qos": 0}
     )
-    ends = time.monotonic() + 30
-    while not cloud.admin(
-        "GET", f"/messages?pk={SENSORS}&dn={sensor(number)}&topic=/{SENSORS}/{sensor(number)}/user/update"
-    ):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    sent = f"/messages?pk={SENSORS}&dn={sensor(number)}&topic=/{SENSORS}/{sensor(number)}/user/update"
+    until(board, lambda: cloud.admin("GET", sent))
 
 
 def test_a_session_that_ended_in_the_cloud(fleet, cloud):
@@ -103,10 +97,7 @@ gateway.subscribe("user/get", lambda *what: gateway.publish(sub({0})[0], "user/u
     )
     event(board, "session", number)
     sent = f"/messages?pk={SENSORS}&dn={sensor(number)}&topic={topic}"
-    ends = time.monotonic() + 30
-    while not cloud.admin("GET", sent):
-        assert time.monotonic() < ends, board.run.lines[-20:]
-        time.sleep(0.02)
+    until(board, lambda: cloud.admin("GET", sent))
     assert len(cloud.admin("GET", sent)) == 1 and fleet.asked(board, "sub_login") == [200]
 
 

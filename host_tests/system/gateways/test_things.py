@@ -1,8 +1,6 @@
 """Things of sub-devices on an emulated board, against the emulated cloud: posts, packs, history, what is set."""
 
-import time
-
-from host_tests.support.fleet import printed
+from host_tests.support.fleet import printed, until
 from host_tests.support.gateways import GATEWAYS, SENSORS, GatewayFleet, done, fresh, sensor
 
 FLEET = GatewayFleet
@@ -53,10 +51,7 @@ def test_posts_packs_history_and_what_is_set_of_sub_devices(fleet, cloud):
     assert fleet.asked(board, "pack_post") == [200]
     cloud.admin("POST", f"/devices/{SENSORS}/{sensor(first)}/property", {"params": {"Switch": 1}})
     board.wait_line('"app": "set"')
-    ends = time.monotonic() + 30
-    while value(cloud, SENSORS, sensor(first), "Switch") != 1:
-        assert time.monotonic() < ends, board.run.lines[-20:]
-        time.sleep(0.02)
+    until(board, lambda: value(cloud, SENSORS, sensor(first), "Switch") == 1)
     cloud.act(GATEWAYS, board.device_name, "kick", {})
     board.wait_for("offline")
     board.wait_for(lambda state: state["aliot"] == "subdevices" and state["online"] == 2, 60)

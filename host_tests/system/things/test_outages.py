@@ -2,8 +2,8 @@
 
 import json
 
-from host_tests.support.fleet import printed
-from host_tests.support.things import ThingFleet, until
+from host_tests.support.fleet import printed, until
+from host_tests.support.things import ThingFleet
 
 FLEET = ThingFleet
 STEP = 3600  # seconds between two posts

@@ -2,7 +2,8 @@
 
 import json
 
-from host_tests.support.things import ThingFleet, until
+from host_tests.support.fleet import until
+from host_tests.support.things import ThingFleet
 
 FLEET = ThingFleet
 THING = """

@@ -4,8 +4,8 @@ import base64
 import json
 import random
 
-from host_tests.support.fleet import printed
-from host_tests.support.things import RAW, ThingFleet, until
+from host_tests.support.fleet import printed, until
+from host_tests.support.things import RAW, ThingFleet
 
 FLEET = ThingFleet
 HEAP = "192K"  # all services at once are for no board; what each takes is measured in tools/bench
