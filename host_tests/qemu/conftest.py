@@ -22,11 +22,11 @@ def machine(qemu, tmp_path, monkeypatch):
     """`machine(*lines)`: one that prints these lines after power-on; switched off at the end."""
     made = []
 
-    def make(*lines, **options):
+    def make(*lines, folder=tmp_path / "machine", **options):
         script = tmp_path / "script"
         script.write_text("".join(line + "\n" for line in lines))
         monkeypatch.setenv("ALIOT_FAKE_QEMU", str(script))
-        made.append(Machine(qemu, tmp_path / "machine", b"\xff" * 16, **options))
+        made.append(Machine(qemu, folder, b"\xff" * 16, **options))
         return made[-1]
 
     yield make

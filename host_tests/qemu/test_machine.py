@@ -42,6 +42,14 @@ def _crc8(data):
     return value
 
 
+def test_a_board_s_folder_may_lie_deeper_than_a_socket_s_path_is_long(machine, tmp_path, monkeypatch):
+    deep = tmp_path / ("deep" * 40)
+    monkeypatch.setattr(qemu_machine, "START_SECONDS", 10)
+    board = machine("ets Jun  8 2016", folder=deep)
+    board.power_on()
+    assert board.wait(lambda line: "ets" in line.text, 20)
+
+
 @pytest.mark.parametrize(
     "program, message",
     [

@@ -2,12 +2,12 @@
 
 import ctypes
 import json
-import os
 import re
 import shlex
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -274,16 +274,20 @@ class Machine:
 
     def _connect(self, name):
         ends = time.monotonic() + START_SECONDS
-        while True:
-            link = socket.socket(socket.AF_UNIX)
-            try:
-                link.connect(_short(self.folder / name))
-                return link
-            except OSError:
-                link.close()
-                if time.monotonic() > ends or self._process.poll() is not None:
-                    raise
-                time.sleep(0.01)
+        with tempfile.TemporaryDirectory(prefix="aliot-") as short:
+            # a socket's path has 108 bytes, and the folder may lie deep
+            here = Path(short) / "board"
+            here.symlink_to(self.folder.resolve())
+            while True:
+                link = socket.socket(socket.AF_UNIX)
+                try:
+                    link.connect(str(here / name))
+                    return link
+                except OSError:
+                    link.close()
+                    if time.monotonic() > ends or self._process.poll() is not None:
+                        raise
+                    time.sleep(0.01)  # between two looks at a program that is starting
 
     def _last_words(self):
         lines = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
@@ -295,13 +299,6 @@ def _receive(console):
         return console.recv(65536)
     except OSError:
         return b""
-
-
-def _short(path):
-    """A socket's path that fits into the 108 bytes that Linux has for one."""
-    path = str(path)
-    relative = os.path.relpath(path)
-    return min(path, relative, key=len)
 
 
 def _die_with_parent():
