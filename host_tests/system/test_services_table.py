@@ -137,9 +137,12 @@ DRIVERS = {
 
 
 def firmware(service):
-    """The module of `aliot` that an application imports for it, "" if there is none."""
+    """The module of `aliot` that an application imports for it, "" if there is none.
+
+    A gateway's own module is the last to be looked at: it repeats a device's topics for its sub-devices.
+    """
     needle = service.needle or service.topic
-    for module, strings in MODULES.items():
+    for module, strings in sorted(MODULES.items(), key=lambda one: one[0].startswith("gateway")):
         if any(needle in text for text in strings):
             folder, _, name = module.partition("/")
             return (
