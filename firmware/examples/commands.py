@@ -8,7 +8,7 @@ from aliot.device import Device
 
 def main():
     device = Device()
-    state = {"Switch": 0}
+    properties = {"Switch": 0}
 
     def answer(topic, asked, data):
         device.publish(topic + "_reply", json.dumps({"id": asked["id"], "code": 200, "data": data}))
@@ -17,8 +17,8 @@ def main():
         asked = json.loads(payload)
         wanted = asked["params"].get("Switch")
         if wanted in (0, 1):  # whatever else the cloud may send
-            state["Switch"] = wanted
-        print(json.dumps({"app": "set", "state": state}))
+            properties["Switch"] = wanted
+        print(json.dumps({"app": "set", "state": properties}))
         answer(topic, asked, {})
 
     def on_service(topic, payload):

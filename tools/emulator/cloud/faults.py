@@ -29,18 +29,8 @@ GATEWAY_STAGES = (
 )
 CENTRE_STAGES = ("auth", "bootstrap")
 DOWNLOAD = "download"
-MQTT_STAGES = (
-    "accept",
-    "connect",
-    "register",
-    "push",
-    "subscribe",
-    "publish",
-    "ping",
-    "reply",
-    "deliver",
-    *GATEWAY_STAGES,
-)
+EXCHANGES = ("connect", "register", "push", "subscribe", "publish", "ping", "reply", "deliver")
+MQTT_STAGES = ("accept", *EXCHANGES, *GATEWAY_STAGES)
 ITLS_STAGES = tuple(SPOILS)  # provision, challenge, server_hello, finished, record
 STAGES = {
     "mqtt_tls": ("handshake", *MQTT_STAGES),
@@ -66,21 +56,7 @@ class Parameter:
 
 
 PROCESSED = {"processed": Parameter(bool, True)}
-ANSWERS = (
-    "connect",
-    "register",
-    "push",
-    "subscribe",
-    "publish",
-    "ping",
-    "reply",
-    "deliver",
-    "request",
-    *GATEWAY_STAGES,
-    *CENTRE_STAGES,
-    DOWNLOAD,
-    *ITLS_STAGES,
-)
+ANSWERS = (*EXCHANGES, "request", *GATEWAY_STAGES, *CENTRE_STAGES, DOWNLOAD, *ITLS_STAGES)
 MESSAGES = ("reply", "deliver")
 # what a refusal says unless its fault does: a CONNACK, the platform, iTLS
 CODE, PLATFORM_CODE, ALERT = 3, 500, 40

@@ -250,6 +250,20 @@ class Requests:
         return number, await waiting.within(seconds if outcome["sent"] else 0)
 
 
+class Service:
+    """A part of `instance` that answers requests: the base class of those in `services` and `thing`."""
+
+    def __init__(self, instance: Instance):
+        self.instance, self.store = instance, instance.store
+        self.switches, self.limits = instance.config.switches, instance.config.limits
+        for pattern, handler in self.handlers().items():
+            instance.requests.add(pattern, handler)
+
+    def handlers(self) -> dict[str, Handler]:
+        """{topic pattern: handler} of its Alink requests, as for `Requests.add`."""
+        return {}
+
+
 @dataclass(eq=False)
 class Waiting:
     """A reply that is waited for under `key` = (its topic, the id as text)."""

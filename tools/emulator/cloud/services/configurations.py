@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import alink
 from tools.emulator.cloud.codes import Refused
+from tools.emulator.cloud.registry import Device, Product
+from tools.emulator.cloud.requests import Handler, Record, Request, Service
 from tools.emulator.cloud.services.files import Files
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device, Product
-    from tools.emulator.cloud.requests import Record, Request
 
 KIND = "configuration"
 PUSH = "thing/config/push"
 NO_DATA, SWITCHED_OFF, TOO_OFTEN = 6710, 6713, 429
 
 
-class Configurations:
+class Configurations(Service):
     """The configurations of the products of `instance`, the newest last."""
 
     def __init__(self, instance: Instance, files: Files):
-        self.instance, self.store, self.files = instance, instance.store, files
-        self.timing, self.limits = instance.config.timing, instance.config.limits
-        instance.requests.add("thing/config/get", self.get)
+        super().__init__(instance)
+        self.files, self.timing = files, instance.config.timing
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"thing/config/get": self.get}
 
     def of(self, product_key: str) -> dict[str, Any]:
         """{enabled, versions, pushed: Unix seconds of the last push to all}."""

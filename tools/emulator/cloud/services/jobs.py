@@ -9,13 +9,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.codes import Refused
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import Handler, Record, Request, Service
 from tools.emulator.cloud.services.files import Files
 from tools.emulator.cloud.services.shadow import deeper
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
 
 KIND = "tasks"  # kind of the state {taskId: task} of a device
 QUEUED, SENT, IN_PROGRESS = "QUEUED", "SENT", "IN_PROGRESS"
@@ -35,14 +35,15 @@ def job_key(job_id: str) -> str:
     return f"job {job_id}"
 
 
-class Jobs:
+class Jobs(Service):
     """The jobs of `instance`, and the tasks of its devices."""
 
     def __init__(self, instance: Instance, files: Files):
-        self.instance, self.store, self.files = instance, instance.store, files
-        self.switches, self.limits = instance.config.switches, instance.config.limits
-        instance.requests.add("thing/job/get", self.get)
-        instance.requests.add("thing/job/update", self.update)
+        super().__init__(instance)
+        self.files = files
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"thing/job/get": self.get, "thing/job/update": self.update}
 
     # ---- state
 

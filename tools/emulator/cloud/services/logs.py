@@ -1,16 +1,11 @@
 """Logs that devices report, and the switch by which the platform asks for them (application.md 11)."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.emulator.cloud.codes import Refused
-
-if TYPE_CHECKING:
-    from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import Handler, Record, Request, Service
 
 KIND = "log"  # of points, each one entry by the time it came
 MODE = "log mode"
@@ -21,14 +16,11 @@ NEEDED = ("utcTime", "logLevel", "module", "code", "logContent")
 FIELDS = (*NEEDED, "traceContext")
 
 
-class Logs:
+class Logs(Service):
     """The logs of the devices of `instance`."""
 
-    def __init__(self, instance: Instance):
-        self.instance, self.store = instance, instance.store
-        self.switches, self.limits = instance.config.switches, instance.config.limits
-        instance.requests.add("thing/config/log/get", self.get)
-        instance.requests.add("thing/log/post", self.post)
+    def handlers(self) -> dict[str, Handler]:
+        return {"thing/config/log/get": self.get, "thing/log/post": self.post}
 
     def mode(self, device: Device) -> int:
         """1 when the device shall report, else 0."""

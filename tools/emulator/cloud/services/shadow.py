@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud import alink
 from tools.emulator.cloud.codes import Refused
-from tools.emulator.cloud.requests import RAW
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import RAW, Record, Request, Service
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
 
 KIND = "shadow"
 NULL = "null"  # the text that stands for nothing
@@ -135,12 +134,11 @@ def state_of(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 # ---- the service
 
 
-class Shadows:
+class Shadows(Service):
     """The shadows of the devices of `instance`."""
 
     def __init__(self, instance: Instance):
-        self.instance, self.store = instance, instance.store
-        self.switches, self.limits = instance.config.switches, instance.config.limits
+        super().__init__(instance)
         instance.requests.add("/shadow/update/{pk}/{dn}", self.take, RAW)
 
     def now(self) -> int:

@@ -1,16 +1,11 @@
 """Tags of devices, the user's own and those by which an SDK reports itself (application.md 9)."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.emulator.cloud.codes import Refused
-
-if TYPE_CHECKING:
-    from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import Handler, Record, Request, Service
 
 KIND, SYSTEM_KIND = "tags", "system tags"
 SYSTEM = "SYSTEM"  # the `domain` of what an SDK says of itself
@@ -36,13 +31,11 @@ def check_value(key: str, value: Any) -> None:
         raise Refused(460, text=f"the value of {key} must be Chinese characters, letters, digits and _ - .")
 
 
-class Tags:
+class Tags(Service):
     """The tags of the devices of `instance`."""
 
-    def __init__(self, instance: Instance):
-        self.instance, self.store, self.limits = instance, instance.store, instance.config.limits
-        instance.requests.add(UPDATE, self.update)
-        instance.requests.add(DELETE, self.delete)
+    def handlers(self) -> dict[str, Handler]:
+        return {UPDATE: self.update, DELETE: self.delete}
 
     def of(self, device: Device, kind: str = KIND) -> dict[str, str]:
         """{attrKey: attrValue} of the user, or those of `SYSTEM_KIND`."""

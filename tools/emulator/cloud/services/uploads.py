@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from tools.emulator.cloud import alink
 from tools.emulator.cloud.codes import Refused
 from tools.emulator.cloud.ota.blocks import crc
-from tools.emulator.cloud.requests import RAW
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import RAW, Handler, Record, Request, Service
 from tools.emulator.cloud.services.blocks import Block, crc64, read_block
 from tools.emulator.cloud.services.files import NAME as FILE
 from tools.emulator.cloud.services.files import Files
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
 
 INDEX = "uploads"  # kind of the state [uploadId] of a device; each upload is a state of its own
 USED = "uploaded bytes"  # setting: of all files
@@ -26,6 +25,7 @@ CHECK = re.compile(r"[0-9a-f]{16}")
 OVERWRITE, APPEND, REJECT = "overwrite", "append", "reject"
 OWNERS = ("iot-platform", "device-user")
 UNKNOWN = -1  # a fileSize
+INIT, CANCEL, SEND = (f"thing/file/upload/mqtt/{step}" for step in ("init", "cancel", "send"))
 TOO_LARGE, LARGE_BLOCK, WRONG_OFFSET, SMALL_BLOCK, WRONG_BLOCK = range(78117, 78122)
 NO_UPLOAD, NAME_EXISTS, FINISHED, WRONG_FILE, DUPLICATE, TOO_MANY = range(78122, 78128)
 
@@ -103,16 +103,16 @@ def announced_owner(extra: Any) -> str:
     return str(owner)
 
 
-class Uploads:
+class Uploads(Service):
     """The uploads of the devices of `instance`."""
 
     def __init__(self, instance: Instance, files: Files):
-        self.instance, self.store, self.files = instance, instance.store, files
-        self.switches, self.limits = instance.config.switches, instance.config.limits
-        base = "thing/file/upload/mqtt/"
-        instance.requests.add(base + "init", self.init)
-        instance.requests.add(base + "cancel", self.cancel)
-        instance.requests.add(base + "send", self.send, RAW)
+        super().__init__(instance)
+        self.files = files
+        instance.requests.add(SEND, self.send, RAW)
+
+    def handlers(self) -> dict[str, Handler]:
+        return {INIT: self.init, CANCEL: self.cancel}
 
     # ---- state
 

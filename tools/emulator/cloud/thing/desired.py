@@ -1,15 +1,10 @@
 """Desired properties: what the cloud wants a device to be, with a version each (application.md 3.6)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.emulator.cloud.codes import Refused
-
-if TYPE_CHECKING:
-    from tools.emulator.cloud.instance import Instance
-    from tools.emulator.cloud.registry import Device
-    from tools.emulator.cloud.requests import Record, Request
+from tools.emulator.cloud.registry import Device
+from tools.emulator.cloud.requests import Handler, Record, Request, Service
 
 KIND = "desired"  # kind of the state {identifier: {version, time, value unless it was cleared}}
 
@@ -18,14 +13,11 @@ class Conflict(Exception):
     """The version that a console named is not the newest."""
 
 
-class Desired:
+class Desired(Service):
     """Desired values of the devices of `instance`. A version never goes back, not even when its value is cleared."""
 
-    def __init__(self, instance: Instance):
-        self.instance, self.store = instance, instance.store
-        self.limits = instance.config.limits
-        instance.requests.add("thing/property/desired/get", self.get)
-        instance.requests.add("thing/property/desired/delete", self.delete)
+    def handlers(self) -> dict[str, Handler]:
+        return {"thing/property/desired/get": self.get, "thing/property/desired/delete": self.delete}
 
     def kept(self, device: Device) -> dict[str, dict[str, Any]]:
         return self.store.state(*device.key, KIND) or {}
