@@ -41,7 +41,7 @@ SWITCHES = (
             0,
             range(0, 1_000_001),
             "1.2, 10.7, 11",
-            "how old a timestamp (ms) may be; 0: never looked at, as clients rely on",
+            "how many minutes old the timestamp of a connect may be; 0: it is not looked at, as clients rely on",
         ),
         "host": Switch(
             "ignored",
@@ -212,7 +212,7 @@ TIMING = (
         "keep_alive_factor": Figure(
             1.5, 0.001, False, "1.6", "silence of this many keep-alive intervals ends a link"
         ),
-        "keep_alive_check_seconds": Figure(0, 0, False, "1.6", "the check runs this often; 0: on the second"),
+        "keep_alive_check_seconds": Figure(0, 0, False, "1.6", "the check runs this often; 0: to the second"),
         "subscribe_seconds": Figure(
             0, 0, False, "1.5", "a subscription takes effect after this (documented: about 10)"
         ),
