@@ -2,6 +2,7 @@
 
 import struct
 
+from host_tests.support import app_images
 from tools import boards, partitions
 from tools.chips import CHIPS
 from tools.emulator.chip.nor import SECTOR, Nor
@@ -19,7 +20,10 @@ USER_FILES = {
 
 
 def stock_bin(board="ESP32_GENERIC", mark=b"A", size=9000, rows=None):
-    """A small image laid out as a stock one: the headers that the ROM and the tools look at, then `mark`."""
+    """A small image laid out as a stock one: the headers that the ROM and the tools look at, then `mark`.
+
+    With OTA slots the application is one that a bootloader takes.
+    """
     board = boards.load(board)
     chip = CHIPS[board.chip].image_id
     header = (
@@ -36,6 +40,9 @@ def stock_bin(board="ESP32_GENERIC", mark=b"A", size=9000, rows=None):
     image[at : at + len(table)] = table
     at = board.application - board.bootloader
     image[at:] = header + mark * (size - len(header))
+    if any(row.label == "otadata" for row in board.rows):
+        application = app_images.app_image(chip=board.chip, size=size - 400, mark=mark)
+        image[at : at + len(application)] = application
     return bytes(image)
 
 

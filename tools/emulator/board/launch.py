@@ -93,7 +93,9 @@ def settings(
         "mac": board.mac,
         "cause": cause,
         "ticks": ticks,
-        **{name: str(folder / name) for name in ("clock", "rtc", "joined", "count", "heap", "routes")},
+        **{
+            name: str(folder / name) for name in ("clock", "rtc", "joined", "count", "heap", "routes", "slot")
+        },
     }
     if (folder / "air").exists():
         found["air"] = str(folder / "air")

@@ -15,17 +15,20 @@ HEAP_EXEC = 1
 
 _I32 = 0x14
 
+running = None  # the row of the application that the bootloader started; None where there was none to choose
 _flash = None
 _nvs = None  # packed
 
 
 def start(flash):
-    """Power on with this `flash.Flash`: mount the partition "nvs".
+    """Power on with this `flash.Flash`: the bootloader's choice, then mount the partition "nvs".
 
     True when that erased it, as the chip's boot may. OSError(2) when the partition table has none.
     """
-    global _flash, _nvs
+    global _flash, _nvs, running
     _flash = flash
+    if any([row[:2] == (1, 0) for row in rows()]):
+        running = _load("bootloader").start(flash, list(rows()))
     for kind, subtype, offset, size, label, _ in rows():
         if (kind, subtype, label) == (1, 2, "nvs"):
             storage, erased = _load("nvs_boot").boot(flash, offset, size)
@@ -53,7 +56,7 @@ def _load(name):
         return __import__(name)
     finally:
         sys.path[:] = path
-        for module in (name, "nvs", "nvs_page", "flash"):
+        for module in (name, "nvs", "nvs_page", "flash", "bootloader", "app_image", "ota_data"):
             sys.modules.pop(module, None)
         if not known:  # sealed
             del sys.modules["_chip"]
