@@ -15,7 +15,7 @@ from tools.ota import keys, manifest, package
 from tools.ota.manifest import Manifest
 
 # of which other tests have the cases
-OTHERS = [f"update.{name}" for name in ("keyless", "older", "tried", "trial", "flash")]
+OTHERS = [f"update.{name}" for name in ("keyless", "older", "version", "tried", "trial", "flash")]
 CASE = ROOT / "host_tests/firmware/thing/ota_cuts.py"
 HEAD = Manifest("1.0.0", 1, 6, 1, "1.24", ("a1OtaTests0",), delete=("/old.bin",))
 

@@ -63,17 +63,17 @@ def number(tree):
     return 0
 
 
-def check(path, product_key, tree):
+def check(path, product_key, tree, version):
     """UpdateError when the manifest at `path` is not for this board, or older than the release in `tree`.
 
-    ValueError, KeyError or IndexError when it is none.
+    `version`: what its release has to be called, "" for anything. ValueError, KeyError or IndexError when it is none.
     """
     products = []
     said = {}
     for line in lines(path):
         if line[0] == "product":
             products.append(line[1])
-        elif line[0] in ("number", "mpy", "store", "least", "board", "rollback"):
+        elif line[0] in ("release", "number", "mpy", "store", "least", "board", "rollback"):
             said[line[0]] = line[-1]
     if products and product_key not in products:
         raise UpdateError("for " + ", ".join(products), "update.product")
@@ -86,5 +86,7 @@ def check(path, product_key, tree):
         raise UpdateError("MicroPython " + said["least"], "update.least")
     if int(said["store"]) > STORE:
         raise UpdateError("format " + said["store"], "update.store")
+    if version not in ("", said["release"]):
+        raise UpdateError("release %s, not %s" % (said["release"], version), "update.version")
     if "rollback" not in said and int(said["number"]) < number(tree):
         raise UpdateError("number " + said["number"], "update.older")

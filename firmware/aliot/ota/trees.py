@@ -1,4 +1,4 @@
-"""The trees of updates, /ota/a and /ota/b: their files, the room that they take, and what the record says of them."""
+"""The trees of updates, /ota/a and /ota/b: their files, and what the record says of them."""
 
 import os
 from hashlib import sha256
@@ -8,12 +8,9 @@ from aliot.ota import choice
 from micropython import const
 
 FOLDER = "/ota/"
-_FOLDERS = const(0x4000)
-_BLOCK = const(4096)
-_SMALL = const(128)  # bytes of a file that take no block of their own
-_SPARE = const(
-    6
-)  # blocks that littlefs may need beside the files: the record, and what moves while it is written
+NEW = "/ota/r/new"  # a manifest, before its signature is checked
+_PIECE = const(512)
+_STEP = const(4095)  # bytes read between two yields, less one
 
 
 def target(tree):
@@ -35,51 +32,6 @@ def forget(found, name):
     found[4:7] = bytes((trial, good, other))
     if before != found[4:7]:
         choice.write(found)
-
-
-def room():
-    """Bytes that are free, in whole blocks."""
-    free = os.statvfs("/")
-    return max(0, free[3] - _SPARE) * free[0]
-
-
-def needed(size):
-    """Bytes of flash that a file of `size` bytes takes at most."""
-    return (size + _BLOCK - 1) // _BLOCK * _BLOCK
-
-
-def held(path):
-    """Bytes of flash that come free at least when a folder goes."""
-    total = 2 * _BLOCK
-    for name, kind, size in entries(path):
-        if kind == _FOLDERS:
-            total += held(path + "/" + name)
-        elif size > _SMALL:
-            total += needed(size)
-    return total
-
-
-def entries(path):
-    """[(name, kind, size)] of a folder; none where it is not there."""
-    try:
-        return [(entry[0], entry[1], entry[3]) for entry in os.ilistdir(path)]
-    except OSError:
-        return []
-
-
-def remove(path):
-    """Remove a folder and all that is in it. OSError."""
-    for name, kind, _ in entries(path):
-        feed()
-        if kind == _FOLDERS:
-            remove(path + "/" + name)
-        else:
-            os.remove(path + "/" + name)
-    try:
-        os.rmdir(path)
-    except OSError as problem:
-        if problem.args[0] != 2:  # ENOENT
-            raise
 
 
 def make(path):
@@ -105,18 +57,27 @@ def lines(path):
             yield line.split(" ", 3) if line[:5] == "file " else line.split(" ", 1)
 
 
-def hashed(path, size):
-    """The SHA-256 in hex of the first `size` bytes of a file; "" when it is shorter, or not there."""
+def hashing(path, size, more=None):
+    """The SHA-256 in hex of a file of `size` bytes; "" when it has another size, or is not there.
+
+    A generator: it yields after each 4096 bytes. `more`, another digest, is given the bytes too.
+    """
     done = sha256()
-    piece = bytearray(512)
+    view = memoryview(bytearray(_PIECE))
+    at = 0
     try:
         with open(path, "rb") as file:
-            while size:
-                count = file.readinto(memoryview(piece)[: min(size, 512)])
-                if not count:
+            while at < size:
+                piece = view[: file.readinto(view[: min(size - at, _PIECE)])]
+                if not len(piece):
                     return ""
-                done.update(memoryview(piece)[:count])
-                size -= count
+                done.update(piece)
+                if more:
+                    more.update(piece)
+                at += len(piece)
+                if not at & _STEP:
+                    feed()
+                    yield
             if file.read(1):
                 return ""
     except OSError:

@@ -7,6 +7,10 @@
 
 A writer that begins again where power went, or a connection, finds the files that are there: after the manifest its
 `at` is behind them. What is refused leaves the old release as it is.
+
+One write takes all that it is given, up to the end of a file. What takes long (reading files back, taking an old tree
+away) it does in steps, each at most 4096 bytes read or one file deleted; `wants` is False meanwhile, and the next
+write goes on with it, even without bytes.
 """
 
 import os
@@ -19,14 +23,13 @@ from aliot.ota import choice, trees
 from micropython import const
 
 _HEAD = const(20)  # bytes before the signature
-_NEW = "/ota/r/new"  # a manifest, before its signature is checked
 
 
 class UpdateError(AliotError):
     """What keeps a package from becoming a release; the old one runs on. Its advice is a sentence for each code.
 
-    Codes: `update.` and form, cut, signature, key, keyless, product, board, mpy, least, store, older, tried, trial,
-    changed, room, flash.
+    Codes: `update.` and form, cut, signature, key, keyless, product, board, mpy, least, store, older, version, tried,
+    trial, changed, room, flash.
     """
 
     code = "update"
@@ -34,16 +37,21 @@ class UpdateError(AliotError):
 
 
 class Writer:
-    """`at`: the offset in the package of the next byte that is wanted; `done`: the tree is whole, and was read back.
+    """`at`: the offset in the package of the next byte that is wanted; `wants`: whether it waits for bytes; `done`: the
+    tree is whole, and was read back.
 
-    `again`: also take a package whose trial has failed. UpdateError of a write ends it.
+    `again`: also take a package whose trial has failed; `version`: the name that its release has to have; `digest`: a
+    hash that is given all bytes of the package in their order, those found on flash too. UpdateError of a write ends it.
     """
 
     done = False
+    wants = False
 
-    def __init__(self, product_key, again=False):
+    def __init__(self, product_key, again=False, version="", digest=None):
         self._product_key = product_key
         self._again = again
+        self._version = version
+        self._digest = digest
         self.at = 0
         self._name = trees.target(aliot.tree)
         self._tree = trees.FOLDER + self._name
@@ -83,12 +91,20 @@ class Writer:
     def _some(self, most):
         """From 1 to `most` of the next bytes."""
         while not len(self._data):
+            self.wants = True
             yield
+            self.wants = False
         piece = self._data[:most]
-        self._data = self._data[len(piece) :]
-        self.at += len(piece)
+        self._pass(len(piece))
+        if self._digest:
+            self._digest.update(piece)
         feed()
         return piece
+
+    def _pass(self, size):
+        """So many bytes of the package are done with."""
+        self._data = self._data[size:]
+        self.at += size
 
     def _all(self, size):
         data = bytearray()
@@ -97,35 +113,43 @@ class Writer:
         return data
 
     def _steps(self):
+        found = trees.record()
+        digest = yield from self._manifest(found)
+        own = self._tree + "/manifest"
+        if self._name.encode() in bytes(found[4:7]) or not (yield from _same(own, digest)):
+            yield from load("ota.room").clear(found, self._name)
+            unload("ota.room")
+            trees.make(own)
+            os.rename(trees.NEW, own)
+        whole = True
+        for size, wanted, path in files(own):
+            path = self._tree + "/" + path
+            whole = whole and (yield from self._found(path, size, wanted))
+            if not whole:
+                yield from self._file(path, size, wanted)
+                yield
+        if len(self._data):
+            raise UpdateError("bytes behind its last file", "update.form")
+        yield from self._read_back(own)
+        self.done = True
+
+    def _manifest(self, found):
+        """Write the manifest beside the record and look whether this board takes it; its SHA-256."""
         head = yield from self._all(_HEAD)
         signature, size, modulus = load("ota.package").head(head)
         unload("ota.package")
         signature = yield from self._all(signature)
-        found = trees.record()
         if found[4]:
             raise UpdateError("a release is on trial", "update.trial")
-        trees.make(_NEW)
-        digest = yield from self._copy(_NEW, size)
+        trees.make(trees.NEW)
+        digest = yield from self._copy(trees.NEW, size)
         load("ota.package").check_signature(signature, digest, modulus)
-        signature = modulus = None
         self._sum = digest[:8]
         if found[8] and found[9:17] == self._sum and not self._again:
             raise UpdateError("its trial failed", "update.tried")
-        load("ota.package").check(_NEW, self._product_key, aliot.tree)
+        load("ota.package").check(trees.NEW, self._product_key, aliot.tree, self._version)
         unload("ota.package")
-        whole = self._begin(found, digest)
-        for size, wanted, path in _files(self._tree + "/manifest"):
-            path = self._tree + "/" + path
-            if whole and trees.hashed(path, size) == wanted:
-                self.at += size
-                self._data = self._data[size:]
-                continue
-            whole = False
-            yield from self._file(path, size, wanted)
-        if len(self._data):
-            raise UpdateError("bytes behind its last file", "update.form")
-        self._read_back()
-        self.done = True
+        return digest
 
     def _copy(self, path, size):
         """Write the next `size` bytes into a file; their SHA-256."""
@@ -145,37 +169,25 @@ class Writer:
             os.remove(path)
             raise UpdateError(path, "update.changed")
 
-    def _begin(self, found, digest):
-        """Make the tree ready for the files; whether some of them may be there."""
-        own = self._tree + "/manifest"
-        if self._name.encode() not in bytes(found[4:7]) and _same(own, digest):
-            return True
-        need = 0
-        folders = {}
-        for size, _, path in _files(_NEW):
-            need += trees.needed(size)
-            while "/" in path:
-                path = path.rpartition("/")[0]
-                folders[path] = True
-        need += (len(folders) + 1) * 2 * 4096 - trees.held(self._tree) - trees.room()
-        if need > 0:
-            raise UpdateError("%d bytes more are needed" % need, "update.room")
-        trees.forget(found, self._name)
-        trees.remove(self._tree)
-        trees.make(own)
-        os.rename(_NEW, own)
+    def _found(self, path, size, wanted):
+        """Whether a file is there from before, whole; its bytes are not wanted then."""
+        if (yield from trees.hashing(path, size)) != wanted:
+            return False
+        if self._digest:
+            yield from trees.hashing(path, size, self._digest)
+        self._pass(size)
         return True
 
-    def _read_back(self):
+    def _read_back(self, own):
         """All files once more, as they are on the flash."""
-        for size, wanted, path in _files(self._tree + "/manifest"):
-            feed()
-            if trees.hashed(self._tree + "/" + path, size) != wanted:
-                os.remove(self._tree + "/manifest")
+        for size, wanted, path in files(own):
+            yield
+            if (yield from trees.hashing(self._tree + "/" + path, size)) != wanted:
+                os.remove(own)
                 raise UpdateError(path, "update.flash")
 
 
-def _files(path):
+def files(path):
     """(size, SHA-256 in hex, path in the tree) of each file of a manifest. UpdateError."""
     for line in trees.lines(path):
         if line[0] == "file":
@@ -187,9 +199,10 @@ def _files(path):
 
 def _same(path, digest):
     try:
-        return trees.hashed(path, os.stat(path)[6]) == trees.hexadecimal(digest)
+        size = os.stat(path)[6]
     except OSError:
         return False
+    return (yield from trees.hashing(path, size)) == trees.hexadecimal(digest)
 
 
 def _of_flash(problem):

@@ -8,7 +8,7 @@ import sys
 from binascii import unhexlify
 
 import aliot
-from aliot.ota import choice, trees, trial
+from aliot.ota import choice, room, trees, trial
 from aliot.ota.writer import Writer
 from nor_flash import Flash
 
@@ -129,11 +129,7 @@ class Board:
         """Write a release and switch to it. UpdateError."""
         data = unhexlify(self.releases[index]["package"])
         writer = Writer(PRODUCT, again)
-        taken = 0
-        while not writer.done and writer.at < len(data):
-            part = data[writer.at : writer.at + piece]
-            taken += len(part)
-            writer.write(part)
+        taken = offer(writer, data, piece)
         writer.close()
         writer.switch()
         return taken
@@ -154,6 +150,17 @@ class Board:
         return device
 
 
+def offer(writer, data, piece=700):
+    """Write what there is of a package, in pieces; how many bytes of it were taken."""
+    taken = 0
+    while not writer.done and (writer.at < len(data) or not writer.wants):
+        at = writer.at
+        part = data[at : at + piece]
+        writer.write(part)
+        taken += min(writer.at - at, len(part))
+    return taken
+
+
 def put(path, data):
     trees.make(path)
     with open(path, "wb") as file:
@@ -166,7 +173,7 @@ def get(path):
 
 
 def listed(folder, before):
-    for name, kind, _ in trees.entries(folder):
+    for name, kind, _ in room.entries(folder):
         if kind == 0x4000:
             for found in listed(folder + "/" + name, before + name + "/"):
                 yield found

@@ -4,9 +4,9 @@ import os
 import random
 
 import aliot
-from aliot.ota import choice, trees
+from aliot.ota import choice, room
 from aliot.ota.writer import UpdateError, Writer
-from ota_board import GOLDEN, POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, put, unhexlify
+from ota_board import GOLDEN, POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, offer, put, unhexlify
 
 
 def life(value):
@@ -112,8 +112,7 @@ def refused(value):
         writer = None
         try:
             writer = Writer(PRODUCT)
-            while not writer.done and writer.at < len(data):
-                writer.write(data[writer.at : writer.at + 300])
+            offer(writer, data, 300)
             writer.close()
         except UpdateError as problem:
             assert problem.code == code, (code, problem.code, problem.detail)
@@ -138,8 +137,9 @@ def fallbacks(value):
         assert board.runs == 1
         if overwrite:
             data = unhexlify(board.releases[2]["package"])
-            Writer(PRODUCT).write(data[: len(data) - 5])
-        trees.remove(aliot.tree)
+            offer(Writer(PRODUCT), data[:-5])
+        for _ in room.remove(aliot.tree):
+            pass
         assert board.restart(POWER) == runs, overwrite
 
 
@@ -189,8 +189,7 @@ def resumed(value):
     """After a cut only what is missing is taken."""
     board = Board(value)
     data = unhexlify(board.releases[0]["package"])
-    writer = Writer(PRODUCT)
-    writer.write(data[: len(data) - 5])
+    offer(Writer(PRODUCT), data[:-5])
     assert board.restart(POWER) == "golden"
     taken = board.update(0, piece=64)
     assert taken < len(data) - value["first"], (taken, len(data))
@@ -303,4 +302,4 @@ def sequence(value):
         for path in USER:
             assert get(path) == USER[path]
         assert get("/aliot/burned") == GOLDEN["/aliot/burned"]
-        assert trees.room() > 0
+        assert room.free() > 0

@@ -45,10 +45,7 @@ def install(device, package):
     with open(package, "rb") as file:
         while not writer.done:
             file.seek(writer.at)
-            data = file.read(512)
-            if not data:
-                break
-            writer.write(data)
+            writer.write(file.read(512))
             device.poll()
             gc.collect()
             most = max(most, gc.mem_alloc())
