@@ -26,6 +26,7 @@ INNER = {
     "aliot.id2.Id2": "provisioning client_id instance quota locate open login",
     "aliot.id2.SoftwareElement": "fields id key",
     "aliot.log": "clean",
+    "aliot.ota.writer": "files",
     "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.jobs.Job": "file jobs",
     "aliot.services.jobs.Jobs": "handler known listed open queue begin work",

@@ -46,7 +46,9 @@ UNITS = {
     "aliot.services.jobs": "http services.download services.service services.jobs",
     "aliot.services.log": "services.service services.log",
     "aliot.ota.choice": "ota.choice",  # by itself: boot.py imports it without the package
-    "aliot.ota.writer": "ota.choice ota.trees ota.writer",
+    "aliot.ota.writer": "ota.trees ota.writer",
+    "aliot.ota.package": "ota.choice ota.package",
+    "aliot.ota.room": "ota.choice ota.room",
     "aliot.ota.trial": "ota.choice ota.trees ota.trial",
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",

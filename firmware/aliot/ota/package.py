@@ -8,6 +8,7 @@ import os
 import struct
 from sys import implementation
 
+from aliot.ota import choice
 from aliot.ota.trees import hexadecimal, lines
 from aliot.ota.writer import UpdateError
 from micropython import const
@@ -50,6 +51,18 @@ def check_signature(signature, digest, modulus):
     padded = b"\x00\x01" + b"\xff" * (size - 54) + b"\x00" + _DIGEST + digest
     if found.to_bytes(size, "big") != padded:
         raise UpdateError("wrong signature", "update.signature")
+
+
+def check_record(digest, again):
+    """UpdateError while a release is on trial; and, without `again`, when the trial of this one has failed.
+
+    `digest`: the first 8 bytes of its manifest's SHA-256.
+    """
+    found = choice.read()
+    if found and found[4]:
+        raise UpdateError("a release is on trial", "update.trial")
+    if found and found[8] and found[9:17] == digest and not again:
+        raise UpdateError("its trial failed", "update.tried")
 
 
 def number(tree):

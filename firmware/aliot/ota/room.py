@@ -1,9 +1,12 @@
-"""Room for a release: what it needs, what is free, and the tree in its place taken away. Loaded for that moment."""
+"""The place of a release: the old tree taken away when there is room, and the switch to the new one.
+
+Loaded for these moments.
+"""
 
 import os
 
 from aliot import feed
-from aliot.ota import trees
+from aliot.ota import choice, trees
 from aliot.ota.writer import UpdateError, files
 from micropython import const
 
@@ -15,24 +18,68 @@ _SPARE = const(
 )  # blocks that littlefs may need beside the files: the record, and what moves while it is written
 
 
-def clear(found, name):
-    """Take the tree `name` away, when there is room then for what the manifest at `trees.NEW` lists. A generator.
+def prepare(name, digest):
+    """Make the tree `name` the one of the manifest at `trees.NEW`, whose SHA-256 is `digest`. A generator.
 
-    It yields after each file that it deletes. `found`: the record. UpdateError when there is too little room.
+    One that was begun with the same manifest stays; any other goes, when there is room then for what the manifest
+    lists. It yields after each file that it deletes. UpdateError when there is too little room.
     """
     tree = trees.FOLDER + name
+    own = tree + "/manifest"
+    found = record()
+    begun = name.encode() not in bytes(found[4:7])
+    if not begun or (yield from trees.hashing(own, size(own))) != trees.hexadecimal(digest):
+        check(tree)
+        forget(found, name)
+        yield from remove(tree)
+        trees.make(own)
+        os.rename(trees.NEW, own)
+
+
+def switch(name, digest):
+    """The next reset begins the trial of the tree `name`; `digest`: the first 8 bytes of its manifest's SHA-256."""
+    found = record()
+    found[4:9] = bytes((ord(name), found[5], found[6], 0, 0))
+    found[9:17] = digest
+    choice.write(found)
+
+
+def record():
+    """The record on the board, or that of a board without an update, as a bytearray."""
+    return choice.read() or bytearray(17)
+
+
+def forget(found, name):
+    """Take a tree out of the record `found`, on flash before anything of the tree is touched. OSError."""
+    trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
+    if not good:
+        good, other = other, 0
+    before = bytes(found[4:7])
+    found[4:7] = bytes((trial, good, other))
+    if before != found[4:7]:
+        choice.write(found)
+
+
+def check(tree):
+    """UpdateError when the manifest at `trees.NEW` needs more room than there is without a tree."""
     need = 0
     folders = {}
-    for size, _, path in files(trees.NEW):
-        need += needed(size)
+    for length, _, path in files(trees.NEW):
+        need += needed(length)
         while "/" in path:
             path = path.rpartition("/")[0]
             folders[path] = True
     need += (len(folders) + 1) * 2 * _BLOCK - held(tree) - free()
     if need > 0:
         raise UpdateError("%d bytes more are needed" % need, "update.room")
-    trees.forget(found, name)
-    yield from remove(tree)
+
+
+def size(path):
+    """Bytes of a file, 0 where there is none."""
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return 0
 
 
 def free():
@@ -41,19 +88,19 @@ def free():
     return max(0, found[3] - _SPARE) * found[0]
 
 
-def needed(size):
-    """Bytes of flash that a file of `size` bytes takes at most."""
-    return (size + _BLOCK - 1) // _BLOCK * _BLOCK
+def needed(length):
+    """Bytes of flash that a file of so many bytes takes at most."""
+    return (length + _BLOCK - 1) // _BLOCK * _BLOCK
 
 
 def held(path):
     """Bytes of flash that come free at least when a folder goes."""
     total = 2 * _BLOCK
-    for name, kind, size in entries(path):
+    for name, kind, length in entries(path):
         if kind == _FOLDERS:
             total += held(path + "/" + name)
-        elif size > _SMALL:
-            total += needed(size)
+        elif length > _SMALL:
+            total += needed(length)
     return total
 
 

@@ -1,10 +1,9 @@
-"""The trees of updates, /ota/a and /ota/b: their files, and what the record says of them."""
+"""The trees of updates, /ota/a and /ota/b: their files and their manifests."""
 
 import os
 from hashlib import sha256
 
 from aliot import feed
-from aliot.ota import choice
 from micropython import const
 
 FOLDER = "/ota/"
@@ -16,22 +15,6 @@ _STEP = const(4095)  # bytes read between two yields, less one
 def target(tree):
     """The name, "a" or "b", of the tree that does not run; `tree`: that of what runs, "" for the golden one."""
     return "b" if tree == FOLDER + "a" else "a"
-
-
-def record():
-    """The record on the board, or that of a board without an update, as a bytearray."""
-    return choice.read() or bytearray(17)
-
-
-def forget(found, name):
-    """Take a tree out of the record `found`, on flash before anything of the tree is touched. OSError."""
-    trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
-    if not good:
-        good, other = other, 0
-    before = bytes(found[4:7])
-    found[4:7] = bytes((trial, good, other))
-    if before != found[4:7]:
-        choice.write(found)
 
 
 def make(path):

@@ -19,7 +19,7 @@ from hashlib import sha256
 import aliot
 from aliot import feed, load, unload
 from aliot.errors import AliotError
-from aliot.ota import choice, trees
+from aliot.ota import trees
 from micropython import const
 
 _HEAD = const(20)  # bytes before the signature
@@ -41,7 +41,7 @@ class Writer:
     tree is whole, and was read back.
 
     `again`: also take a package whose trial has failed; `version`: the name that its release has to have; `digest`: a
-    hash that is given all bytes of the package in their order, those found on flash too. UpdateError of a write ends it.
+    hash that is given all bytes of the package in their order, those found on flash too. What a write raises ends it.
     """
 
     done = False
@@ -79,10 +79,7 @@ class Writer:
     def switch(self):
         """The next reset begins the trial of what was written. UpdateError."""
         try:
-            found = trees.record()
-            found[4:9] = bytes((ord(self._name), found[5], found[6], 0, 0))
-            found[9:17] = self._sum
-            choice.write(found)
+            load("ota.room").switch(self._name, self._sum)
         except OSError as problem:
             raise _of_flash(problem)
 
@@ -113,14 +110,11 @@ class Writer:
         return data
 
     def _steps(self):
-        found = trees.record()
-        digest = yield from self._manifest(found)
+        digest = yield from self._manifest()
+        self._sum = digest[:8]
+        yield from load("ota.room").prepare(self._name, digest)
+        unload("ota.room")
         own = self._tree + "/manifest"
-        if self._name.encode() in bytes(found[4:7]) or not (yield from _same(own, digest)):
-            yield from load("ota.room").clear(found, self._name)
-            unload("ota.room")
-            trees.make(own)
-            os.rename(trees.NEW, own)
         whole = True
         for size, wanted, path in files(own):
             path = self._tree + "/" + path
@@ -133,21 +127,19 @@ class Writer:
         yield from self._read_back(own)
         self.done = True
 
-    def _manifest(self, found):
+    def _manifest(self):
         """Write the manifest beside the record and look whether this board takes it; its SHA-256."""
         head = yield from self._all(_HEAD)
         signature, size, modulus = load("ota.package").head(head)
         unload("ota.package")
         signature = yield from self._all(signature)
-        if found[4]:
-            raise UpdateError("a release is on trial", "update.trial")
         trees.make(trees.NEW)
         digest = yield from self._copy(trees.NEW, size)
-        load("ota.package").check_signature(signature, digest, modulus)
-        self._sum = digest[:8]
-        if found[8] and found[9:17] == self._sum and not self._again:
-            raise UpdateError("its trial failed", "update.tried")
-        load("ota.package").check(trees.NEW, self._product_key, aliot.tree, self._version)
+        package = load("ota.package")
+        package.check_signature(signature, digest, modulus)
+        package.check_record(digest[:8], self._again)
+        package.check(trees.NEW, self._product_key, aliot.tree, self._version)
+        package = None
         unload("ota.package")
         return digest
 
@@ -195,14 +187,6 @@ def files(path):
             if name[0] == "/" or ".." in name.split("/"):
                 raise UpdateError(name, "update.form")
             yield int(line[1]), line[2], name
-
-
-def _same(path, digest):
-    try:
-        size = os.stat(path)[6]
-    except OSError:
-        return False
-    return (yield from trees.hashing(path, size)) == trees.hexadecimal(digest)
 
 
 def _of_flash(problem):
