@@ -1,7 +1,10 @@
-"""A key for packages, made once, and a small tree."""
+"""A key for packages, made once, a small tree, and the verbs in a folder with an application."""
+
+import re
 
 import pytest
 
+from tools import cli
 from tools.ota import keys, package
 from tools.ota.manifest import Manifest
 
@@ -16,6 +19,14 @@ TREE = {
     "aliot/ota/trial.mpy": MPY,
     "aliot/ota/writer.mpy": MPY,
     "app.mpy": MPY * 90,
+}
+APP = {
+    "main.py": "import app\n",
+    "app.py": "import aliot\n",
+    "table.bin": "rows",
+    "config.json": "{}",
+    ".aliotignore": "notes\n",
+    "notes": "",
 }
 
 
@@ -35,3 +46,20 @@ def key(key_folder):
 def made(key):
     """A signed package of `TREE`."""
     return package.pack(TREE, Manifest("1.2.0", 7, 6, 1, "1.24", ("a1OtaTests0",))).signed(key)
+
+
+@pytest.fixture
+def ota(tmp_path, monkeypatch, capsys):
+    """`ota(words)`: (status, output), in a folder with an application; the passphrase is in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALIOT_OTA_PASSPHRASE", PASSPHRASE.decode())
+    (tmp_path / "app").mkdir()
+    for name, text in APP.items():
+        (tmp_path / "app" / name).write_text(text)
+
+    def run(words):
+        status = cli.main(["ota", *words.split()])
+        captured = capsys.readouterr()
+        return status, re.sub(r"\b[0-9a-f]{16}\b", "<KEY>", captured.out + captured.err)
+
+    return run

@@ -1,42 +1,14 @@
 """The verbs of `python -m tools ota`: from a folder to a signed package, and what they refuse."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from host_tests.ota.conftest import PASSPHRASE
-from tools import cli
 from tools.image import application, device_files
 from tools.ota import package
 
-APP = {
-    "main.py": "import app\n",
-    "app.py": "import aliot\n",
-    "table.bin": "rows",
-    "config.json": "{}",
-    ".aliotignore": "notes\n",
-    "notes": "",
-}
 PACK = "pack --files app --release 1.2.0 --number 7 --out app.ota --product a1OtaTests0"
-
-
-@pytest.fixture
-def ota(tmp_path, monkeypatch, capsys):
-    """`ota(words)`: (status, output), in a folder with an application; the passphrase is in the environment."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ALIOT_OTA_PASSPHRASE", PASSPHRASE.decode())
-    (tmp_path / "app").mkdir()
-    for name, text in APP.items():
-        (tmp_path / "app" / name).write_text(text)
-
-    def run(words):
-        status = cli.main(["ota", *words.split()])
-        captured = capsys.readouterr()
-        return status, re.sub(r"\b[0-9a-f]{16}\b", "<KEY>", captured.out + captured.err)
-
-    return run
 
 
 def test_from_a_folder_to_a_signed_package(ota):

@@ -10,9 +10,11 @@
     board ESP32C3                       the chip; none: for every chip
     rollback                            it may replace a release of a higher number
     delete /old.bin                     a file outside of all trees that goes once the release is good
+    firmware v1.26.1                    version in the header of the application's image that comes with it
+    image 65536 SHA-256                 a piece of that image, one after another
     file 13669 SHA-256 aliot/start.mpy  in the order of the files
 
-The lines stand in this order. Paths of files are relative to the tree.
+The lines stand in this order. Paths of files are relative to the tree. A package has files, an image, or both.
 """
 
 import re
@@ -21,10 +23,12 @@ from dataclasses import dataclass, field, replace
 
 from tools.errors import UserError
 from tools.image.identity import endpoint
+from tools.partitions import SECTOR
 
 FORM = "aliot-ota 1"
 LARGEST = 32 * 1024  # bytes
 HIGHEST = 2**30 - 1  # of a number: a small int of the chip
+PIECE = 64 * 1024  # bytes of an image whose digest stands by itself; of whole sectors, but for the last
 NEEDED = (
     "main.py",
     "aliot/__init__.mpy",
@@ -41,6 +45,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 _BOARD = re.compile(r"[A-Z0-9]{1,20}")
 _PATH = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\]{1,100}")
+_IMAGE = re.compile(r"image ([1-9][0-9]{0,8}) ([0-9a-f]{64})")
 _FILE = re.compile(r"file (0|[1-9][0-9]{0,8}) ([0-9a-f]{64}) (.*)")
 
 
@@ -53,7 +58,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """As the module says; `least` as text, `board` "" for every chip."""
+    """As the module says; `least` as text, `board` "" for every chip, `firmware` "" where there is no image.
+
+    `pieces`: (size, SHA-256) of the image's.
+    """
 
     release: str
     number: int
@@ -64,6 +72,8 @@ class Manifest:
     board: str = ""
     rollback: bool = False
     delete: tuple[str, ...] = ()
+    firmware: str = ""
+    pieces: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     files: tuple[File, ...] = field(default=(), repr=False)
 
     def lines(self) -> Iterator[str]:
@@ -76,6 +86,9 @@ class Manifest:
         if self.rollback:
             yield "rollback"
         yield from (f"delete {path}" for path in self.delete)
+        if self.firmware:
+            yield f"firmware {self.firmware}"
+        yield from (f"image {size} {digest}" for size, digest in self.pieces)
         yield from (f"file {one.size} {one.sha256} {one.path}" for one in self.files)
 
     def encode(self) -> bytes:
@@ -88,8 +101,13 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(one.size for one in self.files)
+        """Bytes of the image and of all files."""
+        return self.image_size + sum(one.size for one in self.files)
+
+    @property
+    def image_size(self) -> int:
+        """Bytes of the image."""
+        return sum(size for size, _ in self.pieces)
 
 
 def parse(data: bytes) -> Manifest:
@@ -121,9 +139,12 @@ def _with(found, line):
     one = _FILE.fullmatch(line)
     if one:
         return replace(found, files=(*found.files, File(int(one[1]), one[2], one[3])))
+    one = _IMAGE.fullmatch(line)
+    if one:
+        return replace(found, pieces=(*found.pieces, (int(one[1]), one[2])))
     if name in ("number", "mpy", "store"):
         return replace(found, **{name: int(value)})
-    if name in ("release", "least", "board"):
+    if name in ("release", "least", "board", "firmware"):
         return replace(found, **{name: value})
     if name == "product":
         return replace(found, products=(*found.products, value))
@@ -136,7 +157,8 @@ def _with(found, line):
 
 def refuse(manifest: Manifest) -> None:
     """UserError when a manifest says what none may."""
-    for fault in (*_head_faults(manifest), *_delete_faults(manifest), *_file_faults(manifest)):
+    faults = _head_faults, _delete_faults, _firmware_faults, _file_faults
+    for fault in (fault for find in faults for fault in find(manifest)):
         if fault:
             raise UserError(fault)
 
@@ -167,6 +189,26 @@ def _delete_faults(one):
             yield f"delete {path}: no release deletes that; it belongs to the board"
 
 
+def _firmware_faults(one):
+    if bool(one.firmware) != bool(one.pieces):
+        yield "an image and the version of its firmware go together"
+    if not one.firmware:
+        return
+    if not _NAME.fullmatch(one.firmware):
+        yield f"firmware {one.firmware!r} is not 1 to 64 letters, digits, dots, dashes and underscores"
+    if not one.board:
+        yield "a package with firmware names the chip that it is for: --board"
+    if any(size % SECTOR for size, _ in one.pieces[:-1]):
+        yield f"a piece of the image is not made of whole sectors of {SECTOR} bytes"
+    if not one.files and one.release != one.firmware:
+        yield (
+            f"devices publish the version in the image's header, {one.firmware}: "
+            f"a package of firmware alone is --release {one.firmware}"
+        )
+    if not one.files and one.delete:
+        yield "a package of firmware alone deletes nothing: pack files with it"
+
+
 def _file_faults(one):
     paths = [file.path for file in one.files]
     for path in paths:
@@ -174,6 +216,6 @@ def _file_faults(one):
             yield f"{path!r} is not a path of at most 100 bytes that a board can have"
     if paths != sorted(set(paths)):
         yield "the files are not sorted by their paths, or one is there twice"
-    for path in NEEDED:
+    for path in NEEDED if paths or not one.firmware else ():
         if path not in paths:
             yield f"{path} is missing, without which no release runs and becomes good"

@@ -2,9 +2,10 @@
 
     b"ALOT" | form u8 = 1 | 0 u8 | signature length u16 LE | manifest length u32 LE
     key id, 8 bytes (tools.image.updates) | signature, 0, 256 or 384 bytes
-    manifest | files
+    manifest | image of the firmware | files
 
-The signature is RSA PKCS#1 v1.5 with SHA-256 of the manifest, which holds the SHA-256 of each file.
+The signature is RSA PKCS#1 v1.5 with SHA-256 of the manifest, which holds the SHA-256 of each file and of each piece
+of the image.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ _NO_KEY = bytes(8)
 
 @dataclass(frozen=True)
 class Package:
-    """`contents` has the bytes of the files, one after another."""
+    """`contents` has the bytes of the image and of the files, one after another."""
 
     manifest: Manifest
     contents: bytes = field(repr=False)
@@ -63,11 +64,17 @@ class Package:
             raise UserError("the signature is wrong: the package was changed after it was signed") from None
 
 
-def pack(tree: Mapping[str, bytes], manifest: Manifest) -> Package:
-    """The unsigned package of a tree {path in it: bytes}; `manifest` says the rest. UserError."""
+def pack(tree: Mapping[str, bytes], manifest: Manifest, image: bytes = b"") -> Package:
+    """The unsigned package of a tree {path in it: bytes} and of a firmware's image; `manifest` says the rest.
+
+    UserError.
+    """
     ordered = sorted(tree.items())
+    pieces = [image[at : at + manifests.PIECE] for at in range(0, len(image), manifests.PIECE)]
     rows = tuple(File(len(data), hashlib.sha256(data).hexdigest(), path) for path, data in ordered)
-    made = Package(replace(manifest, files=rows), b"".join(data for _, data in ordered))
+    listed = tuple((len(piece), hashlib.sha256(piece).hexdigest()) for piece in pieces)
+    contents = image + b"".join(data for _, data in ordered)
+    made = Package(replace(manifest, files=rows, pieces=listed), contents)
     if len(made.encode()) > LARGEST:
         raise UserError(
             f"the package has more than {LARGEST >> 20} MB: leave out what the board does not need"
@@ -124,13 +131,15 @@ def parse(data: bytes, name: object = "the package") -> Package:
 
 
 def _refuse_contents(manifest, contents, name):
+    rows = [(size, digest, "the image") for size, digest in manifest.pieces]
+    rows += [(file.size, file.sha256, file.path) for file in manifest.files]
     at = 0
-    for file in manifest.files:
-        data = contents[at : at + file.size]
-        if len(data) < file.size:
-            raise UserError(f"{name} is cut short in {file.path}")
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise UserError(f"{name}: {file.path} is not what the manifest says; it was changed or reordered")
-        at += file.size
+    for size, digest, what in rows:
+        data = contents[at : at + size]
+        if len(data) < size:
+            raise UserError(f"{name} is cut short in {what}")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UserError(f"{name}: {what} is not what the manifest says; it was changed or reordered")
+        at += size
     if at < len(contents):
         raise UserError(f"{name} has {len(contents) - at} bytes behind its last file")

@@ -1,4 +1,4 @@
-"""Releases over the air: keys, packages of files, their signatures."""
+"""Releases over the air: keys, packages of files and firmware, their signatures."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from tools import actions, boards, files, passphrase
 from tools.errors import UserError
 from tools.flash import leaks
 from tools.image import application, device_files, updates
-from tools.ota import keys, package
+from tools.ota import app_image, keys, package
 from tools.ota.manifest import Manifest
 
 LEAST = "1.24"  # of MicroPython, that aliot runs on
@@ -58,6 +58,11 @@ def _pack_arguments(parser):
         "--files", metavar="DIR", help="the application's folder, as make flash FILES=DIR has it"
     )
     parser.add_argument(
+        "--firmware",
+        metavar="IMAGE",
+        help="the image of an application, for boards with OTA partitions; without --files it comes alone",
+    )
+    parser.add_argument(
         "--release", required=True, metavar="NAME", help="version that devices publish, e.g. 1.2.0"
     )
     parser.add_argument(
@@ -74,7 +79,10 @@ def _pack_arguments(parser):
         default=[],
         help="for this product; may be repeated",
     )
-    parser.add_argument("--board", help="only for boards with the chip of this board")
+    parser.add_argument(
+        "--board",
+        help="only for boards with the chip of this board; with --firmware, whose slots it goes into",
+    )
     parser.add_argument(
         "--without",
         metavar="PATH",
@@ -103,19 +111,24 @@ def _pack_arguments(parser):
 
 def _pack(args):
     target = _target(args.out, args.files, "the application's folder")
+    image = _image(args)
     tree, stays = _tree(args.files, args.without)
     manifest = Manifest(
         args.release,
         args.number,
-        package.mpy_version(tree),
+        package.mpy_version(tree),  # of firmware alone: what it has to run
         args.store,
         args.least,
         tuple(args.product),
         boards.load(args.board).chip.upper() if args.board else "",
         args.rollback,
         tuple(args.delete),
+        image.version if image else "",
     )
-    made = package.pack(tree, manifest)
+    alone = image and not args.files
+    if alone and args.without:
+        raise UserError("a package of firmware alone leaves out nothing: --without goes with --files")
+    made = package.pack({} if alone else tree, manifest, image.data if image else b"")
     data = made.encode()
     files.write(target, data)
     actions.report(
@@ -127,6 +140,15 @@ def _pack(args):
             f"  next   python -m tools ota sign {args.out} --key FOLDER",
         ],
     )
+
+
+def _image(args):
+    """The `AppImage` that --firmware names, or None."""
+    if not args.firmware:
+        return None
+    if not args.board:
+        raise UserError("--firmware needs --board, the board whose slots it goes into")
+    return app_image.read(args.firmware, boards.load(args.board))
 
 
 def _tree(folder, without):
@@ -196,6 +218,8 @@ def _inspect(args):
     lines.append(f"  signed by   {found.key or 'nobody'}")
     lines.append(f"  for         {', '.join((*one.products, *([one.board] if one.board else ())))}")
     lines.append(f"  needs       MicroPython {one.least}, .mpy {one.mpy}, store {one.store}")
+    if one.firmware:
+        lines.append(f"  firmware    {one.firmware}, an image of {one.image_size} bytes")
     if one.rollback:
         lines.append("  rollback    it may replace a release of a higher number")
     lines += [f"  deletes     {path}" for path in one.delete]
@@ -216,8 +240,10 @@ def _verify(args):
 
 
 def _amount(found):
-    count = len(found.manifest.files)
-    return f"{count} files, {found.manifest.size} bytes"
+    one = found.manifest
+    parts = [f"firmware {one.firmware}"] if one.firmware else []
+    parts += [f"{len(one.files)} files"] if one.files else []
+    return f"{', '.join(parts)}, {one.size} bytes"
 
 
 def _plain(found):
@@ -232,6 +258,7 @@ def _plain(found):
         "least": one.least,
         "rollback": one.rollback,
         "delete": list(one.delete),
+        "firmware": one.firmware,
         "key": found.key,
         "size": one.size,
     }
@@ -239,7 +266,7 @@ def _plain(found):
 
 _ACTIONS = {
     "key": (_key, "make a key that signs packages, its private half encrypted", _key_arguments),
-    "pack": (_pack, "make a package of the files that make flash writes", _pack_arguments),
+    "pack": (_pack, "make a package of the files that make flash writes, or of firmware", _pack_arguments),
     "sign": (_sign, "sign a package", _sign_arguments),
     "inspect": (_inspect, "show what a package holds", _inspect_arguments),
     "verify": (_verify, "check a package's signature and every file of it", _verify_arguments),
