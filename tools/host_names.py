@@ -46,16 +46,16 @@ PLATFORM = {
 def text(
     cloud: Path | str | None = None, hosts: Mapping[str, Mapping[int, tuple[str, int]]] | None = None
 ) -> str:
-    """The lines that the board's `socket` reads: address, name, then port=host:port for each way.
+    """The lines that the board's `socket` reads: address, name, then port=host:port for each route.
 
     `cloud` is a cloud's run directory, `hosts` {name: {port: (host, port)}} what
     else there is. The addresses are of a range that is never routed.
     """
-    ways = dict(hosts or {})
+    routes = dict(hosts or {})
     if cloud is not None:
         ports = _ports(Path(cloud))
         for name, known in PLATFORM.items():
-            ways.setdefault(
+            routes.setdefault(
                 name,
                 {
                     port: ("127.0.0.1", found)
@@ -63,7 +63,7 @@ def text(
                     if (found := ports.get(service))
                 },
             )
-    return "".join(_line(number, name, known) for number, (name, known) in enumerate(ways.items()))
+    return "".join(_line(number, name, known) for number, (name, known) in enumerate(routes.items()))
 
 
 def table(cloud: Path | str) -> Callable[[str, int], tuple[str, int] | None]:

@@ -63,7 +63,7 @@ class Files:
 class Store:
     """The records of one board on `media`; `health` maps a medium's name to "ok" or to what is wrong with it.
 
-    A medium that fails in any way is a sick medium, and no reason to stop.
+    A medium that fails, however it fails, is a sick medium, and no reason to stop.
     """
 
     def __init__(self, media=None):

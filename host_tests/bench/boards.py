@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent / "board"
 HOST, PORT = f"{INSTANCE}.mqtt.iothub.aliyuncs.com", 8883
 REGISTERED, FREE = "a1BenchReg1", "a1BenchFree"
 UNIQUE = "bench-unique"  # the device whose secret is burned
-WAYS = {
+KINDS = {
     "unique": "unique certificate",
     "https": "registers by HTTPS",
     "mqtt": "registers by MQTT",
@@ -27,7 +27,7 @@ SECRETS = {
 
 
 class BenchFleet(Fleet):
-    """`with BenchFleet.started() as fleet`: a cloud, and boards of any way whose devices exist there."""
+    """`with BenchFleet.started() as fleet`: a cloud, and boards of any kind whose devices exist there."""
 
     @staticmethod
     def config():
@@ -42,16 +42,16 @@ class BenchFleet(Fleet):
 
     # --- boards
 
-    def board(self, way, files=None, wrong=False, **options):
+    def board(self, kind, files=None, wrong=False, **options):
         """A board that was never on. Per product it goes by its MAC, and its device exists where it has to.
 
         `files` replace files of the image, `wrong` burns a secret that the cloud does not know.
         """
-        name, product = f"240ac4{secrets.token_hex(3)}", FREE if way == "regnwl" else REGISTERED
-        if way in ("https", "mqtt"):
+        name, product = f"240ac4{secrets.token_hex(3)}", FREE if kind == "regnwl" else REGISTERED
+        if kind in ("https", "mqtt"):
             self.device(product, name)
-        image = self.image(self._identity(way, wrong), files=files, config=WIFI)
-        return self.add(image, product, UNIQUE if way == "unique" else name, mac_of(name), **options)
+        image = self.image(self._identity(kind, wrong), files=files, config=WIFI)
+        return self.add(image, product, UNIQUE if kind == "unique" else name, mac_of(name), **options)
 
     def bare(self, style, tail, files=None, **options):
         """A board without aliot: its main.py is the script of that style, then `tail`."""
@@ -59,13 +59,13 @@ class BenchFleet(Fleet):
         files = {"/boot.py": b"", **(files or {})}
         return self.add(self.image(None, text, files, with_firmware=False), **options)
 
-    def _identity(self, way, wrong):
-        key = FREE if way == "regnwl" else REGISTERED
+    def _identity(self, kind, wrong):
+        key = FREE if kind == "regnwl" else REGISTERED
         fields = {"region": REGION, "instance": INSTANCE, "product_key": key}
-        if way == "unique":
+        if kind == "unique":
             fields.update(device_name=UNIQUE, device_secret="0" * 32 if wrong else SECRETS[UNIQUE])
         else:
-            fields.update(product_secret="0" * 16 if wrong else SECRETS[key], method=way)
+            fields.update(product_secret="0" * 16 if wrong else SECRETS[key], method=kind)
         return self.loaded(fields)
 
     def _names(self):

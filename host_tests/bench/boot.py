@@ -10,14 +10,14 @@ Flash reads are the blocks that littlefs reads from power-on; a chip reads the s
 import time
 from statistics import median
 
-from host_tests.bench.boards import WAYS, BenchFleet
+from host_tests.bench.boards import KINDS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.firmware import FOLDER
 
 BOOTS = 9
 READS = {"boot": 1500, "connected": 1700}  # flash reads to a state on `MINIMAL`, at most
 MINIMAL = "examples/minimal.py, later boot"
-LATER = f"main.py, {WAYS['unique']}, later boot"
+LATER = f"main.py, {KINDS['unique']}, later boot"
 BEFORE = 1049, 1253  # the same, before there was a thing model, which this application does not import
 BEYOND = 500  # flash reads of main.py, which has a Thing, beyond those
 PHASES = ("mount", "load", "identity", "Wi-Fi", "clock", "register", "connect")
@@ -92,12 +92,12 @@ def bounds(reads):
 
 
 def count(fleet):
-    """{boot: its Boot}: of main.py for the shortest and the longest way, of the least application, and of no aliot."""
+    """{boot: its Boot}: of main.py (the kinds that boot soonest and latest), of the least application, of no aliot."""
     boots = {}
-    for way in ("unique", "https"):
-        board = fleet.board(way)
+    for kind in ("unique", "https"):
+        board = fleet.board(kind)
         for which in ("first boot", "later boot"):
-            boots[f"main.py, {WAYS[way]}, {which}"] = board.boot(until="connected")
+            boots[f"main.py, {KINDS[kind]}, {which}"] = board.boot(until="connected")
     board = fleet.board("unique", {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()})
     board.boot(until="connected")
     boots[MINIMAL] = board.boot(until="connected")
@@ -110,11 +110,11 @@ def measure(fleet, boots):
     taken = {}
     files = {"/boot.py": MOUNTED + (FOLDER / "boot.py").read_bytes(), "/main.py": MAIN}
     for _ in range(boots):
-        for way in WAYS:
+        for kind in KINDS:
             stamps = Stamps()
-            board = fleet.board(way, files, log=stamps)
+            board = fleet.board(kind, files, log=stamps)
             for which in ("first boot", "later boot"):
-                taken.setdefault(f"{WAYS[way]}, {which}", []).append(phases(board, stamps))
+                taken.setdefault(f"{KINDS[kind]}, {which}", []).append(phases(board, stamps))
         stamps = Stamps()
         bare = fleet.bare("verified", CONNECT, {"/boot.py": MOUNTED}, log=stamps)
         taken.setdefault("bare umqtt.simple, verified", []).append(phases(bare, stamps))

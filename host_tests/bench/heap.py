@@ -1,4 +1,4 @@
-"""Heap: what is in use when connected, and the smallest heap in which each way, and each fault, passes.
+"""Heap: what is in use when connected, and the smallest heap in which each kind, and each fault, passes.
 
 The application is the firmware's own main.py. A first boot passes when the property it posts is acknowledged,
 and nothing before that was an error or a retry. The smallest heap is found by halving, and is one in which
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from host_tests.bench.boards import WAYS, BenchFleet
+from host_tests.bench.boards import KINDS, BenchFleet
 from host_tests.bench.link import SCRIPTS
 from host_tests.bench.report import Bound, Column, Report, Table
 from tools.emulator.board.boot import BoardError
@@ -38,7 +38,7 @@ class Case:
     """Something whose smallest heap is asked for: `passes(KB)` boots a new board in that heap."""
 
     name: str
-    kind: str  # "way", "script" or "fault"
+    kind: str  # "boot", "script" or "fault"
     passes: Callable
 
 
@@ -47,21 +47,21 @@ def report(scale=1.0):
         in_use = {name: used(board) for name, board in boards(fleet)}
         cases = list(all_cases(fleet))
         least = list(pool.map(lambda case: smallest(case.passes, LOW, HIGH), cases))
-        ways = [case for case in cases if case.kind == "way"] * max(1, round(SURE * scale))
-        passed = list(pool.map(lambda case: case.passes(HEAP), ways))
+        boots = [case for case in cases if case.kind == "boot"] * max(1, round(SURE * scale))
+        passed = list(pool.map(lambda case: case.passes(HEAP), boots))
     share = max(heap["port"] for heap in in_use.values()) / 1024
-    way, fault = (worst(cases, least, kind) for kind in ("way", "fault"))
+    boot, fault = (worst(cases, least, kind) for kind in ("boot", "fault"))
     return Report(
         [table_of_use(in_use), table_of_least(cases, least, share)],
         [
-            Bound("smallest heap for a first boot, the worst way", way, HEAP, " KB"),
+            Bound("smallest heap for a first boot, the worst kind of board", boot, HEAP, " KB"),
             Bound(f"of {len(passed)} first boots in a heap of {HEAP} KB, failed", passed.count(False), 0),
             Bound("smallest heap for what may go wrong, the worst case", fault, HEAP, " KB"),
             Bound("the port's share of the heap", share, SHARE, " KB"),
             Bound(f"heap in use beyond the port's share, {MINIMAL}", beyond(in_use[MINIMAL]), PLAIN, " KB"),
             Bound(
                 "heap in use beyond that, main.py",
-                beyond(in_use[WAYS["unique"]]) - beyond(in_use[MINIMAL]),
+                beyond(in_use[KINDS["unique"]]) - beyond(in_use[MINIMAL]),
                 THING,
                 " KB",
             ),
@@ -104,9 +104,9 @@ def worst(cases, least, kind):
 
 
 def boards(fleet):
-    """(name, board) whose heap in use is measured when it is connected: one for each way and each script."""
-    for way, text in WAYS.items():
-        yield text, fleet.board(way, heap=f"{HEAP}K", measure="connected")
+    """(name, board) whose heap in use is measured when it is connected: one for each kind and each script."""
+    for kind, text in KINDS.items():
+        yield text, fleet.board(kind, heap=f"{HEAP}K", measure="connected")
     minimal = {"/main.py": (FOLDER / "examples" / "minimal.py").read_bytes()}
     yield MINIMAL, fleet.board("unique", minimal, heap=f"{HEAP}K", measure="connected")
     for style, text in SCRIPTS.items():
@@ -123,21 +123,23 @@ def used(board):
 
 def all_cases(fleet):
     """Every Case."""
-    for way, text in WAYS.items():
-        yield Case(f"first boot, {text}", "way", lambda kb, way=way: posts(fleet.board(way, heap=f"{kb}K")))
+    for kind, text in KINDS.items():
+        yield Case(
+            f"first boot, {text}", "boot", lambda kb, kind=kind: posts(fleet.board(kind, heap=f"{kb}K"))
+        )
     for style, text in SCRIPTS.items():
         yield Case(text, "script", lambda kb, style=style: posts(fleet.bare(style, BARE, heap=f"{kb}K")))
-    for way, text in WAYS.items():
+    for kind, text in KINDS.items():
         yield Case(
             f"refused, {text}",
             "fault",
-            lambda kb, way=way: refused(fleet.board(way, wrong=True, heap=f"{kb}K")),
+            lambda kb, kind=kind: refused(fleet.board(kind, wrong=True, heap=f"{kb}K")),
         )
-    for way in ("https", "regnwl"):
+    for kind in ("https", "regnwl"):
         yield Case(
-            f"boot after a power cut while storing, {WAYS[way]}",
+            f"boot after a power cut while storing, {KINDS[kind]}",
             "fault",
-            lambda kb, way=way: recovers(fleet, way, kb),
+            lambda kb, kind=kind: recovers(fleet, kind, kb),
         )
     yield Case("connection lost and made again", "fault", lambda kb: returns(fleet, kb))
 
@@ -157,9 +159,9 @@ def refused(board):
     return stepwise(board, reported)
 
 
-def recovers(fleet, way, kb):
+def recovers(fleet, kind, kb):
     """Does a boot after a power cut in the middle of storing post, in that heap?"""
-    board = fleet.board(way, heap=f"{HEAP}K")
+    board = fleet.board(kind, heap=f"{HEAP}K")
     cut = board.boot(until="connected", cut_at=2, torn=True, timeout=PATIENCE)
     if cut.reason != "power cut":
         raise RuntimeError("\n".join(cut.lines))

@@ -32,8 +32,10 @@ LINKS = {
 def report(scale=1.0):
     with BenchId2.started() as fleet:
         times = measure(fleet, max(5, round(ROUNDS * scale)))
-        traffic = {name: wire(fleet, way) for name, way in LINKS.items()}
-        in_use = {name: used(fleet.board(way, heap=HEAP, measure="connected")) for name, way in LINKS.items()}
+        traffic = {name: wire(fleet, kind) for name, kind in LINKS.items()}
+        in_use = {
+            name: used(fleet.board(kind, heap=HEAP, measure="connected")) for name, kind in LINKS.items()
+        }
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
     return summary(times, traffic, in_use, least)
@@ -48,20 +50,20 @@ class BenchId2(id2.Id2Fleet):
         config["product"].append({"product_key": SECRET_KEY, "auth": "secret"})
         return config
 
-    def board(self, way, files=None, **options):
+    def board(self, kind, files=None, **options):
         name = "bench-" + secrets.token_hex(4)
-        if way == "device":
+        if kind == "device":
             fields = {"product_key": SECRET_KEY, "device_secret": self.device(SECRET_KEY, name)}
-        elif way == "empty":
+        elif kind == "empty":
             fields = {"way": "id2", "product_key": id2.EMPTY, "product_secret": id2.TOKEN}
         else:
-            fields = {"way": "id2", "product_key": id2.BURNED, **self.identity(key_type=way)}
+            fields = {"way": "id2", "product_key": id2.BURNED, **self.identity(key_type=kind)}
         image = self.image(self.loaded({"device_name": name, **fields}), files=files, config=WIFI)
         return self.add(image, fields["product_key"], name, **options)
 
-    def smallest(self, way):
+    def smallest(self, kind):
         """The smallest heap, KB, in which three first boots in a row post."""
-        return smallest(lambda kb: posts(self.board(way, heap=f"{kb}K")), 64, 192)
+        return smallest(lambda kb: posts(self.board(kind, heap=f"{kb}K")), 64, 192)
 
 
 def measure(fleet, rounds):
@@ -72,12 +74,12 @@ def measure(fleet, rounds):
     program, free = map(release.build().shortened, (program, free))
     boards = {
         name: fleet.board(
-            way,
-            {"/main.py": (program if way == "device" else free).encode(), **device_module("stopwatch")},
+            kind,
+            {"/main.py": (program if kind == "device" else free).encode(), **device_module("stopwatch")},
             heap=HEAP,
         )
-        for name, way in LINKS.items()
-        if way != "empty"
+        for name, kind in LINKS.items()
+        if kind != "empty"
     }
     figures = {name: [] for name in boards}
     try:
@@ -94,9 +96,9 @@ def measure(fleet, rounds):
     return figures
 
 
-def wire(fleet, way):
+def wire(fleet, kind):
     """(bytes sent, bytes received) of a first boot until the first acknowledged property."""
-    board = fleet.board(way, heap=HEAP)
+    board = fleet.board(kind, heap=HEAP)
     board.start()
     board.wait_line('"acknowledged", "code": 200')
     board.power_off()

@@ -8,7 +8,7 @@ import ast
 import re
 
 from host_tests.bench import services
-from host_tests.bench.boards import WAYS, BenchFleet
+from host_tests.bench.boards import KINDS, BenchFleet
 from host_tests.bench.report import Bound, Column, Report, Table
 from host_tests.support.readme_table import replaced
 from tools.firmware import FOLDER
@@ -20,7 +20,7 @@ BEFORE = 22884  # bytes of a first boot with a unique certificate, before there 
 CORE_LIMIT = 25 * 1024  # 24 were aimed at; every setting, answer and flood that is checked costs some
 # code of aliot.start, alone: a registration needs no more of it, and has 4 KB more heap
 AGAIN = {"aliot/registration/kept"}
-EVERY, LATE = "every way", "when it is needed"
+EVERY, LATE = "every kind", "when it is needed"
 # in front of /boot.py: notes every module of aliot that is ever imported, dropped ones too
 WATCH = b"""
 import builtins, sys
@@ -45,17 +45,20 @@ def report(scale=1.0):
         table.add(*row)
     totals = Table(
         "A first boot, up to connected, umqtt.simple apart",
-        [Column("way"), Column("modules"), Column("bytes")],
+        [Column("kind"), Column("modules"), Column("bytes")],
     )
-    for way, modules in seen.items():
-        totals.add(WAYS[way], len(modules), sum(sizes[name] for name in modules))
-    totals.add(f"{WAYS['unique']}, before the thing model", None, BEFORE)
+    for kind, modules in seen.items():
+        totals.add(KINDS[kind], len(modules), sum(sizes[name] for name in modules))
+    totals.add(f"{KINDS['unique']}, before the thing model", None, BEFORE)
     core = max(sum(sizes[name] for name in modules - AGAIN) for modules in seen.values())
     return Report(
         [table, totals],
         [
             Bound(
-                "all that a first boot imports, each module once, the largest way", core, CORE_LIMIT, " bytes"
+                "all that a first boot imports, each module once, the largest kind",
+                core,
+                CORE_LIMIT,
+                " bytes",
             )
         ],
         []
@@ -65,15 +68,15 @@ def report(scale=1.0):
 
 
 def imported():
-    """{way: the modules, named as by `firmware.sizes`, that its first boot imports up to "connected"}."""
+    """{kind: the modules, named as by `firmware.sizes`, that its first boot imports up to "connected"}."""
     with BenchFleet.started() as fleet:
-        return {way: of_boot(fleet, way) for way in WAYS}
+        return {kind: of_boot(fleet, kind) for kind in KINDS}
 
 
-def of_boot(fleet, way):
-    """The modules that one first boot of that way was seen to import."""
+def of_boot(fleet, kind):
+    """The modules that one first boot of that kind was seen to import."""
     files = {"/boot.py": WATCH + (FOLDER / "boot.py").read_bytes(), "/main.py": PLAIN.read_bytes()}
-    boot = fleet.board(way, files, heap="112K").boot(until="connected")
+    boot = fleet.board(kind, files, heap="112K").boot(until="connected")
     if not boot.state("connected"):
         raise RuntimeError("\n".join(boot.lines))
     named = {line.split()[1].replace(".", "/") for line in boot.lines if line.startswith("imported ")}
@@ -90,17 +93,17 @@ def rows(sizes, seen):
 
 def when(module, seen):
     """At which first boots a module is imported."""
-    ways = [WAYS[way] for way, modules in seen.items() if module in modules]
-    return EVERY if len(ways) == len(seen) else ", ".join(ways) or LATE
+    kinds = [KINDS[kind] for kind, modules in seen.items() if module in modules]
+    return EVERY if len(kinds) == len(seen) else ", ".join(kinds) or LATE
 
 
 def markdown(sizes, seen):
-    """The table between the markers, with a total for each way."""
+    """The table between the markers, with a total for each kind."""
     lines = ["| module | bytes | imported at a first boot | |", "|---|---:|---|---|"]
     lines += [f"| `{module}` | {size} | {at} | {purpose(module)} |" for module, size, at in rows(sizes, seen)]
     lines += [
-        f"| **{WAYS[way]}** | **{sum(sizes[name] for name in modules)}** | in all | |"
-        for way, modules in seen.items()
+        f"| **{KINDS[kind]}** | **{sum(sizes[name] for name in modules)}** | in all | |"
+        for kind, modules in seen.items()
     ]
     return "\n".join(lines)
 

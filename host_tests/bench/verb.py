@@ -21,7 +21,10 @@ PARTS = {
     "sizes": ("host_tests.bench.sizes", "bytes of .mpy, module by module"),
     "link": ("host_tests.bench.link", "connect and QoS 1 round trips against umqtt.simple alone"),
     "boot": ("host_tests.bench.boot", "the phases of a boot"),
-    "heap": ("host_tests.bench.heap", "heap in use, and the smallest heap for each way and each fault"),
+    "heap": (
+        "host_tests.bench.heap",
+        "heap in use, and the smallest heap for each kind of board and each fault",
+    ),
     "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "x509": ("host_tests.bench.x509", "mutual TLS beside plain TLS: bytes, heap; a key made on the board"),
     "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),

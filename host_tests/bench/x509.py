@@ -23,8 +23,8 @@ KEYGEN = DEVICE / "x509_keygen.py"
 
 def report(scale=1.0):
     with BenchX509.started() as fleet:
-        figures = {name: boots(fleet, way, max(3, round(BOOTS * scale))) for name, way in LINKS.items()}
-        in_use = {name: used(fleet.board(way, measure="connected")) for name, way in LINKS.items()}
+        figures = {name: boots(fleet, kind, max(3, round(BOOTS * scale))) for name, kind in LINKS.items()}
+        in_use = {name: used(fleet.board(kind, measure="connected")) for name, kind in LINKS.items()}
         with ThreadPoolExecutor(2) as pool:
             least = dict(zip(LINKS, pool.map(fleet.smallest, LINKS.values())))
     return summary(figures, in_use, least, keys(max(1, round(KEYS * scale))))
@@ -43,26 +43,26 @@ class BenchX509(x509.X509Fleet):
         config["product"].append({"product_key": SECRET_KEY})
         return config
 
-    def board(self, way, **options):
-        name, product = "bench-" + secrets.token_hex(4), x509.PRODUCT if way == "x509" else SECRET_KEY
-        if way == "x509":
+    def board(self, kind, **options):
+        name, product = "bench-" + secrets.token_hex(4), x509.PRODUCT if kind == "x509" else SECRET_KEY
+        if kind == "x509":
             burned = self.certified(self.ca.issue(name))
         else:
             own = {"device_name": name, "device_secret": self.device(product, name)}
             burned = self.loaded({"product_key": product, **own})
         return self.add(self.image(burned, config=WIFI), product, name, **options)
 
-    def smallest(self, way):
+    def smallest(self, kind):
         """The smallest heap, KB, in which three first boots in a row post."""
-        return smallest(lambda kb: posts(self.board(way, heap=f"{kb}K")), 64, 192)
+        return smallest(lambda kb: posts(self.board(kind, heap=f"{kb}K")), 64, 192)
 
 
-def boots(fleet, way, count):
+def boots(fleet, kind, count):
     """[(ms from "connecting" to "connected", bytes sent, bytes received), ...] of `count` first boots,
     up to CONNACK."""
     found = []
     for _ in range(count):
-        board = fleet.board(way)
+        board = fleet.board(kind)
         board.start()
         board.wait_for("connecting")
         began = time.perf_counter()

@@ -27,7 +27,7 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     told = io.StringIO()
     with Stage(tmp_path, direct.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
         direct.play(stage)
-        issued = [stage.cloud.device(*name, secret=True) for _, _, name in direct.WAYS]
+        issued = [stage.cloud.device(*name, secret=True) for _, _, name in direct.SCENES]
     story = told.getvalue()
 
     secrets = {direct.PRODUCT_SECRET, direct.FREE_SECRET, direct.DEVICE_SECRET}
@@ -167,7 +167,7 @@ def _text(table):
 
 
 def test_the_closing_table_can_be_read_at_80_columns():
-    """Every figure whole, the way's name too: it has a line of its own."""
+    """Every figure whole, the scene's name too: it has a line of its own."""
     scenes = [
         "per product, preregistration-free (MQTT, authType=regnwl)",
         "a board sold abroad, which asks the router where to go",

@@ -188,7 +188,7 @@ def test_a_platform_that_is_silent(doctor, cloud):
     assert found["clock"][0] is False and "UDP port 123" in found["clock"][2]
 
 
-def test_a_region_that_has_not_this_way(doctor):
+def test_a_region_that_has_not_this_kind(doctor):
     status, found = doctor({**PRODUCT, "region": "us-west-1", "instance": None})
     assert status == 1 and found["availability"][0] is False and "cn-shanghai" in found["availability"][1]
 

@@ -1,4 +1,4 @@
-"""`doctor` on the ways that have no secret to sign with: X.509 as far as the CONNACK, ID² as far as TCP."""
+"""`doctor` on the kinds that have no secret to sign with: X.509 as far as the CONNACK, ID² as far as TCP."""
 
 import json
 import tempfile
@@ -96,8 +96,8 @@ def test_a_certificate_out_of_date(doctor, burned, made, monkeypatch, when, said
         mutual_tls, "time", type("Clock", (), {"time": staticmethod(lambda now=time.time: now() + when)})
     )
     status, found = doctor(burned(made))
-    ok, text, way_out = found["certificate"]
-    assert (status, ok) == (1, False) and said in text and made.serial in text and advice in way_out
+    ok, text, cure = found["certificate"]
+    assert (status, ok) == (1, False) and said in text and made.serial in text and advice in cure
     assert list(found) == WHOLE[:-2] and found["TCP"][0]
 
 

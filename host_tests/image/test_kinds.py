@@ -253,7 +253,7 @@ def test_what_is_no_id2_identity_is_refused(values, words):
     says(values, words, secrets=[ID2["id2_key"], TOKEN])
 
 
-def test_a_way_that_the_fields_do_not_say():
+def test_a_kind_that_the_fields_do_not_say():
     says({**DEVICE, "way": "product"}, "way is product, but the fields are those of device")
     assert identity.parse({**DEVICE, "way": "device"}).kind == "device"
 
@@ -341,7 +341,7 @@ def test_a_config_may_say_the_endpoint(tmp_path):
     assert config.read(path) == written
 
 
-# --- where a way exists
+# --- where a kind exists
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_config_may_say_the_endpoint(tmp_path):
         (ID2, None),
     ],
 )
-def test_the_tools_warn_where_a_way_is_not_documented(folder, values, words):
+def test_the_tools_warn_where_a_kind_is_not_documented(folder, values, words):
     line = identity.parse(values, folder).warning()
     assert line is None if words is None else words in line
 

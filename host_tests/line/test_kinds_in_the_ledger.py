@@ -74,7 +74,7 @@ def test_new_keys_seal_every_kind_again_and_a_backup_holds_them(ledger, issued, 
         assert "Xh2s" not in repr(found) and copy.product(PRODUCT).sub_products == ()
 
 
-def test_a_product_has_one_way(ledger, issued):
+def test_a_product_has_one_kind(ledger, issued):
     take_folder(ledger, issued)
     with pytest.raises(UserError, match=f"product {X509} is in the ledger as of kind x509"):
         take_ids(ledger, [(X509, *IDS[0][1:])])

@@ -48,9 +48,9 @@ def test_the_name_server_answers_packets(private):
 
 def test_each_name_of_the_platform_leads_to_a_door_for_each_of_its_ports():
     doors = network.doors()
-    for pattern, ways in host_names.PLATFORM.items():
+    for pattern, ports in host_names.PLATFORM.items():
         name = pattern.replace("*", "some-label")
-        for port, service in ways.items():
+        for port, service in ports.items():
             assert (network.address_of(name), port, service) in doors, name
     assert len({(address, port) for address, port, _ in doors}) == len(doors)
     assert network.address_of("example.com") is None

@@ -153,7 +153,7 @@ class Fleet:
 
 REGISTERED, FREE = "a1BootsReg1", "a1BootsFree"
 PRODUCT_SECRETS = {key: secrets.token_hex(8) for key in (REGISTERED, FREE)}
-WAYS = ("https", "mqtt", "regnwl")
+KINDS = ("https", "mqtt", "regnwl")
 # an application that posts nothing, so that a boot ends with "connected"
 MAIN = """
 from aliot.device import Device
@@ -183,7 +183,7 @@ class Direct(Fleet):
         return {**Fleet.config(), "limits": {"units": 5}, "product": products}
 
     def board(self, kind, timeout=15000, ntp=None, image=None, main=None, **options):
-        """A board of that kind: "device", or how it registers, one of WAYS."""
+        """A board of that kind: "device", or how it registers, one of KINDS."""
         name, product = "240a" + secrets.token_hex(4), FREE if kind == "regnwl" else REGISTERED
         device_secret = None if kind == "regnwl" else self.device(product, name)
         if not image:

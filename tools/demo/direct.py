@@ -1,4 +1,4 @@
-"""The four ways in, each from burned to online, through a power cut, and online again; then two refusals."""
+"""Four kinds of devices with a secret, each from burned to online, through a power cut, and again; two refusals."""
 
 from tools.demo.scene import Stage, text
 
@@ -29,7 +29,7 @@ PRODUCTS = [
 
 PER_PRODUCT = {"product_key": PRODUCT_KEY, "product_secret": PRODUCT_SECRET}
 # (scene, certificate, the device's name in the cloud)
-WAYS = [
+SCENES = [
     (
         "unique certificate per device",
         {"product_key": PRODUCT_KEY, "device_name": "gauge-unique", "device_secret": DEVICE_SECRET},
@@ -66,9 +66,9 @@ REFUSALS = [
 
 def play(stage: Stage) -> None:
     """All scenes of this page."""
-    for number, (scene, certificate, name) in enumerate(WAYS, 1):
+    for number, (scene, certificate, name) in enumerate(SCENES, 1):
         stage.title(f"{number}. {scene}")
-        board = stage.burn(certificate, f"way{number}")
+        board = stage.burn(certificate, f"scene{number}")
         stage.run(scene, board, "first", name)
         stage.run(scene, board, "second", name)
     for number, (scene, certificate) in enumerate(REFUSALS, 1):

@@ -50,7 +50,7 @@ COLUMNS = {
 
 
 def table(figures: Iterable[Figures]) -> Text:
-    """The figures as a rich text: each way on a line of its own, its boots under it."""
+    """The figures as a rich text: each scene on a line of its own, its boots under it."""
     lines = ["What each boot took", _line({name: name for name in COLUMNS}), "-" * len(_line({}))]
     for scene, rows in itertools.groupby(figures, lambda row: row.scene):
         lines.append(scene)

@@ -236,10 +236,10 @@ class Flasher:
     def _planned(self, change):
         """(`Update`, how many files it is for) one after another; UserError when a file finds no room.
 
-        The list with what is and what comes, what is in the way, the files, what goes, the list as it is then.
+        The list with what is and what comes, what collides with it, the files, what goes, the list as it is then.
         """
         image = _Overlay(self._contents.found.image)
-        first = [path for path in change.remove if _in_the_way(path, change.put)]
+        first = [path for path in change.remove if _collides(path, change.put)]
         if change.put or change.remove:
             yield from self._added(image, {file_list.LIST: change.during})
         yield from self._removed(image, first)
@@ -299,7 +299,7 @@ class Flasher:
         backup.remove_rescue(self._loader.mac, self._folder)
 
 
-def _in_the_way(path, put):
+def _collides(path, put):
     """Whether a path is a folder of what is put, or lies in what is put as a file."""
     return any(other.startswith(path + "/") or path.startswith(other + "/") for other in put)
 

@@ -104,7 +104,7 @@ def _ip(*words):
 
 def doors() -> list[tuple[str, int, str]]:
     """(address, port, service) of each port of the platform in this network."""
-    known = {(port, service) for ways in host_names.PLATFORM.values() for port, service in ways.items()}
+    known = {(port, service) for ports in host_names.PLATFORM.values() for port, service in ports.items()}
     return sorted((ADDRESSES[service], port, service) for port, service in known)
 
 

@@ -79,7 +79,7 @@ class Scenario:
 
 def _identities():
     for name, (title, certificate, device) in zip(
-        ("unique", "https", "mqtt", "free"), direct.WAYS, strict=True
+        ("unique", "https", "mqtt", "free"), direct.SCENES, strict=True
     ):
         # QEMU's eFuses need not say the MAC that ours do: no name is made of it
         identity = {**certificate, "device_name": device[1]}
@@ -128,7 +128,7 @@ def _gateway(count):
 
 
 def _with_application(name, title, **more):
-    _, certificate, device = direct.WAYS[0]
+    _, certificate, device = direct.SCENES[0]
     return Scenario(name, title, tuple(direct.PRODUCTS), device, certificate, EVERYTHING, kicks=KICKS, **more)
 
 

@@ -1,6 +1,6 @@
-"""Dynamic registration: what both ways have in common; direct.md 2 and 3.
+"""Dynamic registration: what all methods have in common; direct.md 2 and 3.
 
-A way is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which returns what was
+A method is a module of this package with `register(credential, endpoint, sign_method, timeout)`, which returns what was
 issued, or raises, and stores nothing; and with `complete(device)`, which keeps that. All of it is imported for the
 registration and dropped.
 """
@@ -16,7 +16,7 @@ _HIGHEST = const(999999)  # of a code
 
 
 def keep(device, register):
-    """Call a way's register() for a device, keep what is issued, return its credential as read back from flash.
+    """Call a method's register() for a device, keep what is issued, return its credential as read back from flash.
 
     RegistrationError, LinkError or StoreError otherwise.
     """

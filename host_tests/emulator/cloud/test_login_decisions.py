@@ -127,11 +127,11 @@ def test_signmethod_without_regard_to_case(run, method):
         )
 
 
-@pytest.mark.parametrize("way", ["register", "regnwl"])
-def test_a_registration_on_plain_tcp(run, way):
+@pytest.mark.parametrize("kind", ["register", "regnwl"])
+def test_a_registration_on_plain_tcp(run, kind):
     with run() as cloud:
         for mode in ("2", "-2", "3"):
-            refused(cloud, register_packet(way, mode=mode), 2, "mqtt_tcp")
+            refused(cloud, register_packet(kind, mode=mode), 2, "mqtt_tcp")
 
 
 @pytest.mark.parametrize("code", [4, *OTHER_CODES])

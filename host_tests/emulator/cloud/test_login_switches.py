@@ -30,10 +30,10 @@ def test_securemode_against_the_transport(run, switch, code):
 @pytest.mark.parametrize("switch, codes", [("either", (0, 0, 2)), ("2", (0, 2, 2)), ("-2", (2, 0, 2))])
 def test_securemode_of_a_registration(run, switch, codes):
     with run(switches={"registration_securemode": switch}) as cloud:
-        for way in ("register", "regnwl"):
-            dn = DN if way == "register" else "unit"
+        for kind in ("register", "regnwl"):
+            dn = DN if kind == "register" else "unit"
             assert (
-                tuple(login(cloud, register_packet(way, dn=dn, mode=mode)) for mode in ("2", "-2", "3"))
+                tuple(login(cloud, register_packet(kind, dn=dn, mode=mode)) for mode in ("2", "-2", "3"))
                 == codes
             )
 

@@ -123,12 +123,12 @@ def https_secret(cloud):
 def test_a_killed_cloud_has_forgotten_nothing_it_acknowledged(process):
     """Each round: an acknowledged registration, then a kill in the same moment."""
     ports = dict(process.ports)
-    for way in ("https", "register", "regnwl", "connect"):
-        if way == "https":
+    for kind in ("https", "register", "regnwl", "connect"):
+        if kind == "https":
             secret = https_secret(process)
-        elif way in ("register", "regnwl"):
+        elif kind in ("register", "regnwl"):
             with Client(open_tls(process, "mqtt_tls", HOST)) as client:
-                issued, _ = registered(client, register_packet(way, dn=DN if way == "register" else "unit"))
+                issued, _ = registered(client, register_packet(kind, dn=DN if kind == "register" else "unit"))
                 secret, unit = issued.get("deviceSecret", secret), issued
         else:
             with Client(open_tls(process, "mqtt_tls", HOST)) as client:
@@ -138,8 +138,8 @@ def test_a_killed_cloud_has_forgotten_nothing_it_acknowledged(process):
         assert process.ports == ports
         device = process.device(PK, DN, secret=True)
         assert device["device_secret"] == secret != DS
-        assert (device["activated_at"] is not None) == (way == "connect")
-        if way == "regnwl":
+        assert (device["activated_at"] is not None) == (kind == "connect")
+        if kind == "regnwl":
             with Client(open_tls(process, "mqtt_tls", HOST)) as client:
                 client.online(unit_packet(unit, dn="unit"))
     assert process.device(PK, "unit")["clients"][0]["activated_at"] is not None

@@ -205,12 +205,12 @@ def test_the_answer_to_an_https_registration_is_the_documented_one_byte_for_byte
         )
 
 
-@pytest.mark.parametrize("way", ["register", "regnwl"])
-def test_the_push_is_the_vector_byte_for_byte(run, way):
+@pytest.mark.parametrize("kind", ["register", "regnwl"])
+def test_the_push_is_the_vector_byte_for_byte(run, kind):
     """What is random in the vector is put in the place of what is random here."""
-    vector = VECTORS[f"mqtt-dynreg-server-push-{way}"]
+    vector = VECTORS[f"mqtt-dynreg-server-push-{kind}"]
     with run(CONFIG) as cloud, cloud.mqtt() as client:
-        client.send(packet_of(VECTORS[f"mqtt-dynreg-{way}-c-4.2.0"]))
+        client.send(packet_of(VECTORS[f"mqtt-dynreg-{kind}-c-4.2.0"]))
         assert client.read() == codec.Connack(0)
         push = client.read()
         got, documented = json.loads(push.payload), json.loads(vector["inputs"]["payload"])

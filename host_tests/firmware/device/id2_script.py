@@ -130,12 +130,12 @@ class Wire:
         assert self.deadline is not None and not self.closed
         data = bytes(data)
         self.writes.append(data)
-        way, expected = self.script.pop(0) if self.script else ("end", None)
-        if way == "any":
+        direction, expected = self.script.pop(0) if self.script else ("end", None)
+        if direction == "any":
             self.taken.append(data)
-        elif way == "out" and expected[: len(data)] == data:
+        elif direction == "out" and expected[: len(data)] == data:
             if len(expected) > len(data):
-                self.script.insert(0, (way, expected[len(data) :]))
+                self.script.insert(0, (direction, expected[len(data) :]))
         else:
             self.wrong = True
 
@@ -198,13 +198,15 @@ class Session:
     def draws(self):
         """What the client drew, in the order in which this client draws."""
         values = [unhex(self.otp["session_key_hex"])] if self.otp else []
-        hellos = [data[11:43] for way, data, r in self.records if r["message"] == "ClientHello"]
+        hellos = [data[11:43] for direction, data, r in self.records if r["message"] == "ClientHello"]
         values += hellos[:-1] + [unhex(self.row["inputs"]["device_random_ascii"])] + hellos[-1:]
-        values += [unhex(r["iv_hex"]) for way, data, r in self.records if way == "out" and r["encrypted"]]
+        values += [
+            unhex(r["iv_hex"]) for direction, data, r in self.records if direction == "out" and r["encrypted"]
+        ]
         return values + [bytes((i,)) * 16 for i in range(40)]
 
     def wire(self, piece=0):
-        return Wire([(way, data) for way, data, r in self.records], piece)
+        return Wire([(direction, data) for direction, data, r in self.records], piece)
 
     def stream(self, wire, provisioning=None):
         self.credential = Credential(self.product_key, self.element, provisioning)
@@ -212,9 +214,9 @@ class Session:
         stream.deadline = Patience()
         return stream
 
-    def record(self, way, number):
+    def record(self, direction, number):
         """The bytes of the n-th record of a direction."""
-        return [data for its, data, r in self.records if its == way][number]
+        return [data for its, data, r in self.records if its == direction][number]
 
 
 class Server:

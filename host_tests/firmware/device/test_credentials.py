@@ -77,7 +77,7 @@ def test_what_is_no_text_is_no_secret():
         raises(CredentialError, device_certificate, value, "dev_0001", SECRET)
 
 
-def test_a_record_without_what_its_way_needs_is_refused():
+def test_a_record_without_what_its_kind_needs_is_refused():
     whole = {record.KIND: b"device", record.PRODUCT_KEY: b"a1", record.DEVICE_SECRET: SECRET.encode()}
     of(whole)
     for tag in (record.PRODUCT_KEY, record.DEVICE_SECRET):
@@ -88,9 +88,9 @@ def test_a_record_without_what_its_way_needs_is_refused():
     raises(CredentialError, of, {record.PRODUCT_KEY: b"\xff\xfe"})
 
 
-def test_an_unknown_way_is_named():
-    for way in (b"carrier", b"../x", b""):
-        problem = raises(CredentialError, of, {record.KIND: way})
+def test_an_unknown_kind_is_named():
+    for kind in (b"carrier", b"../x", b""):
+        problem = raises(CredentialError, of, {record.KIND: kind})
         assert problem.retry == "never"
     assert "carrier" in str(raises(CredentialError, of, {record.KIND: b"carrier"}))
 

@@ -276,7 +276,7 @@ def test_alerts_of_a_server_are_told_with_their_policy():
             assert str(number) in problem.detail and problem.advice, number
             assert number == 165 or (problem.advice != ItlsError(40, "here").advice) == named, number
             assert len(wire.writes) == len(
-                [way for way, data in script[:before] if way == "any"]
+                [direction for direction, data in script[:before] if direction == "any"]
             )  # no answer to it
 
 

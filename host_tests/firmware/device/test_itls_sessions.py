@@ -25,10 +25,10 @@ def play(recorded, piece=0):
     stream = recorded.stream(wire, provisioning(recorded))
     stream.handshake()
     held = b""
-    for way, data, row in recorded.records:
+    for direction, data, row in recorded.records:
         if row["message"] == "ApplicationData":
             plain = unhex(row["plaintext_hex"])
-            if way == "in":
+            if direction == "in":
                 assert stream.read(len(plain)) == plain
             elif len(plain) == 1024:
                 held = plain  # the first part of a longer write
@@ -62,7 +62,7 @@ def test_recorded_sessions_are_replayed_byte_for_byte():
         wire = play(recorded)
         assert not wire.wrong and not wire.script, recorded.row["name"]
         assert b"".join(wire.writes) == b"".join(
-            [data for way, data, row in recorded.records if way == "out"]
+            [data for direction, data, row in recorded.records if direction == "out"]
         )
         assert recorded.credential.quota.spent == 1
         assert wire.closed == 1
@@ -136,10 +136,10 @@ def flipped(recorded, number, at, bit):
     """The handshake's records with one byte of the n-th that the server sends changed; any write is taken."""
     script = []
     seen = -1
-    for way, data, row in recorded.records:
+    for direction, data, row in recorded.records:
         if row["message"] not in HANDSHAKE:
             break
-        if way == "out":
+        if direction == "out":
             script.append(("any", None))
             continue
         seen += 1
@@ -152,7 +152,11 @@ def flipped(recorded, number, at, bit):
 def test_a_handshake_with_any_byte_changed_is_never_accepted():
     for name in ("aes128_id2_suite_D003", "aes256_id2_suite_D004", "otp_first_connect_then_D003"):
         recorded = session(name)
-        sent = [data for way, data, row in recorded.records if way == "in" and row["message"] in HANDSHAKE]
+        sent = [
+            data
+            for direction, data, row in recorded.records
+            if direction == "in" and row["message"] in HANDSHAKE
+        ]
         assert len(sent) == (4 if recorded.otp else 3)
         for number, data in enumerate(sent):
             for at in range(len(data)):
@@ -163,7 +167,9 @@ def test_a_handshake_with_any_byte_changed_is_never_accepted():
 
 def test_a_handshake_cut_anywhere_is_a_closed_connection():
     recorded = session("aes128_id2_suite_D003")
-    script = [("any", None) if way == "out" else ("in", data) for way, data, row in recorded.records[:6]]
+    script = [
+        ("any", None) if direction == "out" else ("in", data) for direction, data, row in recorded.records[:6]
+    ]
     for number in (1, 3, 5):
         for size in range(len(script[number][1])):
             problem, wire = attempt(

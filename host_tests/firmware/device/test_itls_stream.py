@@ -20,7 +20,8 @@ def link(*script, **wire):
     recorded = session(NAME)
     server = Server(recorded)
     script = [
-        (way, (lambda wire, data=data: data(server)) if callable(data) else data) for way, data in script
+        (direction, (lambda wire, data=data: data(server)) if callable(data) else data)
+        for direction, data in script
     ]
     made = Wire(server.script(*script), **wire)
     stream = recorded.stream(made)
@@ -278,7 +279,7 @@ def test_over_tcp_silence_end_and_reset_are_three_errors():
     script = recorded.wire().script[:8]
     for end, kind in (("silence", TimedOut), ("end", Closed), ("reset", Reset)):
         client, peer = connected()
-        peer.write(b"".join([data for way, data in script if way == "in"]))
+        peer.write(b"".join([data for direction, data in script if direction == "in"]))
         stream = Stream(
             tls.Stream(client, 200),
             Credential(recorded.product_key, recorded.element),
@@ -289,7 +290,7 @@ def test_over_tcp_silence_end_and_reset_are_three_errors():
         assert stream.read(4) == b"\x20\x02\x00\x00"
         assert not stream.ready(0)
         if end != "reset":  # unread bytes make a reset of a close
-            assert peer.recv(2000) == b"".join([data for way, data in script if way == "out"])
+            assert peer.recv(2000) == b"".join([data for direction, data in script if direction == "out"])
         if end != "silence":
             peer.close()
         raises(kind, stream.read, 1)

@@ -161,7 +161,7 @@ def test_a_new_burn_is_never_answered_by_an_older_secret():
     assert issued(media, 100) is None
 
 
-def test_every_way_gives_its_credential():
+def test_every_kind_gives_its_credential():
     device = dict(PRODUCT)
     device.update({record.KIND: b"device", record.DEVICE_SECRET: b"d" * 32})
     store = Store((Medium("nvs"), Medium("littlefs")))

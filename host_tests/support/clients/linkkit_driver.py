@@ -73,7 +73,9 @@ def make(**more):
         **more,
     }
     client = watched(linkkit.LinkKit(**fields))
-    client.config_mqtt(cadata=ca, **({"port": 1883, "secure": ""} if job["way"] == "tcp" else {"port": 8883}))
+    client.config_mqtt(
+        cadata=ca, **({"port": 1883, "secure": ""} if job["scenario"] == "tcp" else {"port": 8883})
+    )
     if "thing_model" in job:
         client.thing_setup(job["thing_model"])
     return client
@@ -168,5 +170,5 @@ report("versions", **{name: importlib.metadata.version(name) for name in ("aliyu
     "thing": thing,
     "services": services,
     "raw": raw,
-}[job["way"]]()
+}[job["scenario"]]()
 os._exit(0)  # the SDK's threads would reconnect for ever

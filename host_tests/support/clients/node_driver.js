@@ -39,7 +39,7 @@ const topic = (name) => `/${job.product_key}/${job.device_name}/user/${name}`;
 function connect(deviceSecret) {
   const device = iot.device({
     productKey: job.product_key, deviceName: job.device_name, deviceSecret,
-    tls: job.way !== 'tcp', brokerUrl: job.broker_url,
+    tls: job.scenario !== 'tcp', brokerUrl: job.broker_url,
   });
   device.on('error', fail);
   device.on('connect', () => {
@@ -68,13 +68,13 @@ function connect(deviceSecret) {
 
 process.on('uncaughtException', fail);
 report('versions', { sdk: require(path.join(root, 'package.json')).version });
-if (job.way === 'gateway') {
+if (job.scenario === 'gateway') {
   require('./node_gateway.js')(iot, job, report, fail);
-} else if (job.way === 'thing') {
+} else if (job.scenario === 'thing') {
   require('./node_thing.js')(iot, job, report, fail);
-} else if (job.way === 'services') {
+} else if (job.scenario === 'services') {
   require('./node_services.js')(iot, job, report, fail);
-} else if (job.way === 'https') {
+} else if (job.scenario === 'https') {
   const product = { productKey: job.product_key, productSecret: job.product_secret };
   iot.register({ ...product, deviceName: job.device_name }, (answer) => {
     const secret = answer.data && answer.data.deviceSecret;

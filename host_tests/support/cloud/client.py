@@ -189,11 +189,11 @@ def connect_packet(dn=DN, pk=PK, secret=DS, client_id="dev", extra=None, mode="2
 
 
 def register_packet(
-    way="register", dn=DN, pk=PK, secret=PS, mode="2", instance=None, random="r1", keep_alive=0
+    kind="register", dn=DN, pk=PK, secret=PS, mode="2", instance=None, random="r1", keep_alive=0
 ):
     """A registration CONNECT signed with the ProductSecret."""
     extra = f",instanceId={instance}" if instance else ""
-    identifier = f"dev|random={random},authType={way},securemode={mode},signmethod=hmacsha256{extra}|"
+    identifier = f"dev|random={random},authType={kind},securemode={mode},signmethod=hmacsha256{extra}|"
     password = sign(secret, f"deviceName{dn}productKey{pk}random{random}")
     return codec.Connect(identifier, f"{dn}&{pk}", password.encode(), keep_alive)
 

@@ -51,8 +51,8 @@ def settings(switches=None, identities=None, **product):
     }
 
 
-def ecb(key, data, way="encryptor"):
-    worker = getattr(Cipher(algorithms.AES(key), modes.ECB()), way)()
+def ecb(key, data, operation="encryptor"):
+    worker = getattr(Cipher(algorithms.AES(key), modes.ECB()), operation)()
     return worker.update(data) + worker.finalize()
 
 

@@ -63,24 +63,24 @@ def crowded(board):
     put(board, NVS, nvs.write([nvs.Entry(f"n{number}", "k", "u8", 1) for number in range(254)], NVS.size))
 
 
-@pytest.mark.parametrize("way", ["device", "https", "mqtt", "regnwl"])
+@pytest.mark.parametrize("kind", ["device", "https", "mqtt", "regnwl"])
 @pytest.mark.parametrize("spoil", [full, crowded], ids=lambda spoil: spoil.__name__)
-def test_an_nvs_without_room_for_a_namespace(fleet, spoil, way):
+def test_an_nvs_without_room_for_a_namespace(fleet, spoil, kind):
     # the emulated NVS keeps the names of its namespaces in the heap; a chip keeps them elsewhere
-    board = fleet.board(way, **({"heap": "160K"} if spoil is crowded else {}))
+    board = fleet.board(kind, **({"heap": "160K"} if spoil is crowded else {}))
     spoil(board)
     boot = online(board)
     assert (boot.state("boot")["nvs"], boot.state("boot")["littlefs"]) == ("full", "ok"), boot.lines
-    if way != "device":
+    if kind != "device":
         assert (boot.state("stored")["nvs"], boot.state("stored")["littlefs"]) == ("full", "ok")
     again = online(board)
     assert not again.state("registering") and again.state("boot")["nvs"] == "full", again.lines
-    assert fleet.registrations(board) == (way != "device")
+    assert fleet.registrations(board) == (kind != "device")
 
 
-@pytest.mark.parametrize("way", ["device", "https", "regnwl"])
-def test_an_nvs_that_is_not_initialised(fleet, way):
-    board = fleet.board(way, main=CLOSED)
+@pytest.mark.parametrize("kind", ["device", "https", "regnwl"])
+def test_an_nvs_that_is_not_initialised(fleet, kind):
+    board = fleet.board(kind, main=CLOSED)
     boot = online(board)
     assert boot.state("boot")["nvs"] == "error -4353" and boot.state("boot")["littlefs"] == "ok", boot.lines
     again = online(board)

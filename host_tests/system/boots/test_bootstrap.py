@@ -21,10 +21,10 @@ def cloud_config():
     return config
 
 
-def asking(fleet, auth="https", bootstrap="region", region=SINGAPORE, way="device", **options):
+def asking(fleet, auth="https", bootstrap="region", region=SINGAPORE, kind="device", **options):
     """A board that was never on, burned with these settings."""
     fleet.endpoint = {"region": region, "auth": auth, "bootstrap": bootstrap}
-    return fleet.board(way, **options)
+    return fleet.board(kind, **options)
 
 
 def at(region):
@@ -43,7 +43,7 @@ def goes_there_directly(board, region):
 
 
 # auth, bootstrap, region: what is asked
-WAYS = {
+REQUESTS = {
     ("mqtt", "region", SINGAPORE): ["/auth/bootstrap"],
     ("mqtt", "global", SHANGHAI): ["/auth/bootstrap"],
     ("https", "none", FRANKFURT): ["/auth/devicename"],
@@ -52,24 +52,24 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("settings", WAYS, ids=lambda settings: "-".join(settings))
+@pytest.mark.parametrize("settings", REQUESTS, ids=lambda settings: "-".join(settings))
 def test_a_board_is_sent_to_its_centre_and_after_a_power_cut_goes_there_directly(fleet, settings, cloud):
     board = asking(fleet, *settings)
     before = handshakes(cloud)
     boot = board.boot(until="kept")
     assert boot.state("kept") == {"aliot": "kept", "nvs": "ok"}, boot.lines
-    assert [state["path"] for state in boot.states if state["aliot"] == "asking"] == WAYS[settings]
+    assert [state["path"] for state in boot.states if state["aliot"] == "asking"] == REQUESTS[settings]
     assert boot.state("connected")["host"] == at(FRANKFURT)
-    assert handshakes(cloud) - before == len(WAYS[settings]) + 1
+    assert handshakes(cloud) - before == len(REQUESTS[settings]) + 1
     goes_there_directly(board, FRANKFURT)
-    assert handshakes(cloud) - before == len(WAYS[settings]) + 2
+    assert handshakes(cloud) - before == len(REQUESTS[settings]) + 2
     assert bool(cloud.device(board.product_key, board.device_name)["iot_tokens"]) is (settings[0] == "https")
 
 
 @MICROPYTHON
-@pytest.mark.parametrize("way, auth", [("https", "https"), ("mqtt", "https"), ("regnwl", "mqtt")])
-def test_what_was_issued_is_what_asks(fleet, way, auth, cloud):
-    board = asking(fleet, auth, "global", SHANGHAI, way)
+@pytest.mark.parametrize("kind, auth", [("https", "https"), ("mqtt", "https"), ("regnwl", "mqtt")])
+def test_what_was_issued_is_what_asks(fleet, kind, auth, cloud):
+    board = asking(fleet, auth, "global", SHANGHAI, kind)
     boot = board.boot(until="kept")
     assert names(boot).index("stored") < names(boot).index("asking"), boot.lines
     assert boot.state("connected")["host"] == at(FRANKFURT) and fleet.registrations(board) == 1

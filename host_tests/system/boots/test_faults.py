@@ -10,10 +10,10 @@ SILENCES = ("silent", "half_open", "trickle", "delay")
 ANSWERS = ("offline", "refused", "error")
 
 
-def strike(fleet, way, *faults, **options):
+def strike(fleet, kind, *faults, **options):
     """Boot a fresh board into `faults`; (board, the first state line that tells of a failure)."""
     silence = any(fault["kind"] in SILENCES for fault in faults)
-    board = fleet.board(way, timeout=SHORT if silence else PATIENT, **options)
+    board = fleet.board(kind, timeout=SHORT if silence else PATIENT, **options)
     whose = {"pk": board.product_key, "dn": board.device_name}
     fleet.cloud.arm(*({**fault, **whose} if fault["when"] not in BLIND else fault for fault in faults))
     boot = board.boot(until=lambda state: state["aliot"] in ANSWERS, timeout=90)
@@ -38,14 +38,20 @@ CERTIFICATES = [
 ]
 
 
-@pytest.mark.parametrize("kind, code", CERTIFICATES)
-@pytest.mark.parametrize("way", ["https", "mqtt"])
-def test_a_certificate_that_must_not_be_trusted(fleet, way, kind, code):
-    where = "https" if way == "https" else "mqtt_tls"
+@pytest.mark.parametrize("certificate, code", CERTIFICATES)
+@pytest.mark.parametrize("kind", ["https", "mqtt"])
+def test_a_certificate_that_must_not_be_trusted(fleet, kind, certificate, code):
+    where = "https" if kind == "https" else "mqtt_tls"
     board, said = strike(
         fleet,
-        way,
-        {"where": where, "when": "handshake", "kind": "certificate", "certificate": kind, "times": None},
+        kind,
+        {
+            "where": where,
+            "when": "handshake",
+            "kind": "certificate",
+            "certificate": certificate,
+            "times": None,
+        },
     )
     assert said["code"] == code and said["advice"], said
     assert "issued" not in in_nvs(board) and fleet.registrations(board) == 0
@@ -67,10 +73,10 @@ def test_dates_that_are_refused_say_clock_when_no_server_set_it(fleet, kind):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("way", ["https", "regnwl"])
-def test_every_connack_code_after_registration(fleet, way, number):
+@pytest.mark.parametrize("kind", ["https", "regnwl"])
+def test_every_connack_code_after_registration(fleet, kind, number):
     board, said = strike(
-        fleet, way, {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": number}
+        fleet, kind, {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": number}
     )
     assert (said["aliot"], said["code"]) == ("refused", f"mqtt.{number}") and said["advice"]
     assert said["wait"] >= 300 or number == 3, "a refusal is retried after minutes"
@@ -124,7 +130,7 @@ def test_every_registration_code(fleet, number):
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
 @pytest.mark.parametrize(
-    "way, where, when",
+    "kind, where, when",
     [
         ("https", "https", "register"),
         ("mqtt", "mqtt_tls", "push"),
@@ -132,10 +138,10 @@ def test_every_registration_code(fleet, number):
         ("https", "mqtt_tls", "connect"),
     ],
 )
-def test_an_answer_that_cannot_be_used(fleet, way, where, when, fault):
+def test_an_answer_that_cannot_be_used(fleet, kind, where, when, fault):
     if fault["kind"] == "status" and where != "https" or fault["kind"] in WITH_A_SECRET and when == "connect":
         fault = {"kind": "close", "processed": False}  # no such answer here: the request is lost instead
-    board, said = strike(fleet, way, {"where": where, "when": when, **fault})
+    board, said = strike(fleet, kind, {"where": where, "when": when, **fault})
     assert said["code"] and said["aliot"] in ("offline", "refused"), said
     if when != "connect":
         assert "issued" not in in_nvs(board) and "issued" not in in_files(board)

@@ -85,9 +85,9 @@ LOSSES = [nvs_erased, nvs_of_another_version, nvs_torn, files_gone, files_torn]
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-@pytest.mark.parametrize("way", ["https", "regnwl"])
-def test_one_good_copy_is_enough_and_heals_the_other(fleet, way, loss):
-    board = fleet.board(way)
+@pytest.mark.parametrize("kind", ["https", "regnwl"])
+def test_one_good_copy_is_enough_and_heals_the_other(fleet, kind, loss):
+    board = fleet.board(kind)
     online(board)
     whole = in_nvs(board)
     assert set(whole) == set(RECORDS) and in_files(board) == whole

@@ -30,8 +30,8 @@ def offline(code):
 
 @pytest.fixture
 def on(fleet):
-    """`on(main, way)`: a board with that main.py; its power goes at the end."""
-    return lambda program, way="device", **options: fleet.board(way, main=program, **options)
+    """`on(main, kind)`: a board with that main.py; its power goes at the end."""
+    return lambda program, kind="device", **options: fleet.board(kind, main=program, **options)
 
 
 def test_wifi_goes_and_comes_back(on):

@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from host_tests.support.fleet import MICROPYTHON, WAYS, comes_back, online
+from host_tests.support.fleet import KINDS, MICROPYTHON, comes_back, online
 
 
 def test_a_first_boot_registers_once_and_no_later_boot_does(fleet):
-    for way in WAYS:
-        board = fleet.board(way)
+    for kind in KINDS:
+        board = fleet.board(kind)
         first = online(board)
         assert first.state("stored") and first.operations > 0
         again = comes_back(board)
@@ -22,11 +22,11 @@ def test_a_first_boot_registers_once_and_no_later_boot_does(fleet):
 
 @MICROPYTHON
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
-@pytest.mark.parametrize("way", WAYS)
-def test_at_every_flash_operation(fleet, way, torn, tally):
-    whole = online(fleet.board(way)).operations
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_every_flash_operation(fleet, kind, torn, tally):
+    whole = online(fleet.board(kind)).operations
     for operation in range(1, whole + 1):
-        board = fleet.board(way)
+        board = fleet.board(kind)
         cut = board.boot(until="connected", cut_at=operation, torn=torn)
         assert cut.reason == "power cut" and not cut.state("stored"), cut.lines
         comes_back(board)
@@ -35,12 +35,12 @@ def test_at_every_flash_operation(fleet, way, torn, tally):
 
 
 @MICROPYTHON
-@pytest.mark.parametrize("way", WAYS)
-def test_again_and_again_while_it_recovers(fleet, way, campaign, tally):
+@pytest.mark.parametrize("kind", KINDS)
+def test_again_and_again_while_it_recovers(fleet, kind, campaign, tally):
     seed = random.randrange(2**32)
     draw = random.Random(seed)
     for _ in range(campaign(6)):
-        board = fleet.board(way)
+        board = fleet.board(kind)
         for _ in range(draw.randint(2, 12)):
             at = draw.randint(1, draw.choice((4, 12, 32)))
             boot = board.boot(until="connected", cut_at=at, torn=draw.random() < 0.5)
@@ -55,9 +55,9 @@ def test_again_and_again_while_it_recovers(fleet, way, campaign, tally):
 @pytest.mark.parametrize(
     "state", ["boot", "wifi", "clock", "registering", "stored", "connecting", "connected"]
 )
-@pytest.mark.parametrize("way", WAYS)
-def test_at_every_state(fleet, way, state, tally):
-    board = fleet.board(way)
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_every_state(fleet, kind, state, tally):
+    board = fleet.board(kind)
     boot = board.boot(until=state)
     assert boot.reason == "stopped" and boot.state(state)
     comes_back(board)
@@ -66,7 +66,7 @@ def test_at_every_state(fleet, way, state, tally):
 
 # the platform did its part, and its answer was lost with the power
 @pytest.mark.parametrize(
-    "way, when",
+    "kind, when",
     [
         ("https", "register"),
         ("https", "connect"),
@@ -78,9 +78,9 @@ def test_at_every_state(fleet, way, state, tally):
         ("regnwl", "connect"),
     ],
 )
-def test_when_only_the_answer_was_lost(fleet, cloud, way, when, tally):
-    board = fleet.board(way)
-    where = "https" if (way, when) == ("https", "register") else "mqtt_tls"
+def test_when_only_the_answer_was_lost(fleet, cloud, kind, when, tally):
+    board = fleet.board(kind)
+    where = "https" if (kind, when) == ("https", "register") else "mqtt_tls"
     cloud.arm(
         {"where": where, "when": when, "kind": "half_open", "pk": board.product_key, "dn": board.device_name}
     )

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from host_tests.support.fleet import MICROPYTHON, WAYS, Direct, printed
+from host_tests.support.fleet import KINDS, MICROPYTHON, Direct, printed
 from tools.image import tsl
 
 HEAPS = {"regnwl": "124K"}  # has a token to keep; the others: 112
@@ -57,9 +57,9 @@ FLEET = ThingFleet
 
 
 @MICROPYTHON
-@pytest.mark.parametrize("way", ["device", *WAYS])
-def test_a_first_boot_and_two_outages(fleet, cloud, way):
-    board = fleet.board(way, main=MAIN, heap=HEAPS.get(way, "112K"))
+@pytest.mark.parametrize("kind", ["device", *KINDS])
+def test_a_first_boot_and_two_outages(fleet, cloud, kind):
+    board = fleet.board(kind, main=MAIN, heap=HEAPS.get(kind, "112K"))
     board.start()
     board.wait_line('"delivered"', 60)
     assert len(cloud.device(board.product_key, board.device_name)["properties"]) == 20

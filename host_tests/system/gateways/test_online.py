@@ -32,10 +32,10 @@ def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(
 
 
 @MICROPYTHON
-@pytest.mark.parametrize("way", ["https", "mqtt"])
-def test_a_gateway_that_registers_itself_first(fleet, way):
+@pytest.mark.parametrize("kind", ["https", "mqtt"])
+def test_a_gateway_that_registers_itself_first(fleet, kind):
     numbers = fresh(3)
-    board = fleet.board(ONLINE.format(*numbers), kind=way)
+    board = fleet.board(ONLINE.format(*numbers), kind=kind)
     board.start()
     assert done(board)["online"] == 3, board.run.lines
     board.power_off()

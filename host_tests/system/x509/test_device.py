@@ -1,4 +1,4 @@
-"""The X.509 way on both interpreters: the functions of x509_boots.py and x509_renewal.py, each on one board."""
+"""The kind `x509` on both interpreters: the functions of x509_boots.py and x509_renewal.py, each on one board."""
 
 import pytest
 

@@ -39,7 +39,7 @@ class Call:
     `read(request, centre, instance)` gives what was asked, an object with
     `names`, `product` and `device`; `verdict(asked, instance)` the code, changing
     nothing; `carry_out(asked, instance, link)` the data of a good answer.
-    `events` are the log's words for a good and a refused one, `way` what they say of the registration.
+    `events` are the log's words for a good and a refused one, `kind` what they say of the registration.
     """
 
     stage: str
@@ -48,7 +48,7 @@ class Call:
     verdict: Callable
     carry_out: Callable
     events: tuple[str, str]
-    way: str | None = None
+    kind: str | None = None
 
 
 @dataclass

@@ -78,7 +78,7 @@ class HttpsApp:
             where="https",
             pk=asked.names[0] if known else None,
             dn=asked.names[1] if known else None,
-            way=call.way,
+            way=call.kind,
             centre=asked.centre,
             code=code,
         )

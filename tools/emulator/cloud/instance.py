@@ -149,7 +149,7 @@ class Instance:
         """Carries out an accepted registration; returns (topics of the push, its fields in order)."""
         product = self.registry.products[verdict.product_key]
         names = {"productKey": verdict.product_key, "deviceName": verdict.device_name}
-        if verdict.way == "register":
+        if verdict.kind == "register":
             issued = {"deviceSecret": self.registry.issue(product.devices[verdict.device_name])}
             to: tuple[str, ...] = ("/ext/register",)
         else:
@@ -162,10 +162,10 @@ class Instance:
 
     def go_online(self, peer: MqttPeer, verdict: Verdict, clean: bool) -> tuple[Session, bool]:
         """Activates, throws an older connection off, opens the session; returns (session, present)."""
-        if verdict.way == "id2":
+        if verdict.kind == "id2":
             id2_login.bind(peer.link.tls.identity, verdict, self)
         device = self.registry.find(verdict.product_key, verdict.device_name)
-        unit = device.units[verdict.client_id] if verdict.way == "unit" else None
+        unit = device.units[verdict.client_id] if verdict.kind == "unit" else None
         if unit is None:
             self.registry.activate(device, self.wall())
         else:
@@ -181,7 +181,7 @@ class Instance:
         peer.note(
             "online",
             code=200,
-            way=verdict.way,
+            way=verdict.kind,
             keep_alive=verdict.keep_alive,
             clean=clean,
             sdk=extra.get("_v"),

@@ -32,16 +32,17 @@ STALE = 3  # CONNACK for a bad iotId or iotToken (direct.md 1.7)
 
 @dataclass(frozen=True)
 class Verdict:
-    """`code` is the CONNACK code, or None to close without one; `way` says what code 0 opens.
+    """`code` is the CONNACK code, or None to close without one; `kind` says what code 0 opens.
 
-    `way`: "device" (a DeviceSecret), "unit" (a device token), "guided" (an
-    iotToken), "register", "regnwl", or "id2" (an identity that iTLS has proved).
+    `kind`: "device" (a DeviceSecret), "unit" (a device token), "guided" (an
+    iotToken), "register", "regnwl", "x509" (a certificate), or "id2" (an
+    identity that iTLS has proved).
     `reason` is for the log and holds no secret.
     """
 
     code: int | None
     reason: str = "success"
-    way: str = ""
+    kind: str = ""
     product_key: str = ""
     device_name: str = ""
     client_id: str = ""
@@ -74,23 +75,25 @@ def decide(
 def judge(case: Case) -> Verdict:
     """The `Verdict` of a `Case`."""
     try:
-        case.check_protocol()
-        case.check_identifier()
-        way = case.way
-        if way != "guided":
-            case.check_username()
-        getattr(case, f"check_{way}")()
+        case.check()
     except Refused as refusal:
         return Verdict(
             refusal.code, str(refusal), "", case.product_key, case.device_name, case.client_id, case.extra
         )
     return Verdict(
-        0, "success", way, case.product_key, case.device_name, case.client_id, case.extra, case.keep_alive
+        0,
+        "success",
+        case.kind,
+        case.product_key,
+        case.device_name,
+        case.client_id,
+        case.extra,
+        case.keep_alive,
     )
 
 
 class Case:
-    """One CONNECT under examination; each check raises `Refused` or finds something out."""
+    """One CONNECT under examination; each check raises `Refused` or finds something out. `kind` is as in `Verdict`."""
 
     def __init__(self, connect, transport, server_name, registry, instance, now):
         self.connect, self.transport, self.server_name = connect, transport, server_name
@@ -99,6 +102,14 @@ class Case:
         self.client_id, self.extra, self.auth_type = "", {}, ""
         self.product_key = self.device_name = ""
         self.keep_alive = connect.keep_alive
+
+    def check(self) -> None:
+        """Every check that this kind of CONNECT has to pass, in the platform's order."""
+        self.check_protocol()
+        self.check_identifier()
+        if self.kind != "guided":
+            self.check_username()
+        getattr(self, f"check_{self.kind}")()
 
     def check_protocol(self) -> None:
         connect = self.connect
@@ -123,13 +134,13 @@ class Case:
         if self.extra.get("authtype"):
             raise Refused(self.switches.bad_client_id, "this listener knows no authtype")
         self.check_securemode()
-        if self.way not in ("unit", "guided"):
+        if self.kind not in ("unit", "guided"):
             self.check_method()
         if self.auth_type not in REGISTRATIONS:
             self.check_keep_alive()
 
     @property
-    def way(self) -> str:
+    def kind(self) -> str:
         if not self.auth_type:
             return "guided" if self.extra["securemode"] in GUIDED.values() else "device"
         return self.auth_type if self.auth_type in REGISTRATIONS else "unit"
@@ -155,7 +166,7 @@ class Case:
             raise Refused(self.switches.bad_client_id, f"securemode does not fit {self.transport.upper()}")
 
     def fitting_modes(self) -> tuple[str, ...]:
-        if self.way == "guided":
+        if self.kind == "guided":
             return (GUIDED[self.transport],)
         return SECUREMODES[self.auth_type][self.transport]
 

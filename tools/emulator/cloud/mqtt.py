@@ -120,7 +120,7 @@ class MqttPeer(Handler):
         if verdict.code:
             return self.refuse(Connack(verdict.code), verdict.reason, fault)
         self.link.settle()
-        if verdict.way in login.REGISTRATIONS:
+        if verdict.kind in login.REGISTRATIONS:
             return self.register(verdict, fault)
         return self.go_online(packet, verdict, fault)
 
@@ -144,7 +144,7 @@ class MqttPeer(Handler):
         """Accepted registration: the secret is in the store before the CONNACK goes out."""
         self.registering = True
         topics_, fields = self.instance.register(verdict)
-        self.note("registered", way=verdict.way, code=200)
+        self.note("registered", way=verdict.kind, code=200)
         self.timer = self.loop.call_later(
             self.config.timing.registration_seconds, self.over, "registration is over"
         )

@@ -10,7 +10,7 @@ _ALL = _PUBLIC | {"cn-beijing", "cn-shenzhen"}
 _SHANGHAI = {"cn-shanghai"}
 _ID2 = {"cn-shanghai", "ap-southeast-1"}
 
-# way, method -> (its name, {edition: regions})
+# kind, method -> (its name, {edition: regions})
 TABLE: dict[tuple[str, str | None], tuple[str, dict[str, set[str]]]] = {
     ("device", None): ("a device certificate", {"legacy": _PUBLIC, "instance": _ALL}),
     ("product", "https"): ("registration over HTTPS", {"legacy": _SHANGHAI, "instance": _SHANGHAI}),

@@ -104,7 +104,7 @@ def _gathered(sheet, found, nothing):
 
 
 def _header(table, product_key):
-    """(way, {column: index}) of a table's header."""
+    """(kind, {column: index}) of a table's header."""
     number, cells = table.line, table.header
     places = {}
     for index, cell in enumerate(cells):

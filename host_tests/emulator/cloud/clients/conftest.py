@@ -87,8 +87,8 @@ class Driver:
     def __init__(self, cloud, command, **environment_):
         self.cloud, self.command, self.environment = cloud, command, environment_
 
-    def __call__(self, way, on=None, **settings):
-        job = {"way": way, "ports": self.cloud.ports, "product_key": PK, **settings}
+    def __call__(self, scenario, on=None, **settings):
+        job = {"scenario": scenario, "ports": self.cloud.ports, "product_key": PK, **settings}
         process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,

@@ -15,7 +15,7 @@ MODEL = {
 
 @pytest.fixture
 def job(cloud, tmp_path):
-    """`job(device name)`: what the driver needs beside its way, and what the cloud does when it waits."""
+    """`job(device name)`: what the driver needs beside its scenario, and what the cloud does when it waits."""
     model = tmp_path / "model.json"
     model.write_text(json.dumps(MODEL))
 
@@ -36,7 +36,7 @@ def job(cloud, tmp_path):
     return make
 
 
-def used(events, cloud, dn, way):
+def used(events, cloud, dn, kind):
     """That the SDK was online and did all that `use` in the driver does."""
     said = {event["event"]: event for event in events}
     assert said["connect"]["rc"] == 0
@@ -50,7 +50,7 @@ def used(events, cloud, dn, way):
     (message,) = cloud.admin("GET", f"/messages?pk={PK}&dn={dn}&topic=/{PK}/{dn}/user/update")
     assert (message["payload"], message["qos"]) == ("hello", 1)
     (online,) = cloud.admin("GET", f"/log?event=online&dn={dn}")
-    assert online["way"] == way and online["sdk"] == "1.2.13"
+    assert online["way"] == kind and online["sdk"] == "1.2.13"
     return device
 
 

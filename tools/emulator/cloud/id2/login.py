@@ -33,7 +33,7 @@ def bind(identity: Identity, verdict: Verdict, instance: Instance) -> None:
 class Id2Case(Case):
     """The password is not looked at: iTLS has proved who it is."""
 
-    way = "id2"
+    kind = "id2"
 
     def __init__(self, connect, identity, instance):
         super().__init__(connect, "itls", None, instance.registry, instance.config, instance.wall())

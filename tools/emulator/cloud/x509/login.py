@@ -19,25 +19,13 @@ NAMELESS = (None, "", "&")  # user names of the first CONNECT
 
 def decide(connect: Connect, proof: Proof, certificates: Certificates, now: float) -> Verdict:
     """The `login.Verdict` on a CONNECT over a connection with `proof`."""
-    case = Case(connect, proof, certificates, now)
-    try:
-        case.check_protocol()
-        case.check_identifier()
-        case.check_keep_alive()
-        case.check_binding()
-        case.check_identity()
-        case.check_device()
-    except Refused as refusal:
-        return Verdict(
-            refusal.code, str(refusal), "", case.product_key, case.device_name, case.client_id, case.extra
-        )
-    return Verdict(
-        0, "success", "x509", case.product_key, case.device_name, case.client_id, case.extra, case.keep_alive
-    )
+    return login.judge(Case(connect, proof, certificates, now))
 
 
 class Case(login.Case):
     """One CONNECT under examination. Who it is rests on the certificate alone."""
+
+    kind = "x509"
 
     def __init__(self, connect, proof, certificates, now):
         instance = certificates.instance
@@ -47,6 +35,14 @@ class Case(login.Case):
         if self.binding is not None:
             self.product_key, self.device_name = self.binding.device
         self.device = self.registry.find(self.product_key, self.device_name)
+
+    def check(self) -> None:
+        self.check_protocol()
+        self.check_identifier()
+        self.check_keep_alive()
+        self.check_binding()
+        self.check_identity()
+        self.check_device()
 
     def check_identifier(self) -> None:
         """No list is needed; what there is of one must be good."""

@@ -52,7 +52,7 @@ _CALLS = (
 def close(settings):
     """From here on nothing of the host is in reach but the board's own files and the emulated cloud."""
     with _chip.open(settings["routes"]) as file:
-        ways = [way.decode().partition("=")[2] for line in file for way in line.split()[2:]]
+        routes = [route.decode().partition("=")[2] for line in file for route in line.split()[2:]]
     written = [settings[name] for name in ("clock", "rtc", "joined", "count", "heap")]
     read = [settings[name] for name in ("routes", "air") if name in settings]
     rom = settings["rom"]
@@ -62,9 +62,9 @@ def close(settings):
         vfs.umount("/.frozen")
         vfs.mount(_readable(rom), "/.frozen")
     _files(vfs.VfsPosix(), written, written + read)
-    _sockets(_chip.raw_socket, _chip.usocket.getaddrinfo, _chip.poll, ways)
+    _sockets(_chip.raw_socket, _chip.usocket.getaddrinfo, _chip.poll, routes)
     _timer(_chip._libc.func)
-    confine(_chip._libc.func, settings["sealed"], rom, ways, settings["socket"])
+    confine(_chip._libc.func, settings["sealed"], rom, routes, settings["socket"])
     for name in ("_host", "_libc", "usocket", "ffi", "vfs", "map_file", "remove", "end_with_parent"):
         delattr(_chip, name)
     sys.argv[:] = ()
@@ -89,7 +89,7 @@ def _files(host, written, known):
     _chip.open, _chip.size = open, size
 
 
-def _sockets(make, lookup, poll, ways):
+def _sockets(make, lookup, poll, routes):
     behind = {}  # id of a `Line`: the host's socket
 
     class Line:
@@ -117,7 +117,7 @@ def _sockets(make, lookup, poll, ways):
     def checked(name, host, port):
         if name == "bind":
             host = "127.0.0.1"  # nobody beyond this machine
-        elif "%s:%d" % (host, port) not in ways:
+        elif "%s:%d" % (host, port) not in routes:
             raise OSError(111)
         return lookup(host, port)[0][-1]
 
@@ -172,8 +172,8 @@ def _readable(path):
     return Folder()
 
 
-def confine(libc, folder, rom, ways, call):
-    """Leave nothing of the host but `folder`, the ports of `ways`, and to be read the folder `rom`, if there is one.
+def confine(libc, folder, rom, routes, call):
+    """Leave nothing of the host but `folder`, the ports of `routes`, and to be read the folder `rom`, if there is one.
 
     `libc` makes functions of the C library. `call` is (machine, number of the system call `socket`), or None where it
     is not known.
@@ -182,7 +182,7 @@ def confine(libc, folder, rom, ways, call):
 
     prctl = libc("i", "prctl", "iLLLL")
     if not prctl(38, 1, 0, 0, 0):  # PR_SET_NO_NEW_PRIVS
-        _landlock(folder, rom, [int(way.rpartition(":")[2]) for way in ways], libc, uctypes)
+        _landlock(folder, rom, [int(route.rpartition(":")[2]) for route in routes], libc, uctypes)
         if call:
             _filter(call, prctl, uctypes)
     mprotect, page = libc("i", "mprotect", "PLi"), libc("i", "getpagesize", "")()

@@ -55,7 +55,7 @@ def _routes():
                 yield line.decode().split()
 
 
-def _way(address):
+def _route(address):
     """The host's (address, port) behind the chip's; OSError when nothing is there."""
     host, port = _resolve(address[0]), address[1]
     if host[:4] == "127.":
@@ -64,8 +64,8 @@ def _way(address):
         raise OSError(118)
     for row in _routes():
         if row[0] == host:
-            for way in row[2:]:
-                at, _, there = way.partition("=")
+            for route in row[2:]:
+                at, _, there = route.partition("=")
                 if int(at) == port:
                     there, _, at = there.partition(":")
                     return _chip.address(there, int(at))
@@ -103,7 +103,7 @@ class socket(_chip.Stream):
             self._raw = None
 
     def connect(self, address):
-        where = _way(address)
+        where = _route(address)
         self._do("connect", where)
         self._new = False
 
@@ -130,7 +130,7 @@ class socket(_chip.Stream):
         self.write(data)
 
     def sendto(self, data, address):
-        return self._do("sendto", data, _way(address))
+        return self._do("sendto", data, _route(address))
 
     def setsockopt(self, level, option, value):
         at = _OPTIONS.find(bytes((option,)))
