@@ -49,8 +49,9 @@ BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')
 FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ROOT_ARGS) \
   $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
 
-board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it
-	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board $(ARGS)
+board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it: FILES=
+	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board \
+	  $(if $(FILES),--files '$(FILES)') $(ARGS)
 
 chip: $(STAMP)  ## our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: QEMU= FIRMWARE=
 	@$(PY) -m tools chip $(if $(QEMU),--qemu '$(QEMU)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ARGS)

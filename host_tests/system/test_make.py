@@ -1,6 +1,7 @@
 """`make` hears what a person types, or says in one line what to type instead."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +94,22 @@ def test_a_second_make_board_says_how_to_have_two(tmp_path):
             with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
                 pass
     assert "--run-dir" not in str(told.value)
+
+
+def test_a_board_for_an_application_has_its_model_in_its_cloud(tmp_path):
+    """host_tests/firmware/test_guide_thing.py asks that cloud for it."""
+    assert "--files 'lamp'" in make("board", "FILES=lamp")[1]
+    app = tmp_path / "lamp"
+    with pytest.raises(UserError, match="lamp is no folder: FILES="):
+        with companion_cloud.open_at(tmp_path / "play", "24:0a:c4:00:00:01", app):
+            pass
+    app.mkdir()
+    (app / "model.json").write_text('{"schema": "", "properties": 5}')
+    with pytest.raises(UserError, match="lamp/model.json: properties: 5 is no list"):
+        with companion_cloud.open_at(tmp_path / "play", "24:0a:c4:00:00:01", app):
+            pass
+
+
+def test_the_flash_that_a_board_asks_for_names_the_application():
+    there = companion_cloud.Playground(*map(Path, ("cloud", "ca.der", "cert.json", "config.json", "lamp")))
+    assert any(line.endswith(" CONFIG=config.json FILES=lamp") for line in there.words("rfc2217://x:1"))

@@ -103,6 +103,8 @@ BAD = [
     ["board", "--flash", "new.bin", "--listen", "nowhere"],
     ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--mac", "x"],
     ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--cloud", "missing"],
+    ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--files", "folder"],
+    ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--play", "play", "--files", "missing"],
     ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--fault", "earthquake"],
     ["board", "--flash", "new.bin", "--listen", "127.0.0.1:0", "--heap", "much"],
     ["cloud", "--config", "good.toml", "--run-dir", "text"],

@@ -36,6 +36,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 from tools.errors import UserError
@@ -84,6 +85,16 @@ def is_tsl(name: str, data: bytes) -> bool:
     """Whether a file of an application is a TSL: by its name, and by what a TSL has and other JSON has not."""
     found = sum(f'"{key}"'.encode() in data for key in ("schema", "profile", "properties"))
     return name.rpartition("/")[2] == NAME and found >= 2
+
+
+def path_in(folder: Path) -> Path | None:
+    """The file of the model in an application's folder, None when there is none. UserError when no board takes it."""
+    path = folder / NAME
+    data = path.read_bytes() if path.is_file() else b""
+    if not is_tsl(NAME, data):
+        return None
+    build(data, str(path))
+    return path.resolve()
 
 
 def build(data: bytes, name: str = NAME) -> Table:

@@ -58,7 +58,7 @@ class ProjectCloud(Cloud):
         self._waited_for: dict[str, int] = {}  # topic -> number of the last message that a test has got
         device = {"device_name": self.device_name, "device_secret": self.device_secret}
         product = {"product_key": self.product_key, "auth": "secret", "node": "direct", "device": [device]}
-        model = None if folder is None else model_of(folder)
+        model = None if folder is None else tsl.path_in(folder)
         super().__init__(
             {
                 "instance": {"kind": "public", "region": "cn-shanghai"},
@@ -176,16 +176,6 @@ def board(cloud: ProjectCloud, pytestconfig: pytest.Config, tmp_path: Path) -> I
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield made
     made.power_off()
-
-
-def model_of(folder: Path) -> Path | None:
-    """The file of an application's model (TSL), None when it has none. UserError when no board takes it."""
-    path = folder / tsl.NAME
-    data = path.read_bytes() if path.is_file() else b""
-    if not tsl.is_tsl(tsl.NAME, data):
-        return None
-    tsl.build(data)
-    return path.resolve()
 
 
 def image(folder: Path, cloud: ProjectCloud) -> bytes:

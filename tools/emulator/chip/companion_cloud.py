@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
+from tools.image import tsl
 from tools.secrets import write as write_private
 
 REGION = "cn-shanghai"
@@ -18,24 +19,30 @@ REGION = "cn-shanghai"
 
 @dataclass(frozen=True)
 class Playground:
-    """Where things lie: the cloud's run directory, its root certificate, the identity and the settings."""
+    """Where things lie: the cloud's run directory, its root certificate, the identity, the settings, an application."""
 
     cloud: Path
     root: Path
     cert: Path
     config: Path
+    files: Path | None = None
 
     def words(self, url: str) -> Iterator[str]:
         """What to type in another shell."""
         yield "in another shell:"
-        yield f"  make flash PORT={url} ROOT={self.root} CERT={self.cert} CONFIG={self.config}"
+        files = f" FILES={self.files}" if self.files else ""
+        yield f"  make flash PORT={url} ROOT={self.root} CERT={self.cert} CONFIG={self.config}{files}"
         yield f"  make repl PORT={url}"
 
 
 @contextmanager
-def open_at(folder: str | Path, mac: str) -> Iterator[Playground]:
-    """Run a cloud in `folder` that knows one product with dynamic registration; its secrets are made here."""
+def open_at(folder: str | Path, mac: str, files: str | Path | None = None) -> Iterator[Playground]:
+    """Run a cloud in `folder` that knows one product with dynamic registration; its secrets are made here.
+
+    The product has the model of the application in the folder `files`, if there is one. UserError when it is wrong.
+    """
     folder = Path(folder)
+    model = _model(Path(files)) if files else None
     (folder / "cloud").mkdir(parents=True, exist_ok=True)
     cert = folder / "cert.json"
     if not cert.exists():
@@ -62,6 +69,7 @@ def open_at(folder: str | Path, mac: str) -> Iterator[Playground]:
                     "dynamic_registration": True,
                     "preregistration_free": False,
                     "device": [{"device_name": mac.replace(":", "").lower()}],
+                    **({"tsl": str(model)} if model else {}),
                 }
             ],
         },
@@ -69,7 +77,9 @@ def open_at(folder: str | Path, mac: str) -> Iterator[Playground]:
     )
     try:
         with cloud:
-            yield Playground(cloud.run_dir, folder / "cloud" / "ca.der", cert, config)
+            yield Playground(
+                cloud.run_dir, folder / "cloud" / "ca.der", cert, config, Path(files) if files else None
+            )
     except CloudError as error:
         if "another cloud is running" in str(error):
             raise UserError(
@@ -78,3 +88,9 @@ def open_at(folder: str | Path, mac: str) -> Iterator[Playground]:
                 "build/two/efuses.bin --listen 127.0.0.1:0'"
             ) from None
         raise UserError(f"the emulated cloud does not start: {error}") from None
+
+
+def _model(files: Path) -> Path | None:
+    if not files.is_dir():
+        raise UserError(f"{files} is no folder: FILES= (--files) is the folder of an application")
+    return tsl.path_in(files)

@@ -60,6 +60,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--play", metavar="DIR", help="start an emulated cloud beside it in DIR, with an identity to burn"
     )
+    parser.add_argument(
+        "--files",
+        metavar="FOLDER",
+        help="an application: the product of --play's cloud has the model in its model.json, if there is one",
+    )
     parser.add_argument("--baud-limit", metavar="BAUD", type=int, help="how fast its serial line is at most")
     parser.add_argument(
         "--reset",
@@ -108,6 +113,8 @@ def run(args: Namespace) -> int | None:
         raise UserError("--baud-limit is a rate of 300 baud or more")
     if args.cloud and args.play:
         raise UserError("--play starts a cloud of its own; leave --cloud out")
+    if args.files and not args.play:
+        raise UserError("--files is for the cloud of --play; a cloud of your own has its model in cloud.toml")
     if args.cloud and not Path(args.cloud).is_dir():
         raise UserError(f"--cloud {args.cloud} is no folder: it is the --run-dir of 'python -m tools cloud'")
     if args.heap and not re.fullmatch(r"[1-9]\d*[KM]?", args.heap):
@@ -116,7 +123,7 @@ def run(args: Namespace) -> int | None:
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         play = stack.enter_context(
-            companion_cloud.open_at(args.play, args.mac) if args.play else nullcontext()
+            companion_cloud.open_at(args.play, args.mac, args.files) if args.play else nullcontext()
         )
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
