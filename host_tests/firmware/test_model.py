@@ -242,7 +242,7 @@ def test_a_sentence_names_the_value_and_what_is_allowed(ask):
 def test_a_file_that_is_no_table_says_so(ask):
     ask("not_there", 0)
     for text in (b"", b"TSL", b"TSL2\x01\x00", json.dumps(MODEL).encode()):
-        ask("damaged", {"tables": [text.hex()], "calls": []})
+        ask("damaged", {"tables": [text.hex()], "calls": [], "whole": table()})
 
 
 def big(properties):
@@ -267,7 +267,7 @@ def test_damaged_tables_give_nothing_but_errors_of_the_package(ask, campaign, ta
     asked += [call(*row)[:2] for row in CALLS]
     for _ in range(campaign(10)):
         tables = [spoiled(draw, whole).hex() for _ in range(4)]
-        ask("damaged", {"tables": tables, "calls": draw.sample(asked, 30)})
+        ask("damaged", {"tables": tables, "calls": draw.sample(asked, 30), "whole": whole.hex()})
         tally("damaged models", len(tables))
 
 
@@ -277,7 +277,7 @@ def test_whatever_an_application_or_the_platform_gives_is_a_value_or_a_refusal(a
     methods = ["property_value", "from_wire", "event", "service_inputs", "service_outputs"]
     for _ in range(campaign(10)):
         calls = [[draw.choice(methods), [draw.choice(names), anything(draw)]] for _ in range(100)]
-        ask("damaged", {"tables": [table()], "calls": calls, "good": True})
+        ask("damaged", {"tables": [table()], "calls": calls, "whole": table()})
         tally("values for a model", len(calls))
 
 

@@ -208,7 +208,7 @@ def test_a_merged_image_holds_the_same_bytes_as_flash_writes_with_files(bench, t
     board = bench()
     flashed = tool(board, "flash", *arguments)
     assert flashed.status == 0 and f"a TSL: {COUNTED}" in flashed.out
-    assert _files(board)["/model.json"].startswith(b"TSL1")
+    assert _files(board)["/model.json"].startswith(b"TSL2")
     assert _image(board) == whole.read_bytes()
     (app / "model.json").write_text(TSL.replace("rw", "w"))
     refusal = "model.json: properties[0].accessMode: neither r nor rw"

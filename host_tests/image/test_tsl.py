@@ -3,6 +3,7 @@
 import copy
 import json
 import struct
+import zlib
 
 import pytest
 from hypothesis import given
@@ -172,8 +173,9 @@ def test_the_bytes_of_the_least_table():
         "properties": [{"identifier": "On", "accessMode": "rw", "dataType": {"type": "bool"}}],
     }
     made = build(model)
-    assert made.data == b"TSL1" + struct.pack("<HI", 1, 10) + struct.pack("<HB", 2, 3) + b"pOn" + b"\x01b"
-    assert made.describe() == "1 property, 0 events, 0 services as a table of 18 bytes"
+    checked = struct.pack("<HI", 1, 14) + struct.pack("<HB", 2, 3) + b"pOn" + b"\x01b"
+    assert made.data == b"TSL2" + struct.pack("<I", zlib.crc32(checked)) + checked
+    assert made.describe() == "1 property, 0 events, 0 services as a table of 22 bytes"
 
 
 def test_what_every_tsl_has_is_left_out_and_modules_keep_their_names():

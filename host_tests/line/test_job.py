@@ -93,7 +93,7 @@ def test_a_model_is_signed_as_it_is_exported_and_goes_onto_boards_as_a_table(fol
     found = job_signature.load(signed(folder), public)
     assert found.held["file model.json"] == text.encode()
     rootless = {name: data for name, data in found.held.items() if name != "root lab.der"}
-    assert job_contents.with_tree(replace(found, held=rootless)).tree["/model.json"].startswith(b"TSL1")
+    assert job_contents.with_tree(replace(found, held=rootless)).tree["/model.json"].startswith(b"TSL2")
 
 
 CHANGES = {

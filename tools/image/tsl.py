@@ -3,7 +3,7 @@
 A board never parses the JSON: `aliot.thing.model` finds a feature in the table by two or three reads. Its bytes,
 integers little-endian:
 
-    "TSL1" | slots u16 | slots x u32, where a feature begins or 0
+    "TSL2" | CRC-32 u32 of all behind it | slots u16 | slots x u32, where a feature begins or 0
     feature: size of its definition u16 | length of its key u8 | key | definition
 
 A key is `p`, `e` or `s` (property, event, service) and the identifier; it lies in the slot CRC-32(key) modulo slots,
@@ -42,7 +42,7 @@ from typing import Any
 from tools.errors import UserError
 
 NAME = "model.json"
-MAGIC = b"TSL1"
+MAGIC = b"TSL2"
 SECTIONS = ("properties", "events", "services")
 # application.md 2; where older limits were lower the newer ones hold
 FEATURE_BYTES, TEXT, ELEMENTS, MEMBERS, ENUM, PARAMETERS = 8192, 10240, 512, 50, 100, 100
@@ -117,7 +117,7 @@ def build(data: bytes, name: str = NAME) -> Table:
 def _table(features: Mapping[bytes, bytes]) -> bytes:
     slots = max(1, len(features) * 3 // 2)
     places = [0] * slots
-    begin = len(MAGIC) + 2 + 4 * slots
+    begin = len(MAGIC) + 6 + 4 * slots
     records = b""
     for key, definition in features.items():
         slot = zlib.crc32(key) % slots
@@ -125,7 +125,8 @@ def _table(features: Mapping[bytes, bytes]) -> bytes:
             slot = (slot + 1) % slots
         places[slot] = begin + len(records)
         records += struct.pack("<HB", len(definition), len(key)) + key + definition
-    return MAGIC + struct.pack(f"<H{slots}I", slots, *places) + records
+    checked = struct.pack(f"<H{slots}I", slots, *places) + records
+    return MAGIC + struct.pack("<I", zlib.crc32(checked)) + checked
 
 
 def _features(content: Any) -> tuple[dict[bytes, bytes], tuple[int, int, int]]:

@@ -18,7 +18,8 @@ class Thing(Delivery):
 
     device   a Device, or a Subdevice of a Gateway (aliot.gateway.subdevice)
     model    path of the table that the host's tools make of the product's TSL: what does not fit it is refused here,
-             with the platform's codes, before it is sent. It is read at the first value. None: everything passes
+             with the platform's codes, before it is sent. It is read at the first value. None: everything passes, as
+             where the table is damaged, which is a line of state
     outbox   an Outbox of other bounds, or with a file; by default 20 messages of 4 KB in memory
     """
 
@@ -93,7 +94,13 @@ class Thing(Delivery):
     def read(self):
         """The Model, None without one; loaded when it is used first, for a registration has little memory left."""
         if self.path and not self.model:
-            self.model = load("thing.model").Model(self.path)
+            model = load("thing.model").Model(self.path)
+            if model.intact():
+                self.model = model
+            else:
+                problem = ThingError("damaged", self.path)
+                self.path = None
+                load("thing.backlog").report(self, problem)
         return self.model
 
     # What the platform asks.

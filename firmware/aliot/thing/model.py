@@ -8,7 +8,8 @@ A value is what an application has, or what goes over the wire (application.md 2
     struct  a dict               array: a list; int, enum, text as they are
 
 What the model does not allow is a ThingError with the platform's number (application.md 1.2) and a sentence; `model`
-when there is no table, or one that is damaged. Identifiers of a module are written `module:identifier`.
+when there is no table, `damaged` when its bytes are none: a Thing looks at the CRC before it uses one. Identifiers of
+a module are written `module:identifier`.
 """
 
 from binascii import crc32
@@ -17,8 +18,10 @@ from struct import unpack_from
 from aliot.thing.errors import ThingError
 from micropython import const
 
-_MAGIC = b"TSL1"
-_SLOTS = const(6)  # where they begin
+_MAGIC = b"TSL2"
+_CHECKED = const(8)  # where what the CRC is of begins
+_SLOTS = const(10)
+_BLOCK = const(256)  # bytes that are read at once for the CRC
 _LARGEST = const(8192)  # bytes of one feature
 _LONG = const(1 << 63)
 _DEEPEST = const(4)  # an array of structs, with a level to spare
@@ -36,7 +39,17 @@ class Model:
             raise ThingError("model", "there is no %s on this board" % path)
         if begin[:4] != _MAGIC or len(begin) < _SLOTS:
             raise ThingError("model", "%s is no table: make flash and make app turn a TSL into one" % path)
-        self.slots = begin[4] | begin[5] << 8
+        self.crc, self.slots = unpack_from("<IH", begin, 4)
+
+    def intact(self):
+        """Whether the table is as it was made: its CRC. Reads all of it, some KB."""
+        self.file.seek(_CHECKED)
+        crc = 0
+        while True:
+            data = self.file.read(_BLOCK)
+            if not data:
+                return crc == self.crc
+            crc = crc32(data, crc)
 
     def property_value(self, identifier, value):
         """A property's value for the wire."""
@@ -58,9 +71,6 @@ class Model:
         """A service's outputs for the wire; all of them have to be there, as the model has them."""
         return self._do(_service, identifier, params, False)
 
-    def close(self):
-        self.file.close()
-
     def _do(self, work, identifier, value, back):
         if not isinstance(identifier, str):
             raise ValueError("a name is text")
@@ -69,7 +79,7 @@ class Model:
         except (ThingError, MemoryError):
             raise
         except Exception:  # whatever bytes do that are no table
-            raise ThingError("model", "%s is damaged: flash the board's files again" % self.path)
+            raise ThingError("damaged", self.path)
 
     def _feature(self, section, identifier, number):
         """The bytes of a feature; ThingError `number` when the model has none of that name."""

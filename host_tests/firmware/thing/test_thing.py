@@ -119,6 +119,30 @@ def test_without_a_clock_the_platform_stamps_what_goes_out_at_once():
     assert peer.sent[1][1]["params"] == {"value": {"Temperature": 90}}
 
 
+def test_a_damaged_model_is_one_line_and_checks_nothing():
+    with open("/model.json", "wb") as file:
+        file.write(b"TSL2" + bytes(40))
+    peer, thing = made()
+    thing.path = "/model.json"
+    assert thing.post(Switch="on") and thing.post(Other=1) and thing.event("Any", x=1)
+    assert [(state, fields["code"]) for state, fields in peer.states if state != "connected"] == [
+        ("error", "thing.damaged")
+    ]
+    assert thing.get("Switch") == "on"
+
+
+def test_a_model_that_is_not_there_is_an_error_of_the_program():
+    peer, thing = made()
+    thing.path = "/none.json"
+    for _ in range(2):
+        try:
+            thing.post(Switch=1)
+            raise AssertionError("posted")
+        except ThingError as problem:
+            assert problem.code == "thing.model"
+    assert not peer.sent and not thing.values
+
+
 def test_what_cannot_be_sent(what):
     peer, thing = made()
     cyclic = []
