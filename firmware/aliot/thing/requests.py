@@ -50,6 +50,8 @@ class Requests:
     Topics are as a Device takes them: `thing/...` below /sys/{pk}/{dn}/, others complete, from `/` on.
     """
 
+    slice = _SLICE
+
     def __init__(self, device):
         self.device = device
         self.waiting = {}  # id -> (topic, uptime when nobody waits any more, on_reply)
@@ -129,7 +131,7 @@ class Requests:
         """Instead of the device's poll: serves it for `ms`, ends what waits too long, does the services' duties."""
         deadline = Deadline(ms)
         while True:
-            self.device.poll(min(deadline.left(), _SLICE))
+            self.device.poll(min(deadline.left(), self.slice))
             self.cancel()
             for duty in self.duties:
                 duty()

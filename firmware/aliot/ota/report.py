@@ -1,0 +1,86 @@
+"""What a board says of its releases: a trial that failed, its version; and the note of an update that is under way.
+
+Loaded for that moment; application.md 5.2 and 5.4.
+"""
+
+import json
+import os
+
+import aliot
+from aliot.ota import choice, trees
+from micropython import const
+
+NOTE = "/ota/r/task"
+_REPORTED = const(128)  # in the record beside why a trial failed: the platform knows
+# by the number in the record (aliot.ota.choice, aliot.ota.trial)
+_WHY = (
+    "the watchdog ended its trial",
+    "it started three times and was not good",
+    "its tree was gone",
+    "it ended with an error",
+    "its check() said no",
+    "the platform refused its login",
+    "it was without the platform for a day",
+)
+
+
+def connected(device, version):
+    """(whether a release is on trial, whether a failed one was reported, the note); publishes what there is to say.
+
+    `version`: that of the golden tree. While an update is under way the version is not published, nor on trial, where
+    aliot.ota.trial does it. LinkError.
+    """
+    found = choice.read()
+    tree = aliot.tree
+    if found and tree and found[4] == ord(tree[-1]):
+        return True, False, ""
+    why = found[8] if found else 0
+    if 0 < why < _REPORTED:
+        failed(device, -1, _WHY[why - 1])
+        found[8] = why | _REPORTED
+        try:
+            choice.write(found)
+        except OSError:
+            pass  # it is reported once more
+    under_way = noted()
+    if not under_way:
+        for line in trees.lines(tree + "/manifest") if tree else ():
+            if line[0] == "release":
+                version = line[1]
+        _publish(device, "inform", {"version": version})
+    return False, 0 < why < _REPORTED, under_way
+
+
+def failed(device, step, text):
+    """Tell the platform that an update has failed; nothing is under way then. LinkError."""
+    _publish(device, "progress", {"step": str(step), "desc": text})
+    note("")
+
+
+def note(text):
+    """Keep what is under way, or with "" that nothing is. OSError when it cannot be kept."""
+    if text:
+        trees.make(NOTE)
+        with open(NOTE, "w") as file:
+            file.write(text)
+        return
+    try:
+        os.remove(NOTE)
+    except OSError:
+        pass
+
+
+def noted():
+    try:
+        with open(NOTE) as file:
+            return file.read(128)
+    except OSError:
+        return ""
+
+
+def _publish(device, topic, params):
+    device.publish(
+        "/ota/device/%s/%s/%s" % (topic, device.product_key, device.device_name),
+        json.dumps({"id": "1", "params": params}),
+        1,
+    )

@@ -1,0 +1,231 @@
+"""Releases that the platform sends: asked for, or pushed, downloaded, verified, tried; application.md 5.
+
+    updates = Updates(device, "1.0.0")              after device.start(), before it connects
+    while True:
+        updates.poll(100)                           instead of the device's; the poll of a Thing serves it too
+
+After each connect the board publishes its version and asks for a package. One that it is offered goes into the tree
+that does not run (aliot.ota.writer), a step with each poll: one connect over HTTPS, which the device's timeout bounds,
+or at most 1 KB of the package, 4 KB of files read back, one file deleted. An update under way outlives lost connections
+and power cuts; the old version is not published meanwhile, at which the platform would end the task (5.8).
+
+Two TLS connections are open during a download over HTTPS: of a plain device's C heap 63 KB are free, a handshake takes
+36 of them for a moment and 28 from then on. Where that fails, as on a gateway, the connection of MQTT is ended until
+the download has come to its end. Blocks over MQTT need no second one.
+"""
+
+import json
+import os
+
+from aliot import alink, load, unload
+from aliot.errors import AliotError, LinkError, ProtocolError
+from aliot.ticks import Deadline, uptime
+from micropython import const
+
+_GET = "thing/ota/firmware/get"
+_SLICE = const(500)  # ms between two looks at what is to be done
+_QUICK = const(10)  # the same while an update is under way
+_ANSWER = const(10000)
+_AGAIN = const(60000)  # ms until a question without an answer is asked again
+_PARTS = (
+    "advice",
+    "ota.update",
+    "ota.https",
+    "ota.blocks",
+    "ota.writer",
+    "ota.package",
+    "ota.room",
+    "ota.report",
+)
+
+
+class Updates:
+    """The updates of `device`.
+
+    version     of the release that a cable brought; that of an update is in its manifest
+    allowed     called when an update could begin, and again when the board could reset for it: False is not now, and
+                it is asked again at the next poll. None: always
+    on_reset    called before that reset
+    """
+
+    offer = None  # (what the platform says of a package, whether it pushed it)
+    update = None  # the aliot.ota.update.Update under way
+    failure = None  # (step, text) that the platform has to be told
+    trial = False  # the release that runs is on trial, and takes no other
+    due = False  # the device has connected
+    noted = ""  # the digest of the package that was under way when power went, and how it was taken
+    refused = ""  # the digest of the package that was not taken last
+    asked = 0  # uptime when a question is asked again, 0 for none
+    heard = False
+
+    def __init__(self, device, version, allowed=None, on_reset=None):
+        self.device = device
+        self.version = version
+        self.allowed = allowed
+        self.on_reset = on_reset
+        if not device.extra:
+            device.extra = ",_ss=1"  # the platform subscribes the device to its system topics
+        device.on(_GET + "_reply", self._got)
+        device.watch(self._state)
+
+    def poll(self, ms=0):
+        """Instead of the device's poll: serves it, and what else polls it, for `ms`; whether it is connected."""
+        try:
+            served = self.device.requests
+        except AttributeError:
+            served = None
+        if served:  # of a Thing or a service: self.work is among its duties
+            return served.poll(ms)
+        deadline = Deadline(ms)
+        while True:
+            self.device.poll(min(deadline.left(), _QUICK if self.update else _SLICE))
+            self.work()
+            if not deadline.left():
+                return self.device.connected
+
+    def ask(self):
+        """Ask for a package; the answer comes with a poll to come. LinkError."""
+        self.asked = uptime() + _ANSWER
+        body = '{"id":"%d","version":"1.0","params":{},"method":"thing.ota.firmware.get"}'
+        self.device.publish(_GET, body % int.from_bytes(os.urandom(3), "little"))
+
+    def work(self):
+        """The next step of what is to be done."""
+        online = self.device.connected
+        try:
+            if online:
+                self._talk()
+        except (LinkError, ProtocolError):
+            return  # the device has said so, and connects again
+        update = self.update
+        if update and (online or update.alone):
+            try:
+                update.step()
+            except AliotError as problem:
+                self._failed(problem)
+
+    def progress(self, step):
+        """Publish per cent, if the device is connected; application.md 5.4."""
+        if self.device.connected:
+            try:
+                self.device.publish(
+                    "/ota/device/progress/%s/%s" % (self.device.product_key, self.device.device_name),
+                    json.dumps({"id": "1", "params": {"step": str(step), "desc": ""}}),
+                )
+            except (LinkError, ProtocolError):
+                pass
+
+    def may(self):
+        """Whether the application allows what is next."""
+        try:
+            return not self.allowed or self.allowed()
+        except Exception as problem:
+            load("crash").handler_failed(self.device, problem, "")
+            return False
+
+    def _talk(self):
+        if self.failure:
+            load("ota.report").failed(self.device, *self.failure)
+            self.failure = None
+            self._begin(False)
+        elif self.due:
+            self._begin(True)
+        elif self.offer:
+            self._take()
+        elif self.asked and uptime() >= self.asked and (self.noted or self.update):
+            self.ask()
+            self.asked += _AGAIN
+
+    def _begin(self, asks):
+        """What follows a connect: version, what failed before, and a question for what there is."""
+        if not self.update:
+            self.trial, failed, self.noted = load("ota.report").connected(self.device, self.version)
+            unload("ota.report")
+            if asks and not self.trial and not failed:
+                self.ask()
+        self.due = False
+
+    def _take(self):
+        """Begin with what is offered, or go on with it."""
+        data, pushed = self.offer
+        if self.trial:
+            self.offer = None
+        elif not data:
+            self.offer = None
+            self._end()
+            load("ota.report").note("")
+            self._begin(False)
+        elif self.update and self.update.renew(data):
+            self.offer = None
+        elif self.may():
+            self.offer = None
+            self._end()
+            self._start(data, pushed)
+
+    def _start(self, data, pushed):
+        module = load("ota.update")
+        try:
+            task = module.Task(data)
+            if pushed or task.sign != self.refused:
+                again = pushed or self.noted == task.sign + "+"
+                self.update = module.Update(self, task, again)
+                self._hasten(_QUICK)
+                return
+        except AliotError as problem:
+            if not pushed:
+                self._failed(problem)
+                return
+            self.ask()  # it may have been damaged on its way
+        self._end()
+
+    def _end(self):
+        """Nothing is under way any more."""
+        if self.update:
+            self.update.close()
+            self.update = None
+        self._hasten(_SLICE)
+        unload(*_PARTS)
+
+    def _hasten(self, ms):
+        try:
+            self.device.requests.slice = ms
+        except AttributeError:
+            pass
+
+    def _failed(self, problem):
+        """The package is no release: say so, and tell the platform."""
+        self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
+        if self.update:
+            self.refused = self.update.task.sign
+        self.failure = load("ota.update").step_of(problem), "%s: %s" % (problem.code, problem.detail)
+        self._end()
+
+    # What comes in.
+
+    def _state(self, state, fields):
+        if state != "connected":
+            return
+        self.due = True
+        device = self.device
+        if not self.heard:  # only now an X.509 board knows its name
+            self.heard = True
+            device.on("/ota/device/upgrade/%s/%s" % (device.product_key, device.device_name), self._pushed)
+            try:
+                device.requests.duties.append(self.work)
+            except AttributeError:
+                pass
+
+    def _pushed(self, topic, payload):
+        self._offered(alink.parsed(payload) or {}, True)
+
+    def _got(self, topic, payload):
+        message = alink.parsed(payload) or {}
+        if alink.number(message.get("code")) == 200:
+            self.asked = 0
+            self._offered(message, False)
+
+    def _offered(self, message, pushed):
+        data = message.get("data")
+        if isinstance(data, dict) and (data or self.noted or self.update):
+            if data.get("module", "default") == "default":
+                self.offer = data, pushed

@@ -1,0 +1,133 @@
+"""Boards whose application is updated by the platform: releases of them, signed, and campaigns that bring these."""
+
+import json
+import secrets
+
+from host_tests.ota.conftest import CHEAP, PASSPHRASE
+from host_tests.support.fleet import REGISTERED, Direct, mac_of, printed, until
+from tools.image import device_files, updates
+from tools.ota import keys, package
+from tools.ota.manifest import Manifest
+
+APPLICATION = """
+import json
+import aliot
+from aliot.device import Device
+from aliot.wifi import Wifi
+import machine
+def say(**what):
+    print(json.dumps(what))
+say(app="runs", name="{name}", tree=aliot.tree)
+def main():
+    {inside}
+    device = Device({{"timeout": 15000}}, Wifi("boots", "password"))
+    device.start()
+    {prepare}
+    from aliot.ota.updates import Updates
+    updates = Updates(device, "1.0.0", {hooks})
+    while True:
+        updates.poll(100)
+aliot.run(main)
+"""
+NEEDLESS = ("gateway", "id2", "x509", "bootstrap", "thing", "services", "registration")
+
+
+def application(name, inside="", prepare="", hooks=""):
+    return APPLICATION.format(
+        name=name, inside=inside or "pass", prepare=prepare or "pass", hooks=hooks
+    ).encode()
+
+
+class UpdateFleet(Direct):
+    """Boards that take packages of `self.key`, and campaigns for one board each."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        keys.create(self.folder / "key", PASSPHRASE, cost=CHEAP)
+        self.key = keys.unlock(self.folder / "key", PASSPHRASE)
+
+    def release(self, number, inside="", without=NEEDLESS, **more):
+        """The package of release `number`.0.0; `inside` its main() is what makes it bad."""
+        tree = {path[1:]: data for path, data in device_files.compile_tree().items() if path != "/boot.py"}
+        tree = {
+            path: data
+            for path, data in tree.items()
+            if path.split("/")[1:2] not in [[one] for one in without]
+        }
+        head = Manifest(f"{number}.0.0", number, 6, 1, "1.24", (REGISTERED,))
+        tree["main.py"] = application(f"release {number}", inside, **more)
+        return package.pack(tree, head).signed(self.key).encode()
+
+    def updated(self, files=None, heap="124K", **application_):
+        """A board of release 1.0.0, which a cable brought, that connects and reports it."""
+        public = self.key.public_key()
+        files = {updates.KEYS + updates.key_id(public): updates.modulus(public), **(files or {})}
+        name = "240a" + secrets.token_hex(4)
+        burned = self.identity("device", name, self.device(REGISTERED, name))
+        image = self.image(burned, application("golden", **application_).decode(), files)
+        return self.add(image, REGISTERED, name, mac_of(name), heap=heap)
+
+    def on(self, board):
+        """Power on, and wait for the version."""
+        board.start(follow=True)
+        until(board, lambda: self.versions(board), 60)
+        return board
+
+    def versions(self, board):
+        """The versions that a board has published, one after another."""
+        return [json.loads(one["payload"])["params"]["version"] for one in self.came(board, "inform")]
+
+    def steps(self, board):
+        return [
+            (int(one["step"]), one["desc"])
+            for one in (json.loads(one["payload"])["params"] for one in self.came(board, "progress"))
+        ]
+
+    def came(self, board, kind):
+        topic = f"/ota/device/{kind}/{board.product_key}/{board.device_name}"
+        found = self.cloud.admin("GET", f"/messages?pk={board.product_key}&dn={board.device_name}")
+        return [one for one in found if one["topic"] == topic]
+
+    def campaign(self, board, data, version="2.0.0", protocol="HTTPS", method="SHA256", **more):
+        """A batch for one board; its JobId."""
+        made = self.cloud.call(
+            "CreateOTAFirmware",
+            ProductKey=board.product_key,
+            FirmwareName=secrets.token_hex(8),
+            DestVersion=version,
+            FirmwareUrl=self.cloud.upload(data),
+            SignMethod=method,
+            NeedToVerify=False,
+        )
+        return self.cloud.call(
+            "CreateOTAStaticUpgradeJob",
+            ProductKey=board.product_key,
+            FirmwareId=made["FirmwareId"],
+            TargetSelection="SPECIFIC",
+            TargetDeviceName=[board.device_name],
+            DownloadProtocol=protocol,
+            **more,
+        )["JobId"]
+
+    def task(self, job):
+        [task] = self.cloud.call("ListOTATaskByJob", JobId=job)["List"]
+        return task
+
+    def ended(self, board, job, seconds=60):
+        """The task once it has ended."""
+        return until(
+            board, lambda: (t := self.task(job))["TaskStatus"] in ("SUCCEEDED", "FAILED") and t, seconds
+        )
+
+    def downloads(self, board):
+        """(Range, status, bytes) of each answer of the download server."""
+        found = self.cloud.admin("GET", f"/log?event=download&dn={board.device_name}")
+        return [(one["range"], one["code"], one["bytes"]) for one in found]
+
+
+def runs(board):
+    return [line["name"] for line in printed(board, "runs")]
+
+
+def said(board, state="update"):
+    return [one for one in board.run.states if one["aliot"] == state]
