@@ -10,7 +10,7 @@ gc.threshold(4096)
 try:
     open("/ota/r/0").close()
     tree = __import__("aliot/ota/choice").start()
-except Exception:  # no update
+except Exception:
     tree = ""
 
 # An aliot that is frozen into the firmware goes before the folder /aliot, which then holds roots and records only.

@@ -6,7 +6,8 @@ trial and what is good, in two copies, /ota/r/0 and /ota/r/1; the newest good on
     generation u32 BE | trial, good, other: ord("a"), ord("b") or 0 | starts of the trial u8 | why one failed u8
     | of the manifest that was tried last, the first 8 bytes of its SHA-256 | CRC-32 u32 LE of all before
 
-With no trial, starts are 1 while a release that became good has its clean-up before it.
+With no trial, starts are 1 while a release that became good has its clean-up before it. On a board with two slots for
+its firmware more follows, which is read by aliot.ota.slots.
 """
 
 import os
@@ -67,6 +68,8 @@ def start():
     record = read()
     if not record:
         return ""
+    if record[17:]:
+        return __import__("aliot/ota/slots").start(record)
     state = record[4:9]
     tree, after = choose(state, os.listdir("/ota"), machine.reset_cause())
     if after != state:
@@ -74,7 +77,9 @@ def start():
         write(record)
     if tree:
         tree = "/ota/" + tree
-        sys.path[:] = [tree] + [path for path in sys.path if path not in ("", "/lib")]
+        sys.path.remove("")  # MicroPython begins with both
+        sys.path.remove("/lib")
+        sys.path.insert(0, tree)
         os.chdir(tree)
     if after[0]:
         machine.WDT(timeout=120000)  # until aliot.ota.trial sets its own

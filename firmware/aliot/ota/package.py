@@ -69,7 +69,7 @@ def check_record(digest, again):
     `digest`: the first 8 bytes of its manifest's SHA-256.
     """
     found = choice.read()
-    if found and found[4]:
+    if found and (found[4] or any(found[17:18])):
         raise UpdateError("a release is on trial", "update.trial")
     if found and found[8] and found[9:17] == digest and not again:
         raise UpdateError("its trial failed", "update.tried")
@@ -87,7 +87,8 @@ def number(tree):
 
 
 def check(path, product_key, tree, version):
-    """UpdateError when the manifest at `path` is not for this board, or older than the release in `tree`.
+    """(whether the manifest at `path` brings firmware, whether files). UpdateError when it is not for this board, or
+    older than the release in `tree`.
 
     `version`: what its release has to be called, "" for anything. ValueError, KeyError or IndexError when it is none.
     """
@@ -96,7 +97,17 @@ def check(path, product_key, tree, version):
     for line in lines(path):
         if line[0] == "product":
             products.append(line[1])
-        elif line[0] in ("release", "number", "mpy", "store", "least", "board", "rollback"):
+        elif line[0] in (
+            "release",
+            "number",
+            "mpy",
+            "store",
+            "least",
+            "board",
+            "rollback",
+            "firmware",
+            "file",
+        ):
             said[line[0]] = line[-1]
     if products and product_key not in products:
         raise UpdateError("for " + ", ".join(products), "update.product")
@@ -105,11 +116,13 @@ def check(path, product_key, tree, version):
         raise UpdateError("for " + said["board"], "update.board")
     if int(said["mpy"]) != implementation._mpy & 255:
         raise UpdateError("version " + said["mpy"], "update.mpy")
-    if tuple([int(part) for part in said["least"].split(".")]) > implementation.version[:2]:
+    firmware = "firmware" in said
+    if not firmware and tuple([int(part) for part in said["least"].split(".")]) > implementation.version[:2]:
         raise UpdateError("MicroPython " + said["least"], "update.least")
     if int(said["store"]) > STORE:
         raise UpdateError("format " + said["store"], "update.store")
     if version not in ("", said["release"]):
         raise UpdateError("release %s, not %s" % (said["release"], version), "update.version")
-    if "rollback" not in said and int(said["number"]) < number(tree):
+    if "rollback" not in said and "file" in said and int(said["number"]) < number(tree):
         raise UpdateError("number " + said["number"], "update.older")
+    return firmware, "file" in said

@@ -5,7 +5,7 @@ Loaded for these moments.
 
 import os
 
-from aliot import feed
+from aliot import feed, load
 from aliot.ota import choice, trees
 from aliot.ota.writer import UpdateError, files
 from micropython import const
@@ -41,6 +41,8 @@ def switch(name, digest):
     found = record()
     found[4:9] = bytes((ord(name), found[5], found[6], 0, 0))
     found[9:17] = digest
+    if len(found) > 17:
+        load("ota.slots").stay(found)
     choice.write(found)
 
 
@@ -51,12 +53,13 @@ def record():
 
 def forget(found, name):
     """Take a tree out of the record `found`, on flash before anything of the tree is touched. OSError."""
-    trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
-    if not good:
-        good, other = other, 0
-    before = bytes(found[4:7])
-    found[4:7] = bytes((trial, good, other))
-    if before != found[4:7]:
+    before = bytes(found)
+    if len(found) > 17:
+        load("ota.slots").forget(found, ord(name), 0)
+    else:
+        trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
+        found[4:7] = bytes((trial, good or other, other if good else 0))
+    if before != found:
         choice.write(found)
 
 

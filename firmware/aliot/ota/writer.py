@@ -1,4 +1,6 @@
-"""A package taken in block by block and written into the tree that does not run; nothing of it is held whole.
+"""A package taken in block by block and written where nothing runs; nothing of it is held whole.
+
+Its files become the tree that does not run, an image of the firmware the slot that does not (aliot.ota.image).
 
     writer = Writer(device.product_key)
     while not writer.done:
@@ -29,7 +31,7 @@ class UpdateError(AliotError):
     """What keeps a package from becoming a release; the old one runs on. Its advice is a sentence for each code.
 
     Codes: `update.` and form, cut, signature, key, keyless, product, board, mpy, least, store, older, version, tried,
-    trial, changed, room, flash.
+    trial, changed, room, flash, slots, image.
     """
 
     code = "update"
@@ -46,6 +48,7 @@ class Writer:
 
     done = False
     wants = False
+    _slot = None  # the partition for an image that it brings
 
     def __init__(self, product_key, again=False, version="", digest=None):
         self._product_key = product_key
@@ -79,7 +82,11 @@ class Writer:
     def switch(self):
         """The next reset begins the trial of what was written. UpdateError."""
         try:
-            load("ota.room").switch(self._name, self._sum)
+            if self._slot:
+                name = self._name if self._own != trees.NEW else aliot.tree[-1:]
+                load("ota.image").switch(self._slot, name, self._sum, self._own)
+            else:
+                load("ota.room").switch(self._name, self._sum)
         except OSError as problem:
             raise _of_flash(problem)
 
@@ -110,11 +117,18 @@ class Writer:
         return data
 
     def _steps(self):
-        digest = yield from self._manifest()
+        digest, firmware, more = yield from self._manifest()
         self._sum = digest[:8]
-        yield from load("ota.room").prepare(self._name, digest)
-        unload("ota.room")
-        own = self._tree + "/manifest"
+        if firmware:
+            self._slot = load("ota.image").slot(trees.NEW)
+        own = trees.NEW
+        if more:
+            yield from load("ota.room").prepare(self._name, digest)
+            unload("ota.room")
+            own = self._tree + "/manifest"
+        self._own = own
+        if firmware:
+            yield from load("ota.image").take(self._slot, own, self._some, self._pass, self._digest)
         whole = True
         for size, wanted, path in files(own):
             path = self._tree + "/" + path
@@ -125,10 +139,16 @@ class Writer:
         if len(self._data):
             raise UpdateError("bytes behind its last file", "update.form")
         yield from self._read_back(own)
+        if firmware:
+            yield from load("ota.image").read_back(self._slot, own)
+            unload("ota.image")
         self.done = True
 
     def _manifest(self):
-        """Write the manifest beside the record and look whether this board takes it; its SHA-256."""
+        """Write the manifest beside the record and look whether this board takes it.
+
+        Its SHA-256, whether it brings firmware, whether files.
+        """
         head = yield from self._all(_HEAD)
         signature, size, modulus = load("ota.package").head(head)
         unload("ota.package")
@@ -138,10 +158,10 @@ class Writer:
         package = load("ota.package")
         package.check_signature(signature, digest, modulus)
         package.check_record(digest[:8], self._again)
-        package.check(trees.NEW, self._product_key, aliot.tree, self._version)
+        firmware, more = package.check(trees.NEW, self._product_key, aliot.tree, self._version)
         package = None
         unload("ota.package")
-        return digest
+        return digest, firmware, more
 
     def _copy(self, path, size):
         """Write the next `size` bytes into a file; their SHA-256."""

@@ -75,12 +75,14 @@ class Board:
         self.releases = value["releases"]
         self.machine = choice.machine = trial.machine = Machine()
         self.path = list(sys.path)
-        self.flash = Flash(blocks)
+        self.flash = self.made(blocks)
         for path, data in list(GOLDEN.items()) + list(USER.items()):
             put(path, data)
         if value.get("key"):
             put("/aliot/keys/" + value["key"][0], unhexlify(value["key"][1]))
         self.runs = self.start(POWER)
+
+    made = staticmethod(Flash)
 
     def restart(self, cause):
         self.flash.restart()
@@ -90,7 +92,7 @@ class Board:
         """A boot: which release runs, its index or "golden". The tree is that release, file by file."""
         self.machine.cause = cause
         self.machine.armed = 0
-        sys.modules["aliot/ota/choice"] = None
+        sys.modules["aliot/ota/choice"] = choice
         try:
             tree = choice.start()
         except OSError:

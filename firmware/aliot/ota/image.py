@@ -1,0 +1,160 @@
+"""The image of a firmware, taken in block by block and written into the slot that does not run.
+
+Loaded for packages that bring one. Each piece that the manifest names is looked at as it ends, all of them once more
+from flash; a piece that is there from before is not wanted again.
+"""
+
+from hashlib import sha256
+
+from aliot import feed
+from aliot.ota import choice, slots, trees
+from aliot.ota.writer import UpdateError
+from esp32 import Partition
+from micropython import const
+
+_SECTOR = const(4096)
+_HEAD = const(36)  # bytes that say what an image is
+_PIECE = const(512)
+
+
+def pieces(manifest):
+    """(size, SHA-256 in hex) of each piece of the image that a manifest names."""
+    for line in trees.lines(manifest):
+        if line[0] == "image":
+            size, _, digest = line[1].partition(" ")
+            yield int(size), digest
+
+
+def slot(manifest):
+    """The partition for the image of the manifest at a path. UpdateError: there is none, it is too small or newer."""
+    running = Partition(Partition.RUNNING)
+    try:
+        found = running.get_next_update()
+    except OSError:
+        raise UpdateError("firmware needs OTA partitions", "update.slots")
+    room = found.info()[3]
+    need = sum([size for size, _ in pieces(manifest)])
+    if need > room:
+        raise UpdateError("it has %d bytes, its slot %d" % (need, room), "update.image")
+    said = {}
+    for line in trees.lines(manifest):
+        said[line[0]] = line[-1]
+    record = choice.read()
+    if "rollback" not in said and int(said["number"]) < slots.number(record, slots.pair(running)):
+        raise UpdateError("number " + said["number"], "update.older")
+    return found
+
+
+def take(part, manifest, some, passed, digest):
+    """Write the image into `part`. A generator, as the writer's steps; UpdateError.
+
+    `some(most)` gives its next bytes, `passed(size)` leaves out what is there already, `digest` is given the latter.
+    """
+    at = 0
+    whole = True
+    cleared = False
+    for size, wanted in pieces(manifest):
+        whole = whole and (yield from hashing(part, at, size)) == wanted
+        if whole:
+            if digest:
+                yield from hashing(part, at, size, digest)
+            passed(size)
+        else:
+            if not cleared:
+                clear(part)
+                cleared = True
+            yield from _write(part, at, size, wanted, some)
+        at += size
+
+
+def _write(part, at, size, wanted, some):
+    """One piece, whose place begins at a sector."""
+    done = sha256()
+    end = at + size
+    while at < end:
+        piece = yield from some(min(end - at, _SECTOR - at % _SECTOR))
+        if not at:
+            while len(piece) < min(_HEAD, size):
+                piece = bytes(piece) + bytes((yield from some(min(_HEAD, size) - len(piece))))
+            refuse(bytes(piece[:_HEAD]))
+        done.update(piece)
+        if not at % _SECTOR:
+            part.ioctl(6, at // _SECTOR)
+        part.writeblocks(at // _SECTOR, piece, at % _SECTOR)
+        at += len(piece)
+    if trees.hexadecimal(done.digest()) != wanted:
+        raise UpdateError("the image", "update.changed")
+
+
+def refuse(head):
+    """UpdateError unless an image that begins so is an application for this chip."""
+    mine = bytearray(_HEAD)
+    Partition(Partition.RUNNING).readblocks(0, mine)
+    if head[:1] != b"\xe9":
+        raise UpdateError("no image of an application", "update.image")
+    if head[12:14] != mine[12:14]:
+        raise UpdateError("an image for the chip %d" % (head[12] | head[13] << 8), "update.image")
+    if head[32:] != b"\x32\x54\xcd\xab":
+        raise UpdateError("a merged image, or a bootloader", "update.image")
+    if head[23] != 1:
+        raise UpdateError("an image without SHA-256", "update.image")
+
+
+def read_back(part, manifest):
+    """The image once more, as it is on the flash; a generator. UpdateError."""
+    at = 0
+    for size, wanted in pieces(manifest):
+        if (yield from hashing(part, at, size)) != wanted:
+            raise UpdateError("the image", "update.flash")
+        at += size
+
+
+def hashing(part, at, size, more=None):
+    """The SHA-256 in hex of `size` bytes of a partition; a generator that yields after each sector."""
+    done = sha256()
+    view = memoryview(bytearray(_PIECE))
+    end = at + size
+    while at < end:
+        piece = view[: min(_PIECE, end - at)]
+        part.readblocks(at // _SECTOR, piece, at % _SECTOR)
+        done.update(piece)
+        if more:
+            more.update(piece)
+        at += len(piece)
+        if not at % _SECTOR:
+            feed()
+            yield
+    return trees.hexadecimal(done.digest())
+
+
+def clear(part):
+    """Nothing of the record means this partition's firmware, before anything of it is written over. OSError."""
+    found = choice.read()
+    if len(found) > 17:
+        before = bytes(found)
+        slots.forget(found, 0, part.info()[1] + 1)
+        if found != before:
+            choice.write(found)
+
+
+def switch(part, tree, digest, manifest):
+    """The next reset begins the trial of the firmware in `part` with the tree `tree`, a letter or "". UpdateError.
+
+    The record comes first: where power goes between the two, the old firmware finds a trial that is not its own.
+    """
+    said = {}
+    for line in trees.lines(manifest):
+        said[line[0]] = line[-1]
+    found = choice.read() or bytearray(17)
+    slots.widen(found)
+    found[4:9] = bytes((ord(tree) if tree else 0, found[5], found[6], 0, 0))
+    found[9:17] = digest
+    found[17:30] = slots.pair(part) + int(said["number"]).to_bytes(4, "big")
+    choice.write(found)
+    try:
+        part.set_boot()
+    except OSError as problem:
+        found[4] = 0
+        found[17:30] = bytes(13)
+        choice.write(found)
+        raise UpdateError("the bootloader does not start it: %s" % problem.args[0], "update.image")

@@ -1,0 +1,184 @@
+"""Which firmware a tree belongs to, on a board with two slots for it: part of the record, and the choice by it.
+
+/boot.py's choice imports it from the golden tree, without the package, as `aliot/ota/slots`. A record has it once a
+package brought firmware; behind byte 17 then come three pairs, of what is on trial, good, and good before:
+
+    subtype of its slot's partition + 1 u8, 0: none | of its ELF file's SHA-256, the first 8 bytes | number u32 BE
+
+A tree runs with the firmware of its pair only. The golden tree is good as `0` with a pair, and runs where no pair fits.
+What makes firmware good is the mark in ESP-IDF's OTA data; the record follows it.
+"""
+
+import os
+import sys
+from binascii import crc32
+
+import machine
+from esp32 import Partition
+from micropython import const
+
+PAIR = const(13)
+KNOWN = const(9)  # bytes of a pair that say which firmware
+_PAIRS = const(17)  # where they begin
+_ELF = const(0xB0)  # where an image has the SHA-256 of its ELF file (ESP-IDF, esp_app_desc_t)
+_VERSION = const(0x30)
+_PENDING, VALID = const(1), const(2)  # of OTA data
+TAKEN_BACK = const(8)  # why a trial failed: the bootloader, or a start that never came
+_BACK = const(2)  # starts of a board that went back to its good firmware count by two, up to:
+_MOST = const(8)
+
+
+def pair(part):
+    """The first 9 bytes of the pair of the firmware in a partition."""
+    data = bytearray(8)
+    part.readblocks(0, data, _ELF)
+    return bytes((part.info()[1] + 1,)) + bytes(data)
+
+
+def pairs(record):
+    """Those of what is on trial, good, and good before, as bytes."""
+    return [bytes(record[at : at + PAIR]) for at in range(_PAIRS, _PAIRS + 3 * PAIR, PAIR)]
+
+
+def choose(record, trees, cause, here, state):
+    """What runs: "a", "b", "" for the golden tree; None: the good pair, which is of another slot. Pure.
+
+    `record` (bytearray) is changed to what it is after that; `here`: the pair of the firmware that runs, `state`: its
+    state in OTA data, None where that names another; the rest is as for aliot.ota.choice.choose.
+    """
+    trial, good, other, starts, _ = record[4:9]
+    tried, last, before = pairs(record)
+    if tried[0]:
+        new = tried[:KNOWN] != last[:KNOWN]
+        if tried[:KNOWN] != here:
+            why = 0 if cause == 1 else TAKEN_BACK  # power that went is nobody's fault
+        elif new and state == VALID:  # the record was not written any more
+            commit(record)
+            return choose(record, trees, cause, here, state)
+        else:
+            why = 1 if cause == 3 and starts else 2 if cause != 1 and starts > 2 else 0
+            if not why and (not trial or chr(trial) in trees):
+                record[7] = starts + (cause != 1)
+                record[8] = 0
+                return chr(trial) if trial else ""
+            why = why or 3
+        record[4:9] = bytes((0, good, other, 0, why))
+        record[_PAIRS : _PAIRS + PAIR] = bytes(PAIR)
+    for letter, known in (good, last), (other, before):
+        if known[:KNOWN] == here and (not letter or chr(letter) in trees):
+            record[7] &= 1
+            return chr(letter) if letter else ""
+    return None if last[0] and last[0] != here[0] else ""
+
+
+def start(record):
+    """As aliot.ota.choice.start, for a record with pairs. It resets where the good firmware lies in the other slot."""
+    choice = sys.modules["aliot/ota/choice"]
+    found = bytes(record)
+    running = Partition(Partition.RUNNING)
+    state = known_as(running)
+    tree = choose(record, os.listdir("/ota"), machine.reset_cause(), pair(running), state)
+    if tree is None:
+        tree = ""
+        if record[7] < _MOST:
+            record[7] += _BACK
+            choice.write(record)
+            go_back(record)
+    elif record != found:
+        choice.write(record)
+    if tree:
+        tree = "/ota/" + tree
+        sys.path.remove("")
+        sys.path.remove("/lib")
+        sys.path.insert(0, tree)
+        os.chdir(tree)
+    if record[_PAIRS]:
+        machine.WDT(timeout=120000)  # until aliot.ota.trial sets its own
+    else:
+        if state == _PENDING:  # it went back to this one, which was good
+            Partition.mark_app_valid_cancel_rollback()
+        if not record[7] & 1:
+            del sys.modules["aliot/ota/choice"]
+    del sys.modules["aliot/ota/slots"]
+    return tree
+
+
+def go_back(record):
+    """Start the good firmware in the other slot; returns when it is not there any more."""
+    good = pairs(record)[1]
+    for part in Partition.find(Partition.TYPE_APP, good[0] - 1):
+        if pair(part) == good[:KNOWN]:
+            try:
+                part.set_boot()
+            except OSError:
+                return
+            machine.reset()
+
+
+def known_as(part):
+    """The state of a partition in OTA data; None where the entry that counts names another one."""
+    best = state = -1
+    data = bytearray(32)
+    for at in (0, 1):
+        for otadata in Partition.find(Partition.TYPE_DATA, 0):
+            otadata.readblocks(at, data)
+        sequence = int.from_bytes(data[:4], "little")
+        good = data[28:] == crc32(data[:4], 0xFFFFFFFF).to_bytes(4, "little")
+        if good and data[24] not in (3, 4) and sequence > best:  # not failed, not taken back
+            best, state = sequence, data[24]
+    count = len([one for one in Partition.find(Partition.TYPE_APP) if one.info()[1] >> 4 == 1])
+    return state if best > 0 and (best - 1) % count == part.info()[1] - 16 else None
+
+
+def commit(record):
+    """What is on trial is good from now on, what was good is the one before; a clean-up waits."""
+    record[4:9] = bytes((0, record[4], record[5], 1, 0))
+    record[_PAIRS : _PAIRS + 3 * PAIR] = bytes(PAIR) + record[_PAIRS : _PAIRS + 2 * PAIR]
+
+
+def widen(record):
+    """Give a record pairs if it has none: what is there belongs to the firmware that runs."""
+    if len(record) == _PAIRS:
+        here = pair(Partition(Partition.RUNNING)) + bytes(4)
+        record += bytes(PAIR) + here + (here if record[6] else bytes(PAIR))
+
+
+def number(record, here):
+    """The number of the package that brought the firmware `here`; 0 for one that a cable brought."""
+    for known in pairs(record) if len(record) > _PAIRS else ():
+        if known[:KNOWN] == here:
+            return int.from_bytes(known[KNOWN:], "big")
+    return 0
+
+
+def forget(record, tree, slot):
+    """Take out of a record what has the tree `tree` (its letter's code, 0: none) or lies in the slot `slot`."""
+    kept = [
+        (letter, known)
+        for letter, known in zip(record[5:7], pairs(record)[1:])
+        if not (tree and letter == tree) and known[0] not in (0, slot)
+    ]
+    kept += [(0, bytes(PAIR))] * (2 - len(kept))
+    record[5:7] = bytes((kept[0][0], kept[1][0]))
+    record[_PAIRS + PAIR : _PAIRS + 3 * PAIR] = kept[0][1] + kept[1][1]
+
+
+def stay(record):
+    """What is on trial runs with the firmware that runs."""
+    here = pair(Partition(Partition.RUNNING))
+    record[_PAIRS : _PAIRS + PAIR] = here + number(record, here).to_bytes(4, "big")
+
+
+def good(record):
+    """What is on trial has done what makes it good; the mark of its firmware comes before the record."""
+    tried, last, _ = pairs(record)
+    if tried[:KNOWN] != last[:KNOWN]:
+        Partition.mark_app_valid_cancel_rollback()
+    commit(record)
+
+
+def version(part=None):
+    """The version in the header of a partition's firmware; of the one that runs."""
+    data = bytearray(32)
+    (part or Partition(Partition.RUNNING)).readblocks(0, data, _VERSION)
+    return bytes(data).split(b"\0")[0].decode()
