@@ -52,7 +52,7 @@ w.active(True)
 w.connect("home")
 for name, port in %r:
     try:
-        there = socket._way((name, port))
+        there = socket._route((name, port))
         try:
             print(there[1])
         except TypeError:

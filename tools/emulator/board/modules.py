@@ -1,7 +1,9 @@
 """The port's modules, umqtt and device code as .mpy: compiled once, kept in .cache by content."""
 
+import ast
 import functools
 import hashlib
+import itertools
 import os
 import shutil
 import threading
@@ -13,6 +15,7 @@ from mpremote.romfs import VfsRomWriter
 
 from tools import cache
 from tools.emulator.board import umqtt
+from tools.image import shortening
 from tools.image.device_files import compile_module
 from tools.image.folding import fold
 
@@ -37,6 +40,10 @@ INTERNAL = (
 )
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")
+# names that the Unix port holds in its ROM (math, uctypes), and no module here uses
+_HELD = """acos acosh asin asinh atan atan2 atanh ceil copysign cosh degrees erf erfc expm1 fabs fmod frexp gamma
+ ldexp lgamma log10 log2 modf radians sinh tanh trunc ARRAY BFINT16 BFINT32 BFINT8 BFUINT16 BFUINT32 BFUINT8 BF_LEN
+ BF_POS FLOAT32 FLOAT64 INT16 INT32 INT64 INT8 LONGLONG SHORT UINT16 UINT32 UINT64 UINT8""".split()
 _FOLDING = threading.Lock()  # ast.parse in several threads at once fails on CPython 3.11 (gh-106905)
 
 
@@ -68,7 +75,35 @@ def _folded(texts):
 
 @functools.lru_cache(maxsize=2)
 def _folded_once(texts):
-    return fold(dict(texts), INTERNAL)
+    return _renamed(fold(dict(texts), INTERNAL))
+
+
+def _renamed(texts):
+    """`texts` {module: source} whose private names are such as the Unix port holds in its ROM.
+
+    A chip's own modules take no memory for their names. Here each one more is some bytes of the heap, and the 621st
+    name of a board 7 KB: MicroPython doubles its table of names then.
+    """
+    trees = {module: ast.parse(text) for module, text in texts.items()}
+    used = {module: shortening.identifiers(tree) for module, tree in trees.items()}
+    every = set().union(*used.values())
+    public = {name for name in every if name[0] != "_" or name[:2] == "__" or name in texts}
+    public |= used["board"]  # it stands in the traceback of each application
+    for node in itertools.chain.from_iterable(map(ast.walk, trees.values())):
+        if isinstance(node, ast.Constant):
+            public.add(str(node.value))  # start.py speaks of its own names
+        elif isinstance(node, ast.alias):
+            public.add(str(node.asname))
+    short = {}
+    for name in sorted(every - public):
+        users = [module for module in texts if name in used[module]]
+        short[name] = next(word for word in _HELD if not any(word in used[module] for module in users))
+        for module in users:
+            used[module].add(short[name])
+    return {
+        module: shortening.shorten(text, short, public, public | {*short.values()})
+        for module, text in texts.items()
+    }
 
 
 def tree(*folders: str | Path, optimisation: int = 0) -> Path:

@@ -37,6 +37,8 @@ def main(path):
         __import__("imports")
     if "sealed" in _chip.settings:
         __import__("jail").close(_chip.settings)
+    for name in ("rom", "flash"):  # their paths are not wanted any more
+        del _chip.settings[name]
     for name in ("start", "board", "flash", "power", "heaps", "imports", "jail"):  # not a chip's modules
         sys.modules.pop(name, None)
     # a device test's sources go before what its flash has in a folder of the same name
