@@ -10,7 +10,8 @@ import pytest
 from host_tests.support.fleet import KINDS, MICROPYTHON, Direct, printed
 from tools.image import tsl
 
-HEAPS = {"regnwl": "124K"}  # has a token to keep; the others: 112
+# a board that registers for a token holds it too: a Thing comes after that, as the guide has it, and has 116 KB
+AFTER = {"regnwl": "116K"}
 SPECS = {"min": "-100", "max": "1000", "step": "0.1"}
 PROPERTIES = [
     {
@@ -21,14 +22,19 @@ PROPERTIES = [
     for number in range(20)
 ]
 MODEL = tsl.build(json.dumps({"properties": PROPERTIES}).encode()).data
-MAIN = """
+BEGIN = """
 import json
 from aliot.device import Device
-from aliot.thing import Outbox, Thing
 device = Device({"ssid": "boots", "password": "password", "timeout": 15000})
+"""
+START = "device.start()\n"
+REGISTER = START + "while device.credential.method:\n    device.poll(0)\n"
+THING = """
+from aliot.thing import Outbox, Thing
 thing = Thing(device, "/model.json", Outbox(20, 4096))
 thing.property("Property00")(lambda value: None)
-device.start()
+"""
+MAIN = """
 while not thing.poll(20):
     pass
 thing.post({"Property%02d" % place: place + 0.5 for place in range(20)})
@@ -59,7 +65,8 @@ FLEET = ThingFleet
 @MICROPYTHON
 @pytest.mark.parametrize("kind", ["device", *KINDS])
 def test_a_first_boot_and_two_outages(fleet, cloud, kind):
-    board = fleet.board(kind, main=MAIN, heap=HEAPS.get(kind, "112K"))
+    parts = (REGISTER, THING) if kind in AFTER else (THING, START)
+    board = fleet.board(kind, main="".join([BEGIN, *parts, MAIN]), heap=AFTER.get(kind, "112K"))
     board.start()
     board.wait_line('"delivered"', 60)
     assert len(cloud.device(board.product_key, board.device_name)["properties"]) == 20

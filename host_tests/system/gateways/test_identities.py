@@ -20,7 +20,7 @@ CLOUD = gateway_config(
         for key, auth in ((CERTIFIED, "x509"), (OF_ID2, "id2"))
     ],
 )
-MEMORY = "1.26"  # a chip's two heaps; one heap would have to be 118 KB, of an ID² 126
+HEAPS = {CERTIFIED: "112K", OF_ID2: "124K"}  # an ID² has no TLS beside it
 ECHO = 'gateway.subscribe("user/get", lambda name, topic, payload: gateway.publish(name, "user/update", payload, 1))'
 
 
@@ -52,7 +52,7 @@ def test_registered_attached_online_a_property_each_and_again_after_a_power_cut(
     fleet, cloud, burned, product
 ):
     numbers = fresh(3)
-    board = fleet.board(ONLINE.format(*numbers), prepare=ECHO, burned=burned(product), memory=MEMORY)
+    board = fleet.board(ONLINE.format(*numbers), prepare=ECHO, burned=burned(product), heap=HEAPS[product])
     board.start()
     assert done(board)["online"] == 3, board.run.lines
     assert [fleet.status(number) for number in numbers] == ["online"] * 3
