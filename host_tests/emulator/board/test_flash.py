@@ -8,7 +8,7 @@ from tools.emulator.board.boot import Board
 from tools.image import flash_image, littlefs
 
 SECTOR = 4096
-BEGIN = "import flash, _chip\nf = flash.Flash(_chip.settings['flash'])\nat = 0x3ff000\n"
+BEGIN = "import flash\nf = flash.Flash('flash.bin')\nat = 0x3ff000\n"
 
 FACTS = [
     (
@@ -41,10 +41,7 @@ def test_fact(prints, program, printed):
     assert prints(BEGIN + program) == printed
 
 
-CUT = (
-    "f = flash.Flash(_chip.settings['flash'], 2, {torn})\n"
-    "f.program(at, bytes(range(256)))\n{second}\nprint('never')\n"
-)
+CUT = "f = flash.Flash('flash.bin', 2, {torn})\nf.program(at, bytes(range(256)))\n{second}\nprint('never')\n"
 
 
 @pytest.mark.parametrize("torn", [False, True])

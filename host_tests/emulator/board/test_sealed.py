@@ -46,7 +46,7 @@ ATTACKS = {
     "what is in the port's socket": "import socket\nsocket.socket()._raw.makefile()",
     "a file by the port": WIDEN + "c.open('/etc/passwd')",
     "other routes": WIDEN + "c.open(c.settings['routes'], 'wb')",
-    "other flash": WIDEN + "c.open(c.settings['flash'], 'r+b')",
+    "other flash": WIDEN + "c.open(c.settings['clock'][:-5] + 'flash.bin', 'r+b')",
     "wider settings": WIDEN + "c.settings['routes'] = '/etc/passwd'\nc.open(c.settings['routes'])",
     "other settings": WIDEN
     + "c.settings['rom'] = '/etc'\nimport sys\nsys.modules['_chip'] = c\nimport jail\njail.close(c.settings)",
