@@ -163,9 +163,9 @@ class Demo:
             "ALIOT_LEDGER": "sqlite:///" + self._path("ledger.db"),
         }
 
-    def _line(self, *words, ledger=True, key=False):
+    def _line(self, *arguments, ledger=True, key=False):
         """One command of the line, its output shown."""
-        command = ["line", *words]
+        command = ["line", *arguments]
         if key:
             command += ["--key-file", self._path("ledger.key")]
         done = subprocess.run(
@@ -180,7 +180,7 @@ class Demo:
         for line in (done.stdout + done.stderr).splitlines():
             self.report("  " + line.replace(self.folder, "."))
         if done.returncode:
-            raise UserError(f"the demo stopped: line {words[0]} failed")
+            raise UserError(f"the demo stopped: line {arguments[0]} failed")
         return done.stdout
 
     def _station(self, made, kill):
@@ -237,9 +237,9 @@ class Demo:
 
     def _show(self, event):
         if event["event"] in ("reserved", "written", "pulled", "result", "died"):
-            words = {"result": event.get("outcome", "").upper()}.get(event["event"], event["event"])
+            event_name = {"result": event.get("outcome", "").upper()}.get(event["event"], event["event"])
             why = f": {event['why']}" if event.get("why") else ""
-            self.report(f"  bay {event['bay']}: {words} {event.get('device_name') or ''}{why}")
+            self.report(f"  bay {event['bay']}: {event_name} {event.get('device_name') or ''}{why}")
 
     # --- after the line
 

@@ -70,18 +70,18 @@ class Stage:
     def __exit__(self, *_):
         self.cloud.stop()
 
-    # --- words
+    # --- what is printed
 
-    def title(self, words: str) -> None:
-        self.console.print(f"\n[bold]{words}[/bold]")
+    def title(self, message: str) -> None:
+        self.console.print(f"\n[bold]{message}[/bold]")
 
-    def report(self, word: str, words: str) -> None:
-        style = narration.STYLES.get(word, "")
-        self.console.print(f"  {word:<{INDENT - 2}}", style=style, end="")
+    def report(self, event: str, message: str) -> None:
+        style = narration.STYLES.get(event, "")
+        self.console.print(f"  {event:<{INDENT - 2}}", style=style, end="")
         if self.console.is_terminal:  # a line that does not fit goes on under its own beginning
-            lines = Text(words).wrap(self.console, max(20, self.console.width - INDENT))
-            words = ("\n" + " " * INDENT).join(line.plain.rstrip() for line in lines)
-        self.console.print(words, markup=False, soft_wrap=True)
+            lines = Text(message).wrap(self.console, max(20, self.console.width - INDENT))
+            message = ("\n" + " " * INDENT).join(line.plain.rstrip() for line in lines)
+        self.console.print(message, markup=False, soft_wrap=True)
 
     def _report_log(self):
         for event in self.cloud.admin("GET", f"/log?after={self._seen}"):

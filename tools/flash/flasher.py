@@ -77,7 +77,7 @@ class Flasher:
         stock: Stock,
         wanted: Wanted,
         *,
-        progress: Callable[[str, float, float], object] = lambda words, done, total: None,
+        progress: Callable[[str, float, float], object] = lambda message, done, total: None,
         folder: Path | str | None = None,
         backups: Path | str = backup.FOLDER,
         drop: bool = False,

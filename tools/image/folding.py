@@ -59,8 +59,10 @@ def _folded(text, tree, own, known, internal):
             names.update({name: value for name, value in taken.items() if value is not None})
             left = [item for item in node.names if taken[item.name] is None]
             if len(left) < len(node.names):
-                words = ", ".join(item.name + (f" as {item.asname}" if item.asname else "") for item in left)
-                changes.append((node, f"from {node.module} import {words}" if left else "pass"))
+                imported = ", ".join(
+                    item.name + (f" as {item.asname}" if item.asname else "") for item in left
+                )
+                changes.append((node, f"from {node.module} import {imported}" if left else "pass"))
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in own:
             changes.append((node, "pass"))
     gone = {id(below) for node, _ in changes for below in ast.walk(node)}
@@ -81,10 +83,10 @@ def _folded(text, tree, own, known, internal):
 def _replaced(text, changes):
     """`text` with each node of `changes` replaced, and as many lines as before."""
     lines = text.encode().split(b"\n")  # the tree counts bytes
-    for node, words in sorted(
+    for node, replacement in sorted(
         changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True
     ):
         first, last = node.lineno - 1, node.end_lineno - 1
-        joined = lines[first][: node.col_offset] + words.encode() + lines[last][node.end_col_offset :]
+        joined = lines[first][: node.col_offset] + replacement.encode() + lines[last][node.end_col_offset :]
         lines[first : last + 1] = [joined] + [b""] * (last - first)
     return b"\n".join(lines).decode()

@@ -146,12 +146,12 @@ def describe(found: dict[str, Any]) -> Iterator[str]:
     for row in found.get("partitions", ()):
         yield f"  {row['label']:<10} {row['kind']:<12} 0x{row['offset']:06x}  {row['size'] // 1024} KB"
     if "nvs" in found:
-        yield from _nvs_words(found["nvs"])
+        yield from _nvs_lines(found["nvs"])
     if "vfs" in found:
-        yield from _vfs_words(found["vfs"])
+        yield from _vfs_lines(found["vfs"])
 
 
-def _nvs_words(part):
+def _nvs_lines(part):
     states = ", ".join(page["state"] for page in part["pages"])
     yield f"NVS: {len(part['entries'])} entries; pages: {states}"
     for entry in part["entries"]:
@@ -160,15 +160,15 @@ def _nvs_words(part):
         yield f"  FAULT: {text}"
     for text in part["traces"]:
         yield f"  trace of a power cut: {text}"
-    yield from _record_words("NVS", part["records"])
+    yield from _record_lines("NVS", part["records"])
 
 
-def _vfs_words(part):
+def _vfs_lines(part):
     yield f"file system: {part['state']}" + (f" ({part['fault']})" if "fault" in part else "")
     if part["state"] == "good":
         for path, size in part["files"].items():
             yield f"  {path}: {size} bytes"
-        yield from _record_words("file system", part["records"])
+        yield from _record_lines("file system", part["records"])
         for index, text in enumerate(part["updates"]):
             yield f"{'also there' if index else 'runs'}: {text}"
         if part["updates"]:
@@ -177,7 +177,7 @@ def _vfs_words(part):
             yield f"key for updates: {name}"
 
 
-def _record_words(medium, records):
+def _record_lines(medium, records):
     for name, found in records.items():
         if found is None:
             yield f"{name} on {medium}: none"

@@ -224,7 +224,7 @@ def _joined(texts):
             homes[unit] = unit
     joined = {}
     for unit, members in made.items():
-        if any(_says_something(folded[name]) for name in members):
+        if any(_has_code(folded[name]) for name in members):
             modules = [Module(name, _loads(folded[name], homes)) for name in members]
             joined[unit] = Joiner(unit, modules, homes, PACKAGE).join()
     _name_modules(joined[PACKAGE])
@@ -247,7 +247,7 @@ def _bound(tree):
     )
 
 
-def _says_something(text):
+def _has_code(text):
     return any(
         not isinstance(node, ast.Pass)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))

@@ -82,10 +82,10 @@ def trees(file: Callable[[str], bytes | None]) -> list[Tree]:
         path = f"/ota/{chr(code)}"
         manifest = file(f"{path}/manifest") if code else None
         if manifest is not None:
-            said = dict(
+            fields = dict(
                 line.split(" ", 1) for line in manifest.decode(errors="replace").splitlines() if " " in line
             )
-            found.append(Tree(path, state, said.get("release", "?"), said.get("number", "?")))
+            found.append(Tree(path, state, fields.get("release", "?"), fields.get("number", "?")))
     return found
 
 

@@ -74,10 +74,10 @@ def check(path: Path | str) -> str:
     return version.splitlines()[0]
 
 
-def _ask(path, *words):
+def _ask(path, *arguments):
     try:
         done = subprocess.run(
-            [path.resolve(), *words],
+            [path.resolve(), *arguments],
             capture_output=True,
             text=True,
             errors="replace",
@@ -87,7 +87,7 @@ def _ask(path, *words):
     except OSError as error:
         raise UserError(f"'{path}' does not run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise UserError(f"'{path}' is not a QEMU: it says nothing to {' '.join(words)}") from None
+        raise UserError(f"'{path}' is not a QEMU: it says nothing to {' '.join(arguments)}") from None
     return done.stdout or done.stderr
 
 
@@ -184,7 +184,7 @@ class Machine:
             status = self._process.poll()
             self.power_off()
             raise UserError(
-                f"QEMU does not start: {self._last_words() or f'status {status}, nothing said'}"
+                f"QEMU does not start: {self._last_line() or f'status {status}, nothing said'}"
             ) from None
 
     def power_off(self) -> None:
@@ -233,7 +233,7 @@ class Machine:
                     if find(self.lines[self._seen - 1]):
                         return self.lines[self._seen - 1]
                 if self._process.poll() is not None and not self._reader.is_alive():
-                    raise MachineError(f"QEMU ended by itself: {self._last_words() or 'nothing said'}")
+                    raise MachineError(f"QEMU ended by itself: {self._last_line() or 'nothing said'}")
                 left = ends - time.monotonic()
                 if left <= 0:
                     raise MachineError(f"not within {timeout:g} s; the last line: {self.tail()}")
@@ -253,10 +253,10 @@ class Machine:
         line = next((line for line in reversed(self.lines) if line.text.strip()), None)
         if line is None:
             return "none"
-        words = (
+        values = (
             [line.state.get(name) for name in ("aliot", "code", "detail")] if line.is_state else [line.text]
         )
-        return " ".join(str(word) for word in words if word)[:100]
+        return " ".join(str(value) for value in values if value)[:100]
 
     def _read(self):
         console, rest = self._console, b""
@@ -289,7 +289,7 @@ class Machine:
                         raise
                     time.sleep(0.01)  # between two looks at a program that is starting
 
-    def _last_words(self):
+    def _last_line(self):
         lines = (self.folder / "qemu.log").read_text(errors="replace").strip().splitlines()
         return next((line for line in reversed(lines) if "waiting for connection" not in line), "")
 

@@ -94,11 +94,11 @@ def _call(flags):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _ip(*words):
-    done = subprocess.run(["ip", *words], capture_output=True, text=True)
+def _ip(*arguments):
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if done.returncode:
         raise UserError(
-            f"'ip {' '.join(words)}' failed: {(done.stderr.strip() or 'no reason given').splitlines()[0]}"
+            f"'ip {' '.join(arguments)}' failed: {(done.stderr.strip() or 'no reason given').splitlines()[0]}"
         )
 
 

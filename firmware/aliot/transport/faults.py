@@ -53,7 +53,7 @@ def _of_number(problem, phase):
 
 
 def _certificate(text):
-    for words, code in _CERTIFICATE:
-        if words in text:
+    for phrase, code in _CERTIFICATE:
+        if phrase in text:
             return CertificateError(text, "certificate." + code)
     return CertificateError(text)

@@ -46,7 +46,7 @@ class Pair:
 
 
 class X509Certificate(Credential):
-    """Who this device is was said by the platform, or is not known yet: product_key and device_name are "" then.
+    """The platform names this device; product_key and device_name are "" until it has.
 
     `current` is the pair in use, `next` one that is to be tried, either may be None. At each connect the next
     one goes first; where it fails the current one follows, and so on in turn.
@@ -56,7 +56,7 @@ class X509Certificate(Credential):
     current = next = trying = None
     turn = True  # it is the turn of the next one
     asking = False  # CONNECT without an identity, to hear which one the platform has
-    said = None  # the identity that was pushed on this connection,
+    named = None  # the identity that was pushed on this connection,
     fault = None  # or what is wrong with it
     hears = False  # the handler of the push is there
     time = None  # of the clock, when a server has set it
@@ -106,7 +106,7 @@ class X509Certificate(Credential):
         if not self.hears:
             self.hears = True
             device.on(TOPIC, lambda topic, payload: self._pushed(device, payload))
-        self.said = self.fault = None
+        self.named = self.fault = None
         pair = self.trying
         try:
             if self.asks():
@@ -151,12 +151,12 @@ class X509Certificate(Credential):
                 device.lost(device.client, self.fault)
 
     def _keep(self, device):
-        """Keep the identity that was said. StoreError when no medium keeps it."""
+        """Keep the identity that was pushed. StoreError when no medium keeps it."""
         store = device.store or load("store").Store()
-        store.save(self.generation, self.said, self)
+        store.save(self.generation, self.named, self)
         device.state("stored", store.health)
-        device.product_key = self.product_key = self.said.product_key
-        device.device_name = self.device_name = self.said.device_name
+        device.product_key = self.product_key = self.named.product_key
+        device.device_name = self.device_name = self.named.device_name
 
     def _failed(self, problem):
         made = load("x509.failing").failed(self, problem)

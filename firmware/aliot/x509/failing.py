@@ -12,12 +12,12 @@ class IdentityChanged(LinkError):
     retry = "never"
 
 
-def changed(credential, said):
+def changed(credential, named):
     """The error for a push that names another device; what is tried next asks for the identity first."""
     credential.asking = credential.asking or credential.trying is credential.current
     return IdentityChanged(
         "%s %s, not %s %s"
-        % (said.product_key, said.device_name, credential.product_key, credential.device_name)
+        % (named.product_key, named.device_name, credential.product_key, credential.device_name)
     )
 
 

@@ -83,7 +83,7 @@ def markdown(table, page):
         lines = [f"| figure | default | at least | {page} | what it bounds |", "|---|---|---|---|---|"]
     for name, entry in table.items():
         bound = others(entry) if isinstance(entry, Switch) else entry.low
-        lines.append(f"| `{name}` | {code(entry.default)} | {bound} | {entry.source} | {entry.says} |")
+        lines.append(f"| `{name}` | {code(entry.default)} | {bound} | {entry.source} | {entry.meaning} |")
     return "\n".join(lines)
 
 

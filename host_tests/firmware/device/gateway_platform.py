@@ -118,11 +118,11 @@ class Platform:
                 answer = self.answers.get(tail, good)(request)
                 if answer is not None:
                     answer.setdefault("id", request["id"])
-                    self.say(topic + "_reply", answer)
+                    self.deliver(topic + "_reply", answer)
                 return
         self.published.append((topic, payload, qos))
 
-    def say(self, topic, what):
+    def deliver(self, topic, what):
         self.waiting.append((topic, json.dumps(what).encode()))
 
     # What tests ask.

@@ -151,7 +151,7 @@ def test_an_answer_to_an_earlier_request_is_not_taken():
     def late(request):
         if len(platform.asked) == 1:
             return None
-        platform.say(
+        platform.deliver(
             "/sys%s/thing/sub/register_reply" % GATEWAY,
             {
                 "id": platform.asked[0][1]["id"],

@@ -32,7 +32,7 @@ def test_every_error_notice(code, event, state):
     gateway = platform.gateway
     platform.answers["combine/login"] = lost(99)
     gateway.calm = 1 << 30  # what happens by itself next is another test's
-    platform.say(
+    platform.deliver(
         "/ext/error" + GATEWAY,
         {"id": "1", "code": code, "message": "m", "data": {"productKey": KEY, "deviceName": "sensor-01"}},
     )
@@ -65,7 +65,7 @@ def test_an_error_notice_without_names_is_survived():
 def test_one_that_another_gateway_took_is_left_alone_for_minutes():
     platform = Platform()
     platform.bring(1)
-    platform.say(
+    platform.deliver(
         "/ext/error" + GATEWAY, {"code": 427, "data": {"productKey": KEY, "deviceName": "sensor-01"}}
     )
     platform.run()
@@ -85,7 +85,7 @@ def test_what_had_no_session_is_sent_once_more_after_a_login():
             error = {"code": 520, "message": "device session error"}
             if data:
                 error["data"] = data
-            platform.say("/ext/error" + GATEWAY, error)
+            platform.deliver("/ext/error" + GATEWAY, error)
             platform.run(4)
         assert platform.tails() == ["combine/login"] * 2
         assert len(platform.published) == 4 and len(set(platform.published)) == 1
@@ -96,7 +96,7 @@ def test_every_status_of_a_topology_change(status, event, state):
     platform.bring(1, 2)
     topic = "/sys%s/thing/topo/change" % GATEWAY
     platform.gateway.calm = 1 << 30
-    platform.say(
+    platform.deliver(
         topic,
         {
             "id": "7",
@@ -121,7 +121,7 @@ def test_one_that_is_enabled_again_is_logged_in_again():
     platform = Platform()
     platform.bring(1)
     for status in (8, 2):
-        platform.say(
+        platform.deliver(
             "/sys%s/thing/topo/change" % GATEWAY,
             {
                 "id": "7",
@@ -139,7 +139,7 @@ def test_disabling_and_deleting_are_answered_on_the_subdevice_s_topic():
         platform.bring(1)
         platform.gateway.calm = 1 << 30
         topic = "/sys/a1SubProdKy/sensor-01/thing/" + verb
-        platform.say(topic, {"id": "3", "version": "1.0", "params": {}})
+        platform.deliver(topic, {"id": "3", "version": "1.0", "params": {}})
         platform.run(3)
         assert platform.gateway.state_of(sub(1)[0]) == state
         assert platform.published[0][0] == topic + "_reply" and platform.events() == [(verb + "d", 0)]
@@ -151,7 +151,7 @@ def test_a_request_to_attach_is_the_application_s_to_follow():
         lambda event, name, code: event == "attach" and platform.gateway.bring_online([name])
     )
     topic = "/sys%s/thing/topo/add/notify" % GATEWAY
-    platform.say(topic, {"id": "3", "params": [{"productKey": KEY, "deviceName": "sensor-04"}, {"x": 1}]})
+    platform.deliver(topic, {"id": "3", "params": [{"productKey": KEY, "deviceName": "sensor-04"}, {"x": 1}]})
     platform.run(10)
     assert platform.gateway.state_of(sub(4)[0]) == "online" and platform.published[0][0] == topic + "_reply"
 

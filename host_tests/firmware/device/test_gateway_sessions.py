@@ -91,7 +91,7 @@ def test_one_that_is_deleted_while_others_are_logged_in_moves_none_of_them():
 
     def deleted(request):
         platform.answers.clear()
-        platform.say("/sys/a1SubProdKy/sensor-02/thing/delete", {"id": "1", "params": {}})
+        platform.deliver("/sys/a1SubProdKy/sensor-02/thing/delete", {"id": "1", "params": {}})
         return good(request)
 
     platform.answers["batch_login"] = deleted
@@ -173,7 +173,7 @@ def test_a_message_that_comes_before_the_answer_to_a_login_can_be_answered():
     topic = "/sys/a1SubProdKy/sensor-0%d/thing/service/property/set"
 
     def early(request):
-        platform.say(topic % 2, {})
+        platform.deliver(topic % 2, {})
         return good(request)
 
     platform.answers["batch_login"] = early

@@ -58,12 +58,12 @@ class DevicePeer(Peer):
             reply = {"id": message["id"], "code": code, "data": data, "message": "m"}
             found = [(topic + "_reply", reply)]
         for topic, message in found or ():
-            self.say(topic, message)
+            self.deliver(topic, message)
 
-    def say(self, topic, message):
+    def deliver(self, topic, message):
         if isinstance(message, str):
             message = message.encode()
-        super().say(topic, message)
+        super().deliver(topic, message)
 
     def skip(self, ms):
         self.ms += ms

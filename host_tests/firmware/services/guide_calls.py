@@ -47,7 +47,7 @@ def run(value):
     exec(value["code"], names)
     peer.connect()
     for topic, message in value["said"]:
-        peer.say(topic, message)
+        peer.deliver(topic, message)
     peer.wait()
     if hasattr(peer, "requests"):
         peer.run(peer.requests, 2000)

@@ -49,7 +49,7 @@ def services(value):
     for topic, text in value["messages"]:
         data = unhexlify(text)
         peer.answer = lambda topic, message: [(topic + "_reply", data)]
-        peer.say(topic, data)
+        peer.deliver(topic, data)
         for _ in range(4):
             polled()
         assert not [one for one in peer.failures if not isinstance(one, AliotError)], (topic, peer.failures)

@@ -128,7 +128,7 @@ def test_each_connect_asks_and_a_push_is_taken():
     peer.connect()
     peer.run(config, 1000)
     assert application.applied == [OLD]
-    peer.say(PUSH, {"id": 55, "version": "1.0", "params": offer(NEW), "method": "thing.config.push"})
+    peer.deliver(PUSH, {"id": 55, "version": "1.0", "params": offer(NEW), "method": "thing.config.push"})
     peer.run(config, 1000)
     assert application.applied == [OLD, NEW] and kept(config) == NEW
     reply = peer.messages(PUSH + "_reply")[0]
@@ -150,9 +150,9 @@ def test_none_and_off_are_no_errors_of_a_connect():
 
 def test_a_pushed_offer_that_is_none_is_answered_460():
     peer, application, config = made()
-    peer.say(PUSH, {"id": "1", "params": {"url": "https://h/a"}})
-    peer.say(PUSH, {"id": "2", "params": []})
-    peer.say(PUSH, b"[")
+    peer.deliver(PUSH, {"id": "1", "params": {"url": "https://h/a"}})
+    peer.deliver(PUSH, {"id": "2", "params": []})
+    peer.deliver(PUSH, b"[")
     peer.run(config, 1000)
     assert [(one["id"], one["code"]) for one in peer.messages(PUSH + "_reply")] == [("1", 460), ("2", 460)]
     assert not peer.failures and not application.applied

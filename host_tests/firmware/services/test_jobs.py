@@ -59,7 +59,7 @@ class Platform(DevicePeer):
 
     def notify(self, task, id="9"):
         self.tasks[task["taskId"]] = task
-        self.say(NOTIFY, {"id": id, "version": "1.0.0", "params": {"task": task}})
+        self.deliver(NOTIFY, {"id": id, "version": "1.0.0", "params": {"task": task}})
 
     def updates(self):
         return [message["params"] for message in self.messages(UPDATE)]
@@ -131,7 +131,7 @@ def test_a_notice_that_names_no_job_is_answered_460(name, message):
     peer = Platform()
     seen = []
     jobs = Jobs(peer, seen.append)
-    peer.say(NOTIFY, message)
+    peer.deliver(NOTIFY, message)
     peer.run(jobs, 100)
     assert (
         [one["code"] for one in peer.messages(NOTIFY + "_reply")] == [460] and not seen and not peer.failures

@@ -45,7 +45,7 @@ class Platform(DevicePeer):
         return [line["logContent"] for message in self.messages(POST) for line in message["params"]]
 
     def push(self, mode):
-        self.say(
+        self.deliver(
             PUSH, {"id": "1", "version": "1.0", "params": {"getType": "content", "content": {"mode": mode}}}
         )
 
@@ -107,7 +107,7 @@ def test_what_says_no_mode_changes_nothing(name, data):
     logs.report("INFO", "a", "waits")
     peer.connect()
     peer.run(logs, 1000)
-    peer.say(PUSH, {"id": "1", "params": data})
+    peer.deliver(PUSH, {"id": "1", "params": data})
     peer.run(logs, 100)
     assert logs.on is None and len(logs.queue) == 1 and not peer.posted() and not peer.failures
 
@@ -174,7 +174,7 @@ def test_lines_that_give_way_while_they_are_sent():
     id = peer.messages(POST)[0]["id"]
     for name in "de":
         logs.report("INFO", "a", name)
-    peer.say(POST + "_reply", {"id": id, "code": 200, "data": {}})
+    peer.deliver(POST + "_reply", {"id": id, "code": 200, "data": {}})
     peer.code = 200
     peer.run(logs, 1000)
     assert peer.posted() == ["a", "b", "c", "d", "e"] and logs.dropped == 2

@@ -74,7 +74,9 @@ def test_an_answer_that_nobody_waits_for_is_dropped():
     peer = made()
     ntp = Ntp(peer)
     for _ in range(3):
-        peer.say(RESPONSE, json.dumps({"deviceSendTime": "0", "serverRecvTime": NOW, "serverSendTime": NOW}))
+        peer.deliver(
+            RESPONSE, json.dumps({"deviceSendTime": "0", "serverRecvTime": NOW, "serverSendTime": NOW})
+        )
     peer.wait()
     assert ntp.found == [] and not peer.failures
 

@@ -29,8 +29,8 @@ def test_answers(name, answer, wire):
     rrpc.on(peer, lambda payload: got.append(payload) or answer)
     rrpc.on(peer, lambda payload: got.append(payload) or answer, "user/get")
     assert peer.subscribed == ["rrpc/request/+", OWN % "+"]
-    peer.say("rrpc/request/1252689832983232000", b"question")
-    peer.say(OWN % "18446744073709551615", b"\xff")
+    peer.deliver("rrpc/request/1252689832983232000", b"question")
+    peer.deliver(OWN % "18446744073709551615", b"\xff")
     peer.wait()
     assert got == [b"question", b"\xff"]
     assert peer.sent == [("rrpc/response/1252689832983232000", wire), (OWN % "18446744073709551615", wire)]
@@ -45,12 +45,12 @@ def test_what_asks_for_a_service_is_the_things(thing):
         Thing(peer)
     rrpc.on(peer, got.append)
     rrpc.on(peer, got.append, "thing/service/Reset")
-    peer.say("rrpc/request/1", {"id": "1", "method": "thing.service.Reset", "params": {}})
-    peer.say(
+    peer.deliver("rrpc/request/1", {"id": "1", "method": "thing.service.Reset", "params": {}})
+    peer.deliver(
         peer.full_topic("/ext/rrpc/2" + peer.full_topic("thing/service/Reset")), {"id": "2", "params": {}}
     )
-    peer.say("rrpc/request/3", {"method": "own"})
-    peer.say("rrpc/request/4", b"\xff")
+    peer.deliver("rrpc/request/3", {"method": "own"})
+    peer.deliver("rrpc/request/4", b"\xff")
     peer.wait()
     assert len(got) == (2 if thing else 4) and not peer.failures
     assert [message["code"] for topic, message in peer.sent] == ([460, 460] if thing else [])
@@ -61,7 +61,7 @@ def test_a_dict_that_json_does_not_hold_is_not_sent():
     answers = [{"a": float("nan")}, {"a": b"x"}, {"a": peer}, {1: 2}]
     rrpc.on(peer, lambda payload: answers.pop())
     for number in range(4):
-        peer.say("rrpc/request/%d" % number, b"")
+        peer.deliver("rrpc/request/%d" % number, b"")
     peer.wait()
     assert not peer.sent and [type(problem) for problem in peer.failures] == [ValueError] * 4
 
@@ -70,8 +70,8 @@ def test_none_is_no_answer_and_a_handler_that_raises_answers_nothing():
     peer = DevicePeer()
     rrpc.on(peer, lambda payload: None)
     rrpc.on(peer, lambda payload: payload.none, "user/get")
-    peer.say("rrpc/request/1", b"")
-    peer.say(OWN % 1, b"")
+    peer.deliver("rrpc/request/1", b"")
+    peer.deliver(OWN % 1, b"")
     peer.wait()
     assert not peer.sent and len(peer.failures) == 1
 
@@ -81,8 +81,8 @@ def test_a_question_without_a_number_is_dropped(number):
     got = []
     rrpc.on(peer, got.append)
     rrpc.on(peer, got.append, "user/get")
-    peer.say("rrpc/request/" + number, b"")
-    peer.say(OWN % number, b"")
+    peer.deliver("rrpc/request/" + number, b"")
+    peer.deliver(OWN % number, b"")
     peer.wait()
     assert not got and not peer.sent and not peer.failures
 
@@ -104,8 +104,8 @@ def test_broadcasts():
     broadcast.on(peer, lambda payload: got.append(("all", payload)))
     broadcast.on(peer, lambda payload: got.append(("news", payload)), "news")
     assert peer.subscribed == ["/broadcast/a1ThingPk01/news"]
-    peer.say("broadcast/request/5523564324", b"one")
-    peer.say("/broadcast/a1ThingPk01/news", b"\xfftwo")
-    peer.say("/broadcast/a1ThingPk01/sport", b"three")
+    peer.deliver("broadcast/request/5523564324", b"one")
+    peer.deliver("/broadcast/a1ThingPk01/news", b"\xfftwo")
+    peer.deliver("/broadcast/a1ThingPk01/sport", b"three")
     peer.wait()
     assert got == [("all", b"one"), ("news", b"\xfftwo")]

@@ -69,7 +69,9 @@ class Platform(DevicePeer):
         self.document["desired"].update(values)
         if self.connected:
             payload = {"status": "success", "state": self.document}
-            self.say(GET, {"method": "control", "payload": payload, "version": self.version, "timestamp": 1})
+            self.deliver(
+                GET, {"method": "control", "payload": payload, "version": self.version, "timestamp": 1}
+            )
 
 
 def test_a_report_is_the_documents():
@@ -180,7 +182,7 @@ def test_hostile_replies_are_dropped(name, text):
     wanted = []
     shadow = Shadow(peer, wanted.append)
     for _ in range(2):
-        peer.say(GET, text)
+        peer.deliver(GET, text)
     peer.wait()
     assert not wanted and not peer.sent and not peer.failures and not shadow.found
     peer.answer = lambda topic, message: [(GET, text)]
@@ -192,7 +194,7 @@ def test_replies_that_nobody_waits_for_are_dropped():
     shadow = Shadow(peer)
     for payload in ({"status": "success", "version": 3}, {"status": "error", "content": {"errorcode": 409}}):
         for _ in range(5):
-            peer.say(GET, json.dumps({"method": "reply", "payload": payload}))
+            peer.deliver(GET, json.dumps({"method": "reply", "payload": payload}))
     peer.wait()
     assert shadow.found == [] and not peer.failures
 

@@ -73,8 +73,8 @@ def test_raw_data_goes_up_and_comes_down():
     assert peer.subscribed == [UP + "_reply", DOWN] and peer.extra == ",_ss=1,ext=1"
     raw.post(b"\0\0\x22\x33")
     assert raw.request(b"\0") == b"\x01\xff"
-    peer.say(DOWN, b"\x05")
-    peer.say(RRPC, b"\x06")
+    peer.deliver(DOWN, b"\x05")
+    peer.deliver(RRPC, b"\x06")
     peer.wait()
     assert got == [b"\x05", b"\x06"]
     assert peer.sent[:2] == [(UP, b"\0\0\x22\x33"), (UP, b"\0")]
@@ -84,12 +84,12 @@ def test_raw_data_goes_up_and_comes_down():
 def test_raw_data_that_nobody_waits_for_or_answers():
     peer = DevicePeer()
     raw = Raw(peer)
-    peer.say(UP + "_reply", b"late")
-    peer.say(DOWN, b"\x05")
+    peer.deliver(UP + "_reply", b"late")
+    peer.deliver(DOWN, b"\x05")
     peer.wait()
     assert not raw.found and not peer.sent and not peer.failures
     assert raised(raw.request, b"x", 500).code == "thing.silent"
     Raw(peer, lambda payload: None)
-    peer.say(DOWN, b"\x05")
+    peer.deliver(DOWN, b"\x05")
     peer.wait()
     assert len(peer.sent) == 1

@@ -57,7 +57,7 @@ class Site(Platform):
         self.sent.append((topic, message))
         found = self.reply(topic, message)
         if found:
-            self.say(topic + "_reply", {"id": message["id"], "code": found[0], "data": found[1]})
+            self.deliver(topic + "_reply", {"id": message["id"], "code": found[0], "data": found[1]})
 
     # What happens, and what came of it.
 

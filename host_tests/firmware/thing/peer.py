@@ -17,7 +17,7 @@ class Client:
 class Peer:
     """A Device, as far as a Requests takes it; `answer(topic, message)` returns (code, data), or None for silence.
 
-    `sent` lists (topic below the prefix, message) of all that went out; `say(topic, message)` is a message of the
+    `sent` lists (topic below the prefix, message) of all that went out; `deliver(topic, message)` is a message of the
     platform's, handled by the next serve().
     """
 
@@ -73,7 +73,7 @@ class Peer:
         found = self.answer and "method" in message and self.answer(topic, message)
         if found:
             code, data = found
-            self.say(topic + "_reply", {"id": message["id"], "code": code, "data": data, "message": "m"})
+            self.deliver(topic + "_reply", {"id": message["id"], "code": code, "data": data, "message": "m"})
 
     def serve(self, ms):
         if self.queue:
@@ -100,7 +100,7 @@ class Peer:
 
     # The platform's side.
 
-    def say(self, topic, message):
+    def deliver(self, topic, message):
         payload = message if isinstance(message, bytes) else json.dumps(message).encode()
         self.queue.append((self.full_topic(topic), payload))
 

@@ -40,7 +40,7 @@ def requests(value):
         peer.answer = None
         peer.last_id = 41
         made[0].send(TAGS, {}, lambda data, problem: got.append(problem), 100)
-        peer.say(topic, unhexlify(text))
+        peer.deliver(topic, unhexlify(text))
         served()
         assert len(got) < 2, topic
         peer.run(made[0], 200)
@@ -67,7 +67,7 @@ def things(value):
         peer.answer = lambda topic, message: (200, wished) if topic == DESIRED else None
         peer.disconnect()
         peer.connect()
-        peer.say(topic, data)
+        peer.deliver(topic, data)
         served()
         peer.run(thing, 20)
         for _, fields in peer.states:

@@ -140,7 +140,7 @@ def test_a_file_system_that_is_full_is_a_line_each_and_no_error():
     peer.states.clear()
     assert thing.post(A=1) is False and thing.event("E") is False
     thing.property("S")(lambda value: None)
-    peer.say("thing/service/property/set", {"id": "1", "params": {"S": 1}})
+    peer.deliver("thing/service/property/set", {"id": "1", "params": {"S": 1}})
     peer.run(thing, 1000)
     assert peer.connected and peer.messages("thing/service/property/set_reply")[0]["code"] == 200
     assert POST not in peer.topics() and len(full) == 3

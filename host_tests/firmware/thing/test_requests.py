@@ -74,11 +74,11 @@ def test_a_reply_is_matched_by_the_text_of_its_id(name, form):
     got, done = collect()
     id = requests.send(TAGS, {}, done)
     text = '{"id":%s,"code":200,"data":{"a":1}}' % (form % id)
-    peer.say("thing/other_reply", text.encode())
+    peer.deliver("thing/other_reply", text.encode())
     peer.run(requests, 10)
     assert not got
-    peer.say(TAGS + "_reply", text.encode())
-    peer.say(TAGS + "_reply", text.encode())
+    peer.deliver(TAGS + "_reply", text.encode())
+    peer.deliver(TAGS + "_reply", text.encode())
     peer.run(requests, 20000)
     assert got == [({"a": 1}, None)]
 
@@ -89,7 +89,7 @@ def test_what_is_no_reply_is_dropped(name, payload):
     peer.last_id = 100
     got, done = collect()
     requests.send(TAGS, {}, done, 1000)
-    peer.say(TAGS + "_reply", payload)
+    peer.deliver(TAGS + "_reply", payload)
     peer.run(requests, 900)
     assert not got
     peer.run(requests, 200)
@@ -137,12 +137,12 @@ def test_requests_of_the_platform_reach_their_handlers():
     requests.on("thing/config/push", lambda topic, message: got.append((topic, message)))
     requests.on("/ext/rrpc/#", lambda topic, message: got.append((topic, message)))
     requests.on("thing/service/#", lambda topic, message: requests.answer(topic, message, 460, {}, "no"))
-    peer.say("thing/config/push", {"id": 5, "params": {}})
-    peer.say("/ext/rrpc/12/x", {"id": "6"})
-    peer.say("thing/config/push", b"nothing")
-    peer.say("thing/config/pushed", {"id": 5})
+    peer.deliver("thing/config/push", {"id": 5, "params": {}})
+    peer.deliver("/ext/rrpc/12/x", {"id": "6"})
+    peer.deliver("thing/config/push", b"nothing")
+    peer.deliver("thing/config/pushed", {"id": 5})
     for id in (7, "7"):
-        peer.say("thing/service/X", {"id": id})
+        peer.deliver("thing/service/X", {"id": id})
     peer.run(requests, 100)
     assert got == [("thing/config/push", {"id": 5, "params": {}}), ("/ext/rrpc/12/x", {"id": "6"})]
     assert peer.sent == [

@@ -123,10 +123,10 @@ def test_the_platform_asks_a_sub_device():
         thing = site.things[number]
         thing.property("Switch")(lambda value, number=number: got.append((number, value)))
         thing.service("Reset")(lambda delay, number=number: {"of": number})
-    site.say(prefix(2) + "thing/service/property/set", {"id": "7", "params": {"Switch": 1}})
-    site.say(prefix(1) + "thing/service/Reset", {"id": "8", "params": {"delay": 3}})
+    site.deliver(prefix(2) + "thing/service/property/set", {"id": "7", "params": {"Switch": 1}})
+    site.deliver(prefix(1) + "thing/service/Reset", {"id": "8", "params": {"delay": 3}})
     rrpc = "/ext/rrpc/55" + prefix(2) + "thing/service/Reset"
-    site.say(rrpc, {"id": "9", "params": {"delay": 3}})
+    site.deliver(rrpc, {"id": "9", "params": {"delay": 3}})
     site.go(100)
     answers = {topic: bytes(payload, "utf-8") for topic, payload, qos in site.published}
     assert got == [(2, 1)] and b'"code":200' in answers[prefix(2) + "thing/service/property/set_reply"]
@@ -137,7 +137,7 @@ def test_the_platform_asks_a_sub_device():
 def test_a_row_that_moved_is_found():
     """A sub-device that is deleted leaves its row to the last one."""
     site = brought(1, 2, 3)
-    site.say(prefix(1) + "thing/delete", {"id": "1", "params": {}})
+    site.deliver(prefix(1) + "thing/delete", {"id": "1", "params": {}})
     site.go(100)
     assert site.things[3].post(T=3) and site.things[2].post(T=2) and not site.things[1].post(T=1)
     assert site.where() == [prefix(3) + POST, prefix(2) + POST]

@@ -207,7 +207,7 @@ def test_half_a_surrogate_in_a_set_is_answered_460():
     crash.handler_failed = lambda device, problem, topic: failed.append(problem)
     peer, thing = made()
     for params in (b'{"Switch":"\\ud800"}', b'{"\\ud800":1}'):
-        peer.say(SET, b'{"id":"1","params":' + params + b"}")
+        peer.deliver(SET, b'{"id":"1","params":' + params + b"}")
     peer.run(thing, 100)
     assert [message["code"] for topic, message in peer.sent] == [460, 460]
     assert not thing.got and len(failed) == 2
@@ -217,14 +217,14 @@ def test_a_set_is_answered_and_the_new_value_posted():
     peer, thing = made()
     for id, found, posted in ((5, None, 1), ("6", 0, 0)):
         thing.found = found
-        peer.say(SET, {"id": id, "method": "thing.service.property.set", "params": {"Switch": 1}})
+        peer.deliver(SET, {"id": id, "method": "thing.service.property.set", "params": {"Switch": 1}})
         peer.run(thing, 10)
         assert peer.sent[0] == (SET + "_reply", {"id": id, "code": 200, "data": {}, "message": "success"})
         assert peer.sent[1][0] == POST and peer.sent[1][1]["params"]["Switch"]["value"] == posted
         peer.run(thing, 50)
         peer.sent.clear()
     assert thing.got == [1, 1]
-    peer.say("thing/service/property/get", {"id": "9", "params": ["Switch", "Unknown"]})
+    peer.deliver("thing/service/property/get", {"id": "9", "params": ["Switch", "Unknown"]})
     peer.run(thing, 10)
     assert peer.sent[0][1]["data"] == {"Switch": 0}
 
@@ -236,7 +236,7 @@ def test_what_a_handler_raises_is_the_answer(kind, code):
     errors = {"ValueError": ValueError("x"), "TypeError": TypeError("x"), "KeyError": KeyError("x")}
     thing.raised = errors.get(kind) or ThingError(int(kind), "not now")
     thing.property("Fine")(lambda value: None)
-    peer.say(SET, {"id": "1", "params": {"Switch": "raise", "Fine": 2}})
+    peer.deliver(SET, {"id": "1", "params": {"Switch": "raise", "Fine": 2}})
     peer.run(thing, 10)
     assert peer.sent[0][1]["code"] == code and peer.sent[0][1]["id"] == "1"
     assert list(peer.sent[1][1]["params"]) == ["Fine"]
@@ -245,7 +245,9 @@ def test_what_a_handler_raises_is_the_answer(kind, code):
 
 def test_a_service_is_called_every_way(name, topic, answer):
     peer, thing = made()
-    peer.say(topic, {"id": 8, "method": "thing.service.Reset", "params": {"delay": 3}, "version": "1.0.0"})
+    peer.deliver(
+        topic, {"id": 8, "method": "thing.service.Reset", "params": {"delay": 3}, "version": "1.0.0"}
+    )
     peer.run(thing, 10)
     assert thing.got == [3]
     data = {"id": 8, "code": 200, "data": {"accepted": 1}, "message": "success"}
@@ -255,15 +257,15 @@ def test_a_service_is_called_every_way(name, topic, answer):
 def test_what_is_no_service_of_this_device(topic, message, code):
     crash.handler_failed = lambda device, problem, topic: None
     peer, thing = made()
-    peer.say(topic, message)
+    peer.deliver(topic, message)
     peer.run(thing, 10)
     assert [message["code"] for _, message in peer.sent] == ([code] if code else []) and not thing.got
 
 
 def test_a_set_by_rrpc_is_a_set():
     peer, thing = made()
-    peer.say("rrpc/request/5", {"id": 1, "method": "thing.service.property.set", "params": {"Switch": 1}})
-    peer.say(RRPC + "property/set", {"id": 1, "params": {"Switch": 0}})
+    peer.deliver("rrpc/request/5", {"id": 1, "method": "thing.service.property.set", "params": {"Switch": 1}})
+    peer.deliver(RRPC + "property/set", {"id": 1, "params": {"Switch": 0}})
     peer.run(thing, 100)
     assert thing.got == [1, 0]
     assert peer.topics()[0] == "rrpc/response/5" and RRPC + "property/set" in peer.topics()
@@ -276,7 +278,7 @@ def test_a_service_that_takes_too_long_is_a_line():
     def slow():
         peer.ms += 8001
 
-    peer.say("thing/service/Slow", {"id": "1", "params": {}})
+    peer.deliver("thing/service/Slow", {"id": "1", "params": {}})
     peer.run(thing, 10)
     assert [fields["code"] for state, fields in peer.states if state == "error"] == ["thing.late"]
 
@@ -332,11 +334,11 @@ def test_a_value_that_was_set_while_online_is_cleared_and_not_applied_again():
     values = {}
     peer, thing = made(desired(values))
     values["Switch"] = (1, 1)
-    peer.say(SET, {"id": "1", "params": {"Switch": 1}})
+    peer.deliver(SET, {"id": "1", "params": {"Switch": 1}})
     peer.run(thing, 200)
     assert thing.got == [1] and values == {}
     values["Switch"] = (5, 7)  # a newer one came meanwhile
-    peer.say(SET, {"id": "1", "params": {"Switch": 2}})
+    peer.deliver(SET, {"id": "1", "params": {"Switch": 2}})
     peer.run(thing, 200)
     assert thing.got == [1, 2, 5] and values == {}
 

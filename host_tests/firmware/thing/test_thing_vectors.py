@@ -89,7 +89,7 @@ def test_what_the_platform_asks_is_answered_as_the_vector(vector):
     for name in ("SetWeight", "Weigh"):
         thing.service(name)(lambda **inputs: wanted["data"])
     topic = named(vector["topic"])
-    peer.say(topic, named(vector["payload"]).encode())
+    peer.deliver(topic, named(vector["payload"]).encode())
     peer.run(thing, 10)
     found, message = peer.sent[0]
     assert found == (topic if topic.startswith("/ext/") else topic.split("/", 4)[-1] + "_reply")

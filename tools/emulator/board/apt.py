@@ -178,6 +178,6 @@ def _run(command, cwd=None):
     except subprocess.TimeoutExpired:
         raise UserError(f"'{command[0]}' took longer than {TIMEOUT} seconds") from None
     if done.returncode:
-        words = [line for line in done.stderr.splitlines() if re.match(r"(E:|Err|dpkg)", line)]
-        raise UserError(f"{command[0]} says: {(words or [done.stderr.strip()])[0]}")
+        problems = [line for line in done.stderr.splitlines() if re.match(r"(E:|Err|dpkg)", line)]
+        raise UserError(f"{command[0]} says: {(problems or [done.stderr.strip()])[0]}")
     return done.stdout

@@ -150,7 +150,7 @@ def _fetched(passed_over):
             if ubuntu:
                 _refuse_old(suite, keys, components)
             apt.fetch(suite, ["micropython", "libfaketime"], root, keys, components)
-    argv = start_words(root)
+    argv = start_command(root)
     version, rom = probe(argv)
     name = f"{'Ubuntu' if ubuntu else 'Debian'} {suite}"
     return Interpreter(
@@ -163,7 +163,7 @@ def _fetched(passed_over):
     )
 
 
-def start_words(root: Path) -> tuple[str, ...]:
+def start_command(root: Path) -> tuple[str, ...]:
     """The command that starts the interpreter unpacked under `root` with its own loader and libraries."""
     libc = Path(_one(root, "**/libc.so.6"))
     loader = sorted(libc.parent.glob("ld-linux*.so.*")) or sorted(root.glob("**/ld-linux*.so.*"))

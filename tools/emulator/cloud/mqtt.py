@@ -126,7 +126,7 @@ class MqttPeer(Handler):
 
     def claim(self, packet: Connect) -> tuple[str, tuple[str | None, str | None]]:
         """(stage, (pk, dn)) that faults at the answer to this CONNECT are chosen by."""
-        return said(packet, self.instance.registry)
+        return claimed(packet, self.instance.registry)
 
     def decide(self, packet: Connect) -> Verdict:
         return self.instance.decide(packet, self.link)
@@ -349,7 +349,7 @@ PACKETS: dict[type, Callable[[MqttPeer, Any], None]] = {
 }
 
 
-def said(packet: Connect, registry: Registry) -> tuple[str, tuple[str | None, str | None]]:
+def claimed(packet: Connect, registry: Registry) -> tuple[str, tuple[str | None, str | None]]:
     """(stage, (pk, dn)) that a CONNECT claims, before anything is checked: what faults are chosen by."""
     stage = "connect"
     names: tuple[str | None, str | None] = (None, None)

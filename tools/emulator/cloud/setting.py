@@ -11,7 +11,7 @@ class Switch:
     default: Any
     allowed: Any
     source: str
-    says: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Figure:
     low: float
     whole: bool
     source: str
-    says: str
+    meaning: str
 
 
 def first_refusal(order, checks, *case):

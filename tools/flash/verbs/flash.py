@@ -330,7 +330,7 @@ def _bar(silent):
     """Gives `progress(what, done, total)`, which draws a bar on a terminal."""
     screen = Console(stderr=True)
     if silent or not screen.is_terminal:
-        yield lambda words, done, total: None
+        yield lambda message, done, total: None
         return
     with Progress(
         TextColumn("{task.description:28}"),
@@ -340,6 +340,6 @@ def _bar(silent):
         transient=True,
     ) as progress:
         task = progress.add_task("")
-        yield lambda words, done, total: progress.update(
-            task, description=words, completed=done, total=total or 1
+        yield lambda message, done, total: progress.update(
+            task, description=message, completed=done, total=total or 1
         )

@@ -90,7 +90,7 @@ def wrong(name: str, value: str, title: str | None = None) -> str | None:
     `title` is what the field is called where it comes from. These are the rules for identities from wherever.
     """
     title = title or name
-    pattern, words = _RULES[name]
+    pattern, rule = _RULES[name]
     hidden = spellings.invisible(value)
     if hidden:
         at = "" if name in SECRETS else f" '{spellings.shown(value)[:40]}'"
@@ -101,9 +101,9 @@ def wrong(name: str, value: str, title: str | None = None) -> str | None:
         return f"{title} {spoiled}"
     if not re.fullmatch(pattern, value):
         return (
-            f"{title} is not {words} (it has {len(value)})"
+            f"{title} is not {rule} (it has {len(value)})"
             if name in SECRETS
-            else f"{title} {value[:40]!r} is not {words}"
+            else f"{title} {value[:40]!r} is not {rule}"
         )
     return None
 

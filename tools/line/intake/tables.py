@@ -31,7 +31,7 @@ load = spreadsheet.load
 
 @dataclass
 class Sheet:
-    """What was read: good rows of one kind, and what is wrong with the others as (place, words).
+    """What was read: good rows of one kind, and what is wrong with the others as (place, message).
 
     A place is a line number, or a file's name in a folder. `warned`: the same of rows that are good but do not
     look as they did before a spreadsheet had them.
@@ -74,7 +74,7 @@ def read(data: bytes, product_key: str | None = None, folder: str = ".") -> Shee
     )
     sheet = _gathered(Sheet(kind, encoding=table.encoding), found, "there is no device in it, only a header")
     mangled = ((row.line, row.device_name, spreadsheet.mangled(row.device_name, width)) for row in sheet.rows)
-    sheet.warned += [(line, f"DeviceName {name} {words}") for line, name, words in mangled if words]
+    sheet.warned += [(line, f"DeviceName {name} {message}") for line, name, message in mangled if message]
     return sheet
 
 
@@ -251,7 +251,7 @@ def take(
             raise UserError(
                 f"the ledger gives back other secrets for {key} than it was given; check its disk"
             )
-    warned = [(line, words) for line, words in sheet.warned if line not in wrong]
+    warned = [(line, message) for line, message in sheet.warned if line not in wrong]
     return Taken(taken.new, taken.known, sorted(bad, key=_order), taken.renewed, warned)
 
 
@@ -273,7 +273,10 @@ def _clashes(ledger, sheet, renew=False):
         holder = taken and taken.get(identities.mark(identities.public(row.fields)))
         if stored is not None and stored != row.fields and not renew:
             bad.append(
-                (row.line, f"DeviceName {row.device_name} is in the ledger with another {_WORDS[sheet.kind]}")
+                (
+                    row.line,
+                    f"DeviceName {row.device_name} is in the ledger with another {_SECRET_OF_KIND[sheet.kind]}",
+                )
             )
         elif holder and holder != (row.product_key, row.device_name):
             mark = identities.mark(identities.public(row.fields))
@@ -281,17 +284,17 @@ def _clashes(ledger, sheet, renew=False):
     return bad
 
 
-_WORDS = {"device": "secret", "x509": "certificate", "id2": "ID or key"}
+_SECRET_OF_KIND = {"device": "secret", "x509": "certificate", "id2": "ID or key"}
 
 
 class BadRows(UserError):
-    """Rows that stopped an intake: `rows` is [(place, words)]."""
+    """Rows that stopped an intake: `rows` is [(place, message)]."""
 
     SHOWN = 20
 
     def __init__(self, rows: Sequence[tuple[int | str, str]]) -> None:
         self.rows = rows
-        lines = "; ".join(f"{_place(line)}: {words}" for line, words in rows[: self.SHOWN])
+        lines = "; ".join(f"{_place(line)}: {message}" for line, message in rows[: self.SHOWN])
         more = f"; and {len(rows) - self.SHOWN} more" if len(rows) > self.SHOWN else ""
         super().__init__(
             f"{len(rows)} bad row{'s' if len(rows) > 1 else ''}, nothing was taken in: {lines}{more}. "

@@ -10,7 +10,7 @@ from tools.line.station import bays, checks
 from tools.line.verbs import arguments
 from tools.line.verbs.burn import journal
 
-WORDS = {True: "ok  ", False: "BAD ", None: "note"}
+MARKS = {True: "ok  ", False: "BAD ", None: "note"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         for finding in findings:
             print(
-                f"{WORDS[finding.good]} {finding.what:<11} {finding.found}"
+                f"{MARKS[finding.good]} {finding.what:<11} {finding.found}"
                 + (f": {finding.advice}" if finding.advice else "")
             )
     return int(any(finding.good is False for finding in findings))

@@ -141,7 +141,7 @@ class Stream:
 
     def _hello(self, code):
         """Send a ClientHello (id2.md 4.2); `code` is empty, the device code or a provisioning request."""
-        return self._say(
+        return self._send_message(
             1,
             b"\3\3%s\0%s\1\0%s"
             % (
@@ -159,7 +159,7 @@ class Stream:
             ),
         )
 
-    def _finish(self, code, said):
+    def _finish(self, code, transcript):
         """Check the ServerHello (id2.md 4.4), switch to its keys, exchange Finished."""
         answer = self._hear(2)
         padded = answer + bytes(300)  # of what is not there, zeros are read: the extensions then do not fit
@@ -173,7 +173,7 @@ class Stream:
         # Both must be there: without the premaster anyone could derive the keys (id2.md 7.1).
         element = self.credential.element
         proof = found.get(0x2002, b"")
-        drawn = said[6:38]
+        drawn = transcript[6:38]
         key = codes.verify_server(element, proof, codes.digits(drawn)) and codes.premaster(
             element, found.get(0x2003, b""), code, proof
         )
@@ -182,13 +182,13 @@ class Stream:
         theirs = answer[6:38]
         key = records.prf(key, b"master secret", drawn + theirs, 48)
         self.keys = records.directions(suite, key, drawn, theirs)
-        said += answer
-        said += self._say(20, _verify(key, b"client", said))
-        if not codes.same(self._hear(20)[4:], _verify(key, b"server", said)):
+        transcript += answer
+        transcript += self._send_message(20, _verify(key, b"client", transcript))
+        if not codes.same(self._hear(20)[4:], _verify(key, b"server", transcript)):
             raise ValueError("Finished")
         self.kind = _DATA
 
-    def _say(self, kind, data):
+    def _send_message(self, kind, data):
         """Send a handshake message of this type, and return it."""
         data = bytes((kind, 0)) + _sized(data)
         self._send(_HANDSHAKE, data)
@@ -284,8 +284,8 @@ def extensions(data, start):
     raise ValueError("extensions")
 
 
-def _verify(key, data, said):
-    return records.prf(key, data + b" finished", codes.digest(said), 12)
+def _verify(key, data, transcript):
+    return records.prf(key, data + b" finished", codes.digest(transcript), 12)
 
 
 def _sized(data):

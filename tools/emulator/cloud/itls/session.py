@@ -95,7 +95,7 @@ class Session:
     def write(self, data: bytes) -> int:
         for at in range(0, len(data), self.fragment):
             fault = self.strike("record")
-            self.say("record", DATA, bytes(data[at : at + self.fragment]), fault)
+            self.respond("record", DATA, bytes(data[at : at + self.fragment]), fault)
         return len(data)
 
     def unwrap(self) -> None:
@@ -121,9 +121,9 @@ class Session:
 
     def fail(self, alert: Alert) -> None:
         """Tells the peer, unless it was the peer that said so."""
-        told = self.state == "over"
-        self.around.note("alert received" if told else "alert sent", code=alert.code, reason=alert.reason)
-        if not told:
+        received = self.state == "over"
+        self.around.note("alert received" if received else "alert sent", code=alert.code, reason=alert.reason)
+        if not received:
             if self.state == "finished" and self.switches.itls_early_alert == "encrypted":
                 self.start_writing()
             self.send(ALERT, bytes((alerts.FATAL, alert.code)))
@@ -197,7 +197,7 @@ class Session:
         """A HelloVerifyRequest."""
         spoiled = fault if fault and fault.kind == "spoil" else None
         answer = (faults.SPOILS[stage][spoiled["what"]] if spoiled else messages.hello_verify)(extension)
-        self.say(stage, HANDSHAKE, answer, None if spoiled else fault)
+        self.respond(stage, HANDSHAKE, answer, None if spoiled else fault)
 
     def greet(
         self,
@@ -223,7 +223,7 @@ class Session:
         self.transcript = whole + answer
         self.state = "finished"
         self.reading = Protection(self.keys.client_mac, self.keys.client_key, suite.hash)
-        self.say("server_hello", HANDSHAKE, answer, fault)
+        self.respond("server_hello", HANDSHAKE, answer, fault)
 
     def greeting(self, hello: messages.ClientHello, suite: Suite, device_signature: bytes) -> Hello:
         identity, random = self.identity, self.random(32)
@@ -262,7 +262,7 @@ class Session:
         self.heard_finished = whole
         self.start_writing()
         self.state = "open"
-        return self.say(
+        return self.respond(
             "finished",
             HANDSHAKE,
             messages.finished(self.keys.verify(b"server", self.transcript + whole)),
@@ -282,7 +282,7 @@ class Session:
         known = self.service.identities.by_id.get(id2)
         return self.around.take(stage, product_key, known and known.device_name)
 
-    def say(self, stage: str, kind: int, data: bytes, fault: Fault | None) -> None:
+    def respond(self, stage: str, kind: int, data: bytes, fault: Fault | None) -> None:
         """Sends one answer, as `fault` has it."""
         if fault is None:
             self.send(kind, data)

@@ -210,12 +210,12 @@ class SSLSocket(Reading):
             except ssl.SSLZeroReturnError:
                 return b""
             except ssl.SSLCertVerificationError as error:
-                self._last_words()
+                self._flush_alert()
                 if self._unanchored:
                     raise self._die(OSError(*_NO_CHAIN)) from None
                 raise self._die(ValueError(f"\n{_DEFECTS.get(error.verify_code, _UNTRUSTED)}\n")) from None
             except ssl.SSLError as error:
-                self._last_words()
+                self._flush_alert()
                 raise self._die(OSError(*(_ALERT if "ALERT" in (error.reason or "") else _RECORD))) from None
 
     def _fill(self):
@@ -238,7 +238,7 @@ class SSLSocket(Reading):
         if self._out.pending:
             self._below(self._sock.write, self._out.read())
 
-    def _last_words(self):
+    def _flush_alert(self):
         try:
             self._flush()
         except OSError:

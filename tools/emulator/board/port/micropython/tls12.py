@@ -80,15 +80,15 @@ class _Below(io.IOBase):
         self._sock.setblocking(flag)
 
     def readinto(self, buffer):
-        count = self._say(self._sock.readinto, buffer)
+        count = self._below(self._sock.readinto, buffer)
         if self.error and count > 0:
             raise self.error
         return count
 
     def write(self, data):
-        return self._say(self._sock.write, data)
+        return self._below(self._sock.write, data)
 
-    def _say(self, call, data):
+    def _below(self, call, data):
         try:
             done = call(data)
         except OSError as error:
