@@ -187,9 +187,9 @@ def _figures(runs):
             Column("KB written", ".0f"),
         ],
     )
-    for words, found in (("first flash of a blank board", first), ("the same again, nothing to do", again)):
+    for title, found in (("first flash of a blank board", first), ("the same again, nothing to do", again)):
         table.add(
-            words,
+            title,
             _middle([run["seconds"] for run in found]),
             _middle([run["wire"] for run in found]),
             _middle([run["carried"] / 1024 for run in found]),

@@ -188,12 +188,12 @@ def test_bounds_that_hold_end_well(quick, capsys):
 def test_a_bound_that_fails_is_the_exit_status(quick, capsys):
     args = Namespace(parts=[], scale=1.0, write=False, json=True)
     assert verb.run(args) == 1
-    said = json.loads(capsys.readouterr().out)
-    assert said["holds"] is False
-    assert said["parts"]["quick"]["tables"] == [
+    output = json.loads(capsys.readouterr().out)
+    assert output["holds"] is False
+    assert output["parts"]["quick"]["tables"] == [
         {"title": "Speeds", "rows": [{"what": "it", "ms": 1.25}, {"what": "b", "ms": None}]}
     ]
-    assert said["parts"]["slow"]["bounds"] == [
+    assert output["parts"]["slow"]["bounds"] == [
         {"text": "as fast", "value": 1.4, "unit": "times", "at most": 1.3, "holds": False}
     ]
 
@@ -208,8 +208,8 @@ def test_a_bound_that_fails_is_the_exit_status(quick, capsys):
 )
 def test_bad_arguments_are_one_line(arguments, text, capsys):
     assert main(["bench", *arguments]) == 1
-    said = capsys.readouterr().err
-    assert text in said and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert text in output and output.count("\n") == 1
 
 
 def test_every_part_is_there():

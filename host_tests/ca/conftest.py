@@ -72,9 +72,9 @@ def openssl():
             "openssl is missing, and these tests check our certificates with it: apt-get install openssl"
         )
 
-    def run(*words, stdin=b"", status=0, environment=None):
+    def run(*arguments, stdin=b"", status=0, environment=None):
         done = subprocess.run(
-            [program, *map(str, words)],
+            [program, *map(str, arguments)],
             input=stdin,
             capture_output=True,
             timeout=60,
@@ -142,9 +142,9 @@ def verb(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ALIOT_CA_PASSPHRASE", PASSPHRASE)
 
-    def run(*words):
+    def run(*arguments):
         try:
-            status = cli.main(["ca", *map(str, words)])
+            status = cli.main(["ca", *map(str, arguments)])
         except SystemExit as wrong_usage:
             status = wrong_usage.code
         output = capsys.readouterr()

@@ -188,8 +188,8 @@ def test_serials_are_compared_with_the_ledger(ca, tmp_path):
         ("a1First", "dev-8", "1A"),
     ]
     path.write_bytes(association.render(association.Piece("a1First", 1, tuple(swapped))))
-    said = [finding.text for finding in check.Checker(0, ledger=ca.ledger).check(path).findings]
-    assert said == [
+    texts = [finding.text for finding in check.Checker(0, ledger=ca.ledger).check(path).findings]
+    assert texts == [
         f"line 2: CertSN {rows[1][2]} was issued to a1First,dev-00001",
         f"line 4: CertSN {unfinished} was not issued by this CA",
         "line 5: CertSN 1A was not issued by this CA",

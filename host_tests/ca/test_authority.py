@@ -236,15 +236,15 @@ class TestPassphrase:
         path = tmp_path / "secret"
         path.write_text("a passphrase\n")
         path.chmod(0o644)
-        said = []
-        assert passphrase.read(path, warn=said.append) == b"a passphrase"
-        assert "chmod 600" in said[0]
+        warnings = []
+        assert passphrase.read(path, warn=warnings.append) == b"a passphrase"
+        assert "chmod 600" in warnings[0]
 
     def test_what_is_no_file_of_its_own_is_not_warned_of(self):
-        said = []
+        warnings = []
         with pytest.raises(UserError, match="the passphrase is empty"):
-            passphrase.read("/dev/null", warn=said.append)
-        assert not said
+            passphrase.read("/dev/null", warn=warnings.append)
+        assert not warnings
 
     def test_from_the_environment(self):
         assert passphrase.read(environment={"ALIOT_CA_PASSPHRASE": "abc"}) == b"abc"

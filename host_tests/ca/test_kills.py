@@ -33,10 +33,10 @@ def test_killed_at_any_line_the_next_run_ends_well(made_once, tmp_path, passphra
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["faults"] == []
-    assert told["kills"] >= min(kills, told["lines"]) - 1
-    print(f"{told['kills']} kills at {told['lines']} lines")
+    report = json.loads(done.stdout)
+    assert report["faults"] == []
+    assert report["kills"] >= min(kills, report["lines"]) - 1
+    print(f"{report['kills']} kills at {report['lines']} lines")
 
 
 def issue(folder, out, passphrase):
@@ -81,13 +81,13 @@ def test_a_killed_command_takes_its_workers_with_it_and_is_resumed(folder, tmp_p
     first = issue(folder, out, passphrase)
     wait_for_a_pair(first, out)
     first.send_signal(signal.SIGKILL)
-    said = first.communicate(timeout=60)[0]
-    assert first.returncode == -signal.SIGKILL, said
+    output = first.communicate(timeout=60)[0]
+    assert first.returncode == -signal.SIGKILL, output
     before = {path.name: path.read_bytes() for path in out.glob("a1*")}
     assert 0 < len(before) < 80
     second = issue(folder, out, passphrase)
-    said = second.communicate(timeout=200)[0]
-    assert second.returncode == 0, said
+    output = second.communicate(timeout=200)[0]
+    assert second.returncode == 0, output
     assert len(list(out.glob("a1*.cer"))) == len(list(out.glob("a1*.key"))) == 40
     assert not [path for path in out.iterdir() if path.name.startswith(".a1")]
     assert all((out / name).read_bytes() == data for name, data in before.items() if name.endswith(".key"))
@@ -103,8 +103,8 @@ def test_ctrl_c_ends_with_a_line_and_leaves_no_staged_file(folder, tmp_path, pas
     running = issue(folder, out, passphrase)
     wait_for_a_pair(running, out)
     running.send_signal(signal.SIGINT)
-    said = running.communicate(timeout=60)[0]
-    assert (running.returncode, said) == (130, "error: stopped by Ctrl-C\n")
+    output = running.communicate(timeout=60)[0]
+    assert (running.returncode, output) == (130, "error: stopped by Ctrl-C\n")
     assert not [path for path in out.iterdir() if path.name.startswith(".a1")]
     pairs = {path.stem for path in out.glob("a1*.cer")}
     assert pairs == {path.stem for path in out.glob("a1*.key")}

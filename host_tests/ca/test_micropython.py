@@ -37,9 +37,9 @@ print("answer", stream.read(5))
 def micropython():
     found = interpreter.find()
 
-    def run(*words):
+    def run(*arguments):
         done = subprocess.run(
-            found.command(*words), capture_output=True, text=True, timeout=60, env=found.environment()
+            found.command(*arguments), capture_output=True, text=True, timeout=60, env=found.environment()
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -82,9 +82,9 @@ def test_mutual_tls_1_2_with_our_der_pair(micropython, files, server, folder):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
-        said = micropython(script, listening.getsockname()[1], root, certificate, key)
+        output = micropython(script, listening.getsockname()[1], root, certificate, key)
         thread.join()
-    assert said == "answer b'HELLO'\n"
+    assert output == "answer b'HELLO'\n"
     assert seen == [("TLSv1.2", issued.serial)]
 
 

@@ -13,7 +13,7 @@ CODE = "c7cdfde6" * 8
 
 
 def test_openssl_verifies_a_device_certificate_strictly(ca, folder, pair, openssl, tmp_path):
-    said = openssl(
+    output = openssl(
         "verify",
         "-x509_strict",
         "-purpose",
@@ -23,7 +23,7 @@ def test_openssl_verifies_a_device_certificate_strictly(ca, folder, pair, openss
         folder / "ca.cer",
         tmp_path / "dev.cer",
     )
-    assert said.endswith("OK\n")
+    assert output.endswith("OK\n")
 
 
 def test_openssl_refuses_it_under_another_ca_and_after_its_end(ca, folder, pair, openssl, tmp_path, server):

@@ -21,7 +21,7 @@ HOST = "x509.itls.cn-shanghai.aliyuncs.com"  # x509.md 4; the name in the fixtur
 class Listening:
     """`openssl s_server` that wants a client certificate of the CA, for one connection."""
 
-    def __init__(self, program, server, ca_file, *words):
+    def __init__(self, program, server, ca_file, *arguments):
         _, certificate, key = server
         self.process = subprocess.Popen(
             [
@@ -40,7 +40,7 @@ class Listening:
                 "-verify_return_error",
                 "-CAfile",
                 ca_file,
-                *words,
+                *arguments,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -69,7 +69,7 @@ class Listening:
         return self.output
 
 
-def connect(openssl, listening, server, *words, status=0):
+def connect(openssl, listening, server, *arguments, status=0):
     return openssl(
         "s_client",
         "-connect",
@@ -81,7 +81,7 @@ def connect(openssl, listening, server, *words, status=0):
         "-CAfile",
         server[0],
         "-verify_return_error",
-        *words,
+        *arguments,
         stdin=b"Q\n",
         status=status,
     )
@@ -91,32 +91,34 @@ class TestMutualTls:
     """x509.md 4: TLS with the client's certificate, as `openssl s_server` asks for it."""
 
     @pytest.fixture
-    def words(self, tmp_path):
+    def arguments(self, tmp_path):
         return "-cert", tmp_path / "dev.cer", "-key", tmp_path / "dev.key"
 
     @pytest.mark.parametrize("suite", ["ECDHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256", "AES256-SHA256"])
-    def test_tls_1_2_with_our_certificate(self, folder, pair, openssl, server, words, suite):
+    def test_tls_1_2_with_our_certificate(self, folder, pair, openssl, server, arguments, suite):
         with Listening(openssl.program, server, folder / "ca.cer", "-tls1_2") as listening:
-            said = connect(openssl, listening, server, "-tls1_2", "-cipher", suite, *words)
-            assert "Verify return code: 0 (ok)" in said
-            assert suite in said
+            printed = connect(openssl, listening, server, "-tls1_2", "-cipher", suite, *arguments)
+            assert "Verify return code: 0 (ok)" in printed
+            assert suite in printed
             assert DEVICE in listening.end()
 
     def test_no_client_certificate_fails_in_the_handshake_of_tls_1_2(self, folder, openssl, server):
         """x509.md 4.4: TLS 1.2 server gives handshake_failure at once."""
         with Listening(openssl.program, server, folder / "ca.cer", "-tls1_2") as listening:
-            said = connect(openssl, listening, server, "-tls1_2", status=1)
-            assert "handshake failure" in said
+            printed = connect(openssl, listening, server, "-tls1_2", status=1)
+            assert "handshake failure" in printed
             assert "peer did not return a certificate" in listening.end()
 
-    def test_a_certificate_of_another_ca_is_an_unknown_ca(self, pair, openssl, server, words):
+    def test_a_certificate_of_another_ca_is_an_unknown_ca(self, pair, openssl, server, arguments):
         with Listening(openssl.program, server, server[0], "-tls1_2") as listening:
-            assert "unknown ca" in connect(openssl, listening, server, "-tls1_2", *words, status=1)
+            assert "unknown ca" in connect(openssl, listening, server, "-tls1_2", *arguments, status=1)
 
-    def test_an_ended_certificate_is_refused_as_expired(self, ca, folder, pair, openssl, server, words):
+    def test_an_ended_certificate_is_refused_as_expired(self, ca, folder, pair, openssl, server, arguments):
         late = ("-attime", str(pair.not_after + 1))
         with Listening(openssl.program, server, folder / "ca.cer", "-tls1_2", *late) as listening:
-            assert "certificate expired" in connect(openssl, listening, server, "-tls1_2", *words, status=1)
+            assert "certificate expired" in connect(
+                openssl, listening, server, "-tls1_2", *arguments, status=1
+            )
 
 
 def handshake(folder, server, client, strict):

@@ -66,15 +66,15 @@ def desk(folder, tmp_path, ca, pool):
 
 
 @pytest.mark.parametrize(("command", "said", "status"), blocks("refused.txt"))
-def test_refused(desk, verb, command, said, status):
+def test_refused(desk, verb, command, output, status):
     issued = len(Authority(desk / "ca").ledger.rows())
     done = verb(*shlex.split(command)[1:])
     shown = "\n".join(line for line in (done.out + done.err).splitlines() if not line.startswith("usage:"))
     if status == 2:  # the words of a usage error are argparse's and differ between versions of Python
-        assert shown.splitlines()[-1].split(": error: ")[0] == said.strip().split(": error: ")[0]
+        assert shown.splitlines()[-1].split(": error: ")[0] == output.strip().split(": error: ")[0]
     else:
-        assert plain(shown + "\n") == said
-        assert "error: " in said.splitlines()[-1] and len(done.err.split("error: ")) == 2
+        assert plain(shown + "\n") == output
+        assert "error: " in output.splitlines()[-1] and len(done.err.split("error: ")) == 2
     assert done.status == status != 0
     assert "Traceback" not in shown
     assert len(Authority(desk / "ca").ledger.rows()) == issued
@@ -89,14 +89,16 @@ def openings(monkeypatch):
     from tools.ca import authority
 
     real = authority.create
-    monkeypatch.setattr(authority, "create", lambda *words, **named: real(*words, **named, cost=2**10))
+    monkeypatch.setattr(
+        authority, "create", lambda *arguments, **named: real(*arguments, **named, cost=2**10)
+    )
 
 
 def test_the_story_from_an_empty_folder_to_an_association_file(verb, openings, tmp_path):
     (tmp_path / "devices.csv").write_bytes("\ufeffDeviceName\r\nsensor:02\r\nsensor-03\r\n".encode())
-    for command, said, status in blocks("story.txt"):
+    for command, output, status in blocks("story.txt"):
         done = verb(*shlex.split(command)[1:])
-        assert plain(done.out + done.err) == said, command
+        assert plain(done.out + done.err) == output, command
         assert done.status == status, command
 
 
@@ -166,8 +168,8 @@ def test_list_within_days(verb, ca, pool):
 
 
 def test_no_verb_prints_a_secret(verb, openings, tmp_path):
-    said = ""
-    for words in (
+    output = ""
+    for arguments in (
         ("init", "new", "--name", "Factory_CA"),
         ("issue", "new", "--product", "a1Prod", "--device", "dev-01"),
         ("issue", "new", "--product", "a1Prod", "--device", "dev-02", "--json"),
@@ -175,9 +177,9 @@ def test_no_verb_prints_a_secret(verb, openings, tmp_path):
         ("list", "new", "--json"),
         ("verify", "new", "--code", "abc", "--passphrase-file", "missing"),
     ):
-        done = verb(*words)
-        said += done.out + done.err
-    assert "passphrase for tests" not in said
+        done = verb(*arguments)
+        output += done.out + done.err
+    assert "passphrase for tests" not in output
     for path in (tmp_path / "issued").glob("a1*.key"):
-        assert path.read_text().splitlines()[5] not in said
-    assert "PRIVATE" not in said
+        assert path.read_text().splitlines()[5] not in output
+    assert "PRIVATE" not in output

@@ -11,7 +11,7 @@ from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
 
 REPLIES = "/" + "/".join(thermostat.NAME) + "/thing/downlink/reply/message"
-WORDS = [
+EVENTS = [
     "posted",
     "set",
     "event",
@@ -24,11 +24,11 @@ WORDS = [
 
 
 def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, direct.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, direct.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         direct.play(stage)
         issued = [stage.cloud.device(*name, secret=True) for _, _, name in direct.SCENES]
-    story = told.getvalue()
+    story = output.getvalue()
 
     secrets = {direct.PRODUCT_SECRET, direct.FREE_SECRET, direct.DEVICE_SECRET}
     secrets |= {device["device_secret"] for device in issued if device["device_secret"]}
@@ -62,11 +62,11 @@ def shown_in_the_readme(story):
 
 
 def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, id2.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, id2.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         id2.play(stage)
         issued = stage.cloud.admin("GET", "/identities?secret=1")
-    story = told.getvalue()
+    story = output.getvalue()
 
     assert len(issued) == 2
     assert not [secret for secret in [id2.TOKEN, *(one["id2_key"] for one in issued)] if secret in story]
@@ -77,11 +77,11 @@ def test_an_id2_that_is_burned_and_one_that_is_asked_for(tmp_path):
 
 
 def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, gateways.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, gateways.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         gateways.play(stage)
         subdevices = [stage.cloud.device(gateways.SUB_KEY, name, secret=True) for name in gateways.SUBDEVICES]
-    story = told.getvalue()
+    story = output.getvalue()
 
     secrets = {gateways.DEVICE_SECRET, gateways.SUB_SECRET, *(one["device_secret"] for one in subdevices)}
     assert len(secrets) == 5 and not [secret for secret in secrets if secret in story]
@@ -95,10 +95,10 @@ def test_a_gateway_whose_subdevices_are_registered_once(tmp_path):
 
 
 def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, x509.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, x509.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         x509.play(stage)
-    story = told.getvalue()
+    story = output.getvalue()
     boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
     assert ["stored" in boot for boot in boots] == [True, False]
     assert all("posted" in boot for boot in boots) and [row.handshakes for row in stage.figures] == [1, 1]
@@ -108,11 +108,11 @@ def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
 
 
 def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, centres.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, centres.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         centres.play(stage)
         device = stage.cloud.device(centres.PRODUCT_KEY, centres.DEVICE_NAME, secret=True)
-    story = told.getvalue()
+    story = output.getvalue()
     first, second = story.split("on: ")[1:]
     there = f"to iot-as-mqtt.{centres.HOME}.aliyuncs.com:1883"
     assert f"iot-auth.{centres.BURNED_FOR}.aliyuncs.com" in first and "NVS ok" in first.split("kept ")[1]
@@ -125,8 +125,8 @@ def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(
 
 
 def test_a_thermostat_s_day_leaves_what_it_tells_of_in_the_cloud(tmp_path):
-    told = io.StringIO()
-    with Stage(tmp_path, thermostat.PRODUCTS, Console(file=told, highlight=False, width=120)) as stage:
+    output = io.StringIO()
+    with Stage(tmp_path, thermostat.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
         thermostat.play(stage)
 
         def asked(action, kind, **parameters):
@@ -142,15 +142,15 @@ def test_a_thermostat_s_day_leaves_what_it_tells_of_in_the_cloud(tmp_path):
             for one in stage.cloud.server_messages(topic=REPLIES)
             if one["body"]["data"] == {}
         ]
-    story = told.getvalue()
+    story = output.getvalue()
 
     assert not [
         secret for secret in (thermostat.DEVICE_SECRET, thermostat.WIFI["password"]) if secret in story
     ]
     days = story.split("on: ")[1:]
-    words = [re.findall(r"^  (\w+)", day, re.M) for day in days]
-    assert [word for word in words[0] if word in WORDS] == [*WORDS[:-1], "desired"]
-    assert "desired" in words[1] and [row.handshakes for row in stage.figures] == [2, 1]
+    message = [re.findall(r"^  (\w+)", day, re.M) for day in days]
+    assert [word for word in message[0] if word in EVENTS] == [*EVENTS[:-1], "desired"]
+    assert "desired" in message[1] and [row.handshakes for row in stage.figures] == [2, 1]
     times = [one["Time"] for one in felt]
     assert times == sorted(set(times)) and len(felt) >= 3 + thermostat.KEPT
     warmer = list(dict.fromkeys(one["Value"] for one in felt))[: 2 + thermostat.KEPT]
@@ -204,14 +204,14 @@ def test_what_the_demo_tells_goes_on_under_its_own_beginning_on_a_terminal():
 
 
 def test_the_demo_ends_with_every_board_online_and_every_identity_once(tmp_path):
-    said = []
+    reported = []
 
     def report(line):
-        said.append(line)
+        reported.append(line)
         print(line)  # shown when it fails
 
     assert line_demo.Demo(str(tmp_path / "demo"), report, firmware=False).run() == line_demo.BAYS
-    text = "\n".join(said)
+    text = "\n".join(reported)
     assert "lost power at flash operation" in text and "is pulled out" in text and "killed (SIGKILL)" in text
     assert "8 boards, 8 identities, each once" in text
     assert (tmp_path / "demo" / "report.html").exists() and len(

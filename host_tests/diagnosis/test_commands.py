@@ -11,10 +11,10 @@ from host_tests.support.paths import ROOT
 CERT = {"product_key": "a1MZxOdcBnO", "device_name": "Example1", "device_secret": "h4I4dneEFp7EImTv"}
 
 
-def started(*words):
+def started(*arguments):
     """What `python -m tools` said to these words: (status, output, error output)."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools", *map(str, words)],
+        [sys.executable, "-m", "tools", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,

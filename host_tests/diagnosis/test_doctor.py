@@ -51,17 +51,19 @@ def doctor(cloud, tmp_path, capsys):
     """`doctor(certificate, *arguments)`: (status, {check: (ok, found, advice)})."""
 
     def run(certificate, *arguments):
-        words = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
+        command = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
         if certificate:
             path = tmp_path / "cert.json"
             path.write_text(json.dumps(certificate))
-            words.append(str(path))
-        status = cli.main(words)
+            command.append(str(path))
+        status = cli.main(command)
         captured = capsys.readouterr()
-        said = captured.out
-        assert said, captured.err
-        assert SECRET not in said and DEVICE_SECRET not in said
-        return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
+        output = captured.out
+        assert output, captured.err
+        assert SECRET not in output and DEVICE_SECRET not in output
+        return status, {
+            row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(output)
+        }
 
     yield run
     cloud.admin("DELETE", "/faults")
@@ -125,9 +127,12 @@ def test_no_token_is_asked_for_without_a_login(doctor, cloud):
 
 def test_a_question_that_is_refused_ends_the_way(doctor):
     status, found = doctor({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"})
-    ok, said, advice = found["devicename"]
+    ok, output, advice = found["devicename"]
     assert (
-        (status, ok) == (1, False) and "auth.401" in said and "DeviceSecret" in advice and "TLS" not in found
+        (status, ok) == (1, False)
+        and "auth.401" in output
+        and "DeviceSecret" in advice
+        and "TLS" not in found
     )
 
 
@@ -144,15 +149,15 @@ def test_an_answer_that_leads_off_the_platform(doctor, cloud):
 @pytest.mark.parametrize("change, code", [({"product_key": "a1Unknown01"}, "6250")])
 def test_an_unknown_product(doctor, change, code):
     status, found = doctor({**PRODUCT, **change})
-    ok, said, advice = found["registration"]
-    assert (status, ok) == (1, False) and code in said and "ProductKey" in advice
+    ok, output, advice = found["registration"]
+    assert (status, ok) == (1, False) and code in output and "ProductKey" in advice
 
 
 def test_the_switch_is_off(doctor, cloud):
     cloud.admin("POST", f"/products/{KEY}/dynamic_registration", {"enabled": False})
     status, found = doctor(PRODUCT)
-    ok, said, advice = found["registration"]
-    assert (status, ok) == (1, False) and "6288" in said and "dynamic registration" in advice
+    ok, output, advice = found["registration"]
+    assert (status, ok) == (1, False) and "6288" in output and "dynamic registration" in advice
 
 
 def test_a_wrong_secret(doctor):
@@ -161,7 +166,7 @@ def test_a_wrong_secret(doctor):
 
 
 @pytest.mark.parametrize(
-    "kind, said, advice",
+    "kind, output, advice",
     [
         ("expired", "expired", "clock"),
         ("not_yet_valid", "not yet valid", "clock"),
@@ -169,13 +174,13 @@ def test_a_wrong_secret(doctor):
         ("untrusted", "certificate", "root"),
     ],
 )
-def test_a_certificate_that_is_refused(doctor, cloud, kind, said, advice):
+def test_a_certificate_that_is_refused(doctor, cloud, kind, output, advice):
     cloud.arm(
         {"where": "mqtt_tls", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None}
     )
     status, found = doctor(UNIQUE)
     assert status == 1 and found["TLS"][0] is False and "login" not in found
-    assert said in found["TLS"][1].lower() and advice in found["TLS"][2]
+    assert output in found["TLS"][1].lower() and advice in found["TLS"][2]
 
 
 def test_a_platform_that_is_silent(doctor, cloud):
@@ -227,15 +232,15 @@ def test_a_board_that_is_not_registered_registers(plugged_in, doctor, cloud):
 
 def test_a_board_whose_registration_is_refused(port, doctor):
     status, found = doctor(None, "--port", port({**PRODUCT, "device_name": "unheard"}))
-    ok, said, advice = found["registration"]
-    assert (status, ok) == (1, False) and said.startswith("register.6100: ") and "console" in advice
+    ok, output, advice = found["registration"]
+    assert (status, ok) == (1, False) and output.startswith("register.6100: ") and "console" in advice
     assert list(found)[-1] == "registration"
 
 
 def test_a_board_whose_secret_is_wrong_is_refused(port, doctor):
     status, found = doctor(None, "--port", port({**UNIQUE, "device_secret": "w" * 32}))
-    ok, said, advice = found["login"]
-    assert (status, ok) == (1, False) and said == "mqtt.4: bad user name or password" and "secret" in advice
+    ok, output, advice = found["login"]
+    assert (status, ok) == (1, False) and output == "mqtt.4: bad user name or password" and "secret" in advice
     assert list(found) == WALKED and found["TLS"][0]
 
 
@@ -255,10 +260,10 @@ def test_a_board_whose_question_is_refused(port, doctor):
     status, found = doctor(
         None, "--port", port({**SMART, "device_secret": "w" * 32, "auth": "https", "bootstrap": "region"})
     )
-    ok, said, advice = found["asks"]
+    ok, output, advice = found["asks"]
     assert (
         (status, ok) == (1, False)
-        and said.startswith("auth.401: ")
+        and output.startswith("auth.401: ")
         and "DeviceSecret" in advice
         and "login" not in found
     )
@@ -275,10 +280,10 @@ def test_a_board_whose_server_cannot_be_trusted(port, doctor, cloud):
         }
     )
     status, found = doctor(None, "--port", port(UNIQUE))
-    ok, said, advice = found["TLS"]
+    ok, output, advice = found["TLS"]
     assert (
         (status, ok) == (1, False)
-        and said.startswith("certificate.name")
+        and output.startswith("certificate.name")
         and "region" in advice
         and "login" not in found
     )
@@ -298,8 +303,8 @@ def test_a_board_without_an_identity(port, doctor):
 
 def test_a_board_whose_settings_are_wrong_says_which(plugged_in, doctor):
     status, found = doctor(None, "--port", plugged_in(identity.parse(UNIQUE), config={"keepalive": 10}))
-    ok, said, advice = found["settings"]
-    assert (status, ok) == (1, False) and "keepalive has to be a number from 30 to 1200" in said and advice
+    ok, output, advice = found["settings"]
+    assert (status, ok) == (1, False) and "keepalive has to be a number from 30 to 1200" in output and advice
     assert found["login"][0]
 
 

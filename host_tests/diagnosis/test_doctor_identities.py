@@ -59,13 +59,15 @@ def doctor(cloud, made, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
     def run(file, *arguments, cloud=cloud):
-        words = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
-        status = cli.main([*words, *([str(file)] if file else [])])
-        said = capsys.readouterr().out
-        assert not any(line in said for line in made.key_pem.decode().splitlines()[1:-1]), "a key"
-        assert made.key_der[100:120].hex() not in said
+        command = ["doctor", "--cloud", str(cloud.run_dir), "--timeout", "10", "--json", *arguments]
+        status = cli.main([*command, *([str(file)] if file else [])])
+        output = capsys.readouterr().out
+        assert not any(line in output for line in made.key_pem.decode().splitlines()[1:-1]), "a key"
+        assert made.key_der[100:120].hex() not in output
         assert not file or not list(folder.iterdir())  # a board on a port has its own folder there
-        return status, {row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(said)}
+        return status, {
+            row["stretch"]: (row["ok"], row["found"], row["advice"]) for row in json.loads(output)
+        }
 
     yield run
     cloud.admin("DELETE", "/faults")
@@ -88,16 +90,16 @@ def test_no_login_is_left_out_when_asked(doctor, burned, ca, cloud):
 
 
 @pytest.mark.parametrize(
-    "when, said, advice",
+    "when, output, advice",
     [(4000 * DAY, "it ended on", "new certificate"), (-10 * DAY, "it is not valid before", "clock")],
 )
-def test_a_certificate_out_of_date(doctor, burned, made, monkeypatch, when, said, advice):
+def test_a_certificate_out_of_date(doctor, burned, made, monkeypatch, when, output, advice):
     monkeypatch.setattr(
         mutual_tls, "time", type("Clock", (), {"time": staticmethod(lambda now=time.time: now() + when)})
     )
     status, found = doctor(burned(made))
     ok, text, cure = found["certificate"]
-    assert (status, ok) == (1, False) and said in text and made.serial in text and advice in cure
+    assert (status, ok) == (1, False) and output in text and made.serial in text and advice in cure
     assert list(found) == WHOLE[:-2] and found["TCP"][0]
 
 
@@ -121,11 +123,11 @@ def test_a_ca_that_is_not_registered(doctor, burned, cloud, tmp_path):
     stranger = PrivateCa(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
     made = stranger.issue("board-4", associated=False)
     status, found = doctor(burned(made))
-    ok, said, advice = found["TLS"]
+    ok, output, advice = found["TLS"]
     assert (status, ok) == (
         1,
         False,
-    ) and said == f"{HOST} refuses certificate {made.serial}: alert unknown ca"
+    ) and output == f"{HOST} refuses certificate {made.serial}: alert unknown ca"
     assert "registered" in advice and "login" not in found
 
 
@@ -155,10 +157,10 @@ def test_an_alert_in_place_of_a_connack(burned, made, monkeypatch):
 
     monkeypatch.setattr(probes, "secure", lambda *_: (tempfile.TemporaryFile(), "", 0))
     monkeypatch.setattr(probes, "connack", refuse)
-    with pytest.raises(probes.Refusal) as told:
+    with pytest.raises(probes.Refusal) as reported:
         client.login(1)
-    assert str(told.value) == f"{HOST} refuses certificate {made.serial}: alert bad certificate"
-    assert "revoked" in told.value.advice and "associated" in told.value.advice
+    assert str(reported.value) == f"{HOST} refuses certificate {made.serial}: alert bad certificate"
+    assert "revoked" in reported.value.advice and "associated" in reported.value.advice
 
 
 def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, ca, cloud):
@@ -176,14 +178,14 @@ def test_a_serial_that_is_not_associated_or_was_revoked(doctor, burned, ca, clou
     assert doctor(burned(made))[1]["login"][1].startswith("CONNACK 5")
 
 
-@pytest.mark.parametrize("kind, said", [("silent", "does not say who"), ("wrong_json", "cannot be read")])
-def test_a_push_that_is_lost_or_spoiled(doctor, burned, made, cloud, kind, said):
+@pytest.mark.parametrize("kind, output", [("silent", "does not say who"), ("wrong_json", "cannot be read")])
+def test_a_push_that_is_lost_or_spoiled(doctor, burned, made, cloud, kind, output):
     cloud.arm({"where": "x509", "when": "push", "kind": kind})
     status, found = doctor(burned(made), "--timeout", "1")
     assert (
         status == 1
         and found["login"][0] is False
-        and said in found["login"][1]
+        and output in found["login"][1]
         and "X.509 host" in found["login"][2]
     )
 
@@ -258,8 +260,8 @@ def test_an_id2_goes_as_far_as_costs_nothing(doctor, unit, cloud):
     given = json.loads(file.read_text())
     assert status == 0 and list(found) == ["availability", "clock", "DNS", "TCP", "iTLS"]
     assert found["TCP"][1] == f"{id2.BURNED}.itls.cn-shanghai.aliyuncs.com:1883 accepts"
-    ok, said, advice = found["iTLS"]
-    assert ok is None and "ten" in said and "--port" in advice and given["id2_key"] not in str(found)
+    ok, output, advice = found["iTLS"]
+    assert ok is None and "ten" in output and "--port" in advice and given["id2_key"] not in str(found)
     assert cloud.admin("GET", f"/identities/{given['id2']}")["authentications_today"] == 0
 
 
@@ -316,11 +318,11 @@ def test_a_board_with_an_id2_authenticates_once(doctor, unit, port, cloud):
 def test_a_board_with_a_certificate_that_is_not_associated(doctor, burned, ca, port):
     made = ca.issue("board-8", associated=False)
     status, found = doctor(None, "--port", port(burned(made)))
-    ok, said, advice = found["login"]
+    ok, output, advice = found["login"]
     assert (
         (status, ok) == (1, False)
-        and said.startswith("mqtt.5: ")
-        and made.serial in said
+        and output.startswith("mqtt.5: ")
+        and made.serial in output
         and "associate" in advice
     )
     assert found["TLS"][0]
@@ -331,10 +333,10 @@ def test_a_board_with_an_id2_that_is_refused(doctor, unit, port, cloud):
     found = json.loads(file.read_text())
     cloud.admin("POST", f"/identities/{found['id2']}/state", {"state": "suspended"})
     status, found = doctor(None, "--port", port(file, id2.HEAP))
-    ok, said, advice = found["iTLS"]
+    ok, output, advice = found["iTLS"]
     assert (
         (status, ok) == (1, False)
-        and said.startswith("itls.168: ")
+        and output.startswith("itls.168: ")
         and "console" in advice
         and "login" not in found
     )

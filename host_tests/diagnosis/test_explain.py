@@ -18,8 +18,8 @@ def explain(tmp_path, capsys):
         path = tmp_path / "cert.json"
         path.write_text(certificate if isinstance(certificate, str) else json.dumps(certificate))
         status = cli.main(["explain", str(path), *arguments])
-        said = capsys.readouterr()
-        return status, said.out, said.err.replace(str(path), "cert.json")
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err.replace(str(path), "cert.json")
 
     return run
 
@@ -104,8 +104,8 @@ def test_a_bootstrap_as_the_vector_has_it(explain):
     assert f"https://{first['host']}/auth/bootstrap" == vector["outputs"]["url"]
     assert "&".join(f"{name}={value}" for name, value in first["fields"].items()) == vector["outputs"]["body"]
     assert first["signed"] == "" and second["request"] == "MQTT CONNECT" and second["host"] == ""
-    _, words, _ = explain(certificate)
-    assert "not signed" in words and "MQTT CONNECT to where the answer says" in words
+    _, printed, _ = explain(certificate)
+    assert "not signed" in printed and "MQTT CONNECT to where the answer says" in printed
     _, out, _ = explain({**certificate, "auth": "https"}, "--json")
     assert [step["request"] for step in json.loads(out)["requests"]] == [
         "POST /auth/bootstrap",
@@ -114,10 +114,10 @@ def test_a_bootstrap_as_the_vector_has_it(explain):
 
 
 def test_a_board_that_registers_asks_afterwards(explain):
-    _, words, _ = explain(
+    _, printed, _ = explain(
         {"product_key": "a1", "device_name": "abcd", "product_secret": "x" * 16, "auth": "https"}
     )
-    assert "POST /auth/register/device" in words and "then the board asks where to connect" in words
+    assert "POST /auth/register/device" in printed and "then the board asks where to connect" in printed
 
 
 def test_neither_the_secret_nor_a_whole_signature_shows(explain):

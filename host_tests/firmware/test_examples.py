@@ -183,7 +183,7 @@ def test_every_program_is_here():
 def test_as_shipped_on_the_board_that_make_board_makes(ship, program):
     shipped = ship(program)
     shipped.answers("first")
-    said = {
+    texts = {
         "main.py": ['"app": "posted"', '"app": "acknowledged", "code": 200'],
         "examples/minimal.py": ["sent", "got b'"],
         "examples/commands.py": [
@@ -192,7 +192,7 @@ def test_as_shipped_on_the_board_that_make_board_makes(ship, program):
         ],
         "examples/with_asyncio.py": ['"app": "posted"', '"app": "blinked"'],
     }
-    for text in said[program]:
+    for text in texts[program]:
         printed(shipped.board, text)
     assert not shipped.states("error", "refused", "offline")
 

@@ -87,8 +87,8 @@ def test_settings_that_cannot_be_are_named_and_the_board_goes_on(run, content, d
     state = board.wait_for("error", timeout=30)
     assert state["code"] == "settings" and "/config.json" in state["detail"] and detail in state["detail"]
     assert state["advice"]
-    said = board.wait_for("wifi", timeout=30)
-    assert said["up"] is False and said["code"] == "wifi.ssid" and "ssid" in said["advice"]
+    reported = board.wait_for("wifi", timeout=30)
+    assert reported["up"] is False and reported["code"] == "wifi.ssid" and "ssid" in reported["advice"]
 
 
 def test_no_secret_is_ever_on_the_console(run):

@@ -49,6 +49,6 @@ def test_each_service_has_its_calls():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_calls_run(ask, name):
-    said, sent = EXPECTED[name]
-    failed = ask("run", {"code": CALLS[name], "said": said, "sent": sent})
+    printed, sent = EXPECTED[name]
+    failed = ask("run", {"code": CALLS[name], "said": printed, "sent": sent})
     assert failed is None, failed

@@ -70,8 +70,8 @@ def _half_flashed(tmp_path):
 def test_a_rescue_that_blocks_is_named_and_what_is_ours_in_it_comes_back(field, tool, tmp_path):
     board = field(image=_half_flashed(tmp_path))
     rescue = backup.rescue_path(MAC, tmp_path / "journal")
-    said = tool(board, "flash").error
-    assert said.startswith(
+    result = tool(board, "flash").error
+    assert result.startswith(
         f"{FULL}; {rescue}, saved by an interrupted flash, holds them: nothing was written"
     )
     assert tool(board, "flash", "--drop-nvs").status == 0 and not rescue.exists()
@@ -110,8 +110,8 @@ def test_files_that_do_not_fit_are_refused_before_the_first_byte(field, tool, tm
     for name in ("a", "b"):
         (tmp_path / "app" / f"{name}.bin").write_bytes(bytes(1_200_000))
     before = board.nor.read(0, board.nor.size)
-    said = tool(board, "flash", "--files", tmp_path / "app", *arguments, firmware=not arguments or None)
-    assert "do not fit into the board's file system" in said.error
+    result = tool(board, "flash", "--files", tmp_path / "app", *arguments, firmware=not arguments or None)
+    assert "do not fit into the board's file system" in result.error
     assert board.nor.read(0, board.nor.size) == before == field_board()
 
 
@@ -121,11 +121,11 @@ def test_an_identity_for_which_nvs_has_no_room_is_refused_before_the_first_byte(
     )
     image = flash_image.assemble(LAYOUT, ENTRIES[:21], {})  # as many as there is room for
     board = field(image=image)
-    said = tool(board, "flash", "--cert", tmp_path / "cert.json")
-    assert said.error.startswith("NVS of 24 KB has no room") and board.nor.read(0, board.nor.size) == image
-    said = tool(board, "burn", "--cert", tmp_path / "cert.json", "--journal", tmp_path / "journal")
-    assert said.error.startswith("NVS is full: these 22 entries do not fit into 24 KB: 'make flash PORT=")
-    assert "ARGS=--drop-nvs' saves those of other firmware" in said.error
+    result = tool(board, "flash", "--cert", tmp_path / "cert.json")
+    assert result.error.startswith("NVS of 24 KB has no room") and board.nor.read(0, board.nor.size) == image
+    result = tool(board, "burn", "--cert", tmp_path / "cert.json", "--journal", tmp_path / "journal")
+    assert result.error.startswith("NVS is full: these 22 entries do not fit into 24 KB: 'make flash PORT=")
+    assert "ARGS=--drop-nvs' saves those of other firmware" in result.error
     assert board.nor.read(0, board.nor.size) == image
     assert tool(board, "flash", "--cert", tmp_path / "cert.json", "--drop-nvs").status == 0
     assert [entry.key for entry in _held(board)[0].entries] == ["burned"]
@@ -136,5 +136,5 @@ def test_an_erase_for_files_that_do_not_fit_is_refused_before_it(field, tool, tm
     for name in ("a", "b"):
         (tmp_path / "app" / f"{name}.bin").write_bytes(bytes(1_200_000))
     board = field()
-    said = tool(board, "flash", "--erase", "--confirm", MAC.replace(":", ""), "--files", tmp_path / "app")
-    assert "do not fit" in said.error and board.nor.read(0, board.nor.size) == field_board()
+    result = tool(board, "flash", "--erase", "--confirm", MAC.replace(":", ""), "--files", tmp_path / "app")
+    assert "do not fit" in result.error and board.nor.read(0, board.nor.size) == field_board()

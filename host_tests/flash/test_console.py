@@ -46,21 +46,24 @@ def test_an_error_in_main_py_is_told_within_a_second_and_whole(running, tool, tm
     (tmp_path / "app" / "main.py").write_text(text)
     board = running()
     began = time.monotonic()
-    said = tool(board, "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
-    assert said.status == 1 and time.monotonic() - began < 60
-    assert "  console: Traceback (most recent call last):\n" in said.out and f"  console: {error}" in said.out
-    assert said.error.startswith(f"the board was flashed, but its application has ended: {error}")
+    result = tool(board, "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
+    assert result.status == 1 and time.monotonic() - began < 60
+    assert (
+        "  console: Traceback (most recent call last):\n" in result.out
+        and f"  console: {error}" in result.out
+    )
+    assert result.error.startswith(f"the board was flashed, but its application has ended: {error}")
     for place in places:
-        assert f"{place}\n" in said.out and place in said.error
-    assert f"'make monitor PORT={board.url} ARGS=--reset'" in said.error
+        assert f"{place}\n" in result.out and place in result.error
+    assert f"'make monitor PORT={board.url} ARGS=--reset'" in result.error
 
 
 def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("print('\\x1b[31mbye\\x1b[0m \\x07')\n")
-    said = tool(running(), "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
-    assert "  console: bye \\x07\n" in said.out
-    assert said.error.startswith(
+    result = tool(running(), "flash", "--app", "--files", tmp_path / "app", firmware=None, wait="90")
+    assert "  console: bye \\x07\n" in result.out
+    assert result.error.startswith(
         "the board was flashed, but its application has ended: the board is at its prompt"
     )
 
@@ -68,9 +71,11 @@ def test_an_application_that_comes_to_the_prompt_is_told(running, tool, tmp_path
 def test_the_json_report_has_the_traceback(running, tool, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text("1 / 0\n")
-    said = tool(running(), "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None, wait="90")
-    report = json.loads(said.out)
-    assert said.status == 1 and report["state"] is None
+    result = tool(
+        running(), "flash", "--app", "--files", tmp_path / "app", "--json", firmware=None, wait="90"
+    )
+    report = json.loads(result.out)
+    assert result.status == 1 and report["state"] is None
     assert report["traceback"][-1].startswith("ZeroDivisionError") and report["traceback"][0].startswith(
         "Traceback"
     )
@@ -113,8 +118,8 @@ def test_what_no_terminal_takes_is_shown_as_its_escape():
 def test_monitor_resets_the_board_and_shows_it_from_its_start(running, capsys):
     board = running('print("begins")\nprint(\'{"aliot": "boot"}\')\n')
     assert main(["monitor", "--port", board.url, "--reset", "--until", "boot"]) == 0
-    said = capsys.readouterr().out.split("\n")
-    assert any(line.startswith("rst:0x1") for line in said) and said[-3:] == ["begins", "boot", ""]
+    result = capsys.readouterr().out.split("\n")
+    assert any(line.startswith("rst:0x1") for line in result) and result[-3:] == ["begins", "boot", ""]
 
 
 def test_the_self_test_of_the_line_keeps_the_traceback(running):

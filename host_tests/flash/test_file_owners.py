@@ -24,14 +24,14 @@ def test_a_main_py_of_the_user_stays_and_is_said_until_it_is_asked_for(field, to
     board = field()
     _put_on(board, {"/main.py": b"print('mine')\n"})
     for more in ([], ["--app"]):
-        said = tool(board, "flash", *more, firmware=not more or None)
-        assert said.status == 0 and _files(board)["/main.py"] == b"print('mine')\n"
-        assert "/main.py on the board is yours and stays: ARGS=--reset-files" in said.out
+        result = tool(board, "flash", *more, firmware=not more or None)
+        assert result.status == 0 and _files(board)["/main.py"] == b"print('mine')\n"
+        assert "/main.py on the board is yours and stays: ARGS=--reset-files" in result.out
     assert not list(tmp_path.glob("backups/*"))
-    said = tool(board, "flash", "--reset-files")
+    result = tool(board, "flash", "--reset-files")
     assert _files(board)["/main.py"] == firmware.compile_tree()["/main.py"]
     (saved,) = tmp_path.glob("backups/*.files")
-    assert str(saved) in said.out and (saved / "main.py").read_bytes() == b"print('mine')\n"
+    assert str(saved) in result.out and (saved / "main.py").read_bytes() == b"print('mine')\n"
     assert (saved / "main.py").stat().st_mode & 0o777 == 0o600
     assert "Nothing to do" in tool(board, "flash").out
 
@@ -39,12 +39,12 @@ def test_a_main_py_of_the_user_stays_and_is_said_until_it_is_asked_for(field, to
 def test_on_a_board_without_a_list_all_but_aliot_and_an_unchanged_boot_py_is_the_users(field, tool):
     board = field(image=field_board(listed=False, files={"/boot.py": b"import esp\n", "/lib/a.mpy": b"a"}))
     before = _files(board)
-    said = tool(board, "flash")
+    result = tool(board, "flash")
     after, release = _files(board), firmware.compile_tree()
     own = {"/boot.py", "/main.py", "/lib/a.mpy", "/aliot/burned", "/aliot/issued"}
     assert {path: after.get(path) for path in own} == {path: before[path] for path in own}
     assert after == {**release, **{path: before[path] for path in own}}
-    assert "/boot.py on the board is yours" in said.out and "/main.py on the board is yours" in said.out
+    assert "/boot.py on the board is yours" in result.out and "/main.py on the board is yours" in result.out
     assert "Nothing to do" in tool(board, "flash").out
 
 
@@ -54,10 +54,10 @@ def test_a_boot_py_that_nobody_wrote_is_the_releases(field, tool):
         b"#import esp\n#esp.osdebug(None)\n#import webrepl\n#webrepl.start()\n"
     )
     board = field(image=field_board(listed=False, files={"/boot.py": stock}))
-    said = tool(board, "flash")
+    result = tool(board, "flash")
     assert (
         _files(board)["/boot.py"] == firmware.compile_tree()["/boot.py"]
-        and "/boot.py on the board" not in said.out
+        and "/boot.py on the board" not in result.out
     )
 
 
@@ -84,23 +84,23 @@ def test_what_a_folder_brought_stays_without_it_and_goes_when_the_folder_has_it_
     for name in ("lamp/__init__.py", "lamp/old.py", "motor.py"):
         (app / name).unlink()
     _folder(app, {"lamp.py": "x = 3\n"})  # a folder of that name would go before the module
-    said = tool(board, "flash", "--app", "--files", app, firmware=None)
+    result = tool(board, "flash", "--app", "--files", app, firmware=None)
     after = _files(board)
     assert not {"/lamp/__init__.mpy", "/lamp/old.mpy"} & set(after) and "/lamp.mpy" in after
     assert "/lamp" not in littlefs.read_files(flash_image.region(_image(board), LAYOUT.vfs), ["/lamp"])
     assert after["/motor.mpy"] == b"changed on the board" and after["/own.py"] == b"mine"
-    assert "/lamp/old.mpy (removed)" in said.out
-    assert "/motor.mpy was changed on the board and stays" in said.out
+    assert "/lamp/old.mpy (removed)" in result.out
+    assert "/motor.mpy was changed on the board and stays" in result.out
 
 
 def test_a_config_that_is_put_whole_saves_the_boards_own_first(field, tool, tmp_path, monkeypatch):
     board = field()
     (tmp_path / "config.json").write_text('{"ssid": "office", "password": "87654321"}')
-    said = tool(board, "flash", "--config", tmp_path / "config.json")
+    result = tool(board, "flash", "--config", tmp_path / "config.json")
     (saved,) = tmp_path.glob("backups/*.files")
     assert (saved / "config.json").read_bytes() == USER_FILES[
         "/config.json"
-    ] and f"to {saved}: /config.json" in said.out
+    ] and f"to {saved}: /config.json" in result.out
     assert b"office" in _files(board)["/config.json"]
     monkeypatch.setenv("ALIOT_WIFI_SSID", "attic")  # merged: nothing else of it is lost
     assert tool(board, "flash").status == 0
@@ -118,8 +118,8 @@ def test_what_does_not_fit_is_refused_before_a_byte_or_a_copy_of_the_users(field
     (tmp_path / "ota.bin").write_bytes(stock_bin("ESP32_GENERIC-OTA"))
     move = ["--board", "ESP32_GENERIC-OTA", "--firmware", tmp_path / "ota.bin", "--relayout"]
     before = _image(board)
-    said = tool(board, "flash", "--files", app, *(move if whole else ()), firmware=not whole or None)
-    assert said.status == 1 and "do not fit into the board's file system" in said.error
+    result = tool(board, "flash", "--files", app, *(move if whole else ()), firmware=not whole or None)
+    assert result.status == 1 and "do not fit into the board's file system" in result.error
     assert _image(board) == before
     assert not [*tmp_path.glob("backups/*.files"), *tmp_path.glob("journal/*.identity")]
 
@@ -128,9 +128,9 @@ def test_a_file_that_a_folder_names_is_written_over_the_users_after_it_was_saved
     board = field()
     _put_on(board, {"/main.py": b"print('mine')\n"})
     app = _folder(tmp_path / "app", {"main.py": "print('app')\n"})
-    said = tool(board, "flash", "--app", "--files", app, firmware=None)
+    result = tool(board, "flash", "--app", "--files", app, firmware=None)
     (saved,) = tmp_path.glob("backups/*.files")
-    assert (saved / "main.py").read_bytes() == b"print('mine')\n" and f"to {saved}: /main.py" in said.out
+    assert (saved / "main.py").read_bytes() == b"print('mine')\n" and f"to {saved}: /main.py" in result.out
     assert _files(board)["/main.py"] == b"print('app')\n"
 
 
@@ -161,8 +161,8 @@ def test_what_is_for_the_host_stays_out_of_a_board(field, tool, tmp_path):
             ".aliotignore": "tests/\n*.log\n!keep.log\n",
         },
     )
-    said = tool(board, "flash", "--app", "--files", app, firmware=None)
-    assert said.status == 0, said.err
+    result = tool(board, "flash", "--app", "--files", app, firmware=None)
+    assert result.status == 0, result.err
     own = file_list.parse(littlefs.read(flash_image.region(_image(board), LAYOUT.vfs))[file_list.LIST])
     assert {path for path, lines in own.items() if "FILES" in lines.values()} == {
         "/main.py",
@@ -170,4 +170,4 @@ def test_what_is_for_the_host_stays_out_of_a_board(field, tool, tmp_path):
         "/data/keep.log",
     }
     assert not {"/.git/HEAD", "/.env", "/tests/test_a.mpy"} & set(_files(board))
-    assert ".env, .git, __pycache__, data/a.log, tests" in said.out
+    assert ".env, .git, __pycache__, data/a.log, tests" in result.out

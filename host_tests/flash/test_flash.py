@@ -112,9 +112,9 @@ def test_a_board_from_the_field_is_updated_and_keeps_what_is_its_own(field, tool
     board = field()
     before = _image(board)
     kept = what_is_kept(before, LAYOUT)
-    said = tool(board, "flash")
-    assert said.status == 0, said.err
-    _golden("flash_update", said.out)
+    result = tool(board, "flash")
+    assert result.status == 0, result.err
+    _golden("flash_update", result.out)
     after = _image(board)
     assert flash_image.region(after, LAYOUT.nvs) == flash_image.region(before, LAYOUT.nvs)  # byte for byte
     assert after[0xF000:0x10000] == before[0xF000:0x10000]
@@ -167,8 +167,8 @@ def test_settings_are_merged_into_those_on_the_board(field, tool, tmp_path, monk
     monkeypatch.setenv("ALIOT_WIFI_SSID", "workshop")
     monkeypatch.setenv("ALIOT_WIFI_PASSWORD", "hammer+anvil")
     (tmp_path / "config.json").write_text('{"every": 5}')
-    said = tool(board, "flash", "--config", tmp_path / "config.json")
-    assert said.status == 0 and "hammer" not in said.out
+    result = tool(board, "flash", "--config", tmp_path / "config.json")
+    assert result.status == 0 and "hammer" not in result.out
     tree = littlefs.read(flash_image.region(_image(board), LAYOUT.vfs))
     assert json.loads(tree["/config.json"]) == {"ssid": "workshop", "password": "hammer+anvil", "every": 5}
 

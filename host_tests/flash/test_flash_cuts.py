@@ -120,8 +120,8 @@ def test_a_cut_while_a_folders_files_come_and_go_loses_none_of_the_users_and_lea
         }
         found = file_list.parse(tree[file_list.LIST])
         for name, data in tree.items():
-            told = file_list.sha(data) in found.get(name, {})
-            assert told == (data in (release.get(name), old.get(name), new.get(name))), (
+            reported = file_list.sha(data) in found.get(name, {})
+            assert reported == (data in (release.get(name), old.get(name), new.get(name))), (
                 f"{name} after a cut at {cut}"
             )
         (saved,) = tmp_path.glob("*.files")

@@ -11,16 +11,17 @@ from tools.image import flash_image, nvs
 
 
 def test_a_wrong_chip(bench, tool):
-    said = tool(bench(chip="esp32c3"), "flash", "--board", "ESP32_GENERIC")
+    result = tool(bench(chip="esp32c3"), "flash", "--board", "ESP32_GENERIC")
     assert (
-        said.error == "the board is an esp32c3, but ESP32_GENERIC is for an esp32: say BOARD=ESP32_GENERIC_C3"
+        result.error
+        == "the board is an esp32c3, but ESP32_GENERIC is for an esp32: say BOARD=ESP32_GENERIC_C3"
     )
 
 
 def test_an_image_for_another_chip(bench, tool, tmp_path):
     (tmp_path / "c3.bin").write_bytes(stock_bin("ESP32_GENERIC_C3"))
-    said = tool(bench(), "flash", "--firmware", tmp_path / "c3.bin", firmware=None)
-    assert said.error == (
+    result = tool(bench(), "flash", "--firmware", tmp_path / "c3.bin", firmware=None)
+    assert result.error == (
         "c3.bin is not a stock MicroPython image for ESP32_GENERIC: it is an image for esp32c3, not for esp32"
     )
 
@@ -41,14 +42,14 @@ def test_a_flash_that_is_too_small(bench, tool):
         ("esp32c3", [(0, 4, 1 << 5)], "secure download mode is switched on"),
     ],
 )
-def test_a_chip_with_security_switched_on(bench, tool, tmp_path, chip, burns, words):
+def test_a_chip_with_security_switched_on(bench, tool, tmp_path, chip, burns, message):
     board = bench(chip=chip, size=(8 if chip == "esp32s3" else 4) << 20)
     for burn in burns:
         board.chip.efuses.burn(*burn)
     name = {"esp32": "ESP32_GENERIC", "esp32s3": "ESP32_GENERIC_S3", "esp32c3": "ESP32_GENERIC_C3"}[chip]
     (tmp_path / "its.bin").write_bytes(stock_bin(name))
-    said = tool(board, "flash", "--firmware", tmp_path / "its.bin", firmware=None)
-    assert said.error == f"{words} in this chip: plain data would ruin it for good, so nothing is written"
+    result = tool(board, "flash", "--firmware", tmp_path / "its.bin", firmware=None)
+    assert result.error == f"{message} in this chip: plain data would ruin it for good, so nothing is written"
     assert board.nor.operations == 0
 
 
@@ -143,8 +144,8 @@ def test_a_board_without_identity_has_none_to_save(bench, tool):
 def test_only_the_files_of_a_board_without_micropython(bench, tool, tmp_path):
     board = bench()
     app = _folder(tmp_path / "app", {"main.py": "print('app')\n"})
-    said = tool(board, "flash", "--app", "--files", app, firmware=None, wait="90")
-    assert said.error == (
+    result = tool(board, "flash", "--app", "--files", app, firmware=None, wait="90")
+    assert result.error == (
         f"there is no MicroPython on this board: 'make flash PORT={board.url} FILES={app}' brings it, and the files"
     )
     assert "say 'make flash'" in tool(board, "flash", "--app", "--erase", firmware=None).error
@@ -160,8 +161,8 @@ def test_a_board_that_does_not_answer(bench, tool):
 @pytest.mark.parametrize("fault", [{"disconnect": 3}, {"bad-md5": 10_000}])
 def test_what_goes_wrong_on_the_way_is_one_line_and_the_next_flash_mends_it(bench, tool, fault):
     board = bench(faults=fault)
-    said = tool(board, "flash")
-    assert "went away" in said.error or "reads back otherwise" in said.error
+    result = tool(board, "flash")
+    assert "went away" in result.error or "reads back otherwise" in result.error
     board.chip.faults.clear()
     done = tool(board, "flash")
     assert done.status == 0

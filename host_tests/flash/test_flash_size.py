@@ -42,8 +42,8 @@ def test_a_size_that_the_flash_contradicts_is_refused(bench, tool):
 
 
 def test_a_small_board_hears_which_board_fits(bench, tool, tmp_path):
-    said = tool(bench("c3.bin", chip="esp32c3", size=2 << 20), "backup")
-    assert said.error.endswith(
+    result = tool(bench("c3.bin", chip="esp32c3", size=2 << 20), "backup")
+    assert result.error.endswith(
         "ESP32_GENERIC_C3 needs 4 MB; no board here is for an esp32c3 with so little: "
         "boards/README.md says how to add one"
     )

@@ -31,8 +31,8 @@ def test_a_move_is_refused_when_not_all_of_nvs_can_be_read(field, tool, tmp_path
     image[LAYOUT.nvs.offset + 64 + 40] ^= 0x55  # an entry with a wrong CRC
     board = field(image=bytes(image))
     arguments = ["--board", "ESP32_GENERIC-OTA", "--firmware", tmp_path / "ota.bin", "--relayout"]
-    said = tool(board, "flash", *arguments, firmware=None)
-    assert "NVS holds what cannot be read and would be lost: page 0 entry" in said.error
+    result = tool(board, "flash", *arguments, firmware=None)
+    assert "NVS holds what cannot be read and would be lost: page 0 entry" in result.error
     assert _image(board) == bytes(image)
 
 

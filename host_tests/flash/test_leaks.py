@@ -44,8 +44,8 @@ def test_a_tree_with_a_secret_in_it_is_refused_before_a_port_is_opened(tool, tmp
     file, text = LEAKS[name]
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / file).write_bytes(text if isinstance(text, bytes) else text.encode())
-    said = tool("/dev/nothing", "flash", "--files", tmp_path / "app")
-    assert said.error.startswith(f"{file} looks as if it held {HELD.get(name, 'a private key')}: every")
+    result = tool("/dev/nothing", "flash", "--files", tmp_path / "app")
+    assert result.error.startswith(f"{file} looks as if it held {HELD.get(name, 'a private key')}: every")
 
 
 def test_the_secrets_of_a_board_are_found_in_every_spelling():

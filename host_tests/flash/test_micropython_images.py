@@ -46,8 +46,8 @@ def test_an_ota_image_resets_the_choice_of_application():
         (lambda image: stock_bin("ESP32_GENERIC-OTA"), "partition 'nvs' is data/nvs, 0x4000 bytes"),
     ],
 )
-def test_what_is_no_stock_image_is_told(spoil, words):
-    with pytest.raises(UserError, match=re.escape(words)):
+def test_what_is_no_stock_image_is_told(spoil, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         stock.take_apart(boards.load("ESP32_GENERIC"), spoil(stock_bin()), "x.bin")
 
 
@@ -76,8 +76,9 @@ def test_an_image_that_is_not_known_or_cannot_be_had_is_told(tmp_path, monkeypat
 def test_flash_says_who_is_trusted_for_the_pinned_image_and_nothing_of_ones_own(
     field, tool, stock_image, tmp_path
 ):
-    said = tool(field(), "flash", firmware=None)
+    result = tool(field(), "flash", firmware=None)
     assert (
-        "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of" in said.out
+        "\nMicroPython 1.25.0: ESP32_GENERIC-20250415-v1.25.0.bin\n  taken by its SHA-256 out of"
+        in result.out
     )
     assert "taken by" not in tool(field("other.bin"), "flash").out

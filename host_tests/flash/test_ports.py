@@ -41,14 +41,14 @@ def test_without_a_name_the_only_board_is_taken(monkeypatch):
         (serial.SerialException(errno.ENOENT, "no such file"), "there is no such port"),
     ],
 )
-def test_a_port_that_cannot_be_opened_is_one_line_with_the_cure(monkeypatch, error, words):
+def test_a_port_that_cannot_be_opened_is_one_line_with_the_cure(monkeypatch, error, message):
     def refuse(*_, **__):
         raise error
 
     monkeypatch.setattr(serial, "serial_for_url", lambda *_, **__: SimpleNamespace(open=refuse))
     with pytest.raises(UserError) as refusal:
         port.open_port("/dev/ttyUSB0")
-    assert words in str(refusal.value) and "\n" not in str(refusal.value)
+    assert message in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_a_port_that_is_taken_and_one_where_nobody_listens(bench, tool):

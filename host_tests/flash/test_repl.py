@@ -21,12 +21,14 @@ def board(bench, tmp_path):
 
 def _until(terminal, text, seconds=30):
     """What comes on a terminal until `text` is in it."""
-    said, end = b"", time.monotonic() + seconds
-    while text not in said and time.monotonic() < end and select.select([terminal], [], [], 1)[0] is not None:
+    output, end = b"", time.monotonic() + seconds
+    while (
+        text not in output and time.monotonic() < end and select.select([terminal], [], [], 1)[0] is not None
+    ):
         if select.select([terminal], [], [], 0)[0]:
-            said += os.read(terminal, 4096)
-    assert text in said, said
-    return said
+            output += os.read(terminal, 4096)
+    assert text in output, output
+    return output
 
 
 def test_a_repl_on_a_url_is_typed_into_and_left(board):
@@ -61,5 +63,5 @@ def test_commands_go_to_mpremote_and_a_repl_without_a_terminal_is_one_line(board
 
 def test_a_port_where_nobody_listens_is_one_line(capfd):
     assert main(["repl", "--port", "rfc2217://127.0.0.1:9", "exec", "1"]) == 1
-    said = capfd.readouterr()
-    assert (said.out + said.err).count("\n") == 1 and "rfc2217://127.0.0.1:9" in said.out + said.err
+    output = capfd.readouterr()
+    assert (output.out + output.err).count("\n") == 1 and "rfc2217://127.0.0.1:9" in output.out + output.err

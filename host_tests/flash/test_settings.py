@@ -29,27 +29,30 @@ def _config(board):
 def test_config_is_the_whole_of_it_and_what_goes_is_said(field, tool, tmp_path):
     board = field(image=field_board(files={"/config.json": b'{"ssid": "home", "pass": "x", "every": 5}'}))
     (tmp_path / "config.json").write_text(json.dumps({"ssid": EMOJI, "pump": 4}))
-    said = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None)
-    assert said.status == 0, said.err
+    result = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None)
+    assert result.status == 0, result.err
     assert (
-        "CONFIG= does not name pass, every: " in said.out and "pump in config.json is no setting" in said.out
+        "CONFIG= does not name pass, every: " in result.out
+        and "pump in config.json is no setting" in result.out
     )
     assert EMOJI.encode() in _config(board) and json.loads(_config(board)) == {"ssid": EMOJI, "pump": 4}
 
 
 def test_what_the_board_will_miss_is_said_before_anything_is_written(field, tool, tmp_path):
     board = field(image=field_board(files={}))
-    said = tool(board, "flash", "--app", firmware=None).out
-    assert said.index("the board will have no settings") < said.index("written")
+    result = tool(board, "flash", "--app", firmware=None).out
+    assert result.index("the board will have no settings") < result.index("written")
     (tmp_path / "config.json").write_text('{"every": 5}')
-    said = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None).out
-    assert said.index("the board will have no Wi-Fi: its config.json names no ssid") < said.index("written")
+    result = tool(board, "flash", "--app", "--config", tmp_path / "config.json", firmware=None).out
+    assert result.index("the board will have no Wi-Fi: its config.json names no ssid") < result.index(
+        "written"
+    )
 
 
 def test_a_misspelt_setting_is_refused_before_a_port_is_opened(tool, tmp_path):
     (tmp_path / "config.json").write_text('{"SSID": "x", "pass": "y"}')
-    said = tool("/dev/nowhere", "flash", "--config", tmp_path / "config.json")
-    assert said.error == f"{tmp_path / 'config.json'}: SSID: did you mean ssid?"
+    result = tool("/dev/nowhere", "flash", "--config", tmp_path / "config.json")
+    assert result.error == f"{tmp_path / 'config.json'}: SSID: did you mean ssid?"
 
 
 def test_the_wifi_of_the_environment_goes_over_the_rest_and_drops_another_spelling(monkeypatch):

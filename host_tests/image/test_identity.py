@@ -67,7 +67,7 @@ def test_the_endpoint_goes_into_the_record():
 
 
 @pytest.mark.parametrize(
-    "values, says",
+    "values, expected",
     [
         ([], "JSON object"),
         ({}, "product_key is missing"),
@@ -136,16 +136,16 @@ def test_the_endpoint_goes_into_the_record():
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_without_the_secret(values, says):
+def test_what_is_wrong_is_said_in_one_line_without_the_secret(values, expected):
     with pytest.raises(UserError) as caught:
         identity.parse(values)
     line = str(caught.value)
-    assert says in line and "\n" not in line
+    assert expected in line and "\n" not in line
     assert DEVICE["device_secret"] not in line and PRODUCT["product_secret"] not in line
 
 
 @pytest.mark.parametrize(
-    "text, says",
+    "text, expected",
     [
         (b"{", "is not JSON: .* in line 1"),
         (b"\xff\xfe", "not a text file in UTF-8"),
@@ -153,10 +153,10 @@ def test_what_is_wrong_is_said_in_one_line_without_the_secret(values, says):
         (b'{"product_key": "a1"}', "missing"),
     ],
 )
-def test_a_file_that_will_not_do(tmp_path, text, says):
+def test_a_file_that_will_not_do(tmp_path, text, expected):
     path = tmp_path / "cert.json"
     path.write_bytes(text)
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=expected) as caught:
         identity.load(path)
     assert "cert.json" in str(caught.value)
     with pytest.raises(UserError, match="cannot read .*nowhere.json: No such file"):
@@ -207,7 +207,7 @@ def test_json_csv_and_the_ca_have_one_set_of_rules(field, text):
     table = ",".join(["ProductKey", "DeviceName", "DeviceSecret"]) + "\n" + ",".join(values.values()) + "\n"
     sheet = tables.read(table.encode())
     reason = str(refused.value).partition(" ")[2]
-    assert [reason in words for _, words in sheet.bad] == [True]
+    assert [reason in message for _, message in sheet.bad] == [True]
     faults = {"product_key": ca_names.product_key_fault, "device_name": ca_names.device_name_fault}
     assert field not in faults or reason in faults[field](text)
 
@@ -242,7 +242,7 @@ def test_the_generation_is_the_time_but_above_every_other(highest, now, generati
 
 
 @pytest.mark.parametrize(
-    "kind, method, region, instance, says",
+    "kind, method, region, instance, expected",
     [
         ("device", None, None, None, None),
         ("device", None, "eu-central-1", None, None),
@@ -267,9 +267,9 @@ def test_the_generation_is_the_time_but_above_every_other(highest, now, generati
         ("id2", None, "ap-northeast-1", None, "ID²"),
     ],
 )
-def test_where_a_kind_exists(kind, method, region, instance, says):
+def test_where_a_kind_exists(kind, method, region, instance, expected):
     line = availability.warning(kind, method, region, instance)
-    assert line is None if says is None else says in line and "\n" not in line
+    assert line is None if expected is None else expected in line and "\n" not in line
 
 
 def test_outside_of_it_the_tools_stop_unless_anyway():

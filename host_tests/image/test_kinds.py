@@ -44,11 +44,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def says(values, words, folder=".", secrets=()):
+def is_refused(values, message, folder=".", secrets=()):
     with pytest.raises(UserError) as caught:
         identity.parse(values, folder)
     line = str(caught.value)
-    assert words in line and "\n" not in line
+    assert message in line and "\n" not in line
     assert not any(secret in line for secret in secrets)
 
 
@@ -71,7 +71,7 @@ def test_the_secrets_of_its_products_are_masked():
 
 
 @pytest.mark.parametrize(
-    "products, words",
+    "products, message",
     [
         ([], "sub_products is not a list"),
         ("a1SubProdu1", "sub_products is not a list"),
@@ -89,8 +89,8 @@ def test_the_secrets_of_its_products_are_masked():
         ),
     ],
 )
-def test_products_that_cannot_be_are_refused(products, words):
-    says({**DEVICE, "sub_products": products}, words, secrets=["Xh2sKw0Lq7PzT3vN", "a b", "x" * 64])
+def test_products_that_cannot_be_are_refused(products, message):
+    is_refused({**DEVICE, "sub_products": products}, message, secrets=["Xh2sKw0Lq7PzT3vN", "a b", "x" * 64])
 
 
 # --- X.509
@@ -133,7 +133,7 @@ def test_of_a_pair_only_the_certificate_is_shown(folder):
 
 
 @pytest.mark.parametrize(
-    "write, words",
+    "write, message",
     [
         (lambda f: pairs.write(f, private=pairs.key(1)), "x.key is not the key of x.cer"),
         (lambda f: pairs.write(f, days=1, start=-2), "x.cer: it ended on"),
@@ -162,13 +162,13 @@ def test_of_a_pair_only_the_certificate_is_shown(folder):
         (lambda f: (f / "x.key").unlink(), "x.key"),
     ],
 )
-def test_a_pair_that_no_board_could_use_is_refused(folder, write, words):
+def test_a_pair_that_no_board_could_use_is_refused(folder, write, message):
     write(folder)
-    says(X509, words, folder, secrets=[pairs.key_bytes()[60:120].decode()])
+    is_refused(X509, message, folder, secrets=[pairs.key_bytes()[60:120].decode()])
 
 
 @pytest.mark.parametrize(
-    "values, words",
+    "values, message",
     [
         (changed(X509, private_key="gone"), "private_key is missing"),
         (changed(X509, certificate="gone"), "certificate is missing"),
@@ -181,8 +181,8 @@ def test_a_pair_that_no_board_could_use_is_refused(folder, write, words):
         (changed(X509, way="id2"), "'certificate' is not a field of an ID² identity"),
     ],
 )
-def test_fields_that_do_not_go_with_a_certificate(folder, values, words):
-    says(values, words, folder)
+def test_fields_that_do_not_go_with_a_certificate(folder, values, message):
+    is_refused(values, message, folder)
 
 
 # --- ID²
@@ -221,7 +221,7 @@ def test_its_key_and_its_token_are_masked():
 
 
 @pytest.mark.parametrize(
-    "values, words",
+    "values, message",
     [
         (changed(ID2, product_key="gone"), "product_key is missing"),
         (changed(ID2, id2="gone"), "id2 is missing"),
@@ -249,12 +249,12 @@ def test_its_key_and_its_token_are_masked():
         (changed(OTP, product_secret="i21xxxxx" + "A" * 30), "is not the base64 of 16 or 32 bytes"),
     ],
 )
-def test_what_is_no_id2_identity_is_refused(values, words):
-    says(values, words, secrets=[ID2["id2_key"], TOKEN])
+def test_what_is_no_id2_identity_is_refused(values, message):
+    is_refused(values, message, secrets=[ID2["id2_key"], TOKEN])
 
 
 def test_a_kind_that_the_fields_do_not_say():
-    says({**DEVICE, "way": "product"}, "way is product, but the fields are those of device")
+    is_refused({**DEVICE, "way": "product"}, "way is product, but the fields are those of device")
     assert identity.parse({**DEVICE, "way": "device"}).kind == "device"
 
 
@@ -303,7 +303,7 @@ def test_what_is_usual_is_not_in_the_record():
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    "changes, message",
     [
         ({"auth": "http"}, "auth is not one of mqtt, https"),
         ({"bootstrap": "near"}, "bootstrap is not one of none, region, global"),
@@ -311,12 +311,12 @@ def test_what_is_usual_is_not_in_the_record():
         ({"method": "regnwl", "auth": "https"}, "method regnwl issues none"),
     ],
 )
-def test_an_endpoint_that_cannot_be(changes, words):
-    says({**PRODUCT, **changes}, words)
+def test_an_endpoint_that_cannot_be(changes, message):
+    is_refused({**PRODUCT, **changes}, message)
 
 
 @pytest.mark.parametrize(
-    "endpoint, words",
+    "endpoint, message",
     [
         ([], "endpoint has to be an object"),
         ({"auth": "x"}, "endpoint.auth has to be one of mqtt, https"),
@@ -326,12 +326,12 @@ def test_an_endpoint_that_cannot_be(changes, words):
         ({"device_secret": "x"}, "endpoint.device_secret is not a setting"),
     ],
 )
-def test_a_config_with_a_wrong_endpoint_is_refused(tmp_path, endpoint, words):
+def test_a_config_with_a_wrong_endpoint_is_refused(tmp_path, endpoint, message):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"endpoint": endpoint}))
     with pytest.raises(UserError, match="config.json: ") as caught:
         config.read(path)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_config_may_say_the_endpoint(tmp_path):
@@ -345,7 +345,7 @@ def test_a_config_may_say_the_endpoint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values, words",
+    "values, message",
     [
         (
             {**X509, "region": "cn-beijing"},
@@ -361,9 +361,9 @@ def test_a_config_may_say_the_endpoint(tmp_path):
         (ID2, None),
     ],
 )
-def test_the_tools_warn_where_a_kind_is_not_documented(folder, values, words):
+def test_the_tools_warn_where_a_kind_is_not_documented(folder, values, message):
     line = identity.parse(values, folder).warning()
-    assert line is None if words is None else words in line
+    assert line is None if message is None else message in line
 
 
 def test_id2_in_singapore_as_the_china_site_has_it():

@@ -170,7 +170,7 @@ CHUNK = item(1, 0x42, "b", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2
 
 
 @pytest.mark.parametrize(
-    "data, says",
+    "data, message",
     [
         (page([SPACE, broken(item(1, 0x04, "a", b"\1\0\0\0"))]), "page 0 entry 1: wrong CRC"),
         (page([SPACE, CHUNK, broken(BODY, 0), INDEX]), "the value of 'b' has a wrong CRC"),
@@ -198,17 +198,17 @@ CHUNK = item(1, 0x42, "b", struct.pack("<HHI", 5, 0xFFFF, crc(b"hello")), span=2
         (broken(page([SPACE]), 5), "wrong header CRC"),
     ],
 )
-def test_damage_is_told_and_the_rest_is_read(data, says):
+def test_damage_is_told_and_the_rest_is_read(data, message):
     good = page([item(0, 0x01, "other", b"\x05"), item(5, 0x14, "n", b"\xff\xff\xff\xff")], sequence=9)
     found = nvs.read(data + good)
-    assert any(says in fault for fault in found.faults), found.faults
+    assert any(message in fault for fault in found.faults), found.faults
     assert Entry("other", "n", "i32", -1) in found.entries
     with pytest.raises(UserError, match="left alone"):
         nvs.merge(data + good, {})
 
 
 @pytest.mark.parametrize(
-    "data, says",
+    "data, message",
     [
         (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 3]), "'s' was being written"),
         (page([SPACE, TEXT, b"\xff" * 32], states=[2, 2, 0]), "'s' was being written or erased"),
@@ -217,10 +217,10 @@ def test_damage_is_told_and_the_rest_is_read(data, says):
         (page([SPACE], state=0xFFFFFFF8), "page 0 was being freed"),
     ],
 )
-def test_what_a_power_cut_leaves_is_no_damage(data, says):
+def test_what_a_power_cut_leaves_is_no_damage(data, message):
     found = nvs.read(data + b"\xff" * 4096)
     assert found.faults == ()
-    assert any(says in trace for trace in found.traces), found.traces
+    assert any(message in trace for trace in found.traces), found.traces
 
 
 @settings(max_examples=campaign(300), deadline=None, suppress_health_check=list(HealthCheck))

@@ -59,7 +59,7 @@ def test_a_flipped_bit_is_noticed():
 
 
 @pytest.mark.parametrize(
-    "data, says",
+    "data, message",
     [
         (b"\xff" * partitions.SIZE, "no partition table"),
         (b"", "no partition table"),
@@ -67,8 +67,8 @@ def test_a_flipped_bit_is_noticed():
         (STOCK_1_25[:32] + b"junk" * 8, "row 1"),
     ],
 )
-def test_what_is_no_table_is_said(data, says):
-    with pytest.raises(ValueError, match=says):
+def test_what_is_no_table_is_said(data, message):
+    with pytest.raises(ValueError, match=message):
         partitions.decode(data)
 
 
@@ -86,16 +86,16 @@ def test_more_rows_than_fit_are_refused():
 
 
 @pytest.mark.parametrize(
-    "rows, says",
+    "rows, message",
     [
         ([("a", 0x9000, 0x2000), ("b", 0xA000, 0x1000)], "overlap"),
         ([("a", 0x9000, 0x400000)], "ends at"),
         ([("a", 0x9800, 0x1000)], "whole sectors"),
     ],
 )
-def test_a_layout_that_cannot_be_is_refused(rows, says):
+def test_a_layout_that_cannot_be_is_refused(rows, message):
     rows = [partitions.Partition(label, partitions.DATA, 0x40, offset, size) for label, offset, size in rows]
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=message):
         partitions.check(rows, 0x400000)
 
 

@@ -76,7 +76,7 @@ def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data, words",
+    "data, message",
     [
         (b"", "is not an X.509 certificate"),
         (b"no certificate", "is not an X.509 certificate"),
@@ -88,7 +88,7 @@ def test_image_names_the_roots_as_they_are_on_the_board(tmp_path):
         ),
     ],
 )
-def test_what_is_no_root_is_one_line(tmp_path, data, words):
+def test_what_is_no_root_is_one_line(tmp_path, data, message):
     (tmp_path / "ca.pem").write_bytes(data)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         flash_image.root_files([tmp_path / "ca.pem"])

@@ -94,17 +94,17 @@ def test_git_takes_nothing_that_holds_an_identity(name, tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("secret")
-    said = subprocess.run(
+    done = subprocess.run(
         ["git", "-C", tmp_path, "status", "--porcelain", "-uall"], capture_output=True, text=True
     )
-    assert said.stdout == "?? .gitignore\n"
+    assert done.stdout == "?? .gitignore\n"
 
 
 def test_git_takes_everything_that_is_tracked():
-    said = subprocess.run(
+    done = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "-ci", "--exclude-standard"], capture_output=True, text=True
     )
-    assert said.stdout == ""
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_backup_is_read_whole(text, held, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    "text, message",
     [
         (saved(("burned", OWN), mac=5), "is not a backup"),
         (saved(("burned", OWN), mac="zz"), "is not a backup"),
@@ -251,9 +251,9 @@ def test_a_backup_is_read_whole(text, held, tmp_path):
         (b"[]", "is not a backup"),
     ],
 )
-def test_a_backup_that_is_none_is_told_in_one_line(text, words, tmp_path):
+def test_a_backup_that_is_none_is_told_in_one_line(text, message, tmp_path):
     (tmp_path / "b.identity").write_bytes(text)
-    with pytest.raises(UserError, match=words) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         backup.load(tmp_path / "b.identity")
     assert "\n" not in str(caught.value)
 

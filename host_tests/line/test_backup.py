@@ -140,7 +140,7 @@ def test_a_newer_ledger_is_left_alone(ledger, ledger_url, key):
 
 def test_a_ledger_that_goes_away_and_comes_back_is_waited_for(ledger, ledger_url, key, postgres, tmp_path):
     stock(ledger, 4)
-    told = []
+    reports = []
 
     def away():
         if ledger_url.startswith("sqlite"):
@@ -149,19 +149,19 @@ def test_a_ledger_that_goes_away_and_comes_back_is_waited_for(ledger, ledger_url
             postgres.cut()
 
     def back(seconds):
-        if len(told) == 2 and ledger_url.startswith("sqlite"):
+        if len(reports) == 2 and ledger_url.startswith("sqlite"):
             os.rename(tmp_path / "elsewhere.db", tmp_path / "ledger.db")
-        elif len(told) == 2:
+        elif len(reports) == 2:
             postgres.start()
 
-    patience = Patience(limit=60, report=told.append, sleep=back)
+    patience = Patience(limit=60, report=reports.append, sleep=back)
     with Ledger.open(ledger_url, key=key, patience=patience) as station:
         first = station.reserve(board(1), PRODUCT, WHO)
         away()
         second = station.reserve(board(2), PRODUCT, WHO)
         assert station.move(first, "write", WHO).state == "written"
     assert (first.device_name, second.device_name) == ("dev00000", "dev00001")
-    assert len(told) >= 2 and "is away" in told[0]
+    assert len(reports) >= 2 and "is away" in reports[0]
     names = [e["device_name"] for e in ledger.history() if e["action"] == "reserve"]
     assert names == ["dev00000", "dev00001"], "no try was counted twice"
 
@@ -251,7 +251,7 @@ def test_a_password_is_refused_on_the_command_line_and_never_shown(postgres):
 
 
 @pytest.mark.parametrize(
-    "url, words",
+    "url, message",
     [
         ("mysql://host/db", "cannot be on 'mysql'"),
         ("sqlite://", "needs a file"),
@@ -259,8 +259,8 @@ def test_a_password_is_refused_on_the_command_line_and_never_shown(postgres):
         ("postgresql+psycopg://line@host:port/db", "cannot be read"),
     ],
 )
-def test_what_is_no_ledger_url_is_one_line(url, words):
-    with pytest.raises(UserError, match=words):
+def test_what_is_no_ledger_url_is_one_line(url, message):
+    with pytest.raises(UserError, match=message):
         connection.parse_url(url)
 
 

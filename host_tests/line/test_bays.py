@@ -61,15 +61,15 @@ def test_bays_are_named_on_the_command_line(text, bay):
 
 
 @pytest.mark.parametrize(
-    "texts, words",
+    "texts, message",
     [
         (["a=1-1", "a=1-2"], "two bays have the name a"),
         (["a=1-1", "b=1-1"], "two bays have the port 1-1"),
         (["a="], "is no bay"),
     ],
 )
-def test_bays_that_clash_are_refused(texts, words):
-    with pytest.raises(UserError, match=words):
+def test_bays_that_clash_are_refused(texts, message):
+    with pytest.raises(UserError, match=message):
         bays.parse(texts)
 
 

@@ -69,8 +69,8 @@ def test_a_console_that_is_late_with_every_answer_is_waited_for(tmp_path, cloud)
     with bench(tmp_path, 1, cloud=cloud.run_dir) as board:
         wire = PortWire(board.url, wanted, folder=str(tmp_path / "state"))
         wire.identify()
-        said, later = board.chip.transmit, board.chip.later
-        board.chip.transmit = lambda data: later(0.5, lambda: said(data))
+        transmit, later = board.chip.transmit, board.chip.later
+        board.chip.transmit = lambda data: later(0.5, lambda: transmit(data))
         tested = wire.self_test(wanted, ("line-net", "line-password"), lambda step, part: None)
         wire.close()
     assert tested.last("connected"), tested

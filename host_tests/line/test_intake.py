@@ -132,14 +132,14 @@ def test_a_name_that_a_spreadsheet_mangled_is_told_with_its_row_and_what_it_was(
     rows = [(PRODUCT, "00000100" if len(name) < 9 else "lamp-0001", secret(1)), (PRODUCT, name, secret(2))]
     data = sheet(["ProductKey", "DeviceName", "DeviceSecret"], rows)
     read = tables.read(data)
-    ((line, words),) = read.warned + read.bad
-    assert line == 3 and f"DeviceName {name} " in words and MANGLED[name] in words
+    ((line, message),) = read.warned + read.bad
+    assert line == 3 and f"DeviceName {name} " in message and MANGLED[name] in message
     assert bool(read.warned) == bool(names_are_good(name))
     (tmp_path / "list.csv").write_bytes(data)
     warned = []
     _, faults = device_list.read(tmp_path / "list.csv", warn=warned.append)
-    (told,) = warned + faults
-    assert "line 3: " in told and MANGLED[name] in told
+    (reported,) = warned + faults
+    assert "line 3: " in reported and MANGLED[name] in reported
 
 
 def names_are_good(name):
@@ -170,9 +170,9 @@ def test_a_declared_delimiter_is_no_row():
 
 
 def test_what_nobody_sees_is_shown():
-    ((line, words),) = tables.read(case("zero_width_space.csv")).bad
+    ((line, message),) = tables.read(case("zero_width_space.csv")).bad
     assert (
-        line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in words
+        line == 2 and "'lamp-0021<U+200B>' holds the invisible character U+200B (zero width space)" in message
     )
 
 
@@ -219,11 +219,11 @@ def test_a_bad_row_is_told_with_its_line_and_stops_everything(ledger, row):
     data = (good + row + "\n").encode()
     with pytest.raises(UserError) as refused:
         tables.take_csv(ledger, data, WHO)
-    line, words = refused.value.rows[0]
+    line, message = refused.value.rows[0]
     assert (
         (line, len(refused.value.rows)) == (4, 1)
-        and BAD[row] in words
-        and f"line 4: {words}" in str(refused.value)
+        and BAD[row] in message
+        and f"line 4: {message}" in str(refused.value)
     )
     assert secret(8) not in str(refused.value) and ledger.counts() == {}
     taken = tables.take_csv(ledger, data, WHO, skip_bad=True)

@@ -329,15 +329,15 @@ def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, p
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    "text, message",
     [
         ("[]", "^site.json is not a JSON object"),
         ('{"keepalive": "x"}', "^site.json: keepalive"),
         ('{"device_secret": "x"}', "^site.json: 'device_secret' does not belong"),
     ],
 )
-def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, words):
-    with pytest.raises(UserError, match=words):
+def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, message):
+    with pytest.raises(UserError, match=message):
         job_contents.with_tree(job_signature.load_unsigned(with_config(folder, text)))
 
 

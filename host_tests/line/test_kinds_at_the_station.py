@@ -88,8 +88,8 @@ def test_a_lost_identity_is_put_back_by_mac(plain, issued, tmp_path, monkeypatch
         json.dumps({"format": 1, "mac": "24:0a:c4:00:00:01", "records": [["nvs", "burned", data]]})
     )
     assert cli.main([*command, "--issued", str(file)]) == 1
-    said = capsys.readouterr().err
-    assert ("nothing is issued that could get lost" if kind == "x509" else "holds no issued secret") in said
+    output = capsys.readouterr().err
+    assert ("nothing is issued that could get lost" if kind == "x509" else "holds no issued secret") in output
 
 
 def test_the_certificate_of_one_board_on_another_is_two_boards_with_one_identity(plain, issued):
@@ -131,12 +131,13 @@ def test_the_platform_may_know_a_certificate_by_another_name(plain, issued):
     take_folder(plain, issued)
     row = plain.find(product_key=X509, device_name="sensor-0", with_secrets=True)
     wanted = kinds.wanted(X509_JOB, plain.product(X509), row)
-    told = {"aliot": "connected", "product_key": X509, "device_name": "sensor-1"}
+    reported = {"aliot": "connected", "product_key": X509, "device_name": "sensor-1"}
     assert "as a1X509Prod1/sensor-1, the ledger as a1X509Prod1/sensor-0: check the association" in judge_name(
-        wire.Tested(({"aliot": "boot"}, told)), wanted, row
+        wire.Tested(({"aliot": "boot"}, reported)), wanted, row
     )
     assert (
-        judge_name(wire.Tested(({"aliot": "boot"}, {**told, "device_name": "sensor-0"})), wanted, row) is None
+        judge_name(wire.Tested(({"aliot": "boot"}, {**reported, "device_name": "sensor-0"})), wanted, row)
+        is None
     )
 
 
@@ -175,7 +176,7 @@ def test_a_gateway_is_burned_with_its_products_and_again_when_they_change(plain)
 
 
 @pytest.mark.parametrize(
-    "kind, endpoint, words",
+    "kind, endpoint, message",
     [
         ("x509", {"auth": "https"}, "endpoint.auth is not for a product with X.509"),
         ("x509", {"sign_method": "hmacsha1"}, "endpoint.sign_method is not for a product with X.509"),
@@ -183,8 +184,8 @@ def test_a_gateway_is_burned_with_its_products_and_again_when_they_change(plain)
         ("id2", {"region": "ap-northeast-1"}, "host is missing"),
     ],
 )
-def test_a_job_for_another_kind_is_refused_before_a_board_is_touched(kind, endpoint, words):
-    with pytest.raises(UserError, match=f"job x: {words}"):
+def test_a_job_for_another_kind_is_refused_before_a_board_is_touched(kind, endpoint, message):
+    with pytest.raises(UserError, match=f"job x: {message}"):
         kinds.check_job(Job("x", X509, "ESP32_GENERIC", endpoint=endpoint), Product(X509, kind))
     kinds.check_job(Job("x", X509, "ESP32_GENERIC", endpoint={"method": "https"}), Product(X509, kind))
 

@@ -131,20 +131,20 @@ def test_a_certificate_that_has_ended_is_given_to_no_board(ledger, tmp_path, clo
 
 
 @pytest.mark.parametrize(
-    "days, good, words",
+    "days, good, message",
     [
         (0, True, "0 have ended, 0 end within 30 days, of 2"),
         (1, None, "0 have ended, 1 end within 30 days, of 2"),
         (3, False, "1 have ended, 0 end within 30 days, of 2"),
     ],
 )
-def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, words):
+def test_the_doctor_counts_certificates_that_end(plain, tmp_path, days, good, message):
     (tmp_path / "i").mkdir()
     for number, last in ((0, 2 if days else 100), (1, 3650)):
         pair(tmp_path / "i", number, days=last, start=-0.5)
     take_folder(plain, tmp_path / "i")
     (finding,) = checks.certificates(plain, None, pairs.NOW + days * pairs.DAY)
-    assert (finding.good, finding.found) == (good, f"{X509}: {words}")
+    assert (finding.good, finding.found) == (good, f"{X509}: {message}")
     assert bool(finding.advice) == (good is not True)
     odd = Job("x", X509, "ESP32_GENERIC", endpoint={"auth": "https"})
     assert "endpoint.auth is not for" in next(checks.certificates(plain, odd)).found

@@ -60,9 +60,9 @@ def _put(folder, ending, data):
 
 @pytest.mark.parametrize("name", BAD_PAIRS)
 def test_a_bad_pair_stops_a_folder_by_its_file_and_the_good_ones_can_be_taken(plain, issued, name):
-    spoil, words = BAD_PAIRS[name]
+    spoil, message = BAD_PAIRS[name]
     spoil(issued)
-    with pytest.raises(UserError, match=words) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         take_folder(plain, issued)
     assert "\n" not in str(caught.value) and "PRIVATE" not in str(caught.value)
     assert plain.list() == []
@@ -119,11 +119,11 @@ def test_a_csv_may_name_the_files(plain, tmp_path):
         str(tmp_path / "devices.csv"),
     )
     assert taken.new == 1 and plain.find(product_key=X509, device_name="lamp-1").serial == "31"
-    for odd, words in (
+    for odd, message in (
         (("a.cer", ""), "line 2: has no PrivateKey"),
         (("no.cer", "a.key"), "line 2: .*no.cer"),
     ):
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(UserError, match=message):
             tables.take_csv(
                 plain,
                 sheet(("ProductKey", "DeviceName", "证书", "私钥"), [(X509, "lamp-2", *odd)]),
@@ -138,7 +138,7 @@ def test_a_folder_without_a_certificate_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    "change, message",
     [
         ({2: ""}, "has no ID"),
         ({2: "12"}, "its ID '12' is not an ID of 24 hex digits"),
@@ -152,11 +152,11 @@ def test_a_folder_without_a_certificate_is_none(tmp_path):
         ({1: "x"}, "DeviceName 'x' is not 4 to 32"),
     ],
 )
-def test_a_bad_id2_row_is_named(plain, change, words):
+def test_a_bad_id2_row_is_named(plain, change, message):
     row = [change.get(at, value) for at, value in enumerate(IDS[0])]
     with pytest.raises(UserError) as caught:
         take_ids(plain, [row, IDS[1]])
-    assert f"line 2: {words}" in str(caught.value) or words in str(caught.value)
+    assert f"line 2: {message}" in str(caught.value) or message in str(caught.value)
     assert IDS[0][3] not in str(caught.value)
 
 
@@ -172,7 +172,7 @@ def test_id2_columns_have_other_spellings_and_types(plain):
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    "text, message",
     [
         ("Name\nx\n", "the header names no ProductKey"),
         ("ProductKey\na1-2\n", "line 2: ProductKey 'a1-2' is not 1 to 20"),
@@ -183,8 +183,8 @@ def test_id2_columns_have_other_spellings_and_types(plain):
         ("ProductKey\na1SubProdu1\na1SubProdu1\n", "line 3: ProductKey a1SubProdu1 was there before"),
     ],
 )
-def test_bad_products_of_sub_devices_are_named(text, words):
-    with pytest.raises(UserError, match=words):
+def test_bad_products_of_sub_devices_are_named(text, message):
+    with pytest.raises(UserError, match=message):
         tables.sub_products(text.encode())
 
 

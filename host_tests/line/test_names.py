@@ -98,7 +98,7 @@ def test_macs_are_found_in_any_column(form):
 
 
 @pytest.mark.parametrize(
-    "data, words",
+    "data, message",
     [
         (b"MAC\n2.4E+11\n", "line 2: '2.4E\\+11' looks like a number that a spreadsheet made"),
         (b"MAC\n1122334455\n", "line 2: '1122334455' looks like a number without its zeros .* 001122334455"),
@@ -109,8 +109,8 @@ def test_macs_are_found_in_any_column(form):
         (b"", "there is no MAC in it"),
     ],
 )
-def test_what_is_no_mac_is_told(data, words):
-    with pytest.raises(UserError, match=words):
+def test_what_is_no_mac_is_told(data, message):
+    with pytest.raises(UserError, match=message):
         name_lists.macs(data)
 
 

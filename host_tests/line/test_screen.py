@@ -60,7 +60,7 @@ def test_the_live_table_has_a_row_for_each_bay_with_counts_and_rate():
     console = Console(width=120, record=True, force_terminal=True, file=open(os.devnull, "w"))
     shown(screen.Table("lamp", console))
     text = console.export_text()
-    for words in (
+    for message in (
         "24:0a:c4:00:00:01",
         "dev00000",
         "FAILED",
@@ -68,7 +68,7 @@ def test_the_live_table_has_a_row_for_each_bay_with_counts_and_rate():
         "0 passed, 1 failed",
         "boards an hour",
     ):
-        assert words in text
+        assert message in text
 
 
 TWO_BOARDS = (

@@ -126,7 +126,7 @@ def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    "text, message",
     [
         ("name = 1", "s.toml, line 1: name: must be a string$"),
         ("", "station file .*s.toml: name: is missing$"),
@@ -140,9 +140,9 @@ def test_without_a_station_file_the_machine_is_a_desk(tmp_path):
         ("name = 'a'\nbays = [{name = '1', usb = '1', port = '2'}]", "a bay is"),
     ],
 )
-def test_a_wrong_station_file_is_one_line(tmp_path, text, words):
+def test_a_wrong_station_file_is_one_line(tmp_path, text, message):
     (tmp_path / "s.toml").write_text(text)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         station_file.read(str(tmp_path / "s.toml"))
 
 

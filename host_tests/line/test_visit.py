@@ -145,12 +145,12 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_an_unfit_board_is_red_and_takes_no_identity(ledger, name):
-    change, words = REFUSALS[name]
+    change, message = REFUSALS[name]
     stock(ledger, 1)
     target = Board(board(1))
     change(target)
     result, _ = bring(target, ledger)
-    assert result.outcome == "failed" and words in result.why
+    assert result.outcome == "failed" and message in result.why
     assert states(ledger) == {"free": 1} and not target.burns
     assert [event["note"] for event in ledger.history() if event["action"] == "reject"] == [result.why]
 
@@ -174,12 +174,12 @@ FAILURES = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_board_that_fails_after_the_burn_keeps_its_identity_for_itself(ledger, name):
-    change, words = FAILURES[name]
+    change, message = FAILURES[name]
     stock(ledger, 2)
     target = Board(board(1))
     change(target)
     result, _ = bring(target, ledger)
-    assert result.outcome == "failed" and words in result.why
+    assert result.outcome == "failed" and message in result.why
     row = ledger.find(mac=board(1))
     assert (row.device_name, row.state) == ("dev00000", transitions.FAILED)
     assert bring(Board(board(2)), ledger)[0].device_name == "dev00001"

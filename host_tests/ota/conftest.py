@@ -57,8 +57,8 @@ def ota(tmp_path, monkeypatch, capsys):
     for name, text in APP.items():
         (tmp_path / "app" / name).write_text(text)
 
-    def run(words):
-        status = cli.main(["ota", *words.split()])
+    def run(arguments):
+        status = cli.main(["ota", *arguments.split()])
         captured = capsys.readouterr()
         return status, re.sub(r"\b[0-9a-f]{16}\b", "<KEY>", captured.out + captured.err)
 

@@ -130,7 +130,7 @@ def test_firmware_alone_and_with_files(ota):
 
 
 @pytest.mark.parametrize(
-    "words, complaint",
+    "message, complaint",
     [
         (f"{PACK} 2.0", "a package of firmware alone is --release v1.26.1"),
         (f"{PACK} v1.26.1 --without aliot/id2", "--without goes with --files"),
@@ -139,7 +139,7 @@ def test_firmware_alone_and_with_files(ota):
         (f"{PACK} v1.26.1".replace("new.bin", "none.bin"), "none.bin"),
     ],
 )
-def test_a_request_that_cannot_be_met_gets_one_line(ota, words, complaint):
+def test_a_request_that_cannot_be_met_gets_one_line(ota, message, complaint):
     Path("new.bin").write_bytes(GOOD)
-    status, text = ota(words)
+    status, text = ota(message)
     assert status == 1 and text.count("\n") == 1 and complaint in text, text

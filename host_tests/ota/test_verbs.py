@@ -65,7 +65,7 @@ def test_what_a_board_does_not_need_is_left_out(ota):
 
 
 @pytest.mark.parametrize(
-    "words, complaint",
+    "message, complaint",
     [
         (
             PACK + " --without aliot/nothing",
@@ -84,14 +84,14 @@ def test_what_a_board_does_not_need_is_left_out(ota):
         ("verify app/main.py --key app/main.py", "app/main.py is no public key"),
     ],
 )
-def test_bad_input_gets_one_line(ota, words, complaint):
-    status, text = ota(words)
+def test_bad_input_gets_one_line(ota, message, complaint):
+    status, text = ota(message)
     lines = [line for line in text.splitlines() if not line.startswith("warning: ")]
     assert status == 1 and len(lines) == 1 and lines[0].startswith("error: ") and complaint in text, text
 
 
 @pytest.mark.parametrize(
-    "words, complaint",
+    "message, complaint",
     [
         (
             "sign app.ota --key factory --out factory/ota.key",
@@ -108,7 +108,7 @@ def test_bad_input_gets_one_line(ota, words, complaint):
         (PACK.replace("app.ota", "other"), "other is there already and is no package"),
     ],
 )
-def test_a_package_replaces_nothing_but_a_package(ota, made, words, complaint):
+def test_a_package_replaces_nothing_but_a_package(ota, made, message, complaint):
     Path("factory").mkdir()
     Path("link").symlink_to("factory/ota.key")
     kept = {
@@ -119,7 +119,7 @@ def test_a_package_replaces_nothing_but_a_package(ota, made, words, complaint):
     }
     for name, data in kept.items():
         Path(name).write_bytes(data)
-    status, text = ota(words)
+    status, text = ota(message)
     assert status == 1 and text.startswith("error: " + complaint) and text.count("\n") == 1
     assert {name: Path(name).read_bytes() for name in kept} == kept and Path("link").is_symlink()
 

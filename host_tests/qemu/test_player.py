@@ -22,14 +22,14 @@ def played(qemu, tmp_path, monkeypatch):
     monkeypatch.setattr(player, "OUTAGE_SECONDS", 0)
 
     def make(patience=60.0, ssid=SSID):
-        told = []
+        reports = []
         made = Player(
             Settings(qemu, ssid=ssid, patience=patience),
             SimpleNamespace(ports={}),
             tmp_path / "played",
-            told.append,
+            reports.append,
         )
-        made.told = told
+        made.reports = reports
         return made
 
     return make
@@ -62,8 +62,8 @@ def test_a_board_finds_back_after_kicks_and_an_outage(played, monkeypatch):
 def test_power_cuts_are_spread_over_the_first_boot(played):
     made = played()
     (row,) = made.play(scenarios.CUTS, 1, 2)
-    assert row.verdict == "ok, 2 of 2", made.told
-    moments = [float(text.split(" after ")[1].split(" s")[0]) for text in made.told]
+    assert row.verdict == "ok, 2 of 2", made.reports
+    moments = [float(text.split(" after ")[1].split(" s")[0]) for text in made.reports]
     assert moments == sorted(moments)
 
 
@@ -103,10 +103,10 @@ def chip(qemu, played, monkeypatch, capsys):
     monkeypatch.setattr(network, "doors", list)
     monkeypatch.setattr(network, "NAMES", 0)
 
-    def run(*words):
-        status = cli.main(["chip", "--qemu", str(qemu), "--ssid", SSID, *words])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+    def run(*arguments):
+        status = cli.main(["chip", "--qemu", str(qemu), "--ssid", SSID, *arguments])
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return run
 
@@ -123,7 +123,7 @@ def test_the_verb_prints_one_table_or_json(chip, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, message",
+    "arguments, message",
     [
         (["--qemu", "missing"], "there is no 'missing'"),
         (["--firmware", "missing.bin"], "cannot read missing.bin"),
@@ -131,8 +131,8 @@ def test_the_verb_prints_one_table_or_json(chip, tmp_path):
         (["--keep", "."], "--keep . holds the state of another run: name a folder that is new or empty"),
     ],
 )
-def test_the_verb_refuses_in_one_line(chip, words, message):
-    status, out, err = chip(*words)
+def test_the_verb_refuses_in_one_line(chip, arguments, message):
+    status, out, err = chip(*arguments)
     assert status == 1 and not out and err.startswith(f"error: {message}") and err.count("\n") == 1
 
 

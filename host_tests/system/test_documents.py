@@ -52,6 +52,6 @@ def test_explain_prints_what_its_page_shows(tmp_path):
     cert.write_text(json.dumps(SHOWN | {"region": "cn-shanghai"}))
     page = (ROOT / "tools/diagnosis/README.md").read_text("utf-8")
     command, shown = re.search(r"```\n\$ python (.*?)\n(.*?)```", page, re.S).groups()
-    words = command.replace("device.json", str(cert)).split()
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+    arguments = command.replace("device.json", str(cert)).split()
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", shown)

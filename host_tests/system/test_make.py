@@ -12,10 +12,10 @@ from tools.errors import UserError
 from tools.flash import port
 
 
-def make(*words):
+def make(*arguments):
     """(status, commands, error output) of what `make` would run; nothing is set up or run."""
     done = subprocess.run(
-        ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *words],
+        ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -24,7 +24,7 @@ def make(*words):
 
 
 @pytest.mark.parametrize(
-    "word, says",
+    "word, message",
     [
         ("port=/dev/ttyUSB0", "say PORT=/dev/ttyUSB0 in capitals; port= is not heard"),
         ("cert=a.json", "say CERT=a.json in capitals; cert= is not heard"),
@@ -32,9 +32,9 @@ def make(*words):
         ("backup=x", "say BACKUP=x in capitals; backup= is not heard"),
     ],
 )
-def test_a_variable_in_small_letters_is_told(word, says):
+def test_a_variable_in_small_letters_is_told(word, message):
     status, out, err = make("flash", word)
-    assert status != 0 and not out and err.count("\n") == 1 and says in err
+    assert status != 0 and not out and err.count("\n") == 1 and message in err
 
 
 def test_variables_in_capitals_are_heard():
@@ -59,11 +59,11 @@ def test_roots_are_separated_by_blanks_unless_the_whole_is_one_file(tmp_path):
         assert "--root 'a.pem' --root 'b.pem'" in " ".join(make(target, "ROOT=a.pem b.pem")[1].split())
 
 
-def one_line(capsys, *words):
-    assert cli.main(list(words)) == 1
-    said = capsys.readouterr()
-    assert not said.out and said.err.count("\n") == 1 and said.err.startswith("error: ")
-    return said.err
+def one_line(capsys, *arguments):
+    assert cli.main(list(arguments)) == 1
+    captured = capsys.readouterr()
+    assert not captured.out and captured.err.count("\n") == 1 and captured.err.startswith("error: ")
+    return captured.err
 
 
 def test_burn_without_a_certificate_says_what_to_type(capsys):
@@ -90,10 +90,10 @@ def test_a_second_make_board_says_how_to_have_two(tmp_path):
     with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
         with pytest.raises(
             UserError, match="another 'make board' is running in .* say make board ARGS='--play"
-        ) as told:
+        ) as reported:
             with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01"):
                 pass
-    assert "--run-dir" not in str(told.value)
+    assert "--run-dir" not in str(reported.value)
 
 
 def test_a_board_for_an_application_has_its_model_in_its_cloud(tmp_path):

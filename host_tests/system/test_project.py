@@ -39,14 +39,14 @@ def test_the_example_passes_outside_the_checkout(tmp_path):
         EXAMPLE, tmp_path / "copy", ignore=shutil.ignore_patterns(".*cache", "__pycache__")
     )
     before = contents(folder)
-    status, said = run_tests(folder)
-    assert status == 0 and " 7 passed" in said, said
+    status, printed = run_tests(folder)
+    assert status == 0 and " 7 passed" in printed, printed
     assert contents(folder) == before
 
 
 def test_what_new_makes_passes(project):
-    status, said = run_tests(project)
-    assert status == 0 and " 1 passed" in said, said
+    status, printed = run_tests(project)
+    assert status == 0 and " 1 passed" in printed, printed
 
 
 def test_what_new_makes_is_short_and_goes_onto_a_board(project):
@@ -62,12 +62,12 @@ def test_a_broken_application_fails_with_its_console(project):
     (project / "tests/test_main.py").write_text(
         "def test_online(board):\n    board.wait_for('connected', timeout=3)\n"
     )
-    status, said = run_tests(project)
-    assert status == 1 and "Failed: the board was not 'connected' within 3 seconds" in said, said
-    console = said.partition("- console of the board -")[2]
+    status, printed = run_tests(project)
+    assert status == 1 and "Failed: the board was not 'connected' within 3 seconds" in printed, printed
+    console = printed.partition("- console of the board -")[2]
     assert '"aliot":"error"' in console and "begin" in console and 'File \\"/main.py\\", line' in console
-    assert said.count("begin") == console.count("begin")  # said once
-    assert "boot.py" not in said  # the test's own lines, and none of the tools'
+    assert printed.count("begin") == console.count("begin")  # said once
+    assert "boot.py" not in printed  # the test's own lines, and none of the tools'
 
 
 def test_each_thing_that_fails_says_what(project):
@@ -83,15 +83,15 @@ def test_no_such_line(board):
     board.wait_line("no such line", timeout=0.1)
 """
     )
-    status, said = run_tests(project)
-    assert status == 1 and " 3 failed" in said, said
+    status, printed = run_tests(project)
+    assert status == 1 and " 3 failed" in printed, printed
     for text in (
         "Failed: the device published nothing to /a1PROJECT01/board-1/user/none within 0.1 seconds",
         "Failed: the device did not get what was sent to user/get: it is offline, or has not subscribed",
         "Failed: the board did not print 'no such line' within 0.1 seconds",
     ):
-        assert text in said
-    assert said.count("- console of the board -") == 3
+        assert text in printed
+    assert printed.count("- console of the board -") == 3
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_no_such_line(board):
     ],
     ids=lambda value: value.split(" ")[0],
 )
-def test_what_cannot_be_flashed_is_an_error_of_one_line(project, file, text, said):
+def test_what_cannot_be_flashed_is_an_error_of_one_line(project, file, text, printed):
     (project / file).write_text(text)
     status, output = run_tests(project)
-    assert status == 1 and " 1 error" in output and said in output and "tools/" not in output, output
+    assert status == 1 and " 1 error" in output and printed in output and "tools/" not in output, output
 
 
 def test_the_cloud_has_the_model_of_the_application(project):
@@ -131,14 +131,14 @@ def test_model(cloud):
     assert [one["identifier"] for one in found["properties"]] == ["Lit"]
 """
         )
-        status, said = run_tests(project)
-        assert status == 0, said
+        status, printed = run_tests(project)
+        assert status == 0, printed
 
 
 def test_options_go_to_pytest_and_its_status_comes_back(project):
     assert run_tests(project, "-k", "no_such_test")[0] == 5
-    status, said = run_tests(project, "--collect-only", "-q")
-    assert status == 0 and "1 test collected" in said
+    status, printed = run_tests(project, "--collect-only", "-q")
+    assert status == 0 and "1 test collected" in printed
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -150,8 +150,8 @@ def test_new_leaves_what_is_there(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "folder").mkdir()
     assert cli.main(["new", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and "is not empty" in said.err and not said.out
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and "is not empty" in printed.err and not printed.out
     assert contents(tmp_path) == {"notes.txt": b"mine"}
     assert cli.main(["new", str(tmp_path / "notes.txt")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
@@ -166,5 +166,5 @@ def test_a_folder_without_tests_gets_one_line(tmp_path, capsys, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "main.py").write_text("print('runs')\n")
     assert cli.main(["test", str(tmp_path / name)]) == 1
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and said.err.startswith("error: ") and not said.out
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and printed.err.startswith("error: ") and not printed.out

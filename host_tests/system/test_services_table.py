@@ -119,11 +119,11 @@ def texts():
     found = {}
     for path in sorted(FIRMWARE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         strings = [
             node.value
             for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented
         ]
         found[path.relative_to(FIRMWARE).with_suffix("").as_posix()] = strings
     return found

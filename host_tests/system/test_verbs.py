@@ -39,13 +39,13 @@ def tools(tmp_path, capsys, monkeypatch):
     (tmp_path / "binary").write_bytes(bytes(range(128, 256)))
     (tmp_path / "folder").mkdir()
 
-    def run(*words):
+    def run(*arguments):
         try:
-            status = cli.main(list(words))
+            status = cli.main(list(arguments))
         except SystemExit as ended:  # argparse
             status = ended.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return run
 
@@ -62,10 +62,10 @@ def test_help_of_all(tools):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["no-such-verb"], *([verb, "--no-such-option"] for verb in cli.VERBS)], ids=" ".join
+    "arguments", [[], ["no-such-verb"], *([verb, "--no-such-option"] for verb in cli.VERBS)], ids=" ".join
 )
-def test_wrong_usage_is_status_2(tools, words):
-    status, out, err = tools(*words)
+def test_wrong_usage_is_status_2(tools, arguments):
+    status, out, err = tools(*arguments)
     assert status == 2 and not out and err.startswith("usage: python -m tools") and "error: " in err
 
 
@@ -121,9 +121,9 @@ BAD = [
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("words", BAD, ids=" ".join)
-def test_bad_input_gets_one_line(tools, words):
-    status, out, err = tools(*words)
+@pytest.mark.parametrize("arguments", BAD, ids=" ".join)
+def test_bad_input_gets_one_line(tools, arguments):
+    status, out, err = tools(*arguments)
     assert status != 0
     lines = [line for line in err.splitlines() if line]
     if status == 2 and lines[0].startswith("usage: "):
@@ -133,7 +133,7 @@ def test_bad_input_gets_one_line(tools, words):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         *(
             ["cloud", "--config", "good.toml", "--run-dir", "run", option, "PORT"]
@@ -141,12 +141,12 @@ def test_bad_input_gets_one_line(tools, words):
         ),
         ["board", "--flash", "new.bin", "--listen", "127.0.0.1:PORT"],
     ],
-    ids=lambda words: f"{words[0]} {words[-2]}",
+    ids=lambda arguments: f"{arguments[0]} {arguments[-2]}",
 )
-def test_a_port_in_use_gets_one_line(tools, words):
+def test_a_port_in_use_gets_one_line(tools, arguments):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, out, err = tools(*(word.replace("PORT", port) for word in words))
+        status, out, err = tools(*(word.replace("PORT", port) for word in arguments))
     assert status == 1 and err.count("\n") == 1 and err.startswith("error: ") and port in err, err
 
 

@@ -46,11 +46,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("answer, said", [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-def test_the_one_that_is_named_must_serve(fresh, monkeypatch, tmp_path, answer, said):
+@pytest.mark.parametrize("answer, outputs", [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_the_one_that_is_named_must_serve(fresh, monkeypatch, tmp_path, answer, outputs):
     named = program(tmp_path, answer) if answer else str(tmp_path / "none")
     monkeypatch.setenv("MICROPYTHON", named)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=outputs) as caught:
         interpreter.find()
     assert "\n" not in str(caught.value)
 
@@ -91,7 +91,7 @@ def test_without_apt_one_line_says_what_to_install(fresh, monkeypatch, tmp_path)
 def test_what_is_found_runs_with_a_clock_that_can_be_set(tmp_path):
     (tmp_path / "clock").write_text("-86400000\n")
     found = interpreter.find()
-    said = subprocess.run(
+    outputs = subprocess.run(
         found.command("-c", "import time; print(int(time.time()))", faketime=True),
         capture_output=True,
         text=True,
@@ -103,7 +103,7 @@ def test_what_is_found_runs_with_a_clock_that_can_be_set(tmp_path):
             "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "clock"),
         },
     )
-    assert abs(time.time() - 86400000 - int(said.stdout)) < 30
+    assert abs(time.time() - 86400000 - int(outputs.stdout)) < 30
 
 
 URIS = """'http://mirror.example/debian/dists/bookworm/InRelease' mirror_InRelease 0
@@ -215,8 +215,8 @@ def test_two_at_once_fetch_it_once_and_what_an_interrupted_run_left_does_no_harm
     first.communicate()
     assert not [path for path in apart.cache.glob("micropython-*")]
     both = [apart(), apart()]
-    said = {answer(process) for process in both}
-    assert len(said) == 1 and "verified by apt" in said.pop()
+    outputs = {answer(process) for process in both}
+    assert len(outputs) == 1 and "verified by apt" in outputs.pop()
     assert not list(apart.cache.glob(".*.part"))
 
 

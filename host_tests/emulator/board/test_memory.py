@@ -260,13 +260,13 @@ def test_what_fits_nowhere_is_a_memory_error(chip):
 SHORT = [(0, UNTRUSTED), (5, -17040), (6, 116), (9, -32512)]
 
 
-@pytest.mark.parametrize("sockets, said", SHORT, ids=[str(row[1]) for row in SHORT])
-def test_a_handshake_beside_a_second_area_fails_as_on_a_chip(chip, net, sockets, said):
+@pytest.mark.parametrize("sockets, output", SHORT, ids=[str(row[1]) for row in SHORT])
+def test_a_handshake_beside_a_second_area_fails_as_on_a_chip(chip, net, sockets, output):
     main = (
         net + GROWN + f"kept = [socket.socket() for _ in range({sockets})]\nprint(repr(fails(stream, 0.2)))\n"
     )
     main += "held = kept = None\ngc.collect()\n"
-    assert chip(main)[0] == repr(said)
+    assert chip(main)[0] == repr(output)
 
 
 def test_a_handshake_passes_again_when_the_area_is_given_back(chip, net):

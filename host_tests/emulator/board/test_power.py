@@ -8,7 +8,7 @@ import pytest
 
 from tools.emulator.board.boot import Board, BoardError
 
-SAY = (
+REPORT = (
     "import machine, time; print('cause', machine.reset_cause(), machine.RTC().memory(), time.gmtime()[0])\n"
 )
 
@@ -16,7 +16,7 @@ SET = "machine.RTC().memory(b'kept'); machine.RTC().datetime((2026, 11, 20, 4, 1
 
 
 def test_clock_and_rtc_memory_outlive_a_reset_but_not_the_power(board):
-    one = board(SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\n    machine.reset()\n")
+    one = board(REPORT + f"if machine.reset_cause() == 1:\n    {SET.strip()}\n    machine.reset()\n")
     one.start(follow=True)
     assert one.wait_line("cause 1", 20) == "cause 1 b'' 2000"
     assert one.wait_line("cause 2", 20) == "cause 2 b'kept' 2026"
@@ -26,7 +26,7 @@ def test_clock_and_rtc_memory_outlive_a_reset_but_not_the_power(board):
 
 def test_the_reset_button_keeps_the_clock(board):
     one = board(
-        SAY + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n"
+        REPORT + f"if machine.reset_cause() == 1:\n    {SET.strip()}\nprint('set')\nwhile True:\n"
         f"    time.sleep_ms(10)\n"
     )
     one.start()
@@ -44,7 +44,7 @@ def test_the_reset_button_keeps_the_clock(board):
     ],
 )
 def test_each_reset_is_told_and_names_its_cause(board, call, reason, cause):
-    one = board(SAY + f"if machine.reset_cause() == 1:\n    {call}\n")
+    one = board(REPORT + f"if machine.reset_cause() == 1:\n    {call}\n")
     assert one.boot().reason == reason
     one.start(follow=True)
     assert one.wait_line(f"cause {cause}", timeout=20)
@@ -139,7 +139,7 @@ def test_a_reset_unwinds_nothing(board):
 
 def test_a_watchdog_that_is_not_fed_resets(board):
     one = board(
-        SAY
+        REPORT
         + "if machine.reset_cause() == 1:\n    w = machine.WDT(timeout=200)\n    while True:\n        pass\n"
     )
     assert one.boot(timeout=20).reason == "watchdog"

@@ -219,13 +219,13 @@ print("unix", socket(1, 1, 0), "connect", connect(socket(2, 1, 0), there, len(th
         text=True,
         timeout=60,
     )
-    said = dict(re.findall(r"(\w+) (-?\w+)", done.stdout))
+    values = dict(re.findall(r"(\w+) (-?\w+)", done.stdout))
     known = os.uname().machine in SOCKET_CALLS
     wanted = {"own": "True", **({"unix": "-1"} if known else {})}
     if _landlock():
-        assert said["system"] != "0" and not (tmp_path / "board" / "ran").exists()
+        assert values["system"] != "0" and not (tmp_path / "board" / "ran").exists()
         wanted["secret"] = "-1"
     if _landlock() >= 4:
         wanted["connect"] = "-1"
         assert came == []
-    assert {name: said.get(name) for name in wanted} == wanted, done.stdout + done.stderr
+    assert {name: values.get(name) for name in wanted} == wanted, done.stdout + done.stderr

@@ -97,8 +97,8 @@ def test_what_mip_installs_boots(bench, tmp_path):
     )
     (tmp_path / "flash.bin").write_bytes(made)
     board = bench(software=True, boot_blank=True)
-    said = _mpremote(board, "mip", "install", "--target", "/", str(tmp_path / "mip" / "package.json"))
-    assert "Done" in said and "umqtt" not in said
+    output = _mpremote(board, "mip", "install", "--target", "/", str(tmp_path / "mip" / "package.json"))
+    assert "Done" in output and "umqtt" not in output
     files = _mpremote(board, "fs", "ls", ":aliot/roots")
     assert "aliyun.der" in files and "globalsign_r1.der" in files
     board.call(board.chip.power_off)
@@ -119,8 +119,8 @@ def test_a_reset_by_the_lines_prints_the_rom_then_runs_main(running):
         port.dtr = False
         port.rts = True
         port.rts = False
-        said = port.read_until(b">>> ")
-        assert b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)" in said and b"main runs" in said
+        output = port.read_until(b">>> ")
+        assert b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)" in output and b"main runs" in output
         port.write(b"print(1 +")
         port.read_until(b"print(1 +")
         port.write(b"\x03")
@@ -146,8 +146,8 @@ def test_a_reset_by_the_lines_prints_the_rom_then_runs_main(running):
 )
 def test_what_is_wrong_with_its_arguments_is_one_line(tmp_path, capsys, arguments):
     assert main(["board", "--flash", str(tmp_path / "flash.bin"), *arguments]) == 1
-    said = capsys.readouterr()
-    assert said.out == "" and re.fullmatch(r"error: [^\n]+\n", said.err)
+    output = capsys.readouterr()
+    assert output.out == "" and re.fullmatch(r"error: [^\n]+\n", output.err)
 
 
 def test_a_port_in_use_and_a_file_that_is_no_flash_are_one_line(bench, tmp_path, capsys):
@@ -225,10 +225,10 @@ def test_boards_take_free_ports_and_play_anywhere_with_secrets_that_only_the_own
         for name in ("one", "two")
     ]
     try:
-        said = [[json.loads(board.stdout.readline()) for _ in range(3)] for board in boards]
-        urls = {lines[0]["url"] for lines in said}
+        output = [[json.loads(board.stdout.readline()) for _ in range(3)] for board in boards]
+        urls = {lines[0]["url"] for lines in output}
         assert len(urls) == 2 and all(url.startswith("rfc2217://127.0.0.1:") for url in urls)
-        assert "ROOT=there/one/cloud/ca.der CERT=there/one/cert.json" in said[0][2]["hint"]
+        assert "ROOT=there/one/cloud/ca.der CERT=there/one/cert.json" in output[0][2]["hint"]
         folder = tmp_path / "there" / "one"
         private = ["cert.json", "config.json", "cloud/cloud.toml", "cloud/state.sqlite"]
         assert [stat.S_IMODE((folder / name).stat().st_mode) for name in private] == [0o600] * len(private)

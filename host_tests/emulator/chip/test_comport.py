@@ -95,8 +95,8 @@ def test_each_request_of_rfc_2217_gets_its_answer(option, name):
 
 
 def test_it_opens_with_binary_and_the_com_port_option():
-    said = bytes(ComPort(Port()).replies)
-    assert {said[at : at + 3] for at in range(0, len(said), 3)} >= {
+    output = bytes(ComPort(Port()).replies)
+    assert {output[at : at + 3] for at in range(0, len(output), 3)} >= {
         b"\xff\xfd\x2c",
         b"\xff\xfb\x00",
         b"\xff\xfd\x00",
@@ -165,8 +165,8 @@ def test_a_post_to_the_port_is_told_what_it_is_and_frees_it(bench):
     chip.chip.receive = heard.append
     with socket.create_connection(("127.0.0.1", chip.server.port), timeout=10) as stranger:
         stranger.sendall(STRANGERS["a web page's POST"])
-        said = b"".join(iter(lambda: stranger.recv(4096), b""))
-    assert b"rfc2217://" in said and heard == []
+        output = b"".join(iter(lambda: stranger.recv(4096), b""))
+    assert b"rfc2217://" in output and heard == []
     with serial.serial_for_url(chip.url, timeout=2) as port:
         port.write(b"from a client")
         port.flush()
@@ -198,8 +198,8 @@ def test_pyserials_client_opens_sets_and_reads_everything_back(bench):
 def test_a_blank_board_prints_what_the_rom_prints(bench):
     chip = bench()
     with serial.serial_for_url(chip.url, timeout=2) as port:
-        said = port.read_until(b"invalid header: 0xffffffff\r\n" * 8)
-    assert b"ets Jul 29 2019" in said or b"invalid header" in said
+        output = port.read_until(b"invalid header: 0xffffffff\r\n" * 8)
+    assert b"ets Jul 29 2019" in output or b"invalid header" in output
 
 
 def test_a_second_client_is_told_that_the_port_is_taken(bench):

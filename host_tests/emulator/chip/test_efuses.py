@@ -25,9 +25,9 @@ BURNS = {
 }
 
 
-def _summary(said):
+def _summary(result):
     """{name: (value, readable, writeable)} of `espefuse summary --format json`."""
-    text = re.search(r"^\{.*^\}", said, re.DOTALL | re.MULTILINE).group()
+    text = re.search(r"^\{.*^\}", result, re.DOTALL | re.MULTILINE).group()
     return {
         name: (field["value"], field["readable"], field["writeable"])
         for name, field in json.loads(text).items()
@@ -43,12 +43,12 @@ def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burn
     shutil.copy(tmp_path / "wire.bin", tmp_path / "virtual.bin")
     for command in BURNS[chip]:
         command = [tmp_path / "key" if word == "KEY" else word for word in command]
-        said = espefuse(board, "--do-not-confirm", *command)
-        assert said.status == 0 and "Successful" in said, said
-        said = espefuse(
+        result = espefuse(board, "--do-not-confirm", *command)
+        assert result.status == 0 and "Successful" in result, result
+        result = espefuse(
             None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "--do-not-confirm", *command
         )
-        assert said.status == 0, said
+        assert result.status == 0, result
     wire = espefuse(board, "summary", "--format", "json")
     virtual = espefuse(
         None, "--chip", chip, "--path-efuse-file", tmp_path / "virtual.bin", "summary", "--format", "json"
@@ -107,26 +107,26 @@ def test_security_is_told_as_it_was_burned(bench, esptool, chip, burns, word):
     board = bench(chip=chip)
     for burn in burns:
         board.chip.efuses.burn(*burn)
-    said = esptool(board, "get-security-info")
-    assert said.status == 0 and word in said
+    result = esptool(board, "get-security-info")
+    assert result.status == 0 and word in result
 
 
 def test_secure_download_mode_answers_nothing_but_what_it_may(bench, esptool, tmp_path):
     board = bench(chip="esp32c3")
     board.chip.efuses.burn(0, 4, 1 << 5)
     (tmp_path / "data").write_bytes(b"plain" * 100)
-    said = esptool(board, "read-mac")
-    assert "Secure Download Mode" in said or said.status == 2
-    said = esptool(board, "--no-stub", "write-flash", "--flash-size", "4MB", "0x10000", tmp_path / "data")
-    assert said.status == 0, said
+    result = esptool(board, "read-mac")
+    assert "Secure Download Mode" in result or result.status == 2
+    result = esptool(board, "--no-stub", "write-flash", "--flash-size", "4MB", "0x10000", tmp_path / "data")
+    assert result.status == 0, result
     assert board.nor.read(0x10000, 500) == b"plain" * 100
 
 
 def test_download_mode_can_be_switched_off_for_good(bench, esptool):
     board = bench()
     board.chip.efuses.burn(0, 0, 1 << 27)
-    said = esptool(board, "--connect-attempts", "1", "read-mac")
-    assert said.status == 2 and "Wrong boot mode detected (0x13)" in said
+    result = esptool(board, "--connect-attempts", "1", "read-mac")
+    assert result.status == 2 and "Wrong boot mode detected (0x13)" in result
 
 
 def test_esptool_refuses_plain_data_where_flash_encryption_is_locked_in(bench, esptool, tmp_path):
@@ -134,5 +134,5 @@ def test_esptool_refuses_plain_data_where_flash_encryption_is_locked_in(bench, e
     board.chip.efuses.burn(0, 0, 1 << 20)
     board.chip.efuses.burn(0, 6, 1 << 7)
     (tmp_path / "data").write_bytes(b"plain" * 100)
-    said = esptool(board, "write-flash", "0x10000", tmp_path / "data")
-    assert said.status == 2 and "encrypted" in said
+    result = esptool(board, "write-flash", "0x10000", tmp_path / "data")
+    assert result.status == 2 and "encrypted" in result

@@ -36,44 +36,44 @@ def test_write_verify_read_and_erase(chip, mode, esptool, tmp_path):
     (tmp_path / "data").write_bytes(data)
     chip.nor.program(0x20000, b"\0" * 0x3000)
 
-    said = esptool(chip, *mode, "write-flash", "0x20000", tmp_path / "data")
-    assert said.status == 0 and "Hash of data verified" in said
+    result = esptool(chip, *mode, "write-flash", "0x20000", tmp_path / "data")
+    assert result.status == 0 and "Hash of data verified" in result
     assert chip.nor.read(0x20000, len(data)) == data
 
-    said = esptool(chip, *mode, "verify-flash", "0x20000", tmp_path / "data")
-    assert said.status == 0 and "digest matched" in said
+    result = esptool(chip, *mode, "verify-flash", "0x20000", tmp_path / "data")
+    assert result.status == 0 and "digest matched" in result
 
-    said = esptool(chip, *mode, "read-flash", "0x22000", "0x500", tmp_path / "back")
-    assert said.status == 0 and (tmp_path / "back").read_bytes() == data[0x2000:0x2500]
+    result = esptool(chip, *mode, "read-flash", "0x22000", "0x500", tmp_path / "back")
+    assert result.status == 0 and (tmp_path / "back").read_bytes() == data[0x2000:0x2500]
 
     chip.nor.program(0x21000, b"\0" * 16)
-    said = esptool(chip, *mode, "verify-flash", "0x20000", tmp_path / "data")
-    assert said.status == 2 and "verification failed" in said.lower()
+    result = esptool(chip, *mode, "verify-flash", "0x20000", tmp_path / "data")
+    assert result.status == 2 and "verification failed" in result.lower()
 
-    said = esptool(chip, *mode, "erase-region", "0x21000", "0x1000")
-    assert said.status == 0
+    result = esptool(chip, *mode, "erase-region", "0x21000", "0x1000")
+    assert result.status == 0
     assert chip.nor.read(0x21000, 0x1000) == b"\xff" * 0x1000
     assert chip.nor.read(0x20000, 0x1000) == data[:0x1000]
 
 
 def test_identification(chip, mode, esptool):
     name = chip.chip.model.name
-    said = esptool(chip, *mode, "flash-id")
-    assert said.status == 0
-    assert NAMES[name] in said and "24:0a:c4:aa:bb:0c" in said
-    assert "Manufacturer: ef" in said and "Device: 4016" in said and "Detected flash size: 4MB" in said
-    assert "Crystal frequency:  40MHz" in said
+    result = esptool(chip, *mode, "flash-id")
+    assert result.status == 0
+    assert NAMES[name] in result and "24:0a:c4:aa:bb:0c" in result
+    assert "Manufacturer: ef" in result and "Device: 4016" in result and "Detected flash size: 4MB" in result
+    assert "Crystal frequency:  40MHz" in result
     for command in ("read-mac", "chip-id"):
-        said = esptool(chip, *mode, command)
-        assert said.status == 0 and said.count("24:0a:c4:aa:bb:0c") >= 2
-    said = esptool(chip, *mode, "get-security-info")
+        result = esptool(chip, *mode, command)
+        assert result.status == 0 and result.count("24:0a:c4:aa:bb:0c") >= 2
+    result = esptool(chip, *mode, "get-security-info")
     if name == "esp32":
-        assert said.status == 2 and "Failed to get security info" in said
+        assert result.status == 2 and "Failed to get security info" in result
     else:
         assert (
-            said.status == 0
-            and f"Chip ID: {chip.chip.model.chip.image_id}" in said
-            and "Secure Boot: Disabled" in said
+            result.status == 0
+            and f"Chip ID: {chip.chip.model.chip.image_id}" in result
+            and "Secure Boot: Disabled" in result
         )
 
 
@@ -82,18 +82,18 @@ def test_erase_flash(chip, esptool):
     chip.nor.program(chip.nor.size - 100, b"\0" * 100)
     assert esptool(chip, "erase-flash").status == 0
     assert not chip.nor.read(0, chip.nor.size).strip(b"\xff")
-    said = esptool(chip, "--no-stub", "erase-flash")
-    assert said.status == 2  # the ROM has no such command
+    result = esptool(chip, "--no-stub", "erase-flash")
+    assert result.status == 2  # the ROM has no such command
 
 
 @pytest.mark.parametrize("options", [("-u",), ("-z",)])
 def test_compressed_and_plain_leave_what_lies_behind_the_file_alone(chip, mode, esptool, tmp_path, options):
     """Without the stub the last block is padded with 0xFF over what follows in its sector: NOR keeps that."""
     (tmp_path / "data").write_bytes(b"front" * 100)
-    said = esptool(
+    result = esptool(
         chip, *mode, "write-flash", *options, "0x30000", tmp_path / "data", "0x31000", tmp_path / "data"
     )
-    assert said.status == 0
+    assert result.status == 0
     for at in (0x30000, 0x31000):
         assert chip.nor.read(at, 500) == b"front" * 100
         assert not chip.nor.read(at + 500, 0x1000 - 500).strip(b"\xff")
@@ -102,8 +102,10 @@ def test_compressed_and_plain_leave_what_lies_behind_the_file_alone(chip, mode, 
 @pytest.mark.parametrize("baud", [230400, 921600])
 def test_the_rate_changes_and_the_data_arrives(chip, mode, esptool, tmp_path, baud):
     (tmp_path / "data").write_bytes(os.urandom(5000))
-    said = esptool(chip, "--baud", baud, *mode, "write-flash", "0x10000", tmp_path / "data")
-    assert said.status == 0 and f"Changing baud rate to {baud}" in said and "Hash of data verified" in said
+    result = esptool(chip, "--baud", baud, *mode, "write-flash", "0x10000", tmp_path / "data")
+    assert (
+        result.status == 0 and f"Changing baud rate to {baud}" in result and "Hash of data verified" in result
+    )
 
 
 def test_a_host_at_another_rate_than_the_chip_is_not_understood(bench):
@@ -121,22 +123,22 @@ def test_a_host_at_another_rate_than_the_chip_is_not_understood(bench):
     ("emulated", "asked"), [("esp32", "esp32c3"), ("esp32s3", "esp32"), ("esp32c3", "esp32s3")]
 )
 def test_a_wrong_chip_is_found_out(bench, esptool, emulated, asked):
-    said = esptool(bench(chip=emulated), "--chip", asked, "read-mac")
-    assert said.status == 2 and "Wrong chip argument?" in said
+    result = esptool(bench(chip=emulated), "--chip", asked, "read-mac")
+    assert result.status == 2 and "Wrong chip argument?" in result
 
 
 def test_a_hash_that_does_not_match_is_an_error(chip, mode, esptool, tmp_path):
     (tmp_path / "data").write_bytes(b"hello" * 500)
     chip.chip.faults["bad-md5"] = 1
-    said = esptool(chip, *mode, "write-flash", "0x10000", tmp_path / "data")
-    assert said.status == 2 and "MD5 of file does not match data in flash" in said
+    result = esptool(chip, *mode, "write-flash", "0x10000", tmp_path / "data")
+    assert result.status == 2 and "MD5 of file does not match data in flash" in result
 
 
 def test_a_file_that_does_not_fit_is_refused(bench, esptool, tmp_path):
     chip = bench(size=2 << 20)
     (tmp_path / "data").write_bytes(b"x" * 0x2000)
-    said = esptool(chip, "write-flash", "0x1ff000", tmp_path / "data")
-    assert said.status == 2 and "will not fit in 2097152 bytes of flash" in said
+    result = esptool(chip, "write-flash", "0x1ff000", tmp_path / "data")
+    assert result.status == 2 and "will not fit in 2097152 bytes of flash" in result
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 16])
@@ -149,8 +151,8 @@ def test_watchdog_and_usb_resets(bench, esptool):
     assert esptool(chip, "--no-stub", "--after", "watchdog-reset", "read-mac").status == 0
     assert esptool(chip, "read-mac").status == 0
     usb = bench("usb.bin", chip="esp32s3", style="usb")
-    said = esptool(usb, "--before", "usb-reset", "--after", "no-reset", "read-mac")
-    assert said.status == 0 and "reset into the ROM loader" in usb.log
+    result = esptool(usb, "--before", "usb-reset", "--after", "no-reset", "read-mac")
+    assert result.status == 0 and "reset into the ROM loader" in usb.log
 
 
 def test_native_usb_goes_away_when_the_application_takes_over(bench):
@@ -217,10 +219,10 @@ def test_reading_with_the_stub_streams_and_hashes(bench):
 def test_staying_in_the_stub_and_leaving_it(bench, esptool):
     chip = bench()
     assert esptool(chip, "--after", "no-reset-stub", "read-mac").status == 0
-    said = esptool(chip, "--before", "no-reset", "--after", "no-reset", "read-mac")
-    assert said.status == 0 and "already running" in said
-    said = esptool(chip, "--before", "no-reset", "read-mac")
-    assert said.status == 0 and "Uploading stub flasher" in said
+    result = esptool(chip, "--before", "no-reset", "--after", "no-reset", "read-mac")
+    assert result.status == 0 and "already running" in result
+    result = esptool(chip, "--before", "no-reset", "read-mac")
+    assert result.status == 0 and "Uploading stub flasher" in result
 
 
 # --- what goes wrong on a bench
@@ -286,8 +288,8 @@ def test_a_limited_wire_still_carries_everything(bench):
 def test_the_stock_image_of_micropython_goes_over_the_wire(bench, esptool, stock_image):
     path, image = stock_image
     chip = bench()
-    said = esptool(chip, "--baud", "921600", "write-flash", "0x1000", path)
-    assert said.status == 0 and "Hash of data verified" in said
+    result = esptool(chip, "--baud", "921600", "write-flash", "0x1000", path)
+    assert result.status == 0 and "Hash of data verified" in result
     assert chip.nor.read(0x1000, len(image)) == image
     assert chip.chip.state == "running"  # bootloader, table and application are found
 
@@ -304,12 +306,12 @@ def test_untouched(bench, name, tmp_path):
     """The command as a person types it, with nothing of it or of pyserial changed."""
     chip = bench(chip=name)
     (tmp_path / "data").write_bytes(b"as typed " * 300)
-    arguments, words = UNTOUCHED[name]
+    arguments, message = UNTOUCHED[name]
     arguments = [str(tmp_path / "data") if word == "DATA" else word for word in arguments]
     command = [sys.executable, "-m", "esptool", "--port", chip.url, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(words, done.stdout)
+    assert re.search(message, done.stdout)
     if name == "esp32":
         assert "Hash of data verified" in done.stdout
         assert chip.nor.read(0x10000, 2700) == b"as typed " * 300

@@ -314,11 +314,11 @@ def test_what_is_not_emulated_is_said_in_the_log_at_once(device):
     for topic, reason in MISSING.items():
         client.send(Publish(topic, property_post()))
         client.nothing()
-        said = [
+        missing = [
             (one["topic"], one["reason"]) for one in cloud.log(event="not emulated", after=0, pk=PK, dn=DN)
         ]
-        assert ((topic, reason) in said) == (reason is not None), topic
-    assert len(said) == len([reason for reason in MISSING.values() if reason])
+        assert ((topic, reason) in missing) == (reason is not None), topic
+    assert len(missing) == len([reason for reason in MISSING.values() if reason])
 
 
 @pytest.mark.parametrize("switch", ["honoured", "ignored"])

@@ -33,12 +33,12 @@ AT_HOME = {"device": [{"device_name": DN, "device_secret": DS}]}
 
 
 def test_the_c_sdks_request_and_the_connect_after_it(run):
-    said = VECTOR["outputs"]
+    outputs = VECTOR["outputs"]
     with run(settings(kind="public")) as cloud:
         status, head, body = cloud.https_raw(
             f"POST {AUTH} HTTP/1.1\r\nHost: {auth_host(SHANGHAI)}\r\nConnection: close\r\n"
-            f"Content-Type: {said['content_type']}\r\nContent-Length: {len(said['body'])}\r\n\r\n"
-            f"{said['body']}"
+            f"Content-Type: {outputs['content_type']}\r\nContent-Length: {len(outputs['body'])}\r\n\r\n"
+            f"{outputs['body']}"
         )
         answer, example = json.loads(body), json.loads(VECTOR["inputs"]["server_reply_example"])
         assert status == 200 and "application/json" in head
@@ -47,16 +47,22 @@ def test_the_c_sdks_request_and_the_connect_after_it(run):
         for name in given:
             example["data"].pop(name)
         assert answer == example
-        assert answer["data"]["resources"]["mqtt"] == {"host": said["mqtt_host"], "port": said["mqtt_port"]}
-        packet = codec.Connect(said["mqtt_client_id"], given["iotId"], given["iotToken"].encode(), 300)
-        assert login(cloud, packet, said["mqtt_host"]) == 0
+        assert answer["data"]["resources"]["mqtt"] == {
+            "host": outputs["mqtt_host"],
+            "port": outputs["mqtt_port"],
+        }
+        packet = codec.Connect(outputs["mqtt_client_id"], given["iotId"], given["iotToken"].encode(), 300)
+        assert login(cloud, packet, outputs["mqtt_host"]) == 0
         assert (
             login(
                 cloud,
                 codec.Connect(
-                    said["mqtt_client_id"], said["mqtt_username"], said["mqtt_password"].encode(), 300
+                    outputs["mqtt_client_id"],
+                    outputs["mqtt_username"],
+                    outputs["mqtt_password"].encode(),
+                    300,
                 ),
-                said["mqtt_host"],
+                outputs["mqtt_host"],
             )
             == 3
         )

@@ -108,7 +108,7 @@ def test_a_killed_cloud_has_forgotten_nothing_that_a_device_was_told(tmp_path, c
 
 
 @pytest.mark.parametrize(
-    "method, path, body, status, says",
+    "method, path, body, status, message",
     [
         ("GET", "/identities/nobody", None, 404, "no identity nobody"),
         ("POST", f"/identities/{ID2}/state", {"state": "asleep"}, 400, "state must be one of active, "),
@@ -129,8 +129,8 @@ def test_a_killed_cloud_has_forgotten_nothing_that_a_device_was_told(tmp_path, c
         ("POST", f"/products/{PK}/dynamic_registration", {"enabled": True}, 409, "authenticates by id2"),
     ],
 )
-def test_console_calls_that_are_refused(shared, method, path, body, status, says):
-    assert says in shared.admin(method, path, body, status)["error"]
+def test_console_calls_that_are_refused(shared, method, path, body, status, message):
+    assert message in shared.admin(method, path, body, status)["error"]
 
 
 def test_other_products_have_no_quota_and_no_white_list(run):
@@ -163,7 +163,7 @@ def refusal(**product):
 
 
 @pytest.mark.parametrize(
-    "product, says",
+    "product, message",
     [
         ({"product_secret": "h4I4dneEFp7EImTv"}, "product.product_secret: of an ID2 product is the prov"),
         ({"product_secret": "i21XXXXX" + "*" * 24}, "product.product_secret: of an ID2 product"),
@@ -182,9 +182,9 @@ def refusal(**product):
         ({"dynamic_registration": True}, 'product.dynamic_registration: needs auth = "secret"'),
     ],
 )
-def test_a_configuration_that_is_wrong(product, says):
-    said = refusal(**product)
-    assert says in said and "\n" not in said and KEY not in said
+def test_a_configuration_that_is_wrong(product, message):
+    error = refusal(**product)
+    assert message in error and "\n" not in error and KEY not in error
 
 
 def test_what_is_left_out_is_generated_and_kept(run):

@@ -200,7 +200,7 @@ def test_faults_of_mqtt_strike_inside_itls_too(armed):
 
 
 @pytest.mark.parametrize(
-    "fault, says",
+    "fault, message",
     [
         ({"when": "challenge", "kind": "spoil"}, "what: None is not one of short_challenge"),
         ({"when": "challenge", "kind": "spoil", "what": "old"}, "what: 'old' is not one of short_challenge"),
@@ -211,8 +211,8 @@ def test_faults_of_mqtt_strike_inside_itls_too(armed):
         ({"when": "handshake", "kind": "certificate"}, "kind: 'certificate' is not one of"),
     ],
 )
-def test_faults_that_cannot_be_armed(armed, fault, says):
-    assert says in armed.admin("POST", "/faults", {"where": "itls", **fault}, 400)["error"]
+def test_faults_that_cannot_be_armed(armed, fault, message):
+    assert message in armed.admin("POST", "/faults", {"where": "itls", **fault}, 400)["error"]
 
 
 def test_a_certificate_fault_is_for_tls_only(armed):

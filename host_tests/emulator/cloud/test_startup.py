@@ -248,9 +248,9 @@ def test_out_of_files_one_line_is_said_and_devices_on_line_keep_their_service(tm
         "--run-dir",
         tmp_path / "run",
     ]
-    with open(tmp_path / "said", "wb") as said:
+    with open(tmp_path / "said", "wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL, preexec_fn=low
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=output, stdin=subprocess.DEVNULL, preexec_fn=low
         )
     crowd = []
     try:

@@ -334,12 +334,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_push_that_says_something_else(factory, kind):
-    parameters, said = FAULTS[kind]
+    parameters, reason = FAULTS[kind]
     pair = factory.ready()
     factory.cloud.arm("x509", "push", kind, dn=XDN, **parameters)
     with client(factory.cloud, pair) as device:
         device.online(first())
-        assert pushed(device.read()) == said
+        assert pushed(device.read()) == reason
 
 
 def test_a_push_that_is_lost_and_one_that_is_cut(factory):

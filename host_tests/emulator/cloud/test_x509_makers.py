@@ -21,8 +21,8 @@ CHEAP = 2**10  # scrypt, for a passphrase of the test's own
 
 @pytest.fixture
 def openssl(tmp_path):
-    def run(*words):
-        done = subprocess.run(["openssl", *map(str, words)], cwd=tmp_path, capture_output=True, text=True)
+    def run(*arguments):
+        done = subprocess.run(["openssl", *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -84,8 +84,8 @@ def test_all_of_it_made_by_openssl(factory, openssl, tmp_path):
     pair = signed(openssl, tmp_path, "device", XDN, "-days", 3650)
     serial = openssl("x509", "-in", pair[0], "-noout", "-serial").strip().removeprefix("serial=")
     factory.associate((XPK, XDN, serial))
-    with s_client(cloud, *pair) as said:
-        assert said[0] == codec.Connack(0) and pushed(said[1]) == PUSH["payload"]
+    with s_client(cloud, *pair) as output:
+        assert output[0] == codec.Connack(0) and pushed(output[1]) == PUSH["payload"]
 
 
 class s_client:

@@ -135,7 +135,7 @@ def device(burned, media=None, config=None):
     made = Device(config, Wired(), Store(media))
     made.media = media
     made.states = []
-    made.watch(lambda state, said: made.states.append((state, dict(said))))
+    made.watch(lambda state, reported: made.states.append((state, dict(reported))))
     made.start()
     return made
 
@@ -155,4 +155,4 @@ def online(made, tries=8):
 
 
 def names(made):
-    return [state for state, said in made.states]
+    return [state for state, reported in made.states]

@@ -261,10 +261,10 @@ class Server:
         master = prf(self.premaster, b"master secret", client + server, 48)
         self.peer, self.own = directions(suite, master, client, server)
         message = self.opened(wire.taken[-1])[1]
-        said = sha256(client_hello + self.server_hello).digest()
-        assert message == FINISHED + prf(master, b"client finished", said, 12)
-        said = sha256(client_hello + self.server_hello + message).digest()
-        self.finished_message = FINISHED + prf(master, b"server finished", said, 12)
+        transcript = sha256(client_hello + self.server_hello).digest()
+        assert message == FINISHED + prf(master, b"client finished", transcript, 12)
+        transcript = sha256(client_hello + self.server_hello + message).digest()
+        self.finished_message = FINISHED + prf(master, b"server finished", transcript, 12)
 
     def sealed(self, kind, data):
         return plain(kind, self.own.seal(kind, data, bytes(range(16))))

@@ -106,6 +106,6 @@ def _registered(register, method, stream, good):
 
 
 def _quiet(problem):
-    said = "%s %s %s %r" % (problem.code, problem.detail, problem.advice, problem)
+    shown = "%s %s %s %r" % (problem.code, problem.detail, problem.advice, problem)
     assert problem.retry in ("now", "later", "never")
-    assert PRODUCT_SECRET not in said and DEVICE_SECRET not in said, "a secret is told"
+    assert PRODUCT_SECRET not in shown and DEVICE_SECRET not in shown, "a secret is told"

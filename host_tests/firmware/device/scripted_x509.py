@@ -120,7 +120,7 @@ def on(**settings):
     config.update(settings)
     made = Device(config, Wired(), Store())
     made.states = []
-    made.watch(lambda state, told: made.states.append((state, dict(told))))
+    made.watch(lambda state, reported: made.states.append((state, dict(reported))))
     made.start()
     made.session.random = lambda n: 0
     return made
@@ -149,7 +149,7 @@ def again(made):
 
 
 def last(made, state):
-    return [told for name, told in made.states if name == state][-1]
+    return [reported for name, reported in made.states if name == state][-1]
 
 
 def kept(name):

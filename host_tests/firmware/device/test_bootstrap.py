@@ -154,12 +154,12 @@ def test_settings_that_cannot_be_one_are_refused():
     ):
         # in config.json: named, and what is burned serves
         made = device(fields(b"https", b"region"), config={"endpoint": wrong})
-        state, said = made.states[1]
+        state, reported = made.states[1]
         assert (
-            (state, said["code"]) == ("error", "settings")
-            and "endpoint." in said["detail"]
-            and said["advice"]
-        ), said
+            (state, reported["code"]) == ("error", "settings")
+            and "endpoint." in reported["detail"]
+            and reported["advice"]
+        ), reported
         assert (made.endpoint.auth, made.endpoint.bootstrap) == ("https", "region")
     for burned in (
         fields(b"ftp"),

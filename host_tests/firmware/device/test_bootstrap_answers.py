@@ -84,14 +84,14 @@ def test_an_answer_that_trickles_or_comes_in_chunks():
     assert answered(place(), "/auth/bootstrap", CLOSED) == (FRANKFURT, 1883)
 
 
-def test_every_code_has_its_class_and_advice(code, retry, words):
+def test_every_code_has_its_class_and_advice(code, retry, message):
     for status in ("200 OK", "400 Bad Request"):
         for path in ("/auth/devicename", "/auth/bootstrap"):
             problem = raises(
                 AuthRefused, answered, http('{"code":%d,"message":"because"}' % code, status), path
             )
             assert (problem.number, problem.code, problem.retry) == (code, "auth.%d" % code, retry)
-            assert problem.detail == "because" and words in problem.advice
+            assert problem.detail == "because" and message in problem.advice
     assert "nothing to do" in raises(AuthRefused, answered, http('{"code":500}')).advice
 
 

@@ -35,7 +35,7 @@ DAY = 86400
 
 
 def last(made, name):
-    return [said for state, said in made.states if state == name][-1]
+    return [reported for state, reported in made.states if state == name][-1]
 
 
 TABLES = {
@@ -161,12 +161,12 @@ def test_a_question_waits_as_a_connect_does():
     platform = Platform(http('{"code":401}'))
     made = device(fields(b"https"))
     made.poll(0)
-    state, said = made.states[-1]
+    state, reported = made.states[-1]
     assert (
         state == "refused"
-        and said["code"] == "auth.401"
-        and said["wait"] >= 3600
-        and said["retry"] == "never"
+        and reported["code"] == "auth.401"
+        and reported["wait"] >= 3600
+        and reported["retry"] == "never"
     )
     assert not made.poll(0) and len(platform.asked) == 1
 
@@ -184,8 +184,8 @@ def test_what_has_gone_wrong_with_a_question_is_told_and_tried_again(script, cod
     platform = Platform(script, place(), OK)
     made = device(fields(bootstrap=b"region"))
     made.poll(0)
-    said = made.states[-1]
-    assert said[0] == state and said[1]["code"] == code and said[1]["advice"]
+    reported = made.states[-1]
+    assert reported[0] == state and reported[1]["code"] == code and reported[1]["advice"]
     assert all([stream.closed for stream in platform.streams])
     assert "place" not in made.media[0].kept
     online(made)
@@ -246,11 +246,14 @@ def test_a_stale_token_is_thrown_away_and_asked_for_anew():
     platform.scripts = [BUSY, token(iot_token="f" * 32), OK]
     after = again(made)
     after.poll(0)
-    state, said = after.states[-1]
+    state, reported = after.states[-1]
     assert (
-        state == "refused" and said["code"] == "auth.token" and said["retry"] == "now" and said["wait"] <= 2
+        state == "refused"
+        and reported["code"] == "auth.token"
+        and reported["retry"] == "now"
+        and reported["wait"] <= 2
     )
-    assert "asks again" in said["advice"]
+    assert "asks again" in reported["advice"]
     online(after)
     assert platform.login()[2] == "f" * 32 and b"f" * 32 in made.media[0].kept["place"]
     assert TOKEN.encode() not in made.media[0].kept["place"]

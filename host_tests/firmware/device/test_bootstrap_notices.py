@@ -42,12 +42,12 @@ def test_a_notice_leads_to_a_new_bootstrap():
         and b"200" in stream.written()
     )
     assert stream.closed and not made.connected and made.media[0].kept["place"] == b"-"
-    state, said = made.states[-1]
+    state, reported = made.states[-1]
     assert (
         state == "offline"
-        and said["code"] == "auth.moved"
-        and "asks again" in said["advice"]
-        and said["wait"] <= 2
+        and reported["code"] == "auth.moved"
+        and "asks again" in reported["advice"]
+        and reported["wait"] <= 2
     )
     platform.scripts = [place(SINGAPORE), OK]
     online(made)

@@ -19,7 +19,7 @@ class Done(Exception):
 
 def restart(problem, uptime=1000):
     """(the line's fields, or None when none could be printed; seconds waited) of one crash."""
-    said, waits = [], []
+    states, waits = [], []
 
     def reset():
         raise Done
@@ -27,7 +27,7 @@ def restart(problem, uptime=1000):
     crash.time.sleep = lambda seconds: waits.append(seconds)
     crash.uptime = lambda: uptime
     machine.reset = reset
-    log.report = lambda state, fields: said.append((state, fields))
+    log.report = lambda state, fields: states.append((state, fields))
     try:
         crash.restart(problem)
     except Done:
@@ -35,8 +35,8 @@ def restart(problem, uptime=1000):
     else:
         raise AssertionError("no reset")
     waited = sum(waits)
-    assert not said or said[0][0] == "error" and said[0][1]["wait"] == waited
-    return said[0][1] if said else None, waited
+    assert not states or states[0][0] == "error" and states[0][1]["wait"] == waited
+    return states[0][1] if states else None, waited
 
 
 def test_the_wait_grows_with_each_crash_since_power_on_and_has_an_end():
@@ -89,9 +89,9 @@ def test_a_line_that_cannot_be_made_is_no_reason_not_to_reset():
         raise MemoryError
 
     crash._place = full
-    said, waited = restart(ValueError("x"))
+    states, waited = restart(ValueError("x"))
     crash._place = place
-    assert said is None and waited == 5
+    assert states is None and waited == 5
     assert restart(ValueError("x"))[1] == 10  # counted all the same
 
 

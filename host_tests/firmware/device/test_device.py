@@ -119,11 +119,14 @@ def test_a_secret_that_cannot_be_kept_is_not_used():
         medium.fault = "full"
     made.poll(0)
     made.poll(0)
-    state, said = made.states[-1]
+    state, reported = made.states[-1]
     assert (
-        state == "error" and said["code"] == "store" and said["nvs"] == "full" and said["littlefs"] == "full"
+        state == "error"
+        and reported["code"] == "store"
+        and reported["nvs"] == "full"
+        and reported["littlefs"] == "full"
     )
-    assert not platform.asked and said["wait"] >= 300
+    assert not platform.asked and reported["wait"] >= 300
 
 
 def test_a_refused_registration_says_so_and_waits():
@@ -134,8 +137,13 @@ def test_a_refused_registration_says_so_and_waits():
     registering(made, RegistrationError("bad user name or password", "register.mqtt.4", "later"))
     made.start()
     made.poll(0)
-    state, said = made.states[-1]
-    assert state == "refused" and said["code"] == "register.mqtt.4" and said["advice"] and said["wait"] >= 300
+    state, reported = made.states[-1]
+    assert (
+        state == "refused"
+        and reported["code"] == "register.mqtt.4"
+        and reported["advice"]
+        and reported["wait"] >= 300
+    )
     assert "issued" not in made.media[0].kept
 
 
@@ -144,9 +152,12 @@ def test_a_refused_connect_waits_minutes_and_does_not_register():
     made = device()
     made.start()
     made.poll(0)
-    state, said = made.states[-1]
+    state, reported = made.states[-1]
     assert (
-        state == "refused" and said["code"] == "mqtt.4" and said["wait"] >= 300 and "secret" in said["advice"]
+        state == "refused"
+        and reported["code"] == "mqtt.4"
+        and reported["wait"] >= 300
+        and "secret" in reported["advice"]
     )
     assert not made.poll(0) and len(platform.asked) == 1
     assert platform.streams[0].closed
@@ -158,8 +169,8 @@ def test_faults_of_the_link_are_offline_states():
         made = device()
         made.start()
         made.poll(0)
-        state, said = made.states[-1]
-        assert state == "offline" and said["code"] == problem.code and said["wait"] <= 2
+        state, reported = made.states[-1]
+        assert state == "offline" and reported["code"] == problem.code and reported["wait"] <= 2
 
 
 TABLES = {
@@ -296,8 +307,10 @@ def test_thrown_off_again_and_again_reports_a_twin():
         assert made.poll(0)
         platform.streams[-1].end = CLOSED
         made.poll(0)
-    state, said = made.states[-1]
-    assert state == "offline" and said["code"] == "twin" and said["wait"] >= 300 and said["advice"]
+    state, reported = made.states[-1]
+    assert (
+        state == "offline" and reported["code"] == "twin" and reported["wait"] >= 300 and reported["advice"]
+    )
 
 
 def test_a_network_that_goes_and_comes_back():
@@ -311,12 +324,12 @@ def test_a_network_that_goes_and_comes_back():
     assert not made.connected and made.states[-1][1]["code"] == "wifi"
     made.poll(0)
     assert network.joins == 1 and made.states[-1][0] == "wifi"
-    said = made.states[-1][1]
+    reported = made.states[-1][1]
     assert (
-        said["code"] == "wifi.password"
-        and said["advice"]
-        and said["up"] is False
-        and said["network"] == "test"
+        reported["code"] == "wifi.password"
+        and reported["advice"]
+        and reported["up"] is False
+        and reported["network"] == "test"
     )
     made.poll(0)
     assert network.joins == 1  # not at every look
@@ -349,11 +362,11 @@ def test_a_setting_that_cannot_be_is_named_and_the_default_serves():
         Platform()
         made = device(**{name: value})
         made.start()
-        said = [fields for state, fields in made.states if state == "error"]
+        reported = [fields for state, fields in made.states if state == "error"]
         assert (
-            len(said) == 1
-            and said[0]["code"] == "settings"
-            and name in said[0]["detail"]
-            and said[0]["advice"]
+            len(reported) == 1
+            and reported[0]["code"] == "settings"
+            and name in reported[0]["detail"]
+            and reported[0]["advice"]
         )
         assert getattr(made, name) == default and made.poll(0)

@@ -44,9 +44,9 @@ def test_a_handler_that_raises_costs_a_line_and_nothing_else():
         assert made.poll(0) and made.connected
         assert platform.streams[0].writes[-1] == b"\x40\x02\0" + bytes([number])  # acknowledged
     assert got == [b"bad", b"good", b"bad"]
-    said = errors(made)
-    assert len(said) == 2 and said[0]["code"] == "handler" and "KeyError" in said[0]["detail"]
-    assert "test_device" in said[0]["place"] and said[0]["topic"] == GET and said[0]["advice"]
+    found = errors(made)
+    assert len(found) == 2 and found[0]["code"] == "handler" and "KeyError" in found[0]["detail"]
+    assert "test_device" in found[0]["place"] and found[0]["topic"] == GET and found[0]["advice"]
 
 
 def test_what_a_person_types_ends_a_poll_all_the_same():

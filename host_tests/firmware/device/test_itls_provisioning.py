@@ -18,12 +18,12 @@ def first_connect(keep):
 
 
 def test_an_identity_is_kept_before_anything_more_is_said():
-    said = []
-    recorded, asks = first_connect(lambda made: said.append(len(wire.writes)))
+    written = []
+    recorded, asks = first_connect(lambda made: written.append(len(wire.writes)))
     wire = recorded.wire()
     stream = recorded.stream(wire, asks)
     stream.handshake()
-    assert said == [1] and asks.quota.spent == 1
+    assert written == [1] and asks.quota.spent == 1
 
 
 def test_an_identity_that_cannot_be_kept_is_not_used():

@@ -131,14 +131,14 @@ def test_a_setting_is_taken_or_named(row):
         if "endpoint." + name not in row["wrong"]:
             assert getattr(found, name) == override[name], name
     for name in row["wrong"]:
-        said = []
+        reported = []
 
         class Device:
             def state(self, state, fields):
-                said.append((state, fields["code"], fields["detail"], fields["advice"]))
+                reported.append((state, fields["code"], fields["detail"], fields["advice"]))
 
         rules.report(Device(), None, name)
-        state, code, detail, advice = said[0]
+        state, code, detail, advice = reported[0]
         assert (
             (state, code) == ("error", "settings")
             and detail.startswith("/config.json: %s has to be " % name)

@@ -101,7 +101,7 @@ def test_the_last_secret_wins_even_if_one_medium_missed_it():
 
 
 def test_one_good_copy_is_enough_and_the_bad_medium_is_named():
-    for fault, told in (("full", "full"), ("torn", "torn"), ("silent", "empty"), ("reads", "error 5")):
+    for fault, expected in (("full", "full"), ("torn", "torn"), ("silent", "empty"), ("reads", "error 5")):
         for bad in (0, 1):
             media = board()
             media[bad].fault = fault
@@ -200,19 +200,19 @@ FAULTS = (
 
 def test_a_medium_that_fails_in_any_way_is_a_sick_medium():
     """Whatever is raised, where a namespace is opened too (it is at each read and write)."""
-    for problem, said in FAULTS:
+    for problem, expected in FAULTS:
         for writes in (True, False):
             for bad in (0, 1):
                 media = list(board())
                 name = media[bad].NAME
                 media[bad] = Sudden(name, problem, writes)
                 store = Store(tuple(media))
-                assert store.burned() == (100, PRODUCT) and store.health[name] == said
-                assert store.issued(100, IDENTITY) is None and store.health[name] == said
+                assert store.burned() == (100, PRODUCT) and store.health[name] == expected
+                assert store.issued(100, IDENTITY) is None and store.health[name] == expected
                 assert store.save(100, IDENTITY, secret(5))[record.DEVICE_SECRET] == b"%032d" % 5
-                assert store.health == {name: said, media[1 - bad].NAME: "ok"}
+                assert store.health == {name: expected, media[1 - bad].NAME: "ok"}
                 assert store.issued(100, IDENTITY)[record.DEVICE_SECRET] == b"%032d" % 5
         both = Store((Sudden("nvs", problem), Sudden("littlefs", problem)))
-        assert both.burned() == (0, {}) and both.health == {"nvs": said, "littlefs": said}
+        assert both.burned() == (0, {}) and both.health == {"nvs": expected, "littlefs": expected}
         found = raises(StoreError, both.save, 100, IDENTITY, secret(5))
-        assert found.health == {"nvs": said, "littlefs": said} and "%032d" % 5 not in str(found)
+        assert found.health == {"nvs": expected, "littlefs": expected} and "%032d" % 5 not in str(found)

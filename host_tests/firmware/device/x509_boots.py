@@ -28,7 +28,7 @@ from scripted_x509 import (
 
 
 def names(made):
-    return [state for state, told in made.states]
+    return [state for state, reported in made.states]
 
 
 def test_a_first_boot_learns_who_it_is_with_one_handshake(made_by):
@@ -97,8 +97,8 @@ def test_the_published_connects(made_by):
     clock_at(132323)
     board.credential.present = lambda context: None  # long before it is valid
     board.poll(0)
-    said = platform.login()
-    assert said == (
+    sent = platform.login()
+    assert sent == (
         reconnect["clientId"].replace("132323232", "132323000"),
         reconnect["username"],
         reconnect["password"],
@@ -128,8 +128,8 @@ def test_without_a_push_an_unknown_board_goes_offline_and_asks_again(made_by):
     platform = Platform(ACCEPTED)
     board = on()
     assert not board.poll(0)
-    said = board.states[-1][1]
-    assert said["code"] == "x509.push" and said["retry"] == "now" and said["advice"]
+    reported = board.states[-1][1]
+    assert reported["code"] == "x509.push" and reported["retry"] == "now" and reported["advice"]
     assert platform.streams[0].closed and kept("issued") == [None, None]
     assert again(board) and board.device_name == "sensor-01"
 
@@ -163,8 +163,8 @@ def test_an_identity_that_no_medium_keeps_is_not_used(made_by):
     board = on()
     with Broken(*MEDIA):
         assert not board.poll(0)
-    said = board.states[-1][1]
-    assert said["code"] == "store" and said["wait"] >= 300 and platform.streams[0].closed
+    reported = board.states[-1][1]
+    assert reported["code"] == "store" and reported["wait"] >= 300 and platform.streams[0].closed
     assert board.device_name == "" and len(platform.streams[0].writes) == 1
 
 
@@ -204,16 +204,16 @@ def test_another_identity_than_stored_is_an_alarm(made_by):
     board = on()
     assert board.poll(0)  # nothing is waited for; the push is read with the next poll
     assert not board.poll(0)
-    said = board.states[-1][1]
-    assert said["code"] == "x509.identity" and "sensor-02" in said["detail"] and said["advice"]
+    reported = board.states[-1][1]
+    assert reported["code"] == "x509.identity" and "sensor-02" in reported["detail"] and reported["advice"]
     assert platform.streams[0].closed
     assert not again(board)  # now it asks first, and hears the same
-    state, said = board.states[-1]
+    state, reported = board.states[-1]
     assert (
         state == "error"
-        and said["code"] == "x509.identity"
-        and said["retry"] == "never"
-        and said["wait"] >= 3600
+        and reported["code"] == "x509.identity"
+        and reported["retry"] == "never"
+        and reported["wait"] >= 3600
     )
     assert (
         platform.login()[0] == ".|securemode=2|"
@@ -231,9 +231,12 @@ def test_a_refused_name_is_asked_for_and_another_one_is_an_alarm(made_by):
     platform = Platform(b"\x20\x02\0\5", ACCEPTED + push("a1X509ProdK", "sensor-09"))
     board = on()
     assert not board.poll(0)
-    state, said = board.states[-1]
+    state, reported = board.states[-1]
     assert (
-        state == "refused" and said["code"] == "mqtt.5" and said["wait"] >= 300 and "serial" in said["advice"]
+        state == "refused"
+        and reported["code"] == "mqtt.5"
+        and reported["wait"] >= 300
+        and "serial" in reported["advice"]
     )
     assert not again(board)
     assert board.states[-1][1]["code"] == "x509.identity" and platform.login()[0] == ".|securemode=2|"
@@ -267,9 +270,9 @@ def test_refusals_have_codes_of_their_own(made_by):
         Platform(script)
         board = on()
         assert not board.poll(0)
-        name, said = board.states[-1]
-        assert (name, said["code"]) == (state, code) and said["advice"], (name, said)
-        assert (said["wait"] >= 300) == (code in ("mqtt.5", "mqtt.4", "x509.refused")), said
+        name, reported = board.states[-1]
+        assert (name, reported["code"]) == (state, code) and reported["advice"], (name, reported)
+        assert (reported["wait"] >= 300) == (code in ("mqtt.5", "mqtt.4", "x509.refused")), reported
         assert kept("issued") == [None, None]
 
 
@@ -278,7 +281,7 @@ def test_refusals_have_codes_of_their_own(made_by):
 
 def test_what_is_no_pair_stops_the_board_with_its_own_error(made_by):
     certificate, key = unhex(made_by["good"][0]), unhex(made_by["good"][1])
-    for burned, code, words in (
+    for burned, code, text in (
         ({}, "x509.missing", "no certificate"),
         ({record.CERTIFICATE: certificate}, "x509.missing", "no private key"),
         ({record.PRIVATE_KEY: key}, "x509.missing", "no certificate"),
@@ -315,7 +318,7 @@ def test_what_is_no_pair_stops_the_board_with_its_own_error(made_by):
         Platform()
         problem = raises(X509Error, on)
         assert isinstance(problem, CredentialError) and problem.retry == "never" and problem.advice
-        assert problem.code == code and words in problem.detail, (problem.code, problem.detail)
+        assert problem.code == code and text in problem.detail, (problem.code, problem.detail)
 
 
 def test_dates_are_looked_at_before_a_connection_is_made(made_by):
@@ -330,9 +333,14 @@ def test_dates_are_looked_at_before_a_connection_is_made(made_by):
         board = on()
         assert board.poll(0) is (code is None)
         if code:
-            state, said = board.states[-1]
-            assert state == "error" and said["code"] == code and said["retry"] == retry and said["advice"]
-            assert said["wait"] >= 300 and not platform.streams
+            state, reported = board.states[-1]
+            assert (
+                state == "error"
+                and reported["code"] == code
+                and reported["retry"] == retry
+                and reported["advice"]
+            )
+            assert reported["wait"] >= 300 and not platform.streams
 
 
 def test_days_left_are_told(made_by):
@@ -341,5 +349,10 @@ def test_days_left_are_told(made_by):
     certificate = aliot.load("x509.pairs").pair(fields(made_by["good"]), "burned")
     board = on(now=certificate.ends - 40 * 86400 - 1)
     assert board.poll(0)
-    told = last(board, "certificate")
-    assert told == {"days": 40, "expires": made_by["expires"], "serial": made_by["serial"], "slot": "burned"}
+    reported = last(board, "certificate")
+    assert reported == {
+        "days": 40,
+        "expires": made_by["expires"],
+        "serial": made_by["serial"],
+        "slot": "burned",
+    }

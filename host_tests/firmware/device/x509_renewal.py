@@ -56,9 +56,14 @@ def test_a_new_certificate_that_is_refused_leaves_the_old_one_in_use_at_once(mad
     ):
         board, platform = renewing(made_by, script)
         assert not again(board)
-        state, said = board.states[-1]
-        assert state == "error" and said["code"] == "x509.trial" and why in said["detail"] and said["advice"]
-        assert said["wait"] <= 2
+        state, reported = board.states[-1]
+        assert (
+            state == "error"
+            and reported["code"] == "x509.trial"
+            and why in reported["detail"]
+            and reported["advice"]
+        )
+        assert reported["wait"] <= 2
         assert again(board) and platform.shown[-1] == unhex(made_by["good"][0])
         assert platform.login()[1] == "sensor-01&a1X509ProdK"  # an ordinary reconnect
         assert kept("renewed") == [None, None]

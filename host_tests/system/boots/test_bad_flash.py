@@ -113,9 +113,9 @@ def test_extra_roots_that_are_none_are_named_and_the_board_connects(fleet):
     board = fleet.board("device")
     put_files(board, {f"/roots/{name}": data for name, data in REFUSED.items()})
     boot = online(board)
-    said = boot.state("boot")
-    assert [name.partition(":")[0] for name in said["roots"]] == ["ca.der"]
-    assert sorted(said["roots_refused"]) == sorted(name.partition("/")[0] for name in REFUSED)
+    reported = boot.state("boot")
+    assert [name.partition(":")[0] for name in reported["roots"]] == ["ca.der"]
+    assert sorted(reported["roots_refused"]) == sorted(name.partition("/")[0] for name in REFUSED)
     assert not boot.state("offline") and not boot.state("error"), boot.lines
 
 
@@ -138,9 +138,11 @@ def test_a_root_that_is_gone_when_the_board_connects_costs_one_try(fleet):
     tree = littlefs.read(bytes(region(board, VFS)))
     put_files(board, {"/roots/b.der": tree["/roots/ca.der"]})
     boot = online(board)
-    said = boot.state("offline")
+    reported = boot.state("offline")
     assert (
-        said["code"] == "certificate.root" and "/roots/b.der" in said["detail"] and said["retry"] == "now"
+        reported["code"] == "certificate.root"
+        and "/roots/b.der" in reported["detail"]
+        and reported["retry"] == "now"
     ), boot.lines
 
 
@@ -153,13 +155,13 @@ def test_a_file_of_settings(fleet, row):
     board = fleet.board("device", main=MAIN)
     put_files(board, {"/config.json": row["bytes"].encode("latin-1").ljust(row["pad"])})
     boot = online(board)
-    said = [state for state in boot.states if state["aliot"] == "error"]
+    reported = [state for state in boot.states if state["aliot"] == "error"]
     if "fault" in row:
-        assert [state["code"] for state in said] == ["settings"], boot.lines
-        assert said[0]["detail"] == "/config.json " + row["fault"] and said[0]["advice"]
-        assert boot.states.index(said[0]) == 1, "right after the boot line"
+        assert [state["code"] for state in reported] == ["settings"], boot.lines
+        assert reported[0]["detail"] == "/config.json " + row["fault"] and reported[0]["advice"]
+        assert boot.states.index(reported[0]) == 1, "right after the boot line"
     else:
-        assert not said, boot.lines
+        assert not reported, boot.lines
 
 
 WRONG = [
@@ -189,9 +191,9 @@ def test_a_setting_that_is_wrong_is_named_and_the_default_serves(fleet, config):
     names += [
         f"endpoint.{name}" for name in config.get("endpoint", ()) if isinstance(config["endpoint"], dict)
     ]
-    said = [state for state in boot.states if state["aliot"] == "error"]
-    assert {state["detail"].split()[1] for state in said} == set(names), boot.lines
-    assert all(state["code"] == "settings" and " has to be " in state["detail"] for state in said)
+    reported = [state for state in boot.states if state["aliot"] == "error"]
+    assert {state["detail"].split()[1] for state in reported} == set(names), boot.lines
+    assert all(state["code"] == "settings" and " has to be " in state["detail"] for state in reported)
 
 
 @pytest.mark.parametrize(

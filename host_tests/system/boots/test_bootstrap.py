@@ -196,12 +196,12 @@ def test_a_fault_of_the_question_is_told_and_nothing_of_it_is_kept(fleet, cloud,
     board = asking(fleet, "https" if when == "auth" else "mqtt", timeout=SHORT if silence else PATIENT)
     cloud.arm({"where": "https", "when": when, "pk": board.product_key, "dn": board.device_name, **fault})
     board.start()
-    said = board.wait_for(lambda state: state["aliot"] in ANSWERS)
-    assert said["code"] == code and said["advice"], said
-    assert said["retry"] == dict((f"auth.{number}", retry) for number, retry in CODES).get(
-        code, said["retry"]
+    answer = board.wait_for(lambda state: state["aliot"] in ANSWERS)
+    assert answer["code"] == code and answer["advice"], answer
+    assert answer["retry"] == dict((f"auth.{number}", retry) for number, retry in CODES).get(
+        code, answer["retry"]
     )
-    if said["retry"] == "now":  # it asks again by itself
+    if answer["retry"] == "now":  # it asks again by itself
         assert board.wait_for("connected")["host"] == at(FRANKFURT)
         board.power_off()
     else:

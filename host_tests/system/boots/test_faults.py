@@ -42,7 +42,7 @@ CERTIFICATES = [
 @pytest.mark.parametrize("kind", ["https", "mqtt"])
 def test_a_certificate_that_must_not_be_trusted(fleet, kind, certificate, code):
     where = "https" if kind == "https" else "mqtt_tls"
-    board, said = strike(
+    board, answer = strike(
         fleet,
         kind,
         {
@@ -53,21 +53,21 @@ def test_a_certificate_that_must_not_be_trusted(fleet, kind, certificate, code):
             "times": None,
         },
     )
-    assert said["code"] == code and said["advice"], said
+    assert answer["code"] == code and answer["advice"], answer
     assert "issued" not in in_nvs(board) and fleet.registrations(board) == 0
     recovers(fleet, board)
 
 
 @pytest.mark.parametrize("kind", ["expired", "not_yet_valid"])
 def test_dates_that_are_refused_say_clock_when_no_server_set_it(fleet, kind):
-    board, said = strike(
+    board, answer = strike(
         fleet,
         "https",
         {"where": "ntp", "when": "request", "kind": "wrong_year", "times": None},
         {"where": "https", "when": "handshake", "kind": "certificate", "certificate": kind, "times": None},
         ntp=["ntp.aliyun.com"],
     )
-    assert said["code"] == "certificate.clock" and "SNTP" in said["advice"], said
+    assert answer["code"] == "certificate.clock" and "SNTP" in answer["advice"], answer
     assert "issued" not in in_nvs(board)
     recovers(fleet, board)
 
@@ -75,21 +75,21 @@ def test_dates_that_are_refused_say_clock_when_no_server_set_it(fleet, kind):
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("kind", ["https", "regnwl"])
 def test_every_connack_code_after_registration(fleet, kind, number):
-    board, said = strike(
+    board, answer = strike(
         fleet, kind, {"where": "mqtt_tls", "when": "connect", "kind": "refuse", "code": number}
     )
-    assert (said["aliot"], said["code"]) == ("refused", f"mqtt.{number}") and said["advice"]
-    assert said["wait"] >= 300 or number == 3, "a refusal is retried after minutes"
+    assert (answer["aliot"], answer["code"]) == ("refused", f"mqtt.{number}") and answer["advice"]
+    assert answer["wait"] >= 300 or number == 3, "a refusal is retried after minutes"
     assert "issued" in in_nvs(board)
     recovers(fleet, board)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_every_connack_code_of_a_registration(fleet, number):
-    board, said = strike(
+    board, answer = strike(
         fleet, "mqtt", {"where": "mqtt_tls", "when": "register", "kind": "refuse", "code": number}
     )
-    assert (said["aliot"], said["code"]) == ("refused", f"register.mqtt.{number}") and said["advice"]
+    assert (answer["aliot"], answer["code"]) == ("refused", f"register.mqtt.{number}") and answer["advice"]
     assert "issued" not in in_nvs(board)
     recovers(fleet, board)
 
@@ -100,11 +100,11 @@ CODES = [400, 401, 429, 460, 500, 5005, 6100, 6204, 6250, 6280, 6287, 6288, 6289
 @MICROPYTHON
 @pytest.mark.parametrize("number", CODES)
 def test_every_registration_code(fleet, number):
-    board, said = strike(
+    board, answer = strike(
         fleet, "https", {"where": "https", "when": "register", "kind": "refuse", "code": number}
     )
-    assert (said["aliot"], said["code"]) == ("refused", f"register.{number}") and (
-        said["advice"] or number == 12345
+    assert (answer["aliot"], answer["code"]) == ("refused", f"register.{number}") and (
+        answer["advice"] or number == 12345
     )
     assert "issued" not in in_nvs(board)
     recovers(fleet, board)
@@ -141,8 +141,8 @@ def test_every_registration_code(fleet, number):
 def test_an_answer_that_cannot_be_used(fleet, kind, where, when, fault):
     if fault["kind"] == "status" and where != "https" or fault["kind"] in WITH_A_SECRET and when == "connect":
         fault = {"kind": "close", "processed": False}  # no such answer here: the request is lost instead
-    board, said = strike(fleet, kind, {"where": where, "when": when, **fault})
-    assert said["code"] and said["aliot"] in ("offline", "refused"), said
+    board, answer = strike(fleet, kind, {"where": where, "when": when, **fault})
+    assert answer["code"] and answer["aliot"] in ("offline", "refused"), answer
     if when != "connect":
         assert "issued" not in in_nvs(board) and "issued" not in in_files(board)
     recovers(fleet, board)
@@ -154,14 +154,14 @@ WITH_A_SECRET = ("wrong_json", "wrong_device", "oversize")
 @pytest.mark.parametrize("kind", ["half_open", "close", "reset", "trickle", "cut"])
 @pytest.mark.parametrize("where", ["https", "mqtt_tls"])
 def test_a_handshake_that_does_not_end(fleet, where, kind):
-    board, said = strike(fleet, "https", {"where": where, "when": "handshake", "kind": kind})
-    assert said["aliot"] == "offline" and said["code"] in (
+    board, answer = strike(fleet, "https", {"where": where, "when": "handshake", "kind": kind})
+    assert answer["aliot"] == "offline" and answer["code"] in (
         "timeout",
         "closed",
         "reset",
         "tls",
         "tls.alert",
-    ), said
+    ), answer
     recovers(fleet, board)
 
 

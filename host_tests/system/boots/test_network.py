@@ -67,8 +67,8 @@ def test_two_boards_with_one_identity_see_that_they_are_twins(on):
     other = on(main(), image=image)
     for board in (one, other):
         board.start()
-    said = one.wait_for(lambda state: state.get("code") == "twin", timeout=90)
-    assert said["wait"] >= 300 and "burned twice" in said["advice"]
+    reported = one.wait_for(lambda state: state.get("code") == "twin", timeout=90)
+    assert reported["wait"] >= 300 and "burned twice" in reported["advice"]
     assert other.wait_for("connected")  # and now the other one is left alone
 
 
@@ -77,8 +77,8 @@ def test_a_cleared_client_id_is_asked_again_after_minutes_and_never_registers(on
     board.boot(until="connected")
     fleet.cloud.act(board.product_key, board.device_name, "clients", {"clear": True})
     boot = board.boot(until="refused")
-    said = boot.state("refused")
-    assert said["code"] == "mqtt.4" and said["wait"] >= 300 and not boot.state("registering")
+    reported = boot.state("refused")
+    assert reported["code"] == "mqtt.4" and reported["wait"] >= 300 and not boot.state("registering")
     assert fleet.registrations(board) == 1
 
 
@@ -87,8 +87,12 @@ def test_after_resetthing_a_board_that_lost_its_flash_is_a_device_again(on, flee
     blank = board.flash.read_bytes()
     board.boot(until="connected")
     board.flash.write_bytes(blank)
-    said = board.boot(until="refused").state("refused")
-    assert said["code"] == "register.6289" and "ResetThing" in said["advice"] and "restore" in said["advice"]
+    reported = board.boot(until="refused").state("refused")
+    assert (
+        reported["code"] == "register.6289"
+        and "ResetThing" in reported["advice"]
+        and "restore" in reported["advice"]
+    )
     fleet.cloud.act(board.product_key, board.device_name, "reset")
     assert board.boot(until="connected").state("stored")
 
@@ -101,8 +105,8 @@ def test_a_subscription_that_is_refused_does_not_hurt_the_others(on, fleet):
         )
     )
     board.start()
-    said = board.wait_for("error")
-    assert (said["code"], said["detail"]) == ("suback", "/a1Somebody1/else/user/get")
+    reported = board.wait_for("error")
+    assert (reported["code"], reported["detail"]) == ("suback", "/a1Somebody1/else/user/get")
     board.wait_for("connected")
     publish(fleet, board, "user/get", "hello")
     board.wait_line("got b'hello'")
@@ -169,10 +173,14 @@ device.subscribe("user/get", show)
     board.start()
     board.wait_for("connected")
     publish(fleet, board, "user/get", "now")
-    said = board.wait_for("error")
-    assert said["code"] == "handler" and "ValueError" in said["detail"] and "masked ****" in said["detail"]
+    reported = board.wait_for("error")
+    assert (
+        reported["code"] == "handler"
+        and "ValueError" in reported["detail"]
+        and "masked ****" in reported["detail"]
+    )
     secret = fleet.cloud.device(board.product_key, board.device_name, secret=True)["device_secret"]
-    assert secret[-4:] in said["detail"] and secret in board.flash.read_bytes().decode("latin-1")
+    assert secret[-4:] in reported["detail"] and secret in board.flash.read_bytes().decode("latin-1")
 
 
 def test_poll_0_does_not_wait_for_anything(on):

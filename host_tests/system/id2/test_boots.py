@@ -105,7 +105,7 @@ def test_a_white_list_lets_its_names_in_and_no_other(fleet, cloud):
 
 
 @pytest.mark.parametrize(
-    "change, code, words",
+    "change, code, message",
     [
         ({"id2_key": "00112233445566778899aabbccddeeff"}, "itls.163", "key"),
         ({"id2": "0123456789ABCDEF01234567"}, "itls.162", "ID is unknown"),
@@ -116,13 +116,13 @@ def test_a_white_list_lets_its_names_in_and_no_other(fleet, cloud):
         ({"product_key": "a1Id2Nobody"}, "itls.172", "no such product"),
     ],
 )
-def test_an_identity_that_is_refused_says_which_way_out(fleet, cloud, change, code, words):
+def test_an_identity_that_is_refused_says_which_way_out(fleet, cloud, change, code, message):
     given = fleet.identity()
     if isinstance(change, str):
         cloud.admin("POST", f"/identities/{given['id2']}/state", {"state": change})
         change = {}
     line = ends(fleet.board({**given, **change}), "refused")
-    assert code_and_retry(line) == (code, "never") and words in line["advice"] and line["wait"] >= 3600
+    assert code_and_retry(line) == (code, "never") and message in line["advice"] and line["wait"] >= 3600
     assert line["detail"] == f"refused by the server ({code[5:]})"
 
 

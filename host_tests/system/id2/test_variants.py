@@ -103,8 +103,8 @@ def link(request, cloud, tmp_path_factory):
 
 @pytest.mark.parametrize("stage", SPOILED)
 def test_what_breaks_the_protocol_is_refused_with_its_alert(link, stage, tally):
-    for expected, words in SPOILED[stage].items():
-        for what in words.split():
+    for expected, spoils in SPOILED[stage].items():
+        for what in spoils.split():
             link(stage, {"kind": "spoil", "what": what}, expected)
             tally("iTLS variants")
 

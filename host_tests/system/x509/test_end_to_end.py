@@ -72,8 +72,12 @@ def test_a_board_learns_who_it_is_once_and_stays_it(fleet, ca, cloud, named):
         "connected",
     ]
     assert first.state("boot")["product_key"] == "" and handshakes(cloud, named) == 1
-    told = first.state("certificate")
-    assert told["serial"] == made.serial and told["slot"] == "burned" and 3640 <= told["days"] <= 3650
+    reported = first.state("certificate")
+    assert (
+        reported["serial"] == made.serial
+        and reported["slot"] == "burned"
+        and 3640 <= reported["days"] <= 3650
+    )
     assert first.state("connecting")["host"] == "x509.itls.cn-shanghai.aliyuncs.com"
     again = online(board)
     assert not again.state("stored") and again.operations == 0 and handshakes(cloud, named) == 2
@@ -116,9 +120,13 @@ def test_a_serial_that_is_not_associated_is_refused_until_it_is(fleet, ca, named
     made = ca.issue(named, associated=False)
     board = fleet.board(made)
     boot = board.boot(until="refused")
-    said = boot.state("refused")
-    assert said["code"] == "mqtt.5" and made.serial in said["detail"] and "associate" in said["advice"]
-    assert said["wait"] >= 300 and not boot.state("stored")
+    reported = boot.state("refused")
+    assert (
+        reported["code"] == "mqtt.5"
+        and made.serial in reported["detail"]
+        and "associate" in reported["advice"]
+    )
+    assert reported["wait"] >= 300 and not boot.state("stored")
     ca.associate((PRODUCT, named, made.serial))
     assert online(board).state("stored")
 
@@ -127,9 +135,11 @@ def test_what_tls_refuses_is_told_as_such(fleet, cloud, tmp_path, named):
     stranger = PrivateCa(cloud, tmp_path / "stranger", "Stranger_CA", registered=False)
     made = stranger.issue(named, associated=False)
     boot = fleet.board(made).boot(until=lambda state: "code" in state)
-    said = boot.states[-1]
-    assert said["code"] == "x509.refused" and said["wait"] >= 300 and made.serial in said["detail"], said
-    assert "CA" in said["advice"]
+    reported = boot.states[-1]
+    assert (
+        reported["code"] == "x509.refused" and reported["wait"] >= 300 and made.serial in reported["detail"]
+    ), reported
+    assert "CA" in reported["advice"]
 
 
 def test_a_revoked_certificate_ends_the_connection_and_is_refused(fleet, ca, cloud, named):
@@ -153,10 +163,10 @@ def test_a_certificate_that_was_bound_to_another_device_is_an_alarm(fleet, ca, c
     ca.issue(named + "-b", associated=False)
     ca.associate((PRODUCT, named + "-b", made.serial))
     boot = board.boot(until=lambda state: (state["aliot"], state.get("code")) == ("error", "x509.identity"))
-    said = next(
+    reported = next(
         state for state in boot.states if (state["aliot"], state.get("code")) == ("error", "x509.identity")
     )
-    assert f"{named}-b" in said["detail"] and said["wait"] >= 3600, said
+    assert f"{named}-b" in reported["detail"] and reported["wait"] >= 3600, reported
     first = next(state for state in boot.states if "code" in state)
     assert (first["aliot"], first["code"]) == ("refused", "mqtt.5"), "\n".join(boot.lines)
     assert board.boot(until="boot").state("boot")["device_name"] == named
@@ -206,8 +216,8 @@ def test_a_new_certificate_that_is_not_associated_does_no_harm(fleet, ca, cloud,
     board = fleet.board(old, more=WATCH, again=RENEW, files=renewed(new))
     board.start()
     board.wait_for("connected")
-    said = board.wait_for("error")
-    assert said["code"] == "x509.trial" and "mqtt.5" in said["detail"] and said["wait"] <= 2
+    reported = board.wait_for("error")
+    assert reported["code"] == "x509.trial" and "mqtt.5" in reported["detail"] and reported["wait"] <= 2
     assert board.wait_for("certificate")["serial"] == old.serial
     board.power_off()
     ca.associate((PRODUCT, named, new.serial))

@@ -73,8 +73,10 @@ def test_a_certificate_of_openssl_that_is_version_1(board, tmp_path):
     """x509.md 8: `openssl x509 -req` without an extension file makes X.509 v1."""
     import subprocess
 
-    def openssl(*words):
-        done = subprocess.run(["openssl", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    def openssl(*arguments):
+        done = subprocess.run(
+            ["openssl", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -114,24 +116,26 @@ def test_a_certificate_of_openssl_that_is_version_1(board, tmp_path):
     )
     openssl("x509", "-in", "x.cer", "-outform", "DER", "-out", "x.der")
     openssl("rsa", "-in", "x.key", "-traditional", "-outform", "DER", "-out", "k.der")
-    said = dict(
+    fields = dict(
         line.split("=", 1)
         for line in openssl(
             "x509", "-in", "x.cer", "-noout", "-serial", "-modulus", "-dates", "-dateopt", "iso_8601"
         ).splitlines()
     )
-    begins, ends = (datetime.datetime.fromisoformat(said[name].strip()) for name in ("notBefore", "notAfter"))
+    begins, ends = (
+        datetime.datetime.fromisoformat(fields[name].strip()) for name in ("notBefore", "notAfter")
+    )
     board(
         "read",
         [
             (tmp_path / "x.der").read_bytes().hex(),
             (tmp_path / "k.der").read_bytes().hex(),
             [
-                said["serial"].lstrip("0"),
+                fields["serial"].lstrip("0"),
                 int(begins.timestamp()),
                 int(ends.timestamp()),
                 ends.strftime("%Y-%m-%d"),
-                said["Modulus"].lower(),
+                fields["Modulus"].lower(),
                 65537,
             ],
         ],

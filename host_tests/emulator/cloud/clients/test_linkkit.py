@@ -38,13 +38,13 @@ def job(cloud, tmp_path):
 
 def used(events, cloud, dn, kind):
     """That the SDK was online and did all that `use` in the driver does."""
-    said = {event["event"]: event for event in events}
-    assert said["connect"]["rc"] == 0
-    assert (said["property"]["code"], said["property"]["message"]) == (200, "success")
-    assert said["subscribed"]["granted"] == [1]
-    assert said["message"]["got"] == [f"/{PK}/{dn}/user/get", "hi", 1]
-    assert said["set"]["got"] == [{"switch": 1}]
-    assert said["disconnect"]["rc"] == 0
+    by_event = {event["event"]: event for event in events}
+    assert by_event["connect"]["rc"] == 0
+    assert (by_event["property"]["code"], by_event["property"]["message"]) == (200, "success")
+    assert by_event["subscribed"]["granted"] == [1]
+    assert by_event["message"]["got"] == [f"/{PK}/{dn}/user/get", "hi", 1]
+    assert by_event["set"]["got"] == [{"switch": 1}]
+    assert by_event["disconnect"]["rc"] == 0
     device = cloud.device(PK, dn)
     assert device["properties"] == {"temperature": 21}
     (message,) = cloud.admin("GET", f"/messages?pk={PK}&dn={dn}&topic=/{PK}/{dn}/user/update")

@@ -26,11 +26,11 @@ def job(cloud):
 
 def used(events, cloud, dn):
     """That the SDK was online and did all that the driver does."""
-    said = {event["event"]: event for event in events}
-    assert said["versions"]["sdk"] == "1.2.8"
-    assert said["property"]["code"] == 200 and said["published"]["error"] is None
-    assert said["subscribed"]["granted"] == [1]
-    assert said["message"]["payload"] == "hi" and said["set"]["params"] == {"switch": 1}
+    by_event = {event["event"]: event for event in events}
+    assert by_event["versions"]["sdk"] == "1.2.8"
+    assert by_event["property"]["code"] == 200 and by_event["published"]["error"] is None
+    assert by_event["subscribed"]["granted"] == [1]
+    assert by_event["message"]["payload"] == "hi" and by_event["set"]["params"] == {"switch": 1}
     device = cloud.device(PK, dn)
     assert device["properties"] == {"temperature": 21}
     (message,) = cloud.admin("GET", f"/messages?dn={dn}&topic=/{PK}/{dn}/user/update&direction=up")

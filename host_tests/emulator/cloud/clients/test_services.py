@@ -68,41 +68,41 @@ def status(answer):
 
 
 def test_the_python_sdk_tags_itself_and_casts_a_shadow(play, linkkit):
-    said, ask, answers = play(linkkit, "services")
-    assert [said[name]["code"] for name in ("tagged", "untagged", "refused tag")] == [200, 200, 460]
+    by_event, ask, answers = play(linkkit, "services")
+    assert [by_event[name]["code"] for name in ("tagged", "untagged", "refused tag")] == [200, 200, 460]
     assert ask("QueryDeviceProp")["Props"] == {"Temperature": "36.8"}
-    assert said["reported"]["got"]["payload"] == {"status": "success", "version": 1}
-    assert said["conflict"]["got"]["payload"]["content"]["errorcode"] == "409"
-    assert said["read"]["got"]["payload"]["state"] == {"reported": {"color": "red"}}
-    assert said["control"]["got"]["method"] == "control"
+    assert by_event["reported"]["got"]["payload"] == {"status": "success", "version": 1}
+    assert by_event["conflict"]["got"]["payload"]["content"]["errorcode"] == "409"
+    assert by_event["read"]["got"]["payload"]["state"] == {"reported": {"color": "red"}}
+    assert by_event["control"]["got"]["method"] == "control"
     both = {"reported": {"color": "red"}, "desired": {"color": "green"}}
-    assert (said["kept"]["version"], said["kept"]["state"]) == (2, both)
+    assert (by_event["kept"]["version"], by_event["kept"]["state"]) == (2, both)
     assert json.loads(ask("GetDeviceShadow")["ShadowMessage"])["payload"]["state"] == both
-    assert said["rrpc"]["got"][1] == "ping" and answers[0]["payload"] == "pong"
+    assert by_event["rrpc"]["got"][1] == "ping" and answers[0]["payload"] == "pong"
 
 
 def test_the_node_sdk_tags_and_configures_itself_and_casts_a_shadow(play, node):
-    said, ask, _ = play(node, "services")
-    assert [said[name]["code"] for name in ("tagged", "untagged", "refused tag")] == [200, 200, 460]
+    by_event, ask, _ = play(node, "services")
+    assert [by_event[name]["code"] for name in ("tagged", "untagged", "refused tag")] == [200, 200, 460]
     assert ask("QueryDeviceProp")["Props"] == {"Temperature": "36.8"}
-    assert (said["no config"]["code"], said["config"]["code"]) == (6710, 200)
-    for data in (said["config pushed"]["got"]["params"], said["config"]["data"]):
+    assert (by_event["no config"]["code"], by_event["config"]["code"]) == (6710, 200)
+    for data in (by_event["config pushed"]["got"]["params"], by_event["config"]["data"]):
         assert data["sign"] == hashlib.sha256(CONTENT.encode()).hexdigest()
         assert data["configSize"] == len(CONTENT) and data["url"].startswith("https://")
-    first = said["reported"]["got"]["payload"]
+    first = by_event["reported"]["got"]["payload"]
     assert first["status"] == "success" and first["version"] > 2**32, "the SDK's versions are ms since 1970"
-    assert said["read"]["got"]["payload"]["state"] == {"reported": {"color": "red", "level": 3}}
-    assert said["control"]["got"]["payload"]["state"]["desired"] == {"color": "green"}
-    assert [status(said[name]) for name in ("deleted", "deleted all")] == ["success", "success"]
-    assert said["read again"]["got"]["payload"]["state"]["reported"] == {"color": "red"}
+    assert by_event["read"]["got"]["payload"]["state"] == {"reported": {"color": "red", "level": 3}}
+    assert by_event["control"]["got"]["payload"]["state"]["desired"] == {"color": "green"}
+    assert [status(by_event[name]) for name in ("deleted", "deleted all")] == ["success", "success"]
+    assert by_event["read again"]["got"]["payload"]["state"]["reported"] == {"color": "red"}
     left = json.loads(ask("GetDeviceShadow")["ShadowMessage"])["payload"]["state"]
     assert left == {"desired": {"color": "green"}}
 
 
 def test_the_python_sdk_with_raw_data(play, linkkit):
-    said, ask, answers = play(linkkit, "raw", RAW_PK)
-    assert bytes.fromhex(said["raw reply"]["got"]) == b'\xff["7", 200]'
-    assert bytes.fromhex(said["raw down"]["got"]).endswith(b'|{"Count": 7}')
+    by_event, ask, answers = play(linkkit, "raw", RAW_PK)
+    assert bytes.fromhex(by_event["raw reply"]["got"]) == b'\xff["7", 200]'
+    assert bytes.fromhex(by_event["raw down"]["got"]).endswith(b'|{"Count": 7}')
     assert answers[0]["reply"]["code"] == 200
     (kept,) = ask("QueryDevicePropertyStatus")["List"]["PropertyStatusInfo"]
     assert (kept["Identifier"], kept["Value"]) == ("Count", 5)

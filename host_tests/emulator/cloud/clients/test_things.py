@@ -66,17 +66,17 @@ def reported(given, messages):
 
 
 def test_the_python_sdk_as_a_thing(play, linkkit):
-    said, given, messages = play(linkkit, product_secret="", instance_id=INSTANCE)
-    assert said["property"]["code"] == 200 and said["event"]["got"] == ["alarm", 200]
-    assert said["set"]["got"] == [{"Count": 7}]
+    by_event, given, messages = play(linkkit, product_secret="", instance_id=INSTANCE)
+    assert by_event["property"]["code"] == 200 and by_event["event"]["got"] == ["alarm", 200]
+    assert by_event["set"]["got"] == [{"Count": 7}]
     assert given["set"]["reply"]["code"] == 200, "the SDK answers a set by itself"
-    assert (said["async"]["got"], said["sync"]["got"]) == (["Reset", {"delay": 3}], ["Weigh", {}])
+    assert (by_event["async"]["got"], by_event["sync"]["got"]) == (["Reset", {"delay": 3}], ["Weigh", {}])
     reported(given, messages)
 
 
 def test_the_node_sdk_as_a_thing(play, node):
-    said, given, messages = play(node, seconds=0)
-    assert said["property"]["code"] == 200 and said["event"]["code"] == 200
-    assert said["set"]["params"] == {"Count": 7}
-    assert (said["async"]["params"], said["sync"]["params"]) == ({"delay": 3}, {})
+    by_event, given, messages = play(node, seconds=0)
+    assert by_event["property"]["code"] == 200 and by_event["event"]["code"] == 200
+    assert by_event["set"]["params"] == {"Count": 7}
+    assert (by_event["async"]["params"], by_event["sync"]["params"]) == ({"delay": 3}, {})
     reported(given, messages)

@@ -56,10 +56,10 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("source", "words"), REFUSED)
-def test_a_specification_that_is_wrong_is_refused_in_one_line(source, words):
+def test_a_specification_that_is_wrong_is_refused_in_one_line(source, message):
     with pytest.raises(ValueError) as error:
         model.read(source)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_the_features_of_a_model():
@@ -107,15 +107,15 @@ CONFIGURED = [
 
 
 @pytest.mark.parametrize(("lines", "words"), CONFIGURED)
-def test_a_product_names_the_file_of_its_model(tmp_path, lines, words):
+def test_a_product_names_the_file_of_its_model(tmp_path, lines, message):
     (tmp_path / "model.json").write_text(json.dumps(TSL))
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "wrong.json").write_text('{"properties": 5}')
     (tmp_path / "cloud.toml").write_text(f'[[product]]\nproduct_key = "a1"\n{lines}\n')
-    if words is None:
+    if message is None:
         seed = config.load(tmp_path / "cloud.toml").products[0]
         assert set(seed.more["tsl"].properties) >= {"Switch", "engine:Speed"}
         return
     with pytest.raises(UserError, match="cloud.toml") as error:
         config.load(tmp_path / "cloud.toml")
-    assert words in str(error.value)
+    assert message in str(error.value)

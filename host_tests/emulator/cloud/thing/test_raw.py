@@ -124,11 +124,11 @@ def test_a_script_without_the_function_refuses_the_request(raw):
 @pytest.mark.parametrize(
     ("text", "words"), [(None, "cannot read script.py"), ("def", "SyntaxError"), ("1/0", "ZeroDivision")]
 )
-def test_a_script_that_cannot_be_run_is_one_line(tmp_path, text, words):
+def test_a_script_that_cannot_be_run_is_one_line(tmp_path, text, message):
     if text:
         (tmp_path / "script.py").write_text(text)
     (tmp_path / "cloud.toml").write_text('[[product]]\nproduct_key = "a1"\nscript = "script.py"\n')
     with pytest.raises(UserError) as error:
         config.load(tmp_path / "cloud.toml")
-    assert words in str(error.value) and "line 3: product.script" in str(error.value)
+    assert message in str(error.value) and "line 3: product.script" in str(error.value)
     assert "\n" not in str(error.value)
