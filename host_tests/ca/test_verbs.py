@@ -65,7 +65,7 @@ def desk(folder, tmp_path, ca, pool):
     return tmp_path
 
 
-@pytest.mark.parametrize(("command", "said", "status"), blocks("refused.txt"))
+@pytest.mark.parametrize(("command", "output", "status"), blocks("refused.txt"))
 def test_refused(desk, verb, command, output, status):
     issued = len(Authority(desk / "ca").ledger.rows())
     done = verb(*shlex.split(command)[1:])

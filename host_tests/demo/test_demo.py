@@ -6,7 +6,7 @@ import re
 from rich.console import Console
 
 from host_tests.support.paths import ROOT
-from tools.demo import centres, direct, gateways, id2, thermostat, verb, x509
+from tools.demo import direct, gateways, id2, thermostat, verb, x509
 from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
 
@@ -109,18 +109,18 @@ def test_a_board_with_a_certificate_is_told_who_it_is(tmp_path):
 
 def test_a_board_sold_abroad_is_sent_to_its_centre_and_then_goes_there_directly(tmp_path):
     output = io.StringIO()
-    with Stage(tmp_path, centres.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
-        centres.play(stage)
-        device = stage.cloud.device(centres.PRODUCT_KEY, centres.DEVICE_NAME, secret=True)
+    with Stage(tmp_path, [direct.ABROAD_PRODUCT], Console(file=output, highlight=False, width=120)) as stage:
+        direct.play_abroad(stage)
+        device = stage.cloud.device(direct.ABROAD_KEY, direct.ABROAD_NAME, secret=True)
     story = output.getvalue()
     first, second = story.split("on: ")[1:]
-    there = f"to iot-as-mqtt.{centres.HOME}.aliyuncs.com:1883"
-    assert f"iot-auth.{centres.BURNED_FOR}.aliyuncs.com" in first and "NVS ok" in first.split("kept ")[1]
+    there = f"to iot-as-mqtt.{direct.HOME}.aliyuncs.com:1883"
+    assert f"iot-auth.{direct.BURNED_FOR}.aliyuncs.com" in first and "NVS ok" in first.split("kept ")[1]
     assert "ask " not in second and "iot-auth" not in second
     assert all(f"connect   {there}" in boot and "posted " in boot for boot in (first, second))
     assert [row.handshakes for row in stage.figures] == [2, 1]
     assert device["iot_tokens"]
-    secrets = {centres.DEVICE_SECRET, *(token["token"] for token in device["iot_tokens"])}
+    secrets = {direct.ABROAD_SECRET, *(token["token"] for token in device["iot_tokens"])}
     assert not [secret for secret in secrets if secret in story]
 
 

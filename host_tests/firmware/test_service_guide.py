@@ -13,7 +13,7 @@ TEXT = (ROOT / "firmware/guides/application.md").read_text("utf-8")
 SECTION = TEXT.partition("\n## Services\n")[2].partition("\n## ")[0]
 CALLS = dict(re.findall(r"### (.+?)\n\n```python\n(.*?)```", SECTION, re.S))
 NAMES = "a1ThingPk01/dev_0001"
-# subsection -> (what the platform says, topics that have to go out)
+# subsection -> (what the platform sends, topics that have to go out)
 EXPECTED = {
     "Time": ([], [f"/ext/ntp/{NAMES}/request"]),
     "Shadow": ([], [f"/shadow/update/{NAMES}"]),
@@ -49,6 +49,6 @@ def test_each_service_has_its_calls():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_calls_run(ask, name):
-    printed, sent = EXPECTED[name]
-    failed = ask("run", {"code": CALLS[name], "said": printed, "sent": sent})
+    received, sent = EXPECTED[name]
+    failed = ask("run", {"code": CALLS[name], "received": received, "sent": sent})
     assert failed is None, failed

@@ -34,7 +34,7 @@ def test_a_flash_that_is_too_small(bench, tool):
 
 
 @pytest.mark.parametrize(
-    ("chip", "burns", "words"),
+    ("chip", "burns", "message"),
     [
         ("esp32", [(0, 0, 1 << 20)], "flash encryption is switched on"),
         ("esp32", [(0, 6, 1 << 4)], "secure boot is switched on"),

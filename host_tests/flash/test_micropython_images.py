@@ -35,7 +35,7 @@ def test_an_ota_image_resets_the_choice_of_application():
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "message"),
     [
         (lambda image: b"", "does not begin with an ESP image"),
         (lambda image: b"\x7fELF" + image[4:], "does not begin with an ESP image"),

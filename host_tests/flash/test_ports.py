@@ -23,7 +23,7 @@ def test_without_a_name_the_only_board_is_taken(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (
             serial.SerialException(errno.EACCES, "could not open port: [Errno 13] Permission denied"),

@@ -95,7 +95,7 @@ def test_no_such_line(board):
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "printed"),
     [
         ("lamp.py", "def lamp(:\n", "mpy-cross cannot compile lamp.py"),
         ("config.json", '{"ssid": 5}', "ssid"),

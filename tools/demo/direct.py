@@ -1,4 +1,7 @@
-"""Four kinds of devices with a secret, each from burned to online, through a power cut, and again; two refusals."""
+"""Devices with a secret, direct.md: four kinds, each through a power cut, two refusals, and a board sold abroad.
+
+The board sold abroad asks where to connect: it is burned for one centre and at home in another.
+"""
 
 from tools.demo.scene import Stage, text
 
@@ -6,8 +9,17 @@ PRODUCT_KEY = "a1DemoGauge"
 FREE_KEY = "a1DemoFreed"
 PRODUCT_SECRET, FREE_SECRET = text(16), text(16)
 DEVICE_SECRET = text(32)
+ABROAD_KEY, ABROAD_NAME = "a1DemoSmart", "smart-lamp"
+ABROAD_SECRET = text(32)
+BURNED_FOR, HOME = "ap-southeast-1", "eu-central-1"
 MAC_NAME = "240ac4000001"  # a board without a burned DeviceName goes by its MAC
 
+ABROAD_PRODUCT = {
+    "product_key": ABROAD_KEY,
+    "product_secret": text(16),
+    "centre": HOME,
+    "device": [{"device_name": ABROAD_NAME, "device_secret": ABROAD_SECRET}],
+}
 PRODUCTS = [
     {
         "product_key": PRODUCT_KEY,
@@ -62,10 +74,19 @@ REFUSALS = [
         {**PER_PRODUCT, "device_name": "gauge-https", "method": "https"},
     ),
 ]
+ABROAD = {
+    "product_key": ABROAD_KEY,
+    "device_name": ABROAD_NAME,
+    "device_secret": ABROAD_SECRET,
+    "instance": None,
+    "region": BURNED_FOR,
+    "auth": "https",
+    "bootstrap": "region",
+}
 
 
 def play(stage: Stage) -> None:
-    """All scenes of this page."""
+    """The four kinds, and the refusals."""
     for number, (scene, certificate, name) in enumerate(SCENES, 1):
         stage.title(f"{number}. {scene}")
         board = stage.burn(certificate, f"scene{number}")
@@ -78,3 +99,11 @@ def play(stage: Stage) -> None:
         refused = stage.until(board, "refused")
         stage.report("advice", refused["advice"])
         board.power_off()
+
+
+def play_abroad(stage: Stage) -> None:
+    """The board sold abroad: sent to the centre it is at home in, and there directly ever after."""
+    stage.title(f"A board sold abroad: burned for {BURNED_FOR}, at home in {HOME}")
+    board = stage.burn(ABROAD, "abroad", memory="1.26")  # 4 KB more than in the heap of 112 KB
+    for boot in ("first", "second"):
+        stage.run("HTTPS authentication, sent on", board, boot, (ABROAD_KEY, ABROAD_NAME), reached="kept")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools.demo import centres, direct, gateways, id2, thermostat, x509
+from tools.demo import direct, gateways, id2, thermostat, x509
 from tools.demo.scene import Figures, Stage
 from tools.emulator.board import interpreter
 
-PAGES = (direct, id2, gateways, x509, centres, thermostat)
+PAGES = (direct, id2, gateways, x509, thermostat)
+PLAYS = (direct.play, id2.play, gateways.play, x509.play, direct.play_abroad, thermostat.play)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     found = interpreter.find()
+    products = [direct.ABROAD_PRODUCT, *(product for page in PAGES for product in page.PRODUCTS)]
     with tempfile.TemporaryDirectory(prefix="aliot-demo-") as folder:
-        with Stage(Path(folder), [product for page in PAGES for product in page.PRODUCTS]) as stage:
+        with Stage(Path(folder), products) as stage:
             stage.console.print(
                 f"MicroPython {found.version} on emulated boards, an emulated cloud, real TLS. The boards trust the\n"
                 "cloud's own root beside the platform's; every secret is made for this run."
             )
-            for page in PAGES:
-                page.play(stage)
+            for play in PLAYS:
+                play(stage)
             if args.json:
                 stage.console.print_json(json.dumps([asdict(row) for row in stage.figures]))
             else:

@@ -1,15 +1,23 @@
+import asyncio
 import contextlib
+import json
+from types import SimpleNamespace
 
 import pytest
 
 from host_tests.support.cloud import itls
-from host_tests.support.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE, world
+from host_tests.support.cloud.centres import FRANKFURT, SHANGHAI, SINGAPORE
+from host_tests.support.cloud.centres import world as world_settings
 from host_tests.support.cloud.client import Running, connect_packet, settings
 from host_tests.support.cloud.gateway import Gateway, gateway_settings
 from host_tests.support.cloud.itls import ID2, KEY, OTHER
 from host_tests.support.cloud.itls_platform import Platform
+from host_tests.support.cloud.thing import DN, PK, World
 from host_tests.support.cloud.x509 import Factory, x509_settings
+from tools.emulator.cloud import cloud_api
+from tools.emulator.cloud.admin import AdminApp
 from tools.emulator.cloud.certificates import host_names, prepare
+from tools.emulator.cloud.web import Request
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +54,7 @@ def centres(tmp_path, world_certificates):
     """`centres(**settings)` gives a cloud of three centres; a second call takes the same run directory."""
 
     def start(**changes):
-        return Running(world(**changes), tmp_path / "run", world_certificates)
+        return Running(world_settings(**changes), tmp_path / "run", world_certificates)
 
     return start
 
@@ -54,7 +62,7 @@ def centres(tmp_path, world_certificates):
 @pytest.fixture(scope="module")
 def three(tmp_path_factory, world_certificates):
     """One cloud of three centres with default switches, for tests that leave no trace."""
-    with Running(world(), tmp_path_factory.mktemp("three"), world_certificates) as running:
+    with Running(world_settings(), tmp_path_factory.mktemp("three"), world_certificates) as running:
         yield running
 
 
@@ -167,3 +175,35 @@ def armed(faulty):
     """That cloud; each fault that a test arms must have struck by its end."""
     yield faulty
     assert faulty.admin("GET", "/faults") == []
+
+
+@pytest.fixture
+def world(tmp_path):
+    """`world(**settings)` is a `World`; a second call has the first one's state."""
+    made = []
+
+    def start(**settings):
+        if made:
+            made[-1].close()
+        made.append(World(tmp_path / "run", **settings))
+        return made[-1]
+
+    yield start
+    for one in made[-1:]:
+        one.close()
+
+
+@pytest.fixture
+def call():
+    """`call(world, name, **parameters)` is the JSON of one call of the cloud's API about its device."""
+
+    def ask(world, name, **values):
+        request = Request(
+            "POST", "/", {}, {}, json.dumps({"ProductKey": PK, "DeviceName": DN, **values}).encode()
+        )
+        answer = asyncio.run(
+            cloud_api.call(AdminApp(SimpleNamespace(instance=world.instance)), request, name)
+        )
+        return json.loads(answer.body)
+
+    return ask

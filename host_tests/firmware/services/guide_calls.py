@@ -46,7 +46,7 @@ def run(value):
     names = {"device": peer, "print": lambda *texts: None}
     exec(value["code"], names)
     peer.connect()
-    for topic, message in value["said"]:
+    for topic, message in value["received"]:
         peer.deliver(topic, message)
     peer.wait()
     if hasattr(peer, "requests"):

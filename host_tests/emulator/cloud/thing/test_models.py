@@ -55,7 +55,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("source", "words"), REFUSED)
+@pytest.mark.parametrize(("source", "message"), REFUSED)
 def test_a_specification_that_is_wrong_is_refused_in_one_line(source, message):
     with pytest.raises(ValueError) as error:
         model.read(source)
@@ -106,7 +106,7 @@ CONFIGURED = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "words"), CONFIGURED)
+@pytest.mark.parametrize(("lines", "message"), CONFIGURED)
 def test_a_product_names_the_file_of_its_model(tmp_path, lines, message):
     (tmp_path / "model.json").write_text(json.dumps(TSL))
     (tmp_path / "broken.json").write_text("{")

@@ -122,7 +122,7 @@ def test_a_script_without_the_function_refuses_the_request(raw):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(None, "cannot read script.py"), ("def", "SyntaxError"), ("1/0", "ZeroDivision")]
+    ("text", "message"), [(None, "cannot read script.py"), ("def", "SyntaxError"), ("1/0", "ZeroDivision")]
 )
 def test_a_script_that_cannot_be_run_is_one_line(tmp_path, text, message):
     if text:
