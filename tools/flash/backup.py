@@ -136,7 +136,7 @@ def lying(mac: str, folder: Path | str = FOLDER, issued: bool = False) -> Path |
 
 
 def advice(code: str, mac: str, port: str, folder: Path | str = FOLDER) -> str | None:
-    """What to type when the platform says that it has had this board before; None when no backup of it lies here."""
+    """The command that restores a board's secret, for an error `code` that a backup cures; None without a backup."""
     path = lying(mac, folder, issued=True) if code in LOST else None
     if path is None:
         return None
@@ -210,7 +210,7 @@ def remove_rescue(mac: str, folder: Path | str | None = None) -> None:
 
 
 def rescue_path(mac: str, folder: Path | str | None = None) -> Path:
-    """Where the rescue of a board lies, or would; `folder` as for journals."""
+    """The path of a board's rescue, whether it exists or not; `folder` as for journals."""
     return journal.find(folder, _rescue(mac))
 
 
@@ -226,7 +226,7 @@ def save_entries(mac: str, entries: Iterable[Entry], folder: Path | str = FOLDER
 
 
 def retire(path: Path | str, mac: str, folder: Path | str = FOLDER) -> Path:
-    """Move what was kept of an interrupted flash or burn to the backups; its new path."""
+    """Move the rescue or journal of an interrupted flash or burn to the backups; returns its new path."""
     kept = secrets.folder(folder) / f"{_stem(mac)}{''.join(Path(path).suffixes)}"
     secrets.write(kept, Path(path).read_text())
     Path(path).unlink()

@@ -37,7 +37,7 @@ class Contents:
 
     @property
     def issued(self) -> bool:
-        """Whether there is a secret that nobody can get again: an issued one, or a key that was made on the board."""
+        """Whether the board holds a secret that cannot be had again: an issued one, or a key made on the board."""
         return any(c.name not in (BURNED, NEXT) and owner.holds_secret(c.fields) for c in self.copies)
 
     @property
@@ -96,5 +96,5 @@ def _table(loader, board):
 
 
 def first_sectors(tree: Mapping[str, bytes]) -> list[bytes]:
-    """How the first block of a file looks in flash: littlefs puts nothing before its content."""
+    """The first block of each file of `tree` as it lies in flash: littlefs begins a block with the file's own bytes."""
     return [data[: littlefs.BLOCK].ljust(littlefs.BLOCK, b"\xff") for data in tree.values() if data]

@@ -60,7 +60,7 @@ class Wanted:
 
     @property
     def speaks_for(self) -> set[str]:
-        """The sources of which this is all that there is."""
+        """The sources whose files are complete here: what else a board has of them is removed."""
         return {RELEASE, FILES} if self.files else {RELEASE}
 
 
@@ -246,7 +246,7 @@ def parse(data: bytes | None) -> dict[str, dict[str, str]] | None:
 
 
 def united(one: bytes | None, other: bytes | None) -> bytes:
-    """The bytes of a list with the lines of two of them, each bytes or None."""
+    """The bytes of one list with the lines of two lists, each bytes or None."""
     return encode(_united(parse(one) or {}, parse(other) or {}))
 
 

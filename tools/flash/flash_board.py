@@ -32,7 +32,7 @@ class Seen:
 
 
 def look(loader: Loader, board: Board, wanted: file_list.Wanted, folder: Path | str | None) -> Seen:
-    """Reads what the board at `loader` holds. Files of `wanted` that are there cost little; `folder`: of journals."""
+    """Read what the board at `loader` holds; files equal to those of `wanted` cost little. `folder`: of journals."""
     vfs = board.layout.vfs
     if vfs and loader.size >= vfs.offset + vfs.size and loader.read(vfs.offset, 1) != b"\xff":
         loader.expect(_as_flashed(wanted, vfs.size))

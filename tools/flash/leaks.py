@@ -30,7 +30,7 @@ _KEY_DER = re.compile(
 def refuse(tree: Mapping[str, bytes], copies: Iterable[Copy] = ()) -> None:
     """UserError when a file of `tree` {path: bytes} looks as if it held a secret, a private key or a record.
 
-    `copies` are records found on the board: their secrets are looked for as they are.
+    `copies` are records found on the board; a file that holds one of their secrets is refused.
     """
     known = {secret for copy in copies for secret in _secrets(copy.fields)}
     for path, data in sorted(tree.items()):

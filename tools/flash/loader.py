@@ -127,7 +127,7 @@ class Loader:
     # --- flash
 
     def expect(self, sectors: Iterable[bytes]) -> None:
-        """Sectors (4096 bytes each) that are likely to be found: they are recognised by their MD5."""
+        """Announce sectors (4096 bytes each) that the flash probably holds: `read` recognises them by their MD5."""
         self._expected.update((hashlib.md5(sector).hexdigest(), bytes(sector)) for sector in sectors)
 
     def read(self, offset: int, size: int) -> bytes:

@@ -71,7 +71,7 @@ def parsed(data: bytes | None) -> dict[str, Any] | None:
 
 
 def notes(before: bytes | None, after: bytes | None) -> Iterator[str]:
-    """What somebody should hear before a board is flashed; `before` and `after` are bytes of config.json, or None."""
+    """Notes to show before a board is flashed; `before` and `after` are the bytes of its config.json, or None."""
     values = parsed(after) if after else None
     yield from config.missing(values)
     gone = [name for name in parsed(before) or {} if name not in (values or {})] if after else []

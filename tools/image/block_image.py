@@ -1,4 +1,4 @@
-"""An image of which blocks are fetched when they are looked at: a board's flash is slow to read."""
+"""An image whose blocks are fetched only when they are read, since a board's flash is slow."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ BLOCK = 4096  # bytes
 class Image:
     """A file system of `size` bytes whose blocks come from `fetch(offset, length)`, each at most once.
 
-    littlefs cannot be told that a block could not be had: `failure` is what `fetch` raised meanwhile.
+    littlefs cannot report why a block is missing: `failure` is the exception that `fetch` raised.
     """
 
     def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
@@ -43,7 +43,7 @@ _Made = TypeVar("_Made")
 def fetched(
     function: Callable[Concatenate[Image, _Given], _Made],
 ) -> Callable[Concatenate[Image | bytes, _Given], _Made]:
-    """Of an image's blocks: what fetching them raised ends the call, whatever littlefs made of what it was given."""
+    """Make a function of an `Image` or bytes raise what `fetch` raised, whatever littlefs reported about the block."""
 
     @functools.wraps(function)
     def call(image: Image | bytes, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Made:

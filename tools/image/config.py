@@ -116,12 +116,12 @@ def _check_instance(endpoint):
 
 
 def foreign(settings: Mapping[str, Any]) -> list[str]:
-    """Names that are no settings: an application may read them."""
+    """The names that are no settings of aliot; they are for the application."""
     return [name for name in settings if name not in board.RULES]
 
 
 def missing(settings: Mapping[str, Any] | None) -> Iterator[str]:
-    """What a board with these settings will miss, in lines for people; `settings` None: it has no file of them."""
+    """One line for each thing that a board with these settings lacks; None stands for a board without config.json."""
     if settings is None:
         yield "the board will have no settings, and so no Wi-Fi: CONFIG=config.json brings them, with ssid and password"
     elif not settings.get("ssid") and not settings.get("ssid_hex"):

@@ -26,7 +26,7 @@ SLOTS = RENEWED, NEXT = "renewed", "next"  # certificates of an X.509 board that
 
 
 def path_of(name: str) -> str:
-    """Where a record lies on the file system."""
+    """The path of a record on the file system."""
     return f"/aliot/{name}"
 
 

@@ -17,7 +17,7 @@ def fold(sources: Mapping[str, str], internal: Iterable[str], longest: int | Non
     All upper-case names with literal values that the modules `internal` define
     are folded, there and wherever they are imported or taken as attributes; of
     other modules those that begin with an underscore. A text of more than
-    `longest` characters stays where it is: each place would hold it anew.
+    `longest` characters is not folded, since each use would hold a copy of it.
     """
     trees = {name: ast.parse(text) for name, text in sources.items()}
     known = {name: _constants(tree, name in internal, longest) for name, tree in trees.items()}

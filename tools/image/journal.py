@@ -44,7 +44,7 @@ def state() -> Path:
 
 
 def home(folder: Path | str | None = None) -> Path:
-    """The folder of journals that is meant: by default the user's own, with what killed writes left there gone."""
+    """The folder of journals, by default the user's own; unfinished files of killed writes there are removed."""
     if folder is None:
         files.sweep(EARLIER)
     found = Path(folder or state() / "journal")
@@ -61,7 +61,7 @@ def find(folder: Path | str | None, name: str) -> Path:
 
 
 def path_of(folder: Path | str | None, mac: str) -> Path:
-    """Where the journal of a board lies, or would."""
+    """The path of a board's journal, whether it exists or not."""
     return find(folder, _name(mac))
 
 
@@ -119,7 +119,7 @@ def load(folder: Path | str | None, mac: str) -> Kept | None:
 
 
 def remove(folder: Path | str | None, mac: str) -> None:
-    """The burn is done."""
+    """Remove a board's journal, since the burn is done."""
     discard(folder, _name(mac))
 
 

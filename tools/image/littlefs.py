@@ -25,11 +25,11 @@ _FILLER = 0xF0  # an attribute that only fills a metadata block; no file keeps i
 
 
 class Blank(Exception):
-    """It cannot be mounted and the first sector is all 0xFF: MicroPython formats it at the next boot."""
+    """The file system is blank: its first sector is all 0xFF, so that MicroPython formats it at the next boot."""
 
 
 class Unreadable(Exception):
-    """There is something, but not a littlefs that can be read whole."""
+    """The file system is not blank, and littlefs cannot read all of it."""
 
 
 class _Memory(UserContext):
@@ -242,7 +242,7 @@ def update(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -
 
 @fetched
 def plan(image: Image, put: Mapping[str, bytes], remove: Iterable[str] = ()) -> Update:
-    """The `Update` that does what `update` does, with as few and as harmless writes as can be found.
+    """The `Update` with the result of `update`, in the fewest and safest writes that can be found.
 
     A loader can only erase and write whole sectors, and littlefs goes on writing
     in the metadata block that counts. So, in memory, that block is filled up

@@ -56,7 +56,7 @@ def belongs(
 
 
 def holds_secret(issued: Mapping[int, bytes]) -> bool:
-    """Whether a record holds what nobody can get again: all but the name that an X.509 board was told."""
+    """Whether a record holds a secret that cannot be had again; the name of an X.509 board is none."""
     return _issued(issued) != _NAME or record.PRIVATE_KEY in issued
 
 

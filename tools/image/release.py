@@ -112,7 +112,7 @@ class Release:
         return origin and (_path(origin[0]), origin[1])
 
     def translate(self, text: str) -> str:
-        """Text of a console with the places of tracebacks as places in the sources, and short names as they were."""
+        """The text of a console with each traceback's place as a place in the sources, and short names in full."""
         found = _PLACE.sub(self._place, text)
         if found != text:
             return found
@@ -127,7 +127,7 @@ class Release:
         )
 
     def shortened(self, text: str) -> str:
-        """A program that speaks of the package's attributes as the sources do, as one that finds them on a board."""
+        """A program written against the sources, with the package's attributes under their names on a board."""
         return shortening.attributes(text, self.names)
 
     def _place(self, match):
@@ -151,7 +151,7 @@ def sources(folder: Path | str = FOLDER, ending: str = ".py") -> dict[str, str]:
 
 
 def units(names: Iterable[str]) -> dict[str, list[str]]:
-    """{unit: [module]}: those of UNITS, and one for each module that is in none."""
+    """{unit: [module]}: the units of UNITS, and one unit for each module that is in none of them."""
     made = {unit: [_full(name) for name in text.split()] for unit, text in UNITS.items()}
     members = {name for members in made.values() for name in members}
     made.update({name: [name] for name in sorted(names) if name not in members})
@@ -164,7 +164,7 @@ def file(unit: str) -> str:
 
 
 def public(folder: Path | str = FOLDER) -> set[str]:
-    """The names that the stubs beside the sources name."""
+    """The names that the stubs (.pyi) declare: the public ones."""
     stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
     nodes = [node for stub in stubs for node in ast.parse(stub.read_text(encoding="utf-8")).body]
     own = [node for node in nodes if not isinstance(node, ast.ImportFrom)]  # a module's name is no argument's

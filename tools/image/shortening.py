@@ -69,9 +69,9 @@ def defined(tree: ast.AST) -> list[str]:
 
 
 def spoken(tree: ast.AST) -> set[str]:
-    """The names that a module gives to getattr, setattr and hasattr as texts: those stay what they are.
+    """The names that a module passes to getattr, setattr and hasattr as text; these are not renamed.
 
-    Where one of these calls takes its name from a variable, any text of the module may be it.
+    If one of these calls takes its name from a variable, every text of the module counts as such a name.
     """
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -90,7 +90,7 @@ def spoken(tree: ast.AST) -> set[str]:
 
 
 def own(texts: Iterable[str], public: set[str] | frozenset[str]) -> list[list[str]]:
-    """For each of the sources `texts` the names of its top level that no other one speaks of."""
+    """For each of the sources `texts`, its top-level names that no other source uses."""
     trees = [ast.parse(text) for text in texts]
     used = [identifiers(tree) for tree in trees]
     found = []

@@ -24,7 +24,7 @@ SERIAL_RULE = "serial"
 
 
 def printable(text: object) -> str:
-    """`text`, in which a board's or a database's own words may be, without what a terminal would obey."""
+    """Return `text` with every character that is not printable escaped; it may come from a board or a database."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 

@@ -65,7 +65,7 @@ class Fuses:
         return int(raw) if not isinstance(raw, bytes) else int.from_bytes(raw, "little")
 
     def key_used(self, block: str) -> bool:
-        """Whether a key block holds something, or is closed against reading (then it holds a key)."""
+        """Whether a key block is in use: not blank, or read-protected (then it holds a key). UserError without one."""
         for entry in self.commands.efuses.blocks:
             if block == entry.name or block in entry.alias:
                 field = self.commands.efuses[entry.name]
@@ -75,7 +75,7 @@ class Fuses:
         raise UserError(f"this {self.chip} has no key block {block}")
 
     def revision(self) -> int:
-        """Major chip revision, or None where this chip has none to look at."""
+        """The chip's major revision."""
         try:
             return self.commands.efuses.get_major_chip_version()
         except AttributeError:
@@ -83,7 +83,7 @@ class Fuses:
 
 
 def state(fuses: Fuses, made: Plan) -> dict[str, tuple[int | str, int | str]]:
-    """{step in words: (wanted, now)} of every eFuse, and of each key block whether it is used."""
+    """{description of the step: (wanted value, value now)} for each eFuse of the plan, and for each key block."""
     found: dict[str, tuple[int | str, int | str]] = {}
     for kind, *what in made.steps:
         if kind == "efuses":
@@ -147,7 +147,7 @@ def _burn_step(commands, chip, kind, what, files):
 
 
 def verify(fuses: Fuses, made: Plan) -> list[str]:
-    """Lines of what the chip has not as the plan says; empty when all of it is burned."""
+    """One line for each difference between chip and plan; empty when the whole plan is burned."""
     if (fuses.chip, fuses.mac) != (made.chip, made.mac):
         raise UserError(f"the plan is for {made.chip} {made.mac}, this is {fuses.chip} {fuses.mac}")
     return [

@@ -82,7 +82,7 @@ def _authority(held):
 
 
 def mark(columns: Mapping[str, str | None]) -> tuple[str, ...] | None:
-    """What there may be only one of, as a tuple of words to show; None where there is no such thing."""
+    """What is unique in a ledger: ("certificate", serial, issuer) or ("ID", the ID), for messages too; else None."""
     if columns["serial"]:
         return "certificate", columns["serial"], columns["issuer"] or ""
     return ("ID", columns["id2"]) if columns["id2"] else None
@@ -123,7 +123,7 @@ def _with_product_secret(product, row):
 
 
 def holds(fields: Mapping[int, bytes] | None, mac: str, ledger: "Ledger") -> tuple[str, str] | None:
-    """(ProductKey, DeviceName) of what a board's burned fields say, or None; of a certificate by the ledger."""
+    """(ProductKey, DeviceName) that a board's burned fields name, or None; the ledger knows whose a certificate is."""
     if fields is None:
         return None
     if fields.get(record.KIND) == b"x509":

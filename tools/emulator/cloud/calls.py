@@ -1,4 +1,4 @@
-"""Requests over HTTPS: what makes one up, its form, the codes and their texts (direct.md 2.4, 6)."""
+"""Requests over HTTPS: the parts of a call, its form, and the codes with their texts (direct.md 2.4, 6)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_form(
     *,
     kind: type[T],
 ) -> T:
-    """What a form-encoded `body` asks; `served(product)` says whether the request is for such products."""
+    """The request in a form-encoded `body`; `served(product)` tells whether devices of a product may make it."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
     except ValueError:

@@ -102,7 +102,7 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
 
 
 def serves(folder: Path, names: Sequence[str]) -> bool:
-    """Whether the server certificate there covers `names` for another month."""
+    """Whether the server certificate in `folder` covers `names` and is valid for another month."""
     try:
         about = json.loads((folder / "server.json").read_text())
         return (

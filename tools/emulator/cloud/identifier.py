@@ -1,4 +1,4 @@
-"""What a CONNECT says about who connects: the client identifier and the user name (direct.md 1.1)."""
+"""The identity that a CONNECT claims: the client identifier and the user name (direct.md 1.1)."""
 
 from __future__ import annotations
 

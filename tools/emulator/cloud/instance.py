@@ -1,4 +1,4 @@
-"""One platform instance: what a login, a registration, a message or the console brings about."""
+"""One platform instance: the effects of logins, registrations, messages and the console."""
 
 from __future__ import annotations
 
@@ -362,7 +362,7 @@ class Instance:
                 peer.kick(f"its identity is {state}")
 
     def forget(self, device: Device) -> None:
-        """Nothing is left of a device that was deleted."""
+        """Remove everything that is kept of a device that was deleted."""
         if self.registry.find(*device.key) is device:
             self.registry.delete(device)
         self.sessions.forget(device.product_key, device.device_name)

@@ -115,13 +115,13 @@ class Link(asyncio.Protocol):
             self.transport.resume_reading()
 
     def expire(self) -> None:
-        """Nobody has logged in or asked within the time allowed."""
+        """Close the link, since nobody has logged in or made a request in time."""
         if not self.deaf:
             self.listener.journal.event("expired", where=self.listener.where)
             self.abort()
 
     def settle(self) -> None:
-        """The handler knows who this is; the deadline of the beginning is off."""
+        """Cancel the deadline for the login, since the handler knows the device."""
         self.deadline.cancel()
 
     def identify(self, traffic: Any) -> None:
@@ -300,7 +300,7 @@ class Link(asyncio.Protocol):
         return fault.kind != "silent"
 
     def hang(self) -> None:
-        """Half open: the socket stays, nothing is said or heard on it any more."""
+        """Leave the link half open: the socket stays, and nothing more is sent or read."""
         self.deaf = True
 
     def end(self, how: str) -> None:
@@ -331,7 +331,7 @@ class Link(asyncio.Protocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def reset(self) -> None:
-        """RST."""
+        """End the connection with RST."""
         self.ended = True
         connection = self.transport.get_extra_info("socket")
         with contextlib.suppress(OSError):

@@ -132,7 +132,7 @@ class MqttPeer(Handler):
         return self.instance.decide(packet, self.link)
 
     def greet(self) -> None:
-        """What the platform says by itself between CONNACK and the messages that wait: here nothing."""
+        """Send what comes between CONNACK and the messages that wait; a hook, here nothing."""
 
     def refuse(self, connack: Connack, reason: str, fault: Fault | None) -> None:
         self.note("refused", code=connack.code, reason=reason)

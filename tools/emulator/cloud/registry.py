@@ -1,4 +1,4 @@
-"""Products, devices and units, and what may become of them (direct.md 1.8, 2.5, 4).
+"""Products, devices and units, and their changes of state (direct.md 1.8, 2.5, 4).
 
 No sockets and no clock here: times come in as arguments. Every change is in
 the store before the call returns.
@@ -202,7 +202,7 @@ class Registry:
         self.on_change("disable" if disabled else "enable", device)
 
     def assign(self, device: Device, region: str) -> None:
-        """The device is at home in `region` from now on."""
+        """Set the centre of a device to `region`."""
         device.centre = region
         self.save(device)
 

@@ -1,4 +1,4 @@
-"""What devices ask on their own topics: one table of handlers, which the rooms of the cloud fill.
+"""The requests of devices on their own topics: one table of handlers, which the cloud's folders fill.
 
 `Requests.add` takes a topic pattern and a handler `(request, device, record)`.
 A pattern is what follows `/sys/{pk}/{dn}/`, or a whole topic with `{pk}` and
@@ -75,7 +75,7 @@ class Request:
 
 @dataclass
 class Record:
-    """What one request brings about beside its reply. `session` is that of the device that asked."""
+    """The effects of one request beside its reply. `session` is the session of the device that asked."""
 
     instance: Instance
     device: Device
@@ -285,7 +285,7 @@ class Waiting:
 
 
 def neutral(topic: str, key: tuple[str, str]) -> str:
-    """`topic` with {pk} and {dn} where the names of its device stand."""
+    """`topic` with {pk} and {dn} in place of its device's names."""
     levels = topic.split("/")
     at = topics.place_of(levels)
     if tuple(levels[at : at + 2]) == key:
@@ -302,7 +302,7 @@ def gap(topic: str) -> str | None:
 
 
 def accept(request: Request, device: Device, record: Record) -> None:
-    """Success, and nothing is kept."""
+    """Answer with success; nothing is kept."""
 
 
 # answered with success so that a device goes on; nobody here keeps what they say

@@ -1,4 +1,4 @@
-"""What a business server gets of the platform: messages on topics of the rule engine (application.md 15)."""
+"""The messages that the platform sends to a business server, on topics of the rule engine (application.md 15)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ServerMessages:
         return self.store.newest_server_message()
 
     async def wait(self, number: int, topic: str | None, seconds: float) -> list[dict[str, Any]]:
-        """The same, once there is one; [] after `seconds`."""
+        """Wait for a message as `after` gives them; [] when none comes within `seconds`."""
         found = self.after(number, topic)
         if found or not seconds:
             return found

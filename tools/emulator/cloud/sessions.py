@@ -51,7 +51,7 @@ class Session:
 
     @property
     def line(self) -> Session:
-        """The session whose connection it is: its own, or the gateway's."""
+        """The session that has the connection: this one, or that of its gateway."""
         return self.gateway or self
 
     def takes(
@@ -154,7 +154,7 @@ class Sessions:
         gateway.carried[session.key] = session
 
     def put_down(self, session: Session) -> None:
-        """It is not carried any more; what the gateway has not acknowledged for it waits again."""
+        """End the carrying of a sub-device's session; messages that the gateway has not acknowledged wait again."""
         gateway, session.gateway = cast(Session, session.gateway), None
         del gateway.carried[session.key]
         mine = [number for number, waiting in gateway.flying.items() if waiting.owner is session]

@@ -1,4 +1,4 @@
-"""What a switch and a figure are, and the walk in the order that a switch gives; the `switches.py` have the tables."""
+"""Switches and figures, and checks in the order that a switch gives; the tables are in `switches.py` files."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -29,5 +29,5 @@ def matches(given, method_name, secret, fields):
 
 
 def same(given, secret):
-    """Compares two secrets without telling by the time where they differ."""
+    """Whether two secrets are equal; the time taken does not show where they differ."""
     return hmac.compare_digest(given.encode(errors="replace"), secret.encode())

@@ -1,4 +1,4 @@
-"""What outlives the cloud's process: one SQLite file in the run directory.
+"""The cloud's persistent state: one SQLite file in the run directory.
 
 Each call commits before it returns, so that what was acknowledged to a device
 survives a killed process (not a loss of power: there is no fsync per commit).
@@ -154,7 +154,7 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     def state(self, pk: str, dn: str, kind: str) -> Any:
-        """What a room keeps under `kind` for a device, or for a product (`dn` ""); None if there is nothing."""
+        """The JSON stored under `kind` for a device, or for a product (`dn` ""); None if there is none."""
         found = self.db.execute(
             "SELECT body FROM state WHERE pk = ? AND dn = ? AND kind = ?", (pk, dn, kind)
         ).fetchone()

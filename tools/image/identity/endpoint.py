@@ -87,7 +87,7 @@ def check(name: str, value: object) -> None:
 def wrong(name: str, value: str, title: str | None = None) -> str | None:
     """What is wrong with a text under one of the rules, in words that show no secret; None when it is right.
 
-    `title` is what the field is called where it comes from. These are the rules for identities from wherever.
+    `title` is the field's name in the source, for messages. All tools use these rules.
     """
     title = title or name
     pattern, rule = _RULES[name]

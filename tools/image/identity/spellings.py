@@ -83,12 +83,12 @@ def _unseen(char):
 
 
 def shown(text: str) -> str:
-    """`text` with every character that nobody sees as <U+...>."""
+    """`text` with each invisible character written as <U+...>."""
     return "".join(f"<U+{ord(char):04X}>" if _unseen(char) else char for char in text)
 
 
 def invisible(text: str) -> str | None:
-    """Words for the first character in `text` that nobody sees, or None."""
+    """A description of the first invisible character in `text`, or None."""
     for char in filter(_unseen, text):
         return f"the invisible character U+{ord(char):04X} ({unicodedata.name(char, 'a control character').lower()})"
     return None

@@ -86,7 +86,7 @@ def _name(value, field_name):
 
 
 def key_shown(data: bytes) -> str:
-    """What may be shown of a private key: how long it is."""
+    """The text shown in place of a private key: its length only."""
     return f"**** ({len(data)} bytes)"
 
 

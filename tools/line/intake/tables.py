@@ -232,7 +232,7 @@ def take(
 ) -> Taken:
     """Take what was read into the ledger; as `take_csv`. What is in it then is read back and compared.
 
-    With `renew` known devices get what is another one in their rows.
+    With `renew`, a known device gets the secret, certificate or ID of its row in place of the one it has.
     """
     bad = sheet.bad + _clashes(ledger, sheet, renew)
     if bad and not skip_bad:

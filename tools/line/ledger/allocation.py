@@ -13,7 +13,7 @@ CURE = "; a job with 'replace = true' overwrites it"
 
 
 def take_up(t: Transaction, mac: str, product_key: str, holds: tuple[str, str] | None) -> sa.Row | None:
-    """The board is known: the same identity again, whatever became of it."""
+    """Give a known board its own identity again, whatever its state is."""
     row = holdings.find_to_change(t.c, holdings.of_mac(mac))
     if row is None:
         return None
@@ -32,7 +32,7 @@ def take_up(t: Transaction, mac: str, product_key: str, holds: tuple[str, str] |
 
 
 def take(t: Transaction, mac: str, product: sa.Row, holds: tuple[str, str] | None) -> sa.Row:
-    """The board is new: bind a free identity, or the one that its MAC names, to it."""
+    """Bind an identity to a new board: the one that its MAC names, or a free one."""
     if product.name_rule in device_names.MAC_RULES:
         row = _named(t, product, device_names.of_mac(product.name_rule, mac))
     elif holds is None:

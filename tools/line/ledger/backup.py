@@ -1,4 +1,4 @@
-"""A copy of a ledger, taken while stations work, and its way back.
+"""Backs up a ledger while stations work, and restores it.
 
 A backup is itself a ledger on SQLite: same tables, secrets sealed as they are.
 It is read in one transaction that sees one moment, and both sides are compared

@@ -33,7 +33,7 @@ def stay(row: sa.Row) -> tuple[str, Mapping[str, Any]]:
 
 
 def by_table(action: str, columns: Mapping[str, Any]) -> Change:
-    """The change that is one action of the transition table and sets `columns`."""
+    """Return a change that does one action of the transition table and sets `columns`."""
     return lambda row: (transitions.step(row.state, action, row.touched), columns)
 
 

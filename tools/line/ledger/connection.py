@@ -24,7 +24,7 @@ MIGRATION_LOCK = 0x616C696F74  # any number that every aliot takes for pg_adviso
 
 
 class Busy(Exception):
-    """Another station is in the way for a moment; the same call succeeds when it is repeated."""
+    """Another station holds the ledger for a moment; the same call succeeds when it is repeated."""
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ CURES = (
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same call may succeed later by itself."""
+    """Whether an error is temporary, so that the same call may succeed later."""
     if isinstance(error, Busy):
         return True
     if not isinstance(error, exc.DBAPIError) or isinstance(error, (exc.IntegrityError, exc.ProgrammingError)):

@@ -53,7 +53,7 @@ def check_key(c: sa.Connection, seal: Seal, exclusive: bool = False) -> None:
 
 
 def change_key(c: sa.Connection, seal: Seal) -> None:
-    """From now on the ledger is the one that `seal` opens."""
+    """Record the key of `seal` as the ledger's key."""
     c.execute(meta.delete().where(meta.c.name.in_(("cipher", "key_id", "key_check"))))
     c.execute(meta.insert(), _cipher_rows(seal))
 

@@ -52,7 +52,7 @@ def check(c: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def replace(
     t: Transaction, identity_id: int, old: tuple[str, ...] | None, new: tuple[str, ...] | None
 ) -> None:
-    """An identity has the mark `new` from now on, and `old` is nobody else's; either may be None."""
+    """Replace the mark `old` of an identity by `new`; no other identity may take `old`. Either may be None."""
     if old and old != new:
         t.execute(replaced.insert().values(mark="/".join(old), identity_id=identity_id))
     if new:

@@ -96,7 +96,7 @@ class PortWire:
 
     @staticmethod
     def present(device: str) -> bool:
-        """Whether something is there to be opened."""
+        """Whether the port exists, or the host behind a URL answers."""
         if "://" not in device:
             return os.path.exists(device)
         place = urllib.parse.urlsplit(device)
@@ -308,7 +308,7 @@ def _read_states(port, end):
 
 
 class _Steps:
-    """The flasher's steps as one part of the whole, by bytes."""
+    """Turns the flasher's steps, whose number is not known before, into one share from 0 to 1."""
 
     def __init__(self, progress: Progress, word: str) -> None:
         self._progress, self._word = progress, word

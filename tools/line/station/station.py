@@ -107,13 +107,13 @@ class Screen(Protocol):
     """What shows an operator the bays; `tools.line.station.screen` has three of them."""
 
     def hear(self, at: str, row: Row, event: str, facts: Mapping[str, Any], tally: Tally) -> None:
-        """A bay said something; `row` is the bay as it stands after it."""
+        """Show an event of a bay; `row` is the bay's state after it."""
 
     def tick(self, rows: Mapping[str, Row], tally: Tally) -> None:
-        """A moment has passed."""
+        """Show how the bays stand; called in each round of the station's loop."""
 
     def close(self, rows: Mapping[str, Row], tally: Tally) -> None:
-        """The station ends."""
+        """Show the final totals; called once, when the station ends."""
 
 
 class Station:

@@ -33,7 +33,7 @@ WIRE = "tools.line.station.port_wire:PortWire"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker is told, through its pipe. Times in seconds."""
+    """What the station sends a worker through its pipe. Times in seconds."""
 
     job: Job
     url: sa.URL

@@ -1,4 +1,4 @@
-"""What every sub-verb starts from: the station file, the ledger and its key, and who is at work."""
+"""The arguments that all sub-verbs share: the station file, the ledger and its key, and the operator."""
 
 import argparse
 import getpass

@@ -1,4 +1,4 @@
-"""Who is at home where: each device has one centre, and some centres hand on the others' devices."""
+"""The home of each device: it belongs to one centre, and some centres send the others' devices on to theirs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Homes:
-    """Where devices are at home: where the admin has put them, else where `config` says."""
+    """The home of each device: the one that the admin has set, else that of `config`."""
 
     def __init__(self, config):
         self.centres, self.own = config.centres, config.region
@@ -31,12 +31,12 @@ class Homes:
 
 
 def served(product: Product) -> bool:
-    """Whether its devices ask themselves; sub-devices never do."""
+    """Whether devices of `product` ask a centre by themselves; sub-devices never do."""
     return product.node != "subdevice"
 
 
 def verdict(device: Device, centre: str | None, instance: Instance, handed: bool) -> int | None:
-    """None if `centre` answers for `device`, which is at home there or `handed` on; else the code."""
+    """None if `centre` answers for `device`: its home is there, or `handed` allows to send it on. Else the code."""
     switches = instance.config.switches
     if instance.registry.homes.of(device) == centre or handed and centre in (GLOBAL, *switches.routers):
         return None

@@ -46,10 +46,10 @@ class Tokens:
         return now < issued[1] + self.seconds
 
     def good(self, device: Device, token: str, now: float) -> bool:
-        """Whether `token` is one of the device's and alive."""
+        """Whether `token` was issued to the device and has not expired."""
         return any(self.lives(one, now) and signing.same(token, one[0]) for one in device.tokens)
 
     def void(self, device: Device) -> None:
-        """No token that was given out is good any more."""
+        """Make every token of the device invalid."""
         device.tokens = []
         self.registry.save(device)

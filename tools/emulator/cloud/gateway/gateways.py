@@ -1,4 +1,4 @@
-"""The platform's side of gateways: who asks what, and what it brings about (gateway.md 14)."""
+"""The platform's side of gateways: their requests, and the effects of these (gateway.md 14)."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class Gateways:
         return session
 
     def end(self, session: Session, reason: str) -> None:
-        """Ends a sub-device's session; nobody is told."""
+        """End a sub-device's session without a notice."""
         session.peer.note("offline", reason=reason)
         self.sessions.close(session)
 
@@ -211,7 +211,7 @@ class Gateways:
         self.notices.error(gateway, code, session.key[:2])
 
     def lost(self, session: Session) -> None:
-        """The connection of the gateway `session` is gone, and with it all that it carried."""
+        """End the sessions of all sub-devices that the gateway `session` carried, since its connection is gone."""
         with self.sessions.store.transaction():
             for one in list(session.carried.values()):
                 self.end(one, "the gateway is offline")
@@ -256,7 +256,7 @@ class Gateways:
             self.notices.change(gateway, REMOVED, devices)
 
     def remove(self, device: Device) -> None:
-        """Removes a sub-device from the cloud, telling nobody."""
+        """Remove a sub-device from the cloud without a notice."""
         session = self.online(device)
         if session:
             self.end(session, "removed")
@@ -264,7 +264,7 @@ class Gateways:
         self.instance.forget(device)
 
     def release(self, gateway: tuple[str, str]) -> None:
-        """A gateway was deleted: its sub-devices are nobody's."""
+        """Detach all sub-devices of a gateway that was deleted."""
         self.topology.detach(self.topology.of(gateway))
         self.found.pop(gateway, None)
 
@@ -275,7 +275,7 @@ class Gateways:
         self.part(device, "thing/disable", 522, DISABLED)
 
     def enable(self, device: Device) -> None:
-        """The sub-device is offline, so its gateway is told (gateway.md 10)."""
+        """Enable a sub-device; it is offline, so the notice goes to its gateway (gateway.md 10)."""
         self.registry.set_disabled(device, False)
         if device.gateway:
             self.notices.change(device.gateway, ENABLED, [device])

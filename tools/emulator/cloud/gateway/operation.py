@@ -1,4 +1,4 @@
-"""One request of a gateway while it is carried out: what the operations may look at and ask for."""
+"""One request of a gateway while it is carried out: the data and the calls that the operations use."""
 
 from __future__ import annotations
 

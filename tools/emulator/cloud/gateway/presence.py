@@ -22,7 +22,7 @@ class Rates:
         self.of_subdevices, self.of_gateways = {}, {}
 
     def login(self, key):
-        """Notes a login of one sub-device; or returns True, and does not, if it is too many in a minute."""
+        """Count a login of one sub-device. Returns True, and counts nothing, when the minute's limit is reached."""
         now, times = self.now(), self.of_subdevices.setdefault(key, deque())
         while times and times[0] <= now - MINUTE:
             times.popleft()
@@ -32,7 +32,7 @@ class Rates:
         return False
 
     def logins(self, gateway, count):
-        """Notes `count` logins of a gateway; or returns True, and does not, if they are too many."""
+        """Count `count` logins of a gateway. Returns True, and counts nothing, when they exceed the limit."""
         second, taken = int(self.now()), 0
         if self.of_gateways.get(gateway, (None,))[0] == second:
             taken = self.of_gateways[gateway][1]

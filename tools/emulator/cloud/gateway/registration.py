@@ -79,7 +79,7 @@ def check_proxy_method(
 def check_proxy_sign(
     asking: Asking, item: Item, product: Product | None, device: Device | None
 ) -> int | None:
-    """A product that is not there has no secret, so nothing proves it."""
+    """Check the sign of a proxy registration; for an unknown product it fails, since there is no secret."""
     method = signing.method(item.get(METHOD_KEY))
     if method is None:
         return None

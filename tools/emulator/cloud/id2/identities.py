@@ -1,4 +1,4 @@
-"""Identities and licences, and what may become of them; every change is in the store on return."""
+"""Identities and licences, and their changes; every change is in the store when the call returns."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Identities:
         return made
 
     def count(self, identity: Identity, now: float) -> None:
-        """One more authentication."""
+        """Count one more authentication of an identity."""
         self.set_count(identity, now, identity.today(now) + 1)
 
     def set_count(self, identity: Identity, now: float, count: int) -> None:
@@ -147,13 +147,13 @@ class Identities:
             self.save(identity)
 
     def release(self, product_key: str, device_name: str) -> None:
-        """The device was deleted: whoever was bound to it is bound no more."""
+        """Unbind the identity of a device that was deleted."""
         identity = self.bound(product_key, device_name)
         if identity is not None:
             self.bind(identity, None)
 
     def enter(self, identity: Identity) -> None:
-        """Makes `identity` known by all its names."""
+        """Add `identity` to the tables by which it is found."""
         self.by_id[identity.id2] = identity
         if identity.device_name is not None:
             self.by_name[identity.product_key, identity.device_name] = identity

@@ -26,7 +26,7 @@ STATES = {"inactive": alerts.INACTIVE, "suspended": alerts.SUSPENDED, "discarded
 
 @dataclass(frozen=True)
 class Claim:
-    """What a hello says of who it is: ProductKey, ID, code or provisioning request."""
+    """The claim in a hello: ProductKey, ID, and a device code or a provisioning request."""
 
     product_key: bytes
     id2: bytes
@@ -139,7 +139,7 @@ class Service:
         return wish
 
     def again(self, product: Product, fingerprint: str) -> Identity | None:
-        """The identity that this fingerprint has, as far as it gets that again."""
+        """The identity that was provisioned to this fingerprint before, if the switch gives it out again."""
         policy = self.config.switches.id2_fingerprint_again
         found = self.identities.provisioned(product.product_key, fingerprint) if policy != "fresh" else None
         if found is None or policy == "same":

@@ -37,7 +37,7 @@ def finished(verify: bytes) -> bytes:
 
 
 class Joiner:
-    """Puts handshake messages together that come in pieces."""
+    """Joins the pieces of handshake messages."""
 
     def __init__(self):
         self.buffer = bytearray()

@@ -24,7 +24,7 @@ def frame(kind: int, body: bytes) -> bytes:
 
 
 class Reader:
-    """Takes bytes as they come, gives records."""
+    """Cuts a stream of bytes into records."""
 
     def __init__(self):
         self.buffer = bytearray()

@@ -33,7 +33,7 @@ PREMASTER_SIZE = 48
 
 
 class Alone:
-    """What a session has around it without a connection: no faults, no log."""
+    """Stands for the `ItlsLink` of a session without a connection: no faults, no log."""
 
     gone = False
 
@@ -99,7 +99,7 @@ class Session:
         return len(data)
 
     def unwrap(self) -> None:
-        """Says goodbye, unless the connection has failed."""
+        """Send the closing alert, unless the connection has failed."""
         if self.state == "open":
             self.send(ALERT, bytes((alerts.WARNING, alerts.CLOSE)))
             self.state = "over"
@@ -107,7 +107,7 @@ class Session:
     # ---- in
 
     def pump(self, enough: Callable[[], object]) -> None:
-        """Deals with whole records as long as there are any and it is not `enough`."""
+        """Handle whole records until there are none left or `enough()` is true."""
         self.reader.feed(self.incoming.read())
         try:
             while not (enough() or self.closed or self.state == "over" or self.around.gone):
@@ -120,7 +120,7 @@ class Session:
             raise
 
     def fail(self, alert: Alert) -> None:
-        """Tells the peer, unless it was the peer that said so."""
+        """End the session with an alert; it is sent unless it came from the peer."""
         received = self.state == "over"
         self.around.note("alert received" if received else "alert sent", code=alert.code, reason=alert.reason)
         if not received:

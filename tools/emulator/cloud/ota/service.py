@@ -1,4 +1,4 @@
-"""OTA of one instance: its parts, what wakes them, and the clock that they run on (application.md 5)."""
+"""OTA of one instance: its parts, the events that start them, and their clock (application.md 5)."""
 
 from __future__ import annotations
 

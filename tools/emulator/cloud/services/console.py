@@ -24,7 +24,7 @@ PAGE = 1000  # log entries of one answer
 
 @contextlib.contextmanager
 def disk_refusals() -> Iterator[None]:
-    """A file that cannot be kept or read is the caller's to know."""
+    """Report a file that cannot be kept or read to the caller as a refusal."""
     try:
         yield
     except Refused as refusal:

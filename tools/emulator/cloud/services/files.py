@@ -39,7 +39,7 @@ class File:
 
 @contextlib.contextmanager
 def disk_errors() -> Iterator[None]:
-    """A disk that refuses is an error of the platform's own."""
+    """Turn an error of the disk into the platform's own error, code 500."""
     try:
         yield
     except OSError as error:

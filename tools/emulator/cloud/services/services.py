@@ -24,7 +24,7 @@ PUSHED = ("thing/config/push_reply", "thing/job/notify_reply")
 
 
 class Services:
-    """What the devices of `instance` are served beside their things."""
+    """The services for devices of `instance` beside the thing model."""
 
     def __init__(self, instance: Instance):
         instance.requests.add("/ext/ntp/{pk}/{dn}/request", answer_time, RAW)
@@ -54,7 +54,7 @@ def answer_time(request: Request, device: Device, record: Record) -> None:
 
 
 def note_reply(request: Request, device: Device, record: Record) -> None:
-    """A device has answered a push; nothing hangs on it but the log."""
+    """Note a device's answer to a push in the log."""
     body = alink.parse(request.payload)
     if body is None or type(body.get("code")) is not int:
         reason = "no JSON" if body is None else "no code"

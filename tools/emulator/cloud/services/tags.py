@@ -26,7 +26,7 @@ def entries(params: list[Any], limit: int) -> list[dict[str, Any]]:
 
 
 def check_value(key: str, value: Any) -> None:
-    """Raises `Refused` for what no tag of a user can be."""
+    """Raise `Refused` when `value` cannot be a user's tag."""
     if not isinstance(value, str) or not VALUE.fullmatch(value):
         raise Refused(460, text=f"the value of {key} must be Chinese characters, letters, digits and _ - .")
 

@@ -41,7 +41,7 @@ class Checked:
             self.failed[name] = shown
 
     def insist(self) -> None:
-        """Raises `Refused` with the first failure, as a message that is taken whole or not at all."""
+        """Raise `Refused` with the first failure, for a message that is accepted whole or not at all."""
         for one in self.failed.values():
             raise Refused(one["code"], text=one["message"])
 

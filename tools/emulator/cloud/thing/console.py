@@ -58,7 +58,7 @@ def wish_of(values: dict[str, Any]) -> Wish:
 
 
 async def answered(sending: Awaitable[dict[str, Any]]) -> Response:
-    """What came of a request; the platform's code and text when it refuses to send it."""
+    """The result of a request; the platform's code and text when it refuses to send it."""
     try:
         return answer_json(await sending)
     except Refused as refusal:

@@ -1,4 +1,4 @@
-"""What the platform asks a device: set and get of properties, services, their replies (application.md 3.2, 3.4)."""
+"""Requests of the platform to a device: set, get, services; their replies (application.md 3.2, 3.4)."""
 
 from __future__ import annotations
 

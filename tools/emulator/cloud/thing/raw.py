@@ -19,7 +19,7 @@ UP, DOWN = "thing/model/up_raw", "thing/model/down_raw"
 
 
 class Raw:
-    """Raw data of the devices of `instance`. What a script makes of it goes the way that JSON would have gone."""
+    """Raw data of the devices of `instance`. A script's result is handled as if it had come as JSON."""
 
     def __init__(self, instance: Instance):
         self.instance = instance
