@@ -112,4 +112,4 @@ def test_a_board_for_an_application_has_its_model_in_its_cloud(tmp_path):
 
 def test_the_flash_that_a_board_asks_for_names_the_application():
     there = companion_cloud.Playground(*map(Path, ("cloud", "ca.der", "cert.json", "config.json", "lamp")))
-    assert any(line.endswith(" CONFIG=config.json FILES=lamp") for line in there.words("rfc2217://x:1"))
+    assert any(line.endswith(" CONFIG=config.json FILES=lamp") for line in there.describe("rfc2217://x:1"))

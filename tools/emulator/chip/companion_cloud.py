@@ -27,7 +27,7 @@ class Playground:
     config: Path
     files: Path | None = None
 
-    def words(self, url: str) -> Iterator[str]:
+    def describe(self, url: str) -> Iterator[str]:
         """What to type in another shell."""
         yield "in another shell:"
         files = f" FILES={self.files}" if self.files else ""

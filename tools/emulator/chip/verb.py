@@ -172,7 +172,7 @@ def _ready(report, host, port, args, play):
     url = f"rfc2217://{host}:{port}"
     report("ready", f"an emulated {args.chip} is at {url}; its flash is {args.flash}", url=url)
     if play:
-        for line in play.words(url):
+        for line in play.describe(url):
             report("hint", line)
 
 
