@@ -105,5 +105,6 @@ def play_abroad(stage: Stage) -> None:
     """The board sold abroad: sent to the centre it is at home in, and there directly ever after."""
     stage.title(f"A board sold abroad: burned for {BURNED_FOR}, at home in {HOME}")
     board = stage.burn(ABROAD, "abroad", memory="1.26")  # 4 KB more than in the heap of 112 KB
-    for boot in ("first", "second"):
-        stage.run("HTTPS authentication, sent on", board, boot, (ABROAD_KEY, ABROAD_NAME), reached="kept")
+    name = (ABROAD_KEY, ABROAD_NAME)
+    stage.run("HTTPS authentication, sent on", board, "first", name, reached="kept")
+    stage.run("HTTPS authentication, sent on", board, "second", name)
