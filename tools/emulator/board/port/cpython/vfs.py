@@ -1,6 +1,7 @@
 """MicroPython's `vfs` and the files it gives, over littlefs-python on the board's flash."""
 
 import errno
+import functools
 import posixpath
 import sys
 import types
@@ -8,7 +9,7 @@ import types
 # littlefs asks for its own version in a way that takes half of a board's start
 _asked = sys.modules.setdefault("importlib_metadata", types.SimpleNamespace(version=lambda name: ""))
 import littlefs
-from littlefs import LittleFSError
+from littlefs import LittleFSError, lfs
 
 if isinstance(_asked, types.SimpleNamespace):
     del sys.modules["importlib_metadata"]
@@ -146,6 +147,11 @@ class _Raw:
         member = getattr(self._file, name)
         return self._do(member) if callable(member) else member
 
+    def reader(self):
+        """`read(bytes)` without a look at the file's mode at each call: for a line, which is read byte by byte."""
+        self._file.read(0)
+        return self._do(functools.partial(lfs.file_read, self._file.fs, self._file.fh))
+
     def _do(self, call):
         def done(*arguments):
             try:
@@ -181,9 +187,9 @@ class _Binary:
         return self._decoded(data)
 
     def readline(self, size=-1):
-        line = b""
+        line, next_bytes = b"", self._file.reader()
         while not line.endswith(b"\n") and len(line) != size:
-            piece = self._file.read(1)
+            piece = next_bytes(1)
             if not piece:
                 break
             line += piece
