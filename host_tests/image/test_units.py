@@ -77,3 +77,10 @@ def test_names_that_are_to_come_last_do():
     texts = [*[""] * 6, "class Item:\n    deferred = urgent = 0", "class Other:\n    deferred = 0"]
     assert list(shortening.table(texts, set(), set()))[0] == "deferred"
     assert list(shortening.table(texts, set(), set(), last={"deferred"}))[-1] == "deferred"
+
+
+def test_a_text_in_the_condition_of_a_load_names_no_module():
+    """A method `https` is one although a module has that name too."""
+    homes = {"aliot.https": "aliot.ota.https", "aliot.first": "aliot.unit"}
+    text = 'load("first" if method == "https" else "https")'
+    assert release._loads(text, homes) == "load('unit' if method == \"https\" else 'ota.https')"

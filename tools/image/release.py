@@ -267,7 +267,7 @@ def _loads(text, homes):
             changes.append((node, "%s(%s)" % (node.func.id, ", ".join(map(repr, kept)))))
             continue
         for argument in node.args:
-            for word in ast.walk(argument):
+            for word in _results(argument):
                 if (
                     isinstance(word, ast.Constant)
                     and isinstance(word.value, str)
@@ -277,6 +277,11 @@ def _loads(text, homes):
                     if home != _full(word.value):
                         changes.append((word, repr(home.partition(".")[2])))
     return replaced(text, changes)
+
+
+def _results(node):
+    """The expressions whose value `node` may have: of a conditional its two branches, not its condition."""
+    return [*_results(node.body), *_results(node.orelse)] if isinstance(node, ast.IfExp) else [node]
 
 
 def _name_modules(joined):
