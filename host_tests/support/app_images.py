@@ -46,18 +46,17 @@ def app_image(version: str = "v1.26.1", chip: str = "esp32", size: int = 600, ma
 
 
 def with_slots(
-    images: Sequence[bytes],
-    files: dict[str, bytes],
-    otadata: bytes = b"",
-    layout: partitions.Layout = LAYOUT,
-    **more: object,
+    images: Sequence[bytes], files: dict[str, bytes], otadata: bytes = b"", **more: object
 ) -> bytes:
-    """A flash of `layout` with these images in its slots, files on it, and bytes of OTA data."""
-    flash = bytearray(flash_image.build(layout, files=files, **more))
-    rows = {row.label: row for row in layout.rows}
-    for number, image in enumerate(images):
-        at = rows[f"ota_{number}"].offset
-        flash[at : at + len(image)] = image
-    at = rows["otadata"].offset
-    flash[at : at + len(otadata)] = otadata
-    return bytes(flash)
+    """A flash of `LAYOUT` with these images in its slots, files on it, and bytes of OTA data."""
+    return in_slots(flash_image.build(LAYOUT, files=files, **more), images, otadata)
+
+
+def in_slots(flash: bytes, images: Sequence[bytes], otadata: bytes = b"") -> bytes:
+    """A flash with these images in its slots, and bytes of OTA data."""
+    rows = {row.label: row.offset for row in flash_image.layout_in(flash).rows}
+    made = bytearray(flash)
+    for at, data in [(rows[f"ota_{number}"], image) for number, image in enumerate(images)]:
+        made[at : at + len(data)] = data
+    made[rows["otadata"] : rows["otadata"] + len(otadata)] = otadata
+    return bytes(made)

@@ -2,8 +2,10 @@
 
 import json
 import secrets
+from dataclasses import replace
 
 from host_tests.ota.conftest import CHEAP, PASSPHRASE
+from host_tests.support.app_images import LAYOUT, app_image, in_slots
 from host_tests.support.fleet import REGISTERED, Direct, mac_of, printed, until
 from tools.image import device_files, updates
 from tools.ota import keys, package
@@ -46,8 +48,8 @@ class UpdateFleet(Direct):
         keys.create(self.folder / "key", PASSPHRASE, cost=CHEAP)
         self.key = keys.unlock(self.folder / "key", PASSPHRASE)
 
-    def release(self, number, inside="", without=NEEDLESS, **more):
-        """The package of release `number`.0.0; `inside` its main() is what makes it bad."""
+    def release(self, number, inside="", without=NEEDLESS, firmware="", **more):
+        """The package of release `number`.0.0; `inside` its main() is what makes it bad, `firmware` comes with it."""
         tree = {path[1:]: data for path, data in device_files.compile_tree().items() if path != "/boot.py"}
         tree = {
             path: data
@@ -56,15 +58,28 @@ class UpdateFleet(Direct):
         }
         head = Manifest(f"{number}.0.0", number, 6, 1, "1.24", (REGISTERED,))
         tree["main.py"] = application(f"release {number}", inside, **more)
-        return package.pack(tree, head).signed(self.key).encode()
+        if firmware:
+            head = replace(head, board="ESP32", firmware=firmware)
+        image = app_image(firmware) if firmware else b""
+        return package.pack(tree, head, image).signed(self.key).encode()
 
-    def updated(self, files=None, heap="124K", **application_):
-        """A board of release 1.0.0, which a cable brought, that connects and reports it."""
+    def firmware(self, number, version):
+        """The package of a firmware alone."""
+        head = Manifest(version, number, 6, 1, "1.24", (REGISTERED,), "ESP32", firmware=version)
+        return package.pack({}, head, app_image(version)).signed(self.key).encode()
+
+    def updated(self, files=None, heap="124K", slots=None, **application_):
+        """A board of release 1.0.0, which a cable brought, that connects and reports it; `slots`: with two of them.
+
+        A cable brought the firmware of that version into the first.
+        """
         public = self.key.public_key()
         files = {updates.KEYS + updates.key_id(public): updates.modulus(public), **(files or {})}
         name = "240a" + secrets.token_hex(4)
         burned = self.identity("device", name, self.device(REGISTERED, name))
-        image = self.image(burned, application("golden", **application_).decode(), files)
+        layout = {"board": replace(LAYOUT, flash_size=0x200000)} if slots else {}
+        image = self.image(burned, application("golden", **application_).decode(), files, **layout)
+        image = in_slots(image, [app_image(slots)]) if slots else image
         return self.add(image, REGISTERED, name, mac_of(name), heap=heap)
 
     def on(self, board):
@@ -88,8 +103,9 @@ class UpdateFleet(Direct):
         found = self.cloud.admin("GET", f"/messages?pk={board.product_key}&dn={board.device_name}")
         return [one for one in found if one["topic"] == topic]
 
-    def campaign(self, board, data, version="2.0.0", protocol="HTTPS", method="SHA256", **more):
+    def campaign(self, board, data, version="2.0.0", protocol="HTTPS", method="SHA256", module=None, **more):
         """A batch for one board; its JobId."""
+        named = {"ModuleName": module} if module else {}
         made = self.cloud.call(
             "CreateOTAFirmware",
             ProductKey=board.product_key,
@@ -98,6 +114,7 @@ class UpdateFleet(Direct):
             FirmwareUrl=self.cloud.upload(data),
             SignMethod=method,
             NeedToVerify=False,
+            **named,
         )
         return self.cloud.call(
             "CreateOTAStaticUpgradeJob",

@@ -54,9 +54,10 @@ UNITS = {
     "aliot.ota.https": "http https ota.https",
     "aliot.ota.update": "alink ota.update",
     "aliot.ota.blocks": "alink services.crc ota.blocks",
-    "aliot.ota.image": "ota.choice ota.image",
+    "aliot.ota.place": "ota.choice ota.pairs ota.place",
+    "aliot.ota.pairs": "ota.pairs",
     "aliot.ota.trial": "ota.choice ota.trees ota.trial",
-    "aliot.ota.slots": "ota.slots",  # by itself too: boot.py's choice imports it
+    "aliot.ota.slots": "ota.pairs ota.slots",  # by itself too: boot.py's choice imports it
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",
     "aliot.services.shadow": "alink services services.shadow",

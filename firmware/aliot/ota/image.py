@@ -6,8 +6,8 @@ from flash; a piece that is there from before is not wanted again.
 
 from hashlib import sha256
 
-from aliot import feed
-from aliot.ota import choice, slots, trees
+from aliot import feed, load, unload
+from aliot.ota import trees
 from aliot.ota.writer import UpdateError
 from esp32 import Partition
 from micropython import const
@@ -23,26 +23,6 @@ def pieces(manifest):
         if line[0] == "image":
             size, _, digest = line[1].partition(" ")
             yield int(size), digest
-
-
-def slot(manifest):
-    """The partition for the image of the manifest at a path. UpdateError: there is none, it is too small or newer."""
-    running = Partition(Partition.RUNNING)
-    try:
-        found = running.get_next_update()
-    except OSError:
-        raise UpdateError("firmware needs OTA partitions", "update.slots")
-    room = found.info()[3]
-    need = sum([size for size, _ in pieces(manifest)])
-    if need > room:
-        raise UpdateError("it has %d bytes, its slot %d" % (need, room), "update.image")
-    said = {}
-    for line in trees.lines(manifest):
-        said[line[0]] = line[-1]
-    record = choice.read()
-    if "rollback" not in said and int(said["number"]) < slots.number(record, slots.pair(running)):
-        raise UpdateError("number " + said["number"], "update.older")
-    return found
 
 
 def take(part, manifest, some, passed, digest):
@@ -61,7 +41,8 @@ def take(part, manifest, some, passed, digest):
             passed(size)
         else:
             if not cleared:
-                clear(part)
+                load("ota.place").clear(part)
+                unload("ota.place")
                 cleared = True
             yield from _write(part, at, size, wanted, some)
         at += size
@@ -125,36 +106,3 @@ def hashing(part, at, size, more=None):
             feed()
             yield
     return trees.hexadecimal(done.digest())
-
-
-def clear(part):
-    """Nothing of the record means this partition's firmware, before anything of it is written over. OSError."""
-    found = choice.read()
-    if len(found) > 17:
-        before = bytes(found)
-        slots.forget(found, 0, part.info()[1] + 1)
-        if found != before:
-            choice.write(found)
-
-
-def switch(part, tree, digest, manifest):
-    """The next reset begins the trial of the firmware in `part` with the tree `tree`, a letter or "". UpdateError.
-
-    The record comes first: where power goes between the two, the old firmware finds a trial that is not its own.
-    """
-    said = {}
-    for line in trees.lines(manifest):
-        said[line[0]] = line[-1]
-    found = choice.read() or bytearray(17)
-    slots.widen(found)
-    found[4:9] = bytes((ord(tree) if tree else 0, found[5], found[6], 0, 0))
-    found[9:17] = digest
-    found[17:30] = slots.pair(part) + int(said["number"]).to_bytes(4, "big")
-    choice.write(found)
-    try:
-        part.set_boot()
-    except OSError as problem:
-        found[4] = 0
-        found[17:30] = bytes(13)
-        choice.write(found)
-        raise UpdateError("the bootloader does not start it: %s" % problem.args[0], "update.image")

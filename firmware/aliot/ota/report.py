@@ -7,7 +7,9 @@ import json
 import os
 
 import aliot
+from aliot import load
 from aliot.ota import choice, trees
+from esp32 import Partition
 from micropython import const
 
 NOTE = "/ota/r/task"
@@ -21,6 +23,7 @@ _WHY = (
     "its check() said no",
     "the platform refused its login",
     "it was without the platform for a day",
+    "its firmware did not come up, or the bootloader took it back",
 )
 
 
@@ -32,11 +35,11 @@ def connected(device, version):
     """
     found = choice.read()
     tree = aliot.tree
-    if found and tree and found[4] == ord(tree[-1]):
+    if found and found[4] == (ord(tree[-1]) if tree else 0) and (tree or any(found[17:18])):
         return True, False, ""
     why = found[8] if found else 0
     if 0 < why < _REPORTED:
-        failed(device, -1, _WHY[why - 1])
+        failed(device, -1, _WHY[why - 1], "firmware" if any(found[56:57]) else "default")
         found[8] = why | _REPORTED
         try:
             choice.write(found)
@@ -48,13 +51,27 @@ def connected(device, version):
             if line[0] == "release":
                 version = line[1]
         _publish(device, "inform", {"version": version})
+        _firmware(device)
     return False, 0 < why < _REPORTED, under_way
 
 
-def failed(device, step, text):
-    """Tell the platform that an update has failed; nothing is under way then. LinkError."""
-    _publish(device, "progress", {"step": str(step), "desc": text})
+def failed(device, step, text, module):
+    """Tell the platform that an update of a module has failed; nothing is under way then. LinkError."""
+    params = {"step": str(step), "desc": text}
+    if module != "default":
+        params["module"] = module
+    _publish(device, "progress", params)
     note("")
+
+
+def _firmware(device):
+    """Publish the version of the firmware, on a board that takes one over the air."""
+    running = Partition(Partition.RUNNING)
+    try:
+        running.get_next_update()
+    except OSError:
+        return
+    _publish(device, "inform", {"version": load("ota.pairs").version(), "module": "firmware"})
 
 
 def note(text):

@@ -42,7 +42,7 @@ def switch(name, digest):
     found[4:9] = bytes((ord(name), found[5], found[6], 0, 0))
     found[9:17] = digest
     if len(found) > 17:
-        load("ota.slots").stay(found)
+        load("ota.pairs").stay(found)
     choice.write(found)
 
 
@@ -55,7 +55,7 @@ def forget(found, name):
     """Take a tree out of the record `found`, on flash before anything of the tree is touched. OSError."""
     before = bytes(found)
     if len(found) > 17:
-        load("ota.slots").forget(found, ord(name), 0)
+        load("ota.pairs").forget(found, ord(name), 0)
     else:
         trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
         found[4:7] = bytes((trial, good or other, other if good else 0))

@@ -1,12 +1,8 @@
-"""Which firmware a tree belongs to, on a board with two slots for it: part of the record, and the choice by it.
+"""Which tree and which firmware a board with two slots for it runs, by the pairs of its record (aliot.ota.pairs).
 
-/boot.py's choice imports it from the golden tree, without the package, as `aliot/ota/slots`. A record has it once a
-package brought firmware; behind byte 17 then come three pairs, of what is on trial, good, and good before:
-
-    subtype of its slot's partition + 1 u8, 0: none | of its ELF file's SHA-256, the first 8 bytes | number u32 BE
-
-A tree runs with the firmware of its pair only. The golden tree is good as `0` with a pair, and runs where no pair fits.
-What makes firmware good is the mark in ESP-IDF's OTA data; the record follows it.
+/boot.py's choice imports it from the golden tree, without the package, as `aliot/ota/slots`. A tree runs with the
+firmware of its pair only. The golden tree is good as `0` with a pair, and runs where no pair fits. What makes firmware
+good is the mark in ESP-IDF's OTA data; the record follows it.
 """
 
 import os
@@ -14,30 +10,18 @@ import sys
 from binascii import crc32
 
 import machine
+from aliot.ota.pairs import commit, pair, pairs
 from esp32 import Partition
 from micropython import const
 
-PAIR = const(13)
-KNOWN = const(9)  # bytes of a pair that say which firmware
+_PAIR = const(13)
+_KNOWN = const(9)  # bytes of a pair that say which firmware
 _PAIRS = const(17)  # where they begin
-_ELF = const(0xB0)  # where an image has the SHA-256 of its ELF file (ESP-IDF, esp_app_desc_t)
-_VERSION = const(0x30)
-_PENDING, VALID = const(1), const(2)  # of OTA data
-TAKEN_BACK = const(8)  # why a trial failed: the bootloader, or a start that never came
+_PENDING = const(1)  # of OTA data
+_VALID = const(2)
+_TAKEN_BACK = const(8)  # why a trial failed: the bootloader, or a start that never came
 _BACK = const(2)  # starts of a board that went back to its good firmware count by two, up to:
 _MOST = const(8)
-
-
-def pair(part):
-    """The first 9 bytes of the pair of the firmware in a partition."""
-    data = bytearray(8)
-    part.readblocks(0, data, _ELF)
-    return bytes((part.info()[1] + 1,)) + bytes(data)
-
-
-def pairs(record):
-    """Those of what is on trial, good, and good before, as bytes."""
-    return [bytes(record[at : at + PAIR]) for at in range(_PAIRS, _PAIRS + 3 * PAIR, PAIR)]
 
 
 def choose(record, trees, cause, here, state):
@@ -49,10 +33,10 @@ def choose(record, trees, cause, here, state):
     trial, good, other, starts, _ = record[4:9]
     tried, last, before = pairs(record)
     if tried[0]:
-        new = tried[:KNOWN] != last[:KNOWN]
-        if tried[:KNOWN] != here:
-            why = 0 if cause == 1 else TAKEN_BACK  # power that went is nobody's fault
-        elif new and state == VALID:  # the record was not written any more
+        new = tried[:_KNOWN] != last[:_KNOWN]
+        if tried[:_KNOWN] != here:
+            why = 0 if cause == 1 else _TAKEN_BACK  # power that went is nobody's fault
+        elif new and state == _VALID:  # the record was not written any more
             commit(record)
             return choose(record, trees, cause, here, state)
         else:
@@ -63,9 +47,9 @@ def choose(record, trees, cause, here, state):
                 return chr(trial) if trial else ""
             why = why or 3
         record[4:9] = bytes((0, good, other, 0, why))
-        record[_PAIRS : _PAIRS + PAIR] = bytes(PAIR)
+        record[_PAIRS : _PAIRS + _PAIR] = bytes(_PAIR)
     for letter, known in (good, last), (other, before):
-        if known[:KNOWN] == here and (not letter or chr(letter) in trees):
+        if known[:_KNOWN] == here and (not letter or chr(letter) in trees):
             record[7] &= 1
             return chr(letter) if letter else ""
     return None if last[0] and last[0] != here[0] else ""
@@ -107,7 +91,7 @@ def go_back(record):
     """Start the good firmware in the other slot; returns when it is not there any more."""
     good = pairs(record)[1]
     for part in Partition.find(Partition.TYPE_APP, good[0] - 1):
-        if pair(part) == good[:KNOWN]:
+        if pair(part) == good[:_KNOWN]:
             try:
                 part.set_boot()
             except OSError:
@@ -128,57 +112,3 @@ def known_as(part):
             best, state = sequence, data[24]
     count = len([one for one in Partition.find(Partition.TYPE_APP) if one.info()[1] >> 4 == 1])
     return state if best > 0 and (best - 1) % count == part.info()[1] - 16 else None
-
-
-def commit(record):
-    """What is on trial is good from now on, what was good is the one before; a clean-up waits."""
-    record[4:9] = bytes((0, record[4], record[5], 1, 0))
-    record[_PAIRS : _PAIRS + 3 * PAIR] = bytes(PAIR) + record[_PAIRS : _PAIRS + 2 * PAIR]
-
-
-def widen(record):
-    """Give a record pairs if it has none: what is there belongs to the firmware that runs."""
-    if len(record) == _PAIRS:
-        here = pair(Partition(Partition.RUNNING)) + bytes(4)
-        record += bytes(PAIR) + here + (here if record[6] else bytes(PAIR))
-
-
-def number(record, here):
-    """The number of the package that brought the firmware `here`; 0 for one that a cable brought."""
-    for known in pairs(record) if len(record) > _PAIRS else ():
-        if known[:KNOWN] == here:
-            return int.from_bytes(known[KNOWN:], "big")
-    return 0
-
-
-def forget(record, tree, slot):
-    """Take out of a record what has the tree `tree` (its letter's code, 0: none) or lies in the slot `slot`."""
-    kept = [
-        (letter, known)
-        for letter, known in zip(record[5:7], pairs(record)[1:])
-        if not (tree and letter == tree) and known[0] not in (0, slot)
-    ]
-    kept += [(0, bytes(PAIR))] * (2 - len(kept))
-    record[5:7] = bytes((kept[0][0], kept[1][0]))
-    record[_PAIRS + PAIR : _PAIRS + 3 * PAIR] = kept[0][1] + kept[1][1]
-
-
-def stay(record):
-    """What is on trial runs with the firmware that runs."""
-    here = pair(Partition(Partition.RUNNING))
-    record[_PAIRS : _PAIRS + PAIR] = here + number(record, here).to_bytes(4, "big")
-
-
-def good(record):
-    """What is on trial has done what makes it good; the mark of its firmware comes before the record."""
-    tried, last, _ = pairs(record)
-    if tried[:KNOWN] != last[:KNOWN]:
-        Partition.mark_app_valid_cancel_rollback()
-    commit(record)
-
-
-def version(part=None):
-    """The version in the header of a partition's firmware; of the one that runs."""
-    data = bytearray(32)
-    (part or Partition(Partition.RUNNING)).readblocks(0, data, _VERSION)
-    return bytes(data).split(b"\0")[0].decode()

@@ -50,7 +50,7 @@ def on_trial(found):
 
 def release(found):
     """What a record's release on trial is called; firmware that came alone by its version."""
-    return load("ota.slots").version() if found[4] == found[5] else said("release")
+    return load("ota.pairs").version() if found[4] == found[5] else said("release")
 
 
 class Trial:
@@ -105,7 +105,7 @@ def versions():
     """What a trial publishes: its release, and its firmware where that is on trial too."""
     found = choice.read()
     if len(found) > 17 and found[17:26] != found[30:39]:
-        yield {"version": load("ota.slots").version(), "module": "firmware"}
+        yield {"version": load("ota.pairs").version(), "module": "firmware"}
         if found[4] == found[5]:  # it came alone
             return
     yield {"version": said("release")}
@@ -116,7 +116,7 @@ def good(device):
     found = choice.read()
     name = release(found)
     if len(found) > 17:
-        load("ota.slots").good(found)
+        load("ota.pairs").good(found)
     else:
         found[4:9] = bytes((0, found[4], found[5], 1, 0))
     choice.write(found)

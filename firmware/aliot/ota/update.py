@@ -20,8 +20,8 @@ _HOLD = const(5000)  # ms that the device stays away from MQTT, step by step
 
 
 class Task:
-    """What the platform says of a package: `version`, `size`, `sign` (hex, lower-case), `digestsign`, `url`, or
-    `stream` and `file` of a download over MQTT. UpdateError `update.task` when something is missing. 5.3
+    """What the platform says of a package: `module`, `version`, `size`, `sign` (hex, lower-case), `digestsign`, `url`,
+    or `stream` and `file` of a download over MQTT. UpdateError `update.task` when something is missing. 5.3
     """
 
     def __init__(self, data):
@@ -34,6 +34,7 @@ class Task:
             data["size"] = one.get("fileSize")
             data["sign"] = one.get("fileSign") or one.get("fileMd5")
         self.version = data.get("version")
+        self.module = data.get("module", "default")
         self.size = alink.number(data.get("size"))
         self.sign = str(data.get("sign") or data.get("md5")).lower()
         self.digestsign = data.get("digestsign")
@@ -111,7 +112,7 @@ class Update:
         task = self.task
         updates = self.updates
         report = load("ota.report")
-        report.note(task.sign + ("+" if again else "-"))
+        report.note(task.sign + ("+" if again else "-") + ("f" if task.module == "firmware" else ""))
         report = None
         unload("ota.report")
         updates.progress(1)
@@ -130,7 +131,7 @@ class Update:
         updates.progress(100)
         while not updates.may():
             yield
-        writer.switch()
+        writer.switch(task.module)
         load("ota.report").note("")
         self._say("reset")
         self._reset()

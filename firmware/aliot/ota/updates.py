@@ -4,10 +4,11 @@
     while True:
         updates.poll(100)                           instead of the device's; the poll of a Thing serves it too
 
-After each connect the board publishes its version and asks for a package. One that it is offered goes into the tree
-that does not run (aliot.ota.writer), a step with each poll: one connect over HTTPS, which the device's timeout bounds,
-or at most 1 KB of the package, 4 KB of files read back, one file deleted. An update under way outlives lost connections
-and power cuts; the old version is not published meanwhile, at which the platform would end the task (5.8).
+After each connect the board publishes its version and asks for a package; with two slots also the version of its
+firmware, the module `firmware`. A package that it is offered goes where nothing runs (aliot.ota.writer), a step with
+each poll: one connect over HTTPS, which the device's timeout bounds, or at most 1 KB of the package, 4 KB of files read
+back, one file deleted. An update under way outlives lost connections and power cuts; the old version is not published
+meanwhile, at which the platform would end the task (5.8).
 
 Two TLS connections are open during a download over HTTPS: of a plain device's C heap 63 KB are free, a handshake takes
 36 of them for a moment and 28 from then on. Where that fails, as on a gateway, the connection of MQTT is ended until
@@ -36,6 +37,9 @@ _PARTS = (
     "ota.package",
     "ota.room",
     "ota.report",
+    "ota.image",
+    "ota.place",
+    "ota.pairs",
 )
 
 
@@ -50,7 +54,7 @@ class Updates:
 
     offer = None  # (what the platform says of a package, whether it pushed it)
     update = None  # the aliot.ota.update.Update under way
-    failure = None  # (step, text) that the platform has to be told
+    failure = None  # (step, text, module) that the platform has to be told
     trial = False  # the release that runs is on trial, and takes no other
     due = False  # the device has connected
     noted = ""  # the digest of the package that was under way when power went, and how it was taken
@@ -86,8 +90,9 @@ class Updates:
     def ask(self):
         """Ask for a package; the answer comes with a poll to come. LinkError."""
         self.asked = uptime() + _ANSWER
-        body = '{"id":"%d","version":"1.0","params":{},"method":"thing.ota.firmware.get"}'
-        self.device.publish(_GET, body % int.from_bytes(os.urandom(3), "little"))
+        body = '{"id":"%d","version":"1.0","params":{%s},"method":"thing.ota.firmware.get"}'
+        module = '"module":"firmware"' if self.module() == "firmware" else ""
+        self.device.publish(_GET, body % (int.from_bytes(os.urandom(3), "little"), module))
 
     def work(self):
         """The next step of what is to be done."""
@@ -104,13 +109,22 @@ class Updates:
             except AliotError as problem:
                 self._failed(problem)
 
+    def module(self):
+        """The platform's module that an update under way is for."""
+        if self.update:
+            return self.update.task.module
+        return "firmware" if self.noted[-1:] == "f" else "default"
+
     def progress(self, step):
         """Publish per cent, if the device is connected; application.md 5.4."""
+        params = {"step": str(step), "desc": ""}
+        if self.module() != "default":
+            params["module"] = self.module()
         if self.device.connected:
             try:
                 self.device.publish(
                     "/ota/device/progress/%s/%s" % (self.device.product_key, self.device.device_name),
-                    json.dumps({"id": "1", "params": {"step": str(step), "desc": ""}}),
+                    json.dumps({"id": "1", "params": params}),
                 )
             except (LinkError, ProtocolError):
                 pass
@@ -167,7 +181,7 @@ class Updates:
         try:
             task = module.Task(data)
             if pushed or task.sign != self.refused:
-                again = pushed or self.noted == task.sign + "+"
+                again = pushed or self.noted.startswith(task.sign + "+")
                 self.update = module.Update(self, task, again)
                 self._hasten(_QUICK)
                 return
@@ -197,7 +211,8 @@ class Updates:
         self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
         if self.update:
             self.refused = self.update.task.sign
-        self.failure = load("ota.update").step_of(problem), "%s: %s" % (problem.code, problem.detail)
+        text = "%s: %s" % (problem.code, problem.detail)
+        self.failure = load("ota.update").step_of(problem), text, self.module()
         self._end()
 
     # What comes in.
@@ -227,5 +242,5 @@ class Updates:
     def _offered(self, message, pushed):
         data = message.get("data")
         if isinstance(data, dict) and (data or self.noted or self.update):
-            if data.get("module", "default") == "default":
+            if data.get("module", "default") in ("default", "firmware"):
                 self.offer = data, pushed

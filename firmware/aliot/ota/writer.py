@@ -79,12 +79,12 @@ class Writer:
         if not self.done:
             raise UpdateError("ends at %d" % self.at, "update.cut")
 
-    def switch(self):
-        """The next reset begins the trial of what was written. UpdateError."""
+    def switch(self, module="default"):
+        """The next reset begins the trial of what was written; `module`: that of its task. UpdateError."""
         try:
             if self._slot:
                 name = self._name if self._own != trees.NEW else aliot.tree[-1:]
-                load("ota.image").switch(self._slot, name, self._sum, self._own)
+                load("ota.place").switch(self._slot, name, self._sum, self._own, module)
             else:
                 load("ota.room").switch(self._name, self._sum)
         except OSError as problem:
@@ -120,7 +120,8 @@ class Writer:
         digest, firmware, more = yield from self._manifest()
         self._sum = digest[:8]
         if firmware:
-            self._slot = load("ota.image").slot(trees.NEW)
+            self._slot = load("ota.place").slot(trees.NEW)
+            unload("ota.place")
         own = trees.NEW
         if more:
             yield from load("ota.room").prepare(self._name, digest)

@@ -206,7 +206,7 @@ for call in (
     lambda: one.writeblocks(6, b"x", 0),
     lambda: one.readblocks(5, bytearray(5000)),
     lambda: one.ioctl(6, 7),
-    lambda: one.writeblocks(0, b"x" * 100),
+    lambda: one.writeblocks(5, bytes(5000)),
     lambda: P("vfs").set_boot(),
 ):
     try:

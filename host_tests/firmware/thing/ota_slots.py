@@ -9,7 +9,7 @@ import sys
 import aliot
 import bootloader
 import esp32
-from aliot.ota import choice, slots, trial
+from aliot.ota import choice, pairs, slots, trial
 from aliot.ota.writer import UpdateError, Writer
 from nor_flash import Flash
 from ota_board import POWER, PRODUCT, RESET, WATCHDOG, Board, Device, Resets, get, offer, unhexlify
@@ -83,7 +83,7 @@ class SlotBoard(Board):
                 continue
             finally:
                 sys.modules.pop("aliot/ota/slots", None)
-            self.runs = slots.version(), tree
+            self.runs = pairs.version(), tree
             return self.runs
 
     @property
