@@ -114,5 +114,8 @@ class NVS:
 
 def __getattr__(name):
     if name == "Partition":
-        return _load("esp32_partition").Partition
+        found = _load("esp32_partition").Partition
+        if running:  # a board with two slots asks again and again: one copy is enough
+            globals()[name] = found
+        return found
     raise AttributeError(name)
