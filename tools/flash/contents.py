@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tools import partitions
 from tools.boards import Board
 from tools.flash.loader import Loader
-from tools.image import burn, decision, littlefs, owner
+from tools.image import burn, decision, littlefs, owner, slots
 from tools.image.flash_image import BURNED, NEXT
 
 BLANK, GOOD, DAMAGED = "blank", "good", "damaged"
@@ -53,6 +53,10 @@ class Contents:
         return any(
             loader.read(row.offset, 1) == b"\xe9" for row in self.layout.rows if row.type == partitions.APP
         )
+
+    def slots(self, loader: Loader) -> list[slots.Slot]:
+        """The slots for firmware, [] where the board has none."""
+        return slots.find(self.layout.rows, loader.read) if self.table == GOOD else []
 
     def file(self, path: str) -> bytes | None:
         """The bytes of one file, or None when it is not there."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tools.boards import Board
 from tools.errors import UserError
-from tools.flash import backup, contents, file_list, plan
+from tools.flash import backup, contents, file_list, micropython_images, plan
 from tools.flash.flasher import Done, Flasher, NvsFull
 from tools.flash.loader import Loader
 from tools.flash.micropython_images import Stock
-from tools.image import config, littlefs
+from tools.image import config, littlefs, slots
 
 Progress = Callable[[str, float, float], object]  # what is written, part done, of how much
 
@@ -58,6 +58,7 @@ def flash_board(
     records: Mapping[str, bytes] | None = None,
     relayout: bool = False,
     fresh: bool = False,
+    keep_firmware: bool = False,
     may_drop: Callable[[NvsFull], None] | None = None,
     on_plan: Callable[[plan.Plan], Progress] = lambda todo: lambda what, done, total: None,
     folder: Path | str | None = None,
@@ -66,12 +67,16 @@ def flash_board(
     """Bring a board to `image` and `wanted`; power may go at any point. The plan and what was done.
 
     records: {name: bytes} that are burned afterwards and must find room in NVS; relayout: NVS or files may
-    move; fresh: an unreadable file system may be made anew; may_drop(full): returns when the NVS entries of other
-    firmware may go, raises when not; on_plan(plan): gives what hears of progress; folder: of journals;
-    backups: where the user's files go that are written over. UserError, before the first byte is written, when
-    something would be lost or does not fit.
+    move; keep_firmware: what an update brought into a slot goes on to start; fresh: an unreadable file system may
+    be made anew; may_drop(full): returns when the NVS entries of other firmware may go, raises when not;
+    on_plan(plan): gives what hears of progress; folder: of journals; backups: where the user's files go that are
+    written over. UserError, before the first byte is written, when something would be lost or does not fit.
     """
-    differing = tuple(part for part in image.parts if loader.md5(part.offset, len(part.data)) != part.digest)
+    differing = tuple(
+        part
+        for part in image.parts
+        if loader.md5(part.offset, len(part.data)) != part.digest and not _stays(part, loader, keep_firmware)
+    )
     if seen.rescue is not None:
         todo = plan.Plan(differing, wanted.tree, plan.WHOLE, move=True)
     else:
@@ -87,3 +92,11 @@ def flash_board(
         flasher = Flasher(loader, seen.held, image, wanted, folder=folder, backups=backups, drop=True)
         flasher.check(todo, seen.rescue, records)
     return todo, flasher.carry_out(todo, seen.rescue, on_plan(todo))
+
+
+def _stays(part, loader, keep_firmware):
+    """Whether a part is not written though it differs: OTA data that means the same, and what an update brought."""
+    choice = part.name == micropython_images.CHOICE
+    if keep_firmware:
+        return choice or part.name.startswith("application")
+    return choice and slots.settled(loader.read(part.offset, len(part.data)))

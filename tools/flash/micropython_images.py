@@ -21,6 +21,7 @@ SOURCE = "https://micropython.org/resources/firmware/"
 TIMEOUT = 60.0  # seconds without a byte
 PIP_TIMEOUT = 300
 SECTOR = 4096
+CHOICE = "choice of application"  # the part that is OTA data
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def take_apart(board: boards.Board, image: bytes, name: str) -> Stock:
                 raise UserError(f"{name} holds no application at 0x{row.offset:x}, where its table says so")
             parts.append(_part(f"application {row.label}", row.offset, piece))
         elif (row.type, row.subtype) == (partitions.DATA, partitions.OTADATA):
-            parts.append(Part("choice of application", row.offset, b"\xff" * row.size))
+            parts.append(Part(CHOICE, row.offset, b"\xff" * row.size))
     if not any(part.name.startswith("application") for part in parts):
         raise UserError(f"{name} holds no application")
     end = max(row.end for row in rows)

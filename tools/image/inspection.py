@@ -1,12 +1,12 @@
 """What a flash, NVS or file system image holds, with every secret masked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash_image, littlefs, nvs, updates
+from tools.image import flash_image, littlefs, nvs, slots, updates
 from tools.image.identity import own, x509
 from tools.secrets import mask
 
@@ -47,9 +47,16 @@ def look(data: bytes) -> dict[str, Any]:
     }
     if layout.nvs:
         found["nvs"] = look_at_nvs(flash_image.region(data, layout.nvs))
+    held = slots.find(layout.rows, lambda at, size: data[at : at + size])
+    found |= look_at_slots(held)
     if layout.vfs:
-        found["vfs"] = look_at_vfs(flash_image.region(data, layout.vfs))
+        found["vfs"] = look_at_vfs(flash_image.region(data, layout.vfs), held)
     return found
+
+
+def look_at_slots(held: Sequence[slots.Slot]) -> dict[str, Any]:
+    """{"slots": what each holds} of a board with two slots for firmware, {} of any other."""
+    return {"slots": [str(slot) for slot in held]} if held else {}
 
 
 def _look_at_part(data):
@@ -81,8 +88,8 @@ def _size(entry):
     return len(entry.value) if entry.type in ("blob", "string") else int(entry.type[1:]) // 8
 
 
-def look_at_vfs(data: bytes) -> dict[str, Any]:
-    """A file system as a dict: its files with their sizes, and our records."""
+def look_at_vfs(data: bytes, held: Sequence[slots.Slot] = ()) -> dict[str, Any]:
+    """A file system as a dict: its files with their sizes, and our records. `held`: the slots beside it."""
     try:
         tree = littlefs.read(data)
     except littlefs.Blank:
@@ -93,7 +100,7 @@ def look_at_vfs(data: bytes) -> dict[str, Any]:
         "state": "good",
         "files": {path: len(content) for path, content in sorted(tree.items())},
         "records": _records(lambda name: tree.get(flash_image.path_of(name))),
-        "updates": [str(one) for one in updates.trees(tree.get)],
+        "updates": [str(one) for one in updates.trees(tree.get, held)],
         "update_keys": [path.removeprefix(updates.KEYS) for path in tree if path.startswith(updates.KEYS)],
     }
 
@@ -145,6 +152,8 @@ def describe(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['kind']}{'' if ':' in found['kind'] else ' image'}, {found['size'] // 1024} KB"
     for row in found.get("partitions", ()):
         yield f"  {row['label']:<10} {row['kind']:<12} 0x{row['offset']:06x}  {row['size'] // 1024} KB"
+    for text in found.get("slots", ()):
+        yield f"slot {text}"
     if "nvs" in found:
         yield from _nvs_lines(found["nvs"])
     if "vfs" in found:

@@ -6,7 +6,7 @@ the modulus. The record and the choice of a tree are the firmware's own (aliot/o
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tools import certificates, files
 from tools.errors import UserError
+from tools.image.slots import Slot
 
 KEYS = "/aliot/keys/"
 RECORDS = ("/ota/r/0", "/ota/r/1")
@@ -62,40 +63,66 @@ def key_files(paths: Iterable[Path | str]) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree of an update: `path`, `state` ("on trial", "good", "good before"), and what its manifest says."""
+    """A tree that a record names: `path` ("" for the golden one), `state` ("on trial", "good", "good before"), and what
+    its manifest says. `pair`: of the firmware that it belongs to, b"" for any.
+    """
 
     path: str
     state: str
     release: str
     number: str
+    pair: bytes = b""
 
     def __str__(self) -> str:
-        return f"release {self.release}, number {self.number}, {self.state}, in {self.path}"
+        what = f"release {self.release}, number {self.number}, {self.state}, in {self.path}"
+        if not self.path:
+            what = f"the golden tree, {self.state}"
+        return what + (f", with the firmware in ota_{self.pair[0] - 17}" if self.pair else "")
 
 
-def trees(file: Callable[[str], bytes | None]) -> list[Tree]:
-    """The trees of a board, what runs first; `file(path)` gives bytes or None. [] when the golden tree runs."""
-    copies = [data for data in map(file, RECORDS) if data and len(data) > 12 and _is_good(data)]
-    codes = max(copies)[4:7] if copies else b""
+def trees(file: Callable[[str], bytes | None], slots: Iterable[Slot] = ()) -> list[Tree]:
+    """The trees that a board's record names, what runs first; `file(path)` gives bytes or None.
+
+    `slots`: those of a board that has them: only a tree of the firmware that starts runs. [] when only the golden
+    tree is there, or none belongs to that firmware.
+    """
+    record = newest_record(file)
     found = []
-    for code, state in zip(codes, ("on trial", "good", "good before")):
-        path = f"/ota/{chr(code)}"
-        manifest = file(f"{path}/manifest") if code else None
+    for index, (code, state) in enumerate(zip(record[4:7], ("on trial", "good", "good before"))):
+        pair = record[17 + 13 * index : 26 + 13 * index]
+        pair = pair if any(pair[:1]) else b""
+        path = f"/ota/{chr(code)}" if code else ""
+        manifest = file(f"{path}/manifest") if code else b"" if pair else None
         if manifest is not None:
             fields = dict(
                 line.split(" ", 1) for line in manifest.decode(errors="replace").splitlines() if " " in line
             )
-            found.append(Tree(path, state, fields.get("release", "?"), fields.get("number", "?")))
-    return found
+            found.append(Tree(path, state, fields.get("release", "?"), fields.get("number", "?"), pair))
+    starts = next((slot.pair for slot in slots if slot.starts), b"")
+    runs = next((tree for tree in found if not starts or tree.pair in (b"", starts)), None)
+    return [runs, *(tree for tree in found if tree is not runs)] if runs else []
+
+
+def newest_record(file: Callable[[str], bytes | None]) -> bytes:
+    """The copy of the record that counts, without its CRC; b"" where there is none."""
+    copies = [data[:-4] for data in map(file, RECORDS) if data and len(data) > 12 and _is_good(data)]
+    return max(copies, default=b"")
+
+
+def brought_firmware(file: Callable[[str], bytes | None]) -> bool:
+    """Whether an update has brought firmware to a board."""
+    return len(newest_record(file)) > 17
 
 
 def _is_good(data):
     return zlib.crc32(data[:-4]).to_bytes(4, "little") == data[-4:]
 
 
-def at_flash(file: Callable[[str], bytes | None], kept: bool) -> Iterator[str]:
+def at_flash(file: Callable[[str], bytes | None], kept: bool, slots: Sequence[Slot] = ()) -> Iterator[str]:
     """What a flash by cable says of the update on a board; `kept`: it goes on to run."""
-    found = trees(file)
+    found = trees(file, slots)
+    for slot in slots if brought_firmware(file) else ():
+        yield str(slot)
     if found:
         yield f"an update runs on this board: {found[0]}; the golden tree is what a cable brought"
         yield (

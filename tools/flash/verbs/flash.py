@@ -151,7 +151,7 @@ def _flash(args, report, loader, board, *, image, tree, chosen, who):
     config = settings.merged(before, chosen, whole=bool(args.config))
     for note in settings.notes(before, before if config is None else config):
         report(console.printable(note))
-    for note in updates.at_flash(seen.held.file, args.keep_ota):
+    for note in updates.at_flash(seen.held.file, args.keep_ota, seen.held.slots(loader)):
         report(console.printable(note))
     if not any(path.startswith(updates.KEYS) for path in (*tree.tree, *seen.held.below())):
         report(
@@ -177,6 +177,7 @@ def _flash(args, report, loader, board, *, image, tree, chosen, who):
             records=records,
             relayout=args.relayout,
             fresh=args.fresh,
+            keep_firmware=args.keep_ota and updates.brought_firmware(seen.held.file),
             may_drop=lambda full: _drop(args, report, full, loader),
             on_plan=lambda todo: bar.enter_context(_bar(args.json)),
             folder=args.journal,

@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> None:
 def _look_at_board(args):
     with open_board.started(args) as (loader, board):
         held = contents.look(loader, board, {})
-        vfs = inspection.look_at_vfs(held.found.image) if held.found.image else {"state": "none"}
+        firmware = held.slots(loader)
+        vfs = inspection.look_at_vfs(held.found.image, firmware) if held.found.image else {"state": "none"}
         return {
             "kind": f"{loader.title} {loader.mac}",
             "size": loader.size,
@@ -45,6 +46,7 @@ def _look_at_board(args):
                 {"label": row.label, "kind": row.kind, "offset": row.offset, "size": row.size}
                 for row in (held.layout.rows if held.table == contents.GOOD else ())
             ],
+            **inspection.look_at_slots(firmware),
             "nvs": inspection.look_at_nvs(held.found.nvs_data),
             "vfs": vfs,
         }
