@@ -74,9 +74,9 @@ def around(turn):
     return pair if turn % SELDOM else [*pair, *(style for style in SCRIPTS if style != AGAINST)]
 
 
-def order(board, publishes):
-    """(microseconds to connect, microseconds of all publishes) of one connection."""
-    board.send(b"%d\n" % publishes)
+def order(board, words):
+    """Gives a board its order; what it took, in microseconds: to connect, and of all publishes."""
+    board.send(f"{words}\n".encode())
     return tuple(map(int, board.wait_line("took ").split()[1:]))
 
 

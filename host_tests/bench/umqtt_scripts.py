@@ -92,3 +92,34 @@ while True:
     client.disconnect()
     print("took %d %d" % (connected, published))
 """
+# connects, posts with QOS and disconnects whenever it is told to; see posts.py
+POSTS = """\
+import json
+
+replies = 0
+
+
+def heard(topic, message):
+    global replies
+    replies += json.loads(message)["code"] == 200
+
+
+client.set_callback(heard)
+while True:
+    count = int(sys.stdin.readline())
+    client.connect()
+    if not QOS:
+        client.subscribe(POST + b"_reply")
+    began = time.ticks_us()
+    for number in range(count):
+        replies = 0
+        now = time.time() * 1000
+        values = {"Uptime": {"value": number, "time": now}, "FreeMemory": {"value": 56789, "time": now}}
+        body = {"id": str(number), "version": "1.0", "params": values, "method": "thing.event.property.post"}
+        client.publish(POST, json.dumps(body), False, QOS)
+        while not QOS and not replies:
+            client.wait_msg()
+    took = time.ticks_diff(time.ticks_us(), began)
+    client.disconnect()
+    print("took %d" % took)
+"""

@@ -20,6 +20,7 @@ from tools.errors import UserError
 PARTS = {
     "sizes": ("host_tests.bench.sizes", "bytes of .mpy, module by module"),
     "link": ("host_tests.bench.link", "connect and QoS 1 round trips against umqtt.simple alone"),
+    "posts": ("host_tests.bench.posts", "posts of a Thing against umqtt.simple with the same JSON"),
     "boot": ("host_tests.bench.boot", "the phases of a boot"),
     "heap": (
         "host_tests.bench.heap",

@@ -45,8 +45,10 @@ jobs = Jobs(device, carry_out)
 def test_each_service(fleet, cloud):
     configure(cloud, {"every": 60})
     board = fleet.board(SERVICES, RAW, "aliot.run(main)", {"/log.bin": FILE}, HEAP)
+    queued = create(fleet, board, "what waits for the board")
     board.start(follow=True)
     board.wait_line('"ready"')
+    succeeds(board, cloud, queued, "what waits for the board")
     for service in (configuration, clock, shadow, tags, rrpc, broadcasts, raw, jobs, upload):
         service(fleet, board, cloud)
     assert not [state for state in board.run.states if state["aliot"] == "error"], board.run.lines
@@ -134,11 +136,21 @@ def raw(fleet, board, cloud):
 
 
 def jobs(fleet, board, cloud):
+    """One that is pushed; test_each_service has one that was queued before the board was online."""
+    succeeds(board, cloud, create(fleet, board, "it"), "it")
+
+
+def create(fleet, board, what):
+    """The JobId of a job with a file."""
     content = base64.b64encode(b"a file").decode()
     names = [board.device_name]
-    made = fleet.call(board, "CreateJob", DeviceNames=names, JobDocument={"do": "it"}, JobFile=content)
-    status = until(board, lambda: ended(cloud, made["JobId"]), 60)
-    assert status["Status"] == "SUCCEEDED" and status["StatusDetail"] == {"did": "it", "file": "a file"}
+    made = fleet.call(board, "CreateJob", DeviceNames=names, JobDocument={"do": what}, JobFile=content)
+    return made["JobId"]
+
+
+def succeeds(board, cloud, job, what):
+    status = until(board, lambda: ended(cloud, job), 60)
+    assert status["Status"] == "SUCCEEDED" and status["StatusDetail"] == {"did": what, "file": "a file"}
 
 
 def ended(cloud, job):
