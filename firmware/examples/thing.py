@@ -28,6 +28,7 @@ def main():
     device.start()
     while device.credential.method:  # a board that registers does so first: not with a Thing in memory
         device.poll(0)
+        time.sleep_ms(50)
     from aliot.thing import Outbox, Thing, ThingError  # only now: what a start needs has left the heap
 
     model = "/model.json" if "model.json" in os.listdir("/") else None

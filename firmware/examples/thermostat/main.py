@@ -8,7 +8,6 @@ import time
 
 import aliot
 from aliot.device import Device
-from aliot.thing import Thing, ThingError
 from thermostat import Thermostat
 
 
@@ -19,8 +18,15 @@ def read():
 
 def main():
     device = Device()
-    thing = Thing(device)
     device.start()
+    while device.credential.method:  # a board that registers does so first: not with a Thing in memory
+        device.poll(0)
+        time.sleep_ms(50)
+    from aliot.thing import Thing, ThingError
+
+    thing = Thing(
+        device
+    )  # with memory to spare: Thing(device, "/model.json"), which checks before the cloud does
     thermostat = Thermostat(device.config.get("target", 20))
 
     @thing.property("Target")  # set by the cloud, or desired while the board was away
@@ -42,6 +48,8 @@ def main():
             last = time.ticks_ms()
             posted = state
             thing.post(state, Temperature=temperature)  # kept while the board is offline
+            if temperature > 35:
+                thing.event("Overheat", Temperature=temperature)
             print(json.dumps({"app": "posted", "temperature": temperature}))
 
 
