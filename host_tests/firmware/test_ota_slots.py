@@ -40,8 +40,8 @@ def key(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def releases(key):
-    """What comes: firmware v2 and files, v3 and files, v4 alone, files alone; `pair`: what of both it brings."""
-    rows = [("v2", "one"), ("v3", "second"), ("v4", ""), ("", "third_one")]
+    """What comes: firmware v2 and files, v3 and files, v4 alone, files alone twice; `pair`: what of both it brings."""
+    rows = [("v2", "one"), ("v3", "second"), ("v4", ""), ("", "third_one"), ("", "fourth")]
     return [release(key, number, *row) for number, row in enumerate(rows, 1)]
 
 
@@ -149,6 +149,15 @@ def test_a_board_without_slots_takes_no_firmware(ask):
 
 def test_after_a_cut_only_the_rest_is_taken(ask):
     ask("resumed", first=4096)
+
+
+def test_what_is_written_over_is_named_by_no_record(ask):
+    twice = "update 0, reset, good, reset, tidy, update 3, reset, good, reset, tidy"  # the tree before is of this slot
+    ask("begun", begun=[("update 0, reset, good, reset, tidy", 2), (twice, 4)])
+
+
+def test_a_worn_flash_is_seen_before_the_switch(ask):
+    ask("worn")
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])

@@ -71,6 +71,8 @@ def check(trial, good, other, starts, cause, here, state):
     )
     if known[1] != good:
         assert state == VALID and trial[1] == here
+    if trial[1] == here and trial[1] != good[1] and state == VALID:
+        assert known[1] == trial, "the mark makes it good"
     assert known[0][1] in (NONE, here), "nothing of another firmware stays on trial"
     if tree is None:
         assert known[1][1] not in (NONE, here) and known[1][1][0] != here[0]

@@ -201,6 +201,41 @@ def resumed(value):
     assert board.start(RESET)[0] != board.good[0]
 
 
+def begun(value):
+    """Before anything of a tree or a slot is written over, the record names it no more: (steps, next update)."""
+    for steps, index in value["begun"]:
+        board = SlotBoard(value)
+        for step in steps.split(", "):
+            board.act(step)
+        before = choice.read()
+        data = unhexlify(board.releases[index]["package"])
+        offer(Writer(PRODUCT), data[: len(data) - 300], 512)
+        after = choice.read()
+        other = [entry for entry in zip(before[4:7], pairs.pairs(before)) if entry[1][0]][1]
+        left = list(zip(after[4:7], pairs.pairs(after)))
+        assert other not in left and board.start(POWER) == board.good, (steps, other, left)
+
+
+def worn(value):
+    """A flash that keeps another bit than it was given is seen before the switch."""
+    board = SlotBoard(value)
+    done = board.flash._do
+    place = list(rows())[3][2] + 700
+
+    def spoiled(at, data):
+        done(at, data)
+        if at <= place < at + len(data):
+            board.flash.data[place] = 0
+
+    board.flash._do = spoiled
+    try:
+        board.update(0)
+        raise AssertionError("taken")
+    except UpdateError as problem:
+        assert problem.code == "update.flash", problem.code
+    assert board.start(RESET) == board.good
+
+
 def every_operation(value):
     """Power goes at each flash operation of a life, torn or not: one of two whole pairs runs, and it goes on."""
     board = SlotBoard(value)
