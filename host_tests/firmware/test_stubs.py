@@ -26,8 +26,8 @@ INNER = {
     "aliot.id2.Id2": "provisioning client_id instance quota locate open login",
     "aliot.id2.SoftwareElement": "fields id key",
     "aliot.log": "clean",
-    "aliot.ota.updates.Updates": "allowed asked device due failure heard noted offer on_reset refused trial update "
-    "version ask may module progress work",
+    "aliot.ota.updates.Updates": "allowed asked device due failure heard noted offer on_reset refused silent "
+    "trial update version ask call may work",
     "aliot.ota.writer": "files",
     "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.jobs.Job": "file jobs",

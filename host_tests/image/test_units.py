@@ -76,7 +76,7 @@ def test_names_that_are_to_come_last_do():
     """There are more names than short ones: a gateway's get theirs before those of Things and services."""
     texts = [*[""] * 6, "class Item:\n    deferred = urgent = 0", "class Other:\n    deferred = 0"]
     assert list(shortening.table(texts, set(), set()))[0] == "deferred"
-    assert list(shortening.table(texts, set(), set(), last={"deferred"}))[-1] == "deferred"
+    assert list(shortening.table(texts, set(), set(), last={"deferred": 1}))[-1] == "deferred"
 
 
 def test_a_text_in_the_condition_of_a_load_names_no_module():

@@ -28,16 +28,16 @@ def main():
     from aliot.ota.updates import Updates
     updates = Updates(device, "1.0.0", {hooks})
     while True:
-        updates.poll(100)
+        {loop}
 aliot.run(main)
 """
+LOOP = "updates.poll(100)"
+HEAP = "124K"  # an update of a plain device does not pass in 112
 NEEDLESS = ("gateway", "id2", "x509", "bootstrap", "thing", "services", "registration")
 
 
-def application(name, inside="", prepare="", hooks=""):
-    return APPLICATION.format(
-        name=name, inside=inside or "pass", prepare=prepare or "pass", hooks=hooks
-    ).encode()
+def application(name, inside="pass", prepare="pass", hooks="", loop=LOOP):
+    return APPLICATION.format(name=name, inside=inside, prepare=prepare, hooks=hooks, loop=loop)
 
 
 class UpdateFleet(Direct):
@@ -48,8 +48,8 @@ class UpdateFleet(Direct):
         keys.create(self.folder / "key", PASSPHRASE, cost=CHEAP)
         self.key = keys.unlock(self.folder / "key", PASSPHRASE)
 
-    def release(self, number, inside="", without=NEEDLESS, firmware="", **more):
-        """The package of release `number`.0.0; `inside` its main() is what makes it bad, `firmware` comes with it."""
+    def release(self, number, without=NEEDLESS, firmware="", **more):
+        """The package of release `number`.0.0; `more` is of its application, `firmware` comes with it."""
         tree = {path[1:]: data for path, data in device_files.compile_tree().items() if path != "/boot.py"}
         tree = {
             path: data
@@ -57,7 +57,7 @@ class UpdateFleet(Direct):
             if path.split("/")[1:2] not in [[one] for one in without]
         }
         head = Manifest(f"{number}.0.0", number, 6, 1, "1.24", (REGISTERED,))
-        tree["main.py"] = application(f"release {number}", inside, **more)
+        tree["main.py"] = self.inside(application(f"release {number}", **more)).encode()
         if firmware:
             head = replace(head, board="ESP32", firmware=firmware)
         image = app_image(firmware) if firmware else b""
@@ -68,7 +68,7 @@ class UpdateFleet(Direct):
         head = Manifest(version, number, 6, 1, "1.24", (REGISTERED,), "ESP32", firmware=version)
         return package.pack({}, head, app_image(version)).signed(self.key).encode()
 
-    def updated(self, files=None, heap="124K", slots=None, **application_):
+    def updated(self, files=None, heap=HEAP, slots=None, **more):
         """A board of release 1.0.0, which a cable brought, that connects and reports it; `slots`: with two of them.
 
         A cable brought the firmware of that version into the first.
@@ -78,7 +78,7 @@ class UpdateFleet(Direct):
         name = "240a" + secrets.token_hex(4)
         burned = self.identity("device", name, self.device(REGISTERED, name))
         layout = {"board": replace(LAYOUT, flash_size=0x200000)} if slots else {}
-        image = self.image(burned, application("golden", **application_).decode(), files, **layout)
+        image = self.image(burned, self.inside(application("golden", **more)), files, **layout)
         image = in_slots(image, [app_image(slots)]) if slots else image
         return self.add(image, REGISTERED, name, mac_of(name), heap=heap)
 

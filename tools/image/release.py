@@ -32,6 +32,7 @@ UNITS = {
     "aliot.rare.advice": "escapes advice",
     "aliot.rare.crash": "crash",
     "aliot.rare.faults": "transport.faults",
+    "aliot.rare.https": "http https",
     "aliot.rare.retry": "wifi_problem retry",
     "aliot.rare.rules": "rules",
     "aliot.rare.topics": "topics",
@@ -47,13 +48,13 @@ UNITS = {
     "aliot.services.log": "services.service services.log",
     "aliot.ota.choice": "ota.choice",  # by itself: boot.py imports it without the package
     "aliot.ota.writer": "ota.trees ota.writer",
-    "aliot.ota.package": "ota.choice ota.package",
-    "aliot.ota.room": "ota.choice ota.room",
+    "aliot.ota.terms": "ota.choice ota.terms",
+    "aliot.ota.reading": "ota.reading",
+    "aliot.ota.room": "ota.choice ota.reading ota.room",
     "aliot.ota.updates": "alink ota.updates",
     "aliot.ota.report": "ota.choice ota.trees ota.report",
-    "aliot.ota.https": "http https ota.https",
-    "aliot.ota.update": "alink ota.update",
-    "aliot.ota.blocks": "alink services.crc ota.blocks",
+    "aliot.ota.offer": "alink ota.offer",
+    "aliot.ota.blocks": "alink services.crc16 ota.blocks",
     "aliot.ota.place": "ota.choice ota.pairs ota.place",
     "aliot.ota.pairs": "ota.pairs",
     "aliot.ota.trial": "ota.choice ota.trees ota.trial",
@@ -61,7 +62,7 @@ UNITS = {
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",
     "aliot.services.shadow": "alink services services.shadow",
-    "aliot.services.upload": "services.crc services.service services.upload",
+    "aliot.services.upload": "services.crc16 services.crc services.service services.upload",
     # loaded for a moment, each with all that it needs: a file more would be some hundred reads, and two names more
     "aliot.gateway.reading": "gateway.room gateway.records gateway.reading",
     "aliot.gateway.records": "gateway.room gateway.records",
@@ -85,8 +86,9 @@ UNITS = {
     "aliot.bootstrap.cache": "bootstrap.settings bootstrap.cache",
     "aliot.bootstrap.exchange": "names bootstrap.messages bootstrap.exchange",
 }
-# what boards with the least memory left, gateways and those with a certificate, do without: its names come last
-ROOMY = ("aliot.thing", "aliot.services", "aliot.ota")
+# what boards with the least memory left, gateways and those with a certificate, do without: its names come last, those
+# of updates after the others
+ROOMY = ("aliot.thing", "aliot.services"), ("aliot.ota",)
 UMQTT = Path(__file__).with_name("umqtt_names.txt")
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -191,13 +193,18 @@ def _build(texts, keep, documented):
     own = dict(zip(order, shortening.own([joined[unit].text for unit in order], keep | modules)))
     owned = set().union(*own.values())
     spoken = {unit: shortening.identifiers(ast.parse(joined[unit].text)) for unit in order}
-    tight = set().union(*(spoken[unit] for unit in order if not unit.startswith(ROOMY)))
+    last = {}
+    for rank in range(1, len(ROOMY) + 1):
+        others = set().union(
+            *(spoken[unit] for unit in order if not unit.startswith(sum(ROOMY[rank - 1 :], ())))
+        )
+        last.update((name, rank) for name in set().union(*spoken.values()) - others)
     names = shortening.table(
         [joined[unit].text for unit in order],
         keep | modules,
         foreign,
         owned,
-        set().union(*spoken.values()) - tight,
+        last,
     )
     by_name = set().union(*(shortening.keywords(ast.parse(unit.text)) for unit in joined.values()))
     digest = hashlib.sha256()

@@ -133,12 +133,12 @@ def table(
     public: set[str] | frozenset[str],
     foreign: set[str] | frozenset[str],
     owned: Container[str] = (),
-    last: Container[str] = (),
+    last: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """{name: short name} for the sources `texts`: first for what the first two use, then for what most do.
 
     `public` names stay, as those that are `owned` by one source; those in `foreign`, which what is not of the package
-    uses, are given to nothing. The names in `last` come after all others.
+    uses, are given to nothing. The names in `last` come after all others, those with a higher number later.
     """
     trees = [ast.parse(text) for text in texts]
     public = public.union(*map(spoken, trees))
@@ -178,7 +178,7 @@ def table(
     names.sort(
         key=lambda name: (
             *(name not in unit for unit in where[:6]),
-            name in last,
+            (last or {}).get(name, 0),
             -sum(name in unit for unit in where),
         )
     )

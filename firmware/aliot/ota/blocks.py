@@ -5,7 +5,7 @@ import os
 
 from aliot import alink
 from aliot.errors import AliotError, TimedOut
-from aliot.services.crc import crc16
+from aliot.services.crc16 import crc16
 from aliot.ticks import uptime
 from micropython import const
 
@@ -24,9 +24,9 @@ class Source:
     tries = 0
     problem = None
 
-    def __init__(self, device, task):
+    def __init__(self, device, update):
         self.device = device
-        self.task = task
+        self.update = update  # aliot.ota.update: its task may be renewed
         self.data = memoryview(b"")
         self.at = 0  # of the data, or of what was asked for
         device.subscribe(_TOPIC + "_reply")
@@ -58,13 +58,14 @@ class Source:
         self.asked = now + _ANSWER
         self.after = now + _PACE
         self.client = self.device.client
-        size = min(_BLOCK, self.task.size - at)
+        task = self.update.task
+        size = min(_BLOCK, task["size"] - at)
         body = (
             '{"id":"%d","version":"1.0","params":{"fileToken":"default","fileInfo":{"streamId":%d,"fileId":%d},'
             '"fileBlock":{"size":%d,"offset":%d}}}'
         )
         id = int.from_bytes(os.urandom(3), "little")
-        self.device.publish(_TOPIC, body % (id, self.task.stream, self.task.file, size, at))
+        self.device.publish(_TOPIC, body % (id, task["stream"], task["file"], size, at))
 
     def _reply(self, topic, payload):
         """Take a block that was asked for; one that was spoiled on its way is asked for anew."""
@@ -79,7 +80,7 @@ class Source:
             self.problem = AliotError(text, "download.block", "later")
         elif isinstance(found, dict) and alink.number(found.get("bOffset")) == self.at:
             block = memoryview(payload)[begin:-2]
-            if alink.number(found.get("fileLength")) != self.task.size:
+            if alink.number(found.get("fileLength")) != self.update.task["size"]:
                 self.problem = AliotError("of %s bytes" % found.get("fileLength"), "download.size", "later")
             elif (
                 0 < len(block) == alink.number(found.get("bSize"))

@@ -1,6 +1,8 @@
 """A package over HTTPS with Range, from the byte on that is wanted; application.md 5.5."""
 
-from aliot import https
+import gc
+
+from aliot import load, unload
 from aliot.errors import AliotError, TimedOut
 from aliot.ticks import Deadline, uptime
 from micropython import const
@@ -10,6 +12,12 @@ _HEAD = const(5000)  # ms for the head of an answer that has begun
 _SILENT = const(30000)  # ms without a byte
 
 
+# bytes that have to be free for a second TLS connection: of Python's heap, and of the C heap, of which a handshake
+# takes 36,000 for a moment
+_PYTHON = const(16000)
+_C = const(48000)
+
+
 class Source:
     """See aliot.ota.update. AliotError `download.` and what was wrong; LinkError."""
 
@@ -17,9 +25,9 @@ class Source:
     left = 0  # bytes of the answer to come; -1 before its head
     skip = 0  # of them, those before what is wanted
 
-    def __init__(self, device, task):
+    def __init__(self, device, update):
         self.device = device
-        self.task = task
+        self.update = update  # aliot.ota.update: its task may be renewed
         self.buffer = memoryview(bytearray(_PIECE))
         self.at = self.end = 0  # what of the package lies in the buffer
 
@@ -48,19 +56,22 @@ class Source:
         self.close()
         client = self.device.client
         if not client or client.pinged is None:
+            if client and _short():
+                self.device.stop()
             self.at = self.end = at
             self.left = -1
-            self.stream = https.get(self.device, self.task.url, "Range: bytes=%d-\r\n" % at)
+            self.stream = load("https").get(self.device, self.update.task["url"], "Range: bytes=%d-\r\n" % at)
             self.heard = uptime()
 
     def _head(self, at):
         self.stream.deadline = Deadline(_HEAD)
-        status, length = https.answer(self.stream, 200, 206)
+        status, length = load("https").answer(self.stream, 200, 206)
+        unload("https")
         self.skip = at if status == 200 else 0
         self.left = length
-        if length != self.task.size - at + self.skip:
+        if length != self.update.task["size"] - at + self.skip:
             raise AliotError(
-                "%d bytes instead of %d" % (length, self.task.size - at + self.skip),
+                "%d bytes instead of %d" % (length, self.update.task["size"] - at + self.skip),
                 "download.size",
                 "later",
             )
@@ -75,3 +86,12 @@ class Source:
             count -= piece
         self.at = self.end
         self.end += count
+
+
+def _short():
+    """Whether the connection of MQTT has to end for another one."""
+    gc.collect()
+    memory = load("memory")
+    short = memory.free() < _PYTHON or memory.c_heap()[0] < _C
+    unload("memory")
+    return short

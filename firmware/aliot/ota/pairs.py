@@ -78,6 +78,16 @@ def good(record):
     commit(record)
 
 
+def here():
+    """The version of the firmware that runs; None on a board that takes none over the air."""
+    running = Partition(Partition.RUNNING)
+    try:
+        running.get_next_update()
+    except OSError:
+        return None
+    return version(running)
+
+
 def version(part=None):
     """The version in the header of a partition's firmware; of the one that runs."""
     data = bytearray(32)

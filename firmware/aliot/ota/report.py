@@ -7,9 +7,8 @@ import json
 import os
 
 import aliot
-from aliot import load
+from aliot import load, unload
 from aliot.ota import choice, trees
-from esp32 import Partition
 from micropython import const
 
 NOTE = "/ota/r/task"
@@ -35,7 +34,8 @@ def connected(device, version):
     """
     found = choice.read()
     tree = aliot.tree
-    if found and found[4] == (ord(tree[-1]) if tree else 0) and (tree or any(found[17:18])):
+    letter = ord(tree[-1]) if tree else 0
+    if found and found[4] == letter and (letter or any(found[17:18])):
         return True, False, ""
     why = found[8] if found else 0
     if 0 < why < _REPORTED:
@@ -51,7 +51,10 @@ def connected(device, version):
             if line[0] == "release":
                 version = line[1]
         _publish(device, "inform", {"version": version})
-        _firmware(device)
+        firmware = load("ota.pairs").here()
+        unload("ota.pairs")
+        if firmware is not None:
+            _publish(device, "inform", {"version": firmware, "module": "firmware"})
     return False, 0 < why < _REPORTED, under_way
 
 
@@ -62,16 +65,6 @@ def failed(device, step, text, module):
         params["module"] = module
     _publish(device, "progress", params)
     note("")
-
-
-def _firmware(device):
-    """Publish the version of the firmware, on a board that takes one over the air."""
-    running = Partition(Partition.RUNNING)
-    try:
-        running.get_next_update()
-    except OSError:
-        return
-    _publish(device, "inform", {"version": load("ota.pairs").version(), "module": "firmware"})
 
 
 def note(text):

@@ -7,6 +7,7 @@ import os
 
 from aliot import feed, load
 from aliot.ota import choice, trees
+from aliot.ota.reading import hashing
 from aliot.ota.writer import UpdateError, files
 from micropython import const
 
@@ -28,7 +29,7 @@ def prepare(name, digest):
     own = tree + "/manifest"
     found = record()
     begun = name.encode() not in bytes(found[4:7])
-    if not begun or (yield from trees.hashing(own, size(own))) != trees.hexadecimal(digest):
+    if not begun or (yield from hashing(own, size(own))) != trees.hexadecimal(digest):
         check(tree)
         forget(found, name)
         yield from remove(tree)

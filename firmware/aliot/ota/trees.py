@@ -1,15 +1,10 @@
 """The trees of updates, /ota/a and /ota/b: their files and their manifests."""
 
 import os
-from hashlib import sha256
 
-from aliot import feed
-from micropython import const
 
 FOLDER = "/ota/"
 NEW = "/ota/r/new"  # a manifest, before its signature is checked
-_PIECE = const(512)
-_STEP = const(4095)  # bytes read between two yields, less one
 
 
 def target(tree):
@@ -38,34 +33,6 @@ def lines(path):
                 return
             line = line.decode().rstrip("\n")
             yield line.split(" ", 3) if line[:5] == "file " else line.split(" ", 1)
-
-
-def hashing(path, size, more=None):
-    """The SHA-256 in hex of a file of `size` bytes; "" when it has another size, or is not there.
-
-    A generator: it yields after each 4096 bytes. `more`, another digest, is given the bytes too.
-    """
-    done = sha256()
-    view = memoryview(bytearray(_PIECE))
-    at = 0
-    try:
-        with open(path, "rb") as file:
-            while at < size:
-                piece = view[: file.readinto(view[: min(size - at, _PIECE)])]
-                if not len(piece):
-                    return ""
-                done.update(piece)
-                if more:
-                    more.update(piece)
-                at += len(piece)
-                if not at & _STEP:
-                    feed()
-                    yield
-            if file.read(1):
-                return ""
-    except OSError:
-        return ""
-    return hexadecimal(done.digest())
 
 
 def hexadecimal(data):

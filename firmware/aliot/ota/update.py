@@ -1,16 +1,16 @@
-"""One update under way: the platform's task, the source of its bytes, the writer that takes them; application.md 5.
+"""One update under way: its source, the writer that takes its bytes, what the platform hears; application.md 5.
 
 A source (aliot.ota.https, aliot.ota.blocks) has read(at), which gives the bytes of the package from `at` on that have
-come, b"" while none have, and close(). A writer is what aliot.ota.writer says.
+come, none while none have, and close(). A writer is what aliot.ota.writer says.
 """
 
-from binascii import a2b_base64, unhexlify
+import json
+from binascii import unhexlify
 from hashlib import md5, sha256
 
 import machine
-from aliot import alink, load, unload
-from aliot.errors import AliotError
-from aliot.ota.writer import UpdateError
+from aliot import load, unload
+from aliot.errors import AliotError, LinkError, ProtocolError
 from aliot.ticks import uptime
 from micropython import const
 
@@ -19,54 +19,15 @@ _EVERY = const(10)  # per cent between two reports
 _HOLD = const(5000)  # ms that the device stays away from MQTT, step by step
 
 
-class Task:
-    """What the platform says of a package: `module`, `version`, `size`, `sign` (hex, lower-case), `digestsign`, `url`,
-    or `stream` and `file` of a download over MQTT. UpdateError `update.task` when something is missing. 5.3
-    """
-
-    def __init__(self, data):
-        files = data.get("files")
-        if isinstance(files, list) and files:
-            if len(files) > 1 or not isinstance(files[0], dict):
-                raise UpdateError("%d files" % len(files), "update.task")
-            one = files[0]
-            data["url"] = one.get("fileUrl")
-            data["size"] = one.get("fileSize")
-            data["sign"] = one.get("fileSign") or one.get("fileMd5")
-        self.version = data.get("version")
-        self.module = data.get("module", "default")
-        self.size = alink.number(data.get("size"))
-        self.sign = str(data.get("sign") or data.get("md5")).lower()
-        self.digestsign = data.get("digestsign")
-        self.stream = self.url = None
-        if str(data.get("dProtocol")).lower() == "mqtt":
-            self.stream = alink.number(data.get("streamId"))
-            self.file = alink.number(data.get("streamFileId", 1))
-        else:
-            self.url = data.get("url")
-        method = str(data.get("signMethod", "md5")).lower()
-        if not isinstance(self.version, str) or not self.version:
-            missing = "version"
-        elif self.size <= 0:
-            missing = "size"
-        elif len(self.sign) != {"md5": 32, "sha256": 64}.get(method) or not _is_hex(self.sign):
-            missing = "sign"
-        elif not self.url and (self.stream or -1) < 0:
-            missing = "url"
-        else:
-            return
-        raise UpdateError("no " + missing, "update.task")
-
-
 class Update:
-    """The update of `updates` (aliot.ota.updates) by a Task; `again`: also a package whose trial has failed.
+    """The update of `updates` (aliot.ota.updates) to what `task` (aliot.ota.offer) says.
 
-    `alone`: the device is offline for its sake.
+    `again`: also a package whose trial has failed. `alone`: the device is offline for its sake. `stale`: the platform
+    is asked for the task anew.
     """
 
-    alone = False
+    alone = stale = False
     source = None
-    stale = False  # the platform is asked for the task once more
 
     def __init__(self, updates, task, again):
         self.updates = updates
@@ -81,27 +42,15 @@ class Update:
         try:
             next(self._run)
         except OSError as problem:
-            raise UpdateError("error %s" % problem.args[0], "update.flash")
+            raise AliotError("error %s" % problem.args[0], "update.flash", "never")
         except MemoryError:
-            raise UpdateError("not enough memory", "update.memory")
-
-    def renew(self, data):
-        """Whether `data` speaks of no other package; a new address of this one is taken."""
-        try:
-            task = Task(data)
-        except AliotError:
-            return True
-        if task.sign != self.task.sign:
-            return False
-        self.task.url = task.url
-        self.task.stream = task.stream
-        self.stale = False
-        return True
+            raise AliotError("not enough memory", "update.memory", "never")
 
     def close(self):
         if self.source:
             self.source.close()
             self.source = None
+            unload("ota.https", "ota.blocks", "https")
         if self.alone:
             self.alone = False
             self.device.session.after = 0
@@ -110,69 +59,77 @@ class Update:
 
     def _steps(self, again):
         task = self.task
-        updates = self.updates
-        report = load("ota.report")
-        report.note(task.sign + ("+" if again else "-") + ("f" if task.module == "firmware" else ""))
-        report = None
+        sign = task["sign"]
+        load("ota.report").note("%s %s%s" % (task["module"], sign, "+" if again else "-"))
         unload("ota.report")
-        updates.progress(1)
+        self._progress(1)
         self._say("download")
         yield
-        _check_digestsign(task)
+        load("ota.signature").check_digest(sign, task["digestsign"])
+        unload("ota.signature", "ota.writer")
         yield
-        digest = sha256() if len(task.sign) == 64 else md5()
-        writer = load("ota.writer").Writer(self.device.product_key, again, task.version, digest)
-        yield from self._download(writer)
-        if writer.at != task.size:
-            raise UpdateError("bytes behind its last file", "update.form")
-        if digest.digest() != unhexlify(task.sign):
-            raise UpdateError("of the whole package", "update.digest")
-        self.close()
-        updates.progress(100)
-        while not updates.may():
+        digest = sha256() if len(sign) == 64 else md5()
+        writer = yield from self._download(again, digest)
+        if writer.at != task["size"]:
+            raise AliotError("bytes behind its last file", "update.form", "never")
+        if digest.digest() != unhexlify(sign):
+            raise AliotError("of the whole package", "update.digest", "never")
+        self._progress(100)
+        while not self.updates.may():
             yield
-        writer.switch(task.module)
+        writer.switch(task["module"])
         load("ota.report").note("")
         self._say("reset")
-        self._reset()
+        self.updates.call(self.updates.on_reset)
+        self.device.stop()
+        machine.reset()
 
-    def _download(self, writer):
-        tries = 0
+    def _download(self, again, digest):
+        """Take all of the package; the writer that has it, which comes when the first connect has had its memory."""
+        writer = None
+        at = tries = 0
         shown = _EVERY
-        while not writer.done:
+        size = self.task["size"]
+        while not (writer and writer.done):
             data = b""
-            if writer.wants:
-                if writer.at >= self.task.size:
+            wants = not writer or writer.wants
+            if at >= size:
+                self.close()  # what is read back then has its memory
+                if wants:
                     writer.close()
+            elif wants:
                 try:
-                    data = self._read(writer.at)
+                    data = self._read(at)
                 except AliotError as problem:
                     tries += 1
                     if tries > _TRIES:
                         raise
-                    yield from self._pause(problem, tries)
+                    yield from self._pause(problem, 1 << tries)
                     continue
-            if len(data) or not writer.wants:
-                writer.write(data)
+            if len(data) or not wants:
                 tries = 0
-                if writer.at * 100 // self.task.size >= shown:
-                    shown = writer.at * 100 // self.task.size // _EVERY * _EVERY
-                    if shown < 100:
-                        self.updates.progress(shown)
+                if not writer:
+                    module = load("ota.writer")
+                    writer = module.Writer(self.device.product_key, again, self.task["version"], digest)
+                writer.write(data)
+                at = writer.at
+                if shown <= at * 100 // size < 100:
+                    shown = at * 100 // size // _EVERY * _EVERY
+                    self._progress(shown)
                     shown += _EVERY
             yield
+        return writer
 
     def _read(self, at):
         if not self.source:
-            name = "ota.https" if self.task.url else "ota.blocks"
-            self.source = load(name).Source(self.device, self.task)
+            name = "ota.https" if self.task["url"] else "ota.blocks"
+            self.source = load(name).Source(self.device, self)
         data = self.source.read(at)
         self.alone = not self.device.connected
         return data
 
-    def _pause(self, problem, tries):
-        """Wait longer after each failure; what the platform has refused is asked for anew then."""
-        wait = 1 << tries
+    def _pause(self, problem, wait):
+        """Wait so many seconds; what the platform has refused is asked for anew then."""
         fields = {"state": "waiting", "code": problem.code, "detail": problem.detail, "wait": wait}
         self.device.state("update", fields)
         self.close()
@@ -185,42 +142,20 @@ class Update:
             while self.stale:
                 yield
 
+    def _progress(self, step):
+        """Publish per cent, if the device is connected; 5.4"""
+        device = self.device
+        params = {"step": str(step), "desc": ""}
+        if self.task["module"] != "default":
+            params["module"] = self.task["module"]
+        try:
+            device.publish(
+                "/ota/device/progress/%s/%s" % (device.product_key, device.device_name),
+                json.dumps({"id": "1", "params": params}),
+            )
+        except (LinkError, ProtocolError):
+            pass
+
     def _say(self, state):
-        self.device.state("update", {"state": state, "release": self.task.version, "size": self.task.size})
-
-    def _reset(self):
-        try:
-            if self.updates.on_reset:
-                self.updates.on_reset()
-        except Exception as problem:
-            load("crash").handler_failed(self.device, problem, "")
-        self.device.stop()
-        machine.reset()
-
-
-def step_of(problem):
-    """The step that tells the platform of an error: -1 to -4. 5.4"""
-    code = problem.code
-    if code in ("update.task", "update.memory"):
-        return -1
-    if code in ("update.room", "update.flash"):
-        return -4
-    return -3 if code[:7] == "update." else -2
-
-
-def _check_digestsign(task):
-    """UpdateError unless the platform has signed the digest, where the board has the platform's key. 5.7"""
-    package = load("ota.package")
-    key = package.platform_key()
-    if key:
-        try:
-            signature = a2b_base64(task.digestsign or "")
-        except (ValueError, TypeError):
-            signature = b""
-        package.check_signature(signature, sha256(unhexlify(task.sign)).digest(), key)
-    package = None
-    unload("ota.package")
-
-
-def _is_hex(text):
-    return not [one for one in text if one not in "0123456789abcdef"]
+        task = self.task
+        self.device.state("update", {"state": state, "release": task["version"], "size": task["size"]})

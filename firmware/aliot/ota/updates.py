@@ -10,12 +10,12 @@ each poll: one connect over HTTPS, which the device's timeout bounds, or at most
 back, one file deleted. An update under way outlives lost connections and power cuts; the old version is not published
 meanwhile, at which the platform would end the task (5.8).
 
-Two TLS connections are open during a download over HTTPS: of a plain device's C heap 63 KB are free, a handshake takes
-36 of them for a moment and 28 from then on. Where that fails, as on a gateway, the connection of MQTT is ended until
-the download has come to its end. Blocks over MQTT need no second one.
+During a download over HTTPS a second TLS connection is open beside that of MQTT where memory allows it: of a plain
+device's C heap 63 KB are free, a handshake takes 36 of them for a moment and 28 from then on. Where it does not, with a
+Thing or as a gateway, the connection of MQTT is ended in good order until the download has come to its end. Blocks over
+MQTT need no second one.
 """
 
-import json
 import os
 
 from aliot import alink, load, unload
@@ -28,19 +28,6 @@ _SLICE = const(500)  # ms between two looks at what is to be done
 _QUICK = const(10)  # the same while an update is under way
 _ANSWER = const(10000)
 _AGAIN = const(60000)  # ms until a question without an answer is asked again
-_PARTS = (
-    "advice",
-    "ota.update",
-    "ota.https",
-    "ota.blocks",
-    "ota.writer",
-    "ota.package",
-    "ota.room",
-    "ota.report",
-    "ota.image",
-    "ota.place",
-    "ota.pairs",
-)
 
 
 class Updates:
@@ -57,9 +44,10 @@ class Updates:
     failure = None  # (step, text, module) that the platform has to be told
     trial = False  # the release that runs is on trial, and takes no other
     due = False  # the device has connected
-    noted = ""  # the digest of the package that was under way when power went, and how it was taken
+    noted = ""  # module and digest of the package that was under way when power went, and how it was taken
     refused = ""  # the digest of the package that was not taken last
     asked = 0  # uptime when a question is asked again, 0 for none
+    silent = False  # a failure was reported just now: the platform is not asked for more
     heard = False
 
     def __init__(self, device, version, allowed=None, on_reset=None):
@@ -90,130 +78,72 @@ class Updates:
     def ask(self):
         """Ask for a package; the answer comes with a poll to come. LinkError."""
         self.asked = uptime() + _ANSWER
-        body = '{"id":"%d","version":"1.0","params":{%s},"method":"thing.ota.firmware.get"}'
-        module = '"module":"firmware"' if self.module() == "firmware" else ""
+        module = self.update.task["module"] if self.update else self.noted.split(" ")[0] or "default"
+        body = '{"id":"%d","version":"1.0","params":{"module":"%s"},"method":"thing.ota.firmware.get"}'
         self.device.publish(_GET, body % (int.from_bytes(os.urandom(3), "little"), module))
 
     def work(self):
         """The next step of what is to be done."""
-        online = self.device.connected
+        device = self.device
+        update = self.update
         try:
-            if online:
+            if device.connected:
                 self._talk()
         except (LinkError, ProtocolError):
             return  # the device has said so, and connects again
-        update = self.update
-        if update and (online or update.alone):
+        except MemoryError:
+            self._failed(AliotError("not enough memory", "update.memory"))
+        if update and update is self.update and (device.connected or update.alone):
             try:
                 update.step()
             except AliotError as problem:
                 self._failed(problem)
-
-    def module(self):
-        """The platform's module that an update under way is for."""
-        if self.update:
-            return self.update.task.module
-        return "firmware" if self.noted[-1:] == "f" else "default"
-
-    def progress(self, step):
-        """Publish per cent, if the device is connected; application.md 5.4."""
-        params = {"step": str(step), "desc": ""}
-        if self.module() != "default":
-            params["module"] = self.module()
-        if self.device.connected:
-            try:
-                self.device.publish(
-                    "/ota/device/progress/%s/%s" % (self.device.product_key, self.device.device_name),
-                    json.dumps({"id": "1", "params": params}),
-                )
-            except (LinkError, ProtocolError):
-                pass
-
-    def may(self):
-        """Whether the application allows what is next."""
         try:
-            return not self.allowed or self.allowed()
-        except Exception as problem:
-            load("crash").handler_failed(self.device, problem, "")
-            return False
-
-    def _talk(self):
-        if self.failure:
-            load("ota.report").failed(self.device, *self.failure)
-            self.failure = None
-            self._begin(False)
-        elif self.due:
-            self._begin(True)
-        elif self.offer:
-            self._take()
-        elif self.asked and uptime() >= self.asked and (self.noted or self.update):
-            self.ask()
-            self.asked += _AGAIN
-
-    def _begin(self, asks):
-        """What follows a connect: version, what failed before, and a question for what there is."""
-        if not self.update:
-            self.trial, failed, self.noted = load("ota.report").connected(self.device, self.version)
-            unload("ota.report")
-            if asks and not self.trial and not failed:
-                self.ask()
-        self.due = False
-
-    def _take(self):
-        """Begin with what is offered, or go on with it."""
-        data, pushed = self.offer
-        if self.trial:
-            self.offer = None
-        elif not data:
-            self.offer = None
-            self._end()
-            load("ota.report").note("")
-            self._begin(False)
-        elif self.update and self.update.renew(data):
-            self.offer = None
-        elif self.may():
-            self.offer = None
-            self._end()
-            self._start(data, pushed)
-
-    def _start(self, data, pushed):
-        module = load("ota.update")
-        try:
-            task = module.Task(data)
-            if pushed or task.sign != self.refused:
-                again = pushed or self.noted.startswith(task.sign + "+")
-                self.update = module.Update(self, task, again)
-                self._hasten(_QUICK)
-                return
-        except AliotError as problem:
-            if not pushed:
-                self._failed(problem)
-                return
-            self.ask()  # it may have been damaged on its way
-        self._end()
-
-    def _end(self):
-        """Nothing is under way any more."""
-        if self.update:
-            self.update.close()
-            self.update = None
-        self._hasten(_SLICE)
-        unload(*_PARTS)
-
-    def _hasten(self, ms):
-        try:
-            self.device.requests.slice = ms
+            device.requests.slice = _QUICK if self.update else _SLICE
         except AttributeError:
             pass
 
     def _failed(self, problem):
-        """The package is no release: say so, and tell the platform."""
-        self.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
-        if self.update:
-            self.refused = self.update.task.sign
-        text = "%s: %s" % (problem.code, problem.detail)
-        self.failure = load("ota.update").step_of(problem), text, self.module()
-        self._end()
+        self.offer = None
+        _drop()
+        load("ota.offer").failed(self, problem)
+        unload("ota.offer", "advice")
+
+    def may(self):
+        """Whether the application allows what is next."""
+        return not self.allowed or self.call(self.allowed)
+
+    def call(self, handler):
+        """What an application's handler, if there is one, returns; what it raises becomes a line of state."""
+        try:
+            return handler and handler()
+        except Exception as problem:
+            load("crash").handler_failed(self.device, problem, "")
+
+    def _talk(self):
+        """What there is to ask, or to say."""
+        if self.failure:
+            load("ota.report").failed(self.device, *self.failure)
+            self.failure = None
+            self.due = self.silent = True
+        if self.due:
+            if not self.update:
+                self.trial, failed, self.noted = load("ota.report").connected(self.device, self.version)
+                unload("ota.report")
+                if not self.trial and not failed and not self.silent:
+                    self.ask()
+            self.due = self.silent = False
+        elif self.offer and self.trial:
+            self.offer = None
+        elif self.offer:
+            if load("ota.offer").take(self, *self.offer):
+                self.offer = None
+                unload("ota.offer")
+                if not self.update:
+                    _drop()
+        elif self.asked and uptime() >= self.asked and (self.noted or self.update):
+            self.ask()
+            self.asked += _AGAIN
 
     # What comes in.
 
@@ -244,3 +174,10 @@ class Updates:
         if isinstance(data, dict) and (data or self.noted or self.update):
             if data.get("module", "default") in ("default", "firmware"):
                 self.offer = data, pushed
+
+
+def _drop():
+    """What an update needs goes."""
+    unload("ota.offer", "ota.update", "ota.https", "ota.blocks", "https", "ota.writer")
+    unload("ota.signature", "ota.terms", "ota.reading", "ota.report", "ota.room")
+    unload("ota.image", "ota.place", "ota.pairs")

@@ -130,16 +130,13 @@ class Writer:
         self._own = own
         if firmware:
             yield from load("ota.image").take(self._slot, own, self._some, self._pass, self._digest)
-        whole = True
-        for size, wanted, path in files(own):
-            path = self._tree + "/" + path
-            whole = whole and (yield from self._found(path, size, wanted))
-            if not whole:
-                yield from self._file(path, size, wanted)
-                yield
+        if more:
+            yield from self._files(own)
         if len(self._data):
             raise UpdateError("bytes behind its last file", "update.form")
-        yield from self._read_back(own)
+        if more:
+            yield from load("ota.reading").back(self._tree)
+            unload("ota.reading")
         if firmware:
             yield from load("ota.image").read_back(self._slot, own)
             unload("ota.image")
@@ -151,18 +148,32 @@ class Writer:
         Its SHA-256, whether it brings firmware, whether files.
         """
         head = yield from self._all(_HEAD)
-        signature, size, modulus = load("ota.package").head(head)
-        unload("ota.package")
+        signature, size, modulus = load("ota.signature").head(head)
+        unload("ota.signature")
         signature = yield from self._all(signature)
         trees.make(trees.NEW)
         digest = yield from self._copy(trees.NEW, size)
-        package = load("ota.package")
-        package.check_signature(signature, digest, modulus)
-        package.check_record(digest[:8], self._again)
-        firmware, more = package.check(trees.NEW, self._product_key, aliot.tree, self._version)
-        package = None
-        unload("ota.package")
+        load("ota.signature").check(signature, digest, modulus)
+        unload("ota.signature")
+        terms = load("ota.terms")
+        terms.check_record(digest[:8], self._again)
+        firmware, more = terms.check(trees.NEW, self._product_key, aliot.tree, self._version)
+        terms = None
+        unload("ota.terms")
         return digest, firmware, more
+
+    def _files(self, own):
+        """Write the files that are not there from before; `own`: the manifest."""
+        found = yield from load("ota.reading").found(self._tree, self._digest)
+        unload("ota.reading")
+        self._pass(sum(found))
+        whole = len(found)
+        for size, wanted, path in files(own):
+            if whole:
+                whole -= 1
+            else:
+                yield from self._file(self._tree + "/" + path, size, wanted)
+                yield
 
     def _copy(self, path, size):
         """Write the next `size` bytes into a file; their SHA-256."""
@@ -181,23 +192,6 @@ class Writer:
         if trees.hexadecimal(digest) != wanted:
             os.remove(path)
             raise UpdateError(path, "update.changed")
-
-    def _found(self, path, size, wanted):
-        """Whether a file is there from before, whole; its bytes are not wanted then."""
-        if (yield from trees.hashing(path, size)) != wanted:
-            return False
-        if self._digest:
-            yield from trees.hashing(path, size, self._digest)
-        self._pass(size)
-        return True
-
-    def _read_back(self, own):
-        """All files once more, as they are on the flash."""
-        for size, wanted, path in files(own):
-            yield
-            if (yield from trees.hashing(self._tree + "/" + path, size)) != wanted:
-                os.remove(own)
-                raise UpdateError(path, "update.flash")
 
 
 def files(path):

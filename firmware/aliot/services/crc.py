@@ -1,23 +1,13 @@
-"""The two checks of a file that goes over MQTT: CRC-16/IBM of a block, CRC-64/XZ of all; application.md 5.6 and 12."""
+"""The check of a whole file that goes over MQTT, CRC-64/XZ; application.md 12."""
 
 from array import array
+
+from aliot.services.crc16 import shifted
 from micropython import const
 
-_POLY16 = const(0xA001)
 _POLY64 = const(0xC96C5795D7870F42)
 _BITS = const(21)
 _MASK = const(0x1FFFFF)
-
-
-def crc16(data):
-    """CRC-16/IBM (ARC) of bytes, a number."""
-    table = array("H", [_shifted(index, _POLY16) for index in range(16)])
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        crc = crc >> 4 ^ table[crc & 15]
-        crc = crc >> 4 ^ table[crc & 15]
-    return crc
 
 
 class Crc64:
@@ -27,7 +17,7 @@ class Crc64:
     """
 
     def __init__(self):
-        table = [_shifted(index, _POLY64) for index in range(16)]
+        table = [shifted(index, _POLY64) for index in range(16)]
         self.highs = array("I", [one >> 2 * _BITS for one in table])
         self.middles = array("I", [one >> _BITS & _MASK for one in table])
         self.lows = array("I", [one & _MASK for one in table])
@@ -48,9 +38,3 @@ class Crc64:
     def text(self):
         crc = (self.high << _BITS | self.middle) << _BITS | self.low
         return "%016x" % (crc ^ 0xFFFFFFFFFFFFFFFF)
-
-
-def _shifted(value, poly):
-    for _ in range(4):
-        value = value >> 1 ^ (poly if value & 1 else 0)
-    return value

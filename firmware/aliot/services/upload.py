@@ -16,7 +16,8 @@ from struct import pack
 
 from aliot import alink, feed, pace
 from aliot.errors import AliotError, StoreError
-from aliot.services.crc import Crc64, crc16
+from aliot.services.crc import Crc64
+from aliot.services.crc16 import crc16
 from aliot.services.service import Service
 from aliot.thing.errors import ThingError
 from aliot.thing.requests import dumped

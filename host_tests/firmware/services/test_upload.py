@@ -3,7 +3,8 @@
 import os
 from binascii import unhexlify
 
-from aliot.services.crc import Crc64, crc16
+from aliot.services.crc import Crc64
+from aliot.services.crc16 import crc16
 from aliot.services.upload import Upload
 from device_peer import DevicePeer, raised
 from upload_platform import TOPIC, Platform, content, made, write

@@ -4,7 +4,8 @@ import json
 import os
 from binascii import unhexlify
 
-from aliot.services.crc import Crc64, crc16
+from aliot.services.crc import Crc64
+from aliot.services.crc16 import crc16
 from aliot.services.ntp import Ntp
 from aliot.services.shadow import Shadow
 from device_peer import NAMES, DevicePeer

@@ -3,7 +3,8 @@
 import json
 from struct import unpack
 
-from aliot.services.crc import Crc64, crc16
+from aliot.services.crc import Crc64
+from aliot.services.crc16 import crc16
 from aliot.services.upload import Upload
 from device_peer import DevicePeer
 

@@ -247,17 +247,17 @@ def every_operation(value):
             argument if step == "update" else before,
             "golden" if before == "golden" else 0,
         )
-        for place, data in log:
+        for start, data in log:
             for share in (0, 1) if value["torn"] else (0,):
                 torn = bytearray(base)
                 half = len(data) * share // 2
-                torn[place : place + half] = data[:half]
+                torn[start : start + half] = data[:half]
                 flash.put(torn)
                 assert board.start(POWER) in allowed, (step, argument, board.runs, allowed)
                 cuts += 1
                 if step == "update" and cuts % value["again"] == 0:
                     goes_on(board, argument)
-            base[place : place + len(data)] = data
+            base[start : start + len(data)] = data
         flash.put(whole)
         board.runs, aliot.tree = after, running
     assert cuts > 100, cuts
