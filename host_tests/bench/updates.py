@@ -1,7 +1,7 @@
 """What an update takes of the heap of a device that runs, and its time, over HTTPS and in MQTT blocks.
 
-The device has a Thing. Growth is what is in use after each poll, beyond what was in use when the update was offered. 12 KB
-are aimed at: of what is above, 5 are the TLS context of the Unix port, of which a chip has 1.
+The device has a Thing. Growth is what is in use after each poll, beyond what was in use when the update was offered.
+12 KB are aimed at: of what is above, 5 are the TLS context of the Unix port, of which a chip has 1.
 """
 
 from host_tests.bench.report import Bound, Column, Report, Table

@@ -142,7 +142,7 @@ class World:
 
     def push(self, data=None):
         self.open = self.open if data is None else data
-        self.peer.say(UPGRADE, {"code": "1000", "data": self.open, "id": 1, "message": "success"})
+        self.peer.deliver(UPGRADE, {"code": "1000", "data": self.open, "id": 1, "message": "success"})
 
     def run(self, ms=400000):
         """Poll until the board resets (True), or for so long."""
@@ -211,9 +211,9 @@ def blocks(value):
         count.append(world.peer.ms)
         spoil = spoiled.pop(0) if spoiled else ""
         if spoil != "silent":
-            world.peer.say(BLOCKS + "_reply", block(world.data, message, spoil))
+            world.peer.deliver(BLOCKS + "_reply", block(world.data, message, spoil))
             if spoil == "twice":
-                world.peer.say(BLOCKS + "_reply", block(world.data, message))
+                world.peer.deliver(BLOCKS + "_reply", block(world.data, message))
 
     world = World(value, None)
     publish = world.peer.publish

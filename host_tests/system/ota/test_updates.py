@@ -38,6 +38,7 @@ def main():
         device.poll(50)
 
 def install(device, package):
+    exec("\\n".join(["name_%d = 0" % number for number in range(64)]))  # the pool of names has grown before
     gc.collect()
     before = most = gc.mem_alloc()
     from aliot.ota.writer import Writer
