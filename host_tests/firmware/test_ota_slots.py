@@ -112,6 +112,10 @@ def test_a_trial_publishes_the_version_of_its_firmware(ask):
     ask("published", published=[(0, [v2, {"version": "1.0"}]), (2, [v4]), (3, [{"version": "4.0"}])])
 
 
+def test_firmware_without_a_version_in_its_header_has_micropython_s(ask):
+    ask("unnamed", firmware=app_image("", size=SIZE).hex())
+
+
 def test_an_image_that_must_not_be_taken_is_refused_by_name(ask, key):
     good = app_image("v9", size=SIZE)
     bare = bytearray(good)

@@ -122,3 +122,11 @@ def test_ota_data_that_the_bootloader_settled_is_nothing_to_do(field, flash):
     image = bytearray(_image(board))
     image[0xD000:0xF000] = entry(1, VALID) + b"\xff" * 4096
     assert "Nothing to do" in flash(field(image=bytes(image))).out
+
+
+def test_a_slot_is_named_by_version_or_digest_or_is_empty():
+    stock = app_image("", mark=b"MicroPython v1.26.1 on 2025-09-11; ")
+    image = in_slots(field_board(BOARD.name), [stock, b"\xff" * 256])
+    one, other = slots.find(BOARD.rows, lambda at, size: image[at : at + size])
+    assert str(one) == f"ota_0: firmware with the ELF digest {stock[0xB0:0xB8].hex()}; starts"
+    assert str(other) == "ota_1: no firmware"

@@ -68,6 +68,11 @@ def test_a_description_that_is_missing_or_names_no_build_is_refused():
         images.parse(resealed(bytes(bare)), BOARD)
 
 
+def test_micropython_s_own_images_have_their_version_in_the_banner_only():
+    stock = app_image("", mark=b"MicroPython v1.26.1 on 2025-09-11; ")
+    assert images.parse(stock, BOARD).version == "v1.26.1"
+
+
 def test_a_board_without_slots_takes_no_firmware():
     with pytest.raises(UserError, match="ESP32_GENERIC has no OTA partitions, so no firmware comes to it"):
         images.parse(GOOD, boards.load("ESP32_GENERIC"))

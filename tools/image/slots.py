@@ -29,7 +29,9 @@ Read = Callable[[int, int], bytes]  # (offset in flash, size)
 
 @dataclass(frozen=True)
 class Slot:
-    """`version` "" where there is no application; `digest`: 8 bytes of its ELF file's SHA-256; `state` "" for none."""
+    """`version` of its header, "" in MicroPython's own images; `digest`: 8 bytes of its ELF file's SHA-256, zeros where
+    there is no application; `state` "" for none.
+    """
 
     label: str
     subtype: int
@@ -44,7 +46,8 @@ class Slot:
         return bytes([self.subtype + 1]) + self.digest
 
     def __str__(self) -> str:
-        parts = [f"firmware {self.version}" if self.version else "no firmware"]
+        name = self.version or f"with the ELF digest {self.digest.hex()}"
+        parts = [f"firmware {name}" if any(self.digest) else "no firmware"]
         parts += [self.state] if self.state else []
         return f"{self.label}: {', '.join(parts)}{'; starts' if self.starts else ''}"
 

@@ -18,12 +18,15 @@ _MAGIC = 0xE9
 _ALONE = "take the application alone: micropython.bin of a build, or the .app-bin of a download"
 _DESCRIPTION = 0x20  # where ESP-IDF's esp_app_desc_t lies in an image
 _TABLES = (partitions.OFFSET - 0x1000, partitions.OFFSET)  # in images that begin at the bootloader, or at 0
+_BANNER = re.compile(
+    rb"(v[0-9][A-Za-z0-9._-]*) on [0-9]{4}-[0-9]{2}-[0-9]{2}"
+)  # MicroPython's, of os.uname() too
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
 @dataclass(frozen=True)
 class AppImage:
-    """`version` is the one in its description, which boards publish; `chip` as boards/ names it."""
+    """`version` is what boards publish: the one in its description, or MicroPython's; `chip` as boards/ names it."""
 
     version: str
     chip: str
@@ -91,7 +94,8 @@ def _version(data, name):
     )
     if magic != 0xABCD5432:
         raise UserError(f"{name} is a bootloader, or no application of ESP-IDF: {_ALONE}")
-    version = text.split(b"\0")[0].decode("ascii", "replace")
+    banner = _BANNER.search(data)  # MicroPython's own images have no version in their description
+    version = (text.split(b"\0")[0] or (banner[1] if banner else b"")).decode("ascii", "replace")
     if not _VERSION.fullmatch(version):
         raise UserError(
             f"{name} has the version {version!r}, which no device can publish: "

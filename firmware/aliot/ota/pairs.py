@@ -8,6 +8,8 @@ good before:
 and at last u8, 1 when what was tried last came for the platform's module `firmware`.
 """
 
+import os
+
 from esp32 import Partition
 from micropython import const
 
@@ -80,16 +82,15 @@ def good(record):
 
 def here():
     """The version of the firmware that runs; None on a board that takes none over the air."""
-    running = Partition(Partition.RUNNING)
     try:
-        running.get_next_update()
+        Partition(Partition.RUNNING).get_next_update()
     except OSError:
         return None
-    return version(running)
+    return version()
 
 
-def version(part=None):
-    """The version in the header of a partition's firmware; of the one that runs."""
+def version():
+    """The version of the firmware that runs: that in its header; MicroPython's own images have none, so theirs is."""
     data = bytearray(32)
-    (part or Partition(Partition.RUNNING)).readblocks(0, data, _VERSION)
-    return bytes(data).split(b"\0")[0].decode()
+    Partition(Partition.RUNNING).readblocks(0, data, _VERSION)
+    return bytes(data).split(b"\0")[0].decode() or os.uname()[3].split(" ")[0]

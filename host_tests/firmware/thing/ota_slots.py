@@ -4,6 +4,7 @@ host_tests/firmware/test_ota_slots.py makes the packages and asks. OTA data and 
 """
 
 import json
+import os
 import sys
 
 import aliot
@@ -148,6 +149,12 @@ def published(value):
         said = [json.loads(payload)["params"] for _, payload, _ in device.published]
         assert said == versions, said
         assert device.states[-1][1]["state"] == "good"
+
+
+def unnamed(value):
+    """Firmware without a version in its header, as MicroPython's own, is called as MicroPython calls itself."""
+    SlotBoard(value)
+    assert pairs.version() == os.uname()[3].split(" ")[0] != "", pairs.version()
 
 
 def refused(value):
