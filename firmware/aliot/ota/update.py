@@ -65,8 +65,8 @@ class Update:
         self._progress(1)
         self._say("download")
         yield
-        load("ota.signature").check_digest(sign, task["digestsign"])
-        unload("ota.signature", "ota.writer")
+        load("ota.seal").check_digest(sign, task["digestsign"])
+        unload("ota.seal", "ota.writer")
         yield
         digest = sha256() if len(sign) == 64 else md5()
         writer = yield from self._download(again, digest)

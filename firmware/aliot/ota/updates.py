@@ -179,5 +179,5 @@ class Updates:
 def _drop():
     """What an update needs goes."""
     unload("ota.offer", "ota.update", "ota.https", "ota.blocks", "https", "ota.writer")
-    unload("ota.signature", "ota.terms", "ota.reading", "ota.report", "ota.room")
+    unload("ota.seal", "ota.terms", "ota.reading", "ota.report", "ota.room")
     unload("ota.image", "ota.place", "ota.pairs")

@@ -148,13 +148,13 @@ class Writer:
         Its SHA-256, whether it brings firmware, whether files.
         """
         head = yield from self._all(_HEAD)
-        signature, size, modulus = load("ota.signature").head(head)
-        unload("ota.signature")
+        signature, size, modulus = load("ota.seal").head(head)
+        unload("ota.seal")
         signature = yield from self._all(signature)
         trees.make(trees.NEW)
         digest = yield from self._copy(trees.NEW, size)
-        load("ota.signature").check(signature, digest, modulus)
-        unload("ota.signature")
+        load("ota.seal").check(signature, digest, modulus)
+        unload("ota.seal")
         terms = load("ota.terms")
         terms.check_record(digest[:8], self._again)
         firmware, more = terms.check(trees.NEW, self._product_key, aliot.tree, self._version)
