@@ -29,6 +29,7 @@ INNER = {
     "aliot.ota.updates.Updates": "allowed asked device due failure heard noted offer on_reset refused silent "
     "trial update version ask call may work",
     "aliot.ota.writer": "files",
+    "aliot.ota.writer.Writer": "begun",
     "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.jobs.Job": "file jobs",
     "aliot.services.jobs.Jobs": "handler known listed open queue begin work",

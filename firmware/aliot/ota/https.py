@@ -31,6 +31,10 @@ class Source:
         self.buffer = memoryview(bytearray(_PIECE))
         self.at = self.end = 0  # what of the package lies in the buffer
 
+    def open(self, at):
+        """Whether what is open leads to the byte `at` of the package."""
+        return self.at <= at < self.end or self.stream and at == self.end
+
     def read(self, at):
         if self.at <= at < self.end:
             return self.buffer[at - self.at : self.end - self.at]

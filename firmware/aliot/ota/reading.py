@@ -15,6 +15,15 @@ _PIECE = const(512)
 _STEP = const(4095)  # bytes read between two yields, less one
 
 
+def taken(head, manifest, digest):
+    """Where in its package the bytes behind a manifest begin, which lies in flash; `digest` is given those before."""
+    size = os.stat(manifest)[6]
+    if digest:
+        digest.update(head)
+        yield from hashing(manifest, size, digest)
+    return len(head) + size
+
+
 def found(tree, digest):
     """[size] of the first files of a tree that are whole. `digest`, if there is one, is given their bytes."""
     sizes = []

@@ -68,8 +68,7 @@ class Update:
         load("ota.seal").check_digest(sign, task["digestsign"])
         unload("ota.seal", "ota.writer")
         yield
-        digest = sha256() if len(sign) == 64 else md5()
-        writer = yield from self._download(again, digest)
+        writer, digest = yield from self._download(again)
         if writer.at != task["size"]:
             raise AliotError("bytes behind its last file", "update.form", "never")
         if digest.digest() != unhexlify(sign):
@@ -84,20 +83,37 @@ class Update:
         self.device.stop()
         machine.reset()
 
-    def _download(self, again, digest):
-        """Take all of the package; the writer that has it, which comes when the first connect has had its memory."""
-        writer = None
+    def _download(self, again):
+        """Take all of the package; the writer that has it, and the digest of its bytes.
+
+        TLS and a writer have no room beside each other while TLS connects: the writer comes afterwards, and one that is
+        there goes before. The next one finds what is in flash.
+        """
+        writer = digest = begun = None
         at = tries = 0
         shown = _EVERY
         size = self.task["size"]
         while not (writer and writer.done):
             data = b""
-            wants = not writer or writer.wants
+            wants = writer.wants if writer else at < size
             if at >= size:
                 self.close()  # what is read back then has its memory
                 if wants:
                     writer.close()
             elif wants:
+                if writer and self._connects(at):
+                    begun = writer.begun
+                    writer.stop()
+                    writer = None
+                    at = 0
+                    if begun:
+                        writer = self._writer(again, None, begun)
+                        yield from _reads(writer)
+                        at = writer.at
+                        writer.stop()
+                        writer = None
+                    unload("ota.writer", "ota.reading", "ota.image")
+                    continue
                 try:
                     data = self._read(at)
                 except AliotError as problem:
@@ -109,8 +125,10 @@ class Update:
             if len(data) or not wants:
                 tries = 0
                 if not writer:
-                    module = load("ota.writer")
-                    writer = module.Writer(self.device.product_key, again, self.task["version"], digest)
+                    digest = sha256() if len(self.task["sign"]) == 64 else md5()
+                    writer = self._writer(again, digest, begun)
+                    if begun:
+                        yield from _reads(writer)
                 writer.write(data)
                 at = writer.at
                 if shown <= at * 100 // size < 100:
@@ -118,7 +136,14 @@ class Update:
                     self._progress(shown)
                     shown += _EVERY
             yield
-        return writer
+        return writer, digest
+
+    def _writer(self, again, digest, begun):
+        return load("ota.writer").Writer(self.device.product_key, again, self.task["version"], digest, begun)
+
+    def _connects(self, at):
+        """Whether reading from `at` on begins with a TLS connection."""
+        return self.task["url"] and not (self.source and self.source.open(at))
 
     def _read(self, at):
         if not self.source:
@@ -159,3 +184,10 @@ class Update:
     def _say(self, state):
         task = self.task
         self.device.state("update", {"state": state, "release": task["version"], "size": task["size"]})
+
+
+def _reads(writer):
+    """The steps of a writer until it wants bytes, or has all."""
+    while not (writer.wants or writer.done):
+        writer.write(b"")
+        yield

@@ -44,13 +44,17 @@ class Writer:
 
     `again`: also take a package whose trial has failed; `version`: the name that its release has to have; `digest`: a
     hash that is given all bytes of the package in their order, those found on flash too. What a write raises ends it.
+    `begun`: that of an earlier writer of the same package, which took its manifest; this one begins behind it, finds
+    the files that are there, and wants what follows them.
     """
 
     done = False
     wants = False
     _slot = None  # the partition for an image that it brings
 
-    def __init__(self, product_key, again=False, version="", digest=None):
+    def __init__(self, product_key, again=False, version="", digest=None, begun=None):
+        # (head and signature, SHA-256 of the manifest, whether it brings firmware, whether files)
+        self.begun = begun
         self._product_key = product_key
         self._again = again
         self._version = version
@@ -79,14 +83,18 @@ class Writer:
         if not self.done:
             raise UpdateError("ends at %d" % self.at, "update.cut")
 
+    def stop(self):
+        """No more is written; a file that was begun is closed."""
+        self._run.close()
+
     def switch(self, module="default"):
         """The next reset begins the trial of what was written; `module`: that of its task. UpdateError."""
         try:
             if self._slot:
                 name = self._name if self._own != trees.NEW else aliot.tree[-1:]
-                load("ota.place").switch(self._slot, name, self._sum, self._own, module)
+                load("ota.place").switch(self._slot, name, self.begun[1][:8], self._own, module)
             else:
-                load("ota.room").switch(self._name, self._sum)
+                load("ota.room").switch(self._name, self.begun[1][:8])
         except OSError as problem:
             raise _of_flash(problem)
 
@@ -117,16 +125,18 @@ class Writer:
         return data
 
     def _steps(self):
-        digest, firmware, more = yield from self._manifest()
-        self._sum = digest[:8]
+        begun = self.begun or (yield from self._manifest())
+        head, digest, firmware, more = begun
         if firmware:
             self._slot = load("ota.place").slot(trees.NEW)
             unload("ota.place")
-        own = trees.NEW
-        if more:
+        own = self._tree + "/manifest" if more else trees.NEW
+        if self.begun:
+            self.at = yield from load("ota.reading").taken(head, own, self._digest)
+        elif more:
             yield from load("ota.room").prepare(self._name, digest)
             unload("ota.room")
-            own = self._tree + "/manifest"
+        self.begun = begun
         self._own = own
         if firmware:
             yield from load("ota.image").take(self._slot, own, self._some, self._pass, self._digest)
@@ -145,7 +155,7 @@ class Writer:
     def _manifest(self):
         """Write the manifest beside the record and look whether this board takes it.
 
-        Its SHA-256, whether it brings firmware, whether files.
+        What `begun` is.
         """
         head = yield from self._all(_HEAD)
         signature, size, modulus = load("ota.seal").head(head)
@@ -160,7 +170,7 @@ class Writer:
         firmware, more = terms.check(trees.NEW, self._product_key, aliot.tree, self._version)
         terms = None
         unload("ota.terms")
-        return digest, firmware, more
+        return bytes(head + signature), digest, firmware, more
 
     def _files(self, own):
         """Write the files that are not there from before; `own`: the manifest."""
