@@ -27,7 +27,7 @@ CLOUD = {
 }
 TSL = """{"schema": "", "profile": {}, "properties": [
     {"identifier": "On", "accessMode": "rw", "dataType": {"type": "bool", "specs": {"0": "off", "1": "on"}}}]}"""
-COUNTED = "1 property, 0 events, 0 services as a table of 18 bytes"
+COUNTED = "1 property, 0 events, 0 services as a table of 22 bytes"
 
 
 def test_a_blank_board_is_taken_to_connected_and_a_second_flash_writes_nothing(
