@@ -6,7 +6,7 @@ import re
 from rich.console import Console
 
 from host_tests.support.paths import ROOT
-from tools.demo import direct, gateways, id2, thermostat, verb, x509
+from tools.demo import direct, gateways, id2, thermostat, updates, verb, x509
 from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
 
@@ -158,6 +158,23 @@ def test_a_thermostat_s_day_leaves_what_it_tells_of_in_the_cloud(tmp_path):
     assert [(one["Identifier"], one["OutputData"]) for one in events][:1] == [("Warm", {"Temperature": 19})]
     assert [(one["InputData"], one["OutputData"]) for one in calls] == [({"degrees": 6}, {"target": 25})]
     assert wishes == [] and sets[:1] == [200]
+
+
+def test_a_release_over_the_air_is_resumed_and_a_bad_one_taken_back(tmp_path):
+    """On the model of a chip's two heaps."""
+    output = io.StringIO()
+    with Stage(tmp_path, updates.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
+        updates.play(stage)
+        asked = [one["range"] for one in stage.cloud.admin("GET", "/log?event=download&dn=pump")]
+    story = output.getvalue()
+    assert not [secret for secret in (updates.DEVICE_SECRET, updates.WIFI["password"]) if secret in story]
+    # of release 2 a second connection brings what the first has not; release 3 comes in one
+    assert asked[0] == asked[1] == asked[3] == "bytes=0-" and len(asked) == 4
+    assert int(asked[2].removeprefix("bytes=").removesuffix("-")) > 20_000
+    told = ["cut, without warning, at", "it has asked for bytes=0-", "release 2.0.0: SUCCEEDED"]
+    told += ["ValueError", "release 3.0.0: FAILED it ended with an error; the board runs 2.0.0 again"]
+    places = [story.index(one) for one in told]
+    assert places == sorted(places)
 
 
 def _text(table):

@@ -175,8 +175,8 @@ def test_every_program_is_here():
     found = {
         str(path.relative_to(FOLDER)) for path in [FOLDER / "main.py", *(FOLDER / "examples").glob("*.py")]
     }
-    # thing.py is the thermostat of the demo, which host_tests/demo plays
-    assert found == {*SHIPPED, "examples/gateway.py", "examples/thing.py"}
+    # the demo, which host_tests/demo plays, has the thermostat of thing.py and the device of updates.py
+    assert found == {*SHIPPED, "examples/gateway.py", "examples/thing.py", "examples/updates.py"}
 
 
 @pytest.mark.parametrize("program", SHIPPED)

@@ -186,6 +186,11 @@ class Stage:
         """The board's next console line that has `text` in it."""
         return self._step(board.wait_line, text)
 
+    @staticmethod
+    def pause() -> None:
+        """Between two looks at what the cloud has."""
+        time.sleep(0.1)  # it is another process, which has no event to wait for
+
     def _traffic(self, name, offline=False):
         """What the cloud counted for a device; with `offline` once it has seen the connection end."""
         product_key, device_name = name

@@ -1,4 +1,4 @@
-"""The verb `demo`: every way in, from a burned flash image to an acknowledged property; a day. Without hardware."""
+"""The verb `demo`: every way in, from a burned flash image to an acknowledged property; a day; an update."""
 
 import argparse
 import itertools
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools.demo import direct, gateways, id2, thermostat, x509
+from tools.demo import direct, gateways, id2, thermostat, updates, x509
 from tools.demo.scene import Figures, Stage
 from tools.emulator.board import interpreter
 
-PAGES = (direct, id2, gateways, x509, thermostat)
-PLAYS = (direct.play, id2.play, gateways.play, x509.play, direct.play_abroad, thermostat.play)
+PAGES = (direct, id2, gateways, x509, thermostat, updates)
+PLAYS = (direct.play, id2.play, gateways.play, x509.play, direct.play_abroad, thermostat.play, updates.play)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
