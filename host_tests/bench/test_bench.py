@@ -152,6 +152,13 @@ def test_a_module_is_named_with_the_boots_that_import_it():
     }
 
 
+def test_a_table_of_sizes_is_old_with_another_size_or_much_more_heap():
+    row = "| `a` | 831 | 1.9 | 1.2 |"
+    assert sizes.same(row, row) and sizes.same(row, "| `a` | 831 | 2.0 | 1.1 |")
+    for other in ("| `a` | 832 | 1.9 | 1.2 |", "| `a` | 831 | 2.4 | 1.2 |", "| `b` | 831 | 1.9 | 1.2 |"):
+        assert not sizes.same(row, other)
+
+
 def test_the_firmware_s_readme_has_the_true_sizes():
     assert sizes.up_to_date(sizes.device_files.sizes(), sizes.imported()), (
         "write it anew: python -m tools bench --write"
