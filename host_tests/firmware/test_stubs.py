@@ -32,7 +32,7 @@ INNER = {
     "aliot.ota.writer.Writer": "begun",
     "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.jobs.Job": "file jobs",
-    "aliot.services.jobs.Jobs": "handler known listed open queue begin work",
+    "aliot.services.jobs.Jobs": "asked handler known left listed open queue begin work",
     "aliot.services.log.Log": "asked lines on queue sending begin work failed",
     "aliot.services.ntp.Ntp": "device topic found sent",
     "aliot.services.raw.Raw": "device found handler waiting",

@@ -8,8 +8,8 @@
         ...                                         what job.document says
         job.update("SUCCEEDED", 100, {"version": "2"})
 
-Jobs come at once, and after each connect those that were given meanwhile. One that is not ended when power goes comes
-again, with the `status` that it had. What carry_out raises makes it FAILED; a LinkError lets it come again.
+Jobs come at once, and after each connect, one by one, all that were given meanwhile. One that is not ended when power
+goes comes again, with the `status` that it had. What carry_out raises makes it FAILED; a LinkError lets it come again.
 """
 
 from aliot import load
@@ -45,6 +45,8 @@ class Job:
             raise ThingError(460, "no status of a device: %s" % status)
         params = {"taskId": self.id, "status": status, "progress": progress, "statusDetails": details or {}}
         load("json_value").sendable(params)
+        if status != "IN_PROGRESS" and self.jobs.left:
+            self.jobs.listed = False
         self.jobs.requests.ask("thing/job/update", params, timeout)
         self.status = status
 
@@ -64,6 +66,8 @@ class Jobs(Service):
     """The jobs of `device`, carried out one after the other."""
 
     listed = False  # the list of jobs has been asked for
+    left = False  # it had some: when one is ended, others may be left
+    asked = 0  # id of the request for the list or a job
 
     def __init__(self, device, handler):
         super().__init__(device)
@@ -80,11 +84,13 @@ class Jobs(Service):
     def work(self):
         if self.queue:
             self._carry_out(self.queue.pop(0))
+        elif self.asked in self.requests.waiting:
+            return
+        elif self.open:
+            self.asked = self.requests.send(_GET, {"taskId": self.open.pop(0)}, self._got)
         elif not self.listed:
             self.listed = True
-            self.requests.send(_GET, {"taskId": "$list"}, self._list)
-        elif self.open:
-            self.requests.send(_GET, {"taskId": self.open.pop(0)}, self._got)
+            self.asked = self.requests.send(_GET, {"taskId": "$list"}, self._list)
 
     def _carry_out(self, job):
         try:
@@ -108,20 +114,27 @@ class Jobs(Service):
 
     def _list(self, data, problem):
         if problem:
-            self.listed = problem.retry == "never"
-            self.failed(problem)
+            self._refused(problem)
             return
         tasks = data.get("tasks") if isinstance(data, dict) else None
-        for task in tasks[:_LISTED] if isinstance(tasks, list) else ():
+        tasks = tasks[:_LISTED] if isinstance(tasks, list) else []
+        self.left = bool(tasks)
+        for task in tasks:
             if _is_task(task) and task.get("status") in _OPEN and task["taskId"] not in self.known:
                 self.open.append(task["taskId"])
 
     def _got(self, data, problem):
         task = data.get("task") if isinstance(data, dict) else None
         if problem:
-            self.failed(problem)
+            self._refused(problem)
         elif _is_task(task):
+            self.done()
             self._take(task)
+
+    def _refused(self, problem):
+        if problem.retry != "never":
+            self.listed = False
+        self.failed(problem)
 
     def _take(self, task):
         if task["taskId"] in self.known or task.get("status", "SENT") not in _OPEN:

@@ -2,12 +2,14 @@
 
 import os
 
+import aliot.thing.requests
 from aliot.errors import LinkError
 from aliot.services.jobs import Jobs
 from device_peer import DevicePeer, raised
 from https_files import Files, http, sign
 
 HEAP = "512K"
+OPEN = ("QUEUED", "SENT", "IN_PROGRESS")
 NOTIFY, GET, UPDATE = "thing/job/notify", "thing/job/get", "thing/job/update"
 DATA = b"x" * 1500
 TABLES = {
@@ -31,6 +33,11 @@ TABLES = {
             {"tasks": [{"taskId": "a", "status": "SUCCEEDED"}, {"taskId": "b", "status": "CANCELLED"}]},
         ),
     ],
+    "test_more_jobs_than_a_list_has": [
+        ("ten of a list", 10, [10, 10, 5, 0]),
+        ("three of a list", 3, [3] * 8 + [1, 0]),
+        ("a list of all", 99, [25, 15, 5, 0]),
+    ],
     "test_what_is_raised_is_a_failure": [("ValueError",), ("KeyError",), ("AliotError",)],
 }
 
@@ -42,12 +49,16 @@ class Platform(DevicePeer):
         super().__init__(self.reply)
         self.tasks = {task["taskId"]: task for task in tasks}
         self.list = None  # the data of a list that is scripted
+        self.page = None  # most tasks in a list, which has those that are open
         self.code = 200
+        aliot.thing.requests.sleep_ms = self.skip  # waits that the rate asks for
 
     def reply(self, topic, message):
         params = message.get("params")
         if topic == GET and params["taskId"] == "$list":
             tasks = [{"taskId": id, "status": self.tasks[id]["status"]} for id in sorted(self.tasks)]
+            if self.page:
+                tasks = [one for one in tasks if one["status"] in OPEN][: self.page]
             return 200, self.list or {"taskId": "$list", "tasks": tasks}
         if topic == GET:
             task = self.tasks.get(params["taskId"])
@@ -115,6 +126,66 @@ def test_jobs_that_were_given_while_it_was_away():
     peer.connect()
     peer.run(jobs, 1000)
     assert len(seen) == 6  # power was off: what was not ended comes again
+
+
+def test_more_jobs_than_a_list_has(name, page, lists):
+    peer = Platform(*[task("t%02d" % number, "QUEUED") for number in range(25)])
+    peer.page = page
+    seen = []
+    held = []
+
+    def carry_out(job):
+        seen.append(job.id)
+        held.append(len(jobs.queue))
+        job.update("SUCCEEDED", 100)
+
+    jobs = Jobs(peer, carry_out)
+    peer.connect()
+    peer.run(jobs, 60000)
+    assert (
+        seen == ["t%02d" % number for number in range(25)] and held == [0] * 25
+    )  # no two documents in memory
+    assert asked(peer, "$list") == len(lists) and len(peer.messages(GET)) == len(lists) + 25
+    peer.run(jobs, 600000)
+    assert asked(peer, "$list") == len(lists)
+
+
+def asked(peer, id):
+    return len([one for one in peer.messages(GET) if one["params"]["taskId"] == id])
+
+
+def test_jobs_behind_those_that_take_long():
+    """The list has ten that the application goes on with; the others follow when it has ended one."""
+    peer = Platform(*[task("t%02d" % number, "QUEUED") for number in range(12)])
+    peer.page = 10
+    seen = []
+    jobs = Jobs(peer, seen.append)
+    peer.connect()
+    peer.run(jobs, 60000)
+    assert len(seen) == 10 and asked(peer, "$list") == 1
+    seen[3].update("IN_PROGRESS", 50)
+    peer.run(jobs, 1000)
+    assert len(seen) == 10 and asked(peer, "$list") == 1
+    seen[3].update("SUCCEEDED", 100)
+    peer.run(jobs, 1000)
+    assert [job.id for job in seen] == ["t%02d" % number for number in range(11)]
+
+
+def test_a_job_that_is_not_answered_is_asked_for_again():
+    peer = Platform(task("a"), task("b"))
+    lost = ["a"]
+    reply = peer.answer
+    peer.answer = lambda topic, message: (
+        reply(topic, message) if message["params"].get("taskId") not in lost else None
+    )
+    seen = []
+    jobs = Jobs(peer, lambda job: seen.append(job.id))
+    peer.connect()
+    peer.run(jobs, 60000)
+    assert not seen and [fields["code"] for state, fields in peer.states if fields] == ["thing.silent"]
+    lost.clear()
+    peer.run(jobs, 60000)
+    assert seen == ["b", "a"]
 
 
 def test_a_job_that_has_gone_meanwhile():
@@ -194,7 +265,6 @@ def test_many_jobs_that_come_while_the_connection_is_lost_in_one():
                 peer.notify(task("more%d" % number))
             while peer.queue:
                 peer.serve(1)
-                peer.skip(1000)  # the rate has room for the answer
             raise LinkError("gone", "offline")
         peer.tasks[job.id]["status"] = "SUCCEEDED"
 

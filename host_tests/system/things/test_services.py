@@ -25,6 +25,8 @@ time.sleep = lambda seconds: None  # the waits before a restart
 def text(payload):
     report(app="broadcast", text=payload.decode())
 def carry_out(job):
+    if job.document["do"] == "nothing":
+        return job.update("SUCCEEDED", 100)
     job.fetch("/job.bin", 5000)
     with open("/job.bin") as file:
         job.update("SUCCEEDED", 100, {"did": job.document["do"], "file": file.read()})
@@ -45,10 +47,12 @@ jobs = Jobs(device, carry_out)
 def test_each_service(fleet, cloud):
     configure(cloud, {"every": 60})
     board = fleet.board(SERVICES, RAW, "aliot.run(main)", {"/log.bin": FILE}, HEAP)
+    more = [create(fleet, board, "nothing", None) for _ in range(11)]  # than a list has
     queued = create(fleet, board, "what waits for the board")
     board.start(follow=True)
     board.wait_line('"ready"')
     succeeds(board, cloud, queued, "what waits for the board")
+    assert [ended(cloud, job)["Status"] for job in more] == ["SUCCEEDED"] * 11
     for service in (configuration, clock, shadow, tags, rrpc, broadcasts, raw, jobs, upload):
         service(fleet, board, cloud)
     assert not [state for state in board.run.states if state["aliot"] == "error"], board.run.lines
@@ -136,16 +140,16 @@ def raw(fleet, board, cloud):
 
 
 def jobs(fleet, board, cloud):
-    """One that is pushed; test_each_service has one that was queued before the board was online."""
+    """One that is pushed; test_each_service has those that were queued before the board was online."""
     succeeds(board, cloud, create(fleet, board, "it"), "it")
 
 
-def create(fleet, board, what):
-    """The JobId of a job with a file."""
-    content = base64.b64encode(b"a file").decode()
-    names = [board.device_name]
-    made = fleet.call(board, "CreateJob", DeviceNames=names, JobDocument={"do": what}, JobFile=content)
-    return made["JobId"]
+def create(fleet, board, what, file=b"a file"):
+    """The JobId of a job, with a file or None."""
+    more = {} if file is None else {"JobFile": base64.b64encode(file).decode()}
+    return fleet.call(board, "CreateJob", DeviceNames=[board.device_name], JobDocument={"do": what}, **more)[
+        "JobId"
+    ]
 
 
 def succeeds(board, cloud, job, what):
