@@ -257,6 +257,19 @@ def test_two_starts_are_refused(board):
         one.start()
 
 
+def test_a_board_that_has_died_says_how_to_whoever_writes_to_it(board):
+    one = board("print('runs')\ninput()\n1 / 0\n")
+    one.start()
+    one.wait_line("runs")
+    one.send(b"\n")
+    with pytest.raises(BoardError, match=r"ended \(failed, exit status 1\) before"):
+        one.wait_for("connected")
+    for _ in range(2):
+        with pytest.raises(BoardError, match=r"died \(failed, exit status 1\):\n(.*\n)*.*ZeroDivisionError"):
+            one.send(b"anybody there?\n")
+    assert one.power_off().reason == "failed"
+
+
 def test_the_flash_of_a_board_that_is_not_there(tmp_path):
     with pytest.raises(Exception, match="no flash file"):
         Board(tmp_path / "none.bin", folder=tmp_path / "board").start()

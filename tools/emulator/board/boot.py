@@ -20,6 +20,7 @@ so; `start(follow=True)` starts the board again with the cause that a chip gives
 """
 
 import atexit
+import contextlib
 import fcntl
 import json
 import os
@@ -27,6 +28,7 @@ import queue
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -46,6 +48,7 @@ MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
 SEALED = "122K"  # the same for what runs on it: what seals a board takes 9 KB
 ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
+SECONDS_TO_END = 5  # of a process that reads no more
 RELEASES = ("1.25", "1.26")  # whose memory a board can have
 # how a process ends -> (reason, the cause with which a chip starts again)
 ENDS = {
@@ -242,7 +245,8 @@ class Board:
     def send(self, data: bytes) -> None:
         """Bytes to the console, Ctrl-C among them as on a chip: in its place when the prompt reads, else at once.
 
-        A signal is only sent when a program runs that does not read its console; see `interrupt`.
+        A signal is only sent when a program runs that does not read its console; see `interrupt`. A reset loses bytes
+        that come with it, as a chip's does; BoardError when the board has died.
         """
         process = self._process
         if process is None:
@@ -252,10 +256,19 @@ class Board:
         try:
             process.stdin.write(data)
             process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # nobody reads any more; closed already
+            self._unread(process)
             return
         if b"\x03" in data:
             threading.Thread(target=self._interrupt, args=(process, place), daemon=True).start()
+
+    def _unread(self, process):
+        """The process takes no bytes any more: BoardError unless it ends as boards do."""
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # or the bytes are tried again at its end
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if process.wait(SECONDS_TO_END) not in ENDS:
+                self._output.died(SECONDS_TO_END)
 
     def _interrupt(self, process, place):
         """Signal a program that leaves a Ctrl-C unread, the byte that ends at `place` of all that were sent.
@@ -316,7 +329,8 @@ class Board:
         launched.put(None)
         while True:
             output.read(process.stdout, console)
-            reason, cause = ENDS.get(process.wait(), ("failed", None))
+            status = process.wait()
+            reason, cause = ENDS.get(status, ("failed", None))
             process.stdout.close()
             if process is not self._process:
                 return  # power went
@@ -332,7 +346,7 @@ class Board:
         run.reason = reason
         if ended:
             self._process = None
-        output.end(reason)
+        output.end(reason, status)
         if ended:
             ended(reason)
 

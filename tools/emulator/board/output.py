@@ -3,9 +3,10 @@
 import json
 import os
 import queue
+import threading
 import time
 from collections.abc import Callable
-from typing import IO, Any, Protocol
+from typing import IO, Any, NoReturn, Protocol
 
 State = dict[str, Any]  # a state line, parsed
 Wanted = str | Callable[[State], bool]  # the name of a state, or a function that holds for it
@@ -31,6 +32,8 @@ class Output:
     def __init__(self, run: Run, log: Callable[[str], object] | None = None) -> None:
         self.run, self.log = run, log
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._ended = threading.Event()
+        self._how = ""  # it ended: the reason, with the status of one that no board ends with
 
     # --- the board's side
 
@@ -46,9 +49,17 @@ class Output:
         if rest:
             self._line(rest)
 
-    def end(self, reason: str) -> None:
-        """The process has ended."""
+    def end(self, reason: str, status: int) -> None:
+        """The process has ended, with that exit status, or by the signal -status."""
+        how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+        self._how = f"{reason}, {how}" if reason == "failed" else reason
+        self._ended.set()
         self._events.put(("end", reason))
+
+    def died(self, timeout: float) -> NoReturn:
+        """BoardError for a board that has died: how, and what it printed last, once all of that is there."""
+        self._ended.wait(timeout)
+        raise BoardError(f"the board has died ({self._how}):\n{self._tail()}")
 
     def _line(self, line):
         text = line.decode("utf-8", "replace").rstrip("\r")
@@ -79,7 +90,7 @@ class Output:
             if kind == "state" and _is(state, value):
                 return value
             if kind == "end":
-                raise BoardError(f"the board ended ({value}) before it was '{state}':\n{self._tail()}")
+                raise BoardError(f"the board ended ({self._how}) before it was '{state}':\n{self._tail()}")
         raise BoardError(f"the board was not '{state}' within {timeout} seconds:\n{self._tail()}")
 
     def wait_line(self, text: str, timeout: float) -> str | State:
@@ -87,7 +98,7 @@ class Output:
             if kind in ("line", "state") and text in (value if kind == "line" else json.dumps(value)):
                 return value
             if kind == "end":
-                raise BoardError(f"the board ended ({value}) before it printed '{text}':\n{self._tail()}")
+                raise BoardError(f"the board ended ({self._how}) before it printed '{text}':\n{self._tail()}")
         raise BoardError(f"the board did not print '{text}' within {timeout} seconds:\n{self._tail()}")
 
     def wait(self, timeout: float) -> str:

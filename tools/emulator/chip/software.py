@@ -1,8 +1,9 @@
 """What runs once the chip boots from flash: the host's MicroPython, a process on the same flash file."""
 
 import asyncio
+import contextlib
 
-from tools.emulator.board.boot import Board
+from tools.emulator.board.boot import Board, BoardError
 
 
 class Software:
@@ -47,7 +48,8 @@ class _Run:
 
     def write(self, data):
         """Bytes for its console."""
-        self._board.send(data)
+        with contextlib.suppress(BoardError):  # it has died: `ended` hears of it
+            self._board.send(data)
 
     def stop(self):
         """Power or EN goes low."""
