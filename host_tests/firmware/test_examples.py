@@ -7,7 +7,8 @@ import urllib.request
 
 import pytest
 
-from host_tests.support.fleet import Fleet
+from host_tests.support.fleet import Fleet, until
+from host_tests.support.paths import ROOT
 from tools.emulator.board.boot import MAC
 from tools.emulator.chip import companion_cloud
 from tools.firmware import FOLDER
@@ -58,12 +59,10 @@ def run(fleet):
     return start
 
 
-def printed(board, text, seconds=30):
-    """Wait until the board's console shows `text`."""
-    ends = time.monotonic() + seconds
-    while not any(text in line for line in board.run.lines):
-        assert time.monotonic() < ends, "\n".join(board.run.lines)
-        time.sleep(0.02)
+def printed(board, text):
+    """Wait until the board's console shows `text`, or has shown it."""
+    if not any(text in line for line in board.run.lines):
+        board.wait_line(text, timeout=30)
 
 
 # what a platform, or a person at its console, may send to any topic
@@ -97,6 +96,8 @@ SHIPPED = {
     "examples/commands.py": ([SET, ECHO], {SET: SET + "_reply", ECHO: ECHO + "_reply"}),
     "examples/with_asyncio.py": ([], {}),
 }
+# page -> what its first example publishes and prints when it gets "first"
+PAGES = {"firmware/README.md": ("hello", "b'first'"), "README.md": ("first", "")}
 
 
 class Shipped:
@@ -121,18 +122,8 @@ class Shipped:
 
     def published(self, topic, text):
         """Wait until the board has published `text` to `topic`."""
-        self.wait(
-            lambda: any(
-                text in message.get("payload", "")
-                for message in self.admin("/messages?direction=up&topic=" + topic.format(*self.names))
-            )
-        )
-
-    def wait(self, condition, seconds=30):
-        ends = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < ends and self.board.run.reason is None, "\n".join(self.board.run.lines)
-            time.sleep(0.02)
+        path = "/messages?direction=up&topic=" + topic.format(*self.names)
+        until(self.board, lambda: any(text in message.get("payload", "") for message in self.admin(path)))
 
     def states(self, *names):
         return [state for state in self.board.run.states if state["aliot"] in names]
@@ -159,7 +150,7 @@ def ship(board, tmp_path):
                 identity=parse(json.loads(play.cert.read_text())),
                 roots=[play.root],
                 config=json.loads(play.config.read_text()),
-                files={"/main.py": (FOLDER / program).read_bytes()},
+                files={"/main.py": source(program)},
             )
             made = board(image, mac=MAC, cloud=play.cloud)
             made.access_point("emulated")
@@ -169,6 +160,13 @@ def ship(board, tmp_path):
             return Shipped(play, program, made)
 
         yield start
+
+
+def source(program):
+    """The bytes of a program of firmware/, or of a page's first example."""
+    if program in PAGES:
+        return (ROOT / program).read_text("utf-8").partition("```python\n")[2].partition("```")[0].encode()
+    return (FOLDER / program).read_bytes()
 
 
 def test_every_program_is_here():
@@ -197,6 +195,15 @@ def test_as_shipped_on_the_board_that_make_board_makes(ship, program):
     assert not shipped.states("error", "refused", "offline")
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_the_first_example_of_a_page(ship, page):
+    shipped = ship(page)
+    assert shipped.send(GET, b"first")
+    shipped.published("/{}/{}/user/update", PAGES[page][0])
+    printed(shipped.board, PAGES[page][1])
+    assert not shipped.states("error", "refused", "offline")
+
+
 @pytest.mark.parametrize("program", SHIPPED)
 def test_any_payload_costs_a_line_at_most(ship, program):
     shipped = ship(program)
@@ -220,7 +227,7 @@ def test_any_payload_costs_a_line_at_most(ship, program):
             assert error["place"].startswith('File "/main.py", line') and ", in " in error["place"]
     if SHIPPED[program][0]:
         # what a handler has answered it acknowledges when it ends
-        shipped.wait(lambda: shipped.unacknowledged() == [0])
+        until(shipped.board, lambda: shipped.unacknowledged() == [0])
     assert len(shipped.states("connected")) == 1 and not shipped.states("offline", "refused")
     assert all(line.isprintable() and line.isascii() for line in shipped.board.run.lines)
     if "json.loads" in (FOLDER / program).read_text():
@@ -232,7 +239,7 @@ def test_tasks_go_on_whatever_is_sent_to_topics_that_nobody_subscribed(ship):
     for payload in POISON.values():
         assert not shipped.send(SET, payload)
     count = len(shipped.admin("/messages?direction=up"))
-    shipped.wait(lambda: len(shipped.admin("/messages?direction=up")) > count)
+    until(shipped.board, lambda: len(shipped.admin("/messages?direction=up")) > count)
     assert not shipped.states("error", "offline")
 
 
@@ -249,10 +256,7 @@ def test_gateway(run, cloud):
     printed(board, '"app": "set"')
     notify = {"subdevices": [{"product_key": SUB_KEY, "device_name": "probe-3"}]}
     cloud.admin("POST", f"/devices/{GATE_KEY}/{NAME}/notify", notify)
-    ends = time.monotonic() + 30
-    while cloud.device(SUB_KEY, "probe-3")["status"] != "online":
-        assert time.monotonic() < ends, "\n".join(board.run.lines)
-        time.sleep(0.05)
+    until(board, lambda: cloud.device(SUB_KEY, "probe-3")["status"] == "online")
 
 
 def test_gateway_without_its_file_of_names(run):

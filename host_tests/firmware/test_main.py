@@ -1,7 +1,6 @@
 """The example application, main.py, on an emulated board."""
 
 import json
-import time
 
 import pytest
 
@@ -30,18 +29,11 @@ def run(board):
     return start
 
 
-def until(condition, board, seconds=30):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "\n".join(board.run.lines)
-        time.sleep(0.02)
-
-
 def test_ctrl_c_stops_it(run):
     board = run(console=lambda data: None)
     board.wait_for("wifi", timeout=30)
     board.send(b"\x03")
-    until(lambda: any("stopped" in line for line in board.run.lines), board)
+    board.wait_line("stopped", timeout=30)
     assert not any("Traceback" in line for line in board.run.lines)
 
 

@@ -111,7 +111,7 @@ def _return(stage, board):
     while _call(stage, "QueryDeviceDesiredProperty")["List"]["DesiredPropertyInfo"]:
         if time.monotonic() > ends:
             raise UserError("the demo failed: the desired value stays in the cloud")
-        time.sleep(0.02)
+        stage.pause()
     stage.report("desired", f"the board has asked, taken Target {WISH}, and cleared the wish in its version")
 
 
