@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import cloud_api, faults, web_hooks  # noqa: F401  (web_hooks: its routes)
+from tools.emulator.cloud import cloud_api, creation, faults, web_hooks  # noqa: F401  (web_hooks: its routes)
 from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, qos_of, route
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.web import Request, Response
 
 BODY_MAX = 16 * 1024 * 1024
+TOKEN_NEEDED = "with --console the admin API asks for `Authorization: Bearer TOKEN`, admin_token of ready.json"
 
 
 class AdminApp:
@@ -33,6 +35,7 @@ class AdminApp:
 
     def __init__(self, server):
         self.server, self.instance = server, server.instance
+        self.token: str | None = None  # what `Authorization: Bearer` must carry, if anything
 
     def peer(self, link: Link) -> HttpPeer:
         link.settle()
@@ -41,12 +44,19 @@ class AdminApp:
     def __call__(self, request, link):
         if "origin" in request.headers or request.headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK:
             return answer_json({"error": "the admin API answers on loopback, and no web page"}, 403)
+        if not self.permits(request):
+            return answer_json({"error": TOKEN_NEEDED}, 401, headers={"WWW-Authenticate": "Bearer"})
         try:
             return self.dispatch(request)
         except BadRequest as error:
             return answer_json({"error": str(error)}, error.status)
         except ValueError as error:
             return answer_json({"error": f"bad request: {error}"}, 400)
+
+    def permits(self, request: Request) -> bool:
+        """Whether the request carries the token that ready.json has, if the cloud asks for one."""
+        carried = request.headers.get("authorization", "")
+        return self.token is None or compare_digest(carried.encode(), f"Bearer {self.token}".encode())
 
     def dispatch(self, request: Request) -> Response | Awaitable[Response]:
         methods = []
@@ -84,21 +94,39 @@ def index(app: AdminApp, request: Request) -> dict[str, Any]:
 @route("GET", "/products")
 def list_products(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     shown = request.query.get("secret") == "1"
-    return [
-        {
-            "product_key": product.product_key,
-            "product_secret": masked(product.secret, shown),
-            "auth": product.auth,
-            "node": product.node,
-            "dynamic_registration": product.dynamic_registration,
-            "preregistration_free": product.preregistration_free,
-            "devices": len(product.devices),
-            **of_id2.describe_product(app, product),
-            **of_ota.describe_product(app, product),
-            **of_thing.describe_product(app, product),
-        }
-        for product in app.instance.registry.products.values()
-    ]
+    return [describe_product(app, product, shown) for product in app.instance.registry.products.values()]
+
+
+def describe_product(app: AdminApp, product: Product, shown: bool) -> dict[str, Any]:
+    return {
+        "product_key": product.product_key,
+        "name": product.name,
+        "product_secret": masked(product.secret, shown),
+        "auth": product.auth,
+        "node": product.node,
+        "dynamic_registration": product.dynamic_registration,
+        "preregistration_free": product.preregistration_free,
+        "devices": len(product.devices),
+        **of_id2.describe_product(app, product),
+        **of_ota.describe_product(app, product),
+        **of_thing.describe_product(app, product),
+    }
+
+
+@route("POST", "/products")
+def create_product(app: AdminApp, request: Request) -> dict[str, Any]:
+    made = creation.create(app.instance, body(request))
+    return describe_product(app, made, request.query.get("secret") == "1")
+
+
+@route("POST", "/products/{pk}/preregistration_free")
+def set_preregistration_free(app: AdminApp, request: Request, pk: str) -> dict[str, Any]:
+    product = app.product(pk)
+    enabled = body(request, enabled=bool)["enabled"]
+    if enabled and product.auth != "secret":
+        raise BadRequest(409, f"product {pk} authenticates by {product.auth}")
+    app.instance.registry.set_preregistration_free(product, enabled)
+    return {"product_key": pk, "preregistration_free": product.preregistration_free}
 
 
 @route("POST", "/products/{pk}/dynamic_registration")
@@ -313,6 +341,13 @@ def stats(app: AdminApp, request: Request) -> dict[str, Any]:
         for listener in app.server.listeners
     }
     return {"listeners": listeners, "online": len(app.instance.sessions.live())}
+
+
+@route("POST", "/console/address")
+def console_address(app: AdminApp, request: Request) -> dict[str, str]:
+    if app.server.console is None:
+        raise BadRequest(409, "the cloud has no console; start it with --console")
+    return {"address": app.server.console.address()}
 
 
 @route("GET", "/faults")

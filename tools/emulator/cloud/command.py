@@ -67,6 +67,19 @@ def add_arguments(parser: ArgumentParser) -> None:
             help=f"{OPTIONS[name]}; 0 takes a free port",
         )
     parser.add_argument(
+        "--console",
+        nargs="?",
+        type=port,
+        const=0,
+        metavar="PORT",
+        help="open the console for a browser of this machine, on a free port or this one, and print its address",
+    )
+    parser.add_argument(
+        "--admin-open",
+        action="store_true",
+        help="with --console: the admin API takes requests without the token of ready.json, too",
+    )
+    parser.add_argument(
         "--events",
         type=path,
         metavar="FILE",
@@ -82,9 +95,11 @@ def run(args: Namespace) -> None:
     warning = raise_file_limit()
     if warning:
         print(f"note: {warning}", file=sys.stderr)
-    server = Server(
-        config, args.run_dir, args.host, {name: getattr(args, name) for name in PORTS}, args.tls13
-    )
+    ports = {name: getattr(args, name) for name in PORTS}
+    if args.console is not None:
+        ports["console"] = args.console
+    admin_open = args.admin_open or args.console is None
+    server = Server(config, args.run_dir, args.host, ports, args.tls13, admin_open)
     if args.events:
         server.instance.server_messages.write_to(args.events)
     asyncio.run(serve(server, args))
@@ -115,11 +130,14 @@ def await_end(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
 
 
 def announce(server: Server, args: Namespace) -> None:
+    address = server.console.address() if server.console else None
     if args.json:
-        line = json.dumps({"ready": str(args.run_dir), "ports": server.ports})
+        more = {"console": address} if address else {}
+        line = json.dumps({"ready": str(args.run_dir), "ports": server.ports, **more})
     else:
         served = ", ".join(f"{name} {number}" for name, number in server.ports.items())
         line = f"ready on {server.host}: {served}; CA in {args.run_dir / 'ca.pem'}; Ctrl-C stops"
+        line += f"\nconsole (this address opens it once): {address}" if address else ""
     try:
         print(line, flush=True)
     except BrokenPipeError:

@@ -28,6 +28,7 @@ ID2 = re.compile(r"(?!F+\Z)[0-9A-F]{24,48}")
 OF_ID2 = ("identity", "whitelist", "provisioning_quota")
 OF_PRODUCT = (
     "product_key",
+    "name",
     "product_secret",
     "auth",
     "node",
@@ -42,6 +43,7 @@ OF_DEVICE = ("device_name", "device_secret", "centre")
 OF_IDENTITY = ("id2", "id2_key", "id2_type", "state", "device_name")
 SECRET = re.compile(r"[\x21-\x7e]{1,64}")
 FIGURE_MAX = 10**9  # 31 years, or 1 GB: what no limit or time needs to be above
+PRODUCT_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,30}")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
 
@@ -77,6 +79,7 @@ class ProductSeed:
     whitelist: bool = False
     provisioning_quota: int | None = None
     private_ca: bool = True
+    name: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)  # what the keys of PRODUCT_KEYS were read to
 
 
@@ -97,6 +100,7 @@ class Config:
     limits: SimpleNamespace
 
 
+PRODUCT_NAME_RULE = "must be 1 to 30 visible characters"
 NAME_RULE = "must be 4 to 32 characters out of letters, digits and - _ @ . :"
 
 
@@ -194,6 +198,7 @@ def product(table: Table, seen: dict[str, Any], centres: Collection[str], folder
         table.get("whitelist", bool, False),
         quota,
         private,
+        table.matching("name", PRODUCT_NAME, PRODUCT_NAME_RULE) or "",
         {name: read(table, name, folder) for name, read in PRODUCT_KEYS.items()},
     )
 

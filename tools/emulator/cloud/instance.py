@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import alink, login, topics
+from tools.emulator.cloud import alink, creation, login, topics
 from tools.emulator.cloud import journal as log
 from tools.emulator.cloud.faults import Faults
 from tools.emulator.cloud.gateway.gateways import Gateways
@@ -84,6 +84,7 @@ class Instance:
     """`config` and `store` make it; `wall` and `monotonic` are its clocks."""
 
     def __init__(self, config, store, wall=time.time, monotonic=time.monotonic):
+        config = creation.with_created(config, store)
         self.config, self.store, self.wall, self.monotonic = config, store, Clock(wall), monotonic
         self.journal = Journal(self.wall)
         self.faults = Faults(self.journal)

@@ -32,10 +32,11 @@ class Cloud:
     """`with Cloud(config, run_dir) as cloud:` runs `python -m tools cloud`.
 
     `config` is the text of a cloud.toml or a dict of the same shape; `ca` is
-    the run directory of another cloud whose CA this one takes over.
+    the run directory of another cloud whose CA this one takes over. With
+    `console` it has one; `console_address` is what opens it, once.
     """
 
-    def __init__(self, config, run_dir, tls13=False, ca=None):
+    def __init__(self, config, run_dir, tls13=False, ca=None, console=False):
         self.run_dir, self.tls13 = Path(run_dir).absolute(), tls13  # the process runs elsewhere
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.config_path = self.run_dir / "cloud.toml"
@@ -43,6 +44,7 @@ class Cloud:
         for name in CA_FILES if ca else ():
             shutil.copy(Path(ca) / name, self.run_dir / name)
         self.ports, self.process = {}, None
+        self.console, self.console_address, self.headers = console, None, {}
 
     ca_pem = property(lambda self: self.run_dir / "ca.pem")
     ca_der = property(lambda self: self.run_dir / "ca.der")
@@ -74,6 +76,7 @@ class Cloud:
             "--run-dir",
             str(self.run_dir),
             *(["--tls13"] if self.tls13 else []),
+            *(["--console"] if self.console and "console" not in self.ports else []),
         ]
         for name, number in self.ports.items():
             command += ["--" + name.replace("_", "-"), str(number)]
@@ -93,7 +96,10 @@ class Cloud:
             self.stop()
             taken = self.ports and last and " is in use" in last[0]
             raise (PortTaken if taken else CloudError)(*last or ["the cloud said nothing"])
-        self.ports = json.loads(line)["ports"]
+        ready = json.loads(line)
+        self.ports, self.console_address = ready["ports"], ready.get("console")
+        token = json.loads((self.run_dir / "ready.json").read_text()).get("admin_token")
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def stop(self) -> None:
         """Ends the process in good order."""
@@ -122,7 +128,8 @@ class Cloud:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["admin"], timeout=START_SECONDS)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            kind = {"Content-Type": "application/json"} if data else {}
+            connection.request(method, path, data, kind | self.headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
         finally:

@@ -88,6 +88,7 @@ class Product:
     dynamic_registration: bool = False
     preregistration_free: bool = False
     private_ca: bool = True
+    name: str = ""
     devices: dict[str, Device] = field(default_factory=dict)
 
 
@@ -115,8 +116,9 @@ class Registry:
             seed.auth,
             seed.node,
             kept.get("dynamic_registration", seed.dynamic_registration),
-            seed.preregistration_free,
+            kept.get("preregistration_free", seed.preregistration_free),
             seed.private_ca,
+            seed.name,
         )
         if kept.get("secret") != secret:
             self.save_product(product)
@@ -125,7 +127,11 @@ class Registry:
     def save_product(self, product: Product) -> None:
         self.store.save_product(
             product.product_key,
-            {"secret": product.secret, "dynamic_registration": product.dynamic_registration},
+            {
+                "secret": product.secret,
+                "dynamic_registration": product.dynamic_registration,
+                "preregistration_free": product.preregistration_free,
+            },
         )
 
     def load(self) -> set[tuple[str, str]]:
@@ -194,6 +200,10 @@ class Registry:
 
     def set_dynamic_registration(self, product: Product, enabled: bool) -> None:
         product.dynamic_registration = enabled
+        self.save_product(product)
+
+    def set_preregistration_free(self, product: Product, enabled: bool) -> None:
+        product.preregistration_free = enabled
         self.save_product(product)
 
     def set_disabled(self, device: Device, disabled: bool) -> None:

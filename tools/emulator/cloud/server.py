@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import resource
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -24,16 +26,22 @@ from tools.emulator.cloud.x509.mutual import Mutual, MutualListener
 from tools.emulator.cloud.x509.peer import CertificatePeer
 from tools.errors import UserError
 
+if TYPE_CHECKING:
+    from tools.emulator.cloud.console.console import Console
+
 PORTS = ("mqtt_tls", "mqtt_tcp", "https", "admin", "ntp", "itls", "x509")
 WANTED_FILES = 16_384  # open files: 5,000 devices, a gateway of tests, and room
 
 
 class Server:
-    """`config` served from `run_dir`; `ports` maps names of `PORTS` to numbers, 0 for any free one."""
+    """`config` served from `run_dir`; `ports` maps names of `PORTS` to numbers, 0 for any free one.
 
-    def __init__(self, config, run_dir, host="127.0.0.1", ports=None, tls13=False):
+    `ports` may name "console" too: then there is one. `admin_open` false lets the admin port ask for a token.
+    """
+
+    def __init__(self, config, run_dir, host="127.0.0.1", ports=None, tls13=False, admin_open=True):
         self.config, self.run_dir, self.host = config, Path(run_dir), host
-        self.wanted = {name: (ports or {}).get(name, 0) for name in PORTS}
+        self.wanted = {**dict.fromkeys(PORTS, 0), **(ports or {})}
         self.ports = {}
         self.lock = lock(self.run_dir)
         self.ready_path = self.run_dir / "ready.json"
@@ -44,6 +52,9 @@ class Server:
         self.instance = Instance(config, self.store)
         self.ntp = None
         mutual = Mutual(self.run_dir, host_names(*config.centres), tls13, self.instance.certificates)
+        self.admin = AdminApp(self)
+        self.admin.token = None if admin_open else secrets.token_urlsafe(32)
+        self.console: Console | None = None
         self.listeners = self.make_listeners(contexts, mutual)
 
     def make_listeners(self, contexts: Contexts, mutual: Mutual) -> list[Listener]:
@@ -69,7 +80,7 @@ class Server:
             listener("https", HttpsApp(self.instance).peer, contexts),
             listener("itls", mqtt, self.instance.id2, ItlsListener),
             listener("x509", certified, mutual, MutualListener),
-            listener("admin", AdminApp(self).peer, None),
+            listener("admin", self.admin.peer, None),
         ]
 
     async def start(self) -> None:
@@ -84,9 +95,23 @@ class Server:
             )
         self.instance.ota.run(asyncio.get_running_loop())
         self.ports["ntp"] = self.ntp.get_extra_info("sockname")[1]
+        if "console" in self.wanted:
+            await self.open_console()
+        ready: dict[str, Any] = {"ports": self.ports, "host": self.host, "pid": os.getpid()}
+        if self.admin.token:
+            ready["admin_token"] = self.admin.token
         fresh = self.ready_path.with_suffix(".new")
-        fresh.write_text(json.dumps({"ports": self.ports, "host": self.host, "pid": os.getpid()}) + "\n")
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(ready) + "\n")
         fresh.replace(self.ready_path)
+
+    async def open_console(self) -> None:
+        from tools.emulator.cloud.console.console import Console  # only then is any of it loaded
+
+        self.console = Console(self)
+        with self.port_errors("console", "127.0.0.1"):
+            self.ports["console"] = await self.console.start(self.wanted["console"])
 
     @contextlib.contextmanager
     def port_errors(self, name: str, host: str) -> Iterator[None]:
@@ -105,6 +130,8 @@ class Server:
             ) from None
 
     async def stop(self) -> None:
+        if self.console:
+            await self.console.stop()
         for listener in self.listeners:
             listener.stop()
         if self.ntp:

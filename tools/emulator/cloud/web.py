@@ -23,6 +23,7 @@ REASONS = {
     206: "Partial Content",
     302: "Found",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",

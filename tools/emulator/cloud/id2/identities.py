@@ -63,12 +63,14 @@ class Identities:
         for id2, body in store.identities():
             self.enter(Identity(id2=id2, **body))
         kept = {pk: Licence(**body) for pk, body in store.licences()}
-        products = [seed for seed in config.products if seed.auth == "id2"]
-        self.licences = {
-            seed.product_key: kept.get(seed.product_key) or Licence(seed.provisioning_quota, seed.whitelist)
-            for seed in products
-        }
-        for seed in products:
+        self.licences: dict[str, Licence] = {}
+        for seed in config.products:
+            self.license(seed, kept.get(seed.product_key))
+
+    def license(self, seed: ProductSeed, kept: Licence | None = None) -> None:
+        """Takes in the product of `seed` if it is one with ID²."""
+        if seed.auth == "id2":
+            self.licences[seed.product_key] = kept or Licence(seed.provisioning_quota, seed.whitelist)
             self.sow(seed)
 
     def sow(self, product: ProductSeed) -> None:
