@@ -71,10 +71,14 @@ CONFIGS = [
         "cloud.toml, line 3: product.dynamic_registration: must be true or false",
     ),
     (
-        PRODUCT + 'name = "x"',
-        "cloud.toml, line 3: product.name: is not known here; known are product_key, product_secret, "
+        PRODUCT + 'nick = "x"',
+        "cloud.toml, line 3: product.nick: is not known here; known are product_key, name, product_secret, "
         "auth, node, dynamic_registration, preregistration_free, centre, device, "
         "identity, whitelist, provisioning_quota, private_ca, " + ", ".join(PRODUCT_KEYS),
+    ),
+    (
+        PRODUCT + f'name = "{"x" * 31}"',
+        "cloud.toml, line 3: product.name: must be 1 to 30 visible characters",
     ),
     (
         PRODUCT + DEVICE + '"abc"',

@@ -106,10 +106,11 @@ def test_each_switch_and_figure_has_its_row_in_one_readme(kind):
         assert sum(text.count(beginning) for text in PAGES.values()) == 1, name
 
 
-def test_each_route_stands_in_the_readme_beside_it():
+def test_each_route_stands_in_the_page_beside_it():
     for method, pattern, _, function in admin.ROUTES:
         *folders, _ = function.__module__.removeprefix("tools.emulator.cloud.").split(".")
-        assert f"`{method} {pattern}`" in PAGES["/".join([*folders, "README.md"])], pattern
+        page = "/".join([*folders, "README.md"]) if folders else "admin.md"
+        assert f"`{method} {pattern}`" in PAGES[page], pattern
 
 
 def test_each_fault_and_stage_stands_in_a_page():

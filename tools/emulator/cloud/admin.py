@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud import cloud_api, creation, faults, web_hooks  # noqa: F401  (web_hooks: its routes)
+from tools.emulator.cloud import cloud_api, creation, faults, openapi, web_hooks  # noqa: F401  (routes of two)
 from tools.emulator.cloud.admin_routes import LOOPBACK, ROUTES, body, masked, qos_of, route
 from tools.emulator.cloud.centres import console as of_centres
 from tools.emulator.cloud.config import NAME_RULE
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.web import Request, Response
 
 BODY_MAX = 16 * 1024 * 1024
-TOKEN_NEEDED = "with --console the admin API asks for `Authorization: Bearer TOKEN`, admin_token of ready.json"
+TOKEN_NEEDED = (
+    "with --console the admin API asks for `Authorization: Bearer TOKEN`, admin_token of ready.json"
+)
 
 
 class AdminApp:
