@@ -1,0 +1,166 @@
+"""The console as the cloud has it: a port of its own on loopback, in the cloud's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import socket
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import uvicorn
+from starlette import routing
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tools.emulator.cloud.console import live, page, words
+from tools.emulator.cloud.console.access import Access
+from tools.emulator.cloud.console.guard import Guard
+from tools.emulator.cloud.console.page import Refused, Region, Route
+from tools.emulator.cloud.console.rates import Rates
+from tools.emulator.cloud.console.templates import Templates
+from tools.emulator.cloud.console.visit import Visit
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.server import Server
+
+STATIC = Path(__file__).parent / "static"
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+HOST = "127.0.0.1"
+FILE_BYTES = 30 * 1024 * 1024  # of a field or file in a form
+
+
+class Quiet(uvicorn.Server):
+    """uvicorn inside a process that has its own signal handlers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Console:
+    """The console of `server`, with the pages of `pages/`."""
+
+    def __init__(self, server: Server):
+        self.server, self.instance = server, server.instance
+        self.access, self.templates, self.rates = Access(), Templates(), Rates(server.instance)
+        self.catalogues = {language: words.catalogue(language) for language in words.LANGUAGES}
+        self.pages = page.found()
+        self.files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in KINDS}
+        known = [one for found in [*self.pages, live.page] for one in found.regions]
+        self.regions = [(routing.compile_path(one.path)[0], one) for one in known]
+        self.port, self.closing = 0, False
+        self.tasks: list[asyncio.Task[None]] = []
+        self.uvicorn: Quiet | None = None
+
+    # ---- the server
+
+    async def start(self, port: int) -> int:
+        """Listens on `port`, or on a free one for 0; returns which. Raises OSError."""
+        listening = socket.create_server((HOST, port))
+        self.port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            Guard(self.application(), self.access, self.port), http="h11", ws="none", lifespan="off",
+            log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self.uvicorn = Quiet(config)
+        self.tasks = [
+            asyncio.ensure_future(self.uvicorn.serve(sockets=[listening])),
+            asyncio.ensure_future(self.rates.run()),
+        ]
+        return self.port
+
+    def application(self) -> Starlette:
+        routes = [
+            routing.Route(one.path, self.endpoint(one), methods=[one.method])
+            for found in [*self.pages, live.page]
+            for one in found.routes
+        ]
+        routes.append(routing.Route("/static/{name}", self.static))
+        handlers: dict[Any, Any] = {404: self.missing, 405: self.missing}
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    async def stop(self) -> None:
+        self.closing = True
+        if self.uvicorn:
+            self.uvicorn.should_exit = True
+        for task in self.tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def address(self) -> str:
+        """An address that opens the console once; one that was given out before opens nothing any more."""
+        return f"http://{HOST}:{self.port}/?token={self.access.new_token()}"
+
+    # ---- requests
+
+    def endpoint(self, route: Route) -> Any:
+        @functools.wraps(route.handler)
+        async def answer(request: Request) -> Response:
+            visit = Visit(self, request, request.scope["path"], dict(request.query_params))
+            if route.method == "GET":
+                return await self.show(visit, route)
+            async with request.form(max_part_size=FILE_BYTES) as form:
+                visit.form = form
+                return await self.change(visit, route)
+
+        return answer
+
+    async def show(self, visit: Visit, route: Route) -> Response:
+        try:
+            return await finished(route.handler(visit, **visit.names))
+        except Refused as refusal:
+            return visit.render("refused.html", refusal.status, text=str(refusal))
+        except Exception as error:
+            return self.failed(visit, error)
+
+    async def change(self, visit: Visit, route: Route) -> Response:
+        if not visit.session.permits(visit.form.get("csrf")):
+            return visit.render("refused.html", 403, text=visit.text("common.stale_form"))
+        try:
+            return await finished(route.handler(visit, **visit.names))
+        except Refused as refusal:
+            names = {name: quote(value, safe="") for name, value in visit.names.items()}
+            return visit.refused(route.back.format(**names), str(refusal))
+        except Exception as error:
+            return self.failed(visit, error)
+
+    async def static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self.files:
+            return await self.missing(request, None)
+        return Response(self.files[name], media_type=KINDS[Path(name).suffix])
+
+    async def missing(self, request: Request, error: object) -> Response:
+        visit = Visit(self, request, request.scope["path"], {})
+        status = getattr(error, "status_code", 404)
+        return visit.render("refused.html", status, text=visit.text("common.no_page"))
+
+    def failed(self, visit: Visit, error: Exception) -> Response:
+        """A defect of the console: the log has its place, and no values."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+        self.instance.journal.event("request failed", where="console", path=visit.path, reason=reason)
+        return visit.render("refused.html", 500, text=visit.text("common.defect", reason=reason))
+
+    # ---- regions
+
+    def regions_at(self, path: str) -> list[Region]:
+        """The regions of the page at `path`."""
+        return [one for expression, one in self.regions if expression.match(path)]
+
+    def names_in(self, path: str) -> dict[str, Any]:
+        """What the path of a page with regions names."""
+        found = (expression.match(path) for expression, _ in self.regions)
+        return next((match.groupdict() for match in found if match), {})
+
+
+async def finished(answer: Any) -> Response:
+    return await answer if inspect.isawaitable(answer) else answer
