@@ -98,7 +98,9 @@ lint: $(STAMP)  ## how the code is written, and its types: ruff and mypy
 	@$(PY) -m ruff format --check --quiet || { echo "write it anew: $(PY) -m ruff format"; exit 1; }
 	@$(PY) -m mypy
 
-test: setup lint  ## all host tests, on CPython and on MicroPython
+test: setup  ## all host tests, on CPython and on MicroPython, and the console in Chromium
+	@$(PY) -m host_tests.support.browser
+	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest $(PARALLEL)
 
 bench: setup  ## figures side by side, with their bounds: PARTS='link heap'

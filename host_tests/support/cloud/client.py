@@ -55,15 +55,15 @@ def settings(switches=None, timing=None, limits=None, kind="enterprise", region=
 
 
 class Running:
-    """A `Server` on a thread. `admin` and `arm` go over the real admin port."""
+    """A `Server` on a thread. `admin` and `arm` go over the real admin port. More `options` are the server's."""
 
-    def __init__(self, settings, run_dir, certificates=None, tls13=False):
+    def __init__(self, settings, run_dir, certificates=None, tls13=False, **options):
         self.run_dir = Path(run_dir)
         self.run_dir.mkdir(exist_ok=True)
         for name in sorted(Path(certificates).iterdir()) if certificates else ():
             shutil.copy(name, self.run_dir / name.name)
         self.config = config.parse(settings if isinstance(settings, str) else toml(settings))
-        self.tls13 = tls13
+        self.tls13, self.options = tls13, options
         self.loop = asyncio.new_event_loop()
         self.broken = []
         self.loop.set_exception_handler(lambda loop, context: self.broken.append(context))
@@ -78,7 +78,7 @@ class Running:
         return self
 
     async def serve(self):
-        server = Server(self.config, self.run_dir, tls13=self.tls13)
+        server = Server(self.config, self.run_dir, tls13=self.tls13, **self.options)
         await server.start()
         return server
 

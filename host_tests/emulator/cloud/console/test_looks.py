@@ -1,0 +1,82 @@
+"""Each page in a browser: WCAG AA by axe in both themes, nothing wider than a narrow screen, a picture in build/."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from host_tests.support.browser import opened
+from host_tests.support.cloud.client import DN, PK, USER, connect_packet, settings
+from host_tests.support.cloud.console import Visitor
+from host_tests.support.cloud.thing import TSL
+from host_tests.support.paths import ROOT
+from tools.emulator.cloud.codec import Publish
+from tools.emulator.cloud.console import page
+
+CLOUD = settings(name="Thermostat")
+PICTURES = ROOT / "build" / "console"
+NAMES = {"pk": PK, "dn": DN}  # what stands for a name in a path
+PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
+# what stands out on the right of a narrow screen, in no box that scrolls
+WIDEST = """[...document.querySelectorAll("main *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest(".table, pre, svg"))
+    .map((one) => one.outerHTML.slice(0, 120))"""
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module")
+def looked_at(cloud, chromium):
+    """(a page of a browser that is in the console, the console's origin); the cloud has something to show."""
+    cloud.admin("POST", f"/products/{PK}/tsl", TSL)
+    names = [f"dev_{number:04}" for number in range(2, 140)]
+    cloud.admin("POST", f"/products/{PK}/devices", {"device_names": names})
+    with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3")) as device:
+        for number in range(5):
+            device.send(Publish(USER + "up", b'{"n":%d}' % number, 0))
+        device.send(Publish(f"/{PK}/other/user/x", b"1", 0))
+        with opened(chromium, viewport=WIDE) as browser:
+            visitor = Visitor(cloud)
+            browser.goto(visitor.address())
+            yield browser, visitor.origin
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_is_accessible_in_both_themes_and_fits_a_narrow_screen(looked_at, path):
+    browser, origin = looked_at
+    filled = re.sub(r"\{(\w+)\}", lambda found: NAMES[found[1]], path)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        browser.emulate_media(color_scheme=theme)
+        browser.set_viewport_size(WIDE)
+        browser.goto(origin + filled)
+        for details in browser.locator("main details > summary").all():
+            details.click()
+        found = Axe().run(browser, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+        name = re.sub(r"\W+", "-", path).strip("-") or "overview"
+        browser.screenshot(path=PICTURES / f"{name}-{theme}.png", full_page=True)
+    browser.set_viewport_size(NARROW)
+    width = browser.evaluate("document.documentElement.scrollWidth")
+    assert width <= NARROW["width"], browser.evaluate(WIDEST)
+    browser.screenshot(path=PICTURES / f"{name}-narrow.png", full_page=True)
+
+
+def test_the_theme_that_was_chosen_wins(looked_at):
+    browser, origin = looked_at
+    browser.emulate_media(color_scheme="light")
+    browser.goto(origin)
+    light = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    browser.get_by_role("button", name="Dark").click()
+    browser.locator("html[data-theme=dark]").wait_for()
+    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    browser.get_by_role("button", name="Auto").click()
+    browser.locator("html[data-theme=auto]").wait_for()
+
+
+def test_the_keyboard_reaches_the_content_first(looked_at):
+    browser, origin = looked_at
+    browser.goto(origin + "/products")
+    browser.keyboard.press("Tab")
+    browser.keyboard.press("Enter")
+    assert browser.evaluate("document.activeElement.id") == "main"
