@@ -1,5 +1,7 @@
 """eFuses: read and burned by espefuse over the wire, and the same as its own virtual ones afterwards."""
 
+import hashlib
+import hmac
 import json
 import re
 import shutil
@@ -10,6 +12,7 @@ import pytest
 from tools.emulator.chip.efuses import Efuses, parse_mac
 from tools.emulator.chip.models import MODELS
 from tools.errors import UserError
+from tools.image import flash_image
 
 BURNS = {
     "esp32": [
@@ -21,7 +24,11 @@ BURNS = {
         ("burn-custom-mac", "24:0a:c4:11:22:34"),
         ("burn-key", "BLOCK_KEY0", "KEY", "XTS_AES_128_KEY"),
     ],
-    "esp32c3": [("burn-custom-mac", "24:0a:c4:11:22:34"), ("write-protect-efuse", "SECURE_BOOT_EN")],
+    "esp32c3": [
+        ("burn-custom-mac", "24:0a:c4:11:22:34"),
+        ("write-protect-efuse", "SECURE_BOOT_EN"),
+        ("burn-key", "BLOCK_KEY3", "KEY", "HMAC_UP"),
+    ],
 }
 
 
@@ -55,6 +62,61 @@ def test_burning_over_the_wire_gives_what_espefuse_itself_makes_of_the_same_burn
     )
     assert _summary(wire) == _summary(virtual)
     assert "24:0a:c4:11:22:34" in str(_summary(wire)["CUSTOM_MAC"])
+
+
+SIGNER = """
+from machine import mem32
+from struct import pack
+base = 0x6003E000
+mem32[{clock}] |= 0x34
+mem32[{reset}] = 0x34
+mem32[{reset}] = 0
+def write(at, value):
+    mem32[base + at] = value
+    while mem32[base + 0x6C]:
+        pass
+write(0x40, 1)
+mem32[base + 0x44] = 8
+mem32[base + 0x48] = 3
+write(0x4C, 1)
+mem32[base + 0x80] = 0x80636261
+for at in range(0x84, 0xBC, 4):
+    mem32[base + at] = 0
+mem32[base + 0xBC] = int.from_bytes((512 + 24).to_bytes(4, "big"), "little")
+write(0x50, 1)
+write(0xF4, 1)
+print("signed " + b"".join([pack("<I", mem32[base + 0xC0 + at]) for at in range(0, 32, 4)]).hex())
+print("read", sum([mem32[{fuses} + 0x9C + 96 + at] for at in range(0, 32, 4)]))
+"""
+PLACES = {
+    "esp32c3": {"clock": 0x600C0014, "reset": 0x600C001C, "fuses": 0x60008800},
+    "esp32s3": {"clock": 0x600C001C, "reset": 0x600C0024, "fuses": 0x60007000},
+}
+
+
+@pytest.mark.parametrize("chip", PLACES)
+@pytest.mark.parametrize("kept", [True, False], ids=["in a file", "in memory"])
+def test_what_espefuse_burned_over_the_wire_signs_and_cannot_be_read(bench, espefuse, tmp_path, chip, kept):
+    key = b"an eFuse key of thirty-two bytes"
+    (tmp_path / "key").write_bytes(key)
+    program = SIGNER.format(**PLACES[chip]).encode()
+    (tmp_path / "flash.bin").write_bytes(flash_image.build(files={"/main.py": program}, with_firmware=False))
+    fuses = tmp_path / "efuses" if kept else None
+    board = bench(chip=chip, efuses=fuses, software=True, boot_blank=True)
+    burned = espefuse(
+        board, "--do-not-confirm", "burn-key", "BLOCK_KEY3", tmp_path / "key", "HMAC_UP"
+    )  # which resets it
+    assert burned.status == 0, burned
+    board.call(board.chip.power_off)
+    board.call(board.chip.power_on)
+    run = board.software.board
+    wanted = hmac.new(key, b"abc", hashlib.sha256).hexdigest()
+    assert run.wait_line("signed ") == f"signed {wanted}" and run.wait_line("read") == "read 0"
+    assert board.chip.efuses.read(PLACES[chip]["fuses"] + 0x9C + 96) == 0
+    if kept:
+        assert key in fuses.read_bytes()[::-1] and fuses.stat().st_mode & 0o77 == 0
+        again = Efuses(MODELS[chip], path=fuses)  # after a reset it is as it was
+        assert again.read(PLACES[chip]["fuses"] + 0x9C + 96) == 0 and key in again.image()[::-1]
 
 
 def test_a_burn_lasts_and_a_write_protected_field_stays(bench, espefuse, tmp_path):

@@ -47,6 +47,7 @@ from tools.errors import UserError
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
 SEALED = "122K"  # the same for what runs on it: what seals a board takes 9 KB
+SIGNING = "128K"  # the same with the registers of a chip that signs, which take 6 KB
 ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
 SECONDS_TO_END = 5  # of a process that reads no more
 RELEASES = ("1.25", "1.26")  # whose memory a board can have
@@ -104,6 +105,8 @@ class Board:
     are as quick as a chip's, and begin and wrap elsewhere.
     `sealed`: what runs on it reaches nothing of the host but the cloud and `hosts` (MicroPython only); without it, the
     host's loopback and the modules of the Unix port too.
+    `chip`: "esp32s3" and its like, as `os.uname()` says it. `efuses`: gives the bytes of its eFuse file at each reset;
+    with them a chip that has the HMAC peripheral has it behind `machine.mem32`.
     """
 
     def __init__(
@@ -122,6 +125,8 @@ class Board:
         memory=None,
         ticks=0,
         sealed=False,
+        chip="esp32",
+        efuses=None,
     ):
         self.folder = Path(
             folder or tempfile.mkdtemp(prefix="aliot-board-")
@@ -137,9 +142,11 @@ class Board:
         if memory not in (None, *RELEASES):
             raise UserError(f"no figures of MicroPython {memory}'s memory; there are {', '.join(RELEASES)}")
         self.mac, self.cloud, self.interpreter = mac, cloud, interpreter
-        self.heap = heap or (ROOMY if memory else SEALED if sealed else HEAP)
+        signing = SIGNING if efuses and chip in launch.WITH_HMAC else None
+        self.heap = heap or (ROOMY if memory else signing or (SEALED if sealed else HEAP))
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
         self.memory, self.ticks, self.sealed = memory, ticks, sealed
+        self.chip, self.efuses = chip, efuses
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,8 @@ CPYTHON = (
     f"pycache_prefix={modules.CACHE.parent / 'pyc'}",
     str(modules.PORT / "cpython" / "start.py"),
 )
+# chips with the peripheral of hardware_hmac.md, behind `machine.mem32` of a board that is given eFuses
+WITH_HMAC = ("esp32s2", "esp32s3", "esp32c3", "esp32c6")
 YEAR_2000 = 946684800  # seconds since 1970; where a chip's clock begins
 
 
@@ -77,6 +79,8 @@ class Board(Protocol):
     hosts: Mapping[str, Mapping[int, tuple[str, int]]] | None
     measure: str | None
     memory: str | None
+    chip: str
+    efuses: Callable[[], bytes] | None
 
 
 def settings(
@@ -101,6 +105,11 @@ def settings(
         found["air"] = str(folder / "air")
     found.update({"measure": board.measure} if board.measure else {})
     found.update({"memory": board.memory} if board.memory else {})
+    found.update({"chip": board.chip} if board.chip != "esp32" else {})
+    if board.efuses and board.chip in WITH_HMAC:
+        found["efuses"] = str(folder / "efuses")  # a copy, which the board reads once and removes
+        with open(os.open(found["efuses"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(board.efuses())
     if board.sealed:
         found.update({"sealed": str(folder), "socket": SOCKET_CALLS.get(platform.machine())})
     found.update({"cut": cut_at, "torn": torn} if cut_at else {})

@@ -37,6 +37,7 @@ INTERNAL = (
     "nvs_boot",
     "nvs_page",
     "power",
+    "registers",
 )
 # what starts before the ROM is mounted
 LOOSE = ("start.mpy", "_chip.mpy")

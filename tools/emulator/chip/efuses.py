@@ -2,7 +2,9 @@
 
 The file is the one that `espefuse --virt --path-efuse-file` reads and writes:
 the controller's registers as one big-endian number, so that the official tool
-can prepare a board's eFuses or look at them afterwards.
+can prepare a board's eFuses or look at them afterwards. It holds the fuses
+themselves, those that nobody can read among them, since the chip's hardware
+reads them; espefuse's own writes zeros in their place.
 """
 
 import os
@@ -76,12 +78,14 @@ class Efuses:
         self.model = model
         self.path = Path(path) if path else None
         self._space = bytearray(model.efuse_size)
+        self._hidden = ()  # blocks that read as zeros, since the last reset or command to read
         if self.path and self.path.exists():
             self._load()
             if mac and not any(self.mac):
                 self._factory(mac)
         else:
             self._factory(mac or bytes.fromhex("240ac4000001"))
+        self._hide_protected()
 
     @property
     def mac(self) -> bytes:
@@ -95,8 +99,15 @@ class Efuses:
         return 0 <= address - self.model.efuse < self.model.efuse_size
 
     def read(self, address: int) -> int:
-        """A register of the controller."""
-        return struct.unpack_from("<I", self._space, address - self.model.efuse)[0]
+        """A register of the controller, as software reads it."""
+        offset = address - self.model.efuse
+        if any(block.read <= offset < block.read + 4 * block.words for block in self._hidden):
+            return 0
+        return struct.unpack_from("<I", self._space, offset)[0]
+
+    def image(self) -> bytes:
+        """What the file has: all that is burned, as the chip's hardware reads it."""
+        return bytes(self._space[::-1])
 
     def write(self, address: int, value: int) -> None:
         """Write a register; a command in it is carried out at once."""
@@ -212,9 +223,11 @@ class Efuses:
 
     def _hide_protected(self):
         disabled = self._word(0, 0) >> 16 & 0xF if self.model.name == "esp32" else self._word(0, 1) & 0x7F
-        for block in self.model.blocks:
-            if block.read_disable is not None and disabled >> block.read_disable & 1:
-                self._space[block.read : block.read + 4 * block.words] = bytes(4 * block.words)
+        self._hidden = [
+            block
+            for block in self.model.blocks
+            if block.read_disable is not None and disabled >> block.read_disable & 1
+        ]
 
     def _load(self):
         data = self.path.read_bytes()
@@ -230,7 +243,7 @@ class Efuses:
             return
         part = self.path.with_name(self.path.name + ".part")
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(self._space[::-1])
+            file.write(self.image())
         os.replace(part, self.path)
 
 

@@ -7,10 +7,20 @@ from tools.emulator.board.boot import Board, BoardError
 
 
 class Software:
-    """Makes the processes of one chip. `cloud`: run directory of an emulated cloud, or None."""
+    """Makes the processes of one chip. `efuses`: its `Efuses`; `cloud`: run directory of an emulated cloud, or None."""
 
     def __init__(
-        self, nor, mac, *, cloud=None, heap=None, interpreter=None, hosts=None, folder=None, memory=None
+        self,
+        nor,
+        mac,
+        efuses,
+        *,
+        cloud=None,
+        heap=None,
+        interpreter=None,
+        hosts=None,
+        folder=None,
+        memory=None,
     ):
         self._nor = nor
         self.board = Board(
@@ -23,6 +33,8 @@ class Software:
             folder=folder,
             memory=memory,
             sealed=True,
+            chip=efuses.model.name,
+            efuses=efuses.image,
         )
 
     def __call__(self, cause, transmit, ended):

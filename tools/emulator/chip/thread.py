@@ -47,11 +47,12 @@ class Bench:
         model = MODELS[chip]
         self.log = []
         self.nor = Nor(flash, size, cut_at)
-        self.software = Software(self.nor, mac, **runs) if software else None
+        fuses = Efuses(model, parse_mac(mac), efuses)
+        self.software = Software(self.nor, mac, fuses, **runs) if software else None
         self.chip = Chip(
             model,
             self.nor,
-            Efuses(model, parse_mac(mac), efuses),
+            fuses,
             style=style,
             application=self.software,
             faults=faults,

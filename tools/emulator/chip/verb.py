@@ -130,11 +130,12 @@ def run(args: Namespace) -> int | None:
         modules.port()  # compiled now, so that the first reset does not wait for it
         report = _Reporter(args.json)
         cloud = play.cloud if play else args.cloud
-        software = Software(nor, args.mac, cloud=cloud, heap=args.heap, memory=args.memory)
+        efuses = Efuses(model, mac, args.efuses)
+        software = Software(nor, args.mac, efuses, cloud=cloud, heap=args.heap, memory=args.memory)
         chip = Chip(
             model,
             nor,
-            Efuses(model, mac, args.efuses),
+            efuses,
             style=args.reset,
             application=software,
             faults=faults,

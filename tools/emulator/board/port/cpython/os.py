@@ -4,6 +4,7 @@ import os as host
 import posixpath
 import sys
 
+import _chip
 import vfs
 from vfs import mount, umount
 
@@ -14,7 +15,8 @@ _FOLDER, _FILE = 0x4000, 0x8000
 
 def uname():
     release = ".".join(str(part) for part in sys.implementation.version[:3])
-    return ("esp32", "esp32", release, "v" + release, "Generic ESP32 module with ESP32 (emulated)")
+    chip = _chip.settings.get("chip", "esp32").upper()
+    return ("esp32", "esp32", release, "v" + release, "Generic %s module with %s (emulated)" % (chip, chip))
 
 
 def ilistdir(path="."):

@@ -1,5 +1,6 @@
 """The chip's `os`: the Unix port's without the host's environment."""
 
+import _chip
 import uos
 from uos import chdir, getcwd, mkdir, remove, rename, rmdir, stat, statvfs, unlink, urandom
 
@@ -10,7 +11,8 @@ def uname():
     import sys
 
     release = ".".join([str(part) for part in sys.implementation.version[:3]])
-    return ("esp32", "esp32", release, "v" + release, "Generic ESP32 module with ESP32 (emulated)")
+    chip = _chip.settings.get("chip", "esp32").upper()
+    return ("esp32", "esp32", release, "v" + release, "Generic %s module with %s (emulated)" % (chip, chip))
 
 
 def ilistdir(path="."):

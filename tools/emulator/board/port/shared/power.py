@@ -14,8 +14,20 @@ def on():
         settings["flash"], settings.get("cut", 0), settings.get("torn", False), settings.get("count")
     )
     esp32.start(chip)
+    if "efuses" in settings:
+        _connect(settings["chip"], settings["efuses"])
     row = esp32.Partition("vfs").info()
     mount(flash.Blocks(chip, row[2], row[3]))
+
+
+def _connect(chip, path):
+    """Read the chip's eFuses, once: what follows finds no file of them."""
+    import machine
+
+    with _chip.open(path) as file:
+        fuses = file.read()
+    _chip.remove(path)
+    esp32._load("registers").connect(machine, chip, fuses)
 
 
 def mount(device):
