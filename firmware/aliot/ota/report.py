@@ -23,6 +23,7 @@ _WHY = (
     "the platform refused its login",
     "it was without the platform for a day",
     "its firmware did not come up, or the bootloader took it back",
+    "power went while its firmware was on trial",
 )
 
 

@@ -20,6 +20,7 @@ _PAIRS = const(17)  # where they begin
 _PENDING = const(1)  # of OTA data
 _VALID = const(2)
 _TAKEN_BACK = const(8)  # why a trial failed: the bootloader, or a start that never came
+_POWER = const(9)  # or that at a power-on, which is nobody's fault
 _BACK = const(2)  # starts of a board that went back to its good firmware count by two, up to:
 _MOST = const(8)
 
@@ -35,7 +36,7 @@ def choose(record, trees, cause, here, state):
     if tried[0]:
         new = tried[:_KNOWN] != last[:_KNOWN]
         if tried[:_KNOWN] != here:
-            why = 0 if cause == 1 else _TAKEN_BACK  # power that went is nobody's fault
+            why = _POWER if cause == 1 else _TAKEN_BACK
         elif new and state == _VALID:  # the record was not written any more
             commit(record)
             return choose(record, trees, cause, here, state)

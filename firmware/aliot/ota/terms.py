@@ -11,6 +11,7 @@ from aliot.ota.trees import lines
 from aliot.ota.writer import UpdateError
 from micropython import const
 
+_POWER = const(9)  # aliot.ota.slots: power went, and nothing is said against the release
 STORE = const(1)  # format of what this release stores; a later one only adds tags
 
 
@@ -22,7 +23,7 @@ def check_record(digest, again):
     found = choice.read()
     if found and (found[4] or any(found[17:18])):
         raise UpdateError("a release is on trial", "update.trial")
-    if found and found[8] and found[9:17] == digest and not again:
+    if found and found[8] & 127 not in (0, _POWER) and found[9:17] == digest and not again:
         raise UpdateError("its trial failed", "update.tried")
 
 

@@ -17,7 +17,7 @@ from aliot.ota import choice, trees
 from aliot.ticks import uptime
 from micropython import const
 
-# why a trial failed; 1 to 3 are of aliot.ota.choice, 8 of aliot.ota.slots
+# why a trial failed; 1 to 3 are of aliot.ota.choice, 8 and 9 of aliot.ota.slots
 CRASHED = const(4)
 CHECKED = const(5)
 REFUSED = const(6)
