@@ -1,14 +1,27 @@
-"""Runs the device tests of the folders in FOLDERS on both interpreters (support/device_tests.py)."""
+"""Runs the device tests of the folders in FOLDERS on both interpreters (support/device_tests.py); packages' key."""
 
 from functools import lru_cache
 
 import pytest
 
-from host_tests.support import device_tests
+from host_tests.support import device_tests, packages
 from host_tests.support.paths import VECTORS
 from tools.emulator.board import umqtt
 
 FOLDERS = ("device", "thing", "services")
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory):
+    """The key that signs packages."""
+    return packages.signing_key(tmp_path_factory.mktemp("ota"))
+
+
+@pytest.fixture(scope="module")
+def any_tree():
+    """Packages of three files, which is all that boards in memory need."""
+    with packages.any_tree():
+        yield
 
 
 def pytest_pycollect_makemodule(module_path, parent):

@@ -1,86 +1,39 @@
 """Updates on both interpreters: lives, refusals, power cuts at every flash operation, random sequences."""
 
 import random
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
-from host_tests.ota.conftest import CHEAP, MPY, PASSPHRASE
-from host_tests.support.device_tests import INTERPRETERS, conversation
+from host_tests.support.packages import HEAD, asking, firmware_tree, release, signing_key, tree
 from host_tests.support.paths import ROOT
 from tools.firmware import advice
-from tools.image import updates
-from tools.ota import keys, manifest, package
-from tools.ota.manifest import Manifest
+from tools.ota import package
 
 # of which other tests have the cases
 OTHERS = [f"update.{name}" for name in ("keyless", "older", "version", "tried", "trial", "flash")]
+pytestmark = pytest.mark.usefixtures("any_tree")
 CASE = ROOT / "host_tests/firmware/thing/ota_cuts.py"
-HEAD = Manifest("1.0.0", 1, 6, 1, "1.24", ("a1OtaTests0",), delete=("/old.bin",))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small():
-    """Packages of three files, which is all that these boards need."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "NEEDED", ())
-        yield
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ota")
-    keys.create(folder, PASSPHRASE, cost=CHEAP)
-    return keys.unlock(folder, PASSPHRASE)
-
-
-@pytest.fixture(scope="module", params=list(INTERPRETERS))
-def ask(request, key):
-    with ExitStack() as stack:
-        asked = stack.enter_context(conversation(CASE, request.param, heap="4M"))
-
-        def call(function, releases, **value):
-            public = key.public_key()
-            own = [updates.key_id(public), updates.modulus(public).hex()]
-            failed = asked(function, {"key": own, "releases": releases, **value})
-            assert failed is None, failed
-
-        yield call
-
-
-def tree(name, size=900):
-    return {
-        "main.py": f"import {name}\n".encode(),
-        "aliot/__init__.mpy": MPY + name.encode() * (size // len(name)),
-        "aliot/start.mpy": MPY + name.encode(),
-    }
+ask = asking(CASE)
+ask_roomy = asking(CASE, ["micropython"], "16M")
+SEQUENCES = {"cpython": 10, "micropython": 50}
+THREE = "one", "second", "third_one"
 
 
 def signed(key, head=HEAD, files=None):
     return package.pack(files or tree("app"), head).signed(key)
 
 
-def release(key, name, number, size=900, **more):
-    """What the board is asked with: a package, and what has to run once it is there."""
-    files = tree(name, size)
-    made = signed(key, replace(HEAD, release=f"{number}.0.0", number=number, **more), files)
-    return {
-        "package": made.encode().hex(),
-        "manifest": made.manifest.encode().hex(),
-        "files": {path: data.hex() for path, data in files.items()},
-    }
+@pytest.fixture(scope="module")
+def three(key, any_tree):
+    return [release(key, number, tree(name)) for number, name in enumerate(THREE, 1)]
 
 
 @pytest.fixture(scope="module")
-def three(key):
-    return [release(key, name, number) for number, name in enumerate(("one", "second", "third_one"), 1)]
-
-
-@pytest.fixture(scope="module")
-def any_order(key):
-    names = "one", "second", "third_one"
-    return [release(key, name, number, 500 * number, rollback=True) for number, name in enumerate(names, 1)]
+def any_order(key, any_tree):
+    return [
+        release(key, number, tree(name, 500 * number), rollback=True) for number, name in enumerate(THREE, 1)
+    ]
 
 
 def test_a_life_of_updates(ask, three):
@@ -108,7 +61,8 @@ def test_after_a_cut_only_the_rest_is_taken(ask, three):
 
 
 def test_a_lower_number_is_refused_unless_rollback_is_meant(ask, key):
-    ask("older", [release(key, "one", 3), release(key, "two", 5), release(key, "three", 4, rollback=True)])
+    lower = release(key, 4, tree("three"), rollback=True)
+    ask("older", [release(key, 3, tree("one")), release(key, 5, tree("two")), lower])
 
 
 def test_media_that_take_nothing_and_a_trial_refuse(ask, three):
@@ -118,8 +72,7 @@ def test_media_that_take_nothing_and_a_trial_refuse(ask, three):
 def test_each_package_that_must_not_be_taken_is_refused_in_its_own_words(ask, key, three, tmp_path):
     good = signed(key)
     data = good.encode()
-    keys.create(tmp_path, PASSPHRASE, cost=CHEAP)
-    other = keys.unlock(tmp_path, PASSPHRASE)
+    other = signing_key(tmp_path)
     first = good.manifest.files[0].size
     reordered = replace(good, contents=good.contents[first:] + good.contents[:first]).encode()
     of = {
@@ -151,13 +104,22 @@ def test_a_board_without_a_key_takes_nothing(ask, key, three):
     ask("refused", three, key=None, cases=[("update.keyless", signed(key).encode().hex())], then=False)
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
-def test_power_at_every_flash_operation_of_a_life(ask, three, torn):
-    ask("every_operation", three, torn=torn, again=7)
+def test_power_at_every_flash_operation_of_a_life(ask, three):
+    ask("every_operation", three, again=7)
 
 
-def test_random_sequences_of_updates_and_cuts(ask, any_order, campaign, tally):
+def test_random_sequences_of_updates_crashes_cuts_and_cables(ask, any_order, campaign, tally, request):
     draw = random.SystemRandom()
-    for _ in range(campaign(30)):
+    for _ in range(campaign(SEQUENCES[request.node.callspec.params["ask"]])):
         ask("sequence", any_order, seed=draw.randrange(2**30), count=12)
         tally("random sequences of updates")
+
+
+def test_a_release_of_full_size_that_is_cut_again_and_again(ask_roomy, key, campaign, tally):
+    full = [
+        release(key, number, {**firmware_tree(), "main.py": b"import %d\n" % number}) for number in (1, 2)
+    ]
+    draw = random.SystemRandom()
+    for _ in range(campaign(0.4)):
+        ask_roomy("full", full, seed=draw.randrange(2**30), blocks=512)
+        tally("updates to a release of full size, cut at random", 2)

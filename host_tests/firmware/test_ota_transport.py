@@ -1,37 +1,26 @@
 """The platform's updates on both interpreters: downloads with faults, refusals, power cuts."""
 
-from contextlib import ExitStack
+import hashlib
 
 import pytest
 
-from host_tests.firmware.test_ota import key, release, small
-from host_tests.support.device_tests import INTERPRETERS, conversation
+from host_tests.support import packages
+from host_tests.support.packages import asking, tree
 from host_tests.support.paths import ROOT
 from tools.firmware import advice
-from tools.image import updates
 
-CASE = ROOT / "host_tests/firmware/services/ota_transport.py"
-PRODUCT = "a1ThingPk01"
-__all__ = ["key", "small"]
+ask = asking(ROOT / "host_tests/firmware/services/ota_transport.py")
+pytestmark = pytest.mark.usefixtures("any_tree")
 
 
-@pytest.fixture(scope="module", params=list(INTERPRETERS))
-def ask(request, key):
-    with ExitStack() as stack:
-        asked = stack.enter_context(conversation(CASE, request.param, heap="4M"))
-
-        def call(function, releases, **value):
-            public = key.public_key()
-            own = [updates.key_id(public), updates.modulus(public).hex()]
-            failed = asked(function, {"key": own, "releases": releases, **value})
-            assert failed is None, failed
-
-        yield call
+def release(key, size, **more):
+    """A release for the product of the board."""
+    return packages.release(key, 1, tree("one", size), **{"products": ("a1ThingPk01",), **more})
 
 
 @pytest.fixture(scope="module")
-def one(key):
-    return [release(key, "one", 1, 5000, products=(PRODUCT,))]
+def one(key, any_tree):
+    return [release(key, 5000)]
 
 
 HTTPS = {
@@ -41,6 +30,7 @@ HTTPS = {
     "redirect, then busy": [["302 Found", ""], ["503 Busy", ""]],
     "wrong length": [["206 Partial Content", "x", 7]],
     "a Range that is passed over": [1500, "whole"],
+    "a clock that is set meanwhile": [{"certificate": "certificate.clock"}],
 }
 
 
@@ -49,6 +39,13 @@ def test_a_package_over_https_arrives_whatever_happens_to_connections(ask, one, 
     # of the file that was under way when a connection ended, what had come comes again
     again = sum(fault for fault in faults if isinstance(fault, int))
     ask("pushed", one, faults=faults, more=again)
+
+
+def test_a_task_in_the_form_of_several_files_that_has_one(ask, one):
+    data = bytes.fromhex(one[0]["package"])
+    file = {"fileName": "app.bin", "fileSize": len(data), "fileSign": hashlib.sha256(data).hexdigest()}
+    file["fileUrl"] = "https://files.example/app.bin?a=1"
+    ask("pushed", one, task={"files": [file], "size": None, "sign": None, "url": None})
 
 
 BLOCKS = {
@@ -73,6 +70,8 @@ REFUSED = {
     "another digest": ("-3", "update.digest", {"task": {"sign": "00" * 32}}),
     "moved for ever": ("-2", "download.status", {"faults": [["302 Found", ""]] * 6}),
     "cut for ever": ("-2", "closed", {"faults": [0] * 6}),
+    "clock wrong": ("-2", "certificate.future", {"faults": [{"certificate": "certificate.future"}] * 6}),
+    "read-only media": ("-4", "update.flash", {"read_only": True}),
 }
 
 
@@ -84,7 +83,9 @@ def test_what_is_no_release_is_told_once_and_not_tried_again(ask, one, step, cod
 
 PACKAGES = {
     "wrong signature": ("-3", "update.signature", lambda data: data.replace(b"number 1\n", b"number 2\n")),
+    "wrong key": ("-3", "update.key", lambda data: data[:12] + b"anothers" + data[20:]),
     "truncated": ("-3", "update.cut", lambda data: data[:-5]),
+    "reordered": ("-3", "update.changed", lambda data: data[:-60] + data[-30:] + data[-60:-30]),
     "changed": ("-3", "update.changed", lambda data: data[:-1] + b"x"),
     "no package": ("-3", "update.form", lambda data: b"x" * 400),
     "bytes behind": ("-3", "update.form", lambda data: data + b"xx"),
@@ -93,6 +94,7 @@ PACKAGES = {
 
 @pytest.mark.parametrize("step, code, spoil", PACKAGES.values(), ids=PACKAGES)
 def test_a_package_that_must_not_be_taken_is_told_with_its_step(ask, one, step, code, spoil):
+    assert advice.advice(code)
     spoiled = {**one[0], "package": spoil(bytes.fromhex(one[0]["package"])).hex()}
     ask("ends", [spoiled], step=step, code=code)
 
@@ -107,7 +109,8 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("step, code, more", MANIFESTS.values(), ids=MANIFESTS)
 def test_a_release_that_does_not_fit_is_told_with_its_step(ask, key, step, code, more):
-    ask("ends", [release(key, "one", 1, **{"products": (PRODUCT,), **more})], step=step, code=code)
+    assert advice.advice(code)
+    ask("ends", [release(key, **{"size": 900, **more})], step=step, code=code)
 
 
 def test_the_application_says_when_and_hears_of_the_reset(ask, one):
@@ -119,9 +122,9 @@ def test_a_trial_that_failed_is_told_and_only_a_new_task_tries_again(ask, one):
 
 
 def test_power_at_flash_operations_of_an_update_by_the_platform(ask, key):
-    ask("power", [release(key, "one", 1, 2000, products=(PRODUCT,))], every=4)
+    ask("power", [release(key, 2000)], every=4)
 
 
 def test_a_poll_takes_a_bounded_step(ask, key):
     """Counted: bytes of the network, writes and erases of flash, bytes read from it."""
-    ask("steps", [release(key, "one", 1, 60_000, products=(PRODUCT,))], operations=60, reads=60_000)
+    ask("steps", [release(key, 60_000)], operations=60, reads=60_000)

@@ -4,13 +4,11 @@ import re
 
 import pytest
 
+from host_tests.support.packages import MPY, PASSPHRASE, signing_key
 from tools import cli
 from tools.ota import keys, package
 from tools.ota.manifest import Manifest
 
-PASSPHRASE = b"a passphrase for tests only"
-CHEAP = 2**10  # scrypt cost
-MPY = b"M\x06\x00\x1f"
 TREE = {
     "main.py": b"import app\n",
     "aliot/__init__.mpy": MPY + b"core",
@@ -33,7 +31,7 @@ APP = {
 @pytest.fixture(scope="session")
 def key_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ota") / "key"
-    keys.create(folder, PASSPHRASE, cost=CHEAP)
+    signing_key(folder)
     return folder
 
 

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from host_tests.ota.conftest import CHEAP, MPY, PASSPHRASE, TREE
+from host_tests.ota.conftest import TREE
+from host_tests.support.packages import CHEAP, MPY, PASSPHRASE
 from tools.errors import UserError
 from tools.image import updates
 from tools.ota import keys, manifest, package

@@ -11,7 +11,12 @@ SHADOW = {"status": "success", "state": {"reported": {}, "desired": {"color": "r
 class Everything(Platform):
     """Answers what any service asks."""
 
-    config = {"url": "https://h/a", "sign": sign(CONFIG), "signMethod": "Sha256", "configSize": len(CONFIG)}
+    config = {
+        "url": "https://files.example/a",
+        "sign": sign(CONFIG),
+        "signMethod": "Sha256",
+        "configSize": len(CONFIG),
+    }
 
     def reply(self, topic, message):
         if topic.endswith("/upload/mqtt/init") or topic.endswith("/upload/mqtt/send"):

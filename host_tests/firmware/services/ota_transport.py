@@ -5,6 +5,7 @@ from struct import pack
 
 import aliot
 import machine
+from aliot.errors import CertificateError
 from aliot.ota import choice, report
 from aliot.ota.updates import Updates
 from aliot.services.crc16 import crc16
@@ -107,14 +108,26 @@ class Server:
 
 
 def task(data, **more):
-    made = {"version": "1.0.0", "size": len(data), "signMethod": "SHA256", "url": "https://h/f?a=1"}
+    made = {
+        "version": "1.0.0",
+        "size": len(data),
+        "signMethod": "SHA256",
+        "url": "https://files.example/f?a=1",
+    }
     made["sign"] = "".join(["%02x" % byte for byte in sha256(data).digest()])
     made.update(more)
     return made
 
 
 def faults(value):
-    return [tuple(one) if isinstance(one, list) else one for one in value.get("faults", ())]
+    return [fault(one) for one in value.get("faults", ())]
+
+
+def fault(one):
+    """A list is (status, body); a dict what TLS finds wrong with the server's certificate."""
+    if isinstance(one, dict):
+        return CertificateError("not valid yet", one["certificate"])
+    return tuple(one) if isinstance(one, list) else one
 
 
 class World:
@@ -172,7 +185,7 @@ def pushed(value):
     world.run(100)
     assert world.peer.versions() == ["0.9"]
     server = Server(world.data, *faults(value))
-    world.push(task(world.data))
+    world.push(task(world.data, **value.get("task", {})))
     assert world.run(), world.peer.states
     world.good()
     steps = [step for step, _ in world.peer.steps()]
@@ -237,9 +250,13 @@ def ends(value):
     world = World(value)
     world.run(100)
     Server(world.data, *faults(value))
-    more = value.get("task", {})
-    world.push(task(world.data, **more))
+    flash = world.board.flash
+    written = flash._do
+    if value.get("read_only"):
+        flash._do = refuses
+    world.push(task(world.data, **value.get("task", {})))
     assert not world.run(), "it was taken"
+    flash._do = written
     step, desc = world.peer.steps()[-1]
     assert step == value["step"] and desc.startswith(value["code"]), (step, desc)
     error = world.peer.states[-1]
@@ -249,6 +266,10 @@ def ends(value):
     sent = len(world.peer.sent)
     world.run(200000)
     assert len(world.peer.sent) == sent, "it is not tried again by itself"
+
+
+def refuses(*arguments):
+    raise OSError(30)  # EROFS
 
 
 def not_now(value):

@@ -26,7 +26,12 @@ def config(value):
     if old:
         with open("/remote.json", "wb") as file:
             file.write(old)
-    offer = {"configSize": len(NEW), "sign": sign(NEW), "signMethod": "Sha256", "url": "https://h/a"}
+    offer = {
+        "configSize": len(NEW),
+        "sign": sign(NEW),
+        "signMethod": "Sha256",
+        "url": "https://files.example/a",
+    }
     Files(http(NEW))
 
     def made():

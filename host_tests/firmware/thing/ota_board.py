@@ -76,6 +76,7 @@ class Board:
         self.machine = choice.machine = trial.machine = Machine()
         self.path = list(sys.path)
         self.flash = self.made(blocks)
+        self.golden = dict(GOLDEN)
         for path, data in list(GOLDEN.items()) + list(USER.items()):
             put(path, data)
         if value.get("key"):
@@ -104,8 +105,8 @@ class Board:
             sys.modules.pop("aliot/ota/choice", None)
         assert here == (tree or "/"), (here, tree)
         aliot.tree = tree
-        for path in GOLDEN:
-            assert get(path) == GOLDEN[path], path
+        for path in self.golden:
+            assert get(path) == self.golden[path], path
         self.runs = self.found(tree) if tree else "golden"
         return self.runs
 
@@ -125,6 +126,37 @@ class Board:
         found = choice.read()
         return bool(found and found[4] and aliot.tree and found[4] == ord(aliot.tree[-1]))
 
+    def cuts(self, action):
+        """Does `action`, then starts the board from what a power cut at each of its flash operations leaves, none of it
+        done or half of it. Yields what runs with all of it done, which it is at last."""
+        after = []
+
+        def done():
+            action()
+            after.extend(self.stands())
+
+        for _ in self.flash.cuts(done):
+            self.start(POWER)
+            yield after[0]
+        self.stand(*after)
+
+    def stands(self):
+        """What is known of it beside its flash."""
+        return self.runs, aliot.tree
+
+    def stand(self, runs, tree):
+        self.runs, aliot.tree = runs, tree
+
+    def cable(self, golden):
+        """What `make flash` does: another golden tree, and no record of updates."""
+        self.golden["/main.py"] = golden
+        put("/main.py", golden)
+        for name in ("/ota/r/0", "/ota/r/1"):
+            try:
+                os.remove(name)
+            except OSError:
+                pass
+
     # What may happen; each may find that power has gone.
 
     def update(self, index, piece=700, again=True):
@@ -136,10 +168,19 @@ class Board:
         writer.switch()
         return taken
 
+    def breaks_off(self, data, piece=700):
+        """Write the beginning of a package; then power goes, with a file open. What runs after that."""
+        writer = Writer(PRODUCT)
+        offer(writer, data, piece)
+        left = bytes(self.flash.data)
+        writer.stop()  # or its file is closed at some time, on the flash of then
+        self.flash.put(left)
+        return self.start(POWER)
+
     def try_out(self, answer=True, device=None):
         """What a start in the tree of an update does, and what follows when it is online."""
         device = device or Device()
-        if not aliot.tree or not trial.begin(device):
+        if not trial.begin(device):
             return device
         device.handler("connected", {})
         device.check = lambda: answer

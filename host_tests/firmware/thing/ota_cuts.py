@@ -4,9 +4,9 @@ import os
 import random
 
 import aliot
-from aliot.ota import choice, room
+from aliot.ota import choice, room, trial
 from aliot.ota.writer import UpdateError, Writer
-from ota_board import GOLDEN, POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, offer, put, unhexlify
+from ota_board import POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, offer, put, unhexlify
 
 
 def life(value):
@@ -73,8 +73,6 @@ def outcomes(value):
         board.restart(RESET)
         device = Device()
         device.check = lambda: None
-        from aliot.ota import trial
-
         assert trial.begin(device)
         try:
             device.handler(*event)
@@ -136,8 +134,7 @@ def fallbacks(value):
             board.try_out()
         assert board.runs == 1
         if overwrite:
-            data = unhexlify(board.releases[2]["package"])
-            offer(Writer(PRODUCT), data[:-5])
+            board.breaks_off(unhexlify(board.releases[2]["package"])[:-5])
         for _ in room.remove(aliot.tree):
             pass
         assert board.restart(POWER) == runs, overwrite
@@ -189,8 +186,7 @@ def resumed(value):
     """After a cut only what is missing is taken."""
     board = Board(value)
     data = unhexlify(board.releases[0]["package"])
-    offer(Writer(PRODUCT), data[:-5])
-    assert board.restart(POWER) == "golden"
+    assert board.breaks_off(data[:-5]) == "golden"
     taken = board.update(0, piece=64)
     assert taken < len(data) - value["first"], (taken, len(data))
     assert board.restart(RESET) == 0
@@ -227,40 +223,21 @@ def act(board, step, value):
 
 
 def every_operation(value):
-    """Power goes at each flash operation of a life, torn or not: the board comes up whole each time, and goes on."""
+    """Power goes at each flash operation of a life: the board comes up whole each time, and goes on."""
     board = Board(value)
-    flash = board.flash
     cuts = 0
     for step, argument in STEPS:
         if step == "start":
-            flash.mount()
-        base = bytearray(flash.data)
+            board.flash.mount()
         before = board.runs
-        flash.log = []
-        act(board, step, argument)
-        after = board.runs
-        log, flash.log = flash.log, None
-        whole, running = bytes(flash.data), aliot.tree
-        allowed = (
-            before,
-            after,
-            argument if step == "update" else before,
-            "golden" if before == "golden" else 0,
-        )
-        for start, data in log:
-            for share in (0, 1) if value["torn"] else (0,):
-                torn = bytearray(base)
-                half = len(data) * share // 2
-                torn[start : start + half] = data[:half]
-                flash.put(torn)
-                assert board.start(POWER) in allowed, (step, argument, board.runs, allowed)
-                cuts += 1
-                if step == "update" and cuts % value["again"] == 0:
-                    goes_on(board, argument)
-            base[start : start + len(data)] = data
-        flash.put(whole)
-        board.runs, aliot.tree = after, running
-    assert cuts > 100, cuts
+        good = "golden" if before == "golden" else 0
+        new = argument if step == "update" else before
+        for after in board.cuts(lambda: act(board, step, argument)):
+            assert board.runs in (before, after, new, good), (step, argument, board.runs)
+            cuts += 1
+            if step == "update" and cuts % value["again"] == 0:
+                goes_on(board, argument)
+    assert cuts > 200, cuts
 
 
 def goes_on(board, index):
@@ -272,34 +249,69 @@ def goes_on(board, index):
     assert board.restart(RESET) == index
 
 
+GOOD, BAD, CRASH, BITES, STARTS, UPDATE, CABLE = range(7)
+ON_TRIAL = (GOOD, GOOD, BAD, CRASH, BITES, STARTS, STARTS, CABLE)
+OTHERWISE = (UPDATE, UPDATE, UPDATE, STARTS, CABLE)
+
+
 def sequence(value):
-    """Random updates, trials, cuts, failures: what runs is always a whole release, and one of those it may be."""
+    """Random updates, older ones too, trials, crashes, cuts, flashes by cable: the right whole release runs."""
     random.seed(value["seed"])
     draw = random.randrange
     board = Board(value)
-    good = ["golden"]  # the last one stands behind a trial
-    for _ in range(value["count"]):
+    good = "golden"
+    seen = []
+    for turn in range(value["count"]):
+        events = ON_TRIAL if board.on_trial else OTHERWISE
+        event = events[draw(len(events))]
         index = draw(len(board.releases))
-        if draw(2):
+        before = board.runs
+        if event != CABLE and draw(2):
             board.flash.cut(1 + draw(120), draw(2))
-        if not board.on_trial:
-            board.update(index)
-            may = [board.runs, index]
-        else:
-            answer = draw(3)
-            may = [board.runs, good[-1]]
-            if answer < 2:
-                board.try_out(answer=bool(answer))
+        runs = happens(board, event, index, good, turn)
         cut = board.flash.dark
-        was_trial = board.on_trial
-        runs = board.restart(POWER if cut else RESET)
-        assert runs in may + good[-2:], (runs, may, good)
-        if was_trial is False and not board.on_trial and runs != "golden" and runs != good[-1]:
-            good.append(runs)
-        board.try_out() if not board.on_trial else None
-        if board.flash.dark:
-            board.restart(POWER)
+        seen.append((event, index, before, runs, cut))
+        board.restart(POWER if cut else WATCHDOG if event == BITES else RESET)
+        assert board.runs == runs or cut and board.runs == before, (board.runs, seen)
+        if not board.on_trial:
+            good = board.runs
+            board.try_out()
         for path in USER:
             assert get(path) == USER[path]
-        assert get("/aliot/burned") == GOLDEN["/aliot/burned"]
         assert room.free() > 0
+
+
+def happens(board, event, index, good, turn):
+    """Does it; what runs after the next reset, if power does not go."""
+    starts = choice.read()[7] if board.on_trial else 0
+    if event == UPDATE:
+        board.update(index)
+        return index
+    if event == CABLE:
+        board.cable(b"golden %d" % turn)
+        return "golden"
+    if event in (GOOD, BAD):
+        board.try_out(answer=event == GOOD)
+    elif event == CRASH:
+        trial.crashed()
+    if event in (BAD, CRASH) or event == BITES and starts or event == STARTS and starts > 2:
+        return good
+    return board.runs
+
+
+def full(value):
+    """Updates to releases of full size, cut at random places until each is there."""
+    random.seed(value["seed"])
+    draw = random.randrange
+    board = Board(value, value["blocks"])
+    for index in range(len(board.releases)):
+        before = board.runs
+        while board.runs != index:
+            board.flash.cut(1 + draw(4000), draw(2))
+            board.update(index)
+            cut = board.flash.dark
+            board.restart(POWER if cut else RESET)
+            assert board.runs == index or cut and board.runs == before, (index, board.runs, cut)
+        board.try_out()
+        assert board.restart(RESET) == index
+        board.try_out()

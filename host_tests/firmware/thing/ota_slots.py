@@ -10,7 +10,7 @@ import sys
 import aliot
 import bootloader
 import esp32
-from aliot.ota import choice, pairs, slots, trial
+from aliot.ota import choice, pairs, report, slots, trial
 from aliot.ota.writer import UpdateError, Writer
 from nor_flash import Flash
 from ota_board import POWER, PRODUCT, RESET, WATCHDOG, Board, Device, Resets, get, offer, unhexlify
@@ -91,25 +91,18 @@ class SlotBoard(Board):
     def on_trial(self):
         return trial.on_trial(choice.read())
 
-    def try_out(self, answer=True, device=None):
-        """What a start does that is on trial, or has a clean-up before it, and what follows when it is online."""
-        device = device or Device()
-        if trial.begin(device):
-            device.handler("connected", {})
-            device.check = lambda: answer
-            try:
-                aliot.watchdog.feed()
-            except Resets:
-                pass
-            finally:
-                aliot.watchdog = None
-        return device
+    def stands(self):
+        return self.runs, aliot.tree, self.good, esp32.running
+
+    def stand(self, runs, tree, good, running):
+        super().stand(runs, tree)
+        self.good, esp32.running = good, running
 
     def act(self, step):
-        """A step by its name: update N, reset, power, watchdog, good, bad, refused, tidy."""
+        """A step by its name: update N, again N (by itself), reset, power, watchdog, good, bad, refused, tidy."""
         name, _, index = step.partition(" ")
-        if name == "update":
-            self.update(int(index))
+        if name in ("update", "again"):
+            self.update(int(index), again=name == "update")
         elif name in ("good", "bad", "tidy"):
             self.try_out(answer=name != "bad")
         elif name == "refused":
@@ -149,6 +142,22 @@ def published(value):
         said = [json.loads(payload)["params"] for _, payload, _ in device.published]
         assert said == versions, said
         assert device.states[-1][1]["state"] == "good"
+
+
+def powerless(value):
+    """Firmware that a power-on in its trial took back: the platform hears why, and it may come again by itself."""
+    board = SlotBoard(value)
+    for step in ("update 0", "reset", "power"):
+        board.act(step)
+    device = Device()
+    assert report.connected(device, "1.0") == (False, True, "")
+    topic, payload, _ = device.published[0]
+    wanted = {"step": "-1", "desc": "power went while its firmware was on trial"}
+    assert topic.startswith("/ota/device/progress/") and json.loads(payload)["params"] == wanted, payload
+    assert report.connected(device, "1.0") == (False, False, "")
+    for step in ("again 0", "reset", "good", "reset"):
+        board.act(step)
+    assert board.runs == ("v2", 0), board.runs
 
 
 def unnamed(value):
@@ -200,9 +209,7 @@ def resumed(value):
     """After a cut only what is missing of image and files is taken."""
     board = SlotBoard(value)
     data = unhexlify(board.releases[0]["package"])
-    writer = Writer(PRODUCT)
-    offer(writer, data[: len(data) - 5], 512)
-    assert board.start(POWER) == board.good
+    assert board.breaks_off(data[: len(data) - 5], 512) == board.good
     taken = board.update(0, piece=64)
     assert taken < len(data) - value["first"], (taken, len(data))
     assert board.start(RESET)[0] != board.good[0]
@@ -216,7 +223,7 @@ def begun(value):
             board.act(step)
         before = choice.read()
         data = unhexlify(board.releases[index]["package"])
-        offer(Writer(PRODUCT), data[: len(data) - 300], 512)
+        board.breaks_off(data[: len(data) - 300], 512)
         after = choice.read()
         other = [entry for entry in zip(before[4:7], pairs.pairs(before)) if entry[1][0]][1]
         left = list(zip(after[4:7], pairs.pairs(after)))
@@ -244,34 +251,18 @@ def worn(value):
 
 
 def every_operation(value):
-    """Power goes at each flash operation of a life, torn or not: one of two whole pairs runs, and it goes on."""
+    """Power goes at each flash operation of a life: one of two whole pairs runs, and the board goes on."""
     board = SlotBoard(value)
-    flash = board.flash
     cuts = 0
     for step in value["steps"].split(", "):
-        base = bytearray(flash.data)
         before, good = board.runs, board.good
-        flash.log = []
-        board.act(step)
-        after = board.runs, board.good, (aliot.tree, esp32.running)
-        log, flash.log = flash.log, None
-        whole = bytes(flash.data)
-        new = brought(board, step) if step[:6] == "update" else board.runs
-        allowed = before, good, board.runs, new
-        for place, data in log:
-            for share in (0, 1) if value["torn"] else (0,):
-                torn = bytearray(base)
-                half = len(data) * share // 2
-                torn[place : place + half] = data[:half]
-                flash.put(torn)
-                assert board.start(POWER) in allowed, (step, board.runs, allowed)
-                cuts += 1
-                if step[:6] == "update" and cuts % value["again"] == 0:
-                    goes_on(board, step, new)
-            base[place : place + len(data)] = data
-        flash.put(whole)
-        board.runs, board.good, (aliot.tree, esp32.running) = after
-    assert cuts > 100, cuts
+        new = brought(board, step) if step[:6] == "update" else before
+        for after in board.cuts(lambda: board.act(step)):
+            assert board.runs in (before, good, after, new), (step, board.runs)
+            cuts += 1
+            if step[:6] == "update" and cuts % value["again"] == 0:
+                goes_on(board, step, new)
+    assert cuts > 200, cuts
 
 
 def brought(board, step):

@@ -5,11 +5,11 @@ import secrets
 
 import pytest
 
-from host_tests.ota.conftest import CHEAP, PASSPHRASE
 from host_tests.support.fleet import MICROPYTHON, REGISTERED, mac_of, printed
+from host_tests.support.packages import firmware_tree, key_files, signing_key
 from tools.firmware import FOLDER
-from tools.image import device_files, flash_image, updates
-from tools.ota import keys, package
+from tools.image import device_files, flash_image
+from tools.ota import package
 from tools.ota.manifest import Manifest
 
 APPLICATION = """
@@ -56,22 +56,19 @@ def install(device, package):
 
 aliot.run(main)
 """
-ROOMS = [["id2"], ["gateway"], ["x509"], ["bootstrap"], ["thing"]]  # that such a device does not need
+NEEDLESS = ("id2", "gateway", "x509", "bootstrap", "thing")
 POWER, RESET, WATCHDOG = 1, 2, 3  # causes of a reset
 GROWTH = 13 * 1024  # bytes of heap, on the 64-bit interpreter
 
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ota")
-    keys.create(folder, PASSPHRASE, cost=CHEAP)
-    return keys.unlock(folder, PASSPHRASE)
+    return signing_key(tmp_path_factory.mktemp("ota"))
 
 
 def packed(key, number, above="", inside=""):
     """The package of release `number`; `above` and `inside` its main() are what makes it bad."""
-    files = {path[1:]: data for path, data in device_files.compile_tree().items() if path != "/boot.py"}
-    files = {path: data for path, data in files.items() if path.split("/")[1:2] not in ROOMS}
+    files = firmware_tree(NEEDLESS)
     program = APPLICATION.format(name=f"release {number}", above=above, inside=inside)
     head = Manifest(f"{number}.0.0", number, 6, 1, "1.24", (REGISTERED,))
     return package.pack({**files, "main.py": program.encode()}, head).signed(key).encode()
@@ -82,9 +79,7 @@ def updated(fleet, key):
     """`updated(*packages)`: a board whose application installs them, one after another."""
 
     def make(*packages):
-        public = key.public_key()
-        files = {f"/packages/{at}": data for at, data in enumerate(packages)}
-        files[updates.KEYS + updates.key_id(public)] = updates.modulus(public)
+        files = {f"/packages/{at}": data for at, data in enumerate(packages)} | key_files(key)
         program = APPLICATION.format(name="golden", above="", inside="")
         name = "240a" + secrets.token_hex(4)
         burned = fleet.identity("device", name, fleet.device(REGISTERED, name))

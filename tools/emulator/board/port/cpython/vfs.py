@@ -142,6 +142,7 @@ class _Raw:
 
     def __init__(self, file):
         self._file = file
+        self._mounted = _mounted  # littlefs-python frees with it what closing the file needs
 
     def __getattr__(self, name):
         member = getattr(self._file, name)
