@@ -1,33 +1,13 @@
 """A board with an update over the air is flashed by cable: what is said, what runs then, and the key for updates."""
 
-import struct
-import zlib
-
 import pytest
 
 from host_tests.flash.flashed import _files
-from host_tests.ota.conftest import CHEAP, PASSPHRASE
 from host_tests.support.flashing import field_board
+from host_tests.support.packages import CHEAP, PASSPHRASE, UPDATE, record
 from tools.image import updates
 from tools.ota import keys
 
-MANIFEST = b"aliot-ota 1\nrelease 1.2.0\nnumber 7\n"
-
-
-def record(trial, good, other, generation=5):
-    data = struct.pack(
-        ">I5B8x", generation, *(ord(code) if code else 0 for code in (trial, good, other)), 0, 0
-    )
-    return data + zlib.crc32(data).to_bytes(4, "little")
-
-
-UPDATE = {
-    "/ota/a/manifest": MANIFEST,
-    "/ota/a/main.py": b"update",
-    "/ota/b/manifest": MANIFEST.replace(b"1.2.0", b"1.3.0").replace(b"7", b"8"),
-    "/ota/r/0": record("", "a", ""),
-    "/ota/r/1": record("b", "a", "", 6),
-}
 RUNS = "an update runs on this board: release 1.3.0, number 8, on trial, in /ota/b; the golden tree is what a cable"
 
 
@@ -64,6 +44,19 @@ def test_a_key_is_put_on_the_board_and_stays_there(field, tool, tmp_path):
     assert "no key for updates" not in again.out and path in _files(board)
     shown = tool(board, "inspect", firmware=False)
     assert f"key for updates: {updates.key_id(public)}" in shown.out
+
+
+def test_the_platform_s_key_is_put_there_too_and_is_no_key_for_packages(field, tool, tmp_path):
+    public = keys.create(tmp_path / "key", PASSPHRASE, cost=CHEAP)
+    board = field(image=field_board())
+    done = tool(board, "flash", "--platform-key", tmp_path / "key" / "ota.pub")
+    assert done.status == 0 and "no key for updates" in done.out
+    assert _files(board)[updates.PLATFORM] == updates.modulus(public)
+    shown = tool(board, "inspect", firmware=False).out
+    assert "the platform's key" in shown and "key for updates" not in shown
+    (tmp_path / "none.pem").write_text("none")
+    refused = tool(board, "flash", "--platform-key", tmp_path / "none.pem")
+    assert refused.status == 1 and "the console shows" in refused.out + refused.err
 
 
 def test_inspect_shows_tree_and_release(field, tool):

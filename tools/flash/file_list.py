@@ -111,6 +111,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a public key, ota.pub: its packages are taken as updates; may be given again",
     )
+    parser.add_argument(
+        "--platform-key",
+        metavar="FILE",
+        help="the public key of the product's secure upgrade, from the console: what the platform has not signed is "
+        "no update",
+    )
 
 
 def wanted(
@@ -118,12 +124,13 @@ def wanted(
     roots: Iterable[Path | str] = (),
     reset: bool = False,
     keys: Iterable[Path | str] = (),
+    platform_key: Path | str | None = None,
 ) -> Wanted:
     """The `Wanted` of the release, an `application.Application` over it, extra roots, and keys for updates (files)."""
     own = application.compiled() if application else {}
     tree = {**device_files.compile_tree(), **own}
     extra = layouts.root_files(roots, tree)
-    public = updates.key_files(keys)
+    public = updates.key_files(keys, platform_key)
     sources = {**dict.fromkeys(own, FILES), **dict.fromkeys(extra, ROOT), **dict.fromkeys(public, KEY)}
     return Wanted({**tree, **extra, **public}, sources, application is not None, reset)
 

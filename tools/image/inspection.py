@@ -101,7 +101,8 @@ def look_at_vfs(data: bytes, held: Sequence[slots.Slot] = ()) -> dict[str, Any]:
         "files": {path: len(content) for path, content in sorted(tree.items())},
         "records": _records(lambda name: tree.get(flash_image.path_of(name))),
         "updates": [str(one) for one in updates.trees(tree.get, held)],
-        "update_keys": [path.removeprefix(updates.KEYS) for path in tree if path.startswith(updates.KEYS)],
+        "update_keys": updates.trusted(tree),
+        "platform_key": updates.PLATFORM in tree,
     }
 
 
@@ -184,6 +185,8 @@ def _vfs_lines(part):
             yield "golden: what a cable brought"
         for name in part["update_keys"]:
             yield f"key for updates: {name}"
+        if part["platform_key"]:
+            yield "the platform's key: no update without its digestsign"
 
 
 def _record_lines(medium, records):

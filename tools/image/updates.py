@@ -1,7 +1,8 @@
 """Updates over the air as they lie on a board: public keys, the record, the trees in /ota.
 
 A key is a file in /aliot/keys: its name is the key's id (16 hex digits, of the SHA-256 of its modulus), its bytes are
-the modulus. The record and the choice of a tree are the firmware's own (aliot/ota/choice.py).
+the modulus. `platform` is that of a product with secure upgrade, which `digestsign` is checked with. The record and the
+choice of a tree are the firmware's own (aliot/ota/choice.py).
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from tools.errors import UserError
 from tools.image.slots import Slot
 
 KEYS = "/aliot/keys/"
+PLATFORM = KEYS + "platform"
 RECORDS = ("/ota/r/0", "/ota/r/1")
 BITS = (2048, 3072)
 EXPONENT = 65537  # a board knows no other
@@ -34,7 +36,7 @@ def modulus(public: rsa.RSAPublicKey) -> bytes:
     return public.public_numbers().n.to_bytes(public.key_size // 8, "big")
 
 
-def read_public(path: Path | str) -> rsa.RSAPublicKey:
+def read_public(path: Path | str, cure: str = "'python -m tools ota key' makes one") -> rsa.RSAPublicKey:
     """The key that `ota key` wrote, PEM or DER. UserError when it is none, or none that a board can check with."""
     data = files.read(path, _LIMIT)
     if b"PRIVATE KEY" in data:
@@ -43,9 +45,7 @@ def read_public(path: Path | str) -> rsa.RSAPublicKey:
         load = serialization.load_pem_public_key if b"-----" in data else serialization.load_der_public_key
         public = load(data)
     except certificates.UNREADABLE:
-        raise UserError(
-            f"{path} is no public key (PEM or DER); 'python -m tools ota key' makes one"
-        ) from None
+        raise UserError(f"{path} is no public key (PEM or DER); {cure}") from None
     if not isinstance(public, rsa.RSAPublicKey) or public.public_numbers().e != EXPONENT:
         raise UserError(
             f"the key in {path} is not RSA with the exponent {EXPONENT}, the only one a board checks"
@@ -55,10 +55,19 @@ def read_public(path: Path | str) -> rsa.RSAPublicKey:
     return public
 
 
-def key_files(paths: Iterable[Path | str]) -> dict[str, bytes]:
-    """{path on the board: bytes} of the public keys in files. UserError."""
+def key_files(paths: Iterable[Path | str], platform: Path | str | None = None) -> dict[str, bytes]:
+    """{path on the board: bytes} of the public keys in files, and of the platform's own. UserError."""
     keys = [read_public(path) for path in paths]
-    return {KEYS + key_id(key): modulus(key) for key in keys}
+    found = {KEYS + key_id(key): modulus(key) for key in keys}
+    if platform is not None:
+        cure = "the console shows that of a product with secure upgrade"
+        found[PLATFORM] = modulus(read_public(platform, cure))
+    return found
+
+
+def trusted(paths: Iterable[str]) -> list[str]:
+    """The ids of the keys among some paths of a board whose packages it takes."""
+    return [path.removeprefix(KEYS) for path in paths if path.startswith(KEYS) and path != PLATFORM]
 
 
 @dataclass(frozen=True)

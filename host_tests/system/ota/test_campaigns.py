@@ -2,8 +2,9 @@
 
 import pytest
 
-from host_tests.support.fleet import MICROPYTHON, until
+from host_tests.support.fleet import MICROPYTHON, REGISTERED, until
 from host_tests.support.updates import UpdateFleet, runs, said
+from tools.image import updates
 
 FLEET = UpdateFleet
 TOLD = 'on_reset=lambda: say(app="told")'
@@ -64,6 +65,27 @@ def test_power_goes_in_the_middle_and_the_rest_is_taken(fleet):
     assert task["TaskStatus"] == "SUCCEEDED", (task, board.run.lines)
     assert asked(fleet, board) <= len(data) // 1024 + 40  # manifest and the file under way come once more
     assert fleet.versions(board) == ["1.0.0", "2.0.0"], "the old version is not published meanwhile"
+    board.power_off()
+
+
+@MICROPYTHON
+def test_a_board_with_the_platform_s_key_takes_what_the_platform_has_signed(fleet, tmp_path):
+    """Refused while the product's secure upgrade is off, taken once it is on; the key is put there as a flash does."""
+    place = f"/products/{REGISTERED}/secure_upgrade"
+    key = tmp_path / "platform.pem"
+    key.write_text(fleet.cloud.admin("POST", place, {"enabled": True})["pem"])
+    fleet.cloud.admin("POST", place, {"enabled": False})
+    board = fleet.on(fleet.updated(updates.key_files((), key)))
+    data = fleet.release(2)
+    task = fleet.ended(board, fleet.campaign(board, data), 60)
+    assert (task["TaskStatus"], task["Progress"]) == ("FAILED", "-3"), (task, board.run.lines)
+    assert task["TaskDesc"].startswith("update.signature") and not fleet.downloads(board)
+    fleet.cloud.admin("POST", place, {"enabled": True})
+    try:
+        task = fleet.ended(board, fleet.campaign(board, data), 90)
+    finally:
+        fleet.cloud.admin("POST", place, {"enabled": False})
+    assert task["TaskStatus"] == "SUCCEEDED", (task, board.run.lines)
     board.power_off()
 
 

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
         else None
     )
     chosen = settings.given(args.config, args.wifi)
-    tree = file_list.wanted(own, args.root, args.reset_files, args.ota_key)
+    tree = file_list.wanted(own, args.root, args.reset_files, args.ota_key, args.platform_key)
     tree = replace(tree, drop=()) if args.keep_ota else tree
     who = identity.load(args.cert) if args.cert else None
     warning = identity.check_availability(who, args.anyway) if who else None
@@ -153,7 +153,7 @@ def _flash(args, report, loader, board, *, image, tree, chosen, who):
         report(console.printable(note))
     for note in updates.at_flash(seen.held.file, args.keep_ota, seen.held.slots(loader)):
         report(console.printable(note))
-    if not any(path.startswith(updates.KEYS) for path in (*tree.tree, *seen.held.below())):
+    if not updates.trusted((*tree.tree, *seen.held.below())):
         report(
             "no key for updates: the board takes none over the air; ARGS='--ota-key ota.pub' puts one there"
         )

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
 def _wanted(own, args):
     """What `flash` would have on a board, a `files.Wanted`; `own`: an `application.Application` or None."""
     leaks.refuse({**application.release(), **(own.sources if own else {})})
-    wanted = file_list.wanted(own, args.root, keys=args.ota_key)
+    wanted = file_list.wanted(own, args.root, keys=args.ota_key, platform_key=args.platform_key)
     chosen = settings.merged(None, settings.given(args.config), whole=bool(args.config))
     wanted = wanted if chosen is None else wanted.with_config(chosen)
     leaks.refuse(wanted.tree)
