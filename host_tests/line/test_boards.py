@@ -8,11 +8,12 @@ import sys
 
 from host_tests.line.conftest import PRODUCT, secret
 from host_tests.line.emulated_line import WHO, WIFI, Line, bench, burned_name, results
+from host_tests.support.packages import UPDATE
 from host_tests.support.x509 import register_ca
 from tools.ca import association, authority
 from tools.ca.issue import issue
 from tools.firmware import record
-from tools.image import burn, littlefs
+from tools.image import burn, littlefs, updates
 from tools.image import flash_image as layouts
 from tools.image.flash_file import FlashFile
 from tools.line.intake import tables
@@ -82,7 +83,7 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
     from tools.line.station.port_wire import PortWire
 
     (tmp_path / "flash1.bin").write_bytes(
-        layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x"})
+        layouts.build(with_firmware=False, files={"/main.py": b"mine", "/own.txt": b"x", **UPDATE})
     )
     tree = {"/main.py": b"the job's", "/lamp.mpy": b"M\x06"}
     wanted = job.Job(
@@ -91,7 +92,7 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
     with bench(tmp_path, 1) as board:
         wire = PortWire(board.url, wanted, folder=str(tmp_path / "state" / "journal"))
         wire.identify()
-        wire.held()
+        assert wire.held().update == "release 1.3.0, number 8, on trial, in /ota/b"
         flashed = wire.flash(wanted, lambda step, part: None)
         wire.close()
     (saved,) = (tmp_path / "state" / "backups").glob("*.files")
@@ -99,7 +100,8 @@ def test_a_file_that_no_tool_wrote_is_saved_before_the_jobs_goes_in_its_place(tm
     after = littlefs.read(
         layouts.region((tmp_path / "flash1.bin").read_bytes(), layouts.layout_of("ESP32_GENERIC").vfs)
     )
-    assert after == {**tree, "/own.txt": b"x", files.LIST: after[files.LIST]}
+    stays = {path: data for path, data in UPDATE.items() if path not in updates.RECORDS}
+    assert after == {**tree, **stays, "/own.txt": b"x", files.LIST: after[files.LIST]}
 
 
 def test_a_certificate_goes_from_the_ca_over_the_ledger_to_a_board_that_the_platform_knows(tmp_path, cloud):

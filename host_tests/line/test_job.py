@@ -12,9 +12,11 @@ import pytest
 
 from host_tests.line.conftest import BOM, LAMP_JOB, PRODUCT, WHO, board, signed
 from host_tests.support import filed_board, flashing, pairs
+from host_tests.support.packages import signing_key
 from tools import cli
 from tools.emulator.chip.thread import Bench
 from tools.errors import UserError
+from tools.image import updates
 from tools.line import job, job_contents, job_signature
 from tools.line.ledger import connection
 from tools.line.ledger.entries import Who
@@ -339,6 +341,24 @@ def test_a_job_brings_the_settings_of_the_place_where_boards_will_live(folder, p
 def test_wrong_settings_are_refused_before_a_board_is_there(folder, text, message):
     with pytest.raises(UserError, match=message):
         job_contents.with_tree(job_signature.load_unsigned(with_config(folder, text)))
+
+
+def test_a_job_brings_the_keys_for_updates_and_pins_them(folder, public):
+    for name in ("factory", "platform"):
+        signing_key(folder / name)
+    keys = 'ota_keys = ["factory/ota.pub"]\nplatform_key = "platform/ota.pub"\n'
+    (folder / "lab.der").write_bytes(pairs.cer(pairs.Encoding.DER))
+    (folder / "job.toml").write_text(keys + LAMP_JOB)
+    found = job_contents.with_tree(job_signature.load(signed(folder), public))
+    wanted = updates.key_files([folder / "factory" / "ota.pub"], folder / "platform" / "ota.pub")
+    assert len(wanted) == 2 and wanted.items() <= found.tree.items()
+    assert {"key ota.pub", "platform key"} < set(found.pinned)
+    assert job.shown(found)["keys for updates"] == [f"ota.pub {found.pinned['key ota.pub'][:16]}"]
+    (folder / "factory" / "ota.pub").write_text("no key")
+    with pytest.raises(UserError, match="key ota.pub of job lamp-2026-11 is not the file that was signed"):
+        job_signature.load(str(folder / "job.signed.toml"), public)
+    with pytest.raises(UserError, match="^ota.pub is no public key"):
+        job_contents.with_tree(job_signature.load_unsigned(str(folder / "job.toml")))
 
 
 def test_two_sets_of_settings_are_refused(folder):

@@ -1,5 +1,7 @@
 """A board's visit to the station, on a scripted board: every refusal, and a death at every step."""
 
+from dataclasses import replace
+
 import pytest
 
 from host_tests.line.conftest import PRODUCT, WHO, board, secret, stock
@@ -73,6 +75,19 @@ def test_a_finished_board_is_known_again_and_nothing_is_written(ledger):
     result, _ = bring(target, ledger)
     assert result.outcome == "already" and len(target.burns) == 1
     assert states(ledger) == {"free": 1, "done": 1}
+
+
+@pytest.mark.parametrize(
+    "tree, follows", [({}, "goes on to run"), ({"/main.py": b"x"}, "the job's files run from now on")]
+)
+def test_a_release_over_the_air_is_said_and_kept_in_the_ledger(ledger, tree, follows):
+    stock(ledger, 1)
+    target = Board(board(1))
+    target.update = "release 1.2.0, number 7, good, in /ota/a"
+    result, steps = bring(target, ledger, replace(JOB, tree=tree))
+    assert result.outcome == "done" and steps.count("update") == 1
+    [event] = [event for event in ledger.history(device_name="dev00000") if event["action"] == "update"]
+    assert event["note"] == f"an update over the air: {target.update}; {follows}"
 
 
 def test_an_erased_board_gets_its_own_identity_back(ledger):

@@ -21,6 +21,7 @@ class Board:
         self.misreads = False
         self.connects = True
         self.left = None
+        self.update = ""
 
 
 class ScriptedWire:
@@ -47,7 +48,7 @@ class ScriptedWire:
         burned, generation = self.board.burned or (None, 0)
         if self.board.misreads and burned:
             burned = {**burned, record.DEVICE_NAME: b"wrong"}
-        return Held(burned, generation, self.board.issued)
+        return Held(burned, generation, self.board.issued, update=self.board.update)
 
     def flash(self, job, progress):
         self._call()

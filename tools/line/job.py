@@ -27,6 +27,8 @@ FORM: dict[str, toml_table.Kind] = {
     "files": str,
     "config": str,
     "roots": list,
+    "ota_keys": list,
+    "platform_key": str,
     "ledger": str,
     "replace": bool,
     "endpoint": dict,
@@ -61,6 +63,8 @@ class Job:
     files: str | None = None
     config: str | None = None  # goes onto the board as /config.json
     roots: tuple[str, ...] = ()
+    ota_keys: tuple[str, ...] = ()  # public keys: boards take their packages as updates
+    platform_key: str | None = None  # of the product's secure upgrade
     ledger: str | None = field(default=None, repr=False)
     endpoint: dict[str, Any] = field(default_factory=dict)
     until: str = "boot"
@@ -127,10 +131,11 @@ def checked(top: toml_table.Table, path: str, signer: str | None = None) -> Job:
     seconds = test.get("seconds", toml_table.NUMBER, 60)
     if not 0 < seconds <= 3600:
         raise test.error("seconds", "must be above 0 and at most 3600")
-    roots = top.strings("roots")
+    roots, ota_keys = top.strings("roots"), top.strings("ota_keys")
     table = top.values
-    if "config" in table and not ("firmware" in table or "files" in table):
-        raise top.error("config", "goes onto a board with firmware or files; name one of them")
+    for name in ("config", "ota_keys", "platform_key"):
+        if name in table and not ("firmware" in table or "files" in table):
+            raise top.error(name, "goes onto a board with firmware or files; name one of them")
     _check_endpoint(table["product_key"], endpoint)
     folder = os.path.dirname(os.path.abspath(path))
 
@@ -145,6 +150,8 @@ def checked(top: toml_table.Table, path: str, signer: str | None = None) -> Job:
         files=place(table.get("files")),
         config=place(table.get("config")),
         roots=tuple(map(place, roots)),
+        ota_keys=tuple(map(place, ota_keys)),
+        platform_key=place(table.get("platform_key")),
         ledger=table.get("ledger"),
         endpoint=endpoint.values,
         until=until,
@@ -200,11 +207,9 @@ def shown(job: Job) -> dict[str, object]:
         "firmware": _named(job.firmware, job.firmware_hash),
         "files": job.files,
         "config": _named(job.config, job.pinned.get("config")),
-        "extra roots": [
-            f"{name[5:]} {digest[:16]}"
-            for name, digest in sorted(job.pinned.items())
-            if name.startswith("root ")
-        ],
+        "extra roots": _pinned(job, "root "),
+        "keys for updates": _pinned(job, "key "),
+        "platform's key": _named(job.platform_key, job.pinned.get("platform key")),
         "endpoint": job.endpoint,
         "self-test": f"until {job.until}, {job.seconds:g} s",
         "line Wi-Fi": "handed over in RAM" if job.wifi else "none",
@@ -212,6 +217,16 @@ def shown(job: Job) -> dict[str, object]:
         "ledger": connection.shown(connection.parse_url(job.ledger)) if job.ledger else None,
     }
     return {name: value for name, value in table.items() if value not in (None, [], {})}
+
+
+def _pinned(job, kind):
+    """The files of a kind that a signed job pins, each with the first digits of its digest."""
+    found = (
+        (name.removeprefix(kind), digest)
+        for name, digest in sorted(job.pinned.items())
+        if name.startswith(kind)
+    )
+    return [f"{name} {digest[:16]}" for name, digest in found]
 
 
 def _named(path, digest):

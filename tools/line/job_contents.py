@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from tools.errors import UserError
 from tools.flash import file_list, leaks
-from tools.image import application, config, device_files
+from tools.image import application, config, device_files, updates
 from tools.image import flash_image as layouts
 from tools.line.job import Job, read
 
 
 def contents(job: Job) -> dict[str, bytes]:
-    """{name: bytes} of every file that a job names: firmware, each root, each file of the tree.
+    """{name: bytes} of every file that a job names: firmware, each root and key, each file of the tree.
 
     These bytes are what is verified and what goes onto boards: no path of a job is read a second time.
     """
@@ -24,8 +24,11 @@ def contents(job: Job) -> dict[str, bytes]:
         found["firmware"] = read(job.firmware)
     if job.config:
         found["config"] = read(job.config)
-    for root in job.roots:
-        found[_free("root " + os.path.basename(root), found)] = read(root)
+    for kind, paths in (("root", job.roots), ("key", job.ota_keys)):
+        for path in paths:
+            found[_free(f"{kind} {os.path.basename(path)}", found)] = read(path)
+    if job.platform_key:
+        found["platform key"] = read(job.platform_key)
     if job.files:
         if not os.path.isdir(job.files):
             raise UserError(f"there is no folder {job.files}")
@@ -75,7 +78,9 @@ def with_tree(job: Job) -> Job:
             sources[config.PATH] = file_list.CONFIG
         roots = _roots(os.path.join(folder, "roots"), held, tree)
         sources.update(dict.fromkeys(roots, file_list.ROOT))
-        tree.update(roots)
+        keys = _keys(os.path.join(folder, "keys"), everything)
+        sources.update(dict.fromkeys(keys, file_list.KEY))
+        tree.update(roots | keys)
     return replace(job, held=everything, tree=tree, sources=sources)
 
 
@@ -93,6 +98,20 @@ def _roots(folder, held, tree):
     _lay_out(folder, held)
     try:
         return layouts.root_files([os.path.join(folder, name) for name in held], tree)
+    except UserError as error:
+        raise UserError(str(error).replace(folder + os.sep, "")) from None
+
+
+def _keys(folder, everything):
+    """{path on the board: bytes} of the public keys among the files of a job."""
+    held = {name[4:]: data for name, data in everything.items() if name.startswith("key ")}
+    _lay_out(folder, held)
+    paths = [os.path.join(folder, name) for name in held]
+    platform = None
+    if "platform key" in everything:
+        platform = os.path.join(_lay_out(folder + "/platform", {"key": everything["platform key"]}), "key")
+    try:
+        return updates.key_files(paths, platform)
     except UserError as error:
         raise UserError(str(error).replace(folder + os.sep, "")) from None
 

@@ -6,6 +6,7 @@ import socket
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tools.flash import backup, console, contents, file_list, micropython_images
 from tools.flash import port as ports
 from tools.flash.flash_board import Seen, flash_board
 from tools.flash.loader import Loader
-from tools.image import burn, journal
+from tools.image import burn, journal, updates
 from tools.image.flash_image import BURNED, ISSUED
 from tools.line import device_names
 from tools.line.identities import Burnable
@@ -127,10 +128,10 @@ class PortWire:
 
     def held(self) -> Held:
         with self._errors():
-            found = self._contents = contents.look(
-                self._identified(), self._board, {**self.job.tree, CONFIG: b""}
-            )
-            return held_of(found)
+            loader = self._identified()
+            found = self._contents = contents.look(loader, self._board, {**self.job.tree, CONFIG: b""})
+            runs = updates.trees(found.file, found.slots(loader))
+            return replace(held_of(found), update=str(runs[0]) if runs else "")
 
     def _identified(self) -> Loader:
         """The chip in its loader: `identify` comes before everything that needs it."""

@@ -40,7 +40,18 @@ LEGEND = "green: take it out. red: put it aside. yellow: plug it in again, or wa
 BAY = 12  # columns of a bay's name
 TURN = 5.0  # seconds for which a part of the bays is shown
 # events that a plain line is worth; the others are progress
-SPOKEN = ("identified", "reserved", "result", "pulled", "broken", "died", "ledger", "written", "verified")
+SPOKEN = (
+    "identified",
+    "reserved",
+    "update",
+    "result",
+    "pulled",
+    "broken",
+    "died",
+    "ledger",
+    "written",
+    "verified",
+)
 
 
 def summary(tally: "Tally") -> str:

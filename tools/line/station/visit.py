@@ -89,6 +89,13 @@ class _Visit:
 def _bring_through(at, chip, held, product, row):
     on_event, ledger, job, who = at.on_event, at.ledger, at.job, at.who
     on_event("reserved", device_name=row.device_name, state=row.state)
+    if held.update:
+        stays = (
+            "goes on to run" if job.firmware is None and not job.tree else "the job's files run from now on"
+        )
+        why = device_names.printable(f"an update over the air: {held.update}; {stays}")
+        row = ledger.note(row, "update", who, why)
+        on_event("update", why=why)
     try:
         wanted = _wanted(job, product, row)
         changed = at.wire.flash(job, at.progress)

@@ -37,13 +37,14 @@ class Chip:
 class Held:
     """What a board holds: `burned` and `issued` as {record tag: bytes} or None, and the burned generation.
 
-    `whole`: every medium that can hold the burned record does.
+    `whole`: every medium that can hold the burned record does. `update`: the release over the air that runs, in words.
     """
 
     burned: dict[int, bytes] | None = field(default=None, repr=False)
     generation: int = 0
     issued: dict[int, bytes] | None = field(default=None, repr=False)
     whole: bool = True
+    update: str = ""
 
 
 @dataclass(frozen=True)
