@@ -28,7 +28,10 @@ PARTS = {
     ),
     "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "x509": ("host_tests.bench.x509", "mutual TLS beside plain TLS: bytes, heap; a key made on the board"),
-    "updates": ("host_tests.bench.updates", "heap that an update over the air takes, over HTTPS and MQTT"),
+    "updates": (
+        "host_tests.bench.updates",
+        "heap that an update over the air takes, over HTTPS and MQTT; a release for a fleet",
+    ),
     "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),
     "things": (
         "host_tests.bench.things",

@@ -4,11 +4,11 @@ import json
 import secrets
 from dataclasses import replace
 
-from host_tests.ota.conftest import CHEAP, PASSPHRASE
 from host_tests.support.app_images import LAYOUT, app_image, in_slots
-from host_tests.support.fleet import REGISTERED, Direct, mac_of, printed, until
-from tools.image import device_files, updates
-from tools.ota import keys, package
+from host_tests.support.fleet import GENERATION, REGISTERED, Direct, mac_of, printed, until
+from host_tests.support.packages import firmware_tree, key_files, signing_key
+from tools.image import flash_image, nvs
+from tools.ota import package
 from tools.ota.manifest import Manifest
 
 APPLICATION = """
@@ -45,17 +45,11 @@ class UpdateFleet(Direct):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        keys.create(self.folder / "key", PASSPHRASE, cost=CHEAP)
-        self.key = keys.unlock(self.folder / "key", PASSPHRASE)
+        self.key = signing_key(self.folder / "key")
 
     def release(self, number, without=NEEDLESS, firmware="", **more):
         """The package of release `number`.0.0; `more` is of its application, `firmware` comes with it."""
-        tree = {path[1:]: data for path, data in device_files.compile_tree().items() if path != "/boot.py"}
-        tree = {
-            path: data
-            for path, data in tree.items()
-            if path.split("/")[1:2] not in [[one] for one in without]
-        }
+        tree = firmware_tree(without)
         head = Manifest(f"{number}.0.0", number, 6, 1, "1.24", (REGISTERED,))
         tree["main.py"] = self.inside(application(f"release {number}", **more)).encode()
         if firmware:
@@ -68,17 +62,19 @@ class UpdateFleet(Direct):
         head = Manifest(version, number, 6, 1, "1.24", (REGISTERED,), "ESP32", firmware=version)
         return package.pack({}, head, app_image(version)).signed(self.key).encode()
 
-    def updated(self, files=None, heap=HEAP, slots=None, **more):
+    def updated(self, files=None, heap=HEAP, slots=None, many=False, **more):
         """A board of release 1.0.0, which a cable brought, that connects and reports it; `slots`: with two of them.
 
-        A cable brought the firmware of that version into the first.
+        A cable brought the firmware of that version into the first. `many`: of many boards, whose file system is made
+        once: the board itself puts there what only NVS has.
         """
-        public = self.key.public_key()
-        files = {updates.KEYS + updates.key_id(public): updates.modulus(public), **(files or {})}
+        files = {**key_files(self.key), **(files or {})}
         name = "240a" + secrets.token_hex(4)
         burned = self.identity("device", name, self.device(REGISTERED, name))
         layout = {"board": replace(LAYOUT, flash_size=0x200000)} if slots else {}
-        image = self.image(burned, self.inside(application("golden", **more)), files, **layout)
+        program = self.inside(application("golden", **more))
+        image = self.image(None if many else burned, program, files, **layout)
+        image = with_record(image, burned) if many else image
         image = in_slots(image, [app_image(slots)]) if slots else image
         return self.add(image, REGISTERED, name, mac_of(name), heap=heap)
 
@@ -103,12 +99,12 @@ class UpdateFleet(Direct):
         found = self.cloud.admin("GET", f"/messages?pk={board.product_key}&dn={board.device_name}")
         return [one for one in found if one["topic"] == topic]
 
-    def campaign(self, board, data, version="2.0.0", protocol="HTTPS", method="SHA256", module=None, **more):
-        """A batch for one board; its JobId."""
+    def package(self, data, version="2.0.0", method="SHA256", module=None):
+        """The FirmwareId of a package in the console, which no batch has to verify."""
         named = {"ModuleName": module} if module else {}
         made = self.cloud.call(
             "CreateOTAFirmware",
-            ProductKey=board.product_key,
+            ProductKey=REGISTERED,
             FirmwareName=secrets.token_hex(8),
             DestVersion=version,
             FirmwareUrl=self.cloud.upload(data),
@@ -116,15 +112,23 @@ class UpdateFleet(Direct):
             NeedToVerify=False,
             **named,
         )
+        return made["FirmwareId"]
+
+    def batch(self, firmware, protocol="HTTPS", **more):
+        """The JobId of a static batch."""
         return self.cloud.call(
             "CreateOTAStaticUpgradeJob",
-            ProductKey=board.product_key,
-            FirmwareId=made["FirmwareId"],
-            TargetSelection="SPECIFIC",
-            TargetDeviceName=[board.device_name],
+            ProductKey=REGISTERED,
+            FirmwareId=firmware,
             DownloadProtocol=protocol,
             **more,
         )["JobId"]
+
+    def campaign(self, board, data, version="2.0.0", protocol="HTTPS", method="SHA256", module=None, **more):
+        """A batch for one board; its JobId."""
+        made = self.package(data, version, method, module)
+        more |= {"TargetSelection": "SPECIFIC", "TargetDeviceName": [board.device_name]}
+        return self.batch(made, protocol, **more)
 
     def task(self, job):
         [task] = self.cloud.call("ListOTATaskByJob", JobId=job)["List"]
@@ -140,6 +144,14 @@ class UpdateFleet(Direct):
         """(Range, status, bytes) of each answer of the download server."""
         found = self.cloud.admin("GET", f"/log?event=download&dn={board.device_name}")
         return [(one["range"], one["code"], one["bytes"]) for one in found]
+
+
+def with_record(image, burned):
+    """A flash image with an Identity in its NVS, and nothing else there."""
+    place = flash_image.layout_in(image).nvs
+    entry = nvs.Entry(flash_image.NAMESPACE, flash_image.BURNED, "blob", burned.to_record(GENERATION))
+    data = nvs.write([entry], place.size)
+    return image[: place.offset] + data + image[place.end :]
 
 
 def runs(board):
