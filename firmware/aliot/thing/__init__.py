@@ -3,7 +3,7 @@
 A plain device that does not import it has nothing of it. The platform's services are in aliot.services.
 """
 
-from aliot import drop, load
+from aliot import drop, load, unload
 from aliot.thing.delivery import Delivery
 from aliot.thing.errors import ThingError
 from aliot.thing.outbox import Outbox
@@ -35,6 +35,7 @@ class Thing(Delivery):
         requests = self.requests
         for topic in ("thing/service/#", "rrpc/request/#", "/ext/rrpc/#"):
             requests.on(topic, self._asked)
+        device.watch(self._rest)
 
     def property(self, identifier):
         """Decorator: handler(value) for a value that the platform sets, or that was desired while the device was away.
@@ -103,6 +104,13 @@ class Thing(Delivery):
                 load("thing.backlog").report(self, problem)
         return self.model
 
+    def _rest(self, state, fields):
+        """A connection is opened, which takes much memory: the model goes, and is read again at the next value."""
+        if state == "connecting" and self.model:
+            self.model.file.close()
+            self.model = None
+            unload("thing.model")
+
     # What the platform asks.
 
     def _begin(self):
@@ -119,6 +127,7 @@ class Thing(Delivery):
         super()._work()
 
     def desired(self, data, problem):
+        drop("thing.backlog", "thing.entries")  # there may be no room for both
         try:
             load("thing.calls").desired(self, data, problem)
         finally:

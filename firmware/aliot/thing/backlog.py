@@ -21,6 +21,16 @@ _DOUBLED = const(6)
 
 def send(thing):
     """Send the next message of the backlog. None is on its way: what is in the outbox is to be sent."""
+    numbers = thing.outbox.numbers[:_GROUP]
+    try:
+        _send(thing)
+    except MemoryError:
+        if not numbers or numbers[0] <= thing.alone:
+            raise
+        thing.alone = numbers[-1]  # one by one they need less
+
+
+def _send(thing):
     try:
         entries, id = _due(thing.outbox, thing)
     except AliotError as problem:  # of the outbox's file
@@ -79,14 +89,15 @@ def _due(outbox, thing):
     """(the entries of the next message, its id)."""
     if clock.server:
         outbox.stamp(clock.utc() * 1000)
-    entries = outbox.head(_GROUP)
+    alone = outbox.numbers and outbox.numbers[0] <= thing.alone
+    entries = outbox.head(2 if alone else _GROUP)
     if not entries:
         return entries, 0
     id = again = entries[0][4]
     same = 1
     while same < len(entries) and entries[same][4] == id:
         same += 1
-    if entries[0][0] <= thing.alone and same > 1:
+    if alone and same > 1:
         same = 1
         again = 0
     if not again:

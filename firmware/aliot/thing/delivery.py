@@ -77,13 +77,10 @@ class Delivery:
             self.requesting -= 1
             self.passed = 0
             return False
-        except MemoryError:  # one by one they need less
+        except MemoryError:
             self.requesting -= 1
             self.passed = 0
-            self.alone = number
-            if count == 1:
-                raise
-            return False
+            raise
 
     def _work(self):
         """Send what waits; called at each poll."""

@@ -199,6 +199,26 @@ def test_a_message_that_memory_is_too_short_for_goes_one_by_one():
     assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
 
 
+def test_entries_that_memory_is_too_short_for_are_read_one_by_one():
+    cloud = Cloud()
+    peer = Peer(cloud)
+    thing = start(peer)
+    peer.client = None
+    for number in range(4):
+        thing.post(T=number)
+    head = thing.outbox.head
+
+    def short(count=1, after=0):
+        if count > 2:
+            raise MemoryError
+        return head(count, after)
+
+    thing.outbox.head = short
+    peer.connect()
+    peer.run(thing, 60000)
+    assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
+
+
 def test_a_flood_keeps_the_platforms_rate():
     cloud = Cloud()
     peer = Peer(cloud)

@@ -1,5 +1,7 @@
 """A Thing: properties, events, services and desired values, against a scripted peer."""
 
+from binascii import crc32
+
 from aliot import clock, crash
 from aliot.thing import Thing, ThingError
 from peer import Peer
@@ -129,6 +131,22 @@ def test_a_damaged_model_is_one_line_and_checks_nothing():
         ("error", "thing.damaged")
     ]
     assert thing.get("Switch") == "on"
+
+
+def test_a_model_is_read_again_after_a_connection_was_opened():
+    body = b"\1" + bytes(63)
+    with open("/model.json", "wb") as file:
+        file.write(b"TSL2" + crc32(body).to_bytes(4, "little") + body)
+    peer, thing = made()
+    thing.path = "/model.json"
+    for state in ("offline", "connecting", "connected"):
+        peer.state(state, {})
+        assert not (thing.model and state == "connecting")
+        try:
+            thing.post(Other=1)
+            raise AssertionError("posted")
+        except ThingError as problem:
+            assert problem.code == "thing.6320", problem.code
 
 
 def test_a_model_that_is_not_there_is_an_error_of_the_program():
