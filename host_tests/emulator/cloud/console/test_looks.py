@@ -1,21 +1,28 @@
 """Each page in a browser: WCAG AA by axe in both themes, nothing wider than a narrow screen, a picture in build/."""
 
+import json
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from host_tests.support.browser import opened
-from host_tests.support.cloud.client import DN, PK, USER, connect_packet, settings
+from host_tests.support.cloud.client import DN, PK, USER, T, connect_packet, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.cloud.thing import TSL
 from host_tests.support.paths import ROOT
 from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.console import page
 
+GPK, GDN, SPK = "a1Gateway01", "gateway_01", "a1Sub0000001"
 CLOUD = settings(name="Thermostat")
+CLOUD["product"] += [
+    {"product_key": GPK, "name": "Hub", "node": "gateway", "device": [{"device_name": GDN}]},
+    {"product_key": SPK, "name": "Sensor", "node": "subdevice", "device": [{"device_name": "sub_0001"}]},
+]
 PICTURES = ROOT / "build" / "console"
 NAMES = {"pk": PK, "dn": DN}  # what stands for a name in a path
+OTHERS = {"/products/{pk}/devices/{dn}/subdevices": {"pk": GPK, "dn": GDN}}  # and in these
 PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 # what stands out on the right of a narrow screen, in no box that scrolls
@@ -25,6 +32,10 @@ WIDEST = """[...document.querySelectorAll("main *")]
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
 
+def envelope(params):
+    return json.dumps({"id": "1", "version": "1.0", "params": params}).encode()
+
+
 @pytest.fixture(scope="module")
 def looked_at(cloud, chromium):
     """(a page of a browser that is in the console, the console's origin); the cloud has something to show."""
@@ -32,8 +43,15 @@ def looked_at(cloud, chromium):
     names = [f"dev_{number:04}" for number in range(2, 140)]
     cloud.admin("POST", f"/products/{PK}/devices", {"device_names": names})
     with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3")) as device:
+        device.subscribe(USER + "get", T + "thing/event/property/post_reply")
         for number in range(5):
             device.send(Publish(USER + "up", b'{"n":%d}' % number, 0))
+            posted = {"Temp": 20 + number, "Switch": 1, "Place": {"x": number}}
+            device.send(Publish(T + "thing/event/property/post", envelope(posted), 0))
+        device.send(Publish(T + "thing/event/alarm/post", envelope({"errorCode": "E1", "level": 2}), 0))
+        cloud.admin("POST", "/publish", {"topic": USER + "get", "payload": '{"hello": "board"}'})
+        subdevice = {"product_key": SPK, "device_name": "sub_0001"}
+        cloud.admin("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [subdevice]})
         device.send(Publish(f"/{PK}/other/user/x", b"1", 0))
         with opened(chromium, viewport=WIDE) as browser:
             visitor = Visitor(cloud)
@@ -44,12 +62,13 @@ def looked_at(cloud, chromium):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_is_accessible_in_both_themes_and_fits_a_narrow_screen(looked_at, path):
     browser, origin = looked_at
-    filled = re.sub(r"\{(\w+)\}", lambda found: NAMES[found[1]], path)
+    names = OTHERS.get(path, NAMES)
+    filled = re.sub(r"\{(\w+)\}", lambda found: names[found[1]], path)
     PICTURES.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         browser.emulate_media(color_scheme=theme)
         browser.set_viewport_size(WIDE)
-        browser.goto(origin + filled)
+        assert browser.goto(origin + filled).ok
         for details in browser.locator("main details > summary").all():
             details.click()
         found = Axe().run(browser, options=RULES)

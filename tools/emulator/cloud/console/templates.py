@@ -40,6 +40,7 @@ class Templates:
             "when": when,
             "size": size,
             "pretty": pretty,
+            "compact": compact,
             "mask": mask,
             "count": count,
         }
@@ -78,6 +79,11 @@ def csrf_of(visit: Visit) -> Callable[[], Markup]:
     return lambda: Markup('<input type="hidden" name="csrf" value="{}">').format(visit.session.csrf)
 
 
+def compact(payload: bytes | str | dict[str, Any] | list[Any]) -> str:
+    """The same with JSON in one line."""
+    return pretty(payload, None)
+
+
 def when(seconds: float | None) -> Markup | str:
     """A moment in Unix seconds, in UTC; a module of the page adds the local time."""
     if seconds is None:
@@ -101,11 +107,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def pretty(payload: bytes | str | dict[str, Any] | list[Any]) -> str:
+def pretty(payload: bytes | str | dict[str, Any] | list[Any], indent: int | None = 1) -> str:
     """A payload for a person to read: JSON in lines, other text as it is, other bytes in hex."""
     if isinstance(payload, bytes):
         try:
-            return pretty(payload[:JSON_CHARACTERS].decode())
+            return pretty(payload[:JSON_CHARACTERS].decode(), indent)
         except UnicodeDecodeError:
             return payload[: JSON_CHARACTERS // 3].hex(" ")
     if isinstance(payload, str):
@@ -113,4 +119,4 @@ def pretty(payload: bytes | str | dict[str, Any] | list[Any]) -> str:
             payload = json.loads(payload)
         except ValueError:
             return str(payload)
-    return json.dumps(payload, indent=1, ensure_ascii=False)[:JSON_CHARACTERS]
+    return json.dumps(payload, indent=indent, ensure_ascii=False)[:JSON_CHARACTERS]

@@ -19,6 +19,9 @@ class Lifecycle:
 
     def __init__(self, instance: Instance):
         self.instance, self.messages = instance, instance.server_messages
+        self.seen: dict[
+            tuple[str, str], float
+        ] = {}  # when a device came online last in this run, Unix seconds
         instance.registry.on_change = self.changed
         instance.sessions.on_close = self.offline
 
@@ -30,6 +33,7 @@ class Lifecycle:
 
     def online(self, session: Session) -> None:
         """A session has its connection."""
+        self.seen[session.key[:2]] = self.instance.wall()
         self.presence(session, "online", address_of(session))
 
     def offline(self, session: Session, peer: Any) -> None:
