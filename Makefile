@@ -50,7 +50,7 @@ FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ROOT_ARGS) \
   $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
 
 board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it: FILES=
-	@$(PY) -m tools board --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board \
+	@$(PY) -m tools board --memory --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board \
 	  $(if $(FILES),--files '$(FILES)') $(ARGS)
 
 chip: $(STAMP)  ## our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: QEMU= FIRMWARE=

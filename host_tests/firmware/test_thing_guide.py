@@ -1,5 +1,6 @@
 """What application.md calls "Each step by hand" does what it says, on what `make board FILES=` starts."""
 
+import argparse
 import json
 import re
 import shlex
@@ -9,9 +10,9 @@ from contextlib import ExitStack
 import pytest
 
 from host_tests.support.fleet import MICROPYTHON, until
-from host_tests.support.paths import ROOT
+from host_tests.support.paths import ROOT, make
 from tools.emulator.board.boot import MAC
-from tools.emulator.chip import companion_cloud
+from tools.emulator.chip import companion_cloud, verb
 from tools.firmware import FOLDER
 from tools.image import application, flash_image
 from tools.image.identity import parse
@@ -46,6 +47,16 @@ class Hand:
         return self.line("values")["properties"]
 
 
+def of_make_board():
+    """What `make board FILES=` says of the board's memory, as a Board takes it."""
+    _, commands, _ = make("board", f"FILES={EXAMPLE}")
+    [command] = [line for line in commands.replace("\\\n", "").splitlines() if " -m tools board " in line]
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    args = parser.parse_args(shlex.split(command)[4:])
+    return {"sealed": True, "memory": args.memory, "heap": args.heap}
+
+
 @pytest.fixture
 def started(board, tmp_path):
     """(the board, online with the example, and a Hand)."""
@@ -57,7 +68,7 @@ def started(board, tmp_path):
             config=json.loads(play.config.read_text()),
             files=application.read(EXAMPLE).compiled(),
         )
-        made = board(image, mac=MAC, cloud=play.cloud, sealed=True, memory="1.26")
+        made = board(image, mac=MAC, cloud=play.cloud, **of_make_board())
         made.access_point("emulated")
         made.start()
         stack.callback(made.power_off)

@@ -1,26 +1,14 @@
 """`make` hears what a person types, or says in one line what to type instead."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from host_tests.support.paths import ROOT
+from host_tests.support.paths import make
 from tools import cli
 from tools.emulator.chip import companion_cloud
 from tools.errors import UserError
 from tools.flash import port
-
-
-def make(*arguments):
-    """(status, commands, error output) of what `make` would run; nothing is set up or run."""
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tools.emulator.board.boot import Board, BoardError
+from tools.emulator.board.boot import RELEASES, Board, BoardError
 from tools.emulator.cloud.process import Cloud, CloudError
 from tools.errors import UserError
 from tools.flash import file_list, leaks
@@ -169,7 +169,10 @@ def board(cloud: ProjectCloud, pytestconfig: pytest.Config, tmp_path: Path) -> I
     """An emulated board that was flashed with the application and has just booted."""
     try:
         made = ProjectBoard(
-            image(pytestconfig.rootpath, cloud), cloud=cloud.run_dir, folder=tmp_path / "board"
+            image(pytestconfig.rootpath, cloud),
+            cloud=cloud.run_dir,
+            folder=tmp_path / "board",
+            memory=RELEASES[-1],
         )
         made.start(follow=True)
     except UserError as error:

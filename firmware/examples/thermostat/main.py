@@ -24,9 +24,7 @@ def main():
         time.sleep_ms(50)
     from aliot.thing import Thing, ThingError
 
-    thing = Thing(
-        device
-    )  # with memory to spare: Thing(device, "/model.json"), which checks before the cloud does
+    thing = Thing(device, "/model.json")  # what the model does not allow is not sent, and answered
     thermostat = Thermostat(device.config.get("target", 20))
 
     @thing.property("Target")  # set by the cloud, or desired while the board was away
