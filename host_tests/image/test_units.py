@@ -44,6 +44,45 @@ def test_a_global_that_the_import_of_a_unit_would_replace_is_refused(tmp_path):
     assert "aliot.thing.packs" in release.build(tmp_path).units
 
 
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """`kept(version)`: a small package, built as by a program that has just started; the folder of what is kept."""
+    monkeypatch.setattr(release, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(release, "RELEASES", 2)
+
+    def build(version):
+        (tmp_path / "aliot").mkdir(exist_ok=True)
+        (tmp_path / "aliot/__init__.py").write_text(
+            f'__version__ = "{version}"\n\ndef passed(argument):\n    pass\n'
+        )
+        release._once.cache_clear()
+        return release.build(tmp_path)
+
+    yield build
+    release._once.cache_clear()
+
+
+def test_a_release_is_made_once(kept, monkeypatch):
+    made, changed = kept(1), kept(2)
+    assert made.version != changed.version
+    monkeypatch.setattr(release, "_build", None)
+    assert kept(1) == made and kept(2) == changed
+
+
+def test_what_is_kept_of_releases_is_bounded_and_may_be_lost(kept):
+    made = [kept(number) for number in range(4)]
+    files = sorted(release.KEPT.glob("*.json"))
+    assert len(files) == 2
+    for file in files:
+        file.write_text("{")
+    assert [kept(number) for number in range(4)] == made
+
+
+def test_where_nothing_can_be_kept_a_release_is_made_all_the_same(kept):
+    release.KEPT.write_text("no folder")
+    assert kept(1).version.startswith("1+")
+
+
 def members(text):
     """The attributes and what class bodies define, in the order of the tree."""
     for node in ast.walk(ast.parse(text)):

@@ -10,13 +10,18 @@ sources.
 import ast
 import functools
 import hashlib
+import json
+import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools import cache, files
+from tools.errors import UserError
 from tools.firmware import FOLDER
-from tools.image import shortening
+from tools.image import folding, joining, shortening
 from tools.image.folding import fold
 from tools.image.joining import Joined, Joiner, JoinError, Module, replaced
 
@@ -89,6 +94,8 @@ UNITS = {
 # what boards with the least memory left, gateways and those with a certificate, do without: its names come last, those
 # of updates after the others
 ROOMY = ("aliot.thing", "aliot.services"), ("aliot.ota",)
+KEPT = cache.FOLDER / "release"
+RELEASES = 16  # that stay there: each state of the firmware that was built, on each branch
 UMQTT = Path(__file__).with_name("umqtt_names.txt")
 # modules of `aliot` that go by their own names too: what applications import
 NAMED = ("device", "errors", "wifi", "log", "clock", "sign", "login")
@@ -166,23 +173,65 @@ def file(unit: str) -> str:
     return unit.replace(".", "/") + ("/__init__" if unit in _PACKAGES else "")
 
 
-def public(folder: Path | str = FOLDER) -> set[str]:
-    """The names that the stubs (.pyi) declare: the public ones."""
-    stubs = sorted((Path(folder) / PACKAGE).rglob("*.pyi"))
-    nodes = [node for stub in stubs for node in ast.parse(stub.read_text(encoding="utf-8")).body]
+def public(stubs: Iterable[str]) -> set[str]:
+    """The names that stubs (.pyi), given as texts, declare: the public ones."""
+    nodes = [node for stub in stubs for node in ast.parse(stub).body]
     own = [node for node in nodes if not isinstance(node, ast.ImportFrom)]  # a module's name is no argument's
     return set().union(*map(shortening.identifiers, own))
 
 
 def build(folder: Path | str = FOLDER) -> Release:
-    """The Release of the package in `folder`."""
-    return _build(
-        tuple(sources(folder).items()), frozenset(public(folder)), frozenset(sources(folder, ".pyi"))
-    )
+    """The Release of the package in `folder`: made once, then out of .cache, where it lies by content."""
+    return _once(tuple(sources(folder).items()), tuple(sources(folder, ".pyi").items()))
 
 
 @functools.lru_cache(maxsize=4)
-def _build(texts, keep, documented):
+def _once(texts, stubs):
+    path = KEPT / f"{_digest(texts, stubs)}.json"
+    found = _read(path)
+    if found:
+        return found
+    try:
+        with cache.locked(KEPT / "lock"):  # four processes that start at once need it all
+            return _read(path) or _keep(path, _build(texts, stubs))
+    except (OSError, UserError):  # a checkout that nobody may write to
+        return _build(texts, stubs)
+
+
+def _digest(texts, stubs):
+    """What a Release is made of: sources, stubs, lists of names, and the code that makes it."""
+    made_by = [module.__file__ for module in (folding, joining, shortening)]
+    own = [Path(path).read_text(encoding="utf-8") for path in (__file__, *made_by, shortening.HELD, UMQTT)]
+    return hashlib.sha256(json.dumps([sys.version, texts, stubs, own]).encode()).hexdigest()[:32]
+
+
+def _read(path):
+    """The Release in a file, or None."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        os.utime(path)
+    except (OSError, ValueError):
+        return None
+    units = {
+        name: Joined(text, [place and tuple(place) for place in lines])
+        for name, (text, lines) in kept["units"].items()
+    }
+    return Release(units, kept["names"], kept["version"])
+
+
+def _keep(path, release):
+    """`release`, in a file from here on; of the others the newest stay."""
+    units = {name: [unit.text, unit.lines] for name, unit in release.units.items()}
+    kept = {"units": units, "names": release.names, "version": release.version}
+    files.write(path, json.dumps(kept).encode())
+    oldest_last = sorted(path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in oldest_last[RELEASES:]:
+        old.unlink()
+    return release
+
+
+def _build(texts, stubs):
+    keep, documented = public(text for _, text in stubs), {name for name, _ in stubs}
     texts = dict(texts)
     joined = _joined(texts)
     for name in documented - set(joined) - {_full(name) for name in NAMED}:
@@ -325,6 +374,5 @@ def _function(path, line):
 
 
 # units that are folders on the board, since other units lie below them
-_PACKAGES = {PACKAGE} | {
-    name for name in units(sources()) for other in units(sources()) if other.startswith(name + ".")
-}
+_NAMES = units(sources())
+_PACKAGES = {PACKAGE} | {name for name in _NAMES for other in _NAMES if other.startswith(name + ".")}
