@@ -23,18 +23,19 @@ class Thing(Delivery):
     outbox   an Outbox of other bounds, or with a file; by default 20 messages of 4 KB in memory
     """
 
+    model = None  # the Model, while it is in memory
+    asking = 0  # desired values were asked for, and are not there yet
+
     def __init__(self, device, model=None, outbox=None):
         super().__init__(device, Outbox() if outbox is None else outbox)
         self.path = model
-        self.model = None
         self.setters = {}
         self.services = {}
         self.values = {}  # what was last posted
         self.fetch = {}  # identifier -> the value that was set, of what may be desired
-        self.asking = 0  # desired values were asked for, and are not there yet
-        requests = self.requests
+        asked = self._asked
         for topic in ("thing/service/#", "rrpc/request/#", "/ext/rrpc/#"):
-            requests.on(topic, self._asked)
+            self.requests.on(topic, asked)
         device.watch(self._rest)
 
     def property(self, identifier):
@@ -95,13 +96,7 @@ class Thing(Delivery):
     def read(self):
         """The Model, None without one; loaded when it is used first, for a registration has little memory left."""
         if self.path and not self.model:
-            model = load("thing.model").Model(self.path)
-            if model.intact():
-                self.model = model
-            else:
-                problem = ThingError("damaged", self.path)
-                self.path = None
-                load("thing.backlog").report(self, problem)
+            self.model = load("thing.model").opened(self)
         return self.model
 
     def _rest(self, state, fields):

@@ -8,6 +8,7 @@ what it is.
 from aliot import clock, unload
 from aliot.errors import AliotError
 from aliot.pace import next_id
+from aliot.thing import entries
 from aliot.thing.delivery import point
 from aliot.thing.requests import of
 from aliot.ticks import uptime
@@ -32,19 +33,19 @@ def send(thing):
 
 def _send(thing):
     try:
-        entries, id = _due(thing.outbox, thing)
+        found, id = _due(thing.outbox, thing)
     except AliotError as problem:  # of the outbox's file
         wait(thing)
         report(thing, problem)
         return
-    if not entries:
+    if not found:
         latest = thing.latest
         params = {name: point(*latest[name]) for name in latest}
         id = next_id(thing.device)
         thing.transmit(thing.requests, "thing/event/property/post", params, id, thing.passed, 0)
         return
-    number, kind, params, time, _ = entries[0]
-    if len(entries) == 1:
+    number, kind, params, time, _ = found[0]
+    if len(found) == 1:
         if kind == "property":
             for name in params:
                 thing.latest.pop(name, None)
@@ -53,7 +54,7 @@ def _send(thing):
     # a gateway names its sub-devices in a message of its own
     requests = of(getattr(thing.device, "parent", thing.device))
     topic = "thing/event/property/history/post"
-    thing.transmit(requests, topic, [_history(thing, entries)], id, entries[-1][0], len(entries))
+    thing.transmit(requests, topic, [_history(thing, found)], id, found[-1][0], len(found))
 
 
 def failed(thing, id, number, count, problem):
@@ -88,29 +89,29 @@ def report(thing, problem):
 def _due(outbox, thing):
     """(the entries of the next message, its id)."""
     if clock.server:
-        outbox.stamp(clock.utc() * 1000)
+        entries.stamp(outbox, clock.utc() * 1000)
     alone = outbox.numbers and outbox.numbers[0] <= thing.alone
-    entries = outbox.head(2 if alone else _GROUP)
-    if not entries:
-        return entries, 0
-    id = again = entries[0][4]
+    found = entries.head(outbox, 2 if alone else _GROUP)
+    if not found:
+        return found, 0
+    id = again = found[0][4]
     same = 1
-    while same < len(entries) and entries[same][4] == id:
+    while same < len(found) and found[same][4] == id:
         same += 1
     if alone and same > 1:
         same = 1
         again = 0
     if not again:
         id = next_id(thing.device)
-        outbox.sent(entries[0][0], id, entries[same - 1][0])
-    return entries[:same], id
+        entries.sent(outbox, found[0][0], id, found[same - 1][0])
+    return found[:same], id
 
 
-def _history(thing, entries):
+def _history(thing, found):
     """What happened to `thing`, each entry of the outbox with its time. `thing.latest` gets the properties' values."""
     properties = []
     events = []
-    for _, kind, params, time, _ in entries:
+    for _, kind, params, time, _ in found:
         if kind == "property":
             properties.append({name: point(params[name], time) for name in params})
             for name in params:

@@ -22,12 +22,12 @@ class Delivery:
     faults = 0  # messages in a row that were not acknowledged
     calm = 0  # nothing is sent again before this time
     last = 0  # the time of the newest entry
+    alone = 0  # entries up to this number go one by one: the platform, or memory, refused them together
 
     def __init__(self, device, outbox):
         self.device = device
         self.requests = of(device)
         self.outbox = outbox
-        self.alone = 0  # entries up to this number go one by one: the platform refused them together
         self.latest = {}  # identifier -> (value, time) that only history has had
         self.requests.duties.append(self._work)
         self.requests.connects.append(self._begin)
@@ -35,7 +35,7 @@ class Delivery:
     def put(self, kind, params, time=None):
         """Send an entry now, or keep it; whether it went out. ValueError: a time that is none, or it is too large."""
         if time is not None and (type(time) is not int or not 0 <= time < _END):
-            raise ValueError("a time is an integer, ms since 1970")
+            raise ValueError("a time is ms since 1970")
         if not time and clock.server:
             time = self.last = max(clock.utc() * 1000, self.last + 1)
         outbox = self.outbox
@@ -73,14 +73,12 @@ class Delivery:
         try:
             requests.send(topic, params, lambda data, problem: self.done(id, number, count, problem), id=id)
             return True
-        except AliotError:  # it was reported where it happened
+        except Exception as problem:
             self.requesting -= 1
             self.passed = 0
-            return False
-        except MemoryError:
-            self.requesting -= 1
-            self.passed = 0
-            raise
+            if not isinstance(problem, AliotError):
+                raise
+            return False  # it was reported where it happened
 
     def _work(self):
         """Send what waits; called at each poll."""

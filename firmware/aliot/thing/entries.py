@@ -9,8 +9,11 @@ from micropython import const
 _CLOCK = const(1000000000000)  # as in aliot.thing.outbox
 
 
-def head(outbox, count, after):
-    """As Outbox.head."""
+def head(outbox, count=1, after=0):
+    """The `count` oldest entries that wait, of those with a number above `after`: a list of tuples.
+
+    (number, kind, params, time, id): `time` None when it is not known, `id` 0 when it was never sent. StoreError.
+    """
     numbers = outbox.numbers
     first = 0
     while first < len(numbers) and numbers[first] <= after:
@@ -28,8 +31,12 @@ def head(outbox, count, after):
     return found
 
 
-def sent(outbox, first, id, last):
-    """As Outbox.sent."""
+def sent(outbox, first, id, last=0):
+    """The entries `first` to `last` (default: that one) are about to be sent in a message with this id.
+
+    StoreError: the file does not take it, and a message that is sent all the same has another id after a reset.
+    """
+    last = last or first
     if outbox.file:
         outbox.file.sent(first, last, id)
     mark(outbox, first, last, id)
@@ -43,7 +50,11 @@ def mark(outbox, first, last, id):
 
 
 def stamp(outbox, now):
-    """As Outbox.stamp."""
+    """The clock is set, and it is `now` (ms since 1970): what has no time and was never sent gets its own.
+
+    It is the time of its put; of an entry that an earlier start put into the file the latest that it can have been.
+    Returns how many got one; StoreError when the file does not take it.
+    """
     if now < _CLOCK:
         return 0
     now -= uptime()

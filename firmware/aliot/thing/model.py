@@ -15,6 +15,7 @@ a module are written `module:identifier`.
 from binascii import crc32
 from struct import unpack_from
 
+from aliot import load
 from aliot.thing.errors import ThingError
 from micropython import const
 
@@ -25,6 +26,15 @@ _BLOCK = const(256)  # bytes that are read at once for the CRC
 _LARGEST = const(8192)  # bytes of one feature
 _LONG = const(1 << 63)
 _DEEPEST = const(4)  # an array of structs, with a level to spare
+
+
+def opened(thing):
+    """The Model of a Thing; None where its table is damaged, which is a line of state, once."""
+    model = Model(thing.path)
+    if model.intact():
+        return model
+    thing.path = None
+    load("thing.backlog").report(thing, ThingError("damaged", model.path))
 
 
 class Model:

@@ -2,29 +2,29 @@
 
     outbox = Outbox(200, 16384, "/outbox")
     outbox.put("property", {"Temperature": 21.5}, time)     time in ms since 1970; None while the clock is not set
-    outbox.stamp(now)                                       once it is: the time of what has none
-    for number, kind, params, time, id in outbox.head(5):   the oldest ones
-        last = number
-    outbox.sent(first, id, last)                            before the message goes out
+    entries.stamp(outbox, now)                              once it is: the time of what has none
+    for number, kind, params, time, id in entries.head(outbox, 5):
+        last = number                                       the oldest ones
+    entries.sent(outbox, first, id, last)                   before the message goes out
     outbox.acknowledged(id)                                 when its reply has come
 
 What was sent keeps its id and its time. It is to be sent again, as it was, when the connection ended before its
 acknowledgement came; from a file also when the power went before the acknowledgement was written there.
 
-A file holds what put() has returned for wherever power goes: aliot.thing.outbox_file, which says what a write costs.
+`entries` is aliot.thing.entries. A file holds what put() has returned for wherever power goes: aliot.thing.outbox_file,
+which says what a write costs.
 Messages of property, event and history posts: application.md 3.2, 3.3 and 3.5.
 """
 
-import json
 from struct import pack
 
 from aliot import load
+from aliot.thing.requests import dumped
 from aliot.ticks import uptime
 from micropython import const
 
 _CLOCK = const(1000000000000)  # ms since 1970, in 2001: what is less is no time but an uptime
 _LARGEST = const(60000)  # bytes of one entry
-_SMALL = {"separators": (",", ":")}
 
 
 class Outbox:
@@ -63,7 +63,7 @@ class Outbox:
         if mark:
             time = uptime()
         kind = kind.encode()
-        entry = pack("<qB", time, len(kind)) + kind + json.dumps(params, **_SMALL).encode()
+        entry = pack("<qB", time, len(kind)) + kind + dumped(params).encode()
         size = len(entry)
         if size > min(self.size, _LARGEST):
             raise ValueError("%d bytes are more than the outbox holds" % size)
@@ -74,20 +74,6 @@ class Outbox:
         if mark:
             self.times[number] = time
         return number
-
-    def head(self, count=1, after=0):
-        """The `count` oldest entries that wait, of those with a number above `after`: a list of tuples.
-
-        (number, kind, params, time, id): `time` None when it is not known, `id` 0 when it was never sent. StoreError.
-        """
-        return load("thing.entries").head(self, count, after)
-
-    def sent(self, first, id, last=0):
-        """The entries `first` to `last` (default: that one) are about to be sent in a message with this id.
-
-        StoreError: the file does not take it, and a message that is sent all the same has another id after a reset.
-        """
-        load("thing.entries").sent(self, first, id, last or first)
 
     def acknowledged(self, id):
         """What was sent with this id has arrived; returns how many entries that ended, 0 for an id that nobody has."""
@@ -106,14 +92,6 @@ class Outbox:
         """Write the acknowledgements that wait to be written with others; StoreError."""
         if self.file:
             self.file.flush()
-
-    def stamp(self, now):
-        """The clock is set, and it is `now` (ms since 1970): what has no time and was never sent gets its own.
-
-        It is the time of its put; of an entry that an earlier start put into the file the latest that it can have been.
-        Returns how many got one; StoreError when the file does not take it.
-        """
-        return load("thing.entries").stamp(self, now)
 
     def add(self, number, id, size, place):
         """Take an entry in, for which the oldest make room."""

@@ -3,7 +3,7 @@
 import os
 
 from aliot import clock
-from aliot.thing import Outbox, Thing
+from aliot.thing import Outbox, Thing, entries
 from peer import Peer
 
 HEAP = "512K"
@@ -206,16 +206,19 @@ def test_entries_that_memory_is_too_short_for_are_read_one_by_one():
     peer.client = None
     for number in range(4):
         thing.post(T=number)
-    head = thing.outbox.head
+    head = entries.head
 
-    def short(count=1, after=0):
+    def short(outbox, count=1, after=0):
         if count > 2:
             raise MemoryError
-        return head(count, after)
+        return head(outbox, count, after)
 
-    thing.outbox.head = short
-    peer.connect()
-    peer.run(thing, 60000)
+    entries.head = short
+    try:
+        peer.connect()
+        peer.run(thing, 60000)
+    finally:
+        entries.head = head
     assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
 
 
