@@ -10,7 +10,7 @@ PARALLEL = -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo lint test bench soak lock clean
+.PHONY: doctor board console chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo lint test bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,9 +49,12 @@ BOARD_ARGS = $(if $(PORT),--port '$(PORT)') $(if $(BOARD),--board '$(BOARD)')
 FILE_ARGS = $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ROOT_ARGS) \
   $(if $(CERT),--cert '$(CERT)') $(if $(CONFIG),--config '$(CONFIG)') $(if $(FILES),--files '$(FILES)')
 
-board: setup  ## an emulated ESP32 on a free port, which it prints, with an emulated cloud beside it: FILES=
-	@$(PY) -m tools board --memory --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board \
+board: setup  ## an emulated ESP32 on a free port, an emulated cloud beside it, its console in a browser: FILES=
+	@$(PY) -m tools board --memory --flash build/board/flash.bin --efuses build/board/efuses.bin --play build/board --console \
 	  $(if $(FILES),--files '$(FILES)') $(ARGS)
+
+console: setup  ## an emulated cloud with example products; prints the address of its console for a browser
+	@$(PY) -m tools cloud --config tools/emulator/cloud/examples.toml --run-dir build/cloud --console $(ARGS)
 
 chip: $(STAMP)  ## our flash files on a QEMU with ESP32 and Wi-Fi, if you have one: QEMU= FIRMWARE=
 	@$(PY) -m tools chip $(if $(QEMU),--qemu '$(QEMU)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(ARGS)

@@ -19,7 +19,7 @@ from tools.image.identity import parse
 
 TEXT = (ROOT / "firmware/guides/application.md").read_text("utf-8")
 SECTION = TEXT.partition("\n### Each step by hand\n")[2].partition("\n## ")[0]
-LINES = re.findall(r"^curl -s (.*)$", SECTION, re.M)
+LINES = re.findall(r"^cloud (.*)$", SECTION, re.M)
 EXAMPLE = FOLDER / "examples/thermostat"
 
 
@@ -27,9 +27,10 @@ class Hand:
     """A person's shell: `line(text)` is what the line of the guide that has that text answers."""
 
     def __init__(self, play):
-        ports = json.loads((play.cloud / "ready.json").read_text())["ports"]
+        ready = json.loads((play.cloud / "ready.json").read_text())
+        self.cloud = f"http://127.0.0.1:{ready['ports']['admin']}/"
+        self.headers = {"Authorization": f"Bearer {ready['admin_token']}"}
         self.names = {
-            "CLOUD": f"http://127.0.0.1:{ports['admin']}",
             "PK": json.loads(play.cert.read_text())["product_key"],
             "DN": MAC.replace(":", ""),
         }
@@ -39,7 +40,8 @@ class Hand:
         words = shlex.split(line, comments=True)
         words = [re.sub(r"\$(\w+)", lambda name: self.names[name[1]], word) for word in words]
         data = words[2].encode() if len(words) > 1 else None
-        with urllib.request.urlopen(words[0], data, timeout=30) as answer:
+        request = urllib.request.Request(self.cloud + words[0], data, self.headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     @property
@@ -48,27 +50,27 @@ class Hand:
 
 
 def of_make_board():
-    """What `make board FILES=` says of the board's memory, as a Board takes it."""
+    """The arguments of `make board FILES=`."""
     _, commands, _ = make("board", f"FILES={EXAMPLE}")
     [command] = [line for line in commands.replace("\\\n", "").splitlines() if " -m tools board " in line]
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
-    args = parser.parse_args(shlex.split(command)[4:])
-    return {"sealed": True, "memory": args.memory, "heap": args.heap}
+    return parser.parse_args(shlex.split(command)[4:])
 
 
 @pytest.fixture
 def started(board, tmp_path):
     """(the board, online with the example, and a Hand)."""
+    args = of_make_board()
     with ExitStack() as stack:
-        play = stack.enter_context(companion_cloud.open_at(tmp_path / "play", MAC, EXAMPLE))
+        play = stack.enter_context(companion_cloud.open_at(tmp_path / "play", MAC, EXAMPLE, args.console))
         image = flash_image.build(
             identity=parse(json.loads(play.cert.read_text())),
             roots=[play.root],
             config=json.loads(play.config.read_text()),
             files=application.read(EXAMPLE).compiled(),
         )
-        made = board(image, mac=MAC, cloud=play.cloud, **of_make_board())
+        made = board(image, mac=MAC, cloud=play.cloud, sealed=True, memory=args.memory, heap=args.heap)
         made.access_point("emulated")
         made.start()
         stack.callback(made.power_off)
@@ -84,12 +86,12 @@ def test_a_reader_does_each_step(started):
     until(board, lambda: hand.values["Target"] == 21)
     assert hand.line("/service/Boost")["reply"]["data"] == {"accepted": 1}
     until(board, lambda: hand.values["Target"] == 22)
-    hand.line("/faults")
+    hand.line("faults -d")
     hand.line("/kick")
     board.wait_for("offline")
     hand.line("SetDeviceDesiredProperty")
     assert hand.values["Target"] == 22
     board.wait_for("connected", timeout=60)
     until(board, lambda: hand.values == {"Temperature": 19, "Target": 16, "Heating": 0})
-    topics = [one["topic"] for one in hand.line("/server_messages")]
+    topics = [one["topic"] for one in hand.line("server_messages")]
     assert any(topic.endswith("/thing/downlink/reply/message") for topic in topics)

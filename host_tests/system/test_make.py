@@ -1,12 +1,14 @@
 """`make` hears what a person types, or says in one line what to type instead."""
 
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from host_tests.support.paths import make
+from host_tests.support.paths import ROOT, make
 from tools import cli
 from tools.emulator.chip import companion_cloud
+from tools.emulator.cloud import config
 from tools.errors import UserError
 from tools.flash import port
 
@@ -101,3 +103,22 @@ def test_a_board_for_an_application_has_its_model_in_its_cloud(tmp_path):
 def test_the_flash_that_a_board_asks_for_names_the_application():
     there = companion_cloud.Playground(*map(Path, ("cloud", "ca.der", "cert.json", "config.json", "lamp")))
     assert any(line.endswith(" CONFIG=config.json FILES=lamp") for line in there.describe("rfc2217://x:1"))
+
+
+def test_a_board_s_cloud_has_a_console_whose_address_opens_it(tmp_path):
+    assert "--console" in make("board")[1]
+    with companion_cloud.open_at(tmp_path, "24:0a:c4:00:00:01", console=True) as there:
+        shown = [line.rpartition(" ")[2] for line in there.describe("rfc2217://x:1")]
+        assert shown[-1] == there.console
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(there.console) as page:
+            assert b"<h1>" in page.read()
+
+
+def test_make_console_serves_the_example_products():
+    command = make("console")[1].split()
+    assert "--console" in command
+    found = config.load(ROOT / command[command.index("--config") + 1])
+    assert {one.auth for one in found.products} == set(config.AUTHS)
+    assert {one.node for one in found.products} == set(config.NODES)
+    assert not any(one.product_secret for one in found.products)

@@ -19,13 +19,17 @@ REGION = "cn-shanghai"
 
 @dataclass(frozen=True)
 class Playground:
-    """Where things lie: the cloud's run directory, its root certificate, the identity, the settings, an application."""
+    """Where things lie: the cloud's run directory, its root certificate, the identity, the settings, an application.
+
+    `console` is the address that opens the cloud's console, once; None without one.
+    """
 
     cloud: Path
     root: Path
     cert: Path
     config: Path
     files: Path | None = None
+    console: str | None = None
 
     def describe(self, url: str) -> Iterator[str]:
         """What to type in another shell."""
@@ -33,13 +37,18 @@ class Playground:
         files = f" FILES={self.files}" if self.files else ""
         yield f"  make flash PORT={url} ROOT={self.root} CERT={self.cert} CONFIG={self.config}{files}"
         yield f"  make repl PORT={url}"
+        if self.console:
+            yield f"the cloud's console for a browser of this machine (the address opens it once): {self.console}"
 
 
 @contextmanager
-def open_at(folder: str | Path, mac: str, files: str | Path | None = None) -> Iterator[Playground]:
+def open_at(
+    folder: str | Path, mac: str, files: str | Path | None = None, console: bool = False
+) -> Iterator[Playground]:
     """Run a cloud in `folder` that knows one product with dynamic registration; its secrets are made here.
 
-    The product has the model of the application in the folder `files`, if there is one. UserError when it is wrong.
+    The product has the model of the application in the folder `files`, if there is one. With `console`
+    the cloud has one, and its admin API asks for the token of ready.json. UserError when something is wrong.
     """
     folder = Path(folder)
     model = _model(Path(files)) if files else None
@@ -74,11 +83,13 @@ def open_at(folder: str | Path, mac: str, files: str | Path | None = None) -> It
             ],
         },
         folder / "cloud",
+        console=console,
     )
     try:
         with cloud:
+            application = Path(files) if files else None
             yield Playground(
-                cloud.run_dir, folder / "cloud" / "ca.der", cert, config, Path(files) if files else None
+                cloud.run_dir, folder / "cloud" / "ca.der", cert, config, application, cloud.console_address
             )
     except CloudError as error:
         if "another cloud is running" in str(error):

@@ -61,6 +61,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--play", metavar="DIR", help="start an emulated cloud beside it in DIR, with an identity to burn"
     )
     parser.add_argument(
+        "--console", action="store_true", help="with --play: its cloud has its console for a browser, too"
+    )
+    parser.add_argument(
         "--files",
         metavar="FOLDER",
         help="an application: the product of --play's cloud has the model in its model.json, if there is one",
@@ -113,6 +116,10 @@ def run(args: Namespace) -> int | None:
         raise UserError("--baud-limit is a rate of 300 baud or more")
     if args.cloud and args.play:
         raise UserError("--play starts a cloud of its own; leave --cloud out")
+    if args.console and not args.play:
+        raise UserError(
+            "--console is that of the cloud of --play; 'python -m tools cloud --console' has one, too"
+        )
     if args.files and not args.play:
         raise UserError("--files is for the cloud of --play; a cloud of your own has its model in cloud.toml")
     if args.cloud and not Path(args.cloud).is_dir():
@@ -123,7 +130,9 @@ def run(args: Namespace) -> int | None:
     Path(args.flash).parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         play = stack.enter_context(
-            companion_cloud.open_at(args.play, args.mac, args.files) if args.play else nullcontext()
+            companion_cloud.open_at(args.play, args.mac, args.files, args.console)
+            if args.play
+            else nullcontext()
         )
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
