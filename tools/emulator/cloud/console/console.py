@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import anyio
 import uvicorn
-from starlette import routing
+from starlette import formparsers, routing  # noqa: F401  (formparsers: loaded now, too)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +26,7 @@ from tools.emulator.cloud.console.guard import Guard
 from tools.emulator.cloud.console.page import Refused, Region, Route
 from tools.emulator.cloud.console.rates import Rates
 from tools.emulator.cloud.console.templates import Templates
-from tools.emulator.cloud.console.visit import Visit
+from tools.emulator.cloud.console.visit import Unwritten, Visit
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.server import Server
@@ -63,6 +64,8 @@ class Console:
 
     async def start(self, port: int) -> int:
         """Listens on `port`, or on a free one for 0; returns which. Raises OSError."""
+        async with anyio.create_task_group():
+            pass  # what Starlette needs of anyio is loaded now: no request waits for it
         listening = socket.create_server((HOST, port))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
@@ -109,6 +112,7 @@ class Console:
                 return await self.show(visit, route)
             async with request.form(max_part_size=FILE_BYTES) as form:
                 visit.form = form
+                await asyncio.sleep(0)  # a large form has taken its time
                 return await self.change(visit, route)
 
         return answer
@@ -117,20 +121,20 @@ class Console:
         try:
             return await finished(route.handler(visit, **visit.names))
         except Refused as refusal:
-            return visit.render("refused.html", refusal.status, text=str(refusal))
+            return await finished(visit.render("refused.html", refusal.status, text=str(refusal)))
         except Exception as error:
-            return self.failed(visit, error)
+            return await self.failed(visit, error)
 
     async def change(self, visit: Visit, route: Route) -> Response:
         if not visit.session.permits(visit.form.get("csrf")):
-            return visit.render("refused.html", 403, text=visit.text("common.stale_form"))
+            return await finished(visit.render("refused.html", 403, text=visit.text("common.stale_form")))
         try:
             return await finished(route.handler(visit, **visit.names))
         except Refused as refusal:
             names = {name: quote(value, safe="") for name, value in visit.names.items()}
             return visit.refused(route.back.format(**names), str(refusal))
         except Exception as error:
-            return self.failed(visit, error)
+            return await self.failed(visit, error)
 
     async def static(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -141,14 +145,15 @@ class Console:
     async def missing(self, request: Request, error: object) -> Response:
         visit = Visit(self, request, request.scope["path"], {})
         status = getattr(error, "status_code", 404)
-        return visit.render("refused.html", status, text=visit.text("common.no_page"))
+        return await finished(visit.render("refused.html", status, text=visit.text("common.no_page")))
 
-    def failed(self, visit: Visit, error: Exception) -> Response:
+    async def failed(self, visit: Visit, error: Exception) -> Response:
         """A defect of the console: the log has its place, and no values."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
         self.instance.journal.event("request failed", where="console", path=visit.path, reason=reason)
-        return visit.render("refused.html", 500, text=visit.text("common.defect", reason=reason))
+        text = visit.text("common.defect", reason=reason)
+        return await finished(visit.render("refused.html", 500, text=text))
 
     # ---- regions
 
@@ -163,4 +168,6 @@ class Console:
 
 
 async def finished(answer: Any) -> Response:
-    return await answer if inspect.isawaitable(answer) else answer
+    """What a page's function answers, a coroutine or not; a page is written."""
+    found = await answer if inspect.isawaitable(answer) else answer
+    return await found.write() if isinstance(found, Unwritten) else found

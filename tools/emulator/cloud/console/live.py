@@ -43,7 +43,7 @@ async def follow(visit: Visit, regions: list[Region]) -> AsyncIterator[str]:
             if loop.time() < due[one.name]:
                 continue
             due[one.name] = loop.time() + one.every
-            html = rendered(visit, one)
+            html = await rendered(visit, one)
             if html != sent.get(one.name):
                 sent[one.name], spoken = html, loop.time()
                 yield f"event: region\ndata: {json.dumps({'name': one.name, 'html': html})}\n\n"
@@ -54,8 +54,8 @@ async def follow(visit: Visit, regions: list[Region]) -> AsyncIterator[str]:
         await asyncio.sleep(TICK)
 
 
-def rendered(visit: Visit, region: Region) -> str:
+async def rendered(visit: Visit, region: Region) -> str:
     try:
-        return visit.console.templates.render_region(visit, region)
+        return await visit.console.templates.render_region(visit, region)
     except Refused as refusal:  # what the page is about was deleted
         return visit.console.templates.environment.from_string("<p>{{ text }}</p>").render(text=refusal)

@@ -36,7 +36,7 @@ class Region:
     path: str
     name: str
     template: str
-    context: Callable[..., dict[str, Any]]
+    context: Callable[..., Any]  # a dict, or a coroutine of one
     every: float
 
 
@@ -68,7 +68,7 @@ class Page:
     def region(self, path: str, template: str, every: float = 1.0) -> Callable[[Handler], Handler]:
         """Registers what a template of a region needs; `{{ region("its name") }}` places it on the page.
 
-        The function is no coroutine and takes at most a few milliseconds, whatever the cloud holds.
+        The function may be a coroutine; it holds the loop for a few milliseconds at most, whatever the cloud holds.
         """
 
         def keep(function: Handler) -> Handler:

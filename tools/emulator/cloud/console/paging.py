@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.console.visit import Visit
 
 ROWS = 50
-TURN = 0.002  # seconds that a search runs before others have their turn
-BATCH = 100  # entries between two looks at the clock
+TURN = 0.002  # seconds
 T = TypeVar("T")
+
+
+class Turn:
+    """Long work in the cloud's loop: `pause` lets others have their turn after `TURN` seconds of it."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+
+    async def pause(self) -> None:
+        if time.perf_counter() - self.start > TURN:
+            await asyncio.sleep(0)
+            self.start = time.perf_counter()
 
 
 class Paging:
@@ -37,10 +48,15 @@ def matches(wanted: str, *texts: str) -> bool:
 
 async def search(entries: Iterable[T], keep: Callable[[T], bool]) -> list[T]:
     """What `keep` takes of a snapshot of `entries`, however many; others have their turn meanwhile."""
-    snapshot, kept, start = list(entries), [], time.perf_counter()
-    for at in range(0, len(snapshot), BATCH):
-        kept += [one for one in snapshot[at : at + BATCH] if keep(one)]
-        if time.perf_counter() - start > TURN:
-            await asyncio.sleep(0)
-            start = time.perf_counter()
+    kept: list[T] = []
+    async for piece in pieces(entries):
+        kept += [one for one in piece if keep(one)]
     return kept
+
+
+async def pieces(entries: Iterable[T], size: int = 100) -> AsyncIterator[list[T]]:
+    """A snapshot of `entries`, `size` at a time, with pauses between them."""
+    snapshot, turn = list(entries), Turn()
+    for at in range(0, len(snapshot), size):
+        yield snapshot[at : at + size]
+        await turn.pause()

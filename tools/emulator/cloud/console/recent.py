@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Reversible
+from collections.abc import Callable, Iterable, Reversible, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-LOOKED_AT = 20_000  # entries of a journal that one request goes through
+from tools.emulator.cloud.console.paging import Turn
+
+if TYPE_CHECKING:
+    from tools.emulator.cloud.console.visit import Visit
+
+LOOKED_AT = 10_000  # entries of a journal that one request goes through
 WRONG = {
     "alert received",
     "closed by the platform",
@@ -41,6 +46,35 @@ def newest(
     if before is not None:
         within = (one for one in within if number(one) < before)
     return list(islice((one for one in islice(within, LOOKED_AT) if keep(one)), limit))
+
+
+async def latest(
+    visit: Visit,
+    name: str,
+    entries: Sequence[Any],
+    keep: Callable[[Any], bool],
+    limit: int,
+    before: int | None = None,
+) -> list[Any]:
+    """As `newest`, through all entries however many; others have their turn meanwhile.
+
+    What was found under `name` is remembered for the visit, so that a live region looks only at what has come since.
+    """
+    seen, rows = visit.remembered.get(name, (0, []))
+    if not entries or number(entries[-1]) == seen:
+        return rows
+    snapshot, turn = list(entries), Turn()
+    fresh: list[Any] = []
+    for at, entry in enumerate(reversed(snapshot)):
+        if number(entry) <= seen or len(fresh) == limit:
+            break
+        if (before is None or number(entry) < before) and keep(entry):
+            fresh.append(entry)
+        if at % 200 == 0:
+            await turn.pause()
+    rows = (fresh + rows)[:limit]
+    visit.remembered[name] = number(snapshot[-1]), rows
+    return rows
 
 
 def number(entry: Any) -> int:

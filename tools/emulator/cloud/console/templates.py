@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.emulator.cloud.console import plots, words
+from tools.emulator.cloud.console.paging import Turn
 from tools.emulator.cloud.console.visit import THEMES, address
 from tools.secrets import mask
 
@@ -55,17 +58,21 @@ class Templates:
         for name in self.environment.list_templates():
             self.environment.get_template(name)  # compiled now: no request waits for it
 
-    def render(self, visit: Visit, template: str, context: dict[str, Any]) -> str:
-        return self.environment.get_template(template).render(
-            visit=visit, t=visit.text, region=visit.region, csrf=csrf_of(visit), **context
-        )
+    async def render(self, visit: Visit, template: str, **context: Any) -> str:
+        """The HTML of a template, written piece by piece: others have their turn meanwhile."""
+        pieces, turn = [], Turn()
+        known = {"visit": visit, "t": visit.text, "csrf": csrf_of(visit), **context}
+        for piece in self.environment.get_template(template).generate(known):
+            pieces.append(piece)
+            await turn.pause()
+        return "".join(pieces)
 
-    def render_region(self, visit: Visit, region: Region) -> str:
+    async def render_region(self, visit: Visit, region: Region) -> str:
         """The HTML inside a region, as the page and the live updates have it."""
-        context = region.context(visit, **visit.names)
-        return self.environment.get_template(region.template).render(
-            visit=visit, t=visit.text, csrf=csrf_of(visit), **context
-        )
+        found = region.context(visit, **visit.names)
+        context = await found if inspect.isawaitable(found) else found
+        await asyncio.sleep(0)
+        return await self.render(visit, region.template, **context)
 
 
 def address_of(path: str, query: dict[str, Any]) -> str:

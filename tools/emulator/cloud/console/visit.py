@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from tools.emulator.cloud import web
 from tools.emulator.cloud.console import words
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 4096  # of what was typed into one field of a refused form
 THEMES = ("auto", "light", "dark")
+PLACE = '<div class="region" data-region="{}">{}</div>'
 
 
 class Visit:
@@ -37,6 +38,7 @@ class Visit:
         self.names: dict[str, Any] = dict(request.path_params)
         self.session: Session = request.scope["session"]
         self.form = FormData()
+        self.remembered: dict[str, Any] = {}  # from one update of a region to the next
         cookies = request.cookies
         self.language = words.chosen(
             cookies.get("console_language"), request.headers.get("accept-language", "")
@@ -118,18 +120,11 @@ class Visit:
     # ---- the answer
 
     def render(self, template: str, code: int = 200, **context: Any) -> Response:
-        """The page of a template in `templates/`."""
-        kept = self.session.kept
-        more = {"notices": self.session.notices, "typed": lambda name: kept.get(name, ""), "code": code}
-        html = self.console.templates.render(self, template, {**more, **context})
+        """The page of a template in `templates/`, with the regions that it has."""
+        notices, kept = self.session.notices, self.session.kept
         self.session.notices, self.session.kept = [], {}
-        return HTMLResponse(html, code)
-
-    def region(self, name: str) -> Markup:
-        """The region of that name, for the page's template."""
-        found = next(one for one in self.console.regions_at(self.path) if one.name == name)
-        html = self.console.templates.render_region(self, found)
-        return Markup('<div class="region" data-region="{}">{}</div>').format(name, Markup(html))
+        more = {"notices": notices, "typed": lambda name: kept.get(name, ""), "code": code}
+        return Unwritten(self, template, {**more, **context}, code)
 
     def done(self, to: str, key: str, **values: Any) -> Response:
         """After a form: the page at `to`, which shows a sentence of the catalogue."""
@@ -148,15 +143,33 @@ class Visit:
         }
         return RedirectResponse(to, 303)
 
-    def download(self, name: str, data: bytes, kind: str = "text/csv; charset=utf-8") -> Response:
+    def download(
+        self, name: str, data: bytes | AsyncIterator[bytes], kind: str = "text/csv; charset=utf-8"
+    ) -> Response:
         """A file for the browser to save, under a name out of letters, digits and - _ . only."""
-        return Response(
-            data, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=kind
-        )
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        if isinstance(data, bytes):
+            return Response(data, headers=headers, media_type=kind)
+        return StreamingResponse(data, headers=headers, media_type=kind)
 
     def pages(self) -> Iterable[Page]:
         """What the navigation shows."""
         return [page for page in self.console.pages if page.order]
+
+
+class Unwritten(Response):
+    """A page whose HTML is yet to be written, which takes its time."""
+
+    def __init__(self, visit: Visit, template: str, context: dict[str, Any], code: int):
+        super().__init__()
+        self.visit, self.template, self.context, self.code = visit, template, context, code
+
+    async def write(self) -> Response:
+        console, visit = self.visit.console, self.visit
+        regions = console.regions_at(visit.path) if self.code == 200 else []
+        html = {one.name: await console.templates.render_region(visit, one) for one in regions}
+        self.context["region"] = lambda name: Markup(PLACE).format(name, Markup(html[name]))
+        return HTMLResponse(await console.templates.render(visit, self.template, **self.context), self.code)
 
 
 def address(*steps: str, **query: Any) -> str:

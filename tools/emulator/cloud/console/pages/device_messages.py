@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.console.page import Page
 from tools.emulator.cloud.console.pages.device import AT, frame
-from tools.emulator.cloud.console.recent import LOOKED_AT, newest
+from tools.emulator.cloud.console.recent import latest
 from tools.emulator.cloud.console.visit import address
 
 if TYPE_CHECKING:
@@ -34,17 +34,19 @@ def show(visit: Visit, pk: str, dn: str) -> Response:
 
 
 @page.region(AT + "/messages", "device/message_rows.html", every=0.25)
-def messages(visit: Visit, pk: str, dn: str) -> dict[str, Any]:
+async def messages(visit: Visit, pk: str, dn: str) -> dict[str, Any]:
     """The newest messages of the device, or those before the number that the query names."""
     direction, topic = visit.query.get("direction", ""), visit.query.get("topic", "")
-    found = newest(
+    found = await latest(
+        visit,
+        "messages",
         visit.instance.journal.messages,
         lambda one: one[4] == dn and one[3] == pk and direction in ("", one[2]) and topic in one[5],
         SHOWN,
         visit.number("before", 0) or None,
     )
     older = {**visit.query, "before": found[-1][0]} if len(found) == SHOWN else None
-    return {"messages": found, "most": PAYLOAD_BYTES, "older": older, "looked_at": LOOKED_AT}
+    return {"messages": found, "most": PAYLOAD_BYTES, "older": older}
 
 
 @page.post(AT + "/messages/publish", back=AT + "/messages")

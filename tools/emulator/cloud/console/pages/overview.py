@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.console.page import Page
-from tools.emulator.cloud.console.recent import details, newest, went_wrong
+from tools.emulator.cloud.console.recent import details, latest, went_wrong
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -46,6 +46,6 @@ def rates(visit: Visit) -> dict[str, Any]:
 
 
 @page.region("/", "overview/wrong.html")
-def wrong(visit: Visit) -> dict[str, Any]:
-    events = newest(visit.instance.journal.events, went_wrong, SHOWN)
+async def wrong(visit: Visit) -> dict[str, Any]:
+    events = await latest(visit, "wrong", visit.instance.journal.events, went_wrong, SHOWN)
     return {"events": [(event, details(event)) for event in events]}

@@ -12,13 +12,13 @@ from tools import spreadsheet
 from tools.emulator.cloud import topics
 from tools.emulator.cloud.config import NAME_RULE
 from tools.emulator.cloud.console.page import Page, Refused
-from tools.emulator.cloud.console.paging import Paging, matches, search
+from tools.emulator.cloud.console.paging import Paging, matches, pieces, search
 from tools.emulator.cloud.console.visit import address
 from tools.emulator.cloud.identifier import DEVICE_NAME
 from tools.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from starlette.responses import Response
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 page = Page("product")
 AT = "/products/{pk}"
-PIECE = 100  # devices that are created between two turns of others
+PIECE = 25  # devices that are created between two turns of others
 NAMES_MAX = 10_000  # of one batch, as the console of the platform takes it
 STATUSES = ("online", "offline", "inactive", "disabled")
 
@@ -99,10 +99,9 @@ async def add_devices(visit: Visit, pk: str) -> Response:
     """Devices by the names typed in, by a CSV, or so many with names of their own."""
     names = names_in(visit, visit.field("names"), await visit.file("csv"))
     product = visit.product(pk)
-    check_names(visit, names, product.devices)
-    for at in range(0, len(names), PIECE):
-        await visit.admin("POST", f"/products/{pk}/devices", {"device_names": names[at : at + PIECE]})
-        await asyncio.sleep(0)
+    await check_names(visit, names, product.devices)
+    async for piece in pieces(names, PIECE):
+        await visit.admin("POST", f"/products/{pk}/devices", {"device_names": piece})
     visit.session.values["batch", pk] = names
     return visit.done(address("products", pk), "product.added", n=len(names))
 
@@ -124,13 +123,15 @@ def names_in(visit: Visit, typed: str, data: bytes) -> list[str]:
     return names
 
 
-def check_names(visit: Visit, names: list[str], known: Any) -> None:
+async def check_names(visit: Visit, names: list[str], known: Any) -> None:
     """Raises `Refused` before the first device is created, so that a batch comes whole or not at all."""
-    for name in names:
-        if not DEVICE_NAME.fullmatch(name):
-            raise Refused(f"DeviceName {name[:40]!r} {NAME_RULE}")
-        if name in known:
-            raise Refused(visit.text("product.there_already", name=name))
+    async for piece in pieces(names):
+        for name in piece:
+            if not DEVICE_NAME.fullmatch(name):
+                raise Refused(f"DeviceName {name[:40]!r} {NAME_RULE}")
+            if name in known:
+                raise Refused(visit.text("product.there_already", name=name))
+    await asyncio.sleep(0)
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise Refused(visit.text("product.twice", name=name))
@@ -148,11 +149,16 @@ async def download(visit: Visit, pk: str) -> Response:
     return visit.download(f"{pk}-devices.csv", secrets_csv(devices))
 
 
-def secrets_csv(devices: Iterable[Device]) -> bytes:
+async def secrets_csv(devices: Iterable[Device]) -> AsyncIterator[bytes]:
+    """The lines of the CSV, some at a time."""
+    yield line_of(["DeviceName", "DeviceSecret", "ProductKey"])
+    async for piece in pieces(devices):
+        yield b"".join(line_of([one.device_name, one.secret, one.product_key]) for one in piece)
+
+
+def line_of(cells: list[str]) -> bytes:
     file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["DeviceName", "DeviceSecret", "ProductKey"])
-    writer.writerows([one.device_name, one.secret, one.product_key] for one in devices)
+    csv.writer(file).writerow(cells)
     return file.getvalue().encode()
 
 

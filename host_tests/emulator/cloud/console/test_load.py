@@ -1,0 +1,81 @@
+"""20,000 devices and a full journal: each page comes, and none holds the cloud's loop for long."""
+
+import asyncio
+import gc
+import time
+
+import pytest
+
+from host_tests.support.cloud.client import DN, PK, settings
+from host_tests.support.cloud.console import Visitor
+from host_tests.support.cloud.thing import TSL
+from tools.emulator.cloud.console import page
+
+CLOUD = settings()
+DEVICES, STEP, ENTRIES, POINTS = 20_000, 500, 50_000, 2_000
+TURN = 0.005  # seconds of the processor's time between two turns of others
+TRIES = 3  # the best of them counts: the machine has other work
+PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
+QUERIES = [f"/products/{PK}?search=19999", f"/products/{PK}?status=online", f"/products/{PK}?page=400",
+           f"/products/{PK}/devices/{DN}/messages?topic=nothing"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loaded(cloud):
+    """A visitor of a cloud that has much."""
+    cloud.admin("POST", f"/products/{PK}/tsl", TSL)
+    for at in range(0, DEVICES, STEP):
+        names = [f"many_{number:05}" for number in range(at, at + STEP)]
+        cloud.admin("POST", f"/products/{PK}/devices", {"device_names": names})
+
+    async def fill():
+        journal, store = cloud.instance.journal, cloud.instance.store
+        for number in range(ENTRIES):
+            names = PK, DN if number % 100 == 0 else f"many_{number % 500:05}"
+            topic = "/sys/{}/{}/thing/event/property/post".format(*names)
+            journal.message("up", *names, topic, b'{"id":"1","params":{"Temp":21.5,"Switch":1}}', qos=1)
+            journal.event("online", pk=names[0], dn=names[1], code=200)
+        moments = [1_796_000_000_000 + 1000 * second for second in range(POINTS)]
+        store.add_points(PK, DN, "property", [("Temp", one, one % 7) for one in moments], 0)
+        store.save_state(PK, DN, "properties", {"Temp": [21, moments[-1]]})
+
+    cloud.call(fill())
+    return Visitor(cloud).enter()
+
+
+@pytest.fixture
+def turns(monkeypatch):
+    """The processor's time of each turn of the loop so far."""
+    found, run = [], asyncio.Handle._run
+
+    def timed(handle):
+        start = time.thread_time()
+        run(handle)
+        found.append(time.thread_time() - start)
+
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    gc.disable()  # a collection strikes anywhere, and has nothing to do with the page
+    yield found
+    gc.enable()
+
+
+@pytest.mark.parametrize("path", [one for one in PATHS if "{dn}/subdevices" not in one] + QUERIES)
+def test_no_page_holds_the_loop(cloud, loaded, turns, path):
+    worst = []
+    for _ in range(TRIES):
+        turns.clear()
+        assert loaded.get(path.format(pk=PK, dn=DN)).status == 200
+        cloud.call(asyncio.sleep(0))  # the turn that answered has come to its end
+        worst.append(max(turns))
+    assert min(worst) < TURN, [f"{1000 * one:.1f} ms" for one in worst]
+
+
+def test_the_secrets_of_all_devices_do_not_hold_the_loop_either(cloud, loaded, turns):
+    worst = []
+    for _ in range(TRIES):
+        turns.clear()
+        body = loaded.send(f"/products/{PK}/devices.csv", which="all").body
+        assert len(body.splitlines()) == 1 + DEVICES + 1
+        cloud.call(asyncio.sleep(0))
+        worst.append(max(turns))
+    assert min(worst) < TURN, [f"{1000 * one:.1f} ms" for one in worst]
