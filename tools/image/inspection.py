@@ -135,6 +135,8 @@ def _shown(name, tag, value):
 
 
 def _text(tag, value):
+    if tag == record.KEY_BLOCK:
+        return f"the secret is in KEY{value[0] if value else '?'} and cannot be read"
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:
