@@ -65,7 +65,7 @@ class KeyBlock:
 
         CredentialError for another method, and `key.purpose`; AliotError `key.busy`, `key.unsure`.
         """
-        _check(method)
+        _sha256_only(method)
         last = problem = None
         for _ in range(_RUNS):
             try:
@@ -87,7 +87,7 @@ def burned(fields, mac):
     kind = fields.get(record.KIND)
     if kind not in (b"device", b"product"):
         raise CredentialError("only a DeviceSecret or a ProductSecret can lie in a key block")
-    _check(fields.get(record.SIGN_METHOD, b"hmacsha256").decode())
+    _sha256_only(fields.get(record.SIGN_METHOD, b"hmacsha256").decode())
     key = KeyBlock(int.from_bytes(fields[record.KEY_BLOCK], "little"))
     fields = {tag: fields[tag] for tag in fields if tag != record.KEY_BLOCK}
     fields[record.DEVICE_SECRET if kind == b"device" else record.PRODUCT_SECRET] = b"-"
@@ -99,7 +99,7 @@ def burned(fields, mac):
     return made
 
 
-def _check(method):
+def _sha256_only(method):
     if method.lower() != "hmacsha256":
         raise CredentialError("a key in eFuse signs with hmacsha256, not with %s" % method)
 
