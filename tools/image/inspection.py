@@ -185,6 +185,8 @@ def _vfs_lines(part):
             yield f"{'also there' if index else 'runs'}: {text}"
         if part["updates"]:
             yield "golden: what a cable brought"
+        elif "/boot.py" in part["files"]:
+            yield "runs: the golden tree, what a cable brought"
         for name in part["update_keys"]:
             yield f"key for updates: {name}"
         if part["platform_key"]:
