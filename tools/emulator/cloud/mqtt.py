@@ -52,6 +52,7 @@ class MqttPeer(Handler):
         self.session = None
         self.registering = False
         self.names = (None, None)
+        self.client_id = ""  # of the CONNECT, without what follows the first pipe
         self.keep_alive = 0
         self.heard = 0.0
         self.timer = None
@@ -99,7 +100,12 @@ class MqttPeer(Handler):
 
     def note(self, event: str, **fields: Any) -> None:
         self.instance.journal.event(
-            event, where=self.link.listener.where, pk=self.names[0], dn=self.names[1], **fields
+            event,
+            where=self.link.listener.where,
+            pk=self.names[0],
+            dn=self.names[1],
+            client_id=self.client_id or None,
+            **fields,
         )
 
     # ---- CONNECT
@@ -112,6 +118,7 @@ class MqttPeer(Handler):
         if fault and fault.kind == "refuse":
             return self.refuse(Connack(fault["code"]), "a fault", None)
         verdict = self.decide(packet)
+        self.client_id = verdict.client_id
         if verdict.product_key:
             self.names = (verdict.product_key, verdict.device_name)
             self.link.identify(self.instance.account(*self.names))
