@@ -361,11 +361,21 @@ def armed(app: AdminApp, request: Request) -> list[dict[str, Any]]:
 def arm(app: AdminApp, request: Request) -> list[dict[str, Any]]:
     values = request.json()
     made = [faults.read(one) for one in (values if isinstance(values, list) else [values])]
-    app.instance.faults.armed += made
+    app.instance.faults.arm(made)
     return [fault.show() for fault in made]
 
 
 @route("DELETE", "/faults")
 def disarm(app: AdminApp, request: Request) -> dict[str, str]:
     app.instance.faults.armed.clear()
+    return {"done": "cleared"}
+
+
+@route("DELETE", "/faults/{number}")
+def disarm_one(app: AdminApp, request: Request, number: str) -> dict[str, str]:
+    armed = app.instance.faults.armed
+    found = next((one for one in armed if str(one.number) == number), None)
+    if found is None:
+        raise BadRequest(404, f"no fault {number} is armed")
+    armed.remove(found)
     return {"done": "cleared"}

@@ -131,7 +131,10 @@ ENDING = ("close", "reset", "half_open", "silent")
 
 @dataclass(eq=False)
 class Fault:
-    """An armed fault; `left` is how often it still strikes, None for ever; `skip` how many it lets pass."""
+    """An armed fault; `left` is how often it still strikes, None for ever; `skip` how many it lets pass.
+
+    `number` is its name among those that were armed since the start.
+    """
 
     where: str
     when: str
@@ -142,6 +145,7 @@ class Fault:
     dn: str | None = None
     topic: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
 
     def __getitem__(self, name):
         return self.parameters[name]
@@ -153,6 +157,7 @@ class Fault:
 
     def show(self) -> dict[str, Any]:
         return {
+            "number": self.number,
             "where": self.where,
             "when": self.when,
             "kind": self.kind,
@@ -165,6 +170,25 @@ class Fault:
         }
 
 
+def kinds(where: str, when: str) -> list[str]:
+    """The kinds that can strike at a stage of a listener."""
+    return [
+        kind
+        for kind, (stages, _) in KINDS.items()
+        if when in stages and where in ONLY.get(kind, (where,)) and (where != "ntp" or kind in NTP_KINDS)
+    ]
+
+
+def parameters(when: str, kind: str) -> dict[str, Parameter]:
+    """The parameters of a kind, as they are at a stage."""
+    found = dict(KINDS[kind][1])
+    if kind == "refuse" and when in (*GATEWAY_STAGES, *CENTRE_STAGES):
+        found["code"] = Parameter(int, PLATFORM_CODE)
+    if kind in ("spoil", "framing"):
+        found["what"] = Parameter(str, choices=tuple(SPOILS[when]) if kind == "spoil" else framings(when))
+    return found
+
+
 def read(values: dict[str, Any]) -> Fault:
     """The `Fault` that a JSON object asks for; raises ValueError saying what is wrong."""
     if not isinstance(values, dict):
@@ -172,16 +196,8 @@ def read(values: dict[str, Any]) -> Fault:
     values = dict(values)
     where = choose(values, "where", STAGES)
     when = choose(values, "when", STAGES[where])
-    allowed = [
-        kind
-        for kind, (stages, _) in KINDS.items()
-        if when in stages and where in ONLY.get(kind, (where,)) and (where != "ntp" or kind in NTP_KINDS)
-    ]
-    kind = choose(values, "kind", allowed)
-    if kind == "refuse" and when in (*GATEWAY_STAGES, *CENTRE_STAGES):
-        values.setdefault("code", PLATFORM_CODE)
-    if kind in ("spoil", "framing"):
-        choose(dict(values), "what", tuple(SPOILS[when]) if kind == "spoil" else framings(when))
+    kind = choose(values, "kind", kinds(where, when))
+    known = parameters(when, kind)
     fault = Fault(
         where,
         when,
@@ -192,12 +208,12 @@ def read(values: dict[str, Any]) -> Fault:
         typed(values, "dn", Parameter(str)),
         typed(values, "topic", Parameter(str)) if when in MESSAGES else None,
     )
-    for name, parameter in KINDS[kind][1].items():
+    for name, parameter in known.items():
         fault.parameters[name] = (whole if parameter.type is int else typed)(values, name, parameter)
     if values:
         raise ValueError(
             f"{', '.join(sorted(values))}: not known for kind {kind}; it takes "
-            f"{', '.join((*KINDS[kind][1], 'times', 'after', 'pk', 'dn'))}"
+            f"{', '.join((*known, 'times', 'after', 'pk', 'dn'))}"
         )
     return fault
 
@@ -234,6 +250,14 @@ class Faults:
     def __init__(self, journal):
         self.journal = journal
         self.armed = []
+        self.count = 0  # that were ever armed
+
+    def arm(self, found: list[Fault]) -> None:
+        """Arms faults, behind those that are armed already."""
+        for fault in found:
+            self.count += 1
+            fault.number = self.count
+        self.armed += found
 
     def take(
         self, where: str, when: str, pk: str | None = None, dn: str | None = None, topic: str | None = None
@@ -253,6 +277,8 @@ class Faults:
                 fault.left -= 1
                 if not fault.left:
                     self.armed.remove(fault)
-            self.journal.event("fault", where=where, when=when, kind=fault.kind, pk=pk, dn=dn)
+            self.journal.event(
+                "fault", where=where, when=when, kind=fault.kind, number=fault.number, pk=pk, dn=dn
+            )
             return fault
         return None
