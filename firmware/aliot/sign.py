@@ -1,6 +1,7 @@
 """Canonical content and HMAC; direct.md 1.2 and 2.2. Pure."""
 
 import hashlib
+from binascii import hexlify
 
 
 def canonical(fields):
@@ -20,7 +21,7 @@ def hmac_hex(method, key, text):
         raise ValueError("sign method %s is not known" % method)
     if isinstance(key, str):
         key = key.encode()
-    return hmac(digest, key, text.encode()).hex()
+    return hexlify(hmac(digest, key, text.encode())).decode()
 
 
 def hmac(digest, key, text):

@@ -21,7 +21,8 @@ CLOUD["product"] += [
     {"product_key": SPK, "name": "Sensor", "node": "subdevice", "device": [{"device_name": "sub_0001"}]},
 ]
 PICTURES = ROOT / "build" / "console"
-NAMES = {"pk": PK, "dn": DN}  # what stands for a name in a path
+# what stands for a name in a path
+NAMES = {"pk": PK, "dn": DN, "where": "mqtt_tls", "when": "reply", "kind": "late"}
 OTHERS = {"/products/{pk}/devices/{dn}/subdevices": {"pk": GPK, "dn": GDN}}  # and in these
 PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
@@ -53,6 +54,9 @@ def looked_at(cloud, chromium):
         subdevice = {"product_key": SPK, "device_name": "sub_0001"}
         cloud.admin("POST", f"/devices/{GPK}/{GDN}/topology", {"subdevices": [subdevice]})
         device.send(Publish(f"/{PK}/other/user/x", b"1", 0))
+        device.send(Publish(T + "thing/network/abc", b"{}", 0))
+        cloud.arm("mqtt_tcp", "ping", "delay", times=None, pk=PK, dn=DN)
+        cloud.arm("https", "register", "cut", bytes=40, after=3)
         with opened(chromium, viewport=WIDE) as browser:
             visitor = Visitor(cloud)
             browser.goto(visitor.address())
