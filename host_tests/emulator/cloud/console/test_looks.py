@@ -22,7 +22,7 @@ CLOUD["product"] += [
 ]
 PICTURES = ROOT / "build" / "console"
 # what stands for a name in a path
-NAMES = {"pk": PK, "dn": DN, "where": "mqtt_tls", "when": "reply", "kind": "late"}
+NAMES = {"pk": PK, "dn": DN, "where": "mqtt_tls", "when": "reply", "kind": "late", "number": "1"}
 OTHERS = {"/products/{pk}/devices/{dn}/subdevices": {"pk": GPK, "dn": GDN}}  # and in these
 PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
@@ -31,6 +31,20 @@ WIDEST = """[...document.querySelectorAll("main *")]
     .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest(".table, pre, svg"))
     .map((one) => one.outerHTML.slice(0, 120))"""
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+BOOTED = {"aliot": "boot", "device_name": DN, "mac": "240ac45e0001", "nvs": "ok", "littlefs": "ok"}
+PRINTED = [BOOTED, {"aliot": "wifi", "network": "emulated", "up": True}, {"aliot": "connected", "port": 443}]
+
+
+def put_board(cloud):
+    """A board of the simulator that has printed something; it has no process."""
+    simulator = cloud.server.console.simulator
+    board = simulator.new("unique", PK, DN)
+    lines = "".join(json.dumps(one) + "\r\n" for one in PRINTED)
+    for event in ({"ready": ""}, {"power": True}, {"console": lines}):
+        board.take(json.dumps(event).encode())
+    simulator.boards[board.number] = board
 
 
 def envelope(params):
@@ -57,6 +71,7 @@ def looked_at(cloud, chromium):
         device.send(Publish(T + "thing/network/abc", b"{}", 0))
         cloud.arm("mqtt_tcp", "ping", "delay", times=None, pk=PK, dn=DN)
         cloud.arm("https", "register", "cut", bytes=40, after=3)
+        put_board(cloud)
         with opened(chromium, viewport=WIDE) as browser:
             visitor = Visitor(cloud)
             browser.goto(visitor.address())

@@ -25,6 +25,7 @@ from tools.emulator.cloud.console.access import Access
 from tools.emulator.cloud.console.guard import Guard
 from tools.emulator.cloud.console.page import Refused, Region, Route
 from tools.emulator.cloud.console.rates import Rates
+from tools.emulator.cloud.console.simulator.boards import Simulator
 from tools.emulator.cloud.console.templates import Templates
 from tools.emulator.cloud.console.visit import Unwritten, Visit
 
@@ -51,6 +52,7 @@ class Console:
     def __init__(self, server: Server):
         self.server, self.instance = server, server.instance
         self.access, self.templates, self.rates = Access(), Templates(), Rates(server.instance)
+        self.simulator = Simulator(server.run_dir)
         self.catalogues = {language: words.catalogue(language) for language in words.LANGUAGES}
         self.pages = page.found()
         self.files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in KINDS}
@@ -92,6 +94,7 @@ class Console:
 
     async def stop(self) -> None:
         self.closing = True
+        await self.simulator.stop()
         if self.uvicorn:
             self.uvicorn.should_exit = True
         for task in self.tasks[1:]:
