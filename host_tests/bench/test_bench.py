@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import pytest
 
-from host_tests.bench import boot, heap, link, load_itls, report, sizes, verb
+from host_tests.bench import boot, console, heap, link, load_itls, report, sizes, verb
 from host_tests.bench.load import measure
 from host_tests.support.readme_table import replaced
 from tools.cli import main
@@ -236,3 +236,11 @@ def test_devices_with_an_id2_are_held_at_once():
     count = max(20, min(500, round(20 * FACTOR)))
     rows = load_itls.table(count / 500).rows
     assert [row[:2] for row in rows] == [("D003", count), ("D004", count)]
+
+
+def test_the_round_trips_of_a_device_are_taken_with_and_without_a_console():
+    (table,) = console.report(0.01).tables
+    assert [row[0] for row in table.rows] == ["without", "with"]
+    without, watched = table.rows
+    assert without[-1] == 0 and watched[-1] > 0  # bytes that the open console got
+    assert all(row[1] > 0 for row in table.rows)

@@ -33,6 +33,10 @@ PARTS = {
         "heap that an update over the air takes, over HTTPS and MQTT; a release for a fleet",
     ),
     "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),
+    "console": (
+        "host_tests.bench.console",
+        "what an open console costs a device's round trips, with 20,000 devices and 1,000 messages a second",
+    ),
     "things": (
         "host_tests.bench.things",
         "20,000 devices with 50 values each in the cloud, and its posts a second",

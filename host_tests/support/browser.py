@@ -30,9 +30,12 @@ def find():
     return next((path for path in map(shutil.which, NAMES) if path), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser of a session, headless; Playwright's `Browser`."""
+    """A browser for a module, headless; Playwright's `Browser`.
+
+    While it is there its thread has a running event loop: no test beside it calls `asyncio.run`.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

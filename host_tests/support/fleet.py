@@ -27,10 +27,10 @@ MICROPYTHON = pytest.mark.parametrize("interpreter", [None], ids=["micropython"]
 
 
 @contextmanager
-def running(config):
+def running(config, **options):
     """A cloud in a folder of its own, which ends with it; `config` is a cloud.toml, as text or as a dict."""
     with tempfile.TemporaryDirectory(prefix="aliot-cloud-") as folder:
-        with Cloud(config, Path(folder) / "cloud") as cloud:
+        with Cloud(config, Path(folder) / "cloud", **options) as cloud:
             yield cloud
 
 

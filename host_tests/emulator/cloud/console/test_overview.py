@@ -146,3 +146,32 @@ def test_the_console_in_a_browser(cloud, chromium):
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV of the 2 devices").click()
         assert download.value.suggested_filename.endswith("-devices.csv")
+
+
+def test_a_region_in_which_somebody_works_waits(cloud, chromium):
+    """What comes meanwhile is shown once the focus is elsewhere; a hidden page has no connection."""
+    with opened(chromium) as page:
+        page.goto(Visitor(cloud).address())
+        with page.expect_event("requestfinished", lambda one: one.url.endswith("live.js")):
+            page.reload()
+        counts = page.locator("[data-region=counts]")
+        online = counts.locator("div", has_text="Online").locator("dd")
+        counts.get_by_role("link").first.focus()
+        with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3")):
+            page.wait_for_timeout(1500)
+            assert online.inner_text() == "0"
+            page.locator("main").focus()
+            online.get_by_text("1", exact=True).wait_for()
+
+
+def test_pages_are_read_without_a_script(cloud, chromium):
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(Visitor(cloud).address())
+        assert page.get_by_role("img", name="Messages").count() == 1
+        page.get_by_role("link", name="Products", exact=True).first.click()
+        page.get_by_role("link", name=HOSTILE).click()
+        page.get_by_role("link", name="dev_0001").click()
+        page.get_by_role("link", name="Messages").click()
+        page.get_by_role("heading", name="Messages, as they come").wait_for()
+        page.get_by_role("button", name="Dark").click()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
