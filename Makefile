@@ -114,7 +114,7 @@ SOAKED = $(addprefix host_tests/,$(addprefix system/,boots/test_power_cuts.py bo
   $(addprefix firmware/,test_parsers.py test_outbox.py test_model.py test_ota.py) image/test_nvs.py \
   $(addprefix emulator/,cloud/test_codec.py cloud/test_fuzz.py board/test_nvs.py))
 
-soak: setup  ## the long campaigns: 13,000 power cuts, a million fuzzed inputs, months of session time, 2,000 lives of updates, a fleet; ALIOT_CAMPAIGN=
+soak: setup  ## the long campaigns: 13,000 power cuts, a million fuzzed inputs, months of session time, 9,900 lives of updates; ALIOT_CAMPAIGN=
 	ALIOT_CAMPAIGN=$${ALIOT_CAMPAIGN:-165} $(PY) -m pytest $(PARALLEL) --timeout 86400 --durations 20 $(SOAKED)
 
 LOCK = uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

@@ -6,7 +6,7 @@ their own (aliot.token, aliot.x509, aliot.id2); aliot.identities makes credentia
 
 from aliot import record
 from aliot.log import Secret
-from aliot.sign import canonical, hmac_hex
+from aliot.sign import canonical
 
 
 class Credential:
@@ -62,7 +62,7 @@ class DeviceCertificate(Credential):
         if timestamp is not None:
             settings += ",timestamp=%s" % timestamp
             signed["timestamp"] = timestamp
-        return name, settings, hmac_hex(sign_method, self.device_secret.reveal(), canonical(signed))
+        return name, settings, self.device_secret.sign(sign_method, canonical(signed))
 
 
 class ProductCertificate(Credential):

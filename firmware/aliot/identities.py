@@ -4,8 +4,6 @@ A kind of identity that is not here is a module of its own, named as the record 
 function `burned(fields, generation, mac, store)`; it is imported only when a board's record asks for it.
 """
 
-from binascii import hexlify
-
 from aliot import load, names, record
 from aliot.credentials import DeviceCertificate, ProductCertificate
 from aliot.errors import CredentialError
@@ -17,10 +15,11 @@ def burned(fields, generation, mac, store):
 
     `mac` (6 bytes) gives the DeviceName where none is burned. A kind may look into `store` for what was issued.
     """
+    if record.KEY_BLOCK in fields:
+        return load("efuse").burned(fields, mac)
     kind = text(fields, record.KIND)
-    key = text(fields, record.PRODUCT_KEY)
     if kind == "device":
-        return device_certificate(key, name_of(fields, mac), text(fields, record.DEVICE_SECRET))
+        return device_certificate(*checked(fields, mac), text(fields, record.DEVICE_SECRET))
     if kind == "product":
         method = text(fields, record.METHOD) or "https"
         if method not in ("https", "mqtt", "regnwl"):
@@ -65,5 +64,5 @@ def name_of(fields, mac):
     if record.DEVICE_NAME in fields:
         return text(fields, record.DEVICE_NAME)
     rule = text(fields, record.NAME_RULE)
-    name = hexlify(mac, *(":",) if rule.endswith(":") else ()).decode()
+    name = mac.hex(*(":",) if rule.endswith(":") else ())
     return name.upper() if rule.startswith("M") else name

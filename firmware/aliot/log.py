@@ -3,6 +3,7 @@
 import json
 
 from aliot import load
+from aliot.sign import hmac_hex
 
 _known = []  # every secret this run has seen; a line is cleaned of them before it is printed
 
@@ -17,6 +18,10 @@ class Secret:
 
     def reveal(self):
         return self._text
+
+    def sign(self, method, text):
+        """Lower-case hex of the HMAC of `text` under this secret (aliot.sign). A key of the chip's own does it too."""
+        return hmac_hex(method, self._text, text)
 
     def __repr__(self):
         return "****" + (self._text[-4:] if len(self._text) > 8 else "")

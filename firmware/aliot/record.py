@@ -36,6 +36,7 @@ ID2_KEY = 25
 ID2_KEY_TYPE = 26  # b"AES_128", b"AES_256"
 AUTH = 28  # b"https"; absent: mqtt
 BOOTSTRAP = 29  # b"region" or b"global"; absent: none
+KEY_BLOCK = 30  # u8: the eFuse key block, 0 to 5, that has the DeviceSecret or ProductSecret of this record
 
 RECORD_LIMIT = 8000  # bytes; a field's value has at most half of it
 

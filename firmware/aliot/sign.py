@@ -1,7 +1,6 @@
 """Canonical content and HMAC; direct.md 1.2 and 2.2. Pure."""
 
 import hashlib
-from binascii import hexlify
 
 
 def canonical(fields):
@@ -21,7 +20,7 @@ def hmac_hex(method, key, text):
         raise ValueError("sign method %s is not known" % method)
     if isinstance(key, str):
         key = key.encode()
-    return hexlify(hmac(digest, key, text.encode())).decode()
+    return hmac(digest, key, text.encode()).hex()
 
 
 def hmac(digest, key, text):

@@ -32,7 +32,7 @@ LOOP = """
             before = used
 """
 BOARDS = 20
-AN_HOUR = 2000
+AN_HOUR = 10000
 RESET = 'on_reset=lambda: say(app="reset", polls=polls[0], grew=polls[1])'
 
 

@@ -15,7 +15,7 @@ OTHERS = [f"update.{name}" for name in ("keyless", "older", "version", "tried", 
 pytestmark = pytest.mark.usefixtures("any_tree")
 CASE = ROOT / "host_tests/firmware/thing/ota_cuts.py"
 ask = asking(CASE)
-ask_roomy = asking(CASE, ["micropython"], "16M")
+ask_roomy = asking(CASE, ["micropython"], "48M")
 SEQUENCES = {"cpython": 10, "micropython": 50}
 THREE = "one", "second", "third_one"
 
@@ -121,5 +121,5 @@ def test_a_release_of_full_size_that_is_cut_again_and_again(ask_roomy, key, camp
     ]
     draw = random.SystemRandom()
     for _ in range(campaign(0.4)):
-        ask_roomy("full", full, seed=draw.randrange(2**30), blocks=512)
+        ask_roomy("full", full, seed=draw.randrange(2**30), blocks=384)
         tally("updates to a release of full size, cut at random", 2)

@@ -37,7 +37,7 @@ INNER = {
     "aliot.services.ntp.Ntp": "device topic found sent",
     "aliot.services.raw.Raw": "device found handler waiting",
     "aliot.services.shadow.Shadow": "device handler topic found version missed waiting",
-    "aliot.services.upload.Upload": "after asked block crc ended fields note rounds step tries begin work failed",
+    "aliot.services.upload.Upload": "after asked block crc ended fields note rounds step faults begin work failed",
     "aliot.sign": "hmac",
     "aliot.store": "owner",
     "aliot.store.Store": "media found issued save newest after copy write",

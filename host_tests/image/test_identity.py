@@ -5,7 +5,7 @@ import pytest
 from tools.ca import names as ca_names
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import identity
+from tools.image import identity, inspection
 from tools.image.identity import availability
 from tools.line.intake import tables
 
@@ -49,6 +49,26 @@ def test_a_burned_name_needs_no_rule():
     assert (found.name_rule, found.device_name, found.method) == (None, "named", "mqtt")
 
 
+@pytest.mark.parametrize(
+    ("values", "kind", "more"),
+    [
+        ({"device_name": "dev1"}, b"device", {record.DEVICE_NAME: b"dev1"}),
+        ({"method": "mqtt"}, b"product", {record.METHOD: b"mqtt", record.NAME_RULE: b"mac"}),
+    ],
+)
+def test_a_secret_in_efuse_is_named_by_its_block_and_is_in_no_record(values, kind, more):
+    made = identity.parse({"product_key": "a1MZxOdcBnO", "key_block": 3, **values})
+    assert record.decode(made.to_record(7))[2] == {
+        record.KIND: kind,
+        record.PRODUCT_KEY: b"a1MZxOdcBnO",
+        record.KEY_BLOCK: b"\3",
+        **more,
+    }
+    assert made.masked()["key_block"] == 3
+    shown = inspection.look_at_record(made.to_record(7))["fields"]
+    assert shown["key_block"] == "the secret is in KEY3 and cannot be read"
+
+
 def test_the_endpoint_goes_into_the_record():
     values = {
         **DEVICE,
@@ -89,6 +109,19 @@ def test_the_endpoint_goes_into_the_record():
             "a product secret is never burned into a device that has its own secret",
         ),
         (changed(DEVICE, method="https"), "does not register"),
+        (changed(DEVICE, key_block=0), "leave device_secret out of flash"),
+        (changed(PRODUCT, key_block=5), "leave product_secret out of flash"),
+        (changed(DEVICE, device_secret="gone", key_block=6), "key_block is not a number from 0 to 5"),
+        (changed(DEVICE, device_secret="gone", key_block="KEY3"), "key_block is not a number from 0 to 5"),
+        (changed(DEVICE, device_secret="gone", key_block=True), "key_block is not a number from 0 to 5"),
+        (
+            changed(DEVICE, device_secret="gone", key_block=3, sign_method="hmacsha1"),
+            "a key in eFuse signs with hmacsha256 only",
+        ),
+        (
+            changed(DEVICE, device_secret="gone", device_name="gone", key_block=3),
+            "with a method the key_block is the product's secret",
+        ),
         (changed(PRODUCT, device_name="dev1", name_rule="mac"), "exclude each other"),
         (changed(PRODUCT, method="http"), "method is not one of https, mqtt, regnwl"),
         (changed(PRODUCT, name_rule="Mac"), "name_rule is not one of mac, MAC, mac:, MAC:"),

@@ -14,6 +14,7 @@ from aliot.sign import canonical
 from tools.errors import UserError
 from tools.firmware import record
 from tools.image.identity import Identity
+from tools.image.identity.own import Own
 
 SDK_TIMESTAMP = 2524608000000  # what a board without a clock sends, as the SDKs do; direct.md 6.1
 ISSUED = "what is issued is stored, and an ordinary CONNECT follows"
@@ -42,6 +43,11 @@ def credential(identity: Identity, mac: str | None = None) -> tuple[Credential, 
         raise UserError(
             f"nothing is signed with a secret for the kind {identity.kind}, so there is no text to compare; "
             "'inspect' shows what a board holds"
+        )
+    if isinstance(identity, Own) and identity.key_block is not None:
+        raise UserError(
+            f"the secret is in KEY{identity.key_block} and cannot be read, so nothing can be signed here: "
+            "the board alone can"
         )
     fields = identity.fields()
     if record.DEVICE_NAME not in fields and mac is None:

@@ -135,6 +135,8 @@ def _shown(name, tag, value):
 
 
 def _text(tag, value):
+    if tag == record.KEY_BLOCK:
+        return f"the secret is in KEY{value[0] if value else '?'} and cannot be read"
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:
@@ -183,6 +185,8 @@ def _vfs_lines(part):
             yield f"{'also there' if index else 'runs'}: {text}"
         if part["updates"]:
             yield "golden: what a cable brought"
+        elif "/boot.py" in part["files"]:
+            yield "runs: the golden tree, what a cable brought"
         for name in part["update_keys"]:
             yield f"key for updates: {name}"
         if part["platform_key"]:

@@ -36,6 +36,7 @@ UNITS = {
     # a normal boot loads none of these, and each name more in /aliot would make each of its looks there longer
     "aliot.rare.advice": "escapes advice",
     "aliot.rare.crash": "crash",
+    "aliot.rare.efuse": "efuse",
     "aliot.rare.faults": "transport.faults",
     "aliot.rare.https": "http https",
     "aliot.rare.retry": "wifi_problem retry",

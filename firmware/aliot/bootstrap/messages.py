@@ -5,7 +5,7 @@ from aliot.errors import CredentialError, RegistrationError
 from aliot.log import Secret
 from aliot.names import check_secret
 from aliot.registration import number, parse
-from aliot.sign import canonical, hmac_hex
+from aliot.sign import canonical
 
 TIMESTAMP = 2524608000000  # what the SDKs send; without a clock that was set it is as good as any
 PORTS = (443, 1883, 8883)  # of MQTT over TLS; direct.md 5.1
@@ -35,7 +35,7 @@ def bootstrap(credential):
 def authentication(credential, timestamp, sign_method, router):
     """The form of /auth/devicename; direct.md 6.1. `timestamp` in ms; `router`: it may be sent on (ext=1)."""
     key, name, client_id = _names(credential)
-    sign = hmac_hex(sign_method, credential.device_secret.reveal(), content(credential, timestamp, router))
+    sign = credential.device_secret.sign(sign_method, content(credential, timestamp, router))
     form = (
         "productKey=%s&deviceName=%s&signmethod=%s&sign=%s&version=default&clientId=%s&timestamp=%s"
         "&resources=mqtt" % (key, name, sign_method, sign, client_id, timestamp)

@@ -21,7 +21,7 @@ class Source:
 
     client = None  # the connection that the request went over
     asked = after = 0  # uptime when its answer is overdue, 0 while none is; when the next one may go
-    tries = 0
+    faults = 0
     problem = None
 
     def __init__(self, device, update):
@@ -41,8 +41,8 @@ class Source:
         now = uptime()
         if self.asked and (now >= self.asked or self.client is not self.device.client):
             self.asked = 0
-            self.tries += 1
-            if self.tries > _TRIES:
+            self.faults += 1
+            if self.faults > _TRIES:
                 raise TimedOut("block at %d" % at)
         if not self.asked and now >= self.after:
             self._ask(at, now)
@@ -87,7 +87,7 @@ class Source:
                 and crc16(block).to_bytes(2, "little") == payload[-2:]
             ):
                 self.data = block
-                self.asked = self.tries = 0
+                self.asked = self.faults = 0
             else:
                 self.asked = 1  # as if none had come
         elif code < 0:

@@ -9,7 +9,7 @@ import os
 
 from aliot import load, unload
 from aliot.errors import CredentialError, RegistrationError
-from aliot.sign import canonical, hmac_hex
+from aliot.sign import canonical
 from micropython import const
 
 _HIGHEST = const(999999)  # of a code
@@ -39,7 +39,7 @@ def random():
 def signature(credential, nonce, sign_method):
     """The signature of a registration under the ProductSecret; direct.md 2.2 and 3."""
     fields = {"deviceName": credential.device_name, "productKey": credential.product_key, "random": nonce}
-    return hmac_hex(sign_method, credential.product_secret.reveal(), canonical(fields))
+    return credential.product_secret.sign(sign_method, canonical(fields))
 
 
 def parse(data):

@@ -17,11 +17,10 @@ def complete(device):
 
 def register(credential, endpoint, sign_method, timeout):
     """The DeviceCertificate, or for regnwl the ClientToken, that the platform pushes. Nothing is stored."""
+    fields = login(credential, endpoint, registration.random(), sign_method)
     stream = credential.open(endpoint.host, endpoint.port, endpoint.roots, timeout)
     deadline = stream.deadline
-    client = Client(
-        stream, login(credential, endpoint, registration.random(), sign_method), 60, timeout, _LIMIT
-    )
+    client = Client(stream, fields, 60, timeout, _LIMIT)
     pushed = []
     client.set_callback(lambda topic, message: topic in _TOPICS and pushed.append(message))
     try:

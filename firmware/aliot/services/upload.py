@@ -48,7 +48,7 @@ class Upload(Service):
     offset = size = 0
     step = 0  # what comes next; 0 while an answer is waited for, or nothing is under way
     asked = 0  # the id of the request that waits
-    tries = rounds = 0
+    faults = rounds = 0
 
     def __init__(self, device, ended=None, block=1024, note="/upload"):
         super().__init__(device)
@@ -86,7 +86,7 @@ class Upload(Service):
                 self.requests.send(_TOPIC + "cancel", {"uploadId": id})
 
     def begin(self):
-        self.tries = 0
+        self.faults = 0
         if self.path and self.step != _SUM:
             self.step = _INIT
 
@@ -131,7 +131,7 @@ class Upload(Service):
     def _open(self):
         self.path = self.fields["path"]
         self.name = self.fields["name"]
-        self.offset = self.tries = self.rounds = 0
+        self.offset = self.faults = self.rounds = 0
         self.crc = Crc64()
         self.step = _SUM
 
@@ -252,19 +252,19 @@ class Upload(Service):
         elif problem and code != 78126:  # that one: it has the block already
             self._retry(problem, _BLOCK)
         else:
-            self.tries = 0
+            self.faults = 0
             self.offset += min(self.block, self.size - self.offset)
             self._go_on()
 
     def _retry(self, problem, step):
         """Do that step again, or give up."""
-        self.tries += 1
+        self.faults += 1
         hopeless = problem.retry == "never" and problem.number not in _AGAIN
-        if hopeless or self.tries > _TRIES or self.rounds > _ROUNDS:
+        if hopeless or self.faults > _TRIES or self.rounds > _ROUNDS:
             self._end(problem)
             return
         if problem.number in _BUSY:
-            self.after = uptime() + 1000 * self.tries
+            self.after = uptime() + 1000 * self.faults
         self.step = step
 
     # The note.

@@ -140,6 +140,16 @@ def test_a_slot_is_tried_once_and_taken_back_unless_it_is_marked(tmp_path, inter
     assert board.run.lines == lines
 
 
+@BOTH
+def test_a_power_on_takes_back_as_any_reset_does(tmp_path, interpreter):
+    images = app_image("v1"), app_image("v2")
+    board = slots(tmp_path, images, LIFE, interpreter, {"/steps": b"next end end"})
+    board.start(follow=True)
+    assert board.wait(30) == "exit"
+    assert board.run.lines[-1] == "ota_1 end 1v 2p"
+    assert board.boot(timeout=20).lines == ["ota_0 end 1v 2a"]
+
+
 def spoiled(change):
     data = bytearray(app_image("v2"))
     change(data)

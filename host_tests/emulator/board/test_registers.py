@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from tools.emulator.chip.efuses import Efuses
-from tools.emulator.chip.models import MODELS
+from host_tests.support import key_blocks
 
 KEY = b"0123456789abcdefghijklmnopqrstuv"
 SHORT = b"ProductSecret016"
@@ -160,21 +159,15 @@ ROWS = [
 ]
 
 
-def fuses(chip="esp32c3", blocks=BLOCKS, protect=0x7F & ~(1 << 5)):
-    """The bytes of an eFuse file with these keys."""
-    made = Efuses(MODELS.get(chip) or MODELS["esp32c3"])
-    for block, (purpose, key) in blocks.items():
-        made.burn(0, 2 if block < 2 else 3, purpose << (24 + 4 * block if block < 2 else 4 * (block - 2)))
-        for word in range(len(key) // 4):
-            made.burn(4 + block, word, int.from_bytes(key[4 * word :][:4], "little"))
-    made.burn(0, 1, protect)
-    return made.image()
+def fuses(chip="esp32c3"):
+    return key_blocks.fuses(BLOCKS, 0x7F & ~(1 << 5), chip).image()
 
 
 def signature(size, block):
     """Python's hmac, with the key out of the eFuse file."""
-    key = fuses()[::-1][0x9C + 32 * block :][:32]
-    return hmac.new(key, bytes(48 + n % 75 for n in range(size)), hashlib.sha256).hexdigest()
+    return hmac.new(
+        key_blocks.key_of(fuses(), block), bytes(48 + n % 75 for n in range(size)), hashlib.sha256
+    ).hexdigest()
 
 
 def player(chip, rows):

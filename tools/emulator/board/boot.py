@@ -47,7 +47,7 @@ from tools.errors import UserError
 MAC = "24:0a:c4:00:00:01"
 HEAP = "112K"
 SEALED = "122K"  # the same for what runs on it: what seals a board takes 9 KB
-SIGNING = "128K"  # the same with the registers of a chip that signs, which take 6 KB
+SIGNING = {HEAP: "118K", SEALED: "128K"}  # the same where the registers of a chip that signs take 6 KB
 ROOMY = "256K"  # where a chip's two heaps are modelled: what Python's adds to itself must have room
 SECONDS_TO_END = 5  # of a process that reads no more
 RELEASES = ("1.25", "1.26")  # whose memory a board can have
@@ -142,8 +142,9 @@ class Board:
         if memory not in (None, *RELEASES):
             raise UserError(f"no figures of MicroPython {memory}'s memory; there are {', '.join(RELEASES)}")
         self.mac, self.cloud, self.interpreter = mac, cloud, interpreter
-        signing = SIGNING if efuses and chip in launch.WITH_HMAC else None
-        self.heap = heap or (ROOMY if memory else signing or (SEALED if sealed else HEAP))
+        usual = SEALED if sealed else HEAP
+        signing = efuses and chip in launch.WITH_HMAC
+        self.heap = heap or (ROOMY if memory else SIGNING[usual] if signing else usual)
         self.umqtt, self.hosts, self.measure, self.log = umqtt, hosts, measure, log
         self.memory, self.ticks, self.sealed = memory, ticks, sealed
         self.chip, self.efuses = chip, efuses

@@ -1,4 +1,4 @@
-"""The verb `board`: an emulated ESP32 on an RFC 2217 port, until Ctrl-C or a power cut."""
+"""The verb `board`: an emulated ESP32 on an RFC 2217 port or on pipes, until Ctrl-C or a power cut."""
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ from tools.emulator.chip.software import Software
 from tools.errors import UserError
 
 CUT_STATUS = 3
+LISTEN = "127.0.0.1:0"
 # --fault: name -> what the number behind the colon means, None when there is none
 FAULTS = {
     "bad-md5": "MD5 answers to spoil",
@@ -39,8 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        default="127.0.0.1:0",
-        help="where its serial port is (default %(default)s; port 0 takes a free one, which is printed)",
+        help=f"where its serial port is (default {LISTEN}; port 0 takes a free one, which is printed)",
     )
     parser.add_argument("--mac", default="24:0a:c4:00:00:01", help="default %(default)s")
     parser.add_argument("--chip", choices=sorted(MODELS), default="esp32", help="default %(default)s")
@@ -66,7 +66,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--files",
         metavar="FOLDER",
-        help="an application: the product of --play's cloud has the model in its model.json, if there is one",
+        help="an application: the product of --play's cloud has the model in its model.json, if there is one; "
+        "with --cert it is on the board",
+    )
+    parser.add_argument(
+        "--cert",
+        metavar="FILE",
+        help="an identity that a new flash file holds, with a runnable release beside it",
+    )
+    parser.add_argument("--config", metavar="FILE", help="with --cert: its config.json")
+    parser.add_argument(
+        "--ota-key",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="with --cert: public keys that releases over the air are checked with",
+    )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="no port: commands and the console as JSON lines on standard input and output, whose end is the board's",
     )
     parser.add_argument("--baud-limit", metavar="BAUD", type=int, help="how fast its serial line is at most")
     parser.add_argument(
@@ -106,7 +126,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int | None:
-    host, at = _address(args.listen)
+    host, at = _address(args.listen or LISTEN)
     faults = dict(map(_fault, args.fault))
     mac = parse_mac(args.mac)
     size = _size(args.flash_size, args.chip, Path(args.flash))
@@ -120,8 +140,14 @@ def run(args: Namespace) -> int | None:
         raise UserError(
             "--console is that of the cloud of --play; 'python -m tools cloud --console' has one, too"
         )
-    if args.files and not args.play:
-        raise UserError("--files is for the cloud of --play; a cloud of your own has its model in cloud.toml")
+    if args.files and not (args.play or args.cert):
+        raise UserError(
+            "--files is for the cloud of --play, or with --cert; a cloud of your own has its model in cloud.toml"
+        )
+    if (args.config or args.ota_key) and not args.cert:
+        raise UserError("--config and --ota-key are for a new flash with an identity: say --cert, too")
+    if args.control and (args.listen or args.play):
+        raise UserError("--control has no port and no cloud of its own; leave --listen and --play out")
     if args.cloud and not Path(args.cloud).is_dir():
         raise UserError(f"--cloud {args.cloud} is no folder: it is the --run-dir of 'python -m tools cloud'")
     if args.heap and not re.fullmatch(r"[1-9]\d*[KM]?", args.heap):
@@ -134,10 +160,12 @@ def run(args: Namespace) -> int | None:
             if args.play
             else nullcontext()
         )
+        if args.cert:
+            _burn(args)
         nor = Nor(args.flash, size, args.cut_at)
         stack.callback(nor.close)
         modules.port()  # compiled now, so that the first reset does not wait for it
-        report = _Reporter(args.json)
+        report = _Reporter(args.json or args.control)
         cloud = play.cloud if play else args.cloud
         efuses = Efuses(model, mac, args.efuses)
         software = Software(nor, args.mac, efuses, cloud=cloud, heap=args.heap, memory=args.memory)
@@ -149,8 +177,11 @@ def run(args: Namespace) -> int | None:
             application=software,
             faults=faults,
             log=lambda text: report("event", text),
-            boot_blank=args.boot_blank,
+            boot_blank=args.boot_blank or bool(args.cert),
         )
+        if args.control:
+            asyncio.run(_controlled(chip, software, report, args.config))
+            return None
         server = Server(chip, args.baud_limit, busy="busy" in faults)
         asyncio.run(_serve(chip, server, host, at, lambda port: _ready(report, host, port, args, play)))
     if chip.cut:
@@ -159,11 +190,36 @@ def run(args: Namespace) -> int | None:
     return None
 
 
-async def _serve(chip, server, host, at, ready):
+def _burn(args):
+    """A new flash file out of --cert and what belongs to it."""
+    from tools.emulator.chip import new_flash
+
+    names = {"cloud": args.cloud, "settings": args.config, "files": args.files}
+    paths = {name: Path(value) for name, value in names.items() if value}
+    new_flash.write(Path(args.flash), args.chip, Path(args.cert), **paths, keys=args.ota_key)
+
+
+async def _controlled(chip, software, report, config):
+    from tools.emulator.chip.control import Control
+    from tools.image.config import read
+
+    values = read(config) if config else {}
+    wifi = values.get("ssid", "emulated"), values.get("password", "")
+    stop = _until_stopped()
+    report("ready", "on pipes")
+    await Control(chip, software, wifi, report).serve(stop)
+
+
+def _until_stopped():
+    """An event that Ctrl-C and SIGTERM set."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _serve(chip, server, host, at, ready):
+    stop = _until_stopped()
     try:
         port = await server.start(host, at)
     except OSError as error:

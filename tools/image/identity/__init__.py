@@ -2,6 +2,7 @@
 
     {"product_key": "a1...", "device_name": "dev1", "device_secret": "..."}      a device with its own secret
     {"product_key": "a1...", "product_secret": "...", "method": "https"}         one per product, named by MAC
+    {"product_key": "a1...", "device_name": "dev1", "key_block": 3}              a secret in eFuse
     {..., "sub_products": [{"product_key": "a1..."}]}                            either of them as a gateway
     {"certificate": "x.cer", "private_key": "x.key"}                             X.509: files beside the JSON
     {"way": "id2", "product_key": "a1...", "id2": "...", "id2_key": "...", "id2_type": "AES_128"}

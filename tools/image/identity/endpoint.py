@@ -73,6 +73,10 @@ def check(name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
             raise UserError("port is not a number from 1 to 65535")
         return
+    if name == "key_block":
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 5:
+            raise UserError("key_block is not a number from 0 to 5, for KEY0 to KEY5")
+        return
     if not isinstance(value, str):
         raise UserError(f"{name} is not a text")
     if name in _CHOICES:

@@ -1,5 +1,6 @@
 """Identities with a secret: the device's own, or its product's, with which the device registers and gets its own.
 
+The secret may lie in an eFuse key block of the board instead, and the record names the block (hardware_hmac.md 1).
 Either may be a gateway: then the products of its sub-devices are burned too (gateway.md 1 and 5).
 """
 
@@ -20,6 +21,7 @@ _LIMIT = 4000  # bytes of a record's field
 class Own(base.Identity):
     """`kind` is "device" when it has its own secret, "product" when that has still to be issued.
 
+    `key_block`: 0 to 5, in place of either secret; with a `method` it is the product's.
     `sub_products`: ((ProductKey, ProductSecret or None), ...) of a gateway.
     """
 
@@ -28,6 +30,7 @@ class Own(base.Identity):
         "device_name",
         "device_secret",
         "product_secret",
+        "key_block",
         "name_rule",
         "method",
         *endpoint.ENDPOINT,
@@ -39,13 +42,14 @@ class Own(base.Identity):
     device_name: str | None = None
     device_secret: str | None = field(default=None, repr=False)
     product_secret: str | None = field(default=None, repr=False)
+    key_block: int | None = None
     name_rule: str | None = None
     method: str | None = None
     sub_products: tuple[tuple[str, str | None], ...] | None = field(default=None, repr=False)
 
     @property
     def kind(self) -> str:
-        return "device" if self.device_secret else "product"
+        return "product" if self.method else "device"
 
     @classmethod
     def parse(
@@ -85,6 +89,8 @@ class Own(base.Identity):
 
     def fields(self) -> dict[int, bytes]:
         values = super().fields()
+        if self.key_block is not None:
+            values[record.KEY_BLOCK] = bytes([self.key_block])
         if self.sub_products:
             values[record.SUB_PRODUCTS] = _lines(self.sub_products)
         return values
@@ -132,15 +138,20 @@ def _complete(values):
             "a product secret is never burned into a device that has its own secret: "
             "give device_secret or product_secret"
         )
+    if "key_block" in values:
+        _check_key_block(values)
     named = base.named(values)
-    if "device_secret" in values:
+    if "device_secret" in values or "key_block" in values and "method" not in values:
         if "device_name" not in values:
-            raise UserError("device_name is missing: a device_secret belongs to one name")
+            raise UserError(
+                "device_name is missing: a device_secret belongs to one name"
+                + ("; with a method the key_block is the product's secret" if "key_block" in values else "")
+            )
         if "method" in values:
             raise UserError("method is for registration, and a device with its own secret does not register")
         return values
     values = named
-    if "product_secret" not in values:
+    if not {"product_secret", "key_block"} & values.keys():
         raise UserError("device_secret or product_secret is missing")
     values = {"method": "https", **values}
     if values["method"] == "regnwl" and values.get("auth") == "https":
@@ -148,3 +159,11 @@ def _complete(values):
             "auth https signs with a DeviceSecret, and method regnwl issues none: register by https or mqtt"
         )
     return values
+
+
+def _check_key_block(values):
+    secret = {"device_secret", "product_secret"} & values.keys()
+    if secret:
+        raise UserError(f"key_block says that the secret lies in eFuse: leave {secret.pop()} out of flash")
+    if values.get("sign_method", "hmacsha256") != "hmacsha256":
+        raise UserError("a key in eFuse signs with hmacsha256 only: leave sign_method out")

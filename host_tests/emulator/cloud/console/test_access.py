@@ -1,13 +1,18 @@
 """Nobody gets into the console but who has its address: other users, other web pages and rebound names are refused."""
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error
 
+from host_tests.support.browser import opened
 from host_tests.support.cloud.client import DN, PK, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.paths import ROOT
@@ -210,6 +215,33 @@ def test_each_answer_forbids_what_a_page_does_not_need(visitor, path):
     assert headers["referrer-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
     assert "access-control-allow-origin" not in headers
+
+
+def test_no_other_port_of_the_machine_gets_the_cookie(cloud, chromium):
+    """A page of another user, on a port of this machine: a browser that is in the console sends it no cookie."""
+    cookies = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            cookies.append(self.headers.get("Cookie"))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    async def address():
+        return cloud.server.console.address()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other, opened(chromium) as page:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page.goto(cloud.call(address()))
+        page.get_by_role("heading", name="Overview").wait_for()
+        for host in ("127.0.0.1", "localhost", "console.localhost"):
+            with contextlib.suppress(Error):  # 204: the browser stays where it is
+                page.goto(f"http://{host}:{other.server_port}/")
+        other.shutdown()
+    assert len(cookies) >= 3 and not any(cookies)
 
 
 # ---- what a request may try

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import secrets
 import socket
 import traceback
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Console:
         self.files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in KINDS}
         known = [one for found in [*self.pages, live.page] for one in found.regions]
         self.regions = [(routing.compile_path(one.path)[0], one) for one in known]
-        self.port, self.closing = 0, False
+        self.name, self.port, self.closing = f"console-{secrets.token_hex(8)}.localhost", 0, False
         self.tasks: list[asyncio.Task[None]] = []
         self.uvicorn: Quiet | None = None
 
@@ -71,7 +72,7 @@ class Console:
         listening = socket.create_server((HOST, port))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
-            Guard(self.application(), self.access, self.port), http="h11", ws="none", lifespan="off",
+            Guard(self.application(), self.access, self.name, self.port), http="h11", ws="none", lifespan="off",
             log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
@@ -103,7 +104,7 @@ class Console:
 
     def address(self) -> str:
         """An address that opens the console once; one that was given out before opens nothing any more."""
-        return f"http://{HOST}:{self.port}/?token={self.access.new_token()}"
+        return f"http://{self.name}:{self.port}/?token={self.access.new_token()}"
 
     # ---- requests
 

@@ -3,6 +3,9 @@
 A request needs the right Host (a name that was rebound to 127.0.0.1 has another one), the cookie of a session,
 and must not be one that another page has made: `Origin` and `Sec-Fetch-Site` say so. A link or an address that
 is typed in may lead to a page, since no GET changes anything.
+
+A browser sends a cookie of 127.0.0.1 to every port there, another user's too. So the console's address has a name
+of its own below `localhost`, which browsers take for loopback and nobody else knows.
 """
 
 from __future__ import annotations
@@ -40,9 +43,9 @@ CLOSED = (
 class Guard:
     """Lets a request through to `app`, an ASGI application, when nothing speaks against it."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], access: Access, port: int):
+    def __init__(self, app: Callable[..., Awaitable[None]], access: Access, name: str, port: int):
         self.app, self.access = app, access
-        self.hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        self.hosts = tuple(f"{host}:{port}" for host in (name, "127.0.0.1", "localhost"))
         self.cookie = f"console_{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +70,7 @@ class Guard:
         """(status, sentence) of the refusal of a request from elsewhere, (0, "") without one."""
         host, site = headers.get("host", ""), headers.get("sec-fetch-site", "none")
         if host not in self.hosts:
-            return 421, "This console answers to 127.0.0.1 and localhost with its port only."
+            return 421, "This console answers to loopback names with its port only."
         if "origin" in headers and headers["origin"] != f"http://{host}":
             return 403, "Another web page made this request."
         if method not in READING:
