@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import threading
+import time
 
 import pytest
 
@@ -28,8 +30,8 @@ def events(visitor, path, wanted):
         for line in link.makefile(encoding="utf-8"):
             if line.startswith("data: "):
                 found = json.loads(line[6:])
-                if found["name"] == wanted:
-                    yield found["html"]
+                if wanted in found:
+                    yield found[wanted]
 
 
 def test_the_overview_counts(cloud, visitor):
@@ -44,6 +46,27 @@ def test_a_board_that_comes_online_is_seen_at_once(cloud, visitor):
     assert "Online</dt><dd>0<" in next(seen)
     with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3")):
         assert any("Online</dt><dd>1<" in html for html in seen)
+
+
+def test_a_busy_cloud_sends_ten_updates_a_second_at_most(cloud, visitor):
+    with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3")) as device:
+        stop = threading.Event()
+
+        def publish():
+            while not stop.wait(0.005):
+                device.send(Publish(USER + "x", b"1", 0))
+
+        busy = threading.Thread(target=publish)
+        busy.start()
+        seen = events(visitor, f"/products/{PK}/devices/dev_0001/messages", "messages")
+        next(seen)
+        began = time.monotonic()
+        for _ in range(6):
+            next(seen)
+        took = time.monotonic() - began
+        stop.set()
+        busy.join()
+    assert took > 6 / 10
 
 
 def test_what_went_wrong_is_listed_and_is_text(cloud, visitor):

@@ -32,25 +32,25 @@ async def events(visit: Visit) -> StreamingResponse:
 
 
 async def follow(visit: Visit, regions: list[Region]) -> AsyncIterator[str]:
-    """Yields an event for each region that has changed, until the console closes."""
+    """Yields an event with the regions that have changed, each tick at most one, until the console closes."""
     loop = asyncio.get_running_loop()
     sent: dict[str, str] = {}
     due = dict.fromkeys((one.name for one in regions), 0.0)
     spoken = loop.time()
     yield "retry: 1000\n\n"
     while not visit.console.closing:
+        fresh = {}
         for one in regions:
-            if loop.time() < due[one.name]:
-                continue
-            due[one.name] = loop.time() + one.every
-            html = await rendered(visit, one)
-            if html != sent.get(one.name):
-                sent[one.name], spoken = html, loop.time()
-                yield f"event: region\ndata: {json.dumps({'name': one.name, 'html': html})}\n\n"
-            await asyncio.sleep(0)
-        if loop.time() - spoken > QUIET:
+            if loop.time() >= due[one.name]:
+                due[one.name] = loop.time() + one.every
+                html = await rendered(visit, one)
+                if html != sent.get(one.name):
+                    fresh[one.name] = html
+                await asyncio.sleep(0)
+        sent |= fresh
+        if fresh or loop.time() - spoken > QUIET:
             spoken = loop.time()
-            yield ": quiet\n\n"
+            yield f"event: update\ndata: {json.dumps(fresh)}\n\n" if fresh else ": quiet\n\n"
         await asyncio.sleep(TICK)
 
 

@@ -28,9 +28,8 @@ function show(name, html) {
 function open() {
   if (source) return;
   source = new EventSource(`/events?page=${encodeURIComponent(location.pathname + location.search)}`);
-  source.addEventListener("region", (event) => {
-    const { name, html } = JSON.parse(event.data);
-    show(name, html);
+  source.addEventListener("update", (event) => {
+    for (const [name, html] of Object.entries(JSON.parse(event.data))) show(name, html);
   });
   source.addEventListener("open", () => document.body.classList.remove("stale"));
   source.addEventListener("error", () => document.body.classList.add("stale"));
