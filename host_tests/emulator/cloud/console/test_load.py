@@ -6,25 +6,34 @@ import time
 
 import pytest
 
+from host_tests.emulator.cloud.console.test_looks import ID2, IPK, NAMES, XPK, put_board
 from host_tests.support.cloud.client import DN, PK, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.cloud.thing import TSL
+from host_tests.support.cloud.x509 import CA, Factory
 from tools.emulator.cloud.console import page
+from tools.emulator.cloud.id2.identities import Identity
+from tools.emulator.cloud.x509.certificates import Binding
 
 CLOUD = settings()
+CLOUD["product"] += [
+    {"product_key": XPK, "auth": "x509"},
+    {"product_key": IPK, "auth": "id2", "identity": [{"id2": ID2}]},
+]
 DEVICES, STEP, ENTRIES, POINTS = 20_000, 500, 50_000, 2_000
 TURN = 0.005  # seconds of the processor's time between two turns of others
-NAMES = {"pk": PK, "dn": DN, "where": "mqtt_tls", "when": "reply", "kind": "late"}
 TRIES = 3  # the best of them counts: the machine has other work
 PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
 QUERIES = [f"/products/{PK}?search=19999", f"/products/{PK}?status=online", f"/products/{PK}?page=400",
            f"/products/{PK}/devices/{DN}/messages?topic=nothing", "/log?text=nowhere",
-           "/log?show=wrong&pk=a1&code=4"]  # fmt: skip
+           "/log?show=wrong&pk=a1&code=4", f"/certificates/{CA}?search=9999", "/id2?search=meter-9999"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def loaded(cloud):
+def loaded(cloud, tmp_path_factory):
     """A visitor of a cloud that has much."""
+    Factory(cloud, tmp_path_factory.mktemp("factory")).register()
+    put_board(cloud)
     cloud.admin("POST", f"/products/{PK}/tsl", TSL)
     for at in range(0, DEVICES, STEP):
         names = [f"many_{number:05}" for number in range(at, at + STEP)]
@@ -40,6 +49,13 @@ def loaded(cloud):
         moments = [1_796_000_000_000 + 1000 * second for second in range(POINTS)]
         store.add_points(PK, DN, "property", [("Temp", one, one % 7) for one in moments], 0)
         store.save_state(PK, DN, "properties", {"Temp": [21, moments[-1]]})
+
+        for number in range(DEVICES):
+            bound = f"{number:024X}", f"meter-{number:05}"
+            cloud.instance.certificates.keep(Binding(CA, f"{number + 1:X}", XPK, bound[1]))
+            cloud.instance.id2.identities.enter(
+                Identity(bound[0], "00" * 16, "AES_128", IPK, "active", bound[1])
+            )
 
     cloud.call(fill())
     return Visitor(cloud).enter()

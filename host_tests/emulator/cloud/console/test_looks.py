@@ -10,19 +10,38 @@ from host_tests.support.browser import opened
 from host_tests.support.cloud.client import DN, PK, USER, T, connect_packet, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.cloud.thing import TSL
+from host_tests.support.cloud.x509 import CA, Factory
 from host_tests.support.paths import ROOT
 from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.console import page
 
 GPK, GDN, SPK = "a1Gateway01", "gateway_01", "a1Sub0000001"
+XPK, XDN, IPK, ID2 = "a1X509ProdK", "sensor-01", "a1WO4Z9qHRw", "2122232425262728292A2B2C"
 CLOUD = settings(name="Thermostat")
 CLOUD["product"] += [
     {"product_key": GPK, "name": "Hub", "node": "gateway", "device": [{"device_name": GDN}]},
     {"product_key": SPK, "name": "Sensor", "node": "subdevice", "device": [{"device_name": "sub_0001"}]},
+    {"product_key": XPK, "name": "Counter", "auth": "x509", "device": [{"device_name": XDN}]},
+    {
+        "product_key": IPK,
+        "name": "Meter",
+        "auth": "id2",
+        "identity": [{"id2": ID2, "device_name": "meter_01"}, {"state": "suspended"}],
+        "device": [{"device_name": "meter_01"}],
+    },
 ]
 PICTURES = ROOT / "build" / "console"
 # what stands for a name in a path
-NAMES = {"pk": PK, "dn": DN, "where": "mqtt_tls", "when": "reply", "kind": "late", "number": "1"}
+NAMES = {
+    "pk": PK,
+    "dn": DN,
+    "where": "mqtt_tls",
+    "when": "reply",
+    "kind": "late",
+    "number": "1",
+    "ca": CA,
+    "id2": ID2,
+}
 OTHERS = {"/products/{pk}/devices/{dn}/subdevices": {"pk": GPK, "dn": GDN}}  # and in these
 PATHS = sorted({one.path for found in page.found() for one in found.routes if one.method == "GET"})
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
@@ -52,7 +71,7 @@ def envelope(params):
 
 
 @pytest.fixture(scope="module")
-def looked_at(cloud, chromium):
+def looked_at(cloud, chromium, tmp_path_factory):
     """(a page of a browser that is in the console, the console's origin); the cloud has something to show."""
     cloud.admin("POST", f"/products/{PK}/tsl", TSL)
     names = [f"dev_{number:04}" for number in range(2, 140)]
@@ -72,6 +91,9 @@ def looked_at(cloud, chromium):
         cloud.arm("mqtt_tcp", "ping", "delay", times=None, pk=PK, dn=DN)
         cloud.arm("https", "register", "cut", bytes=40, after=3)
         put_board(cloud)
+        maker = Factory(cloud, tmp_path_factory.mktemp("factory"))
+        maker.register()
+        maker.bind(0x9DC60FB736F3AD, XDN, XPK)
         with opened(chromium, viewport=WIDE) as browser:
             visitor = Visitor(cloud)
             browser.goto(visitor.address())

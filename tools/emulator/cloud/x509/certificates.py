@@ -104,13 +104,15 @@ class Certificates:
 
     # ---- CAs
 
+    def kept_code(self) -> str | None:
+        """The registration code that is good, or None where there is none or it is too old."""
+        code, made = self.store.setting("registration_code") or (None, 0)
+        life = self.config.timing.registration_code_seconds
+        return None if code is None or life and self.instance.wall() > made + life else code
+
     def code(self) -> str:
         """The registration code that the console shows: the same until it is used up, or too old."""
-        code, made = self.store.setting("registration_code") or (None, 0)
-        life, now = self.config.timing.registration_code_seconds, self.instance.wall()
-        if code is None or life and now > made + life:
-            code = self.fresh_code()
-        return code
+        return self.kept_code() or self.fresh_code()
 
     def fresh_code(self) -> str:
         code = secrets.token_hex(CODE_BYTES)
