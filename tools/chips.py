@@ -6,7 +6,7 @@ from typing import Any
 
 Steps = list[
     tuple[Any, ...]
-]  # ("efuses", {name: value}), ("key", block, purpose) or ("digest", block, purpose)
+]  # ("efuses", {name: value}), ("key", block, purpose), ("digest", ...) or ("secret", ...)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ def _newer(**caches: int) -> dict[str, Steps]:
     revoked = {"SECURE_BOOT_EN": 1, "SECURE_BOOT_KEY_REVOKE1": 1, "SECURE_BOOT_KEY_REVOKE2": 1}
     encrypted = {"SPI_BOOT_CRYPT_CNT": 7, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1, **caches}
     return {
+        "secret": [("secret", "BLOCK_KEY5", "HMAC_UP")],  # or the block that its plan names
         "secure-boot": [("digest", "BLOCK_KEY1", "SECURE_BOOT_DIGEST0"), ("efuses", revoked)],
         "encryption": [("key", "BLOCK_KEY0", "XTS_AES_128_KEY"), ("efuses", encrypted)],
         "jtag": [("efuses", {"DIS_PAD_JTAG": 1, "DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7})],

@@ -23,11 +23,20 @@ from typing import Any, BinaryIO
 from tools import secrets
 from tools.chips import CHIPS
 from tools.errors import UserError
+from tools.image.identity.base import Identity
+from tools.image.identity.own import Own
 
-MEASURES = ("secure-boot", "encryption", "jtag", "download")  # the order in which they are burned
+NAMES = {
+    "key": "flash encryption key",
+    "digest": "digest of the secure boot public key",
+    "secret": "device's or product's secret",
+}
+MEASURES = ("secret", "secure-boot", "encryption", "jtag", "download")  # the order in which they are burned
 
 
 STOCK = {
+    "secret": "a key block is used up for good, and nothing reads the secret back out of it: what neither the console "
+    "nor the ledger has is lost; who runs code on the board can have it sign",
     "secure-boot": "stock MicroPython images are not signed; a chip with secure boot never starts one",
     "encryption": "stock MicroPython images are built without flash encryption; "
     "a chip with it never starts one, "
@@ -64,11 +73,11 @@ class Plan:
                 yield from (f"burn eFuse {name} = {value:#x}" for name, value in what[0].items())
             else:
                 block, purpose = what
-                name = "flash encryption key" if kind == "key" else "digest of the secure boot public key"
+                named = "SHA-256" if kind == "secret" else "file"
                 yield (
-                    f"burn the {name} (file {self.files[kind][:16]}) into {block}"
+                    f"burn the {NAMES[kind]} ({named} {self.files[kind][:16]}) into {block}"
                     + (f" as {purpose}" if purpose else "")
-                    + ", protected against reading and writing" * (kind == "key")
+                    + ", protected against reading and writing" * (kind != "digest")
                 )
 
 
@@ -81,11 +90,14 @@ def plan(
     flash_key: str | None = None,
     signing_key: str | None = None,
     signed_image: str | None = None,
+    secret: bytes | None = None,
+    block: int | None = None,
 ) -> Plan:
     """The Plan for a chip ("esp32", ...) and MAC. UserError for what would make the chip a brick.
 
     `own_build`: the firmware is an own build for flash encryption. `flash_key`,
-    `signing_key`, `signed_image`: files; the image must be signed with the key.
+    `signing_key`, `signed_image`: files; the image must be signed with the key. `secret`: the key that
+    `key_of` makes, for KEY`block`.
     """
     if chip not in CHIPS:
         raise UserError(f"there is no plan for an {chip}; there are {', '.join(CHIPS)}")
@@ -98,6 +110,11 @@ def plan(
     files: dict[str, str] = {}
     steps: list[list[Any]] = []
     warnings: list[str] = []
+    if "secret" in measures:
+        _check_secret(chip, measures, secret)
+        assert secret is not None
+        files["secret"] = hashlib.sha256(secret).hexdigest()
+        warnings.append(STOCK["secret"])
     if "encryption" in measures:
         if not own_build:
             raise UserError(STOCK["encryption"] + "; say --own-build when this firmware is built for it")
@@ -110,6 +127,8 @@ def plan(
         check_signature(signing_key, signed_image)
     for measure in measures:
         steps += [list(step) for step in CHIPS[chip].security[measure]]
+        if measure == "secret" and block is not None:
+            steps[-1][1] = f"BLOCK_KEY{block}"
         if measure == "download":
             warnings.append(STOCK["download"])
     if chip == "esp32" and {"download", "secure-boot"} & set(measures):
@@ -117,6 +136,30 @@ def plan(
             "an ESP32 before chip revision 3 has no UART_DOWNLOAD_DIS and no secure boot v2; it is refused"
         )
     return Plan(chip, mac, measures, tuple(steps), files, tuple(warnings))
+
+
+def _check_secret(chip, measures, secret):
+    if "secret" not in CHIPS[chip].security:
+        raise UserError(f"an {chip} has no HMAC peripheral: a secret stays in its flash")
+    if "secure-boot" in measures:
+        raise UserError(
+            "secure boot may lock RD_DIS, and a key that is burned then can be read for ever: "
+            "burn the secret before, by a plan of its own"
+        )
+    if secret is None:
+        raise UserError("the secret is missing: name the identity that has it with --cert")
+
+
+def key_of(identity: Identity) -> bytes:
+    """The 32 bytes of a key block for the secret of an identity; hardware_hmac.md 1. UserError when it has none."""
+    secret = (identity.device_secret or identity.product_secret or "") if isinstance(identity, Own) else ""
+    if not secret:
+        raise UserError("this identity has no DeviceSecret or ProductSecret that a key block could hold")
+    if len(secret) > 32:
+        raise UserError(f"its secret has {len(secret)} characters, a key block holds 32")
+    if (identity.sign_method or "hmacsha256") != "hmacsha256":
+        raise UserError(f"a key in eFuse signs with hmacsha256 only, not with {identity.sign_method}")
+    return secret.encode().ljust(32, b"\0")
 
 
 def file_hash(path: str | None, what: str, option: str) -> str:
