@@ -9,6 +9,10 @@ import pytest
 from tools.errors import UserError
 
 PLUGIN = "tools.project.fixtures"
+HEAVY = (
+    "schemathesis",
+    "hypothesispytest",
+)  # plugins for the tools' own tests: each start would wait for them
 CONFIGURATIONS = (
     "pytest.ini",
     "pyproject.toml",
@@ -36,6 +40,7 @@ def arguments(folder: Path) -> list[str]:
     own = (folder / name for name in CONFIGURATIONS if (folder / name).is_file())
     configuration = str(next(own, os.devnull))
     return [
+        *(word for name in HEAVY for word in ("-p", f"no:{name}")),
         "-p",
         PLUGIN,
         "-c",
