@@ -1,7 +1,8 @@
 """What an open console costs a device: QoS 1 round trips with and without it, in turns, while the cloud is busy.
 
 20,000 devices are registered and 500 on line, which publish 1,000 messages a second. The console that is open follows
-the overview and the message log of a device that publishes, as a browser's windows do.
+the overview and the message log of a device that publishes, as a browser's windows do. Then its pages are opened, one
+after another, under the same load.
 """
 
 import asyncio
@@ -24,6 +25,18 @@ RUNS, TRIPS = 5, 300  # of each kind; of one run
 GAP = 0.01  # seconds between two round trips
 TICKS = 50  # a second, in which the devices publish
 MEDIAN, TAIL = 1.1, 5.0  # times; ms
+VISITS, SLOW = 5, 1000.0  # of each page; ms that a page may take when the cloud is busy
+PAGES = {
+    "overview": "/",
+    "devices": f"/products/{PK}",
+    "devices, a search": f"/products/{PK}?search=9999",
+    "devices, the last page": f"/products/{PK}?page=400",
+    "messages of a device": f"/products/{PK}/devices/bench_00001/messages",
+    "log": "/log",
+    "log, a text that is nowhere": "/log?text=nowhere",
+    "log, what went wrong": "/log?show=wrong",
+    "faults": "/faults",
+}
 BODY = b'{"id":"1","version":"1.0","params":{"Temperature":21.5,"Heating":1}}'
 
 
@@ -35,12 +48,22 @@ class Watcher:
         self.port, self.cookie = cloud.ports["console"], None
         self.bytes, self.tasks, self.writers = 0, [], []
 
-    async def request(self, path):
+    async def request(self, path, more=""):
         """(reader, writer) of a request that was sent."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         cookie = f"Cookie: {self.cookie}\r\n" if self.cookie else ""
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{cookie}\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{cookie}{more}\r\n".encode())
         return reader, writer
+
+    async def visit(self, path):
+        """Milliseconds until a page is there as a whole."""
+        start = time.perf_counter()
+        reader, writer = await self.request(path, "Connection: close\r\n")
+        answer = await reader.read()
+        writer.close()
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"{path}: {answer[:60]!r}")
+        return 1000 * (time.perf_counter() - start)
 
     async def enter(self):
         """Takes the session of the address that the cloud has printed."""
@@ -131,12 +154,13 @@ async def run(cloud, registered, online, runs, trips):
             async with watcher:
                 found = await figures(cloud, round_trips(load, names, trips))
             rows.append(("with", *found, watcher.bytes - before))
+        visits = {name: [await watcher.visit(path) for _ in range(VISITS)] for name, path in PAGES.items()}
         noise.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await noise
     finally:
         load.close()
-    return rows, memory(cloud.process.pid)
+    return rows, visits, memory(cloud.process.pid)
 
 
 def report(scale=1.0):
@@ -145,7 +169,9 @@ def report(scale=1.0):
     registered, online = max(20, round(REGISTERED * share)), max(10, round(ONLINE * share))
     with running(CONFIG, console=True) as cloud:
         runs = max(1, round(RUNS * share))
-        rows, megabytes = asyncio.run(run(cloud, registered, online, runs, max(50, round(TRIPS * share))))
+        rows, visits, megabytes = asyncio.run(
+            run(cloud, registered, online, runs, max(50, round(TRIPS * share)))
+        )
     table = Table(
         f"QoS 1 round trips of a device, {online} others on line at {RATE} messages a second",
         [
@@ -158,6 +184,12 @@ def report(scale=1.0):
     )
     for row in rows:
         table.add(*row)
+    opened = Table(
+        "Pages, opened under the same load",
+        [Column("page"), Column("median, ms", ".0f"), Column("slowest, ms", ".0f")],
+    )
+    for name, times in visits.items():
+        opened.add(name, statistics.median(times), max(times))
     (median, tail), (median_with, tail_with) = (
         [statistics.median(row[column] for row in rows if row[0] == kind) for column in (1, 2)]
         for kind in ("without", "with")
@@ -165,5 +197,6 @@ def report(scale=1.0):
     bounds = [
         Bound("median with a console", median_with / median, MEDIAN, " times"),
         Bound("p99 with a console, more", tail_with - tail, TAIL, " ms"),
+        Bound("the slowest page", max(statistics.median(times) for times in visits.values()), SLOW, " ms"),
     ]
-    return Report([table], bounds, [f"the cloud with {registered} devices has {megabytes:.0f} MB"])
+    return Report([table, opened], bounds, [f"the cloud with {registered} devices has {megabytes:.0f} MB"])

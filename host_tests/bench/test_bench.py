@@ -239,7 +239,8 @@ def test_devices_with_an_id2_are_held_at_once():
 
 
 def test_the_round_trips_of_a_device_are_taken_with_and_without_a_console():
-    (table,) = console.report(0.01).tables
+    table, pages = console.report(0.01).tables
+    assert len(pages.rows) == len(console.PAGES)
     assert [row[0] for row in table.rows] == ["without", "with"]
     without, watched = table.rows
     assert without[-1] == 0 and watched[-1] > 0  # bytes that the open console got
