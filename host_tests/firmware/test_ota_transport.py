@@ -121,6 +121,10 @@ def test_a_trial_that_failed_is_told_and_only_a_new_task_tries_again(ask, one):
     ask("rolled_back", one)
 
 
+def test_a_new_task_tries_again_whichever_way_it_comes(ask, one):
+    ask("new_task", one)
+
+
 def test_power_at_flash_operations_of_an_update_by_the_platform(ask, key):
     ask("power", [release(key, 2000)], every=4)
 

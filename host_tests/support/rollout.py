@@ -129,7 +129,7 @@ class Rollout:
         lines = list(board.run.lines)
         begun = [at for at, line in enumerate(lines) if '"runs"' in line]
         last = lines[begun[-1] :] if begun else [""]
-        on_trial = any('"update"' in line for line in last)
+        on_trial = any('"trial"' in line for line in last)
         return bool(release) and f'"{release}"' in last[0] and not on_trial and _connected(last)
 
 

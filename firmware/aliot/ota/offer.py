@@ -27,7 +27,9 @@ def take(updates, data, pushed):
         elif not update:
             failed(updates, problem, data.get("module", "default"))
         return True
-    if update and update.task["sign"] == task["sign"]:
+    again = pushed or updates.noted.endswith(" " + task["sign"] + "+")
+    if update and update.task["sign"] == task["sign"] and (update.task["again"] or not pushed):
+        task["again"] = update.task["again"]
         update.task = task
         update.stale = False
         return True
@@ -35,7 +37,7 @@ def take(updates, data, pushed):
         return False
     end(updates)
     if pushed or task["sign"] != updates.refused:
-        again = pushed or updates.noted.endswith(" " + task["sign"] + "+")
+        task["again"] = again
         updates.update = load("ota.update").Update(updates, task, again)
     return True
 

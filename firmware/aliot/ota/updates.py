@@ -173,7 +173,8 @@ class Updates:
         data = message.get("data")
         if isinstance(data, dict) and (data or self.noted or self.update):
             if data.get("module", "default") in ("default", "firmware"):
-                self.offer = data, pushed
+                # the answer to a question does not take back that the package was pushed just before
+                self.offer = data, pushed or bool(self.offer) and self.offer[1]
 
 
 def _drop():

@@ -311,6 +311,30 @@ def rolled_back(value):
     world.good()
 
 
+def new_task(value):
+    """A new task brings what has failed, to a board that was offline too: push and answer come in any order."""
+    for pushed_first in (True, False):
+        world = World(value)
+        world.run(100)
+        Server(world.data)
+        world.push(task(world.data))
+        assert world.run()
+        world.board.restart(RESET)
+        world.board.try_out(answer=False)
+        world.board.restart(RESET)
+        world.start()
+        assert not world.run(1000)
+        world.start()
+        if pushed_first:
+            world.push()
+        else:
+            while not world.updates.update:
+                world.updates.poll(0)
+            world.push()
+        assert world.run(), (pushed_first, world.peer.states[-1])
+        world.good()
+
+
 def power(value):
     """Power goes at flash operations of an update: the old release runs, the platform is asked, the rest is taken."""
     world = World(value)
