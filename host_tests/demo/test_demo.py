@@ -6,7 +6,7 @@ import re
 from rich.console import Console
 
 from host_tests.support.paths import ROOT
-from tools.demo import direct, gateways, id2, thermostat, updates, verb, x509
+from tools.demo import direct, gateways, id2, sealed, thermostat, updates, verb, x509
 from tools.demo import line as line_demo
 from tools.demo.scene import Figures, Stage
 
@@ -49,6 +49,23 @@ def test_every_way_in_and_both_refusals_without_a_secret(tmp_path):
     assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1, 2, 1, 2, 1]
     assert "per product, preregistration-free" in _text(verb.table(stage.figures))
     shown_in_the_readme(story)
+
+
+def test_a_secret_in_efuse_logs_in_and_registers_and_is_in_no_flash(tmp_path):
+    output = io.StringIO()
+    with Stage(tmp_path, sealed.PRODUCTS, Console(file=output, highlight=False, width=120)) as stage:
+        sealed.play(stage)
+    story = output.getvalue()
+    assert not [one for one in (sealed.DEVICE_SECRET, sealed.PRODUCT_SECRET) if one in story]
+    boots = [re.findall(r"^  (\w+)", part, re.M) for part in story.split("on: ")[1:]]
+    assert ["register" in boot for boot in boots] == [False, False, True, False]
+    assert all("posted" in boot for boot in boots)
+    assert (
+        story.count("espefuse, over the port: KEY3 for HMAC_UP")
+        == 2
+        == story.count("the secret is not in it")
+    )
+    assert [row.handshakes for row in stage.figures] == [1, 1, 2, 1]
 
 
 def shown_in_the_readme(story):

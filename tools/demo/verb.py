@@ -10,12 +10,21 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tools.demo import direct, gateways, id2, thermostat, updates, x509
+from tools.demo import direct, gateways, id2, sealed, thermostat, updates, x509
 from tools.demo.scene import Figures, Stage
 from tools.emulator.board import interpreter
 
-PAGES = (direct, id2, gateways, x509, thermostat, updates)
-PLAYS = (direct.play, id2.play, gateways.play, x509.play, direct.play_abroad, thermostat.play, updates.play)
+PAGES = (direct, sealed, id2, gateways, x509, thermostat, updates)
+PLAYS = (
+    direct.play,
+    sealed.play,
+    id2.play,
+    gateways.play,
+    x509.play,
+    direct.play_abroad,
+    thermostat.play,
+    updates.play,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
