@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import pytest
 
-from host_tests.bench import boot, console, heap, link, load_itls, report, sizes, verb
+from host_tests.bench import boot, console, heap, link, load_itls, report, signing, sizes, verb
 from host_tests.bench.load import measure
 from host_tests.support.readme_table import replaced
 from tools.cli import main
@@ -245,3 +245,7 @@ def test_the_round_trips_of_a_device_are_taken_with_and_without_a_console():
     without, watched = table.rows
     assert without[-1] == 0 and watched[-1] > 0  # bytes that the open console got
     assert all(row[1] > 0 for row in table.rows)
+
+
+def test_a_signature_with_a_key_in_efuse_is_within_its_bounds():
+    assert all(bound.holds for bound in signing.report(0.1).bounds)

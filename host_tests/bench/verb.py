@@ -28,6 +28,7 @@ PARTS = {
     ),
     "id2": ("host_tests.bench.id2", "iTLS with an ID² beside TLS: connect, bytes, heap, code"),
     "x509": ("host_tests.bench.x509", "mutual TLS beside plain TLS: bytes, heap; a key made on the board"),
+    "signing": ("host_tests.bench.signing", "a signature with a key in eFuse beside one by software"),
     "updates": (
         "host_tests.bench.updates",
         "heap that an update over the air takes, over HTTPS and MQTT; a release for a fleet",
