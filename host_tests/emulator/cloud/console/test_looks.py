@@ -66,6 +66,26 @@ def put_board(cloud):
     simulator.boards[board.number] = board
 
 
+def put_batch(cloud):
+    """A package, and a batch of it for a share of the devices."""
+
+    def call(action, **values):
+        return cloud.admin("POST", f"/api/{action}", {"ProductKey": PK, **values})["Data"]
+
+    async def inform():
+        for device in list(cloud.instance.registry.products[PK].devices.values()):
+            cloud.instance.ota.campaigns.inform(device, "default", "1.0.0")
+
+    cloud.call(inform())
+    given = call("GenerateOTAUploadURL", FileSuffix="bin")
+    cloud.admin("POST", f"/ota/uploads/{given['Key']}", "the bytes of a release")
+    values = {"FirmwareName": "Release", "DestVersion": "2.0.0", "NeedToVerify": False}
+    made = call("CreateOTAFirmware", FirmwareUrl=given["FirmwareUrl"], SignMethod="SHA256", **values)
+    NAMES["firmware"] = made["FirmwareId"]
+    grey = {"TargetSelection": "GRAY", "GrayPercent": 5, "NeedConfirm": True}
+    NAMES["job"] = call("CreateOTAStaticUpgradeJob", FirmwareId=made["FirmwareId"], **grey)["JobId"]
+
+
 def envelope(params):
     return json.dumps({"id": "1", "version": "1.0", "params": params}).encode()
 
@@ -91,6 +111,7 @@ def looked_at(cloud, chromium, tmp_path_factory):
         cloud.arm("mqtt_tcp", "ping", "delay", times=None, pk=PK, dn=DN)
         cloud.arm("https", "register", "cut", bytes=40, after=3)
         put_board(cloud)
+        put_batch(cloud)
         maker = Factory(cloud, tmp_path_factory.mktemp("factory"))
         maker.register()
         maker.bind(0x9DC60FB736F3AD, XDN, XPK)
