@@ -42,7 +42,7 @@ INNER = {
     "aliot.store": "owner",
     "aliot.store.Store": "media found issued save newest after copy write",
     "aliot.thing": "sendable members",
-    "aliot.thing.Outbox": "next numbers ids sizes places times file put head sent acknowledged stamp add remove",
+    "aliot.thing.Outbox": "next numbers ids sizes places times file put acknowledged add remove",
     "aliot.thing.Thing": "path model read setters services values fetch asking desired passed calm faults",
     "aliot.thing.packs.Pack": "device size items entries counts used",
     "aliot.wifi.Wifi": "fault ssid password station",

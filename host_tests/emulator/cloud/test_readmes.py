@@ -22,6 +22,7 @@ from tools.emulator.cloud.thing import switches as of_thing
 from tools.emulator.cloud.x509 import switches as of_x509
 
 FOLDER = ROOT / "tools" / "emulator" / "cloud"
+ADMIN = ROOT / "tools/emulator/cloud/admin.md"
 WRITE = os.environ.get("ALIOT_GOLDEN") == "write"
 BYTES = 15 * 1024
 KINDS = ("SWITCHES", "TIMING", "LIMITS")
@@ -109,7 +110,7 @@ def test_each_switch_and_figure_has_its_row_in_one_readme(kind):
 def test_each_route_stands_in_the_page_beside_it():
     for method, pattern, _, function in admin.ROUTES:
         *folders, _ = function.__module__.removeprefix("tools.emulator.cloud.").split(".")
-        page = "/".join([*folders, "README.md"]) if folders else "admin.md"
+        page = "/".join([*folders, "README.md"]) if folders else ADMIN.name
         assert f"`{method} {pattern}`" in PAGES[page], pattern
 
 
