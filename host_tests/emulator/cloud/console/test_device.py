@@ -115,6 +115,11 @@ def test_two_client_ids_are_reported_and_one_is_switched_to(cloud, visitor, unit
     assert "has two ClientIDs" not in visitor.get(f"/products/{PK}").text
 
 
+def test_a_name_that_nobody_registered_is_in_no_csv_of_secrets(visitor, units):
+    body = visitor.send(f"/products/{PK}/devices.csv", which="all").body.decode()
+    assert DN in body and UNIT not in body
+
+
 def test_the_client_ids_are_cleared(cloud, visitor, units):
     at = f"/products/{PK}/devices/{UNIT}"
     assert visitor.post(at + "/clients/clear").notices == ["All ClientIDs were cleared."]

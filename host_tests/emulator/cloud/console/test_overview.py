@@ -9,7 +9,7 @@ import time
 import pytest
 
 from host_tests.support.browser import opened
-from host_tests.support.cloud.client import PK, USER, connect_packet, settings
+from host_tests.support.cloud.client import PK, USER, Running, connect_packet, settings
 from host_tests.support.cloud.console import Visitor
 from tools.emulator.cloud.codec import Publish
 from tools.emulator.cloud.console import plots
@@ -100,6 +100,16 @@ def test_the_rates_of_the_last_seconds(cloud):
         samples = cloud.call(sample())
     assert sum(one[1] for one in samples) >= 1
     assert sum(one[2] for one in samples) >= 1
+
+
+def test_the_cloud_ends_at_once_though_a_page_is_open(tmp_path, certificates):
+    with Running(CLOUD, tmp_path / "run", certificates, ports={"console": 0}) as cloud:
+        seen = events(Visitor(cloud).enter(), "/", "counts")
+        next(seen)
+        began = time.monotonic()
+        cloud.call(cloud.server.console.stop())
+        assert time.monotonic() - began < 5
+        assert list(seen) is not None, "the stream has come to its end"
 
 
 # ---- language and theme

@@ -29,6 +29,7 @@ page = Page("product")
 AT = "/products/{pk}"
 PIECE = 25  # devices that are created between two turns of others
 NAMES_MAX = 10_000  # of one batch, as the console of the platform takes it
+NOTICES = 5
 STATUSES = ("online", "offline", "inactive", "disabled")
 
 
@@ -49,7 +50,7 @@ async def show(visit: Visit, pk: str) -> Response:
         status=status,
         statuses=STATUSES,
         of_status=of_status,
-        doubled=await search(product.devices.values(), has_two_clients),
+        doubled=(await search(product.devices.values(), has_two_clients))[:NOTICES],
         model=visit.instance.things.models.of(pk),
         batch=visit.session.values.get(("batch", pk), []),
         topics=topics_of(pk),
@@ -139,13 +140,13 @@ async def check_names(visit: Visit, names: list[str], known: Any) -> None:
 
 @page.post(AT + "/devices.csv", back=AT)
 async def download(visit: Visit, pk: str) -> Response:
-    """The secrets of the last batch, or of all devices, as the platform's console gives them."""
+    """The secrets of the last batch, or of all devices that use theirs, as the platform's console gives them."""
     product = visit.product(pk)
     if visit.field("which") == "batch":
         names = set(visit.session.values.get(("batch", pk), ()))
         devices = await search(product.devices.values(), lambda one: one.device_name in names)
     else:
-        devices = list(product.devices.values())
+        devices = await search(product.devices.values(), lambda one: not one.free)
     return visit.download(f"{pk}-devices.csv", secrets_csv(devices))
 
 
