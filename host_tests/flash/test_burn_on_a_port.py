@@ -10,7 +10,7 @@ import serial.rfc2217
 from host_tests.support.nor_board import BoardFlash, Booted
 from tools import cli
 from tools.emulator.chip.thread import Bench
-from tools.image import burn, flash_image, identity, journal
+from tools.image import burn, flash_image, identity, inspection, journal
 
 PRODUCT = {"product_key": "a1MZxOdcBnO", "product_secret": "h4I4dneEFp7EImTv"}
 ELSEWHERE = {**PRODUCT, "method": "mqtt"}
@@ -37,8 +37,9 @@ def registered(tmp_path):
     return bytes(made.data)
 
 
-def burned(folder, url, cert):
-    return cli.main(["burn", "--cert", str(folder / cert), "--port", url, "--journal", str(folder / "j")])
+def burned(folder, url, cert, *more):
+    where = ["--cert", str(folder / cert), "--port", url, "--journal", str(folder / "j")]
+    return cli.main(["burn", *where, *more])
 
 
 def test_other_settings_go_onto_a_board_that_keeps_its_secret(tmp_path, registered, capsys):
@@ -52,6 +53,34 @@ def test_other_settings_go_onto_a_board_that_keeps_its_secret(tmp_path, register
     assert out.count("its issued secret was kept") == 2
     found = Booted(BoardFlash(path.read_bytes()))
     assert (found.fields, found.secret) == (identity.parse(ELSEWHERE).fields(), SECRET)
+
+
+def test_a_secret_in_efuse_leaves_no_other_in_flash_and_backups_say_where_it_is(tmp_path, registered, capsys):
+    path = tmp_path / "flash.bin"
+    path.write_bytes(registered)
+    sealed = {"product_key": PRODUCT["product_key"], "device_name": MAC.replace(":", ""), "key_block": 3}
+    (tmp_path / "sealed.json").write_text(json.dumps(sealed))
+    with Bench(path) as bench:
+        assert burned(tmp_path, bench.url, "sealed.json") == 1
+        assert "holds the issued secret of a1MZxOdcBnO/240ac4000001, which is lost" in capsys.readouterr().err
+        assert Booted(BoardFlash(path.read_bytes())).secret == SECRET
+        assert cli.main(["backup", "--port", bench.url, "--backups", str(tmp_path / "first")]) == 0
+        assert "cannot be read" not in capsys.readouterr().out
+        assert burned(tmp_path, bench.url, "sealed.json", "--replace") == 0
+        where = ["--port", bench.url, "--backups", str(tmp_path / "b")]
+        assert cli.main(["backup", *where]) == 0
+        assert capsys.readouterr().out.endswith("; the secret is in KEY3 and cannot be read\n")
+        (saved,) = (tmp_path / "b").glob("*.identity")
+        assert SECRET not in saved.read_text()
+        back = ["restore", "--port", bench.url, "--from", str(saved), "--journal", str(tmp_path / "j")]
+        assert cli.main(back) == 0
+        assert "it is in this chip, and was never in the backup" in capsys.readouterr().out
+    found = inspection.look(path.read_bytes())
+    for medium in (found["nvs"], found["vfs"]):
+        assert (
+            medium["records"]["burned"]["fields"]["key_block"] == "the secret is in KEY3 and cannot be read"
+        )
+        assert medium["records"]["issued"] is None
 
 
 def test_a_board_without_a_table_is_told_to_be_flashed_first(tmp_path, registered, capsys):

@@ -10,6 +10,8 @@ from host_tests.line.conftest import WHO, stock
 from host_tests.support import key_blocks
 from tools.chips import CHIPS
 from tools.cli import main
+from tools.emulator.chip.efuses import Efuses
+from tools.emulator.chip.nor import PowerCut
 from tools.emulator.chip.thread import Bench
 from tools.errors import UserError
 from tools.image import flash_image, identity
@@ -61,6 +63,38 @@ def test_a_burn_of_a_secret_that_was_cut_is_finished_and_another_secret_is_refus
         efuses.burn(chip_fuses, made, secret=secret_of(DEVICE))
     with fuses("esp32c3", tmp_path) as again:
         assert efuses.verify(again, made) == []
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_power_cut_at_each_burn_of_a_block_is_made_good_by_the_same_plan(at, done, tmp_path, monkeypatch):
+    """A plan has two: the key, then BLOCK0 with its purpose and protection."""
+    programs, program = [], Efuses._program
+
+    def cut(fuses, number, values):
+        programs.append(number)
+        if len(programs) == at:
+            if done:
+                program(fuses, number, values)
+                fuses._save()
+            raise PowerCut(f"at burn {at} of eFuses")
+        program(fuses, number, values)
+
+    with Bench(tmp_path / "flash.bin", chip="esp32c3", size=4 << 20, efuses=tmp_path / "efuses.bin") as bench:
+        with efuses.Fuses("esp32c3", port=bench.url) as chip_fuses:
+            made = sealing(chip_fuses)
+            monkeypatch.setattr(Efuses, "_program", cut)
+            with pytest.raises(UserError, match="burning failed"):
+                efuses.burn(chip_fuses, made, secret=secret_of(DEVICE))
+            monkeypatch.setattr(Efuses, "_program", program)
+        bench.call(bench.chip.power_on)
+        with efuses.Fuses("esp32c3", port=bench.url) as again:
+            if efuses.verify(again, made):
+                efuses.burn(again, made, secret=secret_of(DEVICE))
+        with efuses.Fuses("esp32c3", port=bench.url) as again:
+            assert efuses.verify(again, made) == []
+    image = (tmp_path / "efuses.bin").read_bytes()
+    assert key_blocks.key_of(image, 3) == secret_of(DEVICE) and len(programs) == at
 
 
 REFUSED = [

@@ -30,6 +30,7 @@ CHECKS = {
     "x509.future": "certificate",
     "itls": "iTLS",
     "id2": "iTLS",
+    "key": "identity",
 }
 IDENTITY = (
     "credential",

@@ -76,10 +76,12 @@ def decide(
     The generation is the larger of the time (`now`, Unix seconds) and one more
     than the highest found. An issued secret of the same identity is kept, and
     `issued` fields (and `slots`, {name: fields}) are put in where there is none;
-    one of another identity is a UserError without `replace`. What is there
-    already stays as it is.
+    one of another identity is a UserError without `replace`, as is any where the
+    device's secret shall lie in eFuse. What is there already stays as it is.
     """
     own, strangers = _issued_copies(copies, fields, mac)
+    if record.KEY_BLOCK in fields and fields.get(record.KIND) == b"device":  # then no secret stays in flash
+        own, strangers = [], strangers + [copy for copy in own if owners.holds_secret(copy.fields)]
     if strangers and not replace:
         raise UserError(
             f"this board holds the issued secret of {owners.describe(strangers[0].fields, mac)}, which is "

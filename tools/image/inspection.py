@@ -6,7 +6,7 @@ from typing import Any
 from tools import partitions
 from tools.errors import UserError
 from tools.firmware import record
-from tools.image import flash_image, littlefs, nvs, slots, updates
+from tools.image import flash_image, littlefs, nvs, owner, slots, updates
 from tools.image.identity import own, x509
 from tools.secrets import mask
 
@@ -136,7 +136,7 @@ def _shown(name, tag, value):
 
 def _text(tag, value):
     if tag == record.KEY_BLOCK:
-        return f"the secret is in KEY{value[0] if value else '?'} and cannot be read"
+        return owner.sealed({tag: value})
     if tag in _NUMBER_TAGS:
         return int.from_bytes(value, "little")
     if tag in _SECRET_TAGS:

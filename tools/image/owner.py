@@ -60,6 +60,14 @@ def holds_secret(issued: Mapping[int, bytes]) -> bool:
     return _issued(issued) != _NAME or record.PRIVATE_KEY in issued
 
 
+def sealed(burned: Mapping[int, bytes]) -> str | None:
+    """Where the secret of a burned record is when it is not in the record, in words; None where it is."""
+    if record.KEY_BLOCK not in burned:
+        return None
+    number = int.from_bytes(burned[record.KEY_BLOCK], "little")
+    return f"the secret is in KEY{number} and cannot be read"
+
+
 def _burned(fields):
     return {b"x509": _NAME, b"id2": _ID2}.get(fields.get(record.KIND), _SECRET)
 

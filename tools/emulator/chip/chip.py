@@ -95,6 +95,7 @@ class Chip:
 
     def _start(self, cause, download):
         self._stop()
+        self.efuses.reset()
         if download and not self.efuses.security["download_disabled"]:
             self._enter_loader(cause)
             return

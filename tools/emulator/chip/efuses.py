@@ -87,6 +87,13 @@ class Efuses:
             self._factory(mac or bytes.fromhex("240ac4000001"))
         self._hide_protected()
 
+    def reset(self) -> None:
+        """What a reset of the chip does to the controller: no command waits, nothing is prepared, all is read anew."""
+        struct.pack_into("<I", self._space, self.model.efuse_command, 0)
+        for block in self.model.blocks:
+            self._take(block.write, block.words)
+        self._hide_protected()
+
     @property
     def mac(self) -> bytes:
         """The six bytes of the base MAC."""

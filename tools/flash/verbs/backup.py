@@ -5,6 +5,8 @@ import json
 
 from tools.errors import UserError
 from tools.flash import backup, contents, open_board
+from tools.image import decision, owner
+from tools.image.flash_image import BURNED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +20,12 @@ def run(args: argparse.Namespace) -> None:
         held = contents.look(loader, board, {})
         path = backup.save(loader.mac, held.copies, args.backups)
         who = held.who(loader.mac)
+        burned = decision.newest(held.copies, BURNED)
+        sealed = burned and owner.sealed(burned.fields)
     if path is None:
         raise UserError(f"the board {loader.mac} holds no identity")
     print(
         json.dumps({"file": str(path), "mac": loader.mac, "identity": who, "issued": held.issued})
         if args.json
-        else f"the identity {who} of {loader.mac} was saved to {path}"
+        else f"the identity {who} of {loader.mac} was saved to {path}" + (f"; {sealed}" if sealed else "")
     )

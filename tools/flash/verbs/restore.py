@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> None:
         if report.written
         else f"nothing to do: the board holds {who}"
     )
+    if sealed := owner.sealed(saved.burned):
+        print(f"{sealed}: it is in this chip, and was never in the backup")
     for note in report.notes:
         print(note)
 
