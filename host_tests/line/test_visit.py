@@ -68,6 +68,18 @@ def test_a_new_board_gets_an_identity_and_ends_done(ledger):
     assert ledger.find(mac=board(1)).firmware == JOB.firmware_hash
 
 
+def test_a_board_whose_secret_is_in_efuse_gets_none_into_its_flash_unless_the_job_replaces(ledger):
+    stock(ledger, 2)
+    target = Board(board(1))
+    fields = {record.KIND: b"device", record.PRODUCT_KEY: PRODUCT.encode(), record.DEVICE_NAME: b"dev00000"}
+    target.burned = {**fields, record.KEY_BLOCK: b"\3"}, 1
+    result, _ = bring(target, ledger)
+    assert result.outcome == "failed" and "the secret is in KEY3" in result.why and not target.burns
+    assert states(ledger) == {"free": 2}
+    result, _ = bring(target, ledger, replace(JOB, replace=True))
+    assert result.outcome == "done" and record.KEY_BLOCK not in target.burned[0]
+
+
 def test_a_finished_board_is_known_again_and_nothing_is_written(ledger):
     stock(ledger, 2)
     target = Board(board(1))

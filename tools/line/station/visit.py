@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tools.errors import UserError
+from tools.image import owner
 from tools.line import device_names, identities
 from tools.line.identities import Burnable
 from tools.line.job import Job
@@ -57,6 +58,8 @@ def visit(
         on_event("identified", mac=chip.mac, chip=chip.name)
         fit(chip, chip_name, flash_needed)
         held = wire.held()
+        if (sealed := owner.sealed(held.burned or {})) and not job.replace:
+            raise Rejected(f"{sealed}, and this job would write one into its flash: replace = true does so")
         product = ledger.product(job.product_key, with_secret=True)
         try:
             on_board = identities.holds(held.burned, chip.mac, ledger)
