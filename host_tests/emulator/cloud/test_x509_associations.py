@@ -4,6 +4,8 @@ import pytest
 
 from host_tests.support.cloud.x509 import CA, PUSH, VECTORS, XDN, XDN2, XPK, Factory, client, first, pushed
 from tools import serials
+from tools.emulator.cloud.turns import in_turns
+from tools.emulator.cloud.x509.association import Unusable
 
 CSV = VECTORS["csv"]
 HEADER = CSV["header"]
@@ -224,3 +226,36 @@ def test_everything_outlives_the_cloud(maker):
         factory.cloud.admin("POST", f"/products/{XPK}/devices", {"device_names": [XDN]})
         with client(factory.cloud, pair) as device:
             assert device.login(first()) == 5
+
+
+# ---- while a long file is taken in, others have their turn
+
+
+@pytest.mark.parametrize(
+    "happens, reason, left",
+    [
+        ("remove", f"line 27: CA {CA} was removed meanwhile", 0),
+        ("delete", "device more-00030 was deleted", 25),
+    ],
+)
+def test_what_becomes_bad_meanwhile_is_not_bound(maker, happens, reason, left):
+    with maker(extra=60) as factory:
+        factory.register()
+        instance = factory.cloud.instance
+        rows = [f"{XPK},more-{number:05},{number + 1:X}" for number in range(60)]
+
+        async def take_in():
+            certificates = instance.certificates
+            authority = certificates.authorities[CA]
+            steps = certificates.associate(authority, "\n".join([HEADER, *rows]))
+            while not certificates.bindings:
+                next(steps)
+            if happens == "remove":
+                await in_turns(certificates.remove(authority))
+            else:
+                instance.delete(instance.registry.find(XPK, "more-00030"))
+            with pytest.raises(Unusable, match=reason):
+                await in_turns(steps)
+            return len(certificates.bindings)
+
+        assert factory.cloud.call(take_in()) == left

@@ -14,6 +14,7 @@ from host_tests.support.cloud.x509 import CA, Factory
 from tools.emulator.cloud.console import page
 from tools.emulator.cloud.id2.identities import Identity
 from tools.emulator.cloud.registry import new_device
+from tools.emulator.cloud.x509.association import HEADER
 from tools.emulator.cloud.x509.certificates import Binding
 
 CLOUD = settings()
@@ -98,3 +99,32 @@ def test_the_secrets_of_all_devices_do_not_hold_the_loop_either(cloud, loaded, t
         cloud.call(asyncio.sleep(0))
         worst.append(max(turns))
     assert min(worst) < TURN, [f"{1000 * one:.1f} ms" for one in worst]
+
+
+ROWS = 2_000  # of an association file, and identities of a batch
+
+
+def test_no_form_of_many_rows_holds_the_loop(cloud, loaded, turns):
+    """A file of serials is associated, refused when it comes again, and deleted with its CA; identities are created."""
+    names = [f"sensor-{number:05}" for number in range(ROWS)]
+    cloud.instance.registry.products[XPK].devices.update((one, new_device(XPK, one, None)) for one in names)
+    rows = [f"{XPK},{name},{number:X}" for number, name in enumerate(names, 0x100000)]
+    file = "\r\n".join([",".join(HEADER), *rows]).encode()
+    worst = {}
+
+    def send(what, path, **fields):
+        turns.clear()
+        assert loaded.send(path, **fields).status == 303
+        cloud.call(asyncio.sleep(0))
+        worst[what] = 1000 * max(turns)
+
+    at = f"/certificates/{CA}"
+    for what in ("associate", "refuse"):
+        send(what, at + "/association", files={"csv": ("association.csv", file)})
+    assert (
+        sum(one.product_key == XPK for one in cloud.instance.certificates.bindings.values()) == DEVICES + ROWS
+    )
+    send("create", "/id2", product_key=IPK, count=str(ROWS), key_type="AES_128")
+    send("delete", at + "/delete")
+    assert not cloud.instance.certificates.bindings
+    assert max(worst.values()) < TRIES * 1000 * TURN, worst

@@ -12,14 +12,11 @@ Handler = Callable[..., Any]  # takes a Visit and what the path names
 
 
 class Refused(Exception):
-    """What somebody asked for cannot be; the text is one sentence for the page, `status` for a GET.
+    """What somebody asked for cannot be; the text is one sentence for the page, `status` for a GET."""
 
-    `answer` is what the admin API said, if it refused.
-    """
-
-    def __init__(self, text: str, status: int = 400, answer: dict[str, Any] | None = None):
+    def __init__(self, text: str, status: int = 400):
         super().__init__(text)
-        self.status, self.answer = status, answer or {}
+        self.status = status
 
 
 @dataclass(frozen=True)

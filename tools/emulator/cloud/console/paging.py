@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from tools.emulator.cloud.turns import Turn
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.console.visit import Visit
 
 ROWS = 50
-TURN = 0.002  # seconds
 T = TypeVar("T")
-
-
-class Turn:
-    """Long work in the cloud's loop: `pause` lets others have their turn after `TURN` seconds of it."""
-
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-
-    async def pause(self) -> None:
-        if time.perf_counter() - self.start > TURN:
-            await asyncio.sleep(0)
-            self.start = time.perf_counter()
 
 
 class Paging:

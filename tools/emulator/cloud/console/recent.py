@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Reversible, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tools.emulator.cloud.console.paging import Turn
+from tools.emulator.cloud.turns import Turn
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.console.visit import Visit

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.emulator.cloud.console import plots, words
-from tools.emulator.cloud.console.paging import Turn
 from tools.emulator.cloud.console.visit import THEMES, address
+from tools.emulator.cloud.turns import Turn
 from tools.secrets import mask
 
 if TYPE_CHECKING:

@@ -106,8 +106,7 @@ class Visit:
         except ValueError as error:
             raise Refused(str(error)) from None
         if found.status >= 400:
-            said = json.loads(found.body)
-            raise Refused(said.get("error", f"HTTP {found.status}"), found.status, said)
+            raise Refused(json.loads(found.body).get("error", f"HTTP {found.status}"), found.status)
         is_json = "json" in found.headers.get("Content-Type", "json")
         return json.loads(found.body) if is_json else found.body
 

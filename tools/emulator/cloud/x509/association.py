@@ -12,6 +12,7 @@ from tools import serials
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Product
+    from tools.emulator.cloud.turns import Steps
 
 HEADER = ("ProductKey", "DeviceName", "CertSN")
 
@@ -32,7 +33,7 @@ class Row:
     serial: str
 
 
-def rows(text: str, most: int) -> list[tuple[int, list[str]]]:
+def rows(text: str, most: int) -> Steps[list[tuple[int, list[str]]]]:
     """[(line, fields)] after the header; raises `Unusable` for no header, no rows or more than `most`."""
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     found = []
@@ -41,6 +42,7 @@ def rows(text: str, most: int) -> list[tuple[int, list[str]]]:
             fields = [field.strip() for field in fields]
             if any(fields):
                 found.append((reader.line_num, fields))
+            yield
     except csv.Error as error:
         raise Unusable(f"line {reader.line_num} is not CSV: {error}") from None
     if not found or tuple(found[0][1]) != HEADER:
@@ -57,14 +59,14 @@ def check(
     most: int,
     product_of: Callable[[str], Product],
     refusal: Callable[[str, str, str], str | None],
-) -> list[Row]:
+) -> Steps[list[Row]]:
     """The `Row`s of a file that is good in all its rows; raises `Unusable` with all that are not.
 
     `product_of(pk)` gives a product that may have X.509 devices, or raises
     ValueError; `refusal(product_key, device_name, serial)` says why a serial
     may not be bound to a device, or None.
     """
-    found = rows(text, most)
+    found = yield from rows(text, most)
     first = found[0][1][0]
     try:
         product = product_of(first)
@@ -82,6 +84,7 @@ def check(
             good.append(row)
         except ValueError as error:
             bad.append((line, str(error)))
+        yield
     if bad:
         raise Unusable(f"{len(bad)} of {len(found)} rows are bad; none was applied", bad)
     return good

@@ -15,12 +15,15 @@ from tools import serials
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Product
+    from tools.emulator.cloud.turns import Steps
+    from tools.emulator.cloud.x509.association import Row
     from tools.emulator.cloud.x509.mutual import Proof
     from tools.emulator.cloud.x509.registering import Asked
 
 ACTIVE, DISABLED, DELETED = "active", "disabled", "deleted"
 CODE_BYTES = 32  # a registration code is 64 hex digits
 REGION = "cn-shanghai"
+PIECE = 25  # rows of an association file that are bound at a time
 
 
 @dataclass(eq=False)
@@ -95,8 +98,8 @@ class Certificates:
         self.by_device.setdefault(binding.device, {})[binding.key] = binding
 
     def drop(self, binding: Binding) -> None:
-        del self.bindings[binding.key]
-        del self.by_device[binding.device][binding.key]
+        if self.bindings.pop(binding.key, None) is not None:
+            del self.by_device[binding.device][binding.key]
 
     def of(self, device: tuple[str, str]) -> list[Binding]:
         """The bindings of a (ProductKey, DeviceName)."""
@@ -154,13 +157,20 @@ class Certificates:
         if not active:
             self.end(lambda proof: proof.authority == authority.name, "its CA was deactivated")
 
-    def remove(self, authority: Authority) -> None:
-        """The CA and all that was bound under it are gone."""
-        self.store.drop_authority(authority.name)
-        del self.authorities[authority.name]
-        for binding in [one for one in self.bindings.values() if one.authority == authority.name]:
-            self.drop(binding)
+    def remove(self, authority: Authority) -> Steps[None]:
+        """The CA and all that was bound under it are gone; others may have their turn in between."""
+        authority.active = False
         self.end(lambda proof: proof.authority == authority.name, "its CA was removed")
+        for _ in range(2):  # again, for what was bound meanwhile
+            bound = [one for one in self.bindings.values() if one.authority == authority.name]
+            for at in range(0, len(bound), PIECE):
+                piece = bound[at : at + PIECE]
+                self.store.drop_bindings([one.key for one in piece])
+                for one in piece:
+                    self.drop(one)
+                yield
+        self.store.drop_authority(authority.name)
+        self.authorities.pop(authority.name, None)
 
     # ---- bindings
 
@@ -192,22 +202,43 @@ class Certificates:
                     return f"device {device[1]} has the certificate {other.serial} already"
         return self.taken(authority, serial)
 
-    def associate(self, authority: Authority, text: str) -> int:
-        """Binds all rows of an association file, or none; raises `association.Unusable`; their number."""
+    def associate(self, authority: Authority, text: str) -> Steps[int]:
+        """Binds all rows of an association file, or none if one is bad; raises `association.Unusable`; their number.
+
+        The rows are checked one by one and bound some at a time; others may have their turn in between.
+        """
         from tools.emulator.cloud.x509 import association
 
-        rows = association.check(
+        rows = yield from association.check(
             text,
             self.config.limits.association_rows,
             self.product,
             lambda pk, dn, serial: self.refusal(authority, (pk, dn), serial),
         )
+        for at in range(0, len(rows), PIECE):
+            self.bind(authority, rows[at : at + PIECE])
+            yield
+        return len(rows)
+
+    def bind(self, authority: Authority, rows: list[Row]) -> None:
+        """Binds rows that were checked; raises `association.Unusable` if one has become bad meanwhile."""
+        from tools.emulator.cloud.x509 import association
+
+        for row in rows:
+            reason = self.refusal(authority, (row.product_key, row.device_name), row.serial)
+            if authority.name not in self.authorities:
+                reason = f"CA {authority.name} was removed"
+            elif self.instance.registry.find(row.product_key, row.device_name) is None:
+                reason = f"device {row.device_name} was deleted"
+            if reason:
+                raise association.Unusable(
+                    f"line {row.line}: {reason} meanwhile; rows before it were applied"
+                )
         replaced = []
         if self.config.switches.x509_second_serial == "replace":
             replaced = [one for row in rows for one in self.of((row.product_key, row.device_name))]
         made = [Binding(authority.name, row.serial, row.product_key, row.device_name) for row in rows]
         self.exchange(replaced, made)
-        return len(made)
 
     def exchange(self, old: Iterable[Binding], new: Iterable[Binding]) -> None:
         """Takes bindings out and puts others in, in one step."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Any
 
 from tools import serials
 from tools.emulator.cloud.admin_routes import body, route
+from tools.emulator.cloud.turns import in_turns
 from tools.emulator.cloud.web import BadRequest, answer_json
 from tools.emulator.cloud.x509.certificates import ACTIVE, DISABLED, Conflict
 
 if TYPE_CHECKING:
     from tools.emulator.cloud.admin import AdminApp
     from tools.emulator.cloud.registry import Device
+    from tools.emulator.cloud.turns import Steps
     from tools.emulator.cloud.web import Request, Response
     from tools.emulator.cloud.x509.certificates import Authority, Binding
 
@@ -98,23 +100,38 @@ def activate(app: AdminApp, request: Request, ca: str) -> dict[str, str]:
 
 
 @route("DELETE", "/cas/{ca}")
-def remove(app: AdminApp, request: Request, ca: str) -> dict[str, str]:
-    app.instance.certificates.remove(authority_of(app, ca))
-    return {"done": "remove"}
+def remove(app: AdminApp, request: Request, ca: str) -> Awaitable[Response]:
+    steps = app.instance.certificates.remove(authority_of(app, ca))
+
+    async def answer() -> Response:
+        await in_turns(steps)
+        return answer_json({"done": "remove"})
+
+    return answer()
 
 
 @route("POST", "/cas/{ca}/association")
-def associate(app: AdminApp, request: Request, ca: str) -> dict[str, Any] | Response:
-    from tools.emulator.cloud.x509.association import Unusable
-
+def associate(app: AdminApp, request: Request, ca: str) -> Awaitable[Response]:
     authority, values = authority_of(app, ca), texts(body(request, csv=str), ("csv", "file"))
-    if not values.get("file", ".csv").lower().endswith(".csv"):
-        raise BadRequest(400, f"{values['file']} is not a .csv file")
-    try:
-        return {"bound": app.instance.certificates.associate(authority, values["csv"])}
-    except Unusable as problem:
-        bad = [{"line": line, "error": text} for line, text in problem.rows]
-        return answer_json({"error": str(problem), "rows": bad}, 409)
+    steps = take_in(app, authority, values["csv"], values.get("file"))
+
+    async def answer() -> Response:
+        from tools.emulator.cloud.x509.association import Unusable
+
+        try:
+            return answer_json({"bound": await in_turns(steps)})
+        except Unusable as problem:
+            bad = [{"line": line, "error": text} for line, text in problem.rows]
+            return answer_json({"error": str(problem), "rows": bad}, 409)
+
+    return answer()
+
+
+def take_in(app: AdminApp, authority: Authority, text: str, file: str | None) -> Steps[int]:
+    """The steps of an association file that was uploaded as `file`; raises `BadRequest` for another kind."""
+    if file is not None and not file.lower().endswith(".csv"):
+        raise BadRequest(400, f"{file} is not a .csv file")
+    return app.instance.certificates.associate(authority, text)
 
 
 @route("GET", "/cas/{ca}/bindings")

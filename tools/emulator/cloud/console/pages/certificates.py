@@ -12,7 +12,10 @@ from starlette.datastructures import UploadFile
 from tools.emulator.cloud.console.page import Page, Refused
 from tools.emulator.cloud.console.paging import Paging, matches, pieces, search
 from tools.emulator.cloud.console.visit import address
+from tools.emulator.cloud.turns import in_turns
+from tools.emulator.cloud.web import BadRequest
 from tools.emulator.cloud.x509 import association
+from tools.emulator.cloud.x509 import console as of_x509
 from tools.emulator.cloud.x509.certificates import ACTIVE, DELETED, DISABLED
 
 if TYPE_CHECKING:
@@ -142,13 +145,19 @@ async def associate(visit: Visit, ca: str) -> Response:
         raise Refused(visit.text("certificates.no_text")) from None
     name = file.filename if isinstance(file, UploadFile) else None
     try:
-        made = await visit.admin("POST", f"/cas/{ca}/association", {"csv": text, "file": name or ".csv"})
-    except Refused as refusal:
-        bad = [visit.text("certificates.line", **row) for row in refusal.answer.get("rows", ())]
-        more = ["…"] if len(bad) > LINES else []
-        text = f"{refusal}." if bad else str(refusal)
-        raise Refused(" ".join([text, *bad[:LINES], *more])) from None
-    return visit.done(address("certificates", ca), "certificates.bound_now", n=made["bound"])
+        bound = await in_turns(of_x509.take_in(visit.console.server.admin, authority(visit, ca), text, name))
+    except BadRequest as refusal:
+        raise Refused(str(refusal)) from None
+    except association.Unusable as problem:
+        raise Refused(described(visit, problem)) from None
+    return visit.done(address("certificates", ca), "certificates.bound_now", n=bound)
+
+
+def described(visit: Visit, problem: association.Unusable) -> str:
+    """What is wrong with a file, and the first of its bad rows."""
+    lines = [visit.text("certificates.line", line=line, error=error) for line, error in problem.rows[:LINES]]
+    more = ["…"] if len(problem.rows) > LINES else []
+    return " ".join([f"{problem}." if lines else str(problem), *lines, *more])
 
 
 @page.post(AT + "/bindings/{serial}/revoke", back=AT)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 page = Page("id2", "/id2", order=40)
 AT = "/id2/{id2}"
-PIECE = 25  # identities that are created between two turns of others
+PIECE = 10  # identities that are created between two turns of others
 COUNT_MAX = 10_000  # of one batch
 BATCH = "id2 batch"  # what a session remembers of it
 
