@@ -137,7 +137,7 @@ def test_bad_input_gets_one_line(tools, arguments):
     [
         *(
             ["cloud", "--config", "good.toml", "--run-dir", "run", option, "PORT"]
-            for option in ("--mqtt-tls", "--mqtt-tcp", "--https", "--admin")
+            for option in ("--mqtt-tls", "--mqtt-tcp", "--https", "--admin", "--console")
         ),
         ["board", "--flash", "new.bin", "--listen", "127.0.0.1:PORT"],
     ],

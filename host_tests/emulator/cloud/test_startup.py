@@ -109,6 +109,7 @@ def test_a_port_in_use(tmp_path, config):
         ("--mqtt-tls", socket.SOCK_STREAM),
         ("--https", socket.SOCK_STREAM),
         ("--admin", socket.SOCK_STREAM),
+        ("--console", socket.SOCK_STREAM),
         ("--ntp", socket.SOCK_DGRAM),
     ):
         with socket.socket(socket.AF_INET, kind) as taken:
@@ -125,6 +126,10 @@ def test_a_port_in_use(tmp_path, config):
     "arguments, text",
     [
         ((), "the following arguments are required: --config, --run-dir"),
+        (
+            ("--config", "x", "--run-dir", "y", "--console", "eighty"),
+            "argument --console: invalid port value: 'eighty'",
+        ),
         (
             ("--config", "x", "--run-dir", "y", "--mqtt-tls", "70000"),
             "argument --mqtt-tls: invalid port value: '70000'",
