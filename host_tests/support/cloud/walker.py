@@ -55,9 +55,11 @@ class Walker:
         self.browser.locator(inside).filter(has_text=text).first.wait_for()
 
     def address(self, pattern):
-        """What the page's address has for the group of `pattern`."""
-        self.browser.wait_for_url(re.compile(pattern))
-        return re.search(pattern, self.browser.url)[1]
+        """What the address of the page that a form led to has for the group of `pattern`."""
+        notice = self.browser.locator("main .notice").first.inner_text()
+        found = re.search(pattern, self.browser.url)
+        assert found, notice
+        return found[1]
 
     def picture(self, what):
         """Keeps a picture of the page in build/."""
