@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from host_tests.emulator.cloud.console.test_looks import ID2, IPK, NAMES, XPK, put_board
+from host_tests.emulator.cloud.console.test_looks import ID2, IPK, NAMES, XPK, put_batch, put_board
 from host_tests.support.cloud.client import DN, PK, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.cloud.thing import TSL
@@ -40,6 +40,7 @@ def loaded(cloud, tmp_path_factory):
     names = [f"many_{number:05}" for number in range(DEVICES)]
     # without a row in the store each, which takes ten times as long
     cloud.instance.registry.products[PK].devices.update((one, new_device(PK, one, None)) for one in names)
+    put_batch(cloud)
 
     async def fill():
         journal, store = cloud.instance.journal, cloud.instance.store
