@@ -1,8 +1,10 @@
 """Nobody gets into the console but who has its address: other users, other web pages and rebound names are refused."""
 
 import contextlib
+import errno
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from host_tests.support.cloud.client import DN, PK, settings
 from host_tests.support.cloud.console import Visitor
 from host_tests.support.paths import ROOT
 from tools.emulator.cloud.admin_routes import ROUTES
+from tools.emulator.cloud.console.console import taken
 from tools.emulator.cloud.process import Cloud
 
 ADMIN_OPEN = False
@@ -242,6 +245,34 @@ def test_no_other_port_of_the_machine_gets_the_cookie(cloud, chromium):
                 page.goto(f"http://{host}:{other.server_port}/")
         other.shutdown()
     assert len(cookies) >= 3 and not any(cookies)
+
+
+def test_nobody_else_listens_where_a_browser_looks_for_the_address_first(cloud):
+    """A browser tries ::1 before 127.0.0.1: another user's server there would be given the token."""
+    with socket.socket(socket.AF_INET6) as other, pytest.raises(OSError) as problem:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("::1", cloud.ports["console"]))
+        other.listen()
+    assert problem.value.errno == errno.EADDRINUSE
+
+
+def test_a_port_that_somebody_has_at_one_loopback_address_is_not_taken():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        with pytest.raises(OSError, match="in use"):
+            taken(other.getsockname()[1])
+
+
+def test_a_machine_without_ipv6_has_its_console_too(monkeypatch):
+    made = socket.create_server
+
+    def create_server(address, **more):
+        if more:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return made(address)
+
+    monkeypatch.setattr(socket, "create_server", create_server)
+    [one] = taken(0)
+    one.close()
 
 
 # ---- what a request may try

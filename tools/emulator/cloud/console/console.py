@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import inspect
 import secrets
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-HOST = "127.0.0.1"
+HOST, HOST_6 = "127.0.0.1", "::1"
+TRIES = 20  # for a port that is free at both
 FILE_BYTES = 30 * 1024 * 1024  # of a field or file in a form
 
 
@@ -69,8 +71,8 @@ class Console:
         """Listens on `port`, or on a free one for 0; returns which. Raises OSError."""
         async with anyio.create_task_group():
             pass  # what Starlette needs of anyio is loaded now: no request waits for it
-        listening = socket.create_server((HOST, port))
-        self.port = listening.getsockname()[1]
+        listening = taken(port)
+        self.port = listening[0].getsockname()[1]
         config = uvicorn.Config(
             Guard(self.application(), self.access, self.name, self.port), http="h11", ws="none", lifespan="off",
             log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
@@ -78,7 +80,7 @@ class Console:
         )  # fmt: skip
         self.uvicorn = Quiet(config)
         self.tasks = [
-            asyncio.ensure_future(self.uvicorn.serve(sockets=[listening])),
+            asyncio.ensure_future(self.uvicorn.serve(sockets=listening)),
             asyncio.ensure_future(self.rates.run()),
         ]
         return self.port
@@ -169,6 +171,24 @@ class Console:
         """What the path of a page with regions names."""
         found = (expression.match(path) for expression, _ in self.regions)
         return next((match.groupdict() for match in found if match), {})
+
+
+def taken(port: int) -> list[socket.socket]:
+    """Sockets that listen on `port`, or on a free one for 0, at each loopback address that there is.
+
+    For a name below localhost a browser tries ::1 first: whoever listened there would get the token and the cookie.
+    Raises OSError.
+    """
+    for _ in range(TRIES if port == 0 else 1):
+        first = socket.create_server((HOST, port))
+        try:
+            return [first, socket.create_server((HOST_6, first.getsockname()[1]), family=socket.AF_INET6)]
+        except OSError as error:
+            if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return [first]  # a machine without IPv6
+            first.close()
+            problem = error
+    raise problem
 
 
 async def finished(answer: Any) -> Response:
