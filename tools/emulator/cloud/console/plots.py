@@ -51,10 +51,11 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def path(points: Sequence[tuple[float, float]], xs: tuple[float, float], ys: tuple[float, float]) -> str:
-    wide, tall = (xs[1] - xs[0]) or 1, ys[1] - ys[0]
+    wide, tall = (xs[1] - xs[0]) or 1, ys[1] / 2 - ys[0] / 2  # halves: the whole may be beyond a double
+    placed = (((x - xs[0]) / wide, (y / 2 - ys[0] / 2) / tall) for x, y in points)
     return " ".join(
-        f"{LEFT + (x - xs[0]) / wide * (WIDTH - LEFT - 4):.1f},{HEIGHT - 2 - (y - ys[0]) / tall * (HEIGHT - 8):.1f}"
-        for x, y in points
+        f"{LEFT + right * (WIDTH - LEFT - 4):.1f},{HEIGHT - 2 - up * (HEIGHT - 8):.1f}"
+        for right, up in placed
     )
 
 

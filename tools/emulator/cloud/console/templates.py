@@ -92,10 +92,13 @@ def compact(payload: bytes | str | dict[str, Any] | list[Any]) -> str:
 
 
 def when(seconds: float | None) -> Markup | str:
-    """A moment in Unix seconds, in UTC; a module of the page adds the local time."""
+    """A moment in Unix seconds, in UTC; a module of the page adds the local time. A device may send any number."""
     if seconds is None:
         return "–"
-    moment = datetime.fromtimestamp(seconds, UTC)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g} s"
     return Markup('<time datetime="{}">{} UTC</time>').format(
         moment.isoformat(timespec="milliseconds"), moment.strftime("%Y-%m-%d %H:%M:%S")
     )
@@ -124,6 +127,6 @@ def pretty(payload: bytes | str | dict[str, Any] | list[Any], indent: int | None
     if isinstance(payload, str):
         try:
             payload = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested beyond what can be read
             return str(payload)
     return json.dumps(payload, indent=indent, ensure_ascii=False)[:JSON_CHARACTERS]

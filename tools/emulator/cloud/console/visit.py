@@ -169,7 +169,8 @@ class Unwritten(Response):
         regions = console.regions_at(visit.path) if self.code == 200 else []
         html = {one.name: await console.templates.render_region(visit, one) for one in regions}
         self.context["region"] = lambda name: Markup(PLACE).format(name, Markup(html[name]))
-        return HTMLResponse(await console.templates.render(visit, self.template, **self.context), self.code)
+        text = await console.templates.render(visit, self.template, **self.context)
+        return HTMLResponse(text.encode(errors="replace"), self.code)  # a device may send half a character
 
 
 def address(*steps: str, **query: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tools.emulator.cloud.console import forms
@@ -70,7 +71,8 @@ def properties(visit: Visit, pk: str, dn: str) -> dict[str, Any]:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
+    """Whether a plot can show it: a whole number may be beyond a double."""
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
 
 
 def line(visit: Visit, key: tuple[str, str], one: Field) -> list[tuple[float, float]]:
