@@ -9,11 +9,10 @@
     board.send(b"\\x03")                         # Ctrl-C on its console
     board.power_off()
 
-The board is a process. Its console is the process's input and output; power
-off is a kill. Flash outlives everything; the clock, RTC memory and the reset
-cause live from power on to power off. It powers up in the year 2000, for TLS
-too. What answers to the platform's host names is the emulated cloud whose run
-directory is `cloud`; without one no name resolves.
+The board is a process. Its console is the process's input and output; power off is a kill. Flash outlives
+everything; the clock, RTC memory and the reset cause live from power on to power off. It powers up in the
+year 2000, for TLS too. What answers to the platform's host names is the emulated cloud whose run directory is
+`cloud`; without one no name resolves.
 
 A reset that the firmware asks for ends the process: `boot` stops there and says
 so; `start(follow=True)` starts the board again with the cause that a chip gives.
@@ -151,6 +150,9 @@ class Board:
         self.clock = Clock(self.folder / "clock")
         self.run = None  # the Boot that goes on, or the last one
         self._process = None
+        self._switch = (
+            threading.Lock()
+        )  # held while a reset starts the next process, or power takes the last one away
         self._sent = 0  # bytes to its console, from the start of the process
         self._output = None  # what the console of `run` prints
         self._powered = False
@@ -340,16 +342,16 @@ class Board:
             status = process.wait()
             reason, cause = ENDS.get(status, ("failed", None))
             process.stdout.close()
-            if process is not self._process:
-                return  # power went
-            run.seconds = time.monotonic() - started
-            self._count(run)
-            if not follow or not cause or follow == "soft" and cause != 5:
-                break
-            process.stdin.close()
-            process = self._launch(
-                cause, self._settings(cause, None, False, console is not None, reason == "raw reset")
-            )
+            with self._switch:
+                if process is not self._process:
+                    return  # power went
+                run.seconds = time.monotonic() - started
+                self._count(run)
+                if not follow or not cause or follow == "soft" and cause != 5:
+                    break
+                process.stdin.close()
+                settings = self._settings(cause, None, False, console is not None, reason == "raw reset")
+                process = self._launch(cause, settings)
         _running.discard(self)
         run.reason = reason
         if ended:
@@ -359,7 +361,8 @@ class Board:
             ended(reason)
 
     def _finish(self, reason):
-        process, self._process = self._process, None
+        with self._switch:
+            process, self._process = self._process, None
         run = self.run
         if process is not None:
             if process.poll() is None:
