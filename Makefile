@@ -10,7 +10,7 @@ PARALLEL = -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start from these sources
 
 .DEFAULT_GOAL := help
-.PHONY: doctor board console chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo lint test bench soak lock clean
+.PHONY: doctor board console chip flash app burn erase backup restore inspect image mip monitor repl help setup demo line-demo lint test picture bench soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -105,6 +105,10 @@ test: setup  ## all host tests, on CPython and on MicroPython, and the console i
 	@$(PY) -m host_tests.support.browser
 	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest $(PARALLEL)
+
+picture: setup  ## the picture of the console in the README, taken anew
+	@$(PY) -m host_tests.support.browser
+	@$(PY) -m host_tests.support.cloud.picture
 
 bench: setup  ## figures side by side, with their bounds: PARTS='link heap'
 	@$(PY) -m tools bench $(PARTS) $(ARGS)
