@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from host_tests.support.cloud import picture
 from host_tests.support.paths import ROOT
 
 LISTED = subprocess.run(["git", "ls-files", "-z", "*.md"], cwd=ROOT, capture_output=True, check=True)
@@ -45,6 +46,12 @@ def test_each_relative_link_leads_to_a_file_and_a_heading(name):
 
 def test_the_readme_is_read_in_one_sitting():
     assert len((ROOT / "README.md").read_bytes()) <= 12 * 1024
+
+
+def test_the_picture_of_the_console_is_small_and_in_the_readme():
+    """`make picture` takes it anew."""
+    assert f"]({picture.PLACE.relative_to(ROOT)})" in (ROOT / "README.md").read_text("utf-8")
+    assert len(picture.PLACE.read_bytes()) <= picture.BYTES_MAX
 
 
 def test_explain_prints_what_its_page_shows(tmp_path):

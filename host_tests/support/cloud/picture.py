@@ -39,6 +39,9 @@ def take(folder):
             walker.sees("the device answered with code 200")
             browser.wait_for_timeout(PAUSE)
         walker.open("products", PK, "devices", DN, "model")
+        walker.browser.evaluate(
+            "document.querySelector('header form').remove()"
+        )  # fonts differ: the languages
         png = browser.screenshot()
         chromium.close()
     return png
