@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,22 @@ def test_a_certificate_needs_its_key(visitor, started):
     assert page.notices == ["A certificate and its private key go together."]
 
 
+def test_an_empty_line_in_a_list_of_subdevices_is_none(visitor, started):
+    visitor.post("/simulator/start", product=GPK, subdevices=f"{SPK} sub-1\r\n   \r\n{SPK} sub-2", create="1")
+    assert identity(started)["sub_products"] == [{"product_key": SPK}]
+
+
+def test_there_is_an_end_of_boards_that_are_asked_for_at_once(cloud, visitor, started, monkeypatch):
+    """Somebody who clicks again while boards are on their way gets no more of them."""
+    with ThreadPoolExecutor(boards.BOARDS_MAX + 4) as pool:
+        answers = pool.map(
+            lambda _: visitor.send("/simulator/start", product=XPK, create="1"), range(boards.BOARDS_MAX + 4)
+        )
+    assert {answer.status for answer in answers} == {303}
+    assert len(cloud.server.console.simulator.boards) <= boards.BOARDS_MAX
+    visitor.get("/simulator")
+
+
 def test_there_is_an_end_of_boards(visitor, started):
     for _ in range(boards.BOARDS_MAX):
         visitor.post("/simulator/start", product=IPK)
@@ -169,6 +186,18 @@ def test_what_a_board_prints_is_text_and_has_an_end(cloud, visitor, started):
     assert len(board.console()) < boards.LINES * (boards.LINE_CHARACTERS + 1)
     board.take(b"error: cannot read cert.json")
     assert "error: cannot read cert.json" in visitor.get(f"/simulator/{number}").text
+
+
+@pytest.mark.parametrize("line", [b"null", b"5", b"[" * 30_000, b'"x"', b"\xff"])
+def test_a_line_that_is_no_event_is_why_a_board_failed(cloud, visitor, started, line):
+    page = visitor.post("/simulator/start", product=PK, device_name=DN)
+    number = re.search(r"Board (\d+) starts", page.notices[0])[1]
+    board = cloud.server.console.simulator.boards[number]
+    board.take(json.dumps({"console": '{"aliot":' + "[" * 30_000 + "\n"}).encode())
+    assert board.state == {} and not board.failed
+    board.take(line)
+    assert board.failed and board.status == "failed"
+    assert visitor.get(f"/simulator/{number}").status == 200
 
 
 def of_process(process, name):

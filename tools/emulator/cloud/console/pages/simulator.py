@@ -12,7 +12,7 @@ from tools.emulator.cloud.console.visit import address
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from tools.emulator.cloud.console.simulator.boards import Board
+    from tools.emulator.cloud.console.simulator.boards import Board, Simulator
     from tools.emulator.cloud.console.visit import Visit
 
 page = Page("simulator", "/simulator", order=80)
@@ -60,8 +60,15 @@ def boards(visit: Visit) -> dict[str, Any]:
 @page.post("/simulator/start", back="/simulator")
 async def start(visit: Visit) -> Response:
     simulator = visit.console.simulator
-    if len(simulator.boards) >= BOARDS_MAX:
+    if simulator.full:
         raise Refused(visit.text("simulator.too_many", most=BOARDS_MAX))
+    with simulator.promise():
+        board = await started(visit, simulator)
+    return visit.done(address("simulator", board.number), "simulator.started", number=board.number)
+
+
+async def started(visit: Visit, simulator: Simulator) -> Board:
+    """The board that the form asks for, with an identity that the cloud has made."""
     product = visit.product(visit.field("product"))
     kind = identities.kind_for(visit, product, visit.field("kind"))
     board = simulator.new(kind, product.product_key, "")
@@ -74,7 +81,7 @@ async def start(visit: Visit) -> Response:
     application = identities.application(name, visit.field("subdevices"))
     config = {"ssid": WIFI, "every": EVERY, **({"spread": 0} if product.node == "gateway" else {})}
     await simulator.start(board, identity, config, files, application)
-    return visit.done(address("simulator", board.number), "simulator.started", number=board.number)
+    return board
 
 
 @page.get(AT)

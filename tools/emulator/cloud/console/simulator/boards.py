@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,14 @@ class Board:
         """One line of its process."""
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
+            event = None
+        if not isinstance(event, dict):  # what a process says that cannot start
             self.failed = line.decode(errors="replace").strip()[:LINE_CHARACTERS]
             return
         self.ready = True
         self.power = event.get("power", self.power)
-        *whole, self.rest = (self.rest + event.get("console", "").replace("\r", "")).split("\n")
+        *whole, self.rest = (self.rest + str(event.get("console", "")).replace("\r", "")).split("\n")
         self.rest = self.rest[-LINE_CHARACTERS:]
         for text in whole:
             self.print(text)
@@ -82,7 +84,7 @@ class Board:
     def print(self, text: str) -> None:
         self.lines.append(text[:LINE_CHARACTERS])
         if text.startswith('{"aliot"'):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 self.state = json.loads(text)
 
     async def follow(self) -> None:
@@ -115,7 +117,22 @@ class Simulator:
         self.boards: dict[str, Board] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.numbers = itertools.count(1)
+        self.promised = 0
         self.authority = Authority()
+
+    @property
+    def full(self) -> bool:
+        """Whether no board more may start."""
+        return len(self.boards) + self.promised >= BOARDS_MAX
+
+    @contextlib.contextmanager
+    def promise(self) -> Iterator[None]:
+        """Keeps a place for a board while its identity is made."""
+        self.promised += 1
+        try:
+            yield
+        finally:
+            self.promised -= 1
 
     def new(self, kind: str, product_key: str, device_name: str) -> Board:
         """A board that is not started yet, with a MAC of its own."""

@@ -147,7 +147,8 @@ class Maker:
         """The products of a gateway's sub-devices."""
         if self.product.node != "gateway":
             return {}
-        keys = dict.fromkeys(line.split()[0] for line in self.visit.field("subdevices").splitlines() if line)
+        lines = [line.split() for line in self.visit.field("subdevices").splitlines()]
+        keys = dict.fromkeys(words[0] for words in lines if words)
         return {"sub_products": [{"product_key": key} for key in keys]} if keys else {}
 
 
