@@ -27,9 +27,21 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.web import Request, Response
 
 BODY_MAX = 16 * 1024 * 1024
+STRANGERS_BODY = 16 * 1024  # bytes that anybody may send
+LOOPBACK_ONLY = "the admin API answers on loopback, and no web page"
 TOKEN_NEEDED = (
     "with --console the admin API asks for `Authorization: Bearer TOKEN`, admin_token of ready.json"
 )
+
+
+class AdminPeer(HttpPeer):
+    """Takes in a large body only from whom the admin API answers."""
+
+    def admit(self, request: Request, length: int) -> None:
+        if length > STRANGERS_BODY and self.app.foreign(request):
+            raise BadRequest(403, LOOPBACK_ONLY)
+        if length > STRANGERS_BODY and not self.app.permits(request):
+            raise BadRequest(401, TOKEN_NEEDED)
 
 
 class AdminApp:
@@ -41,11 +53,11 @@ class AdminApp:
 
     def peer(self, link: Link) -> HttpPeer:
         link.settle()
-        return HttpPeer(link, self, BODY_MAX)
+        return AdminPeer(link, self, BODY_MAX)
 
     def __call__(self, request, link):
-        if "origin" in request.headers or request.headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK:
-            return answer_json({"error": "the admin API answers on loopback, and no web page"}, 403)
+        if self.foreign(request):
+            return answer_json({"error": LOOPBACK_ONLY}, 403)
         if not self.permits(request):
             return answer_json({"error": TOKEN_NEEDED}, 401, headers={"WWW-Authenticate": "Bearer"})
         try:
@@ -54,6 +66,11 @@ class AdminApp:
             return answer_json({"error": str(error)}, error.status)
         except ValueError as error:
             return answer_json({"error": f"bad request: {error}"}, 400)
+
+    def foreign(self, request: Request) -> bool:
+        """Whether a web page asks, or somebody who took another name for this machine."""
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
+        return "origin" in request.headers or host not in LOOPBACK
 
     def permits(self, request: Request) -> bool:
         """Whether the request carries the token that ready.json has, if the cloud asks for one."""

@@ -200,6 +200,7 @@ class HttpPeer(Handler):
                 return False
             self.request, self.missing = parse_head(bytes(self.buffer[:end]))
             del self.buffer[: end + 4]
+            self.admit(self.request, self.missing)
             if self.missing > self.body_max:
                 raise BadRequest(413, f"the body is larger than {self.body_max} bytes")
             if (
@@ -208,6 +209,9 @@ class HttpPeer(Handler):
             ):
                 self.link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return len(self.buffer) >= self.missing
+
+    def admit(self, request: Request, length: int) -> None:
+        """Raises `BadRequest` for a request whose body of `length` bytes shall not even be taken in."""
 
     def respond(self, request: Request) -> None:
         try:

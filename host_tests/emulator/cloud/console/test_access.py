@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import http.client
 import json
 import re
 import socket
@@ -332,6 +333,22 @@ def test_the_admin_port_asks_for_the_token_of_ready_json(cloud):
             answer = cloud.admin(method, re.sub(r"\{\w+\}", "x", pattern), status=401, headers=headers)
             assert "ready.json" in answer["error"]
     assert cloud.admin("GET", "/products", headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"Origin": "https://evil.example"}, 403), ({"Host": "evil.example:1"}, 403)],
+    ids=str,
+)
+def test_the_admin_port_takes_in_no_large_body_of_a_stranger(cloud, headers, status):
+    """It answers before the body has come: a thousand of them would fill the memory."""
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.ports["admin"], timeout=20)
+    connection.putrequest("POST", "/products", skip_host="Host" in headers)
+    for name, value in {**headers, "Content-Length": str(16 << 20)}.items():
+        connection.putheader(name, value)
+    connection.endheaders(b"x")
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 def test_the_admin_port_gives_an_address_to_whoever_has_its_token(cloud, stranger):
