@@ -179,6 +179,7 @@ class MqttPeer(Handler):
 
     def go_online(self, packet: Connect, verdict: Verdict, fault: Fault | None) -> None:
         self.session, present = self.instance.go_online(self, verdict, packet.clean_session)
+        self.session.client_id = self.client_id
         self.keep_alive = verdict.keep_alive * self.config.timing.keep_alive_factor
         self.heard = self.loop.time()
         self.watch()

@@ -85,7 +85,8 @@ class Record:
 
     def event(self, name: str, **fields: Any) -> None:
         """Notes an event of this device for `GET /log`."""
-        self.instance.journal.event(name, pk=self.device.product_key, dn=self.device.device_name, **fields)
+        pk, dn = self.device.key
+        self.instance.journal.event(name, pk=pk, dn=dn, client_id=self.session.client_id or None, **fields)
 
     def message(self, tail: str, body: dict[str, Any]) -> None:
         """A message to the business server on `/{pk}/{dn}/` + `tail` (application.md 15)."""
@@ -151,7 +152,10 @@ class Requests:
         found = self.find(topic, key)
         missing = gap(topic) if found is None else found[0].gap
         if missing:
-            self.instance.journal.event("not emulated", pk=key[0], dn=key[1], topic=topic, reason=missing)
+            client_id = session.client_id or None if session else None
+            self.instance.journal.event(
+                "not emulated", pk=key[0], dn=key[1], client_id=client_id, topic=topic, reason=missing
+            )
         if found is None and "/rrpc/" in topic:
             self.instance.journal.event(
                 "reply dropped", pk=key[0], dn=key[1], topic=topic, reason="nobody waits for it"

@@ -44,6 +44,7 @@ class Session:
     system: bool = False  # _ss=1
     left: set[str] = field(default_factory=set)  # filters of UNSUBSCRIBE that hold against _ss=1
     extension: int = 0  # the `ext` bits
+    client_id: str = ""  # of the device's own CONNECT
     second: int = 0  # that of `used`: messages and bytes sent
     used: list[int] = field(default_factory=lambda: [0, 0])
     gateway: Session | None = None

@@ -25,6 +25,7 @@ def happened(cloud):
         connect_packet(mode="3", secret="1" * 32, client_id="unit.7")
     ) as device:
         device.send(Publish(T + "thing/network/abc", b"{}", 0))
+        device.send(Publish(T + "thing/event/property/post", b'{"id":"1","params":[]}', 0))
         device.send(Publish(f"/x/{HOSTILE}", b"", 0))
     with cloud.mqtt("mqtt_tcp") as device:
         assert device.login(connect_packet(mode="3", secret="2" * 32, client_id="unit.8")) != 0
@@ -44,6 +45,8 @@ def happened(cloud):
         ({"pk": PK, "dn": DN}, "unit.7", "handshake failed"),
         ({"client_id": "unit.8"}, "refused", "unit.7"),
         ({"client_id": "UNIT.7"}, "online", "unit.8"),
+        ({"client_id": "unit.7"}, "thing/network/abc", "unit.8"),
+        ({"client_id": "unit.7", "show": "wrong"}, "refused request", "unit.8"),
         ({"code": "4"}, "refused", "online"),
         ({"text": "no_shared"}, "handshake failed", "online"),
         ({"text": "number 042"}, "number 042", "number 041"),
