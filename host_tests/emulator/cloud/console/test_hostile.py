@@ -1,13 +1,18 @@
-"""What a device or a board sends, however odd, is text on a page, and takes no page away."""
+"""Odd requests get nowhere; what a device sends, however odd, is text on a page and takes no page away."""
 
+import contextlib
 import json
+import socket
+import time
 
 import pytest
 
+from host_tests.emulator.cloud.console.test_overview import events
 from host_tests.support.cloud.client import DN, PK, USER, T, connect_packet
 from host_tests.support.cloud.thing import TSL
 from tools.emulator.cloud.codec import Pingreq, Publish
 from tools.emulator.cloud.console import plots
+from tools.emulator.cloud.console.console import HEAD_SECONDS
 from tools.emulator.cloud.console.templates import pretty, when
 
 AT = f"/products/{PK}/devices/{DN}"
@@ -28,6 +33,57 @@ PAYLOADS = {
 def online(cloud):
     with cloud.mqtt("mqtt_tcp").online(connect_packet(mode="3", extra="_ss=1,ext=1")) as client:
         yield client
+
+
+def raw(cloud, head):
+    """A connection on which the bytes of `head` were sent."""
+    link = socket.create_connection(("127.0.0.1", cloud.ports["console"]), 20)
+    link.sendall(head)
+    return link
+
+
+def whole(link):
+    """All that comes on it until its end."""
+    with link, contextlib.suppress(ConnectionResetError):
+        return b"".join(iter(lambda: link.recv(65536), b""))
+
+
+HEADS = [
+    (421, "GET / HTTP/1.0\r\n\r\n"),
+    (400, "GET / HTTP/1.1\r\n\r\n"),
+    (400, "GET / HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\n\r\n"),
+    (421, "GET http://{host}/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+    (403, "OPTIONS * HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\n\r\n"),
+    (403, "POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: null\r\nContent-Length: 99999999\r\n\r\nx"),
+    (403, "PUT /products HTTP/1.1\r\nHost: {host}\r\nX-HTTP-Method-Override: GET\r\n\r\n"),
+    (403, "GET /events?page=/ HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\nConnection: Upgrade\r\n"
+          "Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
+    (403, "POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nOrigin: https://evil.example\r\n\r\n"),
+    (403, "POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\nOrigin: http://{host}\r\n\r\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "head"), HEADS)
+def test_no_odd_head_gets_in_and_its_connection_ends(cloud, visitor, status, head):
+    found = whole(raw(cloud, head.format(host=f"127.0.0.1:{visitor.port}").encode()))
+    assert found.split()[1] == str(status).encode(), found
+
+
+def test_connections_without_a_request_end(cloud, visitor):
+    """Another user's program would hold all files of the cloud with them; a page that is live stays."""
+    live = events(visitor, "/", "counts")
+    next(live)
+    known = len(cloud.server.console.uvicorn.server_state.connections)
+    kept_alive = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    links = [raw(cloud, head) for head in (b"", b"G", b"GET / HTTP/1.1\r\nHost:", kept_alive + b"G")]
+    limit = time.monotonic() + 20
+    while len(cloud.server.console.uvicorn.server_state.connections) < known + 3:
+        assert time.monotonic() < limit
+    cloud.advance(HEAD_SECONDS + 1)
+    for link in links:
+        assert b"200 OK" not in (whole(link) or b"")
+    cloud.advance(1)
+    next(live)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
+import h11
 import uvicorn
 from starlette import formparsers, routing  # noqa: F401  (formparsers: loaded now, too)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tools.emulator.cloud.console import live, page, words
 from tools.emulator.cloud.console.access import Access
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HOST, HOST_6 = "127.0.0.1", "::1"
+HEAD_SECONDS = 10  # until the head of a request has come
 TRIES = 20  # for a port that is free at both
 FILE_BYTES = 30 * 1024 * 1024  # of a field or file in a form
 
@@ -47,6 +50,35 @@ class Quiet(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class Impatient(H11Protocol):
+    """A connection that ends when the head of a request does not come: nobody holds thousands of them for nothing."""
+
+    head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self.forget_head()
+        elif self.head is None:
+            self.await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.forget_head()
+        super().connection_lost(exc)
+
+    def await_head(self) -> None:
+        self.head = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+
+    def forget_head(self) -> None:
+        if self.head:
+            self.head.cancel()
+        self.head = None
 
 
 class Console:
@@ -74,7 +106,7 @@ class Console:
         listening = taken(port)
         self.port = listening[0].getsockname()[1]
         config = uvicorn.Config(
-            Guard(self.application(), self.access, self.name, self.port), http="h11", ws="none", lifespan="off",
+            Guard(self.application(), self.access, self.name, self.port), http=Impatient, ws="none", lifespan="off",
             log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
             timeout_graceful_shutdown=1,
         )  # fmt: skip

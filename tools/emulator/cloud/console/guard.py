@@ -128,9 +128,9 @@ def guarded(send: Send) -> Send:
 
 
 async def answer(send: Send, status: int, text: str, headers: dict[str, str] | None = None) -> None:
-    """A plain answer, without a page of the console."""
+    """A plain answer, without a page of the console; it ends the connection, whatever is still on its way."""
     length = {"content-length": str(len(text.encode()))}
-    more = {"content-type": "text/plain; charset=utf-8", **length, **(headers or {})}
+    more = {"content-type": "text/plain; charset=utf-8", "connection": "close", **length, **(headers or {})}
     start = {"type": "http.response.start", "status": status, "headers": encoded(more)}
     await guarded(send)(start)
     await send({"type": "http.response.body", "body": text.encode()})
