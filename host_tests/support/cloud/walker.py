@@ -5,7 +5,7 @@ import re
 from host_tests.support.paths import ROOT
 
 PICTURES = ROOT / "build" / "console" / "walks"
-WAIT = 60_000  # ms: a bound for what must happen; a board needs seconds on a busy machine
+WAIT = 120_000  # ms: a bound for what must happen; a board needs seconds on a busy machine
 
 
 class Walker:

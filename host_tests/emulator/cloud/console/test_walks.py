@@ -25,6 +25,7 @@ CLOUD = {
     }
 }
 UNITS = 5
+THERMOSTAT = FOLDER / "examples" / "thermostat"
 NEEDLESS = ("gateway", "id2", "x509", "bootstrap", "thing", "services", "registration")
 
 
@@ -49,20 +50,30 @@ def walker(entered, cloud, request):
 
 
 def test_unique_certificate(walker):
-    """Create the device, burn its certificate; then a message each way."""
-    pk = walker.product("Lamp")
-    walker.devices(pk, "lamp-0001")
-    number = walker.board(pk, device_name="lamp-0001")
-    walker.comes_online(pk, "lamp-0001")
-    walker.open("products", pk, "devices", "lamp-0001", "messages")
-    walker.sees("FreeMemory")
+    """Create the device, burn its certificate; its messages are seen, and a property that is set is answered."""
+    pk = walker.product("Thermostat")
+    walker.unfold("Import TSL")
+    walker.fill("/tsl", tsl=upload("model.json", (THERMOSTAT / "model.json").read_bytes()))
+    walker.click("Import TSL", "form[action$='/tsl']")
+    walker.sees("The model has 3 properties, 1 events and 1 services.")
+    walker.devices(pk, "hall-0001")
+    number = walker.board(pk, device_name="hall-0001", application="thermostat")
+    walker.comes_online(pk, "hall-0001")
+    walker.open("products", pk, "devices", "hall-0001", "messages")
+    walker.sees('"Temperature"')
     walker.picture("messages")
+    walker.open("products", pk, "devices", "hall-0001", "model")
+    walker.unfold("Set properties")
+    walker.fill("/model/set", Target="23")
+    walker.click("Set properties", "form[action$='/model/set']")
+    walker.sees("the device answered with code 200")
+    walker.sees("23.0", "[data-region='properties']")
     walker.open("simulator", number)
     walker.sees('"aliot":"connected"')
     walker.click("Cut power")
     walker.sees("Off", "[data-region='state']")
     walker.click("Power on")
-    walker.comes_online(pk, "lamp-0001")
+    walker.comes_online(pk, "hall-0001")
     walker.open("simulator", number)
     walker.click("Take Wi-Fi away")
     walker.sees('"code":"wifi', "[data-region='console']")
