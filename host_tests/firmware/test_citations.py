@@ -56,7 +56,8 @@ def tracked():
     found = {}
     for name in filter(None, listed.stdout.decode().split("\0")):
         path = ROOT / name
-        if path.is_file() and path != SELF and path.suffix != ".der" and path.parent.name != "vectors":
+        read = path.is_file() and path != SELF and path.suffix not in (".der", ".png")
+        if read and path.parent.name != "vectors":
             found[name] = path.read_text("utf-8")
     return found
 
