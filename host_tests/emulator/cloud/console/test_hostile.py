@@ -134,3 +134,13 @@ def test_json_that_is_nested_deeply_is_shown_as_it_is():
 def test_a_line_of_the_largest_numbers_is_drawn():
     drawn = plots.plot([("x", [(0, -1.7e308), (1, 1.7e308)])], "", "x")
     assert "nan" not in drawn and "inf" not in drawn
+
+
+def test_a_name_in_the_log_that_is_no_text_takes_no_page_away(cloud, visitor):
+    """Some events have names as a device gave them: with half a character, or no text at all."""
+    for name in ("\ud800", "../..", SCRIPT, 5):
+        cloud.instance.journal.event("hint", pk=name, dn=name, reason="x")
+    for path in ("/", "/log"):
+        page = visitor.get(path)
+        assert page.status == 200, page.text[-300:]
+        assert SCRIPT not in page.html

@@ -78,7 +78,7 @@ class Templates:
 def address_of(path: str, query: dict[str, Any]) -> str:
     """A path that is quoted already, with a query of what is not empty."""
     kept = {name: value for name, value in query.items() if value not in (None, "")}
-    return path + ("?" + urlencode(kept) if kept else "")
+    return path + ("?" + urlencode(kept, errors="replace") if kept else "")
 
 
 def csrf_of(visit: Visit) -> Callable[[], Markup]:

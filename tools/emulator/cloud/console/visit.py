@@ -175,6 +175,6 @@ class Unwritten(Response):
 
 def address(*steps: str, **query: Any) -> str:
     """The path of `steps`, each quoted, with a query of what is not empty."""
-    path = "/" + "/".join(quote(step, safe="") for step in steps)
+    path = "/" + "/".join(quote(str(step), safe="", errors="replace") for step in steps)
     kept = {name: value for name, value in query.items() if value not in (None, "", 0)}
-    return path + ("?" + urlencode(kept) if kept else "")
+    return path + ("?" + urlencode(kept, errors="replace") if kept else "")
