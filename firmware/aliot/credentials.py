@@ -37,7 +37,7 @@ class Credential:
         return tls.connect(self, host, port, roots, timeout)
 
     def present(self, context):
-        """Give the TLS context a client certificate; most kinds have none."""
+        """Give the TLS context a client certificate, and return whether it has one; most kinds have none."""
 
     def join(self, device, client):
         """Make the MQTT connection on an open stream; whether a session was present."""

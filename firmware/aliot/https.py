@@ -1,6 +1,6 @@
 """A GET over HTTPS: the address taken apart, a stream to it, the head of the answer; application.md 5.5, 10 and 13."""
 
-from aliot import http
+from aliot import http, roots
 from aliot.credentials import Credential
 from aliot.endpoint import PUBLIC
 from aliot.errors import AliotError, LinkError
@@ -17,12 +17,13 @@ def get(device, url, more=""):
     suffice for two TLS connections the device's is ended first.
     """
     host, port, rest = _parts(url)
+    name = host if port == 443 else host + ":" + str(port)
+    request = "GET %s HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n" % (rest, name, more)
+    rest = None  # a long one is held once while TLS connects
+    request = request.encode()
     stream = _open(device, host, port)
-    name = host if port == 443 else "%s:%d" % (host, port)
     try:
-        stream.write(
-            ("GET %s HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n" % (rest, name, more)).encode()
-        )
+        stream.write(request)
     except BaseException:
         stream.close()
         raise
@@ -37,11 +38,11 @@ def answer(stream, *statuses):
     try:
         status, length, chunked = http.head(stream)
     except (ValueError, IndexError):
-        raise AliotError("not HTTP", "download.http", "later")
+        raise AliotError("this is not HTTP", "download.http", "later")
     if status not in statuses:
         raise AliotError("HTTP status %d" % status, "download.status", "later")
     if chunked or length is None:
-        raise AliotError("no length", "download.http", "later")
+        raise AliotError("without a length", "download.http", "later")
     return status, length
 
 
@@ -54,19 +55,28 @@ def _parts(url):
         rest = rest if rest[:1] == "/" else "/" + rest
         right = [one for one in host if one.isdigit() or one.isalpha() or one in ".-"]
         if host and len(right) == len(host) and not [one for one in url if not " " < one < "\x7f"]:
-            port = port or "443"
-            if port.isdigit() and 0 < int(port) < 65536:
-                return host, int(port), rest
+            number = int(port) if port.isdigit() else 0 if port else 443
+            if 0 < number < 65536:
+                return host, number, rest
     raise AliotError("no address of https", "download.url")
 
 
 def _open(device, host, port):
-    """A stream without a client certificate: it is for the platform alone."""
+    """A stream without a client certificate: it is for the platform alone.
+
+    With the TLS context of the device's connection, which is kilobytes of Python's heap, where that has no certificate:
+    the server proves itself to the roots of either. What has no such context gets one of its own.
+    """
     nobody = Credential("", "")
+    beside = getattr(device.client, "stream", None)
+    context = getattr(beside, "context", True)
+    if context is not True and not hasattr(beside, "extra"):
+        roots.trust(PUBLIC, context.load_verify_locations)
+        beside.extra = True  # once
     try:
-        return tls.connect(nobody, host, port, PUBLIC, device.timeout)
+        return tls.connect(nobody, host, port, PUBLIC, device.timeout, context)
     except LinkError as problem:
-        if problem.code != "tls.memory" or not device.connected:
+        if problem.code[-6:] != "memory" or not device.connected:
             raise
     device.stop()
     return tls.connect(nobody, host, port, PUBLIC, device.timeout)

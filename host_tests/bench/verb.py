@@ -31,7 +31,7 @@ PARTS = {
     "signing": ("host_tests.bench.signing", "a signature with a key in eFuse beside one by software"),
     "updates": (
         "host_tests.bench.updates",
-        "heap that an update over the air takes, over HTTPS and MQTT; a release for a fleet",
+        "heap that an update over the air takes, over HTTPS and MQTT, and its speed; a release for a fleet",
     ),
     "cloud": ("host_tests.bench.load", "what the emulated cloud carries"),
     "console": (

@@ -113,6 +113,14 @@ def test_a_release_that_does_not_fit_is_told_with_its_step(ask, key, step, code,
     ask("ends", [release(key, **{"size": 900, **more})], step=step, code=code)
 
 
+def test_an_update_holds_nothing_while_the_device_has_to_connect(ask, one):
+    ask("lost", one)
+
+
+def test_a_download_has_the_tls_context_of_the_connection(ask, one):
+    ask("shared", one)
+
+
 def test_the_application_says_when_and_hears_of_the_reset(ask, one):
     ask("not_now", one)
 

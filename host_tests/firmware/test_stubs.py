@@ -26,10 +26,10 @@ INNER = {
     "aliot.id2.Id2": "provisioning client_id instance quota locate open login",
     "aliot.id2.SoftwareElement": "fields id key",
     "aliot.log": "clean",
+    "aliot.ota.updates": "clear",
     "aliot.ota.updates.Updates": "allowed asked device due failure heard noted offer on_reset refused silent "
-    "trial update version ask call may work",
-    "aliot.ota.writer": "files",
-    "aliot.ota.writer.Writer": "begun",
+    "trial update version ask call may slice work",
+    "aliot.ota.writer.Writer": "data digest next path run slot terms tree whole copy entry steps take",
     "aliot.services.config.RemoteConfig": "after apply path limit offer refused wanted begin work failed",
     "aliot.services.jobs.Job": "file jobs",
     "aliot.services.jobs.Jobs": "asked handler known left listed open queue begin work",

@@ -32,7 +32,7 @@ def main():
 aliot.run(main)
 """
 LOOP = "updates.poll(100)"
-HEAP = "124K"  # an update of a plain device does not pass in 112
+HEAP = "112K"
 NEEDLESS = ("gateway", "id2", "x509", "bootstrap", "thing", "services", "registration")
 
 

@@ -38,7 +38,7 @@ UNITS = {
     "aliot.rare.crash": "crash",
     "aliot.rare.efuse": "efuse",
     "aliot.rare.faults": "transport.faults",
-    "aliot.rare.https": "http https",
+    "aliot.rare.https": "http https ota.request",
     "aliot.rare.retry": "wifi_problem retry",
     "aliot.rare.rules": "rules",
     "aliot.rare.topics": "topics",
@@ -52,18 +52,17 @@ UNITS = {
     "aliot.services.config": "http https services.download services.service services.config",
     "aliot.services.jobs": "http https services.download services.service services.jobs",
     "aliot.services.log": "services.service services.log",
-    "aliot.ota.choice": "ota.choice",  # by itself: boot.py imports it without the package
+    "aliot.ota.choice": "ota.record ota.choice",  # by itself: boot.py imports it without the package
     "aliot.ota.writer": "ota.trees ota.writer",
-    "aliot.ota.terms": "ota.choice ota.terms",
-    "aliot.ota.reading": "ota.reading",
-    "aliot.ota.room": "ota.choice ota.reading ota.room",
+    "aliot.ota.terms": "ota.record ota.lines ota.terms",
+    "aliot.ota.room": "ota.record ota.lines ota.room",
+    "aliot.ota.image": "ota.lines ota.image",
     "aliot.ota.updates": "alink ota.updates",
-    "aliot.ota.report": "ota.choice ota.trees ota.report",
-    "aliot.ota.offer": "alink ota.offer",
-    "aliot.ota.blocks": "alink services.crc16 ota.blocks",
-    "aliot.ota.place": "ota.choice ota.pairs ota.place",
+    "aliot.ota.report": "ota.record ota.trees ota.report",
+    "aliot.ota.blocks": "services.crc16 ota.blocks",
+    "aliot.ota.place": "ota.record ota.lines ota.pairs ota.place",
     "aliot.ota.pairs": "ota.pairs",
-    "aliot.ota.trial": "ota.choice ota.trees ota.trial",
+    "aliot.ota.trial": "ota.record ota.lines ota.trial",
     "aliot.ota.slots": "ota.pairs ota.slots",  # by itself too: boot.py's choice imports it
     "aliot.services.ntp": "alink services services.ntp",
     "aliot.services.raw": "services services.raw",
@@ -283,7 +282,9 @@ def _joined(texts):
     joined = {}
     for unit, members in made.items():
         if any(_has_code(folded[name]) for name in members):
-            modules = [Module(name, _loads(folded[name], homes)) for name in members]
+            modules = [
+                Module(name, _loads(folded[name], homes, name.startswith("aliot.ota."))) for name in members
+            ]
             joined[unit] = Joiner(unit, modules, homes, PACKAGE).join()
     _name_modules(joined[PACKAGE])
     return joined
@@ -313,8 +314,11 @@ def _has_code(text):
     )
 
 
-def _loads(text, homes):
-    """`text` whose load("x"), unload("x", ...) and drop("x", ...) name units."""
+def _loads(text, homes, split=False):
+    """`text` whose load("x"), unload("x", ...) and drop("x", ...) name units.
+
+    `split`: short ones in two parts, since MicroPython keeps every text of ten characters as a name for ever.
+    """
     changes = []
     for node in ast.walk(ast.parse(text)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CALLS):
@@ -322,7 +326,9 @@ def _loads(text, homes):
         if node.func.id != "load" and all(isinstance(word, ast.Constant) for word in node.args):
             places = dict.fromkeys(homes.get(_full(word.value), _full(word.value)) for word in node.args)
             kept = [place.partition(".")[2] for place in places if place != PACKAGE]
-            changes.append((node, "%s(%s)" % (node.func.id, ", ".join(map(repr, kept)))))
+            changes.append(
+                (node, "%s(%s)" % (node.func.id, ", ".join(_split(place, split) for place in kept)))
+            )
             continue
         for argument in node.args:
             for word in _results(argument):
@@ -331,10 +337,17 @@ def _loads(text, homes):
                     and isinstance(word.value, str)
                     and _full(word.value) in homes
                 ):
-                    home = homes[_full(word.value)]
-                    if home != _full(word.value):
-                        changes.append((word, repr(home.partition(".")[2])))
+                    home = homes[_full(word.value)].partition(".")[2]
+                    new = _split(home, split)
+                    if new != repr(word.value):
+                        changes.append((word, new))
     return replaced(text, changes)
+
+
+def _split(place, split):
+    """The text of a place, in two parts where it is short and `split`."""
+    first, dot, rest = place.rpartition(".")
+    return f"{first + dot!r} + {rest!r}" if split and first and len(place) <= 10 else repr(place)
 
 
 def _results(node):

@@ -1,30 +1,22 @@
 """Which tree a board runs; /boot.py imports it from the golden tree, without the package, as `aliot/ota/choice`.
 
-The golden tree is what a cable brought, in /. An update lies in /ota/a or /ota/b, whole. The record says what is on
-trial and what is good, in two copies, /ota/r/0 and /ota/r/1; the newest good one counts:
-
-    generation u32 BE | trial, good, other: ord("a"), ord("b") or 0 | starts of the trial u8 | why one failed u8
-    | of the manifest that was tried last, the first 8 bytes of its SHA-256 | CRC-32 u32 LE of all before
-
-With no trial, starts are 1 while a release that became good has its clean-up before it. On a board with two slots for
-its firmware more follows, which is read by aliot.ota.slots.
+The golden tree is what a cable brought, in /. An update lies in /ota/a or /ota/b, whole. The record (aliot.ota.record)
+says what is on trial and what is good; what of it concerns two slots for the firmware is read by aliot.ota.slots.
 """
 
 import os
 import sys
-from binascii import crc32
 
 import machine
-
-# why a trial failed: 1 the watchdog, 2 a fourth start, 3 its tree is not there; more in aliot.ota.trial
-_COPIES = "/ota/r/0", "/ota/r/1"
+from aliot.ota.record import read, write
 
 
 def choose(state, trees, cause):
     """(what runs: "a", "b" or "" for the golden tree; the state after that). Pure.
 
     `state`: trial, good, other, starts, why; `trees`: the names of those that are there; `cause` of the reset. A
-    power-on (1) is no start, and a watchdog (3) before the first start was not the trial's.
+    power-on (1) is no start, and a watchdog (3) before the first start was not the trial's. Why a trial failed: 1 the
+    watchdog, 2 a fourth start, 3 its tree is not there; more in aliot.ota.trial.
     """
     trial, good, other, starts, why = state
     if trial:
@@ -36,28 +28,6 @@ def choose(state, trees, cause):
         if chr(tree) in trees:
             return chr(tree), state
     return "", state
-
-
-def read():
-    """The newest good copy of the record as a bytearray without its CRC; empty where there is none."""
-    best = b""
-    for name in _COPIES:
-        try:
-            with open(name, "rb") as file:
-                data = file.read(64)
-            if data[-4:] == crc32(data[:-4]).to_bytes(4, "little"):
-                best = max(best, data[:-4])
-        except OSError:
-            pass
-    return bytearray(best)
-
-
-def write(record):
-    """Both copies of a record (bytearray), which becomes newer than it was. OSError."""
-    record[:4] = (int.from_bytes(record[:4], "big") + 1).to_bytes(4, "big")
-    for name in _COPIES:
-        with open(name, "wb") as file:
-            file.write(record + crc32(record).to_bytes(4, "little"))
 
 
 def start():

@@ -1,13 +1,13 @@
 """The image of a firmware, taken in block by block and written into the slot that does not run.
 
-Loaded for packages that bring one. Each piece that the manifest names is looked at as it ends, all of them once more
-from flash; a piece that is there from before is not wanted again.
+A stage of a writer, twice, for packages that bring one. Each piece that the manifest names is looked at as it ends, all
+of them once more from flash; a piece that is there from before is not wanted again.
 """
 
 from hashlib import sha256
 
 from aliot import feed, load, unload
-from aliot.ota import trees
+from aliot.ota.lines import lines
 from aliot.ota.writer import UpdateError
 from esp32 import Partition
 from micropython import const
@@ -19,51 +19,57 @@ _PIECE = const(512)
 
 def pieces(manifest):
     """(size, SHA-256 in hex) of each piece of the image that a manifest names."""
-    for line in trees.lines(manifest):
+    for line in lines(manifest):
         if line[0] == "image":
             size, _, digest = line[1].partition(" ")
             yield int(size), digest
 
 
-def take(part, manifest, some, passed, digest):
-    """Write the image into `part`. A generator, as the writer's steps; UpdateError.
+def steps(writer):
+    return take(writer) if writer.next else read_back(writer)
 
-    `some(most)` gives its next bytes, `passed(size)` leaves out what is there already, `digest` is given the latter.
-    """
+
+def take(writer):
+    """Write the image into its slot. A generator; UpdateError."""
     at = 0
     whole = True
     cleared = False
-    for size, wanted in pieces(manifest):
+    part = writer.slot
+    for size, wanted in pieces(writer.path):
         whole = whole and (yield from hashing(part, at, size)) == wanted
         if whole:
-            if digest:
-                yield from hashing(part, at, size, digest)
-            passed(size)
+            if writer.digest:
+                yield from hashing(part, at, size, writer.digest)
+            writer.at += size
+            writer.data = writer.data[size:]
         else:
             if not cleared:
                 load("ota.place").clear(part)
                 unload("ota.place")
                 cleared = True
-            yield from _write(part, at, size, wanted, some)
+            yield from _write(part, at, size, wanted, writer)
         at += size
 
 
-def _write(part, at, size, wanted, some):
+def _write(part, at, size, wanted, writer):
     """One piece, whose place begins at a sector."""
     done = sha256()
     end = at + size
+    piece = b""
     while at < end:
-        piece = yield from some(min(end - at, _SECTOR - at % _SECTOR))
+        piece = bytes(piece) + bytes(writer.take(min(end - at, _SECTOR - at % _SECTOR) - len(piece)))
+        if writer.wants or not at and len(piece) < min(_HEAD, size):
+            yield
+            continue
         if not at:
-            while len(piece) < min(_HEAD, size):
-                piece = bytes(piece) + bytes((yield from some(min(_HEAD, size) - len(piece))))
-            refuse(bytes(piece[:_HEAD]))
+            refuse(piece[:_HEAD])
         done.update(piece)
         if not at % _SECTOR:
             part.ioctl(6, at // _SECTOR)
         part.writeblocks(at // _SECTOR, piece, at % _SECTOR)
         at += len(piece)
-    if trees.hexadecimal(done.digest()) != wanted:
+        piece = b""
+    if done.digest().hex() != wanted:
         raise UpdateError("the image", "update.changed")
 
 
@@ -81,11 +87,11 @@ def refuse(head):
         raise UpdateError("an image without SHA-256", "update.image")
 
 
-def read_back(part, manifest):
+def read_back(writer):
     """The image once more, as it is on the flash; a generator. UpdateError."""
     at = 0
-    for size, wanted in pieces(manifest):
-        if (yield from hashing(part, at, size)) != wanted:
+    for size, wanted in pieces(writer.path):
+        if (yield from hashing(writer.slot, at, size)) != wanted:
             raise UpdateError("the image", "update.flash")
         at += size
 
@@ -105,4 +111,4 @@ def hashing(part, at, size, more=None):
         if not at % _SECTOR:
             feed()
             yield
-    return trees.hexadecimal(done.digest())
+    return done.digest().hex()

@@ -5,8 +5,9 @@ Loaded for these moments.
 
 import os
 
-from aliot import alink, load
+from aliot import load, unload
 from aliot.errors import AliotError
+from aliot.ota.updates import number
 
 _DIGITS = {"md5": 32, "sha256": 64}  # of a digest in hex
 
@@ -30,6 +31,9 @@ def take(updates, data, pushed):
     again = pushed or updates.noted.endswith(" " + task["sign"] + "+")
     if update and update.task["sign"] == task["sign"] and (update.task["again"] or not pushed):
         task["again"] = update.task["again"]
+        task.pop("digestsign")
+        load("ota.progress").keep(task)
+        unload("ota.progress")
         update.task = task
         update.stale = False
         return True
@@ -38,13 +42,13 @@ def take(updates, data, pushed):
     end(updates)
     if pushed or task["sign"] != updates.refused:
         task["again"] = again
-        updates.update = load("ota.update").Update(updates, task, again)
+        updates.update = load("ota.update").Update(updates, task)
     return True
 
 
 def read(data):
     """What a package is, as a dict: module, version, size, sign (lower-case hex), digestsign, url or None, stream and
-    file of blocks. AliotError `update.task` when something is missing.
+    file of blocks, and again: also where its trial has failed. AliotError `update.task` when something is missing.
     """
     files = data.get("files")
     one = data
@@ -52,20 +56,21 @@ def read(data):
     if isinstance(files, list) and files:
         one = files[0]
         if len(files) > 1 or not isinstance(one, dict):
-            raise AliotError("%d files" % len(files), "update.task", "never")
+            raise AliotError("%d files instead of one" % len(files), "update.task", "never")
         size, url, sign = "fileSize", "fileUrl", "fileSign"
     task = {
         "module": data.get("module", "default"),
         "version": data.get("version"),
-        "size": alink.number(one.get(size)),
+        "size": number(one.get(size)),
         "sign": str(one.get(sign) or one.get("md5") or one.get("fileMd5")).lower(),
         "digestsign": data.get("digestsign"),
         "url": one.get(url),
         "stream": -1,
-        "file": alink.number(data.get("streamFileId", 1)),
+        "again": True,
+        "file": number(data.get("streamFileId", 1)),
     }
     if str(data.get("dProtocol")).lower() == "mqtt":
-        task["stream"] = alink.number(data.get("streamId"))
+        task["stream"] = number(data.get("streamId"))
         task["url"] = None
     digits = _DIGITS.get(str(data.get("signMethod", "md5")).lower())
     missing = ""
@@ -78,18 +83,22 @@ def read(data):
     elif not task["url"] and task["stream"] < 0:
         missing = "url"
     if missing:
-        raise AliotError("no " + missing, "update.task", "never")
+        raise AliotError("there is no %s in it" % missing, "update.task", "never")
     return task
 
 
 def failed(updates, problem, module="default"):
     """The package is no release: say so; the platform is told as soon as the device is connected."""
+    if isinstance(problem, MemoryError):
+        problem = AliotError("not enough memory", "update.memory", "never")
+    elif isinstance(problem, OSError):
+        problem = AliotError("error %s" % problem.args[0], "update.flash", "never")
     updates.device.state("error", {"code": problem.code, "detail": problem.detail, "advice": problem.advice})
     if updates.update:
         updates.refused = updates.update.task["sign"]
         module = updates.update.task["module"]
     code = problem.code
-    step = -3 if code[:7] == "update." else -2
+    step = -3 if code[0] == "u" else -2
     if code in ("update.task", "update.memory"):
         step = -1
     elif code in ("update.room", "update.flash"):
@@ -102,8 +111,10 @@ def end(updates):
     """Nothing is under way any more."""
     if updates.update:
         updates.update.close()
+        if updates.update.writer:
+            updates.update.writer.run.close()
         updates.update = None
     try:
-        os.remove("/ota/r/new")
+        os.remove("/ota/r/manifest")
     except OSError:
         pass

@@ -1,4 +1,4 @@
-"""Which firmware a tree belongs to, on a board with two slots for it: a part of the record (aliot.ota.choice).
+"""Which firmware a tree belongs to, on a board with two slots for it: a part of the record (aliot.ota.record).
 
 A record has it once a package brought firmware; behind byte 17 then come three pairs, of what is on trial, good, and
 good before:
@@ -53,7 +53,7 @@ def number(record, here):
     return 0
 
 
-def forget(record, tree, slot):
+def remove(record, tree, slot):
     """Take out of a record what has the tree `tree` (its letter's code, 0: none) or lies in the slot `slot`."""
     kept = [
         (letter, known)
@@ -65,7 +65,7 @@ def forget(record, tree, slot):
     record[_PAIRS + _PAIR : _PAIRS + 3 * _PAIR] = kept[0][1] + kept[1][1]
 
 
-def stay(record):
+def hold(record):
     """What is on trial runs with the firmware that runs."""
     here = pair(Partition(Partition.RUNNING))
     record[_PAIRS : _PAIRS + _PAIR] = here + number(record, here).to_bytes(4, "big")

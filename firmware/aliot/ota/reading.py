@@ -1,50 +1,49 @@
 """Files of a release read back from flash: those that a cut has left whole, and all of them at the end.
 
-Loaded for these moments; generators, which yield after each 4096 bytes, and after each file.
+A stage of a writer, twice: it waits after each 4096 bytes, and after each file.
 """
 
 import os
 from hashlib import sha256
 
 from aliot import feed
-from aliot.ota import trees
-from aliot.ota.writer import UpdateError, files
+from aliot.ota.writer import UpdateError
 from micropython import const
 
-_PIECE = const(512)
+_PIECE = const(256)
 _STEP = const(4095)  # bytes read between two yields, less one
 
 
-def taken(head, manifest, digest):
-    """Where in its package the bytes behind a manifest begin, which lies in flash; `digest` is given those before."""
-    size = os.stat(manifest)[6]
-    if digest:
-        digest.update(head)
-        yield from hashing(manifest, size, digest)
-    return len(head) + size
+def steps(writer):
+    return back(writer) if writer.whole is not None else find(writer)
 
 
-def found(tree, digest):
-    """[size] of the first files of a tree that are whole. `digest`, if there is one, is given their bytes."""
-    sizes = []
-    for size, wanted, path in files(tree + "/manifest"):
+def find(writer):
+    """How far in the manifest files are whole; what they have of the package is done with."""
+    writer.whole = at = 0
+    while True:
         yield
-        path = tree + "/" + path
-        if (yield from hashing(path, size)) != wanted:
-            break
-        if digest:
-            yield from hashing(path, size, digest)
-        sizes.append(size)
-    return sizes
+        entry = writer.entry(at)
+        if not entry or (yield from hashing(entry[2], entry[0])) != entry[1]:
+            return
+        if writer.digest:
+            yield from hashing(entry[2], entry[0], writer.digest)
+        writer.at += entry[0]
+        writer.whole = at = entry[3]
 
 
-def back(tree):
-    """All files of a tree once more. UpdateError when one is not what was written."""
-    for size, wanted, path in files(tree + "/manifest"):
+def back(writer):
+    """All files once more. UpdateError when one is not what was written."""
+    at = 0
+    while True:
         yield
-        if (yield from hashing(tree + "/" + path, size)) != wanted:
-            os.remove(tree + "/manifest")
-            raise UpdateError(path, "update.flash")
+        entry = writer.entry(at)
+        if not entry:
+            return
+        if (yield from hashing(entry[2], entry[0])) != entry[1]:
+            os.remove(writer.path)
+            raise UpdateError(entry[2], "update.flash")
+        at = entry[3]
 
 
 def hashing(path, size, more=None):
@@ -72,4 +71,4 @@ def hashing(path, size, more=None):
                 return ""
     except OSError:
         return ""
-    return trees.hexadecimal(done.digest())
+    return done.digest().hex()

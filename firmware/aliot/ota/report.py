@@ -8,12 +8,12 @@ import os
 
 import aliot
 from aliot import load, unload
-from aliot.ota import choice, trees
+from aliot.ota import record
+from aliot.ota.trees import NOTE, mkdir
 from micropython import const
 
-NOTE = "/ota/r/task"
 _REPORTED = const(128)  # in the record beside why a trial failed: the platform knows
-# by the number in the record (aliot.ota.choice, aliot.ota.trial)
+# by the number in the record (aliot.ota.choice, aliot.ota.trial, aliot.ota.slots)
 _WHY = (
     "the watchdog ended its trial",
     "it started three times and was not good",
@@ -33,7 +33,7 @@ def connected(device, version):
     `version`: that of the golden tree. While an update is under way the version is not published, nor on trial, where
     aliot.ota.trial does it. LinkError.
     """
-    found = choice.read()
+    found = record.read()
     tree = aliot.tree
     letter = ord(tree[-1]) if tree else 0
     if found and found[4] == letter and (letter or any(found[17:18])):
@@ -43,14 +43,16 @@ def connected(device, version):
         failed(device, -1, _WHY[why - 1], "firmware" if any(found[56:57]) else "default")
         found[8] = why | _REPORTED
         try:
-            choice.write(found)
+            record.write(found)
         except OSError:
             pass  # it is reported once more
     under_way = noted()
     if not under_way:
-        for line in trees.lines(tree + "/manifest") if tree else ():
-            if line[0] == "release":
-                version = line[1]
+        if tree:
+            with open("%s/manifest" % tree, "rb") as manifest:
+                for line in manifest:
+                    if line[:8] == b"release ":
+                        version = line[8:].decode().rstrip("\n")
         _publish(device, "inform", {"version": version})
         firmware = load("ota.pairs").here()
         unload("ota.pairs")
@@ -71,7 +73,7 @@ def failed(device, step, text, module):
 def note(text):
     """Keep what is under way, or with "" that nothing is. OSError when it cannot be kept."""
     if text:
-        trees.make(NOTE)
+        mkdir(NOTE)
         with open(NOTE, "w") as file:
             file.write(text)
         return
@@ -84,7 +86,7 @@ def note(text):
 def noted():
     try:
         with open(NOTE) as file:
-            return file.read(128)
+            return file.readline().rstrip("\n")
     except OSError:
         return ""
 
@@ -92,6 +94,6 @@ def noted():
 def _publish(device, topic, params):
     device.publish(
         "/ota/device/%s/%s/%s" % (topic, device.product_key, device.device_name),
-        json.dumps({"id": "1", "params": params}),
+        '{"id":"1","params":%s}' % json.dumps(params),
         1,
     )

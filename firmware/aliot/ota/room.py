@@ -1,75 +1,90 @@
-"""The place of a release: the old tree taken away when there is room, and the switch to the new one.
+"""The place of a release: whether there is room once the old tree is gone, and the switch to the new one.
 
-Loaded for these moments.
+A stage of a writer, over in a moment.
 """
 
 import os
 
-from aliot import feed, load
-from aliot.ota import choice, trees
-from aliot.ota.reading import hashing
-from aliot.ota.writer import UpdateError, files
+from aliot import load
+from aliot.ota import record
+from aliot.ota.lines import files
+from aliot.ota.trees import NEW
+from aliot.ota.writer import UpdateError
 from micropython import const
 
 _FOLDERS = const(0x4000)
 _BLOCK = const(4096)
+_PIECE = const(512)
 _SMALL = const(128)  # bytes of a file that take no block of their own
 _SPARE = const(
     6
 )  # blocks that littlefs may need beside the files: the record, and what moves while it is written
 
 
-def prepare(name, digest):
-    """Make the tree `name` the one of the manifest at `trees.NEW`, whose SHA-256 is `digest`. A generator.
-
-    One that was begun with the same manifest stays; any other goes, when there is room then for what the manifest
-    lists. It yields after each file that it deletes. UpdateError when there is too little room.
+def steps(writer):
+    """A tree that was begun with the same manifest stays; any other is to go, when there is room then for what the
+    manifest lists. UpdateError when there is too little.
     """
-    tree = trees.FOLDER + name
-    own = tree + "/manifest"
-    found = record()
-    begun = name.encode() not in bytes(found[4:7])
-    if not begun or (yield from hashing(own, size(own))) != trees.hexadecimal(digest):
-        check(tree)
-        forget(found, name)
-        yield from remove(tree)
-        trees.make(own)
-        os.rename(trees.NEW, own)
+    found = record.read() or bytearray(17)
+    if writer.tree[-1].encode() in bytes(found[4:7]) or not _same(writer.path, NEW):
+        check(writer.tree)
+        forget(found, ord(writer.tree[-1]))
+        writer.next.insert(0, "removal")
+    return ()
 
 
-def switch(name, digest):
-    """The next reset begins the trial of the tree `name`; `digest`: the first 8 bytes of its manifest's SHA-256."""
-    found = record()
-    found[4:9] = bytes((ord(name), found[5], found[6], 0, 0))
-    found[9:17] = digest
+def _same(one, other):
+    """Whether two files have the same bytes."""
+    try:
+        with open(one, "rb") as first, open(other, "rb") as second:
+            while True:
+                data = first.read(_PIECE)
+                if data != second.read(_PIECE):
+                    return False
+                if not data:
+                    return True
+    except OSError:
+        return False
+
+
+def switch(writer, module):
+    """The next reset begins the trial of what was written. UpdateError."""
+    try:
+        if writer.slot:
+            load("ota.place").switch(writer, module)
+        else:
+            _switch(writer)
+    except OSError as problem:
+        raise UpdateError("error %s" % problem.args[0], "update.flash")
+
+
+def _switch(writer):
+    found = record.read() or bytearray(17)
+    found[4:9] = bytes((ord(writer.tree[-1]), found[5], found[6], 0, 0))
+    found[9:17] = writer.seal
     if len(found) > 17:
-        load("ota.pairs").stay(found)
-    choice.write(found)
-
-
-def record():
-    """The record on the board, or that of a board without an update, as a bytearray."""
-    return choice.read() or bytearray(17)
+        load("ota.pairs").hold(found)
+    record.write(found)
 
 
 def forget(found, name):
-    """Take a tree out of the record `found`, on flash before anything of the tree is touched. OSError."""
+    """Take a tree, its letter's code, out of a record, on flash before anything of the tree is touched. OSError."""
     before = bytes(found)
     if len(found) > 17:
-        load("ota.pairs").forget(found, ord(name), 0)
+        load("ota.pairs").remove(found, name, 0)
     else:
-        trial, good, other = [0 if tree == ord(name) else tree for tree in found[4:7]]
+        trial, good, other = [0 if tree == name else tree for tree in found[4:7]]
         found[4:7] = bytes((trial, good or other, other if good else 0))
     if before != found:
-        choice.write(found)
+        record.write(found)
 
 
 def check(tree):
-    """UpdateError when the manifest at `trees.NEW` needs more room than there is without a tree."""
+    """UpdateError when the manifest at `NEW` needs more room than there is without a tree."""
     need = 0
     folders = {}
-    for length, _, path in files(trees.NEW):
-        need += needed(length)
+    for length, _, path in files(NEW):
+        need += -(-length // _BLOCK) * _BLOCK
         while "/" in path:
             path = path.rpartition("/")[0]
             folders[path] = True
@@ -78,23 +93,10 @@ def check(tree):
         raise UpdateError("%d bytes more are needed" % need, "update.room")
 
 
-def size(path):
-    """Bytes of a file, 0 where there is none."""
-    try:
-        return os.stat(path)[6]
-    except OSError:
-        return 0
-
-
 def free():
     """Bytes that are free, in whole blocks."""
     found = os.statvfs("/")
     return max(0, found[3] - _SPARE) * found[0]
-
-
-def needed(length):
-    """Bytes of flash that a file of so many bytes takes at most."""
-    return (length + _BLOCK - 1) // _BLOCK * _BLOCK
 
 
 def held(path):
@@ -104,7 +106,7 @@ def held(path):
         if kind == _FOLDERS:
             total += held(path + "/" + name)
         elif length > _SMALL:
-            total += needed(length)
+            total += -(-length // _BLOCK) * _BLOCK
     return total
 
 
@@ -114,19 +116,3 @@ def entries(path):
         return [(entry[0], entry[1], entry[3]) for entry in os.ilistdir(path)]
     except OSError:
         return []
-
-
-def remove(path):
-    """Remove a folder and all that is in it, a file between two yields. OSError."""
-    for name, kind, _ in entries(path):
-        feed()
-        if kind == _FOLDERS:
-            yield from remove(path + "/" + name)
-        else:
-            os.remove(path + "/" + name)
-            yield
-    try:
-        os.rmdir(path)
-    except OSError as problem:
-        if problem.args[0] != 2:  # ENOENT
-            raise

@@ -13,7 +13,8 @@ import aliot
 import machine
 from aliot import load
 from aliot.errors import AliotError
-from aliot.ota import choice, trees
+from aliot.ota import record
+from aliot.ota.lines import lines
 from aliot.ticks import uptime
 from micropython import const
 
@@ -30,7 +31,7 @@ _KEPT = ("aliot", "ota", "roots", "lib", "boot.py", "main.py", "config.json")
 def begin(device):
     """What a start does that finds /boot.py's choice still loaded. Returns whether the release is on trial."""
     sys.modules.pop("aliot/ota/choice", None)
-    found = choice.read()
+    found = record.read()
     if on_trial(found):
         device.state("update", {"state": "trial", "release": release(found), "starts": found[7]})
         aliot.watchdog = Trial(device)
@@ -103,7 +104,7 @@ class Trial:
 
 def versions():
     """What a trial publishes: its release, and its firmware where that is on trial too."""
-    found = choice.read()
+    found = record.read()
     if len(found) > 17 and found[17:26] != found[30:39]:
         yield {"version": load("ota.pairs").version(), "module": "firmware"}
         if found[4] == found[5]:  # it came alone
@@ -113,13 +114,13 @@ def versions():
 
 def good(device):
     """The release on trial is good; one reset, and the configured watchdog is the board's again."""
-    found = choice.read()
+    found = record.read()
     name = release(found)
     if len(found) > 17:
         load("ota.pairs").good(found)
     else:
         found[4:9] = bytes((0, found[4], found[5], 1, 0))
-    choice.write(found)
+    record.write(found)
     device.state("update", {"state": "good", "release": name})
     device.stop()
     machine.reset()
@@ -133,17 +134,17 @@ def fail(why):
 
 def crashed(why=CRASHED):
     """Note that the trial has failed, if this is one."""
-    found = choice.read()
+    found = record.read()
     if on_trial(found):
         found[4:9] = bytes((0, found[5], found[6], 0, why))
         if len(found) > 17:
             found[17:30] = bytes(13)
-        choice.write(found)
+        record.write(found)
 
 
 def said(name):
     """What the manifest of the running tree says of a name; "" where it does not."""
-    for line in trees.lines(aliot.tree + "/manifest") if aliot.tree else ():
+    for line in lines(aliot.tree + "/manifest") if aliot.tree else ():
         if line[0] == name:
             return line[1]
     return ""
@@ -151,11 +152,11 @@ def said(name):
 
 def tidy(found):
     """Delete what the release that became good has no use for. `found`: the record."""
-    for line in trees.lines(aliot.tree + "/manifest") if aliot.tree else ():
+    for line in lines(aliot.tree + "/manifest") if aliot.tree else ():
         if line[0] == "delete" and line[1].split("/")[1] not in _KEPT:
             try:
                 os.remove(line[1])
             except OSError:
                 pass
     found[7] &= 254
-    choice.write(found)
+    record.write(found)

@@ -17,16 +17,20 @@ MQTT need no second one.
 """
 
 import os
+import sys
 
-from aliot import alink, load, unload
+from aliot import load, unload
+from aliot.alink import number, parsed
 from aliot.errors import AliotError, LinkError, ProtocolError
 from aliot.ticks import Deadline, uptime
 from micropython import const
 
 _GET = "thing/ota/firmware/get"
 _SLICE = const(500)  # ms between two looks at what is to be done
-_QUICK = const(10)  # the same while an update is under way
+_QUICK = const(10)  # the same while an update is under way; 0 while what it downloads is there
+_HOLD = const(5000)  # ms that the device stays away from MQTT, step by step
 _ANSWER = const(10000)
+_KEPT = ("updates", "trial", "choice", "slots")  # of this folder, once they are in memory
 _AGAIN = const(60000)  # ms until a question without an answer is asked again
 
 
@@ -70,7 +74,7 @@ class Updates:
             return served.poll(ms)
         deadline = Deadline(ms)
         while True:
-            self.device.poll(min(deadline.left(), _QUICK if self.update else _SLICE))
+            self.device.poll(min(deadline.left(), self.slice()))
             self.work()
             if not deadline.left():
                 return self.device.connected
@@ -91,21 +95,30 @@ class Updates:
                 self._talk()
         except (LinkError, ProtocolError):
             return  # the device has said so, and connects again
-        except MemoryError:
-            self._failed(AliotError("not enough memory", "update.memory"))
+        except MemoryError as problem:
+            self._failed(problem)
         if update and update is self.update and (device.connected or update.alone):
+            if update.alone:
+                device.session.after = uptime() + _HOLD
             try:
-                update.step()
-            except AliotError as problem:
+                next(update.run)
+            except (AliotError, OSError, MemoryError) as problem:
                 self._failed(problem)
+        elif update and update.writer:  # the device has to connect: that takes memory
+            load("ota.progress").shed(update)
+            unload("ota.progress")
         try:
-            device.requests.slice = _QUICK if self.update else _SLICE
+            device.requests.slice = self.slice()
         except AttributeError:
             pass
 
+    def slice(self):
+        """ms that a poll may wait before the next step."""
+        return _SLICE if not self.update else 0 if self.update.active else _QUICK
+
     def _failed(self, problem):
         self.offer = None
-        _drop()
+        clear()
         load("ota.offer").failed(self, problem)
         unload("ota.offer", "advice")
 
@@ -140,7 +153,7 @@ class Updates:
                 self.offer = None
                 unload("ota.offer")
                 if not self.update:
-                    _drop()
+                    clear()
         elif self.asked and uptime() >= self.asked and (self.noted or self.update):
             self.ask()
             self.asked += _AGAIN
@@ -161,11 +174,11 @@ class Updates:
                 pass
 
     def _pushed(self, topic, payload):
-        self._offered(alink.parsed(payload) or {}, True)
+        self._offered(parsed(payload) or {}, True)
 
     def _got(self, topic, payload):
-        message = alink.parsed(payload) or {}
-        if alink.number(message.get("code")) == 200:
+        message = parsed(payload) or {}
+        if number(message.get("code")) == 200:
             self.asked = 0
             self._offered(message, False)
 
@@ -177,8 +190,7 @@ class Updates:
                 self.offer = data, pushed or bool(self.offer) and self.offer[1]
 
 
-def _drop():
+def clear():
     """What an update needs goes."""
-    unload("ota.offer", "ota.update", "ota.https", "ota.blocks", "https", "ota.writer")
-    unload("ota.seal", "ota.terms", "ota.reading", "ota.report", "ota.room")
-    unload("ota.image", "ota.place", "ota.pairs")
+    unload("ota.request")
+    unload(*[name[6:] for name in sys.modules if name[:10] == "aliot.ota." and name[10:] not in _KEPT])

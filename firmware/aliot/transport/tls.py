@@ -24,15 +24,17 @@ _STEP = const(100)  # ms; the longest wait for the one direction while TLS may n
 def connect(credential, host, port, roots, timeout, secure=True):
     """A Stream to host:port whose server must prove `host` against the roots named; see the package.
 
-    With `secure` False it is TCP as it stands, for what protects itself (aliot.transport.itls).
+    With `secure` False it is TCP as it stands, for what protects itself (aliot.transport.itls). A context in its place
+    is taken as it is: the `context` of a Stream, which it has where it presents no certificate.
     """
+    context = secure
     phase = "TLS handshake"
     raw = None
     try:
-        if secure:
+        if secure is True:
             context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
             trusted.trust(roots, context.load_verify_locations)
-            credential.present(context)
+            secure = not credential.present(context)
             gc.collect()  # TLS takes its 36 KB from the memory that Python's heap may have grown into
         phase = "name"
         address = socket.getaddrinfo(host, port)[0][-1]
@@ -45,8 +47,10 @@ def connect(credential, host, port, roots, timeout, secure=True):
         raw.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
         phase = "TLS handshake"
         stream = Stream(raw, timeout)
-        if secure:
+        if context:
             stream.tls = context.wrap_socket(stream.gate, server_hostname=host, do_handshake_on_connect=False)
+            if secure:
+                stream.context = context
     except BaseException as problem:
         if raw:
             raw.close()

@@ -88,11 +88,12 @@ class X509Certificate(Credential):
         return self.client_id or self.device_name, settings, ""
 
     def present(self, context):
-        """Give the TLS context the certificate whose turn it is; X509Error when it cannot be used now."""
+        """Give the TLS context the certificate whose turn it is; True. X509Error when it cannot be used now."""
         try:
             self.trying.check(self.time)
             try:
                 context.load_cert_chain(self.trying.certificate, self.trying.key)
+                return True
             except ValueError as problem:
                 raise X509Error(str(problem), "x509.malformed")
         except X509Error as problem:

@@ -5,7 +5,7 @@ import os
 import sys
 
 from aliot.ota import choice
-from aliot.ota.trees import make
+from aliot.ota.trees import mkdir
 
 A, B = ord("a"), ord("b")
 POWER, HARD, WATCHDOG, SLEEP, SOFT = 1, 2, 3, 4, 5
@@ -66,7 +66,7 @@ def check(state, trees, cause):
 
 
 def test_the_newest_good_copy_counts():
-    make("/ota/r/x")
+    mkdir("/ota/r/x")
     one = bytearray(b"\0\0\0\x07" + bytes((0, A, 0, 0, 0)) + b"12345678")
     choice.write(one)
     assert one[:4] == b"\0\0\0\x08" and choice.read() == one
@@ -89,14 +89,14 @@ def test_the_newest_good_copy_counts():
 
 
 def test_a_longer_record_of_a_later_release_is_read():
-    make("/ota/r/x")
+    mkdir("/ota/r/x")
     one = bytearray(b"\0\0\0\x07" + bytes((0, A, 0, 0, 0)) + b"12345678and more")
     choice.write(one)
     assert choice.read() == one and len(one) == 25
 
 
 def test_generations_outlive_a_byte():
-    make("/ota/r/x")
+    mkdir("/ota/r/x")
     one = bytearray(b"\0\0\xff\xff" + bytes(13))
     choice.write(one)
     assert choice.read()[:4] == b"\0\1\0\0"
@@ -106,8 +106,8 @@ def test_generations_outlive_a_byte():
 
 def test_the_chosen_tree_takes_the_place_of_the_golden_one():
     path = list(sys.path)
-    make("/ota/a/main.py")
-    make("/ota/r/0")
+    mkdir("/ota/a/main.py")
+    mkdir("/ota/r/0")
     choice.write(bytearray(4) + bytes((0, A, 0, 0, 0)) + bytes(8))
     try:
         sys.path[:] = ["", ".frozen", "/lib"]

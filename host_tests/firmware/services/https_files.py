@@ -32,7 +32,7 @@ class Files:
         self.streams = []
         tls.connect = self.connect
 
-    def connect(self, credential, host, port, roots, timeout):
+    def connect(self, credential, host, port, roots, timeout, context=True):
         self.asked.append((host, port, roots))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):

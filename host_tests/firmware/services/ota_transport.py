@@ -12,7 +12,7 @@ from aliot.services.crc16 import crc16
 from aliot.transport import tls
 from device_peer import DevicePeer
 from https_files import http
-from ota_board import POWER, RESET, Board, Resets, unhexlify
+from ota_board import POWER, RESET, Board, Resets, put, unhexlify
 from scripted import CLOSED, Stream
 
 GET = "thing/ota/firmware/get"
@@ -76,6 +76,7 @@ class Server:
         self.data = data
         self.faults = list(faults)
         self.asked = []
+        self.contexts = []
         self.streams = []
         self.sent = 0
         tls.connect = self.connect
@@ -85,7 +86,8 @@ class Server:
         """Bytes of the package that were taken."""
         return self.sent - sum([len(stream.data) for stream in self.streams])
 
-    def connect(self, credential, host, port, roots, timeout):
+    def connect(self, credential, host, port, roots, timeout, context):
+        self.contexts.append(context)
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, Exception):
             raise fault
@@ -275,6 +277,49 @@ def refuses(*arguments):
     raise OSError(30)  # EROFS
 
 
+def lost(value):
+    """While the device has no connection an update holds nothing, and then goes on with what is in flash."""
+    world = World(value)
+    world.run(100)
+    Server(world.data)
+    world.push(task(world.data))
+    while not (
+        world.updates.update and world.updates.update.writer and world.updates.update.writer.at > 3000
+    ):
+        world.updates.poll(20)
+    world.peer.stop()
+    world.updates.poll(20)
+    assert world.updates.update.writer is world.updates.update.source is None
+    world.updates.poll(20)
+    world.peer.connect()
+    assert world.run() and [step for step, _ in world.peer.steps()].count("1") == 1, world.peer.steps()
+    world.good()
+
+
+class Beside:
+    """The stream of a connection, and its TLS context."""
+
+    def __init__(self):
+        self.context = self
+        self.trusted = []
+
+    def load_verify_locations(self, der):
+        self.trusted.append(der)
+
+
+def shared(value):
+    """A download has the TLS context of the connection that stands, which trusts the public roots then, once."""
+    world = World(value)
+    for name in ("globalsign_r1", "globalsign_r6"):
+        put("/aliot/roots/%s.der" % name, name.encode())
+    world.run(100)
+    server = Server(world.data, 1500)
+    beside = world.peer.client.stream = Beside()
+    world.push(task(world.data))
+    assert world.run() and server.contexts == [beside, beside], world.peer.states
+    assert beside.trusted == [b"globalsign_r1", b"globalsign_r6"], beside.trusted
+
+
 def not_now(value):
     """The application says when; it is told before the reset."""
     world = World(value)
@@ -373,7 +418,7 @@ def steps(value):
     """Each poll does little: bytes of the package, operations and reads of the flash are bounded."""
     world = World(value)
     world.run(100)
-    Server(world.data)
+    server = Server(world.data)
     flash = world.board.flash
     reads = [0]
     read = flash.readblocks
@@ -388,13 +433,11 @@ def steps(value):
     taken = 0
     while True:
         before = flash.operations, reads[0]
-        update = world.updates.update
         try:
             world.updates.poll(0)
         except Resets:
             break
-        source = update and update.source
-        now = source.end if source else taken
+        now = server.served
         most[0] = max(most[0], now - taken)
         taken = now
         most[1] = max(most[1], flash.operations - before[0])

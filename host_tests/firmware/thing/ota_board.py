@@ -173,7 +173,7 @@ class Board:
         writer = Writer(PRODUCT)
         offer(writer, data, piece)
         left = bytes(self.flash.data)
-        writer.stop()  # or its file is closed at some time, on the flash of then
+        writer.run.close()  # or its file is closed at some time, on the flash of then
         self.flash.put(left)
         return self.start(POWER)
 
@@ -205,7 +205,7 @@ def offer(writer, data, piece=700):
 
 
 def put(path, data):
-    trees.make(path)
+    trees.mkdir(path)
     with open(path, "wb") as file:
         file.write(data)
 

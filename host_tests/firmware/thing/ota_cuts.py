@@ -4,7 +4,7 @@ import os
 import random
 
 import aliot
-from aliot.ota import choice, room, trial
+from aliot.ota import choice, removal, room, trial
 from aliot.ota.writer import UpdateError, Writer
 from ota_board import POWER, PRODUCT, RESET, USER, WATCHDOG, Board, Device, get, offer, put, unhexlify
 
@@ -135,7 +135,7 @@ def fallbacks(value):
         assert board.runs == 1
         if overwrite:
             board.breaks_off(unhexlify(board.releases[2]["package"])[:-5])
-        for _ in room.remove(aliot.tree):
+        for _ in removal.remove(aliot.tree):
             pass
         assert board.restart(POWER) == runs, overwrite
 
