@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from tools.emulator.cloud.registry import Device
     from tools.emulator.cloud.sessions import Session
 
+# ids go up to 4294967295 (application.md 1) and are others after a restart: a thousand for each second
+IDS = 4_000_000
+
 
 class Account:
     """What one device has used: connections, handshakes, bytes each way on the wire, TLS included."""
@@ -64,10 +67,6 @@ class Account:
             "bytes_in": self.bytes_in + sum(link.bytes_in for link in self.links),
             "bytes_out": self.bytes_out + sum(link.bytes_out for link in self.links),
         }
-
-
-# ids go up to 4294967295 (application.md 1) and are others after a restart: a thousand for each second
-IDS = 4_000_000
 
 
 class Clock:
