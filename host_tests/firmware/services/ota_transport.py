@@ -236,8 +236,8 @@ def not_now(value):
     world.good()
 
 
-def rolled_back(value):
-    """A trial that failed is told with its reason, once, before the version; the same package is not asked for."""
+def failed(value):
+    """A World whose release has failed its trial; the golden tree runs again."""
     world = World(value)
     world.run(100)
     Server(world.data)
@@ -246,6 +246,12 @@ def rolled_back(value):
     world.board.restart(RESET)
     world.board.try_out(answer=False)
     assert world.board.restart(RESET) == "golden"
+    return world
+
+
+def rolled_back(value):
+    """A trial that failed is told with its reason, once, before the version; the same package is not asked for."""
+    world = failed(value)
     del world.peer.sent[:]
     world.start()
     assert not world.run(100000)
@@ -262,14 +268,7 @@ def rolled_back(value):
 def new_task(value):
     """A new task brings what has failed, to a board that was offline too: push and answer come in any order."""
     for pushed_first in (True, False):
-        world = World(value)
-        world.run(100)
-        Server(world.data)
-        world.push(task(world.data))
-        assert world.run()
-        world.board.restart(RESET)
-        world.board.try_out(answer=False)
-        world.board.restart(RESET)
+        world = failed(value)
         world.start()
         assert not world.run(1000)
         world.start()

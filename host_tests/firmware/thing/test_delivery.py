@@ -179,13 +179,26 @@ def test_one_that_is_refused_does_not_hold_the_others():
     assert [fields["code"] for state, fields in peer.states if state == "error"] == ["thing.6306"]
 
 
-def test_a_message_that_memory_is_too_short_for_goes_one_by_one():
+def kept():
+    """(cloud, peer, thing) with four values that wait for a connection."""
     cloud = Cloud()
     peer = Peer(cloud)
     thing = start(peer)
     peer.client = None
     for number in range(4):
         thing.post(T=number)
+    return cloud, peer, thing
+
+
+def arrive(cloud, peer, thing):
+    """The four values arrive in order once there is a connection."""
+    peer.connect()
+    peer.run(thing, 60000)
+    assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
+
+
+def test_a_message_that_memory_is_too_short_for_goes_one_by_one():
+    cloud, peer, thing = kept()
     publish = peer.publish
 
     def short(topic, payload, qos=0):
@@ -194,18 +207,11 @@ def test_a_message_that_memory_is_too_short_for_goes_one_by_one():
         publish(topic, payload, qos)
 
     peer.publish = short
-    peer.connect()
-    peer.run(thing, 60000)
-    assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
+    arrive(cloud, peer, thing)
 
 
 def test_entries_that_memory_is_too_short_for_are_read_one_by_one():
-    cloud = Cloud()
-    peer = Peer(cloud)
-    thing = start(peer)
-    peer.client = None
-    for number in range(4):
-        thing.post(T=number)
+    cloud, peer, thing = kept()
     head = entries.head
 
     def short(outbox, count=1, after=0):
@@ -215,11 +221,9 @@ def test_entries_that_memory_is_too_short_for_are_read_one_by_one():
 
     entries.head = short
     try:
-        peer.connect()
-        peer.run(thing, 60000)
+        arrive(cloud, peer, thing)
     finally:
         entries.head = head
-    assert [value for time, value in cloud.once("T")] == [0, 1, 2, 3] and len(thing.outbox) == 0
 
 
 def test_a_flood_keeps_the_platforms_rate():
