@@ -212,7 +212,7 @@ def test_a_real_board_connects_and_ends_with_the_cloud_s_page(cloud, visitor):
     limit = time.monotonic() + WAIT
     while cloud.device()["status"] != "online":
         assert time.monotonic() < limit, board.console() + board.failed
-        time.sleep(0.05)
+        time.sleep(0.05)  # a board in another process has no event to wait for
     process = board.process
     assert DS.encode() not in of_process(process, "cmdline") + of_process(process, "environ")
     visitor.post(f"/simulator/{number}/remove")

@@ -71,9 +71,7 @@ def boot(flash, rows):
                 ota_data.write(flash, at, 0, ota_data.entry(slot + 1, ota_data.VALID))
             return row
     print("boot: No bootable app partitions in the partition table")
-    time.sleep(
-        0.5
-    )  # a chip takes so long to try again; without it, a board that follows resets takes a whole core
+    time.sleep(0.5)  # as a chip, before it tries again: a board that follows resets would take a whole core
     _chip.stop(_chip.RESET)
 
 
