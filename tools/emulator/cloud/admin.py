@@ -138,22 +138,24 @@ def create_product(app: AdminApp, request: Request) -> dict[str, Any]:
     return describe_product(app, made, request.query.get("secret") == "1")
 
 
-@route("POST", "/products/{pk}/preregistration_free")
-def set_preregistration_free(app: AdminApp, request: Request, pk: str) -> dict[str, Any]:
-    product = app.product(pk)
-    enabled = body(request, enabled=bool)["enabled"]
+def switch_of(app: AdminApp, request: Request, pk: str) -> tuple[Product, bool]:
+    """The product, and what a switch of its registration becomes: one for products with secrets only."""
+    product, enabled = app.product(pk), body(request, enabled=bool)["enabled"]
     if enabled and product.auth != "secret":
         raise BadRequest(409, f"product {pk} authenticates by {product.auth}")
+    return product, enabled
+
+
+@route("POST", "/products/{pk}/preregistration_free")
+def set_preregistration_free(app: AdminApp, request: Request, pk: str) -> dict[str, Any]:
+    product, enabled = switch_of(app, request, pk)
     app.instance.registry.set_preregistration_free(product, enabled)
     return {"product_key": pk, "preregistration_free": product.preregistration_free}
 
 
 @route("POST", "/products/{pk}/dynamic_registration")
 def set_dynamic_registration(app: AdminApp, request: Request, pk: str) -> dict[str, Any]:
-    product = app.product(pk)
-    enabled = body(request, enabled=bool)["enabled"]
-    if enabled and product.auth != "secret":
-        raise BadRequest(409, f"product {pk} authenticates by {product.auth}")
+    product, enabled = switch_of(app, request, pk)
     app.instance.registry.set_dynamic_registration(product, enabled)
     return {"product_key": pk, "dynamic_registration": product.dynamic_registration}
 
