@@ -265,6 +265,8 @@ def test_damaged_tables_give_nothing_but_errors_of_the_package(ask, campaign, ta
     asked = [call("property_value", *row)[:2] for row in TO_WIRE]
     asked += [call("from_wire", *row)[:2] for row in FROM_WIRE]
     asked += [call(*row)[:2] for row in CALLS]
+    lines = whole.replace(b"accepted", b"acc\npted")  # a sentence with that name would be two lines
+    ask("damaged", {"tables": [lines.hex()], "calls": asked, "whole": whole.hex()})
     for _ in range(campaign(10)):
         tables = [spoiled(draw, whole).hex() for _ in range(4)]
         ask("damaged", {"tables": tables, "calls": draw.sample(asked, 30), "whole": whole.hex()})

@@ -140,6 +140,8 @@ def _members(body, at, values, name, back, needed=False, depth=0):
     for _ in range(count):
         begin = at + 3 + body[at + 2]
         member = str(body[at + 3 : begin], "utf-8")
+        if min(member) < " ":
+            raise ValueError
         if member in values:
             found[member] = _convert(body, begin, values[member], name + "." + member, back, depth)
         elif needed:
